@@ -1,0 +1,119 @@
+"""Graphs to measure with: made by a seeded generator, so always the same; every value finite."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from random import Random
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+LARGEST: Final = 10.0
+"""Nodes whose value would be beyond this are drawn again."""
+
+_LEAVES: Final = 0.1
+
+
+class Node(NamedTuple):
+    """A node: `args` are nodes before it; a leaf is a param."""
+
+    op: str
+    args: tuple[int, ...] = ()
+    data: float = 0.0
+
+
+def random_graph(count: int, ops: Sequence[str], seed: int = 1) -> Iterator[Node]:
+    """Yield nodes of which one in ten is a leaf; the last depends on all others.
+
+    Arguments are drawn from all nodes before, so that memory is read all over the place. In
+    the end, what nothing uses yet is added up.
+
+    Args:
+        count: How many nodes.
+        ops: Drawn from these; add, mul, relu and tanh are known.
+        seed: Another one makes another graph.
+    """
+    random = Random(seed)  # noqa: S311 - nothing secret
+    values, used, unused = array("d"), bytearray(), 0
+    while len(values) + unused < count:  # up to two more with each node
+        node = _draw(random, values, ops)
+        unused += 1
+        for arg in {*node.args}:
+            unused -= not used[arg]
+            used[arg] = 1
+        values.append(_value(node, values))
+        used.append(0)
+        yield node
+    left = [i for i, has_user in enumerate(used) if not has_user]
+    if len(values) + unused == count:  # the sums of all are one node too few
+        left.append(left[0])
+    yield from _sum_of(left, len(values))
+
+
+def _draw(random: Random, values: Sequence[float], ops: Sequence[str]) -> Node:
+    """Draw a node whose value is not too large."""
+    if len(values) < 2 or random.random() < _LEAVES:  # noqa: PLR2004
+        return Node("param", (), random.uniform(-1.0, 1.0))
+    while True:
+        op = random.choice(ops)
+        arity = 2 if op in ("add", "mul") else 1
+        args = tuple(int(random.random() * len(values)) for _ in range(arity))
+        node = Node(op, args)
+        if abs(_value(node, values)) <= LARGEST:
+            return node
+
+
+def _value(node: Node, values: Sequence[float]) -> float:
+    args = [values[arg] for arg in node.args]
+    if node.op == "param":
+        return node.data
+    if node.op == "add":
+        return args[0] + args[1]
+    if node.op == "mul":
+        return args[0] * args[1]
+    return math.tanh(args[0]) if node.op == "tanh" else max(args[0], 0.0)
+
+
+def _sum_of(nodes: list[int], following: int) -> Iterator[Node]:
+    """Add nodes up in pairs, then the sums in pairs, until one is left."""
+    place = 0
+    while place + 1 < len(nodes):
+        yield Node("add", (nodes[place], nodes[place + 1]))
+        nodes.append(following)
+        following += 1
+        place += 2
+
+
+def chain(depth: int) -> Iterator[Node]:
+    """Yield two params and a chain of `depth` operations: times one, plus the other, and again."""
+    yield Node("param", (), 0.5)
+    yield Node("param", (), 0.25)
+    for i in range(depth):
+        op, leaf = ("mul", 0) if i % 2 == 0 else ("add", 1)
+        yield Node(op, (i + 1, leaf))
+
+
+def write_graph(path: Path, nodes: Iterable[Node]) -> int:
+    """Write a graph file row by row; its output is the last node. Return how many there are."""
+    count = 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write('{\n  "mgraph": "1.0",\n  "nodes": [')
+        for count, node in enumerate(nodes, start=1):
+            file.write(f"{',' if count > 1 else ''}\n    {_row(count - 1, node)}")
+        file.write(f'\n  ],\n  "outputs": ["{_name(count - 1)}"]\n}}\n')
+    return count
+
+
+def _row(place: int, node: Node) -> str:
+    start = f'{{"id": "{_name(place)}", "op": "{node.op}", '
+    if not node.args:
+        return f'{start}"data": {node.data!r}}}'
+    names = '", "'.join(_name(arg) for arg in node.args)
+    return f'{start}"args": ["{names}"]}}'
+
+
+def _name(place: int) -> str:
+    return f"node_number_{place:07d}"

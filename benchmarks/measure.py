@@ -1,0 +1,141 @@
+"""Timing: whole processes with their peak memory, and sides that take turns."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+T = TypeVar("T")
+
+ROOT: Final = Path(__file__).parents[1]
+"""The checkout."""
+
+_MAXRSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one process took.
+
+    Attributes:
+        seconds: Wall time, from before it was started until it was gone.
+        peak: Largest resident memory, in bytes; at least what its starter had taken by then,
+            so start processes before anything large is made.
+        printed: Its standard output.
+    """
+
+    seconds: float
+    peak: int
+    printed: bytes
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How two sides that took turns compare; below 1 the first is faster.
+
+    Attributes:
+        first: Smallest measurement of the first side.
+        second: Smallest measurement of the second side.
+        median: Median of the ratios of each pair.
+        pairs: How many pairs there are.
+    """
+
+    first: float
+    second: float
+    median: float
+    pairs: int
+
+    @property
+    def least(self) -> float:
+        """Smallest by smallest: what the machine can do when nobody disturbs it."""
+        return self.first / self.second
+
+
+def ratio(first: Sequence[float], second: Sequence[float]) -> Ratio:
+    """Compare two sides, the measurements of both in the order in which they were made."""
+    each = [a / b for a, b in zip(first, second, strict=True)]
+    return Ratio(min(first), min(second), median(each), len(each))
+
+
+def take_turns(sides: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """Measure A B C A B C …: what disturbs the machine for a while disturbs all sides alike."""
+    found: dict[str, list[T]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, measure in sides.items():
+            found[name].append(measure())
+    return found
+
+
+class Workspace:
+    """A temporary folder, and processes in it that find their bytecode cached.
+
+    The cache is in the folder, too: the first process of a kind fills it, so it is to be run
+    once before anything is measured.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Use a folder."""
+        self.folder = folder
+        self._environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+        self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
+
+    def python(self, *arguments: str, keep_errors: bool = False) -> Cost:
+        """Run this Python; what it printed is kept.
+
+        Args:
+            arguments: Its command line.
+            keep_errors: Whether `printed` is standard error instead of standard output.
+
+        Raises:
+            CalledProcessError: It did not exit with 0.
+        """
+        output, errors = subprocess.PIPE, None
+        if keep_errors:
+            output, errors = subprocess.DEVNULL, subprocess.PIPE
+        return self._run([sys.executable, *arguments], output, errors)
+
+    def mgraph(self, *arguments: str) -> Cost:
+        """Run the command `mgraph` as users do, printing to nowhere."""
+        return self._run([script(), *arguments], subprocess.DEVNULL, None)
+
+    def _run(self, command: list[str], output: int, errors: int | None) -> Cost:
+        start = perf_counter()
+        with subprocess.Popen(
+            command, cwd=self.folder, env=self._environment, stdout=output, stderr=errors
+        ) as process:
+            stream = process.stderr if process.stdout is None else process.stdout
+            printed = b"" if stream is None else stream.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            seconds = perf_counter() - start
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, command)
+        return Cost(seconds, usage.ru_maxrss * _MAXRSS_UNIT, printed)
+
+
+@contextmanager
+def workspace() -> Iterator[Workspace]:
+    """Make a workspace, and remove it in the end."""
+    with tempfile.TemporaryDirectory(prefix="mgraph-benchmarks-") as folder:
+        yield Workspace(Path(folder))
+
+
+def script() -> str:
+    """Return the path of the command `mgraph` that belongs to this Python."""
+    found = shutil.which("mgraph", path=os.path.dirname(sys.executable))
+    if found is None:
+        message = "the command mgraph is not installed: pip install -e '.[bench]'"
+        raise SystemExit(message)
+    return found

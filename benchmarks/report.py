@@ -1,0 +1,95 @@
+"""Markdown: headings that say where figures come from, tables, and verdicts."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from mgraph import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from benchmarks.measure import Ratio
+
+RATIO_COLUMNS: Final = ("mgraph, best", "peer, best", "best/best", "median ratio", "pairs")
+"""What `ratio_cells` fills."""
+
+
+def print_heading(name: str, about: str, *, quick: bool) -> None:
+    """Print what is measured, with which command, when and on what."""
+    option = "--quick " if quick else ""
+    print(f"## {name}\n\n{about.strip()}\n")
+    print(f"`python -m benchmarks {option}{name}` · {today()} · {software()} · {machine()}\n")
+
+
+def today() -> str:
+    """Return the date, UTC."""
+    return datetime.now(tz=UTC).date().isoformat()
+
+
+def software() -> str:
+    """Name the versions."""
+    return f"{platform.python_implementation()} {platform.python_version()}, mgraph {__version__}"
+
+
+def machine() -> str:
+    """Name cores, processor and system."""
+    return f"{os.cpu_count()} cores, {_processor()}, {platform.system()}"
+
+
+def _processor() -> str:
+    path = Path("/proc/cpuinfo")
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table: the first column to the left, the others to the right."""
+    yield f"| {' | '.join(header)} |"
+    yield f"|---|{'---:|' * (len(header) - 1)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+    yield ""
+
+
+def ratio_cells(found: Ratio | None) -> tuple[str, ...]:
+    """Spell a comparison of times; blank where there is none."""
+    if found is None:
+        return ("",) * len(RATIO_COLUMNS)
+    times = seconds(found.first), seconds(found.second)
+    return (*times, f"{found.least:.2f}", f"{found.median:.2f}", str(found.pairs))
+
+
+def verdict(what: str, limit: float, found: Ratio | None) -> str:
+    """Say in one sentence whether a target is reached."""
+    target = f"Target: at most {limit:g} times {what}"
+    if found is None:
+        return f"{target}: not measured, the peer is not installed."
+    figures = f"{found.median:.2f} times (median of {found.pairs} pairs)"
+    if found.median <= limit:
+        return f"{target}: reached, {figures}."
+    return f"{target}: missed by {found.median / limit - 1:.0%}, {figures}."
+
+
+def seconds(time: float) -> str:
+    """Spell a time with three digits that count."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if time >= size:
+            return _three_digits(time / size, unit)
+    return _three_digits(time / 1e-9, "ns")
+
+
+def size(count: float) -> str:
+    """Spell a number of bytes."""
+    return _three_digits(count / 2**20, "MiB")
+
+
+def _three_digits(value: float, unit: str) -> str:
+    digits = 2 if value < 10 else 1 if value < 100 else 0  # noqa: PLR2004
+    return f"{value:.{digits}f} {unit}"

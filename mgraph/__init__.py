@@ -1,0 +1,70 @@
+"""mgraph: computation graphs as files.
+
+A graph of scalar operations is declared in a versioned JSON or msgpack file, loaded into live
+Values, run forward and backward, and written back with every value and gradient.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mgraph.codec import Limits
+    from mgraph.document import Graph, load, loads, save
+    from mgraph.errors import Diagnostic, GraphError
+    from mgraph.record import Run, Tolerance
+    from mgraph.value import Value
+    from mgraph.value import maximum as max  # noqa: A004 - as documented: mgraph.max
+    from mgraph.value import minimum as min  # noqa: A004
+    from mgraph.value import total as sum  # noqa: A004
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Diagnostic": "errors",
+    "Graph": "document",
+    "GraphError": "errors",
+    "Limits": "codec",
+    "Run": "record",
+    "Tolerance": "record",
+    "Value": "value",
+    "load": "document",
+    "loads": "document",
+    "max": "value:maximum",
+    "min": "value:minimum",
+    "save": "document",
+    "sum": "value:total",
+}
+
+__all__ = [
+    "Diagnostic",
+    "Graph",
+    "GraphError",
+    "Limits",
+    "Run",
+    "Tolerance",
+    "Value",
+    "load",
+    "loads",
+    "max",
+    "min",
+    "save",
+    "sum",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+    """Import a public name when it is first used, so that no command pays for the others."""
+    if name not in _HOME:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    module, _, attribute = _HOME[name].partition(":")
+    value = getattr(import_module(f"{__name__}.{module}"), attribute or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

@@ -1,0 +1,190 @@
+"""The command line: parse, call one function, print."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from mgraph import __version__
+from mgraph.errors import GraphError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERBS: Final[Mapping[str, tuple[str, ...]]] = {
+    "Make and run": ("new", "run"),
+    "Test": ("check", "test", "diff"),
+    "Convert": ("convert",),
+    "Look up": ("ops", "schema"),
+}
+"""The verbs by purpose, as `mgraph --help` groups them; each is a module of this package."""
+
+_INTERRUPTED: Final = 130
+_CLOSED_PIPE: Final = 141
+
+
+class Verbs(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """List the verbs, in the order of the help."""
+        return [name for names in VERBS.values() for name in names]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a verb."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = import_module(f"{__name__}.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb, or say which one may have been meant."""
+        from mgraph.schema.fields import closest, did_you_mean  # noqa: PLC0415
+
+        name = args[0]
+        if not name.startswith("-") and name not in self.list_commands(ctx):
+            if os.path.exists(name):
+                hint = f"did you mean: mgraph run {name}"
+            else:
+                hint = did_you_mean(closest(name, self.list_commands(ctx)))
+                hint = hint or f"the verbs are {', '.join(self.list_commands(ctx))}"
+            message = f"there is no verb {name!r}; {hint}"
+            raise click.UsageError(message, ctx)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Call a verb and exit with its status; a refused graph is told here."""
+        try:
+            status = super().invoke(ctx)
+        except GraphError as error:
+            from mgraph.cli.terminal import print_error  # noqa: PLC0415 - only to complain
+
+            print_error(error)
+            status = 1
+        except MemoryError:
+            click.echo("error[size]: not enough memory for this graph", err=True)
+            status = 1
+        except KeyboardInterrupt:
+            status = _silent(_INTERRUPTED)
+        except BrokenPipeError:
+            status = _silent(_CLOSED_PIPE)
+        ctx.exit(status if isinstance(status, int) else 0)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Print the verbs under their purposes."""
+        for purpose, names in VERBS.items():
+            with formatter.section(purpose):
+                commands = [(name, self.get_command(ctx, name)) for name in names]
+                rows = [(name, each.get_short_help_str(80)) for name, each in commands if each]
+                formatter.write_dl(rows, col_max=12)
+
+
+@click.group(
+    cls=Verbs,
+    subcommand_metavar="VERB [ARGS]...",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=(
+        "Diagnostics go to standard error. Exit status: 0 done, 1 the file is wrong or an "
+        "expectation failed, 2 the command line is wrong.\n\n"
+        'Completion: put  eval "$(_MGRAPH_COMPLETE=bash_source mgraph)"  into ~/.bashrc '
+        "(zsh_source, fish_source for other shells). Colour: only on a terminal; NO_COLOR=1 and "
+        "FORCE_COLOR=1 decide otherwise."
+    ),
+)
+@click.version_option(__version__, message="mgraph %(version)s, format 1.0")
+def cli() -> None:
+    """Computation graphs as files: run them, see every value and gradient, test with them.
+
+    \b
+    Examples:
+      mgraph new 'L = tanh(x*w + b)' --input x=2 --param w=-3 --param b=6.9 -o neuron.json
+      mgraph run neuron.json
+      mgraph test .
+    """  # noqa: D301 - \b is click's
+
+
+def main() -> None:
+    """Run the command line and exit: quietly when interrupted or when nobody listens."""
+    _complete_streams()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(_status())
+
+
+def _complete_streams() -> None:
+    """Put the null device where a standard stream was closed before we started."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def _status() -> int:
+    try:
+        status = _run()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _silent(_INTERRUPTED)
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            return _silent(_CLOSED_PIPE)
+        message = f"error[io]: can't write to standard output: {error.strerror}"
+        with contextlib.suppress(OSError):
+            click.echo(message, err=True)
+        return _silent(1)
+    return status
+
+
+def _run() -> int:
+    try:
+        result: Any = cli(standalone_mode=False, color=_colour())
+    except click.Abort:
+        return _silent(_INTERRUPTED)
+    except click.ClickException as error:
+        _with_what_to_type(error).show()
+        return error.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def _colour() -> bool | None:
+    """Return whether the environment asks for colour, or for none; else the terminal decides."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
+
+
+def _with_what_to_type(error: click.ClickException) -> click.ClickException:
+    """Give an example where click only says what is missing."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = context.command if context else None
+    text = error.format_message()
+    if isinstance(error, click.MissingParameter) and command is not None:
+        example = re.search(r"^ +(mgraph .*)", command.help or "", re.MULTILINE)
+        hint = f" For example: {example[1]}" if example else ""
+        return click.UsageError(text + hint, context)
+    if isinstance(error, click.NoSuchOption) and isinstance(command, click.Group):
+        hint = " The options of a verb stand behind it: mgraph run GRAPH --json"
+        return click.UsageError(text + hint, context)
+    if isinstance(error, click.NoSuchOption) and command is not None and command.name == "new":
+        hint = " A formula that begins with - stands behind --: mgraph new -- '-x*y'"
+        return click.UsageError(text + hint, context)
+    return error
+
+
+def _silent(status: int) -> int:
+    """Keep the interpreter from complaining about streams that nobody reads."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        if status != 1:
+            os.dup2(nowhere, sys.stderr.fileno())
+    return status

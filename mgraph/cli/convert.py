@@ -1,0 +1,83 @@
+"""`mgraph convert`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mgraph import migrate
+from mgraph.cli.common import (
+    STREAM,
+    GraphPath,
+    check_extension,
+    limit_option,
+    read_graph,
+    write_graph,
+)
+from mgraph.cli.terminal import counted, progress
+from mgraph.errors import printable
+
+if TYPE_CHECKING:
+    from mgraph.codec import Limits
+
+
+@click.command("convert", short_help="Change the encoding of a graph file, or its version.")
+@click.argument("source", type=GraphPath(), metavar="IN")
+@click.argument("target", type=GraphPath(), metavar="OUT")
+@click.option(
+    "--to", "version", metavar="VERSION", help="Write this format version, if it can say it."
+)
+@click.option("--strip", is_flag=True, help="Leave out the runs.")
+@click.option("--sort", is_flag=True, help="List the nodes in evaluation order.")
+@limit_option
+def command(
+    source: str,
+    target: str,
+    version: str | None,
+    strip: bool,  # noqa: FBT001 - click calls by name
+    sort: bool,  # noqa: FBT001
+    limits: Limits,
+) -> None:
+    """Write a graph file in another encoding, by the extension of OUT: .json or .msgpack.
+
+    Nothing that the file says is lost on the way, nor on the way back. `-` is standard input
+    and, as OUT, standard output, in the encoding of IN.
+
+    \b
+    Examples:
+      mgraph convert neuron.json neuron.msgpack
+      mgraph convert neuron.json plain.json --strip --sort
+    """  # noqa: D301 - \b is click's
+    check_extension(target)
+    with progress(2) as bar:
+        bar.step("reading")
+        graph, extension = read_graph(source, limits)
+        if version is not None:
+            _can_say(graph.version, version)
+        if strip:
+            graph = graph.with_runs(())
+        if sort:
+            graph = replace(graph, columns=replace(graph.columns, order=None))
+        bar.step("writing")
+        write_graph(graph, target, extension)
+    if target != STREAM:
+        size = Path(target).stat().st_size
+        click.echo(f"wrote {printable(target)}: {counted(len(graph), 'node')}, {size:,} bytes")
+
+
+def _can_say(needed: str, asked: str) -> None:
+    """Refuse a version that does not exist, or can't say what the file holds.
+
+    Raises:
+        UsageError: With what to type instead.
+    """
+    versions = [migrate.spelled(each) for each in migrate.VERSIONS]
+    if asked not in versions:
+        message = f"there is no format {asked}: choose one of {', '.join(versions)}"
+        raise click.UsageError(message)
+    if migrate.parsed(asked) < migrate.parsed(needed):
+        message = f"this graph needs format {needed}"
+        raise click.UsageError(message)

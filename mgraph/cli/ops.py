@@ -1,0 +1,84 @@
+"""`mgraph ops`."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from mgraph.cli.common import json_option, print_json
+from mgraph.cli.terminal import table
+from mgraph.ops import LEAVES, ROWS, Interval, Op
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NAME: Final = 10
+_LEAF_TEXTS: Final = {
+    "input": "given anew in each run; data is its default",
+    "param": "trainable; has data",
+    "const": "has data; receives no gradient",
+}
+
+
+@click.command("ops", short_help="Print the table of ops: values, slopes, kinks.")
+@json_option
+def command(as_json: bool) -> None:  # noqa: FBT001 - click calls by name
+    """Print every op: what it computes, its slopes, and the choice at kinks and edges.
+
+    Exact ops have one right answer, bit for bit; the others depend on the math library.
+
+    \b
+    Examples:
+      mgraph ops
+      mgraph ops --json
+    """  # noqa: D301 - \b is click's
+    if as_json:
+        leaves = [{"name": name, "about": _LEAF_TEXTS[name]} for name in LEAVES]
+        print_json({"format": "1.0", "leaves": leaves, "ops": [_row(op) for op in ROWS]})
+        return
+    rows = [
+        [
+            click.style(op.name, bold=True),
+            op.formula,
+            op.slopes,
+            _domain(op),
+            "exact" if op.exact else "libm",
+        ]
+        for op in ROWS
+    ]
+    table(["op", "value y", "slopes", "domain", "bits"], rows)
+    click.echo()
+    _print_list("at kinks and edges", {op.name: op.at_kink for op in ROWS if op.at_kink})
+    click.echo()
+    _print_list("leaves", _LEAF_TEXTS)
+
+
+def _print_list(title: str, texts: Mapping[str, str]) -> None:
+    click.echo(click.style(title, dim=True))
+    for name, text in texts.items():
+        click.echo(f"{click.style(name.ljust(_NAME), bold=True)}{text}")
+
+
+def _domain(op: Op) -> str:
+    return "all" if op.domain is None else " and ".join(map(str, op.domain))
+
+
+def _row(op: Op) -> dict[str, Any]:
+    domain = None if op.domain is None else [_interval(each) for each in op.domain]
+    return {
+        "name": op.name,
+        "inputs": "1 or more" if op.fold else op.inputs,
+        "formula": op.formula,
+        "slopes": op.slopes,
+        "domain": domain,
+        "exact": op.exact,
+        "at_kink": op.at_kink or None,
+        "since": op.since,
+    }
+
+
+def _interval(each: Interval) -> dict[str, Any]:
+    low, high = (x if isfinite(x) else None for x in (each.low, each.high))
+    return {"low": low, "high": high, "open_low": each.open_low}

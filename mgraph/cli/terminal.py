@@ -1,0 +1,167 @@
+"""How things look in a terminal: tables, numbers, diagnostics, progress."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from mgraph.errors import render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from mgraph.errors import Diagnostic, GraphError
+
+PIPED_WIDTH: Final = 100
+_SEVERITY: Final = re.compile(r"\b(error|warning)(\[[a-z0-9-]+\])")
+_FIELD: Final = re.compile(r"^  (at|expected|fix) ", re.MULTILINE)
+_PATIENCE: Final = 2.0
+_BAR: Final = 20
+
+
+def print_error(error: GraphError) -> None:
+    """Print every diagnostic of a refusal to standard error."""
+    print_diagnostics(error.diagnostics, error.more)
+
+
+def print_diagnostics(diagnostics: Sequence[Diagnostic], more: int = 0) -> None:
+    """Print diagnostics to standard error, in colour if it is a terminal."""
+    if not diagnostics:
+        return
+    text = render(diagnostics, more)
+    colours = {"error": "red", "warning": "yellow"}
+    text = _SEVERITY.sub(lambda m: click.style(m[0], fg=colours[m[1]], bold=True), text)
+    click.echo(_FIELD.sub(lambda m: click.style(m[0], dim=True), text), err=True)
+
+
+def width(*, err: bool = False) -> int:
+    """Return how many columns there are to fill."""
+    if not (sys.stderr if err else sys.stdout).isatty():
+        return PIPED_WIDTH
+    return max(60, shutil.get_terminal_size().columns)
+
+
+def number(x: float | None) -> str:
+    """Spell a number for people: up to ten digits, always told from an integer."""
+    if x is None:
+        return "-"
+    text = f"{x:.10g}"
+    return text if any(c in text for c in ".en") else text + ".0"
+
+
+def aligned(numbers: Iterable[str]) -> list[str]:
+    """Pad numbers so that their points stand under each other."""
+    halves = [_halves(text) for text in numbers]
+    left = max((len(a) for a, _ in halves), default=0)
+    right = max((len(b) for _, b in halves), default=0)
+    return [a.rjust(left) + b.ljust(right) for a, b in halves]
+
+
+def _halves(text: str) -> tuple[str, str]:
+    for mark in (".", "e"):
+        if mark in text[1:] and text[-1].isdigit():
+            at = text.index(mark)
+            return text[:at], text[at:]
+    return text, ""
+
+
+def clipped(text: str, most: int) -> str:
+    """Shorten a text that is too long for its column."""
+    return text if len(text) <= most else text[: max(most - 1, 1)] + "…"
+
+
+def counted(count: int, what: str) -> str:
+    """Say how many there are: `1 file`, `2,000 files`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def styled(text: str, colour: str | None) -> str:
+    """Colour a text, if it is to have a colour at all."""
+    return click.style(text, fg=colour) if colour else text
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, err: bool = False) -> None:
+    """Print columns of plain text, padded; a row of one cell is printed as it is.
+
+    The last column is not padded. Cells may be styled: only visible characters count.
+    """
+    rows = [header, *rows]
+    full = [row for row in rows if len(row) == len(header)]
+    widths = [max(len(click.unstyle(row[i])) for row in full) for i in range(len(header))]
+    lines = []
+    for row in rows:
+        if len(row) < len(header):
+            lines.append(row[0])
+            continue
+        cells = [
+            cell + " " * (size - len(click.unstyle(cell)))
+            for cell, size in zip(row, widths, strict=True)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    lines[0] = click.style(lines[0], dim=True)
+    click.echo("\n".join(lines), err=err)
+
+
+def folded(count: int, most: int) -> tuple[range, range]:
+    """Return which of `count` rows to show, at the start and at the end, if `most` fit."""
+    if count <= most:
+        return range(count), range(0)
+    return range(most // 2), range(count - most // 2, count)
+
+
+class Progress:
+    """A bar on standard error that appears after two seconds, if that is a terminal."""
+
+    def __init__(self, total: int, label: str = "") -> None:
+        """Take how many steps there are, and what to call them."""
+        self.total = total
+        self.label = label
+        self.done = 0
+        self.start = time.monotonic()
+        self.finished = threading.Event()
+
+    def step(self, label: str = "") -> None:
+        """Say that a step begins; the first one counts as none done."""
+        self.done += bool(self.label) if label else 1
+        self.label = label or self.label
+
+    def line(self) -> str:
+        """Return the bar as text."""
+        filled = min(_BAR, self.done * _BAR // max(self.total, 1))
+        bar = "█" * filled + "·" * (_BAR - filled)
+        seconds = time.monotonic() - self.start
+        return f"{bar} {self.label} ({self.done:,} of {self.total:,}), {seconds:.0f} s"
+
+    def watch(self) -> None:
+        """Draw until the work is finished; runs in a thread of its own."""
+        wait = _PATIENCE
+        while not self.finished.wait(wait):
+            sys.stderr.write(f"\r\033[K{self.line()}")
+            sys.stderr.flush()
+            wait = 0.2
+        if wait < _PATIENCE:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+
+
+@contextmanager
+def progress(total: int, label: str = "") -> Iterator[Progress]:
+    """Show the progress of work that may take long."""
+    bar = Progress(total, label)
+    if not sys.stderr.isatty():
+        yield bar
+        return
+    watcher = threading.Thread(target=bar.watch, daemon=True)
+    watcher.start()
+    try:
+        yield bar
+    finally:
+        bar.finished.set()
+        watcher.join()

@@ -1,0 +1,210 @@
+"""`mgraph test`."""
+
+from __future__ import annotations
+
+from itertools import islice
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mgraph.cli.common import (
+    STREAM,
+    GraphPath,
+    engine_option,
+    json_option,
+    limit_option,
+    print_json,
+    read_graph,
+    write_graph,
+)
+from mgraph.cli.terminal import counted, print_diagnostics, progress, styled
+from mgraph.codec import spelled, write_file
+from mgraph.errors import printable
+from mgraph.golden import (
+    OK,
+    REFUSED,
+    SKIPPED,
+    UNTESTED,
+    WRONG,
+    Options,
+    Outcome,
+    accepted,
+    graph_files,
+    mismatches,
+    outcomes_of,
+)
+from mgraph.record import DEFAULT, EXACT, SELF_RECORDED, Tolerance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mgraph.codec import Limits
+
+_SHOWN = 20
+_COLOURS = {OK: "green", WRONG: "red", REFUSED: "red", UNTESTED: "yellow", SKIPPED: None}
+
+
+def _not_negative(_ctx: click.Context, param: click.Parameter, x: float | None) -> float | None:
+    if x is not None and not (isfinite(x) and x >= 0.0):
+        message = "a tolerance is a finite number from 0, for example 1e-9"
+        raise click.BadParameter(message, param=param)
+    return x
+
+
+@click.command("test", short_help="Golden tests: replay every run of every file and compare.")
+@click.argument("paths", type=GraphPath(), nargs=-1, metavar="[PATH]...")
+@click.option(
+    "--rel", type=float, callback=_not_negative, metavar="X",
+    help="Relative tolerance, instead of each run's own.",
+)  # fmt: skip
+@click.option(
+    "--abs", "abs_", type=float, callback=_not_negative, metavar="X",
+    help="Absolute tolerance, instead of each run's own.",
+)  # fmt: skip
+@click.option("--exact", is_flag=True, help="Bit for bit.")
+@click.option("--junit", type=GraphPath(), metavar="FILE", help="Write a JUnit XML report, too.")
+@click.option(
+    "--accept", is_flag=True,
+    help="Show what differs in one named file, and make it the expectation.",
+)  # fmt: skip
+@engine_option
+@json_option
+@limit_option
+def command(
+    paths: tuple[str, ...],
+    rel: float | None,
+    abs_: float | None,
+    exact: bool,  # noqa: FBT001 - click calls by name
+    junit: str | None,
+    accept: bool,  # noqa: FBT001
+    engine: str,
+    as_json: bool,  # noqa: FBT001
+    limits: Limits,
+) -> int:
+    """Replay every run of graph files, and compare with what they expect.
+
+    A PATH is a file, or a folder that is walked; without any, this folder. Names the first wrong
+    node: of values in evaluation order, of gradients in backward order. A file with
+    NAME.diagnostic.json beside it must give just the diagnostics listed there.
+
+    \b
+    Examples:
+      mgraph test neuron.json
+      mgraph test . --junit report.xml
+      mgraph test neuron.json --rel 1e-6
+    """  # noqa: D301 - \b is click's
+    if exact and (rel is not None or abs_ is not None):
+        message = "--exact goes with neither --rel nor --abs"
+        raise click.UsageError(message)
+    if accept and (as_json or junit):
+        message = "--accept goes with neither --json nor --junit"
+        raise click.UsageError(message)
+    tolerance = Tolerance(rel, abs_) if (rel, abs_) != (None, None) else None
+    options = Options(EXACT if exact else tolerance, engine, limits)
+    if accept:
+        return _accept(paths, options)
+    outcomes = _tested(paths or (".",), options)
+    if as_json:
+        print_json({"outcomes": [_json(each) for each in outcomes], "summary": _counts(outcomes)})
+    else:
+        _print(outcomes)
+    if junit:
+        from mgraph.junit import report  # noqa: PLC0415 - only here
+
+        write_file(junit, [report(outcomes)])
+    return 1 if any(each.failed for each in outcomes) else 0
+
+
+def _tested(paths: Sequence[str], options: Options) -> list[Outcome]:
+    files = list(graph_files(paths))
+    outcomes: list[Outcome] = []
+    with progress(len(files), "testing") as bar:
+        for path, walked in files:
+            outcomes.extend(outcomes_of(path, options, walked=walked))
+            bar.step()
+    return outcomes
+
+
+def _json(outcome: Outcome) -> dict[str, Any]:
+    fields = outcome.as_json()
+    return {key: spelled(x) if isinstance(x, float) else x for key, x in fields.items()}
+
+
+def _counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    counts = {
+        status: sum(each.status == status for each in outcomes)
+        for status in (OK, WRONG, REFUSED, UNTESTED, SKIPPED)
+    }
+    own = sum(each.origin.startswith(SELF_RECORDED) for each in outcomes)
+    files = len(dict.fromkeys(each.file for each in outcomes))
+    return {"files": files, **counts, "self-recorded": own}
+
+
+def _print(outcomes: Sequence[Outcome]) -> None:
+    for each in outcomes:
+        if each.status in (OK, SKIPPED):
+            continue
+        run = "" if each.run is None else f", run {each.run}"
+        status = click.style(each.status, fg=_COLOURS[each.status], bold=True)
+        click.echo(f"{printable(each.file)}{run}: {status}{_why(each)}")
+        if each.status == REFUSED:
+            print_diagnostics(each.diagnostics)
+    click.echo(_summary(_counts(outcomes)))
+
+
+def _summary(counts: dict[str, int]) -> str:
+    if not counts["files"]:
+        return "no graph files found"
+    runs = [
+        styled(f"{counts[status]:,} {status}", colour if counts[status] else None)
+        for status, colour in _COLOURS.items()
+        if counts[status] or status == OK
+    ]
+    text = f"{counted(counts['files'], 'file')}: {', '.join(runs)}"
+    if own := counts["self-recorded"]:
+        text += (
+            f"\n{own:,} self-recorded: such a run tells that mgraph changed, not that it is right"
+        )
+    return text
+
+
+def _why(each: Outcome) -> str:
+    if each.first is not None:
+        more = f"\n  and {counted(each.wrong - 1, 'more number')}" if each.wrong > 1 else ""
+        origin = f"\n  expected by {printable(each.origin)}" if each.origin else ""
+        return f"\n  {each.first}{more}{origin}"
+    return f"\n  {printable(each.note)}" if each.note else ""
+
+
+def _accept(paths: Sequence[str], options: Options) -> int:
+    """Show the differences of one file, and make what it gives now the expectation."""
+    if len(paths) != 1 or Path(paths[0]).is_dir() or paths[0] == STREAM:
+        message = "--accept takes one file by its name, so that you see what you accept"
+        raise click.UsageError(message)
+    graph, _ = read_graph(paths[0], options.limits)
+    if not graph.runs:
+        name = printable(paths[0])
+        message = f"{name} has no runs; `mgraph run {name} --in-place` records one"
+        raise click.ClickException(message)
+    renewed = accepted(graph, options)
+    lines = list(_accepted_lines(graph, options))
+    if not lines:
+        click.echo("nothing differs")
+        return 0
+    for line in islice(lines, _SHOWN):
+        click.echo(line)
+    if len(lines) > _SHOWN:
+        click.echo(f"… and {len(lines) - _SHOWN:,} more")
+    write_graph(renewed, paths[0], "")
+    click.echo(f"wrote {printable(paths[0])}: its changed runs are self-recorded now")
+    return 0
+
+
+def _accepted_lines(graph: Any, options: Options) -> Iterator[str]:  # noqa: ANN401
+    for i, want in enumerate(graph.runs):
+        got = graph.run(want.inputs, seed=want.seed, engine=options.engine)
+        tolerance = options.tolerance or want.tolerance or DEFAULT
+        for each in mismatches(got, want, tolerance):
+            yield f"run {i}, {each}"

@@ -1,0 +1,313 @@
+"""msgpack: strict reading, where a value stands in the bytes, and writing."""
+
+from __future__ import annotations
+
+import re
+import struct
+from array import array
+from typing import TYPE_CHECKING, Any, Final
+
+import msgpack
+
+from mgraph.codec.limits import how_to_raise
+from mgraph.errors import GraphError, Path, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+COLUMN_WIDTHS: Final = {
+    "op": 1, "has_data": 1, "arity": 4, "args": 4, "at": 4, "data": 8, "value": 8,
+}  # fmt: skip
+"""Bytes of one element of each packed column."""
+
+
+class _Refused(Exception):  # noqa: N818 - control flow inside this file
+    pass
+
+
+def decode(data: bytes, deepest: int) -> Any:  # noqa: ANN401 - any msgpack
+    """Decode one msgpack object, keys strings and no extension types.
+
+    Raises:
+        GraphError: The first fault of the bytes: `syntax`, `trailing`, `encoding`,
+            `duplicate-key`, `depth` or `type`.
+    """
+    try:
+        # Skipping takes no memory, whatever the headers promise; after it they are true.
+        unpacker = msgpack.Unpacker(max_buffer_size=len(data) or 1)
+        unpacker.feed(data)
+        unpacker.skip()
+        if unpacker.tell() == len(data) and not _has(data, _EXT):
+            del unpacker
+            return msgpack.unpackb(data, object_pairs_hook=_strict_map)
+    except (ValueError, TypeError, _Refused, msgpack.UnpackException):
+        pass
+    raise _first_fault(data, deepest)
+
+
+def _strict_map(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs) or any(type(key) is not str for key in members):
+        raise _Refused
+    return members
+
+
+def _first_fault(data: bytes, deepest: int) -> GraphError:
+    scanner = Scanner(data, deepest)
+    try:
+        for _ in scanner.walk():
+            pass
+    except GraphError as error:
+        return error
+    message = "these bytes are not one msgpack object"
+    return GraphError.of("syntax", message, offset=0)
+
+
+def encode(document: object) -> Iterator[bytes]:
+    """Encode plain data as msgpack, with the shortest header for every item."""
+    yield msgpack.packb(document)
+
+
+def little(column: array[Any]) -> bytes:
+    """Return an array's elements as little-endian bytes."""
+    return _swapped(column).tobytes()
+
+
+def from_little(typecode: str, data: bytes) -> array[Any]:
+    """Return the array whose elements are these little-endian bytes."""
+    column = array(typecode)
+    column.frombytes(data)
+    return _swapped(column)
+
+
+def _swapped(column: array[Any]) -> array[Any]:
+    if struct.pack("=H", 1) == b"\x01\x00":
+        return column
+    copy = column[:]
+    copy.byteswap()
+    return copy
+
+
+# --- one pass over the tokens ----------------------------------------------------------------
+
+# First byte -> how many bytes of length follow, for str, bin and ext; of count, for array, map.
+_LENGTHS: Final = {
+    0xD9: 1, 0xDA: 2, 0xDB: 4, 0xC4: 1, 0xC5: 2, 0xC6: 4, 0xC7: 1, 0xC8: 2, 0xC9: 4,
+    0xDC: 2, 0xDD: 4, 0xDE: 2, 0xDF: 4,
+}  # fmt: skip
+_SIZES: Final = {
+    0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8,
+    0xD4: 2, 0xD5: 3, 0xD6: 5, 0xD7: 9, 0xD8: 17,
+}  # fmt: skip
+FLOAT32: Final = 0xCA
+_EXT: Final = (0xC7, 0xC8, 0xC9, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8)
+
+
+class Token:
+    """One item: where its header and its payload stand, and of what kind it is."""
+
+    __slots__ = ("count", "end", "first", "kind", "payload", "start")
+
+    def __init__(self, data: bytes, start: int) -> None:
+        """Read the header at `start`; `end` may lie beyond the data."""
+        first = data[start]
+        self.start, self.first = start, first
+        self.payload = start + 1
+        self.count = 0
+        size = _SIZES.get(first, 0)
+        if width := _LENGTHS.get(first, 0):
+            self.payload += width
+            size = int.from_bytes(data[start + 1 : self.payload], "big")
+        elif 0x80 <= first <= 0x9F:  # noqa: PLR2004 - fixmap, fixarray
+            size = first & 0x0F
+        elif 0xA0 <= first <= 0xBF:  # noqa: PLR2004 - fixstr
+            size = first & 0x1F
+        self.kind = _kind(first)
+        if self.kind in ("array", "map"):
+            self.count, size = size, 0
+        self.end = self.payload + size + (self.kind == "ext" and first in (0xC7, 0xC8, 0xC9))
+
+
+def _kind(first: int) -> str:
+    if first == 0xC1:  # noqa: PLR2004 - never used by msgpack
+        return "nothing"
+    if first in (0xDE, 0xDF) or first & 0xF0 == 0x80:  # noqa: PLR2004
+        return "map"
+    if first in (0xDC, 0xDD) or first & 0xF0 == 0x90:  # noqa: PLR2004
+        return "array"
+    if first in (0xD9, 0xDA, 0xDB) or first & 0xE0 == 0xA0:  # noqa: PLR2004
+        return "str"
+    if first in (0xC4, 0xC5, 0xC6):
+        return "bin"
+    return "ext" if 0xC7 <= first <= 0xC9 or 0xD4 <= first <= 0xD8 else "scalar"  # noqa: PLR2004
+
+
+class _Open:
+    """A container whose items are being read."""
+
+    __slots__ = ("key", "keys", "left", "start")
+
+    def __init__(self, token: Token) -> None:
+        self.start = token.start
+        self.left = token.count
+        self.keys: dict[str, None] | None = {} if token.kind == "map" else None
+        self.key: str | int = -1
+
+
+class Scanner:
+    """One pass over the items of msgpack data without recursion, in Python: slow and exact."""
+
+    def __init__(self, data: bytes, deepest: int) -> None:
+        """Prepare to read `data`, refusing more than `deepest` levels."""
+        self.data = data
+        self.deepest = deepest
+        self.open: list[_Open] = []
+
+    def walk(self) -> Iterator[tuple[Path, int, Token]]:
+        """Yield (path, the key's offset or -1, token) for every value.
+
+        Raises:
+            GraphError: At the first fault.
+        """
+        at = 0
+        while True:
+            while self.open and self.open[-1].left == 0:
+                self.open.pop()
+            if at and not self.open:
+                break
+            key_at = -1
+            if self.open:
+                key_at, at = self._member(self.open[-1], at)
+            token = self._token(at)
+            if token.kind == "ext":
+                raise self._fault("type", at, "an extension type", expected="plain data")
+            yield self._path(), key_at, token
+            at = token.end
+            if token.kind in ("array", "map"):
+                if len(self.open) >= self.deepest:
+                    message = f"values are nested more than {self.deepest} levels deep"
+                    raise GraphError.of(
+                        "depth", message, offset=token.start, fix=how_to_raise("depth")
+                    )
+                self.open.append(_Open(token))
+        if at != len(self.data):
+            message = f"{len(self.data) - at:,} bytes follow the document"
+            fix = "one file holds one document"
+            raise GraphError.of("trailing", message, offset=at, fix=fix)
+
+    def _path(self) -> Path:
+        return tuple(each.key for each in self.open)
+
+    def _fault(self, code: str, at: int, message: str, **rest: Any) -> GraphError:  # noqa: ANN401
+        return GraphError.of(code, message, self._path(), offset=at, **rest)
+
+    def _member(self, container: _Open, at: int) -> tuple[int, int]:
+        """Step to the next member; return its key's offset, or -1, and its value's."""
+        container.left -= 1
+        if container.keys is None:
+            container.key = int(container.key) + 1
+            return -1, at
+        token = self._token(at)
+        if token.kind != "str":
+            path = self._path()[:-1]
+            message = f"a key that is {_article(token)}, not a string"
+            raise GraphError.of("type", message, path, offset=at, expected="a string")
+        key = self.data[token.payload : token.end].decode()
+        container.key = key
+        if key in container.keys:
+            message = f"the key {quoted(key)} stands twice in one object"
+            raise self._fault("duplicate-key", at, message, fix="keep one of them", at_key=True)
+        container.keys[key] = None
+        return at, token.end
+
+    def _token(self, at: int) -> Token:
+        if at >= len(self.data):
+            raise GraphError.of("syntax", "the file ends in the middle", offset=len(self.data))
+        token = Token(self.data, at)
+        if token.kind == "nothing":
+            raise GraphError.of("syntax", "byte 0xc1 means nothing in msgpack", offset=at)
+        if token.end > len(self.data):
+            message = f"{_article(token)} that is longer than what is left of the file"
+            raise GraphError.of("syntax", message, offset=at)
+        if token.kind == "str":
+            try:
+                self.data[token.payload : token.end].decode()
+            except UnicodeDecodeError:
+                message = "a string that is not UTF-8"
+                raise GraphError.of("encoding", message, offset=at) from None
+        return token
+
+
+def _article(token: Token) -> str:
+    names = {"array": "an array", "map": "a map", "str": "a string", "bin": "a byte string"}
+    return names.get(token.kind, "an ext value" if token.kind == "ext" else "a number, nil or bool")
+
+
+def places(data: bytes, wanted: Iterable[Path], deepest: int) -> dict[tuple[Path, bool], int]:
+    """Find where values stand in valid msgpack data.
+
+    An index into a byte string counts elements of the packed column that its key names.
+
+    Args:
+        data: What `decode` has accepted.
+        wanted: Paths.
+        deepest: Levels to follow.
+
+    Returns:
+        (path, True) -> offset of the key, (path, False) -> offset of the value; for the paths
+        wanted and what surrounds them. What isn't there is left out.
+    """
+    found: dict[tuple[Path, bool], int] = {}
+    columns: dict[Path, list[int]] = {}
+    followed: dict[Path, None] = {}
+    for path in wanted:
+        followed.update(dict.fromkeys(path[:i] for i in range(len(path) + 1)))
+        if path and isinstance(path[-1], int):
+            columns.setdefault(path[:-1], []).append(path[-1])
+    try:
+        for path, key_at, token in Scanner(data, deepest).walk():
+            if path not in followed:
+                continue
+            found[path, False] = token.start
+            if key_at >= 0:
+                found[path, True] = key_at
+            if token.kind == "bin" and path in columns:
+                width = COLUMN_WIDTHS.get(str(path[-1]), 1)
+                for index in columns[path]:
+                    found[(*path, index), False] = token.payload + index * width
+    except GraphError:  # too deep, which is reported as such
+        pass
+    return found
+
+
+# A run of items that are neither of single precision nor of a length that stands behind the
+# first byte. Headers of arrays and maps count as items: the structure is known to be sound.
+_RUN: Final = re.compile(
+    rb"(?:[\x00-\xa0\xc0\xc2\xc3\xe0-\xff]|[\xcb\xcf\xd3].{8}|"
+    + b"|".join(bytes((0xA0 + size,)) + b".{%d}" % size for size in range(1, 32))
+    + rb"|[\xcc\xd0].|[\xcd\xd1\xdc\xde]..|[\xce\xd2\xdd\xdf].{4})*+",
+    re.DOTALL,
+)
+
+
+def single_precision(data: bytes, deepest: int) -> Iterator[tuple[Path, int]]:
+    """Yield path and offset of every number of single precision in valid data."""
+    if _has(data, (FLOAT32,)):
+        for path, _, token in Scanner(data, deepest).walk():
+            if token.first == FLOAT32:
+                yield path, token.start
+
+
+def _has(data: bytes, firsts: Collection[int]) -> bool:
+    """Whether sound data has an item that begins with one of some bytes."""
+    if not any(first in data for first in firsts):
+        return False
+    at = 0
+    while at < len(data):
+        at = _RUN.match(data, at).end()  # type: ignore[union-attr]
+        if at < len(data):
+            token = Token(data, at)
+            if token.first in firsts:
+                return True
+            at = token.end
+    return False

@@ -1,0 +1,235 @@
+"""Whole files in, whole files out: bounded reading and atomic writing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from mgraph.codec.limits import LIMITS, Limits, over
+from mgraph.errors import GraphError, printable
+
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file can't be removed anyway
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_SUFFIX: Final = ".mgraph-tmp"
+_BLOCK: Final = 2**20
+_READ: Final = os.O_RDONLY | sum(
+    getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY", "O_BINARY")
+)
+_KINDS: Final = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISLNK, "a symbolic link"),
+)
+
+
+def _kind(mode: int) -> str:
+    return next((name for test, name in _KINDS if test(mode)), "a device")
+
+
+def io_error(path: str | os.PathLike[str], doing: str, error: OSError) -> GraphError:
+    """Translate what the operating system said."""
+    why = error.strerror or type(error).__name__
+    return GraphError.of("io", f"can't {doing} {printable(str(path))}: {why}", file=str(path))
+
+
+def read_file(path: str | os.PathLike[str], limits: Limits = LIMITS) -> bytes:
+    """Read a regular file, once and consistently.
+
+    Raises:
+        GraphError: `io` if it is missing, unreadable, no regular file, or changes while it is
+            read; `size` if it is over the limit, before it is read.
+    """
+    try:
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            raise _no_file(path, mode)
+        with open(os.open(path, _READ), "rb", buffering=0) as file:
+            return _read_regular(path, file, limits)
+    except OSError as error:
+        raise io_error(path, "read", error) from None
+    except ValueError:  # a NUL in the name
+        raise GraphError.of("io", "a file name can't hold a NUL character") from None
+
+
+def _no_file(path: str | os.PathLike[str], mode: int) -> GraphError:
+    fix = "name a file in it" if stat.S_ISDIR(mode) else "write - to read standard input"
+    found = f"{printable(str(path))} is {_kind(mode)}"
+    return GraphError.of("io", found, expected="a regular file", fix=fix, file=str(path))
+
+
+def _read_regular(path: str | os.PathLike[str], file: BinaryIO, limits: Limits) -> bytes:
+    before = os.fstat(file.fileno())
+    if not stat.S_ISREG(before.st_mode):  # replaced since we looked
+        raise _no_file(path, before.st_mode)
+    _check_size(before.st_size, limits, str(path))
+    data = b"".join(_blocks(file, before.st_size + 1, before.st_size + 1))
+    after = os.fstat(file.fileno())
+    if len(data) != before.st_size or after.st_mtime_ns != before.st_mtime_ns:
+        fix = "try again when nothing writes to it"
+        raise GraphError.of("io", "the file changed while it was read", fix=fix, file=str(path))
+    return data
+
+
+def _blocks(file: BinaryIO, most: int, at_once: int) -> Iterator[bytes]:
+    """Yield what there is, up to `most` bytes; memory for `at_once` is taken in advance."""
+    while most > 0 and (block := file.read(min(most, at_once))):
+        yield block
+        most -= len(block)
+
+
+def _check_size(size: int, limits: Limits, name: str) -> None:
+    if size > limits.size:
+        raise over("size", f"the file has {size:,} bytes", limits.size, file=name)
+
+
+def read_stream(file: BinaryIO, limits: Limits = LIMITS) -> bytes:
+    """Read a stream to its end.
+
+    Raises:
+        GraphError: `size` if there is more than the limit; `io` if reading fails.
+    """
+    try:
+        data = b"".join(_blocks(file, limits.size + 1, _BLOCK))
+    except OSError as error:
+        raise io_error("-", "read", error) from None
+    if len(data) > limits.size:
+        found = f"standard input has more than {limits.size:,} bytes"
+        raise over("size", found, limits.size, file="-")
+    return data
+
+
+def write_file(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> None:
+    """Write a file atomically: whatever happens, the old one or the new one is there, whole.
+
+    The bytes go to a temporary file in the same folder, to the disk, and then take the name.
+    Where the system has files without a name, nothing is left behind even by a process that is
+    killed while writing; what a process killed between two steps may leave, the next writer
+    of the same file takes away.
+
+    Raises:
+        GraphError: `io` if it can't be written; the old file is untouched.
+    """
+    target = Path(path)
+    try:
+        mode = _mode_to_keep(target)
+        _sweep(target)
+        _write_then_rename(target, chunks, mode)
+    except OSError as error:
+        raise io_error(path, "write", error) from None
+    except ValueError:
+        raise GraphError.of("io", "a file name can't hold a NUL character") from None
+
+
+def _mode_to_keep(target: Path) -> int | None:
+    """Return the permissions of the file that will be replaced; refuse what is no file."""
+    try:
+        mode = target.lstat().st_mode
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(mode):
+        fix = "name a regular file, or - for standard output"
+        found = f"can't write {printable(str(target))}: it is {_kind(mode)}"
+        raise GraphError.of("io", found, expected="a regular file", fix=fix, file=str(target))
+    if not os.access(target, os.W_OK):  # renaming over it would get round its protection
+        found = f"can't write {printable(str(target))}: it is write-protected"
+        raise GraphError.of("io", found, file=str(target))
+    return stat.S_IMODE(mode)
+
+
+def _write_then_rename(target: Path, chunks: Iterable[bytes], mode: int | None) -> None:
+    temporary = target.parent / f"{_temporary_start(target)}{secrets.token_hex(4)}{_SUFFIX}"
+    try:
+        with open(_open_new(temporary), "wb", buffering=_BLOCK) as file:
+            file.writelines(chunks)
+            file.flush()
+            if mode is not None:
+                os.chmod(file.fileno() if os.chmod in os.supports_fd else temporary, mode)
+            os.fsync(file.fileno())
+            if os.fstat(file.fileno()).st_nlink == 0:
+                _give_name(file.fileno(), temporary)
+            if fcntl is None:
+                file.close()  # Windows renames no open file
+            os.replace(temporary, target)  # as long as it is locked, nobody sweeps it away
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+
+
+def _open_new(temporary: Path) -> int:
+    """Open and lock a file that has no name yet, or where that can't be, a temporary one."""
+    flags = os.O_WRONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    if hasattr(os, "O_TMPFILE") and os.access("/proc/self/fd", os.X_OK):
+        with contextlib.suppress(OSError):  # not every file system can
+            return _locked(os.open(temporary.parent, flags | os.O_TMPFILE, 0o666))
+    while True:
+        file = _locked(os.open(temporary, flags | os.O_CREAT | os.O_EXCL, 0o666))
+        if os.fstat(file).st_nlink:
+            return file
+        os.close(file)  # another writer swept it away before it was locked
+
+
+def _give_name(file: int, temporary: Path) -> None:
+    # Any src_dir_fd makes Python call linkat(2), the one that follows the link in /proc.
+    os.link(f"/proc/self/fd/{file}", temporary, src_dir_fd=file, follow_symlinks=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name last; the file is in place already, so a refusal is no failure."""
+    if hasattr(os, "O_DIRECTORY"):
+        with contextlib.suppress(OSError):
+            opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(opened)
+            finally:
+                os.close(opened)
+
+
+def _temporary_start(target: Path) -> str:
+    """How the names of the temporary files of one target begin: short, whatever its length."""
+    return f".mgraph-{zlib.crc32(os.fsencode(target.name)):08x}-"
+
+
+def _locked(file: int) -> int:
+    """Hold the temporary file, so that another writer does not take it for left behind."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def _sweep(target: Path) -> None:
+    """Take away what writers of this file left behind when they were killed."""
+    start = _temporary_start(target)
+    entries: list[str] = []
+    with contextlib.suppress(PermissionError):  # a folder to drop files in
+        entries = os.listdir(target.parent)
+    for entry in entries:
+        if entry.startswith(start) and entry.endswith(_SUFFIX):
+            with contextlib.suppress(OSError):
+                _remove_unless_held(target.parent / entry)
+
+
+def _remove_unless_held(entry: Path) -> None:
+    if fcntl is None:
+        entry.unlink()
+        return
+    file = os.open(entry, _READ | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if stat.S_ISREG(os.fstat(file).st_mode):
+            entry.unlink()
+    finally:
+        os.close(file)

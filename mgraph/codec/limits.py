@@ -1,0 +1,101 @@
+"""How much one file may ask for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final, Self
+
+from mgraph.errors import GraphError
+
+DEEPEST: Final = 200
+"""No option raises the nesting limit above what the JSON decoder can take."""
+
+_DIGITS: Final = re.compile("[0-9]{1,18}")
+_UNITS: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of one reading, checked before memory is taken.
+
+    Attributes:
+        size: Bytes of the file.
+        nodes: Nodes of the graph.
+        depth: Levels of nesting; the document is level 1. At most 200.
+        text: Bytes of a label or any other text.
+        doc: Bytes of a doc.
+        args: Arguments of one node.
+        runs: Runs of one file.
+    """
+
+    size: int = 2**30
+    nodes: int = 10_000_000
+    depth: int = 32
+    text: int = 1024
+    doc: int = 65_536
+    args: int = 65_535
+    runs: int = 65_535
+
+    @property
+    def levels(self) -> int:
+        """Levels of a packed document: a node's meta stands one deeper there than in rows."""
+        return self.depth + 1
+
+    def raised(self, settings: dict[str, int]) -> Self:
+        """Return limits with some of them changed."""
+        return replace(self, **settings)
+
+
+LIMITS: Final = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a document is read.
+
+    Attributes:
+        limits: What it may ask for.
+        is_binary: It came as msgpack: nodes may be packed, and numbers may be NaN or infinite
+            as they are, where JSON has no literal for them.
+    """
+
+    limits: Limits = LIMITS
+    is_binary: bool = False
+
+
+LIMIT_NAMES: Final = tuple(each.name for each in fields(Limits))
+
+
+def parse_limit(text: str) -> tuple[str, int]:
+    """Read one `NAME=NUMBER`; the number may end in K, M or G (powers of 1024).
+
+    Raises:
+        ValueError: It is not of that form; the message says what is expected.
+    """
+    name, _, number = text.partition("=")
+    number = number.strip().upper().replace("_", "").removesuffix("IB").removesuffix("B")
+    unit = number[-1:] if number[-1:] in _UNITS and not number[-1:].isdigit() else ""
+    digits = number.removesuffix(unit) if unit else number
+    if name not in LIMIT_NAMES or not _DIGITS.fullmatch(digits):
+        names = ", ".join(LIMIT_NAMES)
+        message = f"expected NAME=NUMBER, for example nodes=20000000 or size=2G; names: {names}"
+        raise ValueError(message)
+    value = int(digits) * _UNITS[unit]
+    if name == "depth" and value > DEEPEST:
+        message = f"depth can be raised to {DEEPEST} at most"
+        raise ValueError(message)
+    return name, value
+
+
+def how_to_raise(name: str, needed: int | None = None) -> str:
+    """Say which option raises a limit."""
+    return f"if you trust the file, raise it with --limit {name}={needed or 'N'}"
+
+
+def over(name: str, found: str, limit: int, **place: Any) -> GraphError:  # noqa: ANN401
+    """Build the error for a file that is too large as a whole."""
+    code = name if name in ("size", "depth") else "limit"
+    return GraphError.of(
+        code, found, expected=f"at most {limit:,}", fix=how_to_raise(name), **place
+    )

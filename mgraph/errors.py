@@ -1,0 +1,190 @@
+"""Diagnostic and GraphError: the one shape of every complaint."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Path: TypeAlias = tuple[str | int, ...]
+"""Keys and indices from the root of a document to one of its values."""
+
+CODES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "io": "the file can't be opened, read or written",
+        "size": "the file is larger than the limit",
+        "compressed": "the file is compressed",
+        "encoding": "the text is not clean UTF-8",
+        "syntax": "the bytes are not JSON, or not msgpack",
+        "trailing": "something follows the document",
+        "duplicate-key": "an object has the same key twice",
+        "depth": "values are nested too deeply",
+        "format": "the document does not say that it is a graph file",
+        "version": "the format version can't be read by this mgraph",
+        "missing-field": "a required field is absent",
+        "unknown-field": "a field that the format does not have",
+        "type": "a value of the wrong type",
+        "number": "not a number that the format can hold there",
+        "id": "a malformed id",
+        "limit": "a limit is exceeded",
+        "packed": "a packed column that contradicts itself",
+        "duplicate-id": "two nodes have the same id",
+        "unknown-node": "an argument that is no node",
+        "unknown-op": "an op that the format does not have",
+        "arity": "the wrong number of arguments",
+        "cycle": "a node depends on itself",
+        "leaf-data": "data where none may be, or none where it must be",
+        "output": "the outputs, or the nodes, can't be used",
+        "unbound-input": "an input without a value",
+        "seed": "the seed of a run can't be used",
+        "hash": "a run that was recorded from another graph",
+        "run-node": "a run that names a node that can't be named there",
+    }
+)
+"""Every reason to refuse a file. Codes are permanent."""
+
+WARNINGS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "unreached": "a node has no path to an output",
+        "rounded": "an integer that a double can't hold was rounded",
+        "float32": "a number was stored with single precision",
+        "invisible": "a text holds characters that can't be seen",
+    }
+)
+"""Every reason to mention something in a file that is accepted. Codes are permanent."""
+
+REPORTED: Final = 100
+"""How many diagnostics of one file are reported; the rest is counted."""
+
+
+def quoted(text: object, longest: int = 60) -> str:
+    """Show a value of a hostile file in one line of printable characters."""
+    shown = text if isinstance(text, str) else json.dumps(text, default=str)
+    if len(shown) > longest:
+        shown = shown[: longest - 1] + "…"
+    if not isinstance(text, str):
+        return shown
+    escaped = shown.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{printable(escaped)}"'
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal would obey or not show, bidi controls and surrogates included."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)
+
+
+def pointer(path: Path) -> str:
+    """Spell a path as a JSON pointer (RFC 6901)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One thing that is wrong (or worth a warning) in one place of one file.
+
+    Attributes:
+        code: A key of `CODES`, or of `WARNINGS`.
+        message: What was found, one line.
+        path: Where: keys and indices from the document's root.
+        expected: What would have been right; may be empty.
+        fix: What to do about it; may be empty.
+        at_key: The place is the key's, not the value's.
+        line: Line in a JSON file, from 1; None if unknown.
+        column: Column in code points, from 1; None if unknown.
+        offset: Byte offset in a msgpack file, from 0; None if unknown.
+        file: What the file is called; empty if it has no name.
+    """
+
+    code: str
+    message: str
+    path: Path = ()
+    expected: str = ""
+    fix: str = ""
+    at_key: bool = False
+    line: int | None = None
+    column: int | None = None
+    offset: int | None = None
+    file: str = ""
+
+    @property
+    def severity(self) -> str:
+        """Either "error" or "warning", as the code says."""
+        return "error" if self.code in CODES else "warning"
+
+    @property
+    def pointer(self) -> str:
+        """The path as a JSON pointer; empty for the whole document."""
+        return pointer(self.path)
+
+    @property
+    def place(self) -> str:
+        """File and position, as compilers print them: `graph.json:14:13`."""
+        name = printable(self.file) or "graph"
+        if self.line is not None:
+            return f"{name}:{self.line}:{self.column}"
+        return name if self.offset is None else f"{name}:byte {self.offset}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields that say something, as plain data."""
+        fields = {
+            "code": self.code,
+            "severity": self.severity,
+            "pointer": self.pointer,
+            "file": self.file or None,
+            "line": self.line,
+            "column": self.column,
+            "offset": self.offset,
+            "message": self.message,
+            "expected": self.expected or None,
+            "fix": self.fix or None,
+        }
+        return {key: value for key, value in fields.items() if value is not None}
+
+    def __str__(self) -> str:
+        """Render over several lines, as the command line prints it."""
+        lines = [f"{self.place}: {self.severity}[{self.code}]: {self.message}"]
+        where = printable(self.pointer)
+        for name, text in (("at", where), ("expected", self.expected), ("fix", self.fix)):
+            if text:
+                lines.append(f"  {name:<9} {text}")
+        return "\n".join(lines)
+
+
+@dataclass(eq=False)
+class GraphError(Exception):
+    """A graph file, or a value given to a graph, was refused.
+
+    Attributes:
+        diagnostics: Why: every error found, up to `REPORTED`, in file order.
+        more: How many errors were found beyond those.
+    """
+
+    diagnostics: Sequence[Diagnostic] = field(default_factory=tuple)
+    more: int = 0
+
+    @classmethod
+    def of(cls, code: str, message: str, path: Path = (), **rest: Any) -> Self:  # noqa: ANN401
+        """Build the error for one single fault; `rest` are fields of `Diagnostic`."""
+        return cls((Diagnostic(code, message, path, **rest),))
+
+    def named(self, file: str) -> Self:
+        """Return the same error, its diagnostics naming the file."""
+        return type(self)(tuple(replace(each, file=file) for each in self.diagnostics), self.more)
+
+    def __str__(self) -> str:
+        """Render every diagnostic."""
+        return render(self.diagnostics, self.more)
+
+
+def render(diagnostics: Iterable[Diagnostic], more: int = 0) -> str:
+    """Render diagnostics one under the other, with a count of those left out."""
+    lines = [str(each) for each in diagnostics]
+    if more:
+        lines.append(f"… and {more:,} more")
+    return "\n".join(lines)

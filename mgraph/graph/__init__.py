@@ -1,0 +1,1 @@
+"""The checked graph as columns: names resolved, acyclic, in evaluation order, immutable."""

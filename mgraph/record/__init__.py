@@ -1,0 +1,137 @@
+"""Run: what happened, or must happen, when a graph is run; and when two numbers are equal."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import isfinite
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from array import array
+
+    from mgraph.graph.columns import Columns
+
+SELF_RECORDED: Final = "mgraph "
+"""How the origin of a run begins that mgraph itself recorded."""
+
+
+class Numbers(Mapping[str, float]):
+    """A number for each of some nodes of one graph, by id, in evaluation order.
+
+    Attributes:
+        graph: The graph.
+        at: u32[K], the nodes, ascending; None if there is a number for every node.
+        numbers: f64[K].
+    """
+
+    def __init__(self, graph: Columns, at: array[int] | None, values: array[float]) -> None:
+        """Take the nodes and their numbers."""
+        self.graph = graph
+        self.at = None if at is not None and len(at) == len(graph) else at
+        self.numbers = values
+
+    def __getitem__(self, name: str) -> float:
+        """Return the number of a node; KeyError if there is none."""
+        node = self.graph.index[name]
+        place = node if self.at is None else self._places[node]
+        return self.numbers[place]
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a number for this id."""
+        node = self.graph.index.get(name)  # type: ignore[call-overload]
+        return node is not None and (self.at is None or node in self._places)
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the ids, in evaluation order."""
+        ids = self.graph.ids
+        return iter(ids) if self.at is None else (ids[i] for i in self.at)
+
+    def __len__(self) -> int:
+        """Return how many numbers there are."""
+        return len(self.numbers)
+
+    def __repr__(self) -> str:
+        """Show them as a dict."""
+        return repr(dict(self))
+
+    @property
+    def nodes(self) -> range | array[int]:
+        """The nodes that have a number, ascending."""
+        return range(len(self.graph)) if self.at is None else self.at
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        return {node: place for place, node in enumerate(self.nodes)}
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far a result may be from an expectation: rel times it, or abs, whichever is more.
+
+    Attributes:
+        rel: Part of the expectation; None is 0.
+        abs: In units of the value; None is 0.
+    """
+
+    rel: float | None = None
+    abs: float | None = None
+
+    def allows(self, got: float, want: float) -> bool:
+        """Whether `got` counts as `want`: same bits, both NaN, or both finite and near."""
+        if got != got or want != want:
+            return got != got and want != want
+        if bits(got) == bits(want):
+            return True
+        if not (isfinite(got) and isfinite(want)):
+            return False
+        return abs(got - want) <= max(self.abs or 0.0, (self.rel or 0.0) * abs(want))
+
+
+DEFAULT: Final = Tolerance(1e-9, 1e-12)
+
+
+class Exactly(Tolerance):
+    """No tolerance at all: only the same bits count, and NaN for NaN."""
+
+    def allows(self, got: float, want: float) -> bool:
+        """Whether `got` is `want`, bit for bit, the sign of zero included."""
+        return bits(got) == bits(want) or (got != got and want != want)
+
+
+EXACT: Final = Exactly()
+
+
+def bits(x: float) -> int:
+    """Return the 64 bits of a double."""
+    return int.from_bytes(struct.pack(">d", x), "big")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a graph: what went in, and what came out or must come out.
+
+    Attributes:
+        data: Primals by id; None if nothing is said of them.
+        grad: Adjoints by id, of the nodes that have one; None if nothing is said of them.
+        inputs: Primals that replace the declared ones, by id of an input or param.
+        seed: Adjoints given to outputs; empty: 1.0 to the only one.
+        tolerance: As the file states it; None for the default.
+        origin: Where the numbers come from.
+        graph: Hash of the declared graph.
+    """
+
+    data: Mapping[str, float] | None = None
+    grad: Mapping[str, float] | None = None
+    inputs: Mapping[str, float] = field(default_factory=dict)
+    seed: Mapping[str, float] = field(default_factory=dict)
+    tolerance: Tolerance | None = None
+    origin: str = ""
+    graph: str = ""
+
+    @property
+    def is_self_recorded(self) -> bool:
+        """Whether the numbers come from mgraph itself, so that they only tell of changes."""
+        return self.origin.startswith(SELF_RECORDED)

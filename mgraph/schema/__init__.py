@@ -1,0 +1,1 @@
+"""The shape of a graph file: fields, pydantic models, and the faults that they find."""

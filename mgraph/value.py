@@ -1,0 +1,397 @@
+"""Value: a number that remembers how it was computed, so that it can be differentiated."""
+
+from __future__ import annotations
+
+from itertools import count
+from numbers import Real
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
+
+from mgraph.ops import CONST, INPUT, OPS, PARAM, Op
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Operand: TypeAlias = "Value | float"
+
+_numbers = count()
+
+
+class Value:
+    """A scalar in a computation graph, with micrograd's habits.
+
+    `Value(2.0)` is an input, `Value.param(2.0)` is trainable, and a plain number in an
+    expression becomes a const, which receives no gradient. Operators, methods and the functions
+    `mgraph.max`, `mgraph.min` and `mgraph.sum` make new Values; nothing raises where IEEE 754
+    has an answer. Values are equal only if they are the same object.
+
+    Attributes:
+        data: The primal, a float.
+        grad: The adjoint that `backward` left; 0.0 before.
+        op: As files spell it: input, param, const, or the op's name.
+        args: What the op was applied to, in order, repeats kept.
+        name: The id it gets in a file; None for n0, n1, …
+    """
+
+    __slots__ = ("__weakref__", "_data", "_grad", "_number", "_row", "args", "name", "op")
+
+    # Numbers must come to us even from the right of a NumPy scalar.
+    __array_ufunc__: ClassVar[None] = None
+
+    _data: float
+    _grad: float
+    _number: int
+    _row: Op | None
+    args: tuple[Value, ...]
+    name: str | None
+    op: str
+
+    def __init__(self, data: float, *, name: str | None = None) -> None:
+        """Make an input.
+
+        Args:
+            data: Its primal.
+            name: The id it gets in a file.
+
+        Raises:
+            TypeError: `data` is no number.
+        """
+        self._data = _float(data)
+        self._grad = 0.0
+        self._number = next(_numbers)
+        self._row = None
+        self.args = ()
+        self.name = name
+        self.op = INPUT
+
+    @classmethod
+    def input(cls, data: float, *, name: str | None = None) -> Value:
+        """Make a leaf that is given anew in each run; the same as `Value(data)`."""
+        return cls(data, name=name)
+
+    @classmethod
+    def param(cls, data: float, *, name: str | None = None) -> Value:
+        """Make a trainable leaf."""
+        return leaf(PARAM, _float(data), name)
+
+    @classmethod
+    def const(cls, data: float, *, name: str | None = None) -> Value:
+        """Make a leaf that receives no gradient; its `grad` stays 0.0."""
+        return leaf(CONST, _float(data), name)
+
+    @property
+    def data(self) -> float:
+        """The primal. What was computed from it before does not change with it."""
+        return self._data
+
+    @data.setter
+    def data(self, data: float) -> None:
+        self._data = _float(data)
+
+    @property
+    def grad(self) -> float:
+        """The adjoint: how fast the output of the last `backward` changes with this value."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: float) -> None:
+        self._grad = _float(grad)
+
+    def backward(self, seed: float = 1.0) -> None:
+        """Compute the adjoint of everything that this value was computed from.
+
+        Leaves accumulate: a second call adds to their `grad`, as in PyTorch, so set it to 0.0
+        between steps. The others start at 0.0 each time.
+
+        Args:
+            seed: The adjoint given to this value.
+        """
+        sweep(((self, _float(seed)),))
+
+    def __repr__(self) -> str:
+        """Show primal and adjoint, as micrograd does, and the name if there is one."""
+        name = f", name={self.name!r}" if self.name is not None else ""
+        return f"Value(data={self._data}, grad={self._grad}{name})"
+
+    # --- operators; a plain number on either side becomes a const ---
+
+    def __add__(self, other: Operand) -> Value:
+        """Return self + other."""
+        return _binary(_ADD, self, other)
+
+    def __radd__(self, other: float) -> Value:
+        """Return other + self."""
+        return _binary(_ADD, other, self)
+
+    def __sub__(self, other: Operand) -> Value:
+        """Return self - other."""
+        return _binary(_SUB, self, other)
+
+    def __rsub__(self, other: float) -> Value:
+        """Return other - self."""
+        return _binary(_SUB, other, self)
+
+    def __mul__(self, other: Operand) -> Value:
+        """Return self * other."""
+        return _binary(_MUL, self, other)
+
+    def __rmul__(self, other: float) -> Value:
+        """Return other * self."""
+        return _binary(_MUL, other, self)
+
+    def __truediv__(self, other: Operand) -> Value:
+        """Return self / other."""
+        return _binary(_DIV, self, other)
+
+    def __rtruediv__(self, other: float) -> Value:
+        """Return other / self."""
+        return _binary(_DIV, other, self)
+
+    def __pow__(self, other: Operand) -> Value:
+        """Return self ** other."""
+        return _binary(_POW, self, other)
+
+    def __rpow__(self, other: float) -> Value:
+        """Return other ** self."""
+        return _binary(_POW, other, self)
+
+    def __neg__(self) -> Value:
+        """Return -self."""
+        return apply(_NEG, (self,))
+
+    def __pos__(self) -> Value:
+        """Return self: + does nothing."""
+        return self
+
+    def __abs__(self) -> Value:
+        """Return |self|; the slope at 0 is 0."""
+        return apply(_ABS, (self,))
+
+    def max(self, other: Operand) -> Value:
+        """Return the larger; at a tie the gradient is shared."""
+        return maximum(self, other)
+
+    def min(self, other: Operand) -> Value:
+        """Return the smaller; at a tie the gradient is shared."""
+        return minimum(self, other)
+
+    def sqrt(self) -> Value:
+        """Return the square root."""
+        return apply(OPS["sqrt"], (self,))
+
+    def exp(self) -> Value:
+        """Return e to the power of this."""
+        return apply(OPS["exp"], (self,))
+
+    def log(self) -> Value:
+        """Return the natural logarithm."""
+        return apply(OPS["log"], (self,))
+
+    def sin(self) -> Value:
+        """Return the sine of this, in radians."""
+        return apply(OPS["sin"], (self,))
+
+    def cos(self) -> Value:
+        """Return the cosine of this, in radians."""
+        return apply(OPS["cos"], (self,))
+
+    def tan(self) -> Value:
+        """Return the tangent of this, in radians."""
+        return apply(OPS["tan"], (self,))
+
+    def atan(self) -> Value:
+        """Return the arc tangent, in radians."""
+        return apply(OPS["atan"], (self,))
+
+    def sinh(self) -> Value:
+        """Return the hyperbolic sine."""
+        return apply(OPS["sinh"], (self,))
+
+    def cosh(self) -> Value:
+        """Return the hyperbolic cosine."""
+        return apply(OPS["cosh"], (self,))
+
+    def tanh(self) -> Value:
+        """Return the hyperbolic tangent."""
+        return apply(OPS["tanh"], (self,))
+
+    def sigmoid(self) -> Value:
+        """Return 1/(1 + e^-x)."""
+        return apply(OPS["sigmoid"], (self,))
+
+    def softplus(self) -> Value:
+        """Return ln(1 + e^x)."""
+        return apply(OPS["softplus"], (self,))
+
+    def relu(self) -> Value:
+        """Return this above zero, else 0; the slope at 0 is 0."""
+        return apply(OPS["relu"], (self,))
+
+
+_NUMBER: Final = attrgetter("_number")
+_ADD: Final = OPS["add"]
+_SUB: Final = OPS["sub"]
+_MUL: Final = OPS["mul"]
+_DIV: Final = OPS["div"]
+_POW: Final = OPS["pow"]
+_NEG: Final = OPS["neg"]
+_ABS: Final = OPS["abs"]
+
+
+def _float(data: Any) -> float:  # noqa: ANN401 - numbers of any library
+    if type(data) is float:
+        return data
+    if isinstance(data, (str, bytes, Value)):
+        message = f"a Value holds a number, not {type(data).__name__}"
+        raise TypeError(message)
+    try:
+        return float(data)
+    except OverflowError:  # an int beyond every double
+        return float("inf") if data > 0 else float("-inf")
+
+
+def leaf(op: str, data: float, name: str | None = None) -> Value:
+    """Make a leaf of the given kind."""
+    value = Value(data, name=name)
+    value.op = op
+    return value
+
+
+def apply(row: Op, args: tuple[Value, ...]) -> Value:
+    """Make the Value of an op applied to its arguments; the number of them is not checked."""
+    forward = row.forward
+    if row.fold:
+        primal = args[0]._data
+        for arg in args[1:]:
+            primal = forward(primal, arg._data)
+    elif len(args) == 1:
+        primal = forward(args[0]._data)
+    else:
+        primal = forward(args[0]._data, args[1]._data)
+    return _node(row, primal, args)
+
+
+def _node(row: Op, primal: float, args: tuple[Value, ...]) -> Value:
+    value = Value.__new__(Value)
+    value._data = primal
+    value._grad = 0.0
+    value._number = next(_numbers)
+    value._row = row
+    value.args = args
+    value.name = None
+    value.op = row.name
+    return value
+
+
+def _binary(row: Op, a: Any, b: Any) -> Value:  # noqa: ANN401 - operands of any type
+    if type(a) is not Value or type(b) is not Value:
+        pair = _operand(a), _operand(b)
+        if None in pair:
+            return NotImplemented  # type: ignore[no-any-return]
+        a, b = pair
+    return _node(row, row.forward(a._data, b._data), (a, b))
+
+
+def _operand(x: object) -> Value | None:
+    """Return a Value for an operand: a number becomes a const, anything else is refused."""
+    if isinstance(x, Value):
+        return x
+    if type(x) in (float, int) or isinstance(x, Real):
+        return leaf(CONST, _float(x))
+    return None
+
+
+def as_value(x: Operand) -> Value:
+    """Return a Value as it is, and a plain number as a const.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    value = _operand(x)
+    if value is None:
+        message = f"expected a Value or a number, not {type(x).__name__}"
+        raise TypeError(message)
+    return value
+
+
+def maximum(a: Operand, b: Operand) -> Value:
+    """Return the larger of two; at a tie the gradient is shared (`mgraph.max`)."""
+    return apply(OPS["max"], (as_value(a), as_value(b)))
+
+
+def minimum(a: Operand, b: Operand) -> Value:
+    """Return the smaller of two; at a tie the gradient is shared (`mgraph.min`)."""
+    return apply(OPS["min"], (as_value(a), as_value(b)))
+
+
+def total(values: Iterable[Operand]) -> Value:
+    """Return the sum of one or more values, left to right, as one node (`mgraph.sum`).
+
+    Raises:
+        ValueError: There are none.
+    """
+    args = tuple(as_value(each) for each in values)
+    if not args:
+        message = "mgraph.sum needs at least one value"
+        raise ValueError(message)
+    return apply(OPS["sum"], args)
+
+
+def ancestry(roots: Iterable[Value]) -> list[Value]:
+    """Return everything that some values were computed from, and they, in creation order."""
+    seen = dict.fromkeys(roots)
+    stack = [value.args for value in seen]
+    while stack:
+        for arg in stack.pop():
+            if arg not in seen:
+                seen[arg] = None
+                if arg.args:
+                    stack.append(arg.args)
+    return sorted(seen, key=_NUMBER)
+
+
+def sweep(seeds: Sequence[tuple[Value, float]], tape: Sequence[Value] | None = None) -> None:
+    """Propagate adjoints from some values to everything that they were computed from.
+
+    Users are visited before what they use, in descending creation order, so each adjoint is
+    complete when it is passed on; contributions add up in the order of users and arguments.
+
+    Args:
+        seeds: The adjoint that each of these values is given.
+        tape: Their `ancestry`, if it is known.
+
+    Source:
+        Griewank & Walther, Evaluating Derivatives, 2nd ed., ch. 3.
+    """
+    if tape is None:
+        tape = ancestry(value for value, _ in seeds)
+    leaves = []
+    for value in tape:
+        if not value.args:
+            leaves.append((value, value._grad))
+        value._grad = 0.0
+    for value, seed in seeds:
+        value._grad += seed
+    for value in reversed(tape):
+        if value._row is not None:
+            _pass_on(value, value._row)
+    for value, grad in leaves:
+        # A const may have caught something on the way; it has no adjoint.
+        value._grad = grad if value.op == CONST else grad + value._grad
+
+
+def _pass_on(value: Value, row: Op) -> None:
+    """Add a value's share to the adjoints of its arguments."""
+    args = value.args
+    if len(args) == 2 and not row.fold:  # noqa: PLR2004 - most nodes are of this kind
+        a, b = args
+        adjoint = value._grad
+        slope_a, slope_b = row.partials(a._data, b._data, value._data)
+        a._grad += adjoint * slope_a
+        b._grad += adjoint * slope_b  # +=: a and b may be one node
+    elif row.fold:
+        for arg in args:  # each partial of a fold is 1
+            arg._grad += value._grad
+    else:
+        (a,) = args
+        a._grad += value._grad * row.partials(a._data, value._data)[0]

@@ -1,0 +1,126 @@
+"""Ways to use the command line in a test: in this process, or as users do."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mgraph.cli import main
+
+if TYPE_CHECKING:
+    import pytest
+
+HERE = Path(__file__).parent
+FIXTURES = HERE.parent / "fixtures"
+NEURON = FIXTURES / "neuron.json"
+SCRIPT = str(Path(sys.executable).with_name("mgraph"))
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command wrote, and its exit status."""
+
+    status: int
+    raw: bytes
+    raw_err: bytes
+
+    @property
+    def out(self) -> str:
+        """Standard output as text."""
+        return self.raw.decode()
+
+    @property
+    def err(self) -> str:
+        """Standard error as text."""
+        return self.raw_err.decode()
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - any plain data
+        """Standard output as one strict JSON value."""
+        return strict_json(self.raw)
+
+
+def strict_json(text: bytes | str) -> Any:  # noqa: ANN401 - any plain data
+    """Read JSON that has no bare NaN or Infinity."""
+
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+class Shell:
+    """A folder in which commands are run in this process."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        """Go to the folder."""
+        self.folder = folder
+        self.patch = patch
+        patch.chdir(folder)
+
+    def __call__(self, *args: str, stdin: bytes = b"") -> Said:
+        """Run `mgraph` with some arguments."""
+        out, err = io.BytesIO(), io.BytesIO()
+        with self.patch.context() as patch:
+            patch.setattr(sys, "argv", ["mgraph", *args])
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8"))
+            patch.setattr(sys, "stdout", io.TextIOWrapper(out, "utf-8", write_through=True))
+            patch.setattr(sys, "stderr", io.TextIOWrapper(err, "utf-8", write_through=True))
+            status = 0
+            try:
+                main()
+            except SystemExit as end:
+                status = end.code if isinstance(end.code, int) else 1
+            sys.stdout.flush()
+            said = Said(status, out.getvalue(), err.getvalue())
+        assert "Traceback" not in said.err
+        return said
+
+    def path(self, name: str) -> Path:
+        """Return a file of the folder."""
+        return self.folder / name
+
+    def document(self, name: str) -> Any:  # noqa: ANN401 - any plain data
+        """Return the content of a JSON file."""
+        return strict_json(self.path(name).read_bytes())
+
+    def write(self, name: str, content: object) -> str:
+        """Write text, bytes, or plain data as JSON; return the name."""
+        data = content if isinstance(content, (bytes, str)) else json.dumps(content)
+        self.path(name).write_bytes(data if isinstance(data, bytes) else data.encode())
+        return name
+
+    def files(self) -> list[str]:
+        """List the folder."""
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*"))
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return an environment in which `mgraph` is found and nothing asks for colour."""
+    plain = {key: x for key, x in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
+    path = os.pathsep.join((str(Path(SCRIPT).parent), plain.get("PATH", "")))
+    return {**plain, "PATH": path, "PYTHONIOENCODING": "utf-8", **more}
+
+
+def process(*args: str, cwd: Path, stdin: bytes = b"", **env: str) -> Said:
+    """Run `mgraph` as a process of its own."""
+    done = subprocess.run(
+        [SCRIPT, *args], cwd=cwd, input=stdin, capture_output=True, check=False,
+        env=environment(**env), timeout=60,
+    )  # fmt: skip
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def in_shell(line: str, cwd: Path) -> Said:
+    """Run a line as somebody typed it into bash."""
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=cwd, capture_output=True, check=False,
+        env=environment(), timeout=60, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    return Said(done.returncode, done.stdout, done.stderr)

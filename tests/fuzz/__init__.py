@@ -1,0 +1,1 @@
+"""Chance as a tester."""

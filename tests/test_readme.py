@@ -1,0 +1,134 @@
+"""The README: what it shows is what is printed."""
+
+from __future__ import annotations
+
+import html
+import re
+import runpy
+import subprocess
+import sys
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mgraph.cli import VERBS
+from tests.command_line import HERE, environment, in_shell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ROOT = HERE.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RUN = (
+    "python3 -m venv .venv && .venv/bin/pip install --quiet . "
+    "&& .venv/bin/mgraph run fixtures/neuron.json"
+)
+TEST = (
+    "python3 -m venv .venv && .venv/bin/pip install --quiet --editable '.[dev]' "
+    "&& .venv/bin/python -m pytest -n auto"
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language and its text."""
+
+    language: str
+    text: str
+
+
+def blocks() -> Iterator[Block]:
+    """Yield the fenced blocks of the README."""
+    for found in re.finditer(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL):
+        yield Block(found[1], found[2])
+
+
+BLOCKS = list(blocks())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that looks like the checkout to the commands of the README."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "fixtures").symlink_to(ROOT / "fixtures")
+    return folder
+
+
+def test_there_are_two_set_up_commands() -> None:
+    """The first block sets up and runs, the second tests; .ci/run takes the second from here."""
+    assert [(block.language, block.text) for block in BLOCKS[:2]] == [
+        ("sh", f"{RUN}\n"),
+        ("sh", f"{TEST}\n"),
+    ]
+    assert [block for block in BLOCKS[2:] if block.language in ("", "sh", "bash")] == []
+
+
+def test_every_block_is_tested() -> None:
+    """A language that no test below knows would be shown without having been run."""
+    assert {block.language for block in BLOCKS} == {"sh", "text", "console", "python"}
+    for before, block in pairwise(BLOCKS):
+        assert block.language != "text" or before.language in ("sh", "python")
+
+
+def test_the_first_command_prints_what_is_shown(folder: Path) -> None:
+    """What follows the set-up commands is the output of the first."""
+    command = RUN.rpartition("&& .venv/bin/")[2]
+    shown = next(block for block in BLOCKS if block.language == "text")
+    assert in_shell(command, folder).out == shown.text
+
+
+def test_consoles_show_what_is_printed(folder: Path) -> None:
+    """Each `$` line, typed into a shell one after the other, prints what stands under it."""
+    consoles = [block.text for block in BLOCKS if block.language == "console"]
+    assert len(consoles) >= 5
+    for text in consoles:
+        for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+            command, _, shown = part.partition("\n")
+            said = in_shell(f"{{ {command}\n}} 2>&1", folder)
+            assert said.out == shown, command
+
+
+def test_python_prints_what_is_shown(folder: Path) -> None:
+    """Each Python block runs, and prints the text that follows it."""
+    pairs = [(a, b) for a, b in pairwise(BLOCKS) if a.language == "python"]
+    assert pairs
+    for block, shown in pairs:
+        done = subprocess.run(
+            [sys.executable, "-c", block.text], cwd=folder, env=environment(), check=False,
+            capture_output=True, encoding="utf-8",
+        )  # fmt: skip
+        assert (done.stdout, done.stderr) == (shown.text, "")
+
+
+def test_every_verb_is_in_the_table() -> None:
+    """The table has each verb, in the order of the help."""
+    rows = re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)
+    assert rows == [verb for verbs in VERBS.values() for verb in verbs]
+
+
+def test_links_lead_somewhere() -> None:
+    """Every file that the README names beside it is there."""
+    targets = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert {"docs/format.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"} <= {*targets}
+    assert [target for target in targets if not (ROOT / target).is_file()] == []
+
+
+def words(svg: str) -> list[str]:
+    """Return the texts of a picture."""
+    return [html.unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
+
+
+def test_the_picture_is_up_to_date() -> None:
+    """docs/run.svg says what the command prints now, and fetches nothing."""
+    pytest.importorskip("rich", reason="the picture is drawn by rich, from the dev extra")
+    script = runpy.run_path(str(ROOT / "docs" / "make_picture.py"))
+    picture = script["PICTURE"].read_text(encoding="utf-8")
+    assert words(picture) == words(script["picture"]())
+    assert words(script["picture"]()) == words(script["picture"]())
+    shown = next(block for block in BLOCKS if block.language == "text")
+    assert " ".join(words(picture)).split()[4:] == re.sub("(?<=^neuron):", " :", shown.text).split()
+    addresses = {*re.findall(r"https?://[^\s\"<>]+", picture)}
+    assert addresses <= {"http://www.w3.org/2000/svg", "https://www.textualize.io"}

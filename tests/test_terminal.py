@@ -1,0 +1,298 @@
+"""The command line as a process: terminals, pipes, signals, full disks, completion."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+import mgraph
+from mgraph.cli.terminal import Progress, aligned, clipped, folded, number
+from tests.command_line import NEURON, SCRIPT, environment, in_shell, process
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+ON_POSIX = pytest.mark.skipif(os.name != "posix", reason="ptys and signals as POSIX has them")
+ESCAPE = "\x1b["
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with the neuron in it, and another that differs."""
+    (tmp_path / "neuron.json").write_bytes(NEURON.read_bytes())
+    graph = mgraph.load(NEURON)
+    graph.to_file(tmp_path / "half.json", runs=[graph.run(x1=0.5)])
+    return tmp_path
+
+
+def on_terminal(*args: str, cwd: Path, columns: int = 100, **env: str) -> tuple[int, str]:
+    """Run `mgraph` on a pseudo-terminal; return status and what is to be seen."""
+    import fcntl  # noqa: PLC0415 - POSIX only
+    import pty  # noqa: PLC0415
+    import struct  # noqa: PLC0415
+    import termios  # noqa: PLC0415
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    variables = environment(TERM="xterm-256color", **env)
+    variables.pop("COLUMNS", None)
+    child = subprocess.Popen(
+        [SCRIPT, *args], cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs, env=variables
+    )
+    os.close(theirs)
+    seen = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            seen += chunk
+    except OSError:  # the other side is closed
+        pass
+    finally:
+        os.close(ours)
+    return child.wait(timeout=60), seen.decode().replace("\r\n", "\n")
+
+
+# --- terminals -------------------------------------------------------------------------------
+
+SHOWING = (
+    ("run", "neuron.json"), ("check", "neuron.json"), ("ops",),
+    ("test", "neuron.json"), ("diff", "neuron.json", "half.json"), ("check", "bad.json"),
+)  # fmt: skip
+
+
+@ON_POSIX
+@pytest.mark.parametrize("args", SHOWING, ids=" ".join)
+def test_colour_is_all_that_a_terminal_adds(folder: Path, args: Sequence[str]) -> None:
+    """Piped, there is no escape sequence; on a terminal the same text, in colour."""
+    (folder / "bad.json").write_text('{"mgraph": "1.0", "nodez": []}', encoding="utf-8")
+    piped = process(*args, cwd=folder)
+    status, seen = on_terminal(*args, cwd=folder)
+    assert ESCAPE not in piped.out + piped.err
+    assert (status, click.unstyle(seen)) == (piped.status, piped.out + piped.err)
+    assert ESCAPE in seen
+
+
+@ON_POSIX
+def test_help_uses_the_width_there_is(folder: Path) -> None:
+    """Help is wrapped to the terminal, and never wider than can be read."""
+    for columns, most in ((60, 60), (90, 90), (200, 100)):
+        _, seen = on_terminal("run", "--help", cwd=folder, columns=columns)
+        assert most - 20 < max(map(len, seen.splitlines())) <= most
+
+
+@ON_POSIX
+def test_colours_of_a_run(folder: Path) -> None:
+    """Inputs are cyan, params green, the output bold, remarks yellow; no empty sequence."""
+    _, seen = on_terminal("run", "neuron.json", cwd=folder)
+    assert "\x1b[36mx1\x1b[0m " in seen
+    assert "\x1b[32mw1\x1b[0m " in seen
+    assert "\x1b[1mo\x1b[0m " in seen
+    assert "\x1b[33mzero gradient\x1b[0m\n" in seen
+    assert seen.count(ESCAPE) == 2 * len(re.findall(r"\x1b\[[1-9]\d*m", seen))
+
+
+@ON_POSIX
+def test_a_narrow_terminal(folder: Path) -> None:
+    """Prose is wrapped, the table fits where it can."""
+    _, seen = on_terminal("run", "neuron.json", cwd=folder, columns=60)
+    lines = click.unstyle(seen).splitlines()
+    assert max(map(len, lines)) <= 60
+    assert lines[0] == "neuron: One tanh neuron, from Andrej Karpathy's micrograd"
+
+
+@ON_POSIX
+def test_no_color_and_force_color(folder: Path) -> None:
+    """NO_COLOR switches colour off on a terminal, FORCE_COLOR on in a pipe; neither if empty."""
+    for args in (("run", "neuron.json"), ("check", "nope.json")):
+        _, seen = on_terminal(*args, cwd=folder, NO_COLOR="1")
+        assert ESCAPE not in seen
+        _, seen = on_terminal(*args, cwd=folder, NO_COLOR="")
+        assert ESCAPE in seen
+        said = process(*args, cwd=folder, FORCE_COLOR="1")
+        assert ESCAPE in said.out + said.err
+    assert ESCAPE not in process("ops", cwd=folder, FORCE_COLOR="").out
+
+
+def test_numbers_stand_under_each_other() -> None:
+    """Points are aligned, whatever the size; every number is told from an integer."""
+    shown = aligned(map(number, (1.0, -12.5, 1e22, float("nan"), float("-inf"), None, -0.0, 1e-7)))
+    assert shown == [
+        "   1.0  ", " -12.5  ", "   1e+22", " nan    ", "-inf    ", "   -    ", "  -0.0  ",
+        "   1e-07",
+    ]  # fmt: skip
+    assert number(0.1 + 0.2) == "0.3"
+    assert number(123456789012.0) == "1.23456789e+11"
+
+
+def test_clipping_and_folding() -> None:
+    """What is left out is shown to be left out, and the ends are kept."""
+    assert (clipped("abcdef", 4), clipped("abcd", 4)) == ("abc…", "abcd")
+    assert folded(10, 10) == (range(10), range(0))
+    assert folded(100, 10) == (range(5), range(95, 100))
+
+
+def test_a_bar_tells_what_is_done() -> None:
+    """A named step is under way, not done; an unnamed one is done."""
+    bar = Progress(4)
+    bar.step("reading")
+    assert bar.line() == "···················· reading (0 of 4), 0 s"
+    bar.step("running")
+    assert bar.line().startswith("█████··············· running (1 of 4)")
+    bar = Progress(2, "testing")
+    bar.step()
+    bar.step()
+    assert bar.line().startswith("████████████████████ testing (2 of 2)")
+
+
+# --- pipes, signals, full disks --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def long_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a graph that takes some seconds."""
+    folder = tmp_path_factory.mktemp("long")
+    sets = [f"--input=x{i}=1" for i in range(1, 21)]
+    process("new", "--mlp", "20,300,300,1", *sets, "-o", "long.json", cwd=folder)
+    return folder
+
+
+@ON_POSIX
+@pytest.mark.parametrize("seconds", [0.5, 0.8, 1.2])
+def test_ctrl_c_is_quiet(long_run: Path, seconds: float) -> None:
+    """Interrupted, it goes without a word, and leaves no half file."""
+    child = subprocess.Popen(
+        [SCRIPT, "run", "long.json", "-o", "out.json"], cwd=long_run, env=environment(),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    time.sleep(seconds)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out, err) == (130, b"", b"")
+    assert [path.name for path in long_run.iterdir()] == ["long.json"]
+
+
+@ON_POSIX
+@pytest.mark.parametrize(
+    "command",
+    [
+        "mgraph run neuron.json", "mgraph run neuron.json --json", "mgraph run neuron.json -o -",
+        "mgraph schema", "mgraph ops", "mgraph --help", "mgraph check neuron.json",
+        "mgraph diff neuron.json half.json", "mgraph test neuron.json",
+        "mgraph convert neuron.json -", "mgraph new 'L = x*y'",
+    ],
+)  # fmt: skip
+def test_a_closed_pipe_is_quiet(folder: Path, command: str) -> None:
+    """Nobody reads on: no traceback, not a word."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment(), stdout=writer,
+        stderr=subprocess.PIPE, check=False, timeout=60,
+    )  # fmt: skip
+    os.close(writer)
+    assert done.stderr == b""
+    assert done.returncode == (1 if "--help" in command else 141)  # help is click's
+
+
+@ON_POSIX
+def test_head_gets_its_line(folder: Path) -> None:
+    """`| head -1` works as with any tool."""
+    said = in_shell("mgraph schema | head -1; mgraph --help | head -1", folder)
+    assert (said.out, said.err) == ("{\nUsage: mgraph [OPTIONS] VERB [ARGS]...\n", "")
+
+
+@ON_POSIX
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize(
+    "command", ["run neuron.json", "run neuron.json -o -", "ops", "schema", "--help", "new 'L=x*y'"]
+)
+def test_a_full_disk_is_told(folder: Path, command: str) -> None:
+    """One clear line, status 1."""
+    said = in_shell(f"mgraph {command} > /dev/full", folder)
+    assert said.status == 1
+    assert said.err == "error[io]: can't write to standard output: No space left on device\n"
+    assert in_shell(f"mgraph {command} > /dev/full 2>&1", folder).status == 1
+
+
+@ON_POSIX
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams(folder: Path, closed: str) -> None:
+    """Started without some standard stream, it still does its work."""
+    said = in_shell(f"mgraph run neuron.json {closed}", folder)
+    assert (said.status, said.err) == (0, "")
+    assert (folder / "neuron.annotated.json").stat().st_size
+    said = in_shell("mgraph check - <&-", folder)
+    assert (said.status, said.err.split(":")[0]) == (1, "standard input")
+
+
+def test_as_a_module(folder: Path) -> None:
+    """`python -m mgraph` is the same command line."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mgraph", "check", "neuron.json"], cwd=folder, check=False,
+        capture_output=True, text=True, env=environment(), timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == process("check", "neuron.json", cwd=folder).out
+
+
+def test_a_poor_encoding(folder: Path) -> None:
+    """Where the output can't say a character, it is replaced, not an error."""
+    said = process("ops", cwd=folder, PYTHONIOENCODING="latin-1")
+    assert (said.status, said.err) == (0, "")
+    text = said.raw.decode("latin-1")
+    assert "sqrt      ?x" in text
+    assert "mul       a·b" in text
+
+
+# --- completion ------------------------------------------------------------------------------
+
+
+def completed(words: str, cwd: Path) -> list[str]:
+    """Return what bash would be offered for the last word."""
+    said = process(
+        cwd=cwd,
+        _MGRAPH_COMPLETE="bash_complete",
+        COMP_WORDS=words,
+        COMP_CWORD=str(len(words.split(" ")) - 1),
+    )
+    assert (said.status, said.err) == (0, "")
+    return said.out.split()
+
+
+def test_verbs_are_completed(folder: Path) -> None:
+    """A verb is found by its first letters."""
+    assert completed("mgraph r", folder) == ["plain,run"]
+    assert completed("mgraph c", folder) == ["plain,check", "plain,convert"]
+    assert completed("mgraph run --no", folder) == ["plain,--no-grad"]
+    assert completed("mgraph new --activation re", folder) == ["plain,relu"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["run neu", "check a neu", "test neu", "diff a neu", "convert neu", "convert a neu",
+     "run -o neu", "run --inputs neu", "new -o neu", "test --junit neu"],
+)  # fmt: skip
+def test_files_are_completed(folder: Path, words: str) -> None:
+    """Wherever a file is expected, the shell is asked to complete one."""
+    assert completed(f"mgraph {words}", folder) == ["file,neu"]
+
+
+@ON_POSIX
+@pytest.mark.parametrize(
+    ("shell", "word"),
+    [("bash", "complete -o nosort -F"), ("zsh", "#compdef mgraph"), ("fish", "complete")],
+)
+def test_completion_can_be_installed(folder: Path, shell: str, word: str) -> None:
+    """Each shell gets a script that it can read."""
+    said = process(cwd=folder, _MGRAPH_COMPLETE=f"{shell}_source")
+    assert (said.status, said.err) == (0, "")
+    assert word in said.out
+    assert "_MGRAPH_COMPLETE" in said.out
