@@ -42,7 +42,7 @@ class Names:
         if name in self.first or not self.complete:
             return
         fix = did_you_mean(self.hints.closest(name, self.first)) or "declare it, or name another"
-        message = f"{what} {quoted(name)} is no node of this graph"
+        message = f"{what} {quoted(name)}, which is no node of this graph"
         yield Diagnostic(code, message, path, expected="the id of a node", fix=fix)
 
 
@@ -201,7 +201,7 @@ def output_faults(outputs: list[Any], names: Names) -> Iterator[Diagnostic]:
             message = f"the output {quoted(name)} is named twice"
             yield Diagnostic("output", message, ("outputs", k), expected="each output once")
         seen[name] = k
-        yield from names.unknown("output", name, ("outputs", k), "the output")
+        yield from names.unknown("output", name, ("outputs", k), "outputs names")
 
 
 # --- packed ----------------------------------------------------------------------------------

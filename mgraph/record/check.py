@@ -151,8 +151,8 @@ def _hash_faults(found: object, path: Path, actual: str) -> Iterator[Diagnostic]
 def _column_faults(column: object, path: Path, names: Names) -> Iterator[Diagnostic]:
     """Find what is wrong with the packed numbers of a run."""
     count = names.count
-    if not isinstance(column, dict) or names.hints.meant(column, FIELDS["sparse"]):
-        return
+    if not isinstance(column, dict) or any(key not in FIELDS["sparse"] for key in column):
+        return  # its shape is wrong already
     at, values = column_of(column, "at", "I"), column_of(column, "value", "d")
     if at is None and isinstance(column["at"], bytes):
         yield wrong_length("at", column["at"], len(column["at"]) // 4 * 4, path)

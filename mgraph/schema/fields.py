@@ -126,14 +126,14 @@ def closest(name: str, known: Iterable[str]) -> str:
 
     if len(name) > ID_BYTES:
         return ""
-    lower = name.lower()
+    letters = sorted(name.lower())
     near = [
         each
         for each in islice(known, LOOKED_AT)
         if abs(len(each) - len(name)) <= 3 and (each[:1] in name or each[-1:] in name)  # noqa: PLR2004
     ]
-    for each in near:
-        if each.lower() == lower:
+    for each in near:  # other case, or letters in another order: tahn is tanh, not tan
+        if len(each) == len(name) and sorted(each.lower()) == letters:
             return each
     return next(iter(get_close_matches(name, near[: LOOKED_AT // 10], n=1, cutoff=0.6)), "")
 
