@@ -7,20 +7,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from mgraph import loader
+from mgraph import loader, tape
 from mgraph.codec import LIMITS, Limits, paused_collector, read_file, write_file
 from mgraph.errors import GraphError, printable
 from mgraph.loader import GraphFile
-from mgraph.run import evaluate, without_value
+from mgraph.run import VALUE, evaluate, without_value
 from mgraph.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mgraph.record import Run
+    from mgraph.run import Engine
+    from mgraph.tape.replay import Replay
 
 ANNOTATED: Final = ".annotated"
 """What stands before the extension of a file that `mgraph run` has made by itself."""
+
+ENGINES: Final = ("auto", "value", "tape")
+"""What can be asked to run a graph; "auto" chooses by its size and by what is installed."""
+
+LARGE: Final = 200_000
+"""Nodes from which "auto" takes the tape: below, Values are done before its libraries are."""
 
 WRITERS: Final[Mapping[str, Callable[[GraphFile], Iterator[bytes]]]] = {
     ".json": loader.to_json,
@@ -92,7 +100,7 @@ class Graph(GraphFile):
             inputs: Primals of inputs and params that replace the declared ones, by id.
             seed: Adjoints of the outputs, by id; none: 1.0 to the only one.
             grad: Whether to run backward.
-            engine: "auto" or "value".
+            engine: One of `ENGINES`.
             more: More inputs, for ids that are Python names.
 
         Returns:
@@ -100,9 +108,22 @@ class Graph(GraphFile):
 
         Raises:
             GraphError: `run-node`, `seed` or `unbound-input`.
+            MissingExtraError: The tape engine was asked for, and is not installed.
+            ValueError: There is no such engine.
         """
         given = {**(inputs or {}), **more}
-        return evaluate(self.columns, given, seed, grad=grad, engine=engine)
+        return evaluate(self.columns, given, seed, _engine(engine, len(self)), grad=grad)
+
+    def compile(self) -> Replay:
+        """Prepare the graph to be run again and again over the same flat arrays.
+
+        Raises:
+            MissingExtraError: NumPy or Numba is not installed.
+        """
+        tape.require()
+        from mgraph.tape.replay import Replay  # noqa: PLC0415 - an extra
+
+        return Replay(self.columns)
 
     def values(self) -> dict[str, Value]:
         """Build live Values, by id, in evaluation order.
@@ -141,6 +162,30 @@ class Graph(GraphFile):
         """
         graph = self if runs is None else self.with_runs(runs)
         write_file(path, graph.to_bytes(extension_of(path)))
+
+
+def engine_for(engine: str, nodes: int) -> str:
+    """Return the engine that will run a graph of so many nodes: "value" or "tape".
+
+    Raises:
+        ValueError: There is no such engine.
+    """
+    if engine not in ENGINES:
+        message = f"there is no engine {engine!r}: choose one of {', '.join(ENGINES)}"
+        raise ValueError(message)
+    if engine == "auto":
+        return "tape" if nodes >= LARGE and not tape.missing() else "value"
+    return engine
+
+
+def _engine(name: str, nodes: int) -> Engine:
+    """Return the engine that will run a graph of so many nodes."""
+    if engine_for(name, nodes) == "value":
+        return VALUE
+    tape.require()
+    from mgraph.tape.engine import TAPE  # noqa: PLC0415 - an extra
+
+    return TAPE
 
 
 def extension_of(path: str | os.PathLike[str]) -> str:

@@ -182,6 +182,10 @@ class GraphError(Exception):
         return render(self.diagnostics, self.more)
 
 
+class MissingExtraError(ImportError):
+    """Something that is asked for needs a package that is not installed."""
+
+
 def render(diagnostics: Iterable[Diagnostic], more: int = 0) -> str:
     """Render diagnostics one under the other, with a count of those left out."""
     lines = [str(each) for each in diagnostics]

@@ -6,7 +6,7 @@ from array import array
 from dataclasses import replace
 from itertools import compress, count
 from math import isfinite
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from mgraph import __version__
 from mgraph.codec import paused_collector
@@ -23,19 +23,34 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mgraph.graph.columns import Columns
-    from mgraph.value import Value
 
-ENGINES: Final = ("auto", "value")
-"""What can be asked for; "auto" chooses."""
+
+class Sweeps(Protocol):
+    """Runs a graph whose leaves all have primals."""
+
+    def __call__(
+        self, graph: Columns, seeds: Mapping[int, float], *, grad: bool
+    ) -> tuple[array[float], array[int] | None, array[float] | None]:
+        """Return all primals; the nodes that have an adjoint, ascending, and their adjoints.
+
+        Without `grad` there is None instead of the latter two.
+        """
+
+
+class Engine(NamedTuple):
+    """What runs graphs, and its name, as the origin of a run says it."""
+
+    name: str
+    sweeps: Sweeps
 
 
 def evaluate(
     graph: Columns,
-    inputs: Mapping[str, float] | None = None,
-    seed: Mapping[str, float] | None = None,
+    inputs: Mapping[str, float] | None,
+    seed: Mapping[str, float] | None,
+    engine: Engine,
     *,
     grad: bool = True,
-    engine: str = "auto",
 ) -> Run:
     """Run a graph forward and, unless told otherwise, backward.
 
@@ -43,8 +58,8 @@ def evaluate(
         graph: The graph.
         inputs: Primals that replace the declared ones, by id of an input or param.
         seed: Adjoints given to outputs, by id; none: 1.0 to the only one.
+        engine: What runs it.
         grad: Whether to run backward.
-        engine: One of `ENGINES`.
 
     Returns:
         A complete run: a primal for every node and, with `grad`, an adjoint for every node
@@ -52,30 +67,30 @@ def evaluate(
 
     Raises:
         GraphError: `run-node`, `seed`, `number` or `unbound-input`.
-        ValueError: There is no such engine.
     """
-    if engine not in ENGINES:
-        message = f"there is no engine {engine!r}: choose one of {', '.join(ENGINES)}"
-        raise ValueError(message)
-    inputs, seed = dict(inputs or {}), dict(seed or {})
-    bound = _bound(graph, inputs)
-    seeds = _seeds(graph, seed)
-    with paused_collector():
-        values = values_of(bound)
-        primals = array("d", [value._data for value in values])
-        adjoints = _adjoints(graph, values, seeds) if grad else None
+    given = {name: float(value) for name, value in (inputs or {}).items()}
+    asked = {name: float(value) for name, value in (seed or {}).items()}
+    by_node = set_nodes(graph, given)
+    if missing := [graph.ids[i] for i in graph.unbound() if i not in by_node]:
+        raise without_value(missing)
+    seeds = seeded_nodes(graph, asked)
+    primals, nodes, adjoints = engine.sweeps(graph.with_data(by_node), seeds, grad=grad)
     return Run(
         data=Numbers(graph, None, primals),
-        grad=adjoints,
-        inputs=inputs,
-        seed=seed,
-        origin=f"{SELF_RECORDED}{__version__} value",
+        grad=None if adjoints is None else Numbers(graph, nodes, adjoints),
+        inputs=given,
+        seed=asked,
+        origin=f"{SELF_RECORDED}{__version__} {engine.name}",
         graph=hash_of(graph),
     )
 
 
-def _bound(graph: Columns, inputs: dict[str, float]) -> Columns:
-    """Return the graph with the inputs of a run as its leaves' primals."""
+def set_nodes(graph: Columns, inputs: Mapping[str, float]) -> dict[int, float]:
+    """Return the leaves that a run sets, by node.
+
+    Raises:
+        GraphError: `run-node`: one of them is not there, or is no input and no param.
+    """
     by_node = {}
     for name, value in inputs.items():
         node = graph.index.get(name)
@@ -86,10 +101,8 @@ def _bound(graph: Columns, inputs: dict[str, float]) -> Columns:
         if graph.op(node) not in SETTABLE:
             message = f"a run can't set {quoted(name)}: it is a {graph.op(node)}"
             raise GraphError.of("run-node", message, expected="an input or a param")
-        by_node[node] = inputs[name] = float(value)
-    if missing := [graph.ids[i] for i in graph.unbound() if i not in by_node]:
-        raise without_value(missing)
-    return graph.with_data(by_node)
+        by_node[node] = value
+    return by_node
 
 
 def without_value(names: Sequence[str]) -> GraphError:
@@ -99,16 +112,20 @@ def without_value(names: Sequence[str]) -> GraphError:
     return GraphError([no_value(name) for name in names])
 
 
-def _seeds(graph: Columns, seed: dict[str, float]) -> dict[int, float]:
-    """Return the adjoint of each seeded output."""
+def seeded_nodes(graph: Columns, seed: Mapping[str, float]) -> dict[int, float]:
+    """Return the adjoint that each seeded output starts with, by node.
+
+    Raises:
+        GraphError: `seed`: there are several outputs and no seed, or it names no output, or is
+            not finite.
+    """
     names = [graph.ids[i] for i in graph.outputs]
     if not seed and len(names) == 1:
         return {graph.outputs[0]: 1.0}
     if not seed or any(name not in names for name in seed):
         raise _bad_seed(names, seed)
     for name, value in seed.items():
-        seed[name] = float(value)
-        if not isfinite(seed[name]):
+        if not isfinite(value):
             message = f"the seed of {quoted(name)} is {value}"
             raise GraphError.of("seed", message, expected="a finite number")
     return {graph.index[name]: value for name, value in seed.items()}
@@ -122,14 +139,24 @@ def _bad_seed(outputs: list[str], seed: Mapping[str, float]) -> GraphError:
     return GraphError([not_an_output(name, outputs) for name in seed if name not in outputs])
 
 
-def _adjoints(graph: Columns, values: Sequence[Value], seeds: Mapping[int, float]) -> Numbers:
-    """Run backward over Values in evaluation order, which is the order of their creation."""
-    marks = graph.reached(seeds)
-    sweep([(values[node], seed) for node, seed in seeds.items()], [*compress(values, marks)])
-    is_const = OPCODES[CONST]
-    pairs = zip(count(), graph.opcode, marks, strict=False)
-    at = array("I", [i for i, code, mark in pairs if mark and code != is_const])
-    return Numbers(graph, at, array("d", [values[i]._grad for i in at]))
+def by_values(
+    graph: Columns, seeds: Mapping[int, float], *, grad: bool
+) -> tuple[array[float], array[int] | None, array[float] | None]:
+    """Run a graph as Values: the readable engine."""
+    with paused_collector():
+        values = values_of(graph)
+        primals = array("d", [value._data for value in values])
+        if not grad:
+            return primals, None, None
+        marks = graph.reached(seeds)  # Values were created in evaluation order
+        sweep([(values[node], seed) for node, seed in seeds.items()], [*compress(values, marks)])
+        is_const = OPCODES[CONST]
+        pairs = zip(count(), graph.opcode, marks, strict=False)
+        nodes = array("I", [i for i, code, mark in pairs if mark and code != is_const])
+        return primals, nodes, array("d", [values[i]._grad for i in nodes])
+
+
+VALUE: Final = Engine("value", by_values)
 
 
 def annotated(runs: Sequence[Run], run: Run, outputs: Sequence[str]) -> tuple[Run, ...]:

@@ -123,7 +123,6 @@ def words(svg: str) -> list[str]:
 
 def test_the_picture_is_up_to_date() -> None:
     """docs/run.svg says what the command prints now, and fetches nothing."""
-    pytest.importorskip("rich", reason="the picture is drawn by rich, from the dev extra")
     script = runpy.run_path(str(ROOT / "docs" / "make_picture.py"))
     picture = script["PICTURE"].read_text(encoding="utf-8")
     assert words(picture) == words(script["picture"]())

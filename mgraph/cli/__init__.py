@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mgraph import __version__
-from mgraph.errors import GraphError
+from mgraph.errors import GraphError, MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +69,9 @@ class Verbs(click.Group):
             from mgraph.cli.terminal import print_error  # noqa: PLC0415 - only to complain
 
             print_error(error)
+            status = 1
+        except MissingExtraError as error:
+            click.echo(f"error: {error}", err=True)
             status = 1
         except MemoryError:
             click.echo("error[size]: not enough memory for this graph", err=True)

@@ -25,7 +25,7 @@ from mgraph.codec import (
     read_stream,
     write_file,
 )
-from mgraph.document import Graph, as_graph, extension_of
+from mgraph.document import ENGINES, Graph, as_graph, extension_of
 from mgraph.errors import REPORTED, Diagnostic, GraphError, quoted
 from mgraph.graph.numbers import doubles
 from mgraph.loader import inspect
@@ -115,8 +115,6 @@ def json_option(command: F) -> F:
 
 def engine_option(command: F) -> F:
     """Add `--engine` to a verb."""
-    from mgraph.run import ENGINES  # noqa: PLC0415 - only the verbs that run
-
     return click.option(
         "--engine",
         type=click.Choice(ENGINES),

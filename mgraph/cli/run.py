@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mgraph import tape
 from mgraph.cli.common import (
     STREAM,
     GraphPath,
@@ -25,7 +26,7 @@ from mgraph.cli.common import (
 )
 from mgraph.cli.report import print_run, run_as_json
 from mgraph.cli.terminal import progress
-from mgraph.document import ANNOTATED
+from mgraph.document import ANNOTATED, LARGE, engine_for
 from mgraph.errors import GraphError, printable
 from mgraph.run import annotated
 
@@ -102,6 +103,7 @@ def command(
         inputs = {**(read_numbers(inputs_file, limits) if inputs_file else {}), **settings(given)}
         seed = {**dict.fromkeys(outputs, 1.0), **settings(seeds)}
         bar.step("running")
+        _say_what_takes_time(engine, len(file))
         try:
             run = file.run(inputs, seed=seed, grad=not no_grad, engine=engine)
         except GraphError as error:
@@ -133,6 +135,20 @@ def _elsewhere(error: GraphError) -> GraphError:
 
 def _place(runs: tuple[Any, ...], run: Any) -> int:  # noqa: ANN401
     return next(i for i, each in enumerate(runs) if each.data is run.data)
+
+
+def _say_what_takes_time(engine: str, nodes: int) -> None:
+    """Tell on standard error that the engine compiles first, or that there is a faster one."""
+    if engine_for(engine, nodes) == "value":
+        if engine == "auto" and nodes >= LARGE:
+            click.echo(f"hint: {tape.INSTALL} runs graphs of this size much faster", err=True)
+        return
+    tape.require()
+    from mgraph.tape.cache import is_ready  # noqa: PLC0415 - an extra
+    from mgraph.tape.source import SWEEPS  # noqa: PLC0415
+
+    if not is_ready(SWEEPS):
+        click.echo("compiling the tape engine: only the first time on this machine", err=True)
 
 
 def _default_target(graph: str, extension: str) -> str:

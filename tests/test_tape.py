@@ -1,0 +1,282 @@
+"""The tape engine: the same answers as Values, whatever it is given and however it is cached."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+import mgraph
+from mgraph import Graph, GraphError, Value
+from mgraph.ops import OPS
+from mgraph.tape import cache, missing, source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mgraph.tape.replay import Replay
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+GOLDEN = sorted([FIXTURES / "neuron.json", *(FIXTURES / "run").rglob("*.json")])
+
+
+def bits(numbers: Mapping[str, float] | None) -> dict[str, bytes]:
+    """Return numbers as their bits, all NaNs alike."""
+    return {
+        name: struct.pack("<d", math.nan if x != x else x) for name, x in (numbers or {}).items()
+    }
+
+
+def assert_same(
+    replay: Replay, graph: Graph, inputs: Mapping[str, float], seed: Mapping[str, float]
+) -> None:
+    """Value, tape and replay give the same bits, libm ops included: they share libm."""
+    want = graph.run(inputs, seed=seed, engine="value")
+    got = graph.run(inputs, seed=seed, engine="tape")
+    assert bits(got.data) == bits(want.data)
+    assert bits(got.grad) == bits(want.grad)
+    again = replay(inputs, seed=seed)
+    assert (bits(again.data), bits(again.grad)) == (bits(want.data), bits(want.grad))
+    replay.step(inputs, seed=seed)
+    ids = graph.columns.ids
+    assert bits(dict(zip(ids, replay.primals.tolist(), strict=True))) == bits(want.data)
+    adjoints = dict(zip(ids, replay.adjoints.tolist(), strict=True))
+    zero = dict.fromkeys(ids, 0.0)
+    assert bits(adjoints) == bits(zero | dict(want.grad or {}))
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_every_fixture_gives_the_same_bits(path: Path) -> None:
+    """Values, adjoints, who has one: kinks, NaN, infinities, consts and all."""
+    graph = mgraph.load(path)
+    replay = graph.compile()
+    every = max(1, len(graph.runs) // 12)
+    for want in graph.runs[::every]:
+        assert_same(replay, graph, declared(graph) | dict(want.inputs), want.seed)
+
+
+def declared(graph: Graph) -> dict[str, float]:
+    """Return the declared leaves that can be set: a step keeps what the one before set."""
+    columns = graph.columns
+    known = columns.has_data or b"\1" * len(columns.leaves)
+    return {
+        columns.ids[i]: x
+        for i, x, has in zip(columns.leaves, columns.data, known, strict=True)
+        if has and columns.op(i) != "const"
+    }
+
+
+def random_graph(seed: int, size: int) -> Graph:
+    """Make a graph of all ops over special and ordinary leaves."""
+    generator = random.Random(seed)  # noqa: S311 - no secrets
+    special = [0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan, 5e-324, 1e308, -710.0]
+    makers = (Value.input, Value.param, Value.const)
+    values = [
+        generator.choice(makers)(
+            generator.choice(special) if generator.random() < 0.2 else generator.gauss(0.0, 1.0),
+            name=f"leaf{i}",
+        )
+        for i in range(size // 5 + 1)
+    ]
+    rows = [*OPS.values()]
+    for _ in range(size):
+        row = generator.choice(rows)
+        count = generator.randrange(1, 6) if row.fold else row.inputs
+        args = tuple(generator.choice(values[-30:]) for _ in range(count))
+        values.append(mgraph.value.apply(row, args))
+    return Graph.of(values[-1], values[-2], *({values[-3]: None, values[-7]: None}))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_graphs_give_the_same_bits(seed: int) -> None:
+    """Graphs of every op, seeded at several outputs at once."""
+    graph = random_graph(seed, 5 + seed * 4)
+    seeds = dict(zip(graph.outputs, (1.0, -0.5, 0.0), strict=False))
+    assert_same(graph.compile(), graph, {}, seeds)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("workers", [1, 2])
+def test_batches_give_the_same_bits(seed: int, workers: int) -> None:
+    """Each row of a batch is a run: outputs and gradients, for any number of rows and workers."""
+    graph = random_graph(seed, 60)
+    leaves = [i for i in graph.columns.leaves if graph.columns.op(i) != "const"][:3]
+    names = [graph.columns.ids[i] for i in leaves]
+    generator = np.random.default_rng(seed)
+    rows = (1, 7, 513, 1100)[seed % 4]
+    columns = {name: generator.normal(size=rows) for name in names}
+    seeds = {graph.outputs[0]: 1.0, graph.outputs[1]: 2.0}
+    replay = graph.compile()
+    batch = replay.batch(columns, seed=seeds, workers=workers)
+    total = replay.batch(columns, seed=seeds, grad="sum", workers=workers)
+    sums = dict.fromkeys(batch.grad, 0.0)
+    for row in range(rows):
+        given = {name: float(column[row]) for name, column in columns.items()}
+        want = graph.run(given, seed=seeds, engine="value")
+        assert want.data is not None
+        assert want.grad is not None
+        got = {name: float(column[row]) for name, column in batch.outputs.items()}
+        assert bits(got) == bits({name: want.data[name] for name in graph.outputs})
+        slopes = {name: float(column[row]) for name, column in batch.grad.items()}
+        settable = {n: x for n, x in want.grad.items() if n.startswith("leaf")}
+        assert bits(slopes) == bits(settable)
+        sums = {name: sums[name] + slope for name, slope in slopes.items()}
+        if row > 40 and seed % 4 == 3:
+            break
+    else:
+        assert bits(total.grad) == bits(sums)
+
+
+def test_a_batch_is_checked() -> None:
+    """Columns of other lengths, types and names, missing leaves, no rows."""
+    graph = mgraph.loads(
+        '{"mgraph": "1.0", "nodes": [{"id": "x", "op": "input"}, {"id": "w", "op": "param", '
+        '"data": 2}, {"id": "k", "op": "const", "data": 1}, {"id": "y", "op": "mul", '
+        '"args": ["x", "w"]}], "outputs": ["y"]}'
+    )
+    replay = graph.compile()
+    good = np.array([1.0, 2.0, math.nan])
+    wrong: list[tuple[dict[str, object], str]] = [
+        ({"x": good, "w": good[:2]}, "number"),
+        ({"x": np.array(["1", "2"])}, "number"),
+        ({"x": np.ones((2, 2))}, "number"),
+        ({"x": np.array([1j])}, "number"),
+        ({"x": 1.0}, "number"),
+        ({}, "number"),
+        ({"w": good}, "unbound-input"),
+        ({"x": good, "k": good}, "run-node"),
+        ({"x": good, "y": good}, "run-node"),
+        ({"x": good, "z": good}, "run-node"),
+    ]
+    for columns, code in wrong:
+        with pytest.raises(GraphError) as caught:
+            replay.batch(columns)  # type: ignore[arg-type]
+        assert [each.code for each in caught.value.diagnostics] == [code], columns
+    for given in ({"grad": "all"}, {"workers": 0}):
+        with pytest.raises(ValueError, match="grad is"):
+            replay.batch({"x": good}, **given)
+    with pytest.raises(GraphError):
+        replay.step()
+    batch = replay.batch({"x": [1, 2, 3]}, grad="sum")
+    assert batch.outputs["y"].tolist() == [2.0, 4.0, 6.0]
+    assert batch.grad == {"x": 6.0, "w": 6.0}
+    assert np.isnan(replay.batch({"x": good}).grad["w"][2])
+    empty = replay.batch({"x": np.zeros(0)}, grad="sum")
+    assert (empty.outputs["y"].size, empty.grad) == (0, {"x": 0.0, "w": 0.0})
+    assert replay.batch({"x": good}, grad=None).grad == {}
+
+
+def test_steps_keep_what_they_are_given() -> None:
+    """A step's leaves stay for the next; a call starts from the declared ones."""
+    replay = mgraph.load(FIXTURES / "neuron.json").compile()
+    index = replay.graph.index
+    replay.step({"x2": 1.0})
+    assert replay.adjoints[index["w2"]] != 0.0
+    replay.step({"w1": -2.9})
+    assert replay.primals[index["x2"]] == 1.0
+    run = replay(w1=-2.9)
+    assert run.data is not None
+    assert run.data["x2"] == 0.0
+    assert run.origin.endswith(" tape, libm")
+
+
+def test_auto_chooses_by_size() -> None:
+    """A small graph runs as Values, a large one on the tape; the origin says which."""
+    x = y = Value(1.0, name="x")
+    for _ in range(mgraph.document.LARGE):
+        y = -y
+    assert Graph.of(y).run().origin.endswith(" tape, libm")
+    assert Graph.of(-x).run().origin.endswith(" value")
+
+
+# --- the cache ---
+
+# tanh(6.8813735870195432 - 6) = 0.70710678118654746…, as in the fixture
+TANH = "0.7071067811865477"
+
+RUN = """
+import sys, mgraph
+from mgraph.tape import cache
+ready = cache.is_ready("sweeps")
+run = mgraph.load(sys.argv[1]).run(engine="tape")
+print(ready, cache.is_ready("sweeps"), repr(run.data["o"]))
+"""
+
+
+def run_with(folder: Path, **more: str) -> subprocess.Popen[str]:
+    """Run the neuron on the tape in a fresh process with a cache folder of its own."""
+    environment = {**os.environ, cache.FOLDER: str(folder), **more}
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, str(FIXTURES / "neuron.json")],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def said(process: subprocess.Popen[str]) -> list[str]:
+    """Wait for a process that must have no complaints, and return what it printed."""
+    out, err = process.communicate(timeout=300)
+    assert (process.returncode, err) == (0, "")
+    return out.split()
+
+
+TANH = (
+    "0.7071067811865477"  # tanh(6.8813735870195432 - 6) = 0.70710678118654746…, as in the fixture
+)
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder that two processes have filled at once."""
+    folder = tmp_path_factory.mktemp("cache") / "new"
+    processes = [run_with(folder) for _ in range(2)]
+    for process in processes:
+        assert said(process)[1:] == ["True", TANH]
+    return folder
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """Yield the files of a cache."""
+    return (path for path in sorted(folder.rglob("mgraph_kernels_*")) if path.suffix != ".pyc")
+
+
+def test_the_second_run_does_not_compile(warm: Path) -> None:
+    """What the first run compiled is taken as it is."""
+    before = {path: path.stat().st_mtime_ns for path in files(warm)}
+    assert said(run_with(warm)) == ["True", "True", TANH]
+    assert {path: path.stat().st_mtime_ns for path in files(warm)} == before
+    assert warm.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("suffix", [".py", ".nbi", ".nbc", ".sums"])
+def test_damaged_files_are_made_again(warm: Path, suffix: str) -> None:
+    """A file that is cut short is dropped, and the answer is right all the same."""
+    path = next(each for each in files(warm) if each.suffix == suffix)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert said(run_with(warm)) == ["False", "True", TANH]
+
+
+def test_folders_that_can_not_be_used(tmp_path: Path) -> None:
+    """A folder that is a file, or that others can write to: compiled, and not kept."""
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    for name in ("file", "open"):
+        assert said(run_with(tmp_path / name)) == ["False", "False", TANH]
+        assert not (tmp_path / name).is_dir() or [*(tmp_path / name).iterdir()] == []
+
+
+def test_the_text_covers_the_table() -> None:
+    """Every op has its value and slopes in the text, so a changed table is another module."""
+    for part in (source.SWEEPS, source.BATCH):
+        for name in OPS:
+            assert f"def value_{name}(" in source.text(part)
+            assert f"def slopes_{name}(" in source.text(part)
+    assert not missing()
