@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mgraph.value import total as sum  # noqa: A004
 
 __version__ = "0.1.0"
+FORMAT_VERSION = "1.0"
+"""The newest version of the file format that this mgraph reads and writes."""
 
 _HOME = {
     "Diagnostic": "errors",

@@ -140,7 +140,9 @@ def _run(what: str, a: Run, b: Run) -> Iterator[Difference]:
     for field in ("tolerance", "origin", "graph"):
         mine, other = getattr(a, field), getattr(b, field)
         if mine != other:
-            yield Difference(what, field, str(mine or "") or None, str(other or "") or None)
+            yield Difference(
+                what, field, str(mine) if mine else None, str(other) if other else None
+            )
     for field in ("data", "grad"):
         yield from _numbers(what, field, getattr(a, field), getattr(b, field))
 

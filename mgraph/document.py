@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from mgraph import loader, tape
 from mgraph.codec import LIMITS, Limits, paused_collector, read_file, write_file
@@ -53,10 +54,10 @@ class Graph(GraphFile):
 
         Raises:
             GraphError: `id` or `duplicate-id` if the Values' names can't be ids; `output` if
-                there are none, or one is given twice.
+                there are none, or one is given twice; `type` or `limit` for name and doc.
         """
         header = {key: text for key, text in (("name", name), ("doc", doc)) if text}
-        return cls(loader.columns_of(outputs), header)
+        return cls(loader.columns_of(outputs), _checked_texts(header))
 
     @property
     def name(self) -> str:
@@ -141,10 +142,14 @@ class Graph(GraphFile):
         """Return the same graph with other runs.
 
         Raises:
-            GraphError: `run-node` if a run names a node that is not there.
+            GraphError: What a reader would say of a run that was made by hand.
         """
-        over = tuple(loader.over_graph(run, self.columns) for run in runs)
-        return replace(self, runs=over)
+        own = {id(run): None for run in self.runs}
+        new = list(runs)
+        over = tuple(loader.over_graph(run, self.columns) for run in new)
+        graph = replace(self, runs=over)
+        trusted = (id(run) in own or run.is_self_recorded for run in new)
+        return graph if all(trusted) else _as_read(graph)
 
     def to_bytes(self, extension: str = ".json") -> Iterator[bytes]:
         """Write the file into memory, in chunks; `extension` is a key of `WRITERS`."""
@@ -162,6 +167,46 @@ class Graph(GraphFile):
         """
         graph = self if runs is None else self.with_runs(runs)
         write_file(path, graph.to_bytes(extension_of(path)))
+
+
+def _checked_texts(header: dict[str, str]) -> dict[str, str]:
+    """Return texts that a file can hold.
+
+    Raises:
+        GraphError: `type`, `encoding` or `limit`.
+    """
+    for key, text in header.items():
+        limit = LIMITS.doc if key == "doc" else LIMITS.text
+        if not isinstance(text, str):
+            message = f"the {key} is {type(text).__name__}, no text"
+            raise GraphError.of("type", message, expected="a string")
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            message = f"the {key} holds half of a surrogate pair"
+            raise GraphError.of("encoding", message) from None
+        if size > limit:
+            message = f"the {key} has {size:,} bytes"
+            raise GraphError.of("limit", message, expected=f"at most {limit:,}")
+    return header
+
+
+G = TypeVar("G", bound=GraphFile)
+
+
+def _as_read(graph: G) -> G:
+    """Return a graph whose file a reader will accept.
+
+    Raises:
+        GraphError: What the reader would say.
+    """
+    try:
+        text = b"".join(loader.to_json(graph))
+    except UnicodeEncodeError:
+        message = "a text holds half of a surrogate pair"
+        raise GraphError.of("encoding", message) from None
+    loader.read(text, limits=Limits(size=sys.maxsize, nodes=sys.maxsize))
+    return graph
 
 
 def engine_for(engine: str, nodes: int) -> str:

@@ -298,7 +298,11 @@ class _Reader:
                 raise ExpressionError(message)
         if names:
             return [self.named[name] for name in names]
-        return [value for value in self.assigned if id(value) not in self.used]
+        ends = [value for value in self.assigned if id(value) not in self.used]
+        if len(dict.fromkeys(map(id, ends))) < len(ends) or not ends:
+            message = "a name alone computes nothing: choose the output with --output NAME"
+            raise ExpressionError(message)
+        return ends
 
 
 def _only_a_name(target: str, value: Value) -> str:

@@ -15,7 +15,7 @@ from mgraph.loader import inspect
 from mgraph.record import DEFAULT, Run, Tolerance, bits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 EXTENSIONS: Final = (".json", ".msgpack")
 EXPECTED: Final = ".diagnostic.json"
@@ -159,11 +159,13 @@ class Options:
         tolerance: Instead of each run's own.
         engine: Which engine replays.
         limits: What files may ask for.
+        read: Gives the bytes of a file.
     """
 
     tolerance: Tolerance | None = None
     engine: str = "auto"
     limits: Limits = field(default=LIMITS)
+    read: Callable[[Path, Limits], bytes] = read_file
 
 
 def graph_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[Path, bool]]:
@@ -212,7 +214,7 @@ def outcomes_of(path: Path, options: Options, *, walked: bool = False) -> Iterat
         yield Outcome(name, None, SKIPPED, note="what the file beside it must give")
         return
     try:
-        data = read_file(path, options.limits)
+        data = options.read(path, options.limits)
     except GraphError as error:
         yield Outcome(name, None, REFUSED, diagnostics=error.named(name).diagnostics)
         return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from array import array
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from mgraph import migrate
@@ -36,7 +35,7 @@ from mgraph.graph.numbers import canonical, is_rounded
 from mgraph.graph.pack import from_packed, hash_of, packed
 from mgraph.graph.rows import from_rows
 from mgraph.ops import NAMES, OPCODES, OPS, is_leaf
-from mgraph.record import Numbers, Run
+from mgraph.record import Numbers, Run, as_number
 from mgraph.record.read import runs_from
 from mgraph.schema.fields import FIELDS, are_ids, is_short, meta_faults
 from mgraph.value import Value, ancestry, apply, leaf
@@ -54,9 +53,9 @@ INVISIBLE: Final = re.compile(
 """Characters that take no place, or change the order in which others are shown."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GraphFile:
-    """A graph file in memory: the checked graph, its texts, its runs. Nothing changes it.
+    """A graph file in memory: the checked graph, its texts, its runs. Not to be changed.
 
     Attributes:
         columns: The graph.
@@ -86,7 +85,7 @@ class Inspection:
 
     Attributes:
         diagnostics: Errors, or the warnings if there are none, in file order.
-        more: How many errors there were beyond those.
+        more: How many there were beyond those.
         graph: The file's content; None if it was refused.
     """
 
@@ -95,13 +94,16 @@ class Inspection:
     graph: GraphFile | None
 
 
-def inspect(data: bytes, name: str = "", limits: Limits = LIMITS) -> Inspection:
+def inspect(
+    data: bytes, name: str = "", limits: Limits = LIMITS, *, strip: bool = False
+) -> Inspection:
     """Check the bytes of a graph file, and read it if it is clean.
 
     Args:
         data: JSON or msgpack.
         name: What the file is called, for the diagnostics.
         limits: What it may ask for.
+        strip: Leave out the runs, whatever is wrong with them.
     """
     with paused_collector():
         try:
@@ -109,11 +111,15 @@ def inspect(data: bytes, name: str = "", limits: Limits = LIMITS) -> Inspection:
                 raise over("size", f"{len(data):,} bytes", limits.size, line=1, column=1)
             reading = Reading(limits, encoding_of(data) == MSGPACK)
             document = _upgraded(decode(data, limits), limits)
+            if strip:
+                document = {key: value for key, value in document.items() if key != "runs"}
             graph = clean(document, reading)
             if graph is None:
                 found, count = _faults(document, reading)
             else:
-                found, count = [*islice(_warnings(document, graph, data, limits), _KEPT)], 0
+                worth = _Found()
+                worth.add(_warnings(document, graph, data, limits))
+                found, count = worth.kept, worth.count
         except GraphError as error:
             found, count, graph = [*error.diagnostics], 0, None
         placed = located(found, data, limits)
@@ -330,14 +336,15 @@ def _packed_run(run: Run) -> dict[str, Any]:
 def _run(run: Run, numbers: Any) -> dict[str, Any]:  # noqa: ANN401
     fields = {
         "inputs": {name: spelled(value) for name, value in run.inputs.items()},
-        "seed": dict(run.seed),
+        "seed": {name: spelled(value) for name, value in run.seed.items()},
         "origin": run.origin,
         "graph": run.graph,
     }
     written = {key: value for key, value in fields.items() if value}
     if run.tolerance is not None:
         halves = {"rel": run.tolerance.rel, "abs": run.tolerance.abs}
-        written["tolerance"] = {key: half for key, half in halves.items() if half is not None}
+        stated = {key: spelled(half) for key, half in halves.items() if half is not None}
+        written["tolerance"] = stated
     for key, given in (("data", run.data), ("grad", run.grad)):
         if given is not None:
             written[key] = numbers(given)
@@ -361,9 +368,15 @@ def over_graph(run: Run, graph: Columns) -> Run:
     """Return a run whose numbers are columns over a graph.
 
     Raises:
-        GraphError: `run-node` if it names a node that is not there.
+        GraphError: `run-node` if data or grad name a node that is not there; `number`.
     """
-    return replace(run, data=_over(run.data, graph), grad=_over(run.grad, graph))
+    return replace(
+        run,
+        data=_over(run.data, graph),
+        grad=_over(run.grad, graph),
+        inputs={name: as_number(name, value) for name, value in run.inputs.items()},
+        seed={name: as_number(name, value) for name, value in run.seed.items()},
+    )
 
 
 def _over(given: Mapping[str, float] | None, graph: Columns) -> Mapping[str, float] | None:
@@ -373,7 +386,7 @@ def _over(given: Mapping[str, float] | None, graph: Columns) -> Mapping[str, flo
         if name not in graph.index:
             message = f"the run names {quoted(name)}, which is no node of this graph"
             raise GraphError.of("run-node", message)
-    pairs = sorted((graph.index[name], value) for name, value in given.items())
+    pairs = sorted((graph.index[name], as_number(name, value)) for name, value in given.items())
     at, values = array("I", [i for i, _ in pairs]), array("d", [x for _, x in pairs])
     return Numbers(graph, at, values)
 
@@ -406,7 +419,7 @@ def columns_of(outputs: Sequence[Value]) -> Columns:
 
     Raises:
         GraphError: `id` or `duplicate-id` if the names of the Values can't be ids; `output` if
-            there are none, or one is given twice.
+            there are none, or one is given twice; `limit` if a sum has too many arguments.
         TypeError: One of them is no Value.
     """
     for value in outputs:
@@ -419,6 +432,8 @@ def columns_of(outputs: Sequence[Value]) -> Columns:
     if not outputs or len({*named_outputs}) < len(outputs):
         raise GraphError.of("output", "expected at least one output, each once")
     leaves = array("I", (i for i, value in enumerate(values) if not value.args))
+    if (most := max(len(value.args) for value in values)) > LIMITS.args:
+        raise over("args", f"a node of {most:,} arguments", LIMITS.args)
     return Columns(
         opcode=bytes(OPCODES[value.op] for value in values),
         first=starts(len(value.args) for value in values),

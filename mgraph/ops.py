@@ -77,6 +77,10 @@ class Op:
     at_kink: str = ""
     since: str = "1.0"
 
+    def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
+        """Pickle a row as its name: the table is the same everywhere."""
+        return named, (self.name,)
+
     @property
     def inputs(self) -> int:
         """How many inputs `forward` takes; 2 for a fold, which takes any number from 1."""
@@ -152,6 +156,12 @@ ROWS: Final = (
 """One row an op, in the order of the format reference."""
 
 OPS: Final[Mapping[str, Op]] = MappingProxyType({row.name: row for row in ROWS})
+
+
+def named(name: str) -> Op:
+    """Return the row of an op."""
+    return OPS[name]
+
 
 INPUT: Final = "input"
 PARAM: Final = "param"

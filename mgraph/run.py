@@ -14,7 +14,7 @@ from mgraph.errors import GraphError, quoted
 from mgraph.graph.pack import hash_of
 from mgraph.loader import values_of
 from mgraph.ops import CONST, OPCODES
-from mgraph.record import SELF_RECORDED, Numbers, Run, bits
+from mgraph.record import SELF_RECORDED, Numbers, Run, as_number, bits
 from mgraph.record.read import SETTABLE
 from mgraph.schema.fields import closest, did_you_mean
 from mgraph.value import sweep
@@ -68,8 +68,8 @@ def evaluate(
     Raises:
         GraphError: `run-node`, `seed`, `number` or `unbound-input`.
     """
-    given = {name: float(value) for name, value in (inputs or {}).items()}
-    asked = {name: float(value) for name, value in (seed or {}).items()}
+    given = {name: as_number(name, value) for name, value in (inputs or {}).items()}
+    asked = {name: as_number(name, value) for name, value in (seed or {}).items()}
     by_node = set_nodes(graph, given)
     if missing := [graph.ids[i] for i in graph.unbound() if i not in by_node]:
         raise without_value(missing)
@@ -95,9 +95,7 @@ def set_nodes(graph: Columns, inputs: Mapping[str, float]) -> dict[int, float]:
     for name, value in inputs.items():
         node = graph.index.get(name)
         if node is None:
-            fix = did_you_mean(closest(name, graph.index))
-            message = f"{quoted(name)} is no node of this graph"
-            raise GraphError.of("run-node", message, expected="an input or a param", fix=fix)
+            raise _no_node(graph, name, "an input or a param")
         if graph.op(node) not in SETTABLE:
             message = f"a run can't set {quoted(name)}: it is a {graph.op(node)}"
             raise GraphError.of("run-node", message, expected="an input or a param")
@@ -119,24 +117,33 @@ def seeded_nodes(graph: Columns, seed: Mapping[str, float]) -> dict[int, float]:
         GraphError: `seed`: there are several outputs and no seed, or it names no output, or is
             not finite.
     """
-    names = [graph.ids[i] for i in graph.outputs]
+    names = {graph.ids[i]: i for i in graph.outputs}
     if not seed and len(names) == 1:
         return {graph.outputs[0]: 1.0}
     if not seed or any(name not in names for name in seed):
-        raise _bad_seed(names, seed)
+        raise _bad_seed(graph, [*names], seed)
     for name, value in seed.items():
         if not isfinite(value):
             message = f"the seed of {quoted(name)} is {value}"
             raise GraphError.of("seed", message, expected="a finite number")
-    return {graph.index[name]: value for name, value in seed.items()}
+    return {names[name]: value for name, value in seed.items()}
 
 
-def _bad_seed(outputs: list[str], seed: Mapping[str, float]) -> GraphError:
+def _bad_seed(graph: Columns, outputs: list[str], seed: Mapping[str, float]) -> GraphError:
     from mgraph.record.check import no_seed, not_an_output  # noqa: PLC0415 - only to complain
 
     if not seed:
         return GraphError([no_seed(outputs)])
+    for name in seed:
+        if name not in graph.index:
+            return _no_node(graph, name, "an output")
     return GraphError([not_an_output(name, outputs) for name in seed if name not in outputs])
+
+
+def _no_node(graph: Columns, name: str, expected: str) -> GraphError:
+    fix = did_you_mean(closest(name, graph.index))
+    message = f"{quoted(name)} is no node of this graph"
+    return GraphError.of("run-node", message, expected=expected, fix=fix)
 
 
 def by_values(

@@ -390,8 +390,9 @@ def _pass_on(value: Value, row: Op) -> None:
         a._grad += adjoint * slope_a
         b._grad += adjoint * slope_b  # +=: a and b may be one node
     elif row.fold:
-        for arg in args:  # each partial of a fold is 1
-            arg._grad += value._grad
+        share = value._grad * row.partials(0.0, 0.0, 0.0)[1]  # the same for every argument
+        for arg in args:
+            arg._grad += share
     else:
         (a,) = args
         a._grad += value._grad * row.partials(a._data, value._data)[0]

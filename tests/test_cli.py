@@ -367,7 +367,7 @@ def test_wrong_inputs_are_told(mgraph: Shell, content: str, code: str, place: st
         (("--set", "n=1"), "run-node"),
         (("--seed", "n=1"), "seed"),
         (("--seed", "o=nan"), "seed"),
-        (("--output", "nothing"), "seed"),
+        (("--output", "nothing"), "run-node"),
     ],
     ids=" ".join,
 )
@@ -597,10 +597,10 @@ def test_a_folder_is_walked(mgraph: Shell) -> None:
 
 
 def test_an_empty_folder(mgraph: Shell) -> None:
-    """That nothing was tested is said."""
+    """That nothing was tested is said, and is no success: a name may be misspelt."""
     mgraph.path("empty").mkdir()
     said = mgraph("test", "empty")
-    assert (said.status, said.out) == (0, "no graph files found\n")
+    assert (said.status, said.out) == (1, "no graph files found\n")
 
 
 def test_a_file_without_runs_is_not_tested(mgraph: Shell) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 import mgraph
 from mgraph import Graph, GraphError, Value
+from mgraph.loader import inspect
 from mgraph.run import annotated
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -193,3 +196,118 @@ def test_errors_say_everything_at_once() -> None:
     assert codes(caught) == ["unknown-op", "unknown-node", "output"]
     assert 'my.json:2:30: error[unknown-op]: node "x" uses op "imput"' in str(caught.value)
     assert 'did you mean "input"?' in str(caught.value)
+
+
+ACCEPTED = sorted(
+    path
+    for path in (*(FIXTURES / "warn").rglob("*.*"), *(FIXTURES / "run").rglob("*.json"))
+    if not path.name.endswith(".diagnostic.json")
+)
+
+
+def test_what_is_accepted_can_be_written_and_read_again() -> None:
+    """Every accepted file survives JSON and msgpack, whatever is empty in it."""
+    assert len(ACCEPTED) > 200
+    for path in ACCEPTED:
+        graph = mgraph.load(path)
+        text = b"".join(graph.to_bytes(".json"))
+        json.loads(text)
+        again = mgraph.loads(text)
+        packed = mgraph.loads(b"".join(again.to_bytes(".msgpack")))
+        for each in (again, packed):
+            assert (each.hash, each.header) == (graph.hash, graph.header)
+            assert repr(each.runs) == repr(graph.runs)  # NaN is no equal of NaN
+
+
+@pytest.mark.parametrize(
+    ("run", "code"),
+    [
+        ({"inputs": {"nope": 1.0}}, "run-node"),
+        ({"inputs": {"o": 1.0}}, "run-node"),
+        ({"inputs": {"x1": True}}, "number"),
+        ({"inputs": {"x1": "3"}}, "number"),
+        ({"seed": {"q": 1.0}}, "run-node"),
+        ({"seed": {"n": 1.0}}, "seed"),
+        ({"seed": {"o": float("nan")}}, "seed"),
+        ({"origin": "x" * 2000}, "limit"),
+        ({"origin": "\ud800"}, "encoding"),
+        ({"graph": "zzz"}, "hash"),
+        ({"data": {"o": "abc"}}, "number"),
+        ({"data": {"nope": 1.0}}, "run-node"),
+        ({"tolerance": mgraph.Tolerance(rel=float("inf"))}, "number"),
+        ({"tolerance": mgraph.Tolerance(abs=-1.0)}, "number"),
+    ],
+)
+def test_no_file_is_written_that_could_not_be_read(
+    tmp_path: Path, run: dict[str, Any], code: str
+) -> None:
+    """A run that was made by hand is checked as a reader would; the old file stays."""
+    path = tmp_path / "neuron.json"
+    graph = neuron()
+    graph.to_file(path)
+    before = path.read_bytes()
+    with pytest.raises(GraphError) as caught:
+        graph.to_file(path, runs=[mgraph.Run(**run)])
+    assert code in codes(caught)
+    assert path.read_bytes() == before
+
+
+def test_texts_are_checked_before_they_are_written(tmp_path: Path) -> None:
+    """A name or doc that no file can hold is refused, and a sum of too many arguments."""
+    x = Value(1.0, name="x")
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"name": "n" * 2000}, "limit"),
+        ({"doc": "n" * 70_000}, "limit"),
+        ({"name": 3}, "type"),
+        ({"name": "\ud800"}, "encoding"),
+    ]
+    for texts, code in cases:
+        with pytest.raises(GraphError) as caught:
+            mgraph.save(-x, tmp_path / "x.json", **texts)
+        assert codes(caught) == [code]
+    with pytest.raises(GraphError) as caught:
+        mgraph.save(mgraph.sum([x] * 70_000), tmp_path / "x.json")
+    assert codes(caught) == ["limit"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", ["3", "abc", None, True, [1.0], 1j])
+def test_what_is_no_number_is_refused(wrong: Any) -> None:  # noqa: ANN401
+    """Neither as an input nor as a seed; a huge integer is an infinity, as for a Value."""
+    for given in ({"x1": wrong}, {"seed": {"o": wrong}}):
+        with pytest.raises(GraphError) as caught:
+            neuron().run(**given)
+        assert codes(caught) == ["number"]
+    run = neuron().run(x1=10**400)
+    assert run.inputs == {"x1": float("inf")}
+
+
+def test_a_file_can_be_stripped_of_runs_that_no_longer_fit() -> None:
+    """After a leaf was edited by hand, the hash of the runs is another graph's."""
+    text = (FIXTURES / "neuron.json").read_text(encoding="utf-8").replace("-3.0}", "-2.0}")
+    with pytest.raises(GraphError) as caught:
+        mgraph.loads(text)
+    assert codes(caught) == ["hash"]
+    stripped = inspect(text.encode(), strip=True).graph
+    assert stripped is not None
+    assert stripped.runs == ()
+
+
+def test_warnings_beyond_the_first_hundred_are_counted() -> None:
+    """A file with many of them is accepted, and says how many it kept to itself."""
+    rows = ", ".join(f'{{"id": "p{i}", "op": "param", "data": {2**53 + 1}}}' for i in range(250))
+    names = ", ".join(f'"p{i}"' for i in range(250))
+    found = inspect(f'{{"mgraph": "1.0", "nodes": [{rows}], "outputs": [{names}]}}'.encode())
+    assert found.graph is not None
+    assert (len(found.diagnostics), found.more) == (100, 150)
+
+
+def test_values_can_be_pickled() -> None:
+    """A small graph of Values goes through pickle and copy, and still differentiates."""
+    x = Value(3.0, name="x")
+    y = pickle.loads(pickle.dumps(x * x))  # noqa: S301 - our own bytes
+    z = copy.deepcopy(y)
+    for each in (y, z):
+        each.backward()
+        assert each.args[0].grad == 6.0
+    assert x.grad == 0.0

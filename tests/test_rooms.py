@@ -21,6 +21,9 @@ ROOMS = (
 )  # fmt: skip
 """From the ground floor up."""
 
+CONSTANTS = ("mgraph.__version__", "mgraph.FORMAT_VERSION")
+"""What every room may read of the package itself."""
+
 PACKAGE = Path(mgraph.__file__).parent
 MODULES = sorted(
     path.relative_to(PACKAGE)
@@ -50,7 +53,8 @@ def imported(path: Path) -> Iterator[str]:
         yield from (
             name.removeprefix("mgraph.")
             for name in names
-            if name.startswith("mgraph.") and name != "mgraph.__version__"
+            if name.startswith("mgraph.")
+            and name not in ("mgraph.__version__", "mgraph.FORMAT_VERSION")
         )
 
 
@@ -93,6 +97,18 @@ def test_running_a_clean_file_imports_little(tmp_path: Path) -> None:
     assert [name for name in HEAVY if name in loaded] == []
     others = ("new", "check", "test", "diff", "convert", "ops", "schema")
     assert [name for name in others if f"mgraph.cli.{name}" in loaded] == []
+
+
+def test_the_table_of_ops_needs_no_reader(tmp_path: Path) -> None:
+    """`mgraph ops` imports no decoder, no hash, no engine."""
+    code = (
+        "import contextlib, io\nfrom mgraph.cli import cli\n"
+        "with contextlib.redirect_stdout(io.StringIO()): cli(['ops'], standalone_mode=False)"
+    )
+    loaded = modules_after(code, tmp_path)
+    assert "mgraph.ops" in loaded
+    heavy = ("jiter", "msgpack", "mgraph.codec", "mgraph.value", "mgraph.document")
+    assert [name for name in heavy if name in loaded] == []
 
 
 def test_the_package_imports_lazily(tmp_path: Path) -> None:

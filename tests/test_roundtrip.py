@@ -36,8 +36,8 @@ from tests.reference.reading import nodes_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-often = settings(max_examples=150, derandomize=True, deadline=None)
-seldom = settings(max_examples=60, derandomize=True, deadline=None)
+often = settings(max_examples=100, derandomize=True, deadline=None)
+seldom = settings(max_examples=40, derandomize=True, deadline=None)
 
 FIELDS = ("$schema", "name", "doc", "meta", "nodes", "outputs", "runs")
 EMPTY_IS_NONE = ("inputs", "seed", "origin")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mgraph import __version__
+from mgraph import FORMAT_VERSION, __version__
 from mgraph.errors import GraphError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -48,13 +48,13 @@ class Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb, or say which one may have been meant."""
-        from mgraph.schema.fields import closest, did_you_mean  # noqa: PLC0415
-
         name = args[0]
         if not name.startswith("-") and name not in self.list_commands(ctx):
             if os.path.exists(name):
                 hint = f"did you mean: mgraph run {name}"
             else:
+                from mgraph.schema.fields import closest, did_you_mean  # noqa: PLC0415
+
                 hint = did_you_mean(closest(name, self.list_commands(ctx)))
                 hint = hint or f"the verbs are {', '.join(self.list_commands(ctx))}"
             message = f"there is no verb {name!r}; {hint}"
@@ -103,7 +103,7 @@ class Verbs(click.Group):
         "FORCE_COLOR=1 decide otherwise."
     ),
 )
-@click.version_option(__version__, message="mgraph %(version)s, format 1.0")
+@click.version_option(__version__, message=f"mgraph %(version)s, format {FORMAT_VERSION}")
 def cli() -> None:
     """Computation graphs as files: run them, see every value and gradient, test with them.
 

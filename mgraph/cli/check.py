@@ -10,11 +10,10 @@ from mgraph.cli.common import (
     GraphPath,
     called,
     diagnostics_json,
-    json_option,
     limit_option,
-    print_json,
     read_bytes,
 )
+from mgraph.cli.output import json_option, print_json
 from mgraph.cli.terminal import counted, print_diagnostics, progress
 from mgraph.errors import GraphError, printable
 from mgraph.loader import Inspection, inspect

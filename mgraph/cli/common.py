@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from math import isfinite
@@ -106,13 +105,6 @@ def limit_option(command: F) -> F:
     )(command)
 
 
-def json_option(command: F) -> F:
-    """Add `--json` to a verb; it gets `as_json`."""
-    return click.option(
-        "--json", "as_json", is_flag=True, help="Print one JSON value instead of text."
-    )(command)
-
-
 def engine_option(command: F) -> F:
     """Add `--engine` to a verb."""
     return click.option(
@@ -122,11 +114,6 @@ def engine_option(command: F) -> F:
         show_default=True,
         help="What evaluates the graph.",
     )(command)
-
-
-def print_json(value: Any, *, err: bool = False) -> None:  # noqa: ANN401 - any plain data
-    """Print one JSON value."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False), err=err)
 
 
 def called(path: str) -> str:
@@ -141,17 +128,17 @@ def read_bytes(path: str, limits: Limits) -> bytes:
     return read_file(path, limits)
 
 
-def read_graph(path: str, limits: Limits) -> tuple[Graph, str]:
+def read_graph(path: str, limits: Limits, *, strip: bool = False) -> tuple[Graph, str]:
     """Read a graph, print its warnings, and return it with the extension that it came with.
 
     Raises:
         GraphError: Everything that is wrong with it.
     """
     data = read_bytes(path, limits)
-    found = inspect(data, called(path), limits)
+    found = inspect(data, called(path), limits, strip=strip)
     if found.graph is None:
         raise GraphError(found.diagnostics, found.more)
-    print_diagnostics(found.diagnostics)
+    print_diagnostics(found.diagnostics, found.more)
     extension = ".msgpack" if encoding_of(data) == MSGPACK else ".json"
     return as_graph(found.graph), extension
 
@@ -182,7 +169,7 @@ def _numbers(members: object, *, bare: bool) -> dict[str, float]:
 
 
 def _no_number(key: str, value: object) -> Diagnostic:
-    message = f"{quoted(key)} is {shown(value).rstrip(',')}"
+    message = f"{quoted(key)} is {shown(value)}"
     return Diagnostic("number", message, (key,), expected='a number, "nan", "inf" or "-inf"')
 
 

@@ -18,7 +18,7 @@ from mgraph.cli.common import (
     write_graph,
 )
 from mgraph.cli.terminal import counted, progress
-from mgraph.errors import printable
+from mgraph.errors import GraphError, printable
 
 if TYPE_CHECKING:
     from mgraph.codec import Limits
@@ -54,11 +54,9 @@ def command(
     check_extension(target)
     with progress(2) as bar:
         bar.step("reading")
-        graph, extension = read_graph(source, limits)
+        graph, extension = read_graph(source, limits, strip=strip)
         if version is not None:
             _can_say(graph.version, version)
-        if strip:
-            graph = graph.with_runs(())
         if sort:
             graph = replace(graph, columns=replace(graph.columns, order=None))
         bar.step("writing")
@@ -74,10 +72,9 @@ def _can_say(needed: str, asked: str) -> None:
     Raises:
         UsageError: With what to type instead.
     """
-    versions = [migrate.spelled(each) for each in migrate.VERSIONS]
-    if asked not in versions:
-        message = f"there is no format {asked}: choose one of {', '.join(versions)}"
-        raise click.UsageError(message)
-    if migrate.parsed(asked) < migrate.parsed(needed):
-        message = f"this graph needs format {needed}"
-        raise click.UsageError(message)
+    try:
+        migrate.downgraded({"mgraph": needed}, migrate.parsed(asked))
+    except GraphError as error:
+        known = ", ".join(map(migrate.spelled, migrate.VERSIONS))
+        message = f"{error.diagnostics[0].message}: choose one of {known}"
+        raise click.UsageError(message) from None

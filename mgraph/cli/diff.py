@@ -10,11 +10,10 @@ import click
 from mgraph.cli.common import (
     STREAM,
     GraphPath,
-    json_option,
     limit_option,
-    print_json,
     read_graph,
 )
+from mgraph.cli.output import json_option, print_json
 from mgraph.cli.terminal import clipped, progress
 from mgraph.compare import Difference, differences
 from mgraph.errors import REPORTED, printable

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mgraph.cli.common import json_option, print_json
+from mgraph import FORMAT_VERSION
+from mgraph.cli.output import json_option, print_json
 from mgraph.cli.terminal import table
 from mgraph.ops import LEAVES, ROWS, Interval, Op
 
@@ -36,7 +37,7 @@ def command(as_json: bool) -> None:  # noqa: FBT001 - click calls by name
     """  # noqa: D301 - \b is click's
     if as_json:
         leaves = [{"name": name, "about": _LEAF_TEXTS[name]} for name in LEAVES]
-        print_json({"format": "1.0", "leaves": leaves, "ops": [_row(op) for op in ROWS]})
+        print_json({"format": FORMAT_VERSION, "leaves": leaves, "ops": [_row(op) for op in ROWS]})
         return
     rows = [
         [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from itertools import islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
@@ -55,7 +56,7 @@ class Findings:
         self.grad = run.grad
         ids = self.columns.ids
         self.strange = next((name for name in ids if not isfinite(self.data[name])), None)
-        self.outputs = graph.outputs
+        self.outputs = dict.fromkeys(graph.outputs)
         self.no_path = (
             "no path to the output" if len(self.outputs) == 1 else "no path to a seeded output"
         )
@@ -151,7 +152,7 @@ def _styled_flags(flags: Sequence[str]) -> str:
 
 
 def _footer(found: Findings, wrote: str, room: int) -> Iterator[tuple[str, str]]:
-    for name in found.outputs[:_OUTPUTS]:
+    for name in islice(found.outputs, _OUTPUTS):
         yield "output", f"{name} = {number(found.data[name])}"
     if len(found.outputs) > _OUTPUTS:
         yield "", f"… {len(found.outputs) - _OUTPUTS:,} more outputs"

@@ -16,14 +16,13 @@ from mgraph.cli.common import (
     called,
     check_extension,
     engine_option,
-    json_option,
     limit_option,
-    print_json,
     read_graph,
     read_numbers,
     settings,
     write_graph,
 )
+from mgraph.cli.output import json_option, print_json
 from mgraph.cli.report import print_run, run_as_json
 from mgraph.cli.terminal import progress
 from mgraph.document import ANNOTATED, LARGE, engine_for

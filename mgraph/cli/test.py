@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import islice
 from math import isfinite
 from pathlib import Path
@@ -13,12 +14,12 @@ from mgraph.cli.common import (
     STREAM,
     GraphPath,
     engine_option,
-    json_option,
     limit_option,
-    print_json,
+    read_bytes,
     read_graph,
     write_graph,
 )
+from mgraph.cli.output import json_option, print_json
 from mgraph.cli.terminal import counted, print_diagnostics, progress, styled
 from mgraph.codec import spelled, write_file
 from mgraph.errors import printable
@@ -102,19 +103,32 @@ def command(
         message = "--accept goes with neither --json nor --junit"
         raise click.UsageError(message)
     tolerance = Tolerance(rel, abs_) if (rel, abs_) != (None, None) else None
-    options = Options(EXACT if exact else tolerance, engine, limits)
+    options = Options(EXACT if exact else tolerance, engine, limits, _read)
     if accept:
         return _accept(paths, options)
     outcomes = _tested(paths or (".",), options)
+    err = junit == STREAM
     if as_json:
-        print_json({"outcomes": [_json(each) for each in outcomes], "summary": _counts(outcomes)})
+        found = {"outcomes": [_json(each) for each in outcomes], "summary": _counts(outcomes)}
+        print_json(found, err=err)
     else:
-        _print(outcomes)
+        _print(outcomes, err=err)
     if junit:
-        from mgraph.junit import report  # noqa: PLC0415 - only here
+        _write_report(junit, outcomes)
+    return 1 if any(each.failed for each in outcomes) or not outcomes else 0
 
-        write_file(junit, [report(outcomes)])
-    return 1 if any(each.failed for each in outcomes) else 0
+
+def _write_report(path: str, outcomes: Sequence[Outcome]) -> None:
+    from mgraph.junit import report  # noqa: PLC0415 - only here
+
+    if path == STREAM:
+        sys.stdout.buffer.write(report(outcomes))
+    else:
+        write_file(path, [report(outcomes)])
+
+
+def _read(path: Path, limits: Limits) -> bytes:
+    return read_bytes(str(path), limits)
 
 
 def _tested(paths: Sequence[str], options: Options) -> list[Outcome]:
@@ -142,16 +156,16 @@ def _counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
     return {"files": files, **counts, "self-recorded": own}
 
 
-def _print(outcomes: Sequence[Outcome]) -> None:
+def _print(outcomes: Sequence[Outcome], *, err: bool) -> None:
     for each in outcomes:
         if each.status in (OK, SKIPPED):
             continue
         run = "" if each.run is None else f", run {each.run}"
         status = click.style(each.status, fg=_COLOURS[each.status], bold=True)
-        click.echo(f"{printable(each.file)}{run}: {status}{_why(each)}")
+        click.echo(f"{printable(each.file)}{run}: {status}{_why(each)}", err=err)
         if each.status == REFUSED:
             print_diagnostics(each.diagnostics)
-    click.echo(_summary(_counts(outcomes)))
+    click.echo(_summary(_counts(outcomes)), err=err)
 
 
 def _summary(counts: dict[str, int]) -> str:

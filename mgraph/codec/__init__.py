@@ -124,8 +124,6 @@ def decode(data: bytes, limits: Limits = LIMITS) -> Any:  # noqa: ANN401 - any p
     """
     if encoding_of(data) == JSON:
         return text.decode(data, limits.depth)
-    from mgraph.codec import binary  # noqa: PLC0415 - JSON needs no msgpack
-
     return binary.decode(data, limits.depth)
 
 
@@ -185,8 +183,6 @@ def _members(value: dict[str, object] | list[object], path: Path) -> Iterator[tu
 def single_precision(data: bytes, limits: Limits = LIMITS) -> Iterator[Path]:
     """Yield the place of every number that a msgpack document stores with single precision."""
     if encoding_of(data) == MSGPACK:
-        from mgraph.codec import binary  # noqa: PLC0415 - JSON needs no msgpack
-
         for path, _ in binary.single_precision(data, limits.levels):
             yield path
 
@@ -206,8 +202,6 @@ def located(
         string = data.decode()
         where = text.places(string, asked)
     else:
-        from mgraph.codec import binary  # noqa: PLC0415 - JSON needs no msgpack
-
         string, where = "", binary.places(data, asked, limits.levels)
     placed = []
     for each in found:

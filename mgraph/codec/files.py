@@ -51,6 +51,7 @@ def read_file(path: str | os.PathLike[str], limits: Limits = LIMITS) -> bytes:
         GraphError: `io` if it is missing, unreadable, no regular file, or changes while it is
             read; `size` if it is over the limit, before it is read.
     """
+    _check_name(path)
     try:
         mode = os.stat(path).st_mode
         if not stat.S_ISREG(mode):
@@ -59,8 +60,11 @@ def read_file(path: str | os.PathLike[str], limits: Limits = LIMITS) -> bytes:
             return _read_regular(path, file, limits)
     except OSError as error:
         raise io_error(path, "read", error) from None
-    except ValueError:  # a NUL in the name
-        raise GraphError.of("io", "a file name can't hold a NUL character") from None
+
+
+def _check_name(path: str | os.PathLike[str]) -> None:
+    if "\0" in str(path):
+        raise GraphError.of("io", "a file name can't hold a NUL character")
 
 
 def _no_file(path: str | os.PathLike[str], mode: int) -> GraphError:
@@ -121,6 +125,7 @@ def write_file(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> None:
     Raises:
         GraphError: `io` if it can't be written; the old file is untouched.
     """
+    _check_name(path)
     target = Path(path)
     try:
         mode = _mode_to_keep(target)
@@ -128,8 +133,6 @@ def write_file(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> None:
         _write_then_rename(target, chunks, mode)
     except OSError as error:
         raise io_error(path, "write", error) from None
-    except ValueError:
-        raise GraphError.of("io", "a file name can't hold a NUL character") from None
 
 
 def _mode_to_keep(target: Path) -> int | None:

@@ -42,6 +42,16 @@ class Limits:
         """Levels of a packed document: a node's meta stands one deeper there than in rows."""
         return self.depth + 1
 
+    def __post_init__(self) -> None:
+        """Refuse what the decoders can't do.
+
+        Raises:
+            ValueError: `depth` is beyond `DEEPEST`.
+        """
+        if self.depth > DEEPEST:
+            message = f"depth can be raised to {DEEPEST} at most"
+            raise ValueError(message)
+
     def raised(self, settings: dict[str, int]) -> Self:
         """Return limits with some of them changed."""
         return replace(self, **settings)
@@ -81,16 +91,12 @@ def parse_limit(text: str) -> tuple[str, int]:
         names = ", ".join(LIMIT_NAMES)
         message = f"expected NAME=NUMBER, for example nodes=20000000 or size=2G; names: {names}"
         raise ValueError(message)
-    value = int(digits) * _UNITS[unit]
-    if name == "depth" and value > DEEPEST:
-        message = f"depth can be raised to {DEEPEST} at most"
-        raise ValueError(message)
-    return name, value
+    return name, int(digits) * _UNITS[unit]
 
 
-def how_to_raise(name: str, needed: int | None = None) -> str:
+def how_to_raise(name: str) -> str:
     """Say which option raises a limit."""
-    return f"if you trust the file, raise it with --limit {name}={needed or 'N'}"
+    return f"if you trust the file, raise it with --limit {name}=N"
 
 
 def over(name: str, found: str, limit: int, **place: Any) -> GraphError:  # noqa: ANN401

@@ -310,7 +310,7 @@ def _members(
     left = dict(keys)
     index = 0
     at = _after_space(text, at + 1)
-    while left and text[at] not in "}]":
+    while text[at] not in "}]":
         key_at, key = at, index
         if is_object:
             key, end = scanstring(text, at + 1, True)  # noqa: FBT003 - C function
@@ -318,6 +318,8 @@ def _members(
         if key in left:
             del left[key]
             yield key, key_at, at
+            if not left:
+                return
         at = _after_space(text, skip(text, at)[1])
         if text[at] == ",":
             at = _after_space(text, at + 1)
@@ -383,7 +385,7 @@ def _object_lines(members: Mapping[str, Any], indent: str) -> Iterator[str]:
             yield from _objects(value.objects, indent + "  ")
         else:
             yield compact(value)
-    yield f"\n{indent}}}"
+    yield f"\n{indent}}}" if members else "{}"
 
 
 def _spread(brackets: str, rows: Iterable[str], indent: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Any, Final
 
+from mgraph import FORMAT_VERSION
 from mgraph.codec import binary
 from mgraph.errors import Diagnostic, Path, quoted
 from mgraph.graph.columns import default_id
@@ -97,7 +98,7 @@ def _row_faults(row: dict[str, Any], i: int, names: Names) -> Iterator[Diagnosti
         if op not in OPCODES:
             yield _unknown_op(op, (*path, "op"), f"{who} uses", names.hints)
         else:
-            meant_fields = names.hints.meant(row, FIELDS["node"]).values()
+            meant_fields = names.hints.meant(row, FIELDS["node"])
             if isinstance(args, list) and "args" not in meant_fields:
                 yield from _arity(op, len(args), who, (*path, "args") if "args" in row else path)
             if "data" not in meant_fields:
@@ -106,7 +107,7 @@ def _row_faults(row: dict[str, Any], i: int, names: Names) -> Iterator[Diagnosti
 
 def _unknown_op(op: str, path: Path, who: str, hints: Hints) -> Diagnostic:
     """Say that the format has no such op."""
-    message = f"{who} op {quoted(op)}, which format 1.0 lacks"
+    message = f"{who} op {quoted(op)}, which format {FORMAT_VERSION} lacks"
     known = "one of " + ", ".join(OPCODES)
     fix = did_you_mean(hints.closest(op, OPCODES)) or "`mgraph ops` lists what there is"
     return Diagnostic("unknown-op", message, path, expected=known, fix=fix)

@@ -8,13 +8,12 @@ from functools import cached_property
 from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, Self
 
-from mgraph.ops import INPUT, NAMES, OPCODES, is_leaf
+from mgraph.ops import NAMES, is_leaf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 LEAF_OPCODES = bytes(code for code in range(len(NAMES)) if is_leaf(code))
-INPUT_OPCODE = OPCODES[INPUT]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,11 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import isfinite
+from math import inf, isfinite
+from numbers import Real
 from typing import TYPE_CHECKING, Final
+
+from mgraph.errors import GraphError, quoted
 
 if TYPE_CHECKING:
     from array import array
@@ -79,6 +82,11 @@ class Tolerance:
     rel: float | None = None
     abs: float | None = None
 
+    def __str__(self) -> str:
+        """Name the halves that are stated."""
+        halves = (("rel", self.rel), ("abs", self.abs))
+        return ", ".join(f"{name} {half!r}" for name, half in halves if half is not None) or "none"
+
     def allows(self, got: float, want: float) -> bool:
         """Whether `got` counts as `want`: same bits, both NaN, or both finite and near."""
         if got != got or want != want:
@@ -88,6 +96,21 @@ class Tolerance:
         if not (isfinite(got) and isfinite(want)):
             return False
         return abs(got - want) <= max(self.abs or 0.0, (self.rel or 0.0) * abs(want))
+
+
+def as_number(name: str, value: object) -> float:
+    """Return a number that somebody gave for an id, as a double.
+
+    Raises:
+        GraphError: `number`: it is none.
+    """
+    if isinstance(value, Real) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            return inf if value > 0 else -inf  # type: ignore[operator]
+    message = f"the value of {quoted(name)} is {type(value).__name__}, no number"
+    raise GraphError.of("number", message, expected="a number")
 
 
 DEFAULT: Final = Tolerance(1e-9, 1e-12)

@@ -137,14 +137,14 @@ def no_seed(outputs: list[Any], path: Path = ()) -> Diagnostic:
 def not_an_output(name: str, outputs: list[Any], path: Path = ()) -> Diagnostic:
     """Say that only outputs can be seeded."""
     message = f"the seed names {quoted(name)}, which is no output"
-    known = ", ".join(_typed(each) for each in outputs[:5])
+    known = ", ".join(dict.fromkeys(_typed(each) for each in outputs[:5]))
     return Diagnostic("seed", message, path, expected=f"one of {known}")
 
 
 def _hash_faults(found: object, path: Path, actual: str) -> Iterator[Diagnostic]:
     if isinstance(found, str) and found != actual:
         message = "the run was recorded from another graph (its declared leaf data count, too)"
-        fix = "restore the graph, or take out the run; `mgraph run` records a new one"
+        fix = "restore the graph, or take out the runs: mgraph convert FILE NEW --strip"
         yield Diagnostic("hash", message, path, expected=actual, fix=fix)
 
 

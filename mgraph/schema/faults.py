@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import ValidationError
+from pydantic import StrictStr, ValidationError
 
 from mgraph.errors import Diagnostic, Path, quoted
 from mgraph.schema.fields import (
@@ -20,7 +20,17 @@ from mgraph.schema.fields import (
     shown,
     subject,
 )
-from mgraph.schema.models import Document, Node, PackedNodes, PackedRun, Run, adapter
+from mgraph.schema.models import (
+    Doc,
+    Document,
+    Id,
+    Node,
+    PackedNodes,
+    PackedRun,
+    Run,
+    Text,
+    adapter,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,15 +76,14 @@ def _taken_apart(
     """Split off what may be long, so that a million faults are not held at once."""
     parts: list[tuple[Any, Any, Path]] = []
     shell = dict(document)
-    nodes, runs = document.get("nodes"), document.get("runs")
+    nodes, outputs, runs = (document.get(name) for name in ("nodes", "outputs", "runs"))
     packed = isinstance(nodes, dict) and reading.is_binary
     if packed or isinstance(nodes, list):
         shell["nodes"] = _STAND_IN
-        parts.append(
-            (PackedNodes, nodes, ("nodes",)) if packed else (list[Node], nodes, ("nodes",))
-        )
-    if shell.get("outputs") == []:
-        shell["outputs"] = ["none"]  # the graph's checker says it
+        parts.extend(_columns(nodes) if packed else [(list[Node], nodes, ("nodes",))])
+    if isinstance(outputs, list):
+        shell["outputs"] = ["none"]  # that there is none, the graph's checker says
+        parts.append((list[StrictStr], outputs, ("outputs",)))
     if isinstance(runs, list):
         shell["runs"] = []
         parts.append((list[PackedRun] if packed else list[Run], runs, ("runs",)))
@@ -82,6 +91,20 @@ def _taken_apart(
 
 
 _STAND_IN: Final = [{"id": "n0", "op": "const"}]
+
+
+def _columns(nodes: Any) -> Iterator[tuple[Any, Any, Path]]:  # noqa: ANN401 - plain data
+    """Split off the lists of packed nodes."""
+    shell = dict(nodes)
+    if isinstance(nodes.get("ops"), list):
+        shell["ops"] = []
+        yield list[StrictStr], nodes["ops"], ("nodes", "ops")
+    for name, model in (("id", list[Id]), ("label", list[Text]), ("doc", list[Doc])):
+        column = nodes.get(name)
+        if isinstance(column, dict) and isinstance(column.get("value"), list):
+            shell[name] = {**column, "value": []}
+            yield model, column["value"], ("nodes", name, "value")
+    yield PackedNodes, shell, ("nodes",)
 
 
 def _of_model(
@@ -92,7 +115,7 @@ def _of_model(
     hints: Hints,
 ) -> Iterator[Diagnostic]:
     if isinstance(value, list):
-        limit = getattr(reading.limits, str(path[-1]))
+        limit = getattr(reading.limits, str(path[-1]), len(value))
         if len(value) > limit:
             yield over_limit(path, str(path[-1]), f"{len(value):,} {path[-1]}", limit)
             return
@@ -122,7 +145,7 @@ def _translated(error: Any, path: Path, hints: Hints) -> Iterator[Diagnostic]:  
     """Say one of pydantic's findings in our words."""
     kind, value = error["type"], error["input"]
     if kind == "missing":
-        if path[-1] not in hints.meant(value, known_fields(path[:-1])).values():
+        if path[-1] not in hints.meant(value, known_fields(path[:-1])):
             yield _missing(path)
     elif kind == "extra_forbidden":
         yield _unknown(path, hints)
@@ -150,7 +173,8 @@ def _missing(path: Path) -> Diagnostic:
 def _unknown(path: Path, hints: Hints) -> Diagnostic:
     known = known_fields(path[:-1])
     meant_name = hints.closest(str(path[-1]), known)
-    fix = did_you_mean(meant_name) or 'put what is your own into "meta"'
+    own = 'put what is your own into "meta"' if "meta" in known else ""
+    fix = did_you_mean(meant_name) or own
     message = f"{quoted(path[-1])} is no field here"
     expected = "one of " + ", ".join(known)
     return Diagnostic("unknown-field", message, path, expected=expected, fix=fix, at_key=True)

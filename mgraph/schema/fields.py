@@ -14,9 +14,6 @@ from mgraph.errors import REPORTED, Diagnostic, Path, quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-VERSION: Final = "1.0"
-"""The format version described here."""
-
 ID: Final = r"[A-Za-z_][A-Za-z0-9_./\[\]-]{0,127}"
 ID_BYTES: Final = 128
 INTEGERS: Final = 2**53
@@ -76,7 +73,7 @@ def shown(value: object) -> str:
     if isinstance(value, int) and abs(value) > INTEGERS**4:
         return "an integer too large for a double"
     if isinstance(value, float) and not math.isfinite(value):
-        return f"{value}, or a literal beyond every double,"
+        return f"{value}, not finite"
     return f"{'the string ' if isinstance(value, str) else ''}{quoted(value)}"
 
 
@@ -100,7 +97,7 @@ class Hints:
     as there can be hints that are shown, and some more.
     """
 
-    def __init__(self, most: int = 5 * REPORTED) -> None:
+    def __init__(self, most: int = 3 * REPORTED) -> None:
         """Take the number of searches."""
         self.most = most
         self.answers: dict[tuple[str, int], str] = {}
@@ -112,12 +109,19 @@ class Hints:
             self.answers[asked] = closest(name, known)
         return self.answers.get(asked, "")
 
-    def meant(self, members: object, known: tuple[str, ...]) -> dict[str, str]:
-        """Map each unknown key of an object to the known, absent one that was probably meant."""
+    def meant(self, members: object, known: tuple[str, ...]) -> list[str]:
+        """List the absent fields of an object that its unknown keys were probably meant to be.
+
+        After too many searches these may be all that are absent: what follows from an error is
+        no error of its own.
+        """
         if not isinstance(members, dict):
-            return {}
-        pairs = ((key, self.closest(key, known)) for key in members if key not in known)
-        return {key: name for key, name in pairs if name and name not in members}
+            return []
+        unknown = [key for key in members if key not in known]
+        names = [self.closest(key, known) for key in unknown]
+        if unknown and len(self.answers) >= self.most:
+            names.extend(known)
+        return [name for name in names if name and name not in members]
 
 
 def closest(name: str, known: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    StrictStr,
     TypeAdapter,
     ValidationInfo,
     WithJsonSchema,
@@ -24,9 +25,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
+from mgraph import FORMAT_VERSION
 from mgraph.codec import LIMITS, SPECIAL, Reading
 from mgraph.ops import NAMES
-from mgraph.schema.fields import ID, VERSION
+from mgraph.schema.fields import ID
 
 _STRICT: Final = ConfigDict(extra="forbid", strict=True)
 
@@ -105,16 +107,16 @@ NotNegative = Annotated[
     PlainValidator(_not_negative, json_schema_input_type=Annotated[float, Field(ge=0)]),
 ]
 Text = Annotated[
-    str,
+    StrictStr,
     AfterValidator(_short("text")),
     WithJsonSchema({"type": "string", "maxLength": LIMITS.text}),
 ]
 Doc = Annotated[
-    str,
+    StrictStr,
     AfterValidator(_short("doc")),
     WithJsonSchema({"type": "string", "maxLength": LIMITS.doc}),
 ]
-Id = Annotated[str, Field(pattern=f"^{ID}$")]
+Id = Annotated[StrictStr, Field(pattern=f"^{ID}$")]
 OpName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(NAMES)})]
 Args = Annotated[
     list[str],
@@ -245,7 +247,7 @@ def json_schema() -> dict[str, Any]:
     schema = adapter(Document).json_schema()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"mgraph-{VERSION}.schema.json",
+        "$id": f"mgraph-{FORMAT_VERSION}.schema.json",
         **schema,
-        "title": f"mgraph {VERSION}",
+        "title": f"mgraph {FORMAT_VERSION}",
     }

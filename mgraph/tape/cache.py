@@ -56,7 +56,7 @@ def kernels(part: str) -> Any:  # noqa: ANN401 - a made module
 def is_ready(part: str) -> bool:
     """Whether compiled sweeps are on disk, so that nothing has to be compiled."""
     folder = _private(_folder())
-    return folder is not None and _is_whole(folder, _name(source.text(part)))
+    return folder is not None and _is_whole(folder, source.text(part))
 
 
 def _name(text: str) -> str:
@@ -108,7 +108,7 @@ def _from(folder: Path, text: str) -> ModuleType:
     """Import the sweeps from a folder, putting there what is missing or damaged."""
     name = _name(text)
     path = folder / f"{name}.py"
-    ready = _is_whole(folder, name) and path.read_bytes() == text.encode()
+    ready = _is_whole(folder, text)
     if not ready:
         _drop(folder, name)
         write_file(path, [text.encode()])
@@ -151,9 +151,12 @@ def _sum(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _is_whole(folder: Path, name: str) -> bool:
-    """Whether all compiled files are there, as they were written: Numba itself trusts them."""
+def _is_whole(folder: Path, text: str) -> bool:
+    """Whether text and machine code are there, as they were written: Numba itself trusts them."""
+    name = _name(text)
     try:
+        if (folder / f"{name}.py").read_bytes() != text.encode():
+            return False
         lines = (folder / f"{name}{_SUMS}").read_text().splitlines()
         found = [f"{_sum(each)} {each.name}" for each in _compiled(folder, name)]
     except (OSError, ValueError):

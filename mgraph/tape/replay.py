@@ -10,6 +10,7 @@ import numpy as np
 
 from mgraph.errors import GraphError, quoted
 from mgraph.ops import CONST, OPCODES
+from mgraph.record import as_number
 from mgraph.run import evaluate, seeded_nodes, set_nodes, without_value
 from mgraph.tape import engine
 from mgraph.tape.cache import kernels
@@ -89,8 +90,9 @@ class Replay:
         Raises:
             GraphError: `run-node`, `seed` or `unbound-input`.
         """
-        for node, value in set_nodes(self.graph, leaves or {}).items():
-            self.primals[node] = float(value)
+        given = {name: as_number(name, value) for name, value in (leaves or {}).items()}
+        for node, value in set_nodes(self.graph, given).items():
+            self.primals[node] = value
             self._unbound.pop(node, None)
         if self._unbound:
             raise without_value([self.graph.ids[node] for node in self._unbound])

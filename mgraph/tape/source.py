@@ -152,8 +152,12 @@ def backward(opcode, first, args, has, primals, adjoints):
 
 
 def _slopes(op: Op) -> list[str]:
-    if op.fold:  # each partial of a fold is 1
-        return ["for k in range(at, first[i + 1]):", "    adjoints[args[k]] += up"]
+    if op.fold:  # the partial is the same for every argument
+        return [
+            f"share = up * slopes_{op.name}(0.0, 0.0, 0.0)[1]",
+            "for k in range(at, first[i + 1]):",
+            "    adjoints[args[k]] += share",
+        ]
     names = "ab"[: op.inputs]
     inputs = ", ".join(f"primals[{name}]" for name in names)
     return [
@@ -234,7 +238,7 @@ def _slopes_of_block(op: Op) -> list[str]:
             "for k in range(at, first[i + 1]):",
             "    to = adjoints[args[k]]",
             "    for j in range(size):",
-            "        to[j] += up[j]",
+            f"        to[j] += up[j] * slopes_{op.name}(0.0, 0.0, 0.0)[1]",
         ]
     names = "ab"[: op.inputs]
     inputs = ", ".join(f"{name}[j]" for name in names)
