@@ -116,4 +116,4 @@ def _row(place: int, node: Node) -> str:
 
 
 def _name(place: int) -> str:
-    return f"node_number_{place:07d}"
+    return f"layer1.node_number_{place:07d}"
