@@ -22,6 +22,7 @@ from mgraph.errors import CODES, GraphError
 from tests.fuzz.documents import Maker
 from tests.fuzz.mutations import damage, damaged, damaged_text
 from tests.fuzz.oracle import consume
+from tests.hostile.pack import f64, u32
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +84,66 @@ def test_the_quick_pass_and_the_checker_agree() -> None:
     check()
     assert opinions["clean"] > 400
     assert {*opinions} >= {*CODES} - OF_BYTES - {"hash", "cycle"}, opinions
+
+
+COLUMNS: Final[dict[str, Any]] = {
+    "count": 4, "ops": ["input", "sum"], "op": b"\0\0\1\1", "arity": u32(2, 2),
+    "args": u32(0, 1, 2, 2), "data": f64(0.0, 0.0), "has_data": b"\0\0",
+}  # fmt: skip
+
+FOUND_BEFORE: Final[dict[str, tuple[dict[str, Any], str]]] = {
+    "no leaf has data": ({}, ""),
+    "one leaf has data": ({"has_data": b"\0\1"}, ""),
+    "every leaf has data": ({"has_data": b"\1\1"}, "packed"),
+    "an id that is None": ({"id": {"at": u32(0), "value": [None]}}, "type"),
+    "an id that is true": ({"id": {"at": u32(0), "value": [True]}}, "type"),
+    "arguments beyond 32 bits": ({"arity": b"\xff" * 8}, "packed"),
+    "too many arguments": ({"arity": u32(4, 1), "args": u32(0, 0, 1, 1, 2)}, "limit"),
+    "one column too few": ({"label": {"at": u32(0)}}, "packed"),
+    "ops that are a number": ({"op": 4}, "type"),
+    "an op that is an array": ({"ops": ["input", ["sum"]]}, "type"),
+    "ops that are bytes": ({"ops": [b"input", b"sum"]}, "type"),
+    "a label that is bytes": ({"label": {"at": u32(0), "value": [b"x"]}}, "type"),
+}
+
+
+@pytest.mark.parametrize("name", FOUND_BEFORE)
+def test_columns_that_were_misread(name: str) -> None:
+    """What the two checkers once disagreed on, or stumbled over."""
+    change, code = FOUND_BEFORE[name]
+    document = {"mgraph": "1.0", "nodes": COLUMNS | change, "outputs": ["n3"]}
+    found = consume(msgpack.packb(document), Limits(args=3))
+    assert [each.code for each in found.diagnostics][:1] == [code] * bool(code)
+
+
+@pytest.mark.parametrize(
+    ("table", "code"),
+    [
+        ({}, ""),
+        ({"value": b""}, "packed"),
+        ({"at": b"", "value": b""}, "packed"),
+        ({"at": b""}, "packed"),
+        ({"value": f64(1.0)}, "packed"),
+        ({"value": f64(1.0, 2.0, 3.0, 4.0)}, ""),
+        ({"at": u32(1), "value": f64(1.0)}, ""),
+        ({"at": u32(1)}, "packed"),
+        ({"value": 1.0}, "type"),
+        ({"vale": f64(1.0)}, "unknown-field"),
+    ],
+)
+def test_results_that_were_misread(table: dict[str, Any], code: str) -> None:
+    """Nothing at all is no result; a column without numbers is a mistake."""
+    runs = [{"inputs": {"n0": 1.0, "n1": 2.0}, "data": table}]
+    document = {"mgraph": "1.0", "nodes": COLUMNS, "outputs": ["n3"], "runs": runs}
+    found = consume(msgpack.packb(document))
+    assert [each.code for each in found.diagnostics] == [code] * bool(code)
+
+
+def test_a_run_of_nothing_is_written() -> None:
+    """The shortest run there is, an empty object, survives both encodings."""
+    node = {"id": "x", "op": "const", "data": 1.0}
+    document = {"mgraph": "1.0", "nodes": [node], "outputs": ["x"], "runs": [{}]}
+    assert consume(json.dumps(document).encode()).diagnostics == ()
 
 
 def test_damaged_files_are_told_what_is_wrong() -> None:

@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import re
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -77,6 +78,8 @@ def main() -> int:
     kept = Path(tempfile.mkdtemp(prefix="mgraph-fuzz-"))
     corpus = asked.corpus or kept / "corpus"
     passed = [fuzz(each, max(1, asked.seconds // 2), seed, corpus, kept) for each in READERS]
+    if all(passed):
+        shutil.rmtree(kept)
     say(f"{passed.count(True)} passed, {passed.count(False)} failed")
     return 0 if all(passed) else 1
 
