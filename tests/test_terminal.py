@@ -223,6 +223,13 @@ def test_a_full_disk_is_told(folder: Path, command: str) -> None:
 
 
 @ON_POSIX
+def test_a_document_is_not_lost_in_a_closed_stream(folder: Path) -> None:
+    """With standard output closed, `-o -` can't write: that is no success."""
+    said = in_shell("mgraph run neuron.json -o - >&-", folder)
+    assert said.status == 1
+    assert "error[io]: standard output is closed" in said.err
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams(folder: Path, closed: str) -> None:
     """Started without some standard stream, it still does its work."""

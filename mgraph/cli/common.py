@@ -176,6 +176,8 @@ def _no_number(key: str, value: object) -> Diagnostic:
 def write_graph(graph: Graph, path: str, extension: str) -> None:
     """Write a graph to a file, or to standard output for `-` in the encoding of `extension`."""
     if path == STREAM:
+        if sys.__stdout__ is None:
+            raise GraphError.of("io", "standard output is closed", fix="use -o FILE")
         out = sys.stdout.buffer
         out.writelines(graph.to_bytes(extension))
         out.flush()
