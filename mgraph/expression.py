@@ -248,6 +248,11 @@ class _Reader:
         value = self._value(statement.formula)
         if target and (value.name is not None or not value.args):
             raise ExpressionError(_only_a_name(target, value), statement.at)
+        if not target and any(value is each for each in self.assigned):
+            message = (
+                f"{value.name} alone computes nothing: choose the output, --output {value.name}"
+            )
+            raise ExpressionError(message, statement.at)
         if target:
             value.name = target
             self.named[target] = value
@@ -298,11 +303,7 @@ class _Reader:
                 raise ExpressionError(message)
         if names:
             return [self.named[name] for name in names]
-        ends = [value for value in self.assigned if id(value) not in self.used]
-        if len(dict.fromkeys(map(id, ends))) < len(ends) or not ends:
-            message = "a name alone computes nothing: choose the output with --output NAME"
-            raise ExpressionError(message)
-        return ends
+        return [value for value in self.assigned if id(value) not in self.used]
 
 
 def _only_a_name(target: str, value: Value) -> str:

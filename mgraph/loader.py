@@ -379,6 +379,16 @@ def over_graph(run: Run, graph: Columns) -> Run:
     )
 
 
+def are_clean(runs: Iterable[Run], graph: Columns) -> bool:
+    """Whether a reader will accept runs that are over a graph; False means: look again."""
+    try:
+        rows = [_run(replace(run, data=None, grad=None), dict) for run in runs]
+        compact(rows).encode()
+    except ValueError:  # half of a surrogate pair
+        return False
+    return runs_from({"nodes": [], "runs": rows}, graph, Reading()) is not None
+
+
 def _over(given: Mapping[str, float] | None, graph: Columns) -> Mapping[str, float] | None:
     if given is None or (isinstance(given, Numbers) and given.graph is graph):
         return given

@@ -706,6 +706,26 @@ def test_special_numbers_stay_json(mgraph: Shell) -> None:
     assert (outcome["got"], outcome["want"], outcome["ulps"]) == ("-inf", "nan", None)
 
 
+def test_standard_input_and_output(mgraph: Shell) -> None:
+    """`test -` reads the file from standard input; `--junit -` writes the report alone there."""
+    data = mgraph.path("neuron.json").read_bytes()
+    assert mgraph("test", "-", stdin=data).out == "1 file: 1 ok\n"
+    wrong = mgraph("test", "-", stdin=data.replace(b'"o": 0.7', b'"o": 0.8', 1))
+    assert (wrong.status, wrong.out.splitlines()[0]) == (1, "-, run 0: wrong")
+    said = mgraph("test", "neuron.json", "--junit", "-")
+    assert ET.fromstring(said.out).attrib["failures"] == "0"  # noqa: S314 - our own report
+    assert said.err == "1 file: 1 ok\n"
+    assert mgraph.files() == ["neuron.json"]
+
+
+def test_a_name_alone_chooses_no_output(mgraph: Shell) -> None:
+    """A formula that ends in a bare name says how to choose the output."""
+    said = mgraph("new", "y = a*b; z = a + y; y")
+    assert said.status == 2
+    assert "choose the output, --output y" in said.err
+    assert mgraph("new", "y = a*b; y").status == 2
+
+
 def test_junit(mgraph: Shell) -> None:
     """The report is XML that counts what was counted, and the verb says it all the same."""
     wrong_neuron(mgraph, "wrong.json", data={"o": 3.0})

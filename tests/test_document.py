@@ -230,6 +230,8 @@ def test_what_is_accepted_can_be_written_and_read_again() -> None:
         ({"seed": {"n": 1.0}}, "seed"),
         ({"seed": {"o": float("nan")}}, "seed"),
         ({"origin": "x" * 2000}, "limit"),
+        ({"origin": "mgraph, as if", "inputs": {"nope": 1.0}}, "run-node"),
+        ({"origin": "mgraph, as if", "graph": "zzz"}, "hash"),
         ({"origin": "\ud800"}, "encoding"),
         ({"graph": "zzz"}, "hash"),
         ({"data": {"o": "abc"}}, "number"),

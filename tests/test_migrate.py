@@ -11,6 +11,7 @@ import pytest
 import mgraph
 from mgraph import GraphError, migrate, ops
 from mgraph.migrate import downgraded, lowest, upgraded, version_of
+from mgraph.schema import models
 
 # A made-up past: in 0.8 nodes were called "vertices", in 0.9 ops were called "kind".
 MADE_UP = ((0, 8), (0, 9), (1, 0))
@@ -118,6 +119,13 @@ def test_the_lowest_sufficient_version_is_stamped(monkeypatch: pytest.MonkeyPatc
     assert lowest(["input", "mul"]) == (1, 0)
     assert lowest(["input", "mul", "neg"]) == (1, 3)
     assert lowest([]) == migrate.VERSIONS[0]
+
+
+def test_the_newest_version_is_one() -> None:
+    """Steps, package and models agree on what the newest version is."""
+    newest = migrate.spelled(migrate.VERSIONS[-1])
+    assert newest == mgraph.FORMAT_VERSION
+    assert models.json_schema()["properties"]["mgraph"]["const"] == newest
 
 
 def test_steps_connect_the_released_versions() -> None:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import mgraph
 from mgraph import Graph, GraphError, Value
+from mgraph.cli import cli
 from mgraph.ops import OPS
 from mgraph.tape import cache, missing, source
 
@@ -271,6 +273,54 @@ def test_folders_that_can_not_be_used(tmp_path: Path) -> None:
     for name in ("file", "open"):
         assert said(run_with(tmp_path / name)) == ["False", "False", TANH]
         assert not (tmp_path / name).is_dir() or [*(tmp_path / name).iterdir()] == []
+
+
+def test_nobody_knows_where_home_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a home there is no folder to keep anything in: not ready, and no failure."""
+
+    def home() -> Path:
+        raise RuntimeError
+
+    for name in (cache.FOLDER, "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", home)
+    assert not cache.is_ready(source.SWEEPS)
+
+
+def test_a_refused_step_sets_nothing() -> None:
+    """A seed that is no output is refused before any leaf is changed."""
+    replay = mgraph.load(FIXTURES / "neuron.json").compile()
+    before = replay.primals.copy()
+    for leaves, seed in (({"x1": 9.0}, {"n": 1.0}), ({"x1": 9.0, "o": 1.0}, {})):
+        with pytest.raises(GraphError):
+            replay.step(leaves, seed=seed)
+        assert np.array_equal(replay.primals, before)
+
+
+def without_numba() -> str:
+    """Answer as if Numba were not installed."""
+    return "numba"
+
+
+def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The tape says what to install; a large graph runs as Values, with a hint."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mgraph.tape.missing", without_numba)
+    monkeypatch.setattr("mgraph.document.LARGE", 10)
+    monkeypatch.setattr("mgraph.cli.run.LARGE", 10)
+    path = str(FIXTURES / "neuron.json")
+    asked = CliRunner().invoke(cli, ["run", path, "--engine", "tape"])
+    assert (asked.exit_code, asked.stdout) == (1, "")
+    assert "needs numba, which is not installed: pip install" in asked.stderr
+    auto = CliRunner().invoke(cli, ["run", path])
+    assert auto.exit_code == 0
+    assert (
+        auto.stderr
+        == "hint: pip install 'mgraph-replay[fast]' runs graphs of this size much faster\n"
+    )
+    assert mgraph.load("neuron.annotated.json").runs[-1].origin.endswith(" value")
+    with pytest.raises(mgraph.errors.MissingExtraError):
+        mgraph.load(path).compile()
 
 
 def test_the_text_covers_the_table() -> None:

@@ -149,7 +149,7 @@ def _status() -> int:
 
 def _run() -> int:
     try:
-        result: Any = cli(standalone_mode=False, color=_colour())
+        result: Any = cli(prog_name="mgraph", standalone_mode=False, color=_colour())
     except click.Abort:
         return _silent(_INTERRUPTED)
     except click.ClickException as error:

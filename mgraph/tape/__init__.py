@@ -5,8 +5,6 @@ An extra: it needs NumPy and Numba, which only its modules import.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from mgraph.errors import MissingExtraError
 
 INSTALL = "pip install 'mgraph-replay[fast]'"
@@ -14,6 +12,8 @@ INSTALL = "pip install 'mgraph-replay[fast]'"
 
 def missing() -> str:
     """Return the first package that the tape engine lacks; empty if it has all."""
+    from importlib.util import find_spec  # noqa: PLC0415 - only for large graphs
+
     return next((name for name in ("numpy", "numba") if find_spec(name) is None), "")
 
 

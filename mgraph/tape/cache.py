@@ -45,7 +45,7 @@ def kernels(part: str) -> Any:  # noqa: ANN401 - a made module
             more, and is not needed for single runs.
     """
     text = source.text(part)
-    folder = _private(_folder())
+    folder = _private()
     if folder is not None:
         with contextlib.suppress(OSError, GraphError), _alone_in(folder):
             return _from(folder, text)
@@ -55,7 +55,7 @@ def kernels(part: str) -> Any:  # noqa: ANN401 - a made module
 
 def is_ready(part: str) -> bool:
     """Whether compiled sweeps are on disk, so that nothing has to be compiled."""
-    folder = _private(_folder())
+    folder = _private()
     return folder is not None and _is_whole(folder, source.text(part))
 
 
@@ -83,12 +83,13 @@ def _folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mgraph"
 
 
-def _private(folder: Path) -> Path | None:
+def _private() -> Path | None:
     """Return the folder, made if need be; None if others could put code into it, or we can't."""
     try:
+        folder = _folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.stat()
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError):  # RuntimeError: nobody knows where home is
         return None
     mine = not hasattr(os, "getuid") or status.st_uid == os.getuid()
     shared = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and os.name == "posix"

@@ -60,7 +60,7 @@ class Replay:
         self.tape = engine.tape_of(graph)
         self.primals = self.tape.primals.copy()
         self.adjoints = np.zeros(len(graph))
-        self._unbound = dict.fromkeys(graph.unbound())
+        self._unbound = graph.unbound()
         self._marks: dict[tuple[int, ...], NDArray[np.uint8]] = {}
         kernels(SWEEPS)
 
@@ -85,18 +85,19 @@ class Replay:
     ) -> None:
         """Set some leaves, for this step and the following, and run forward and backward.
 
-        The results are in `primals` and `adjoints`.
+        A step that is refused sets nothing. The results are in `primals` and `adjoints`.
 
         Raises:
             GraphError: `run-node`, `seed` or `unbound-input`.
         """
         given = {name: as_number(name, value) for name, value in (leaves or {}).items()}
-        for node, value in set_nodes(self.graph, given).items():
-            self.primals[node] = value
-            self._unbound.pop(node, None)
-        if self._unbound:
-            raise without_value([self.graph.ids[node] for node in self._unbound])
+        by_node = set_nodes(self.graph, given)
         seeds = seeded_nodes(self.graph, seed or {})
+        if missing := [self.graph.ids[i] for i in self._unbound if i not in by_node]:
+            raise without_value(missing)
+        self._unbound = ()
+        for node, value in by_node.items():
+            self.primals[node] = value
         engine.forward(self.tape, self.primals)
         engine.backward(self.tape, self._reached(seeds), self.primals, self.adjoints, seeds)
 

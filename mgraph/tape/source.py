@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from mgraph import ops
@@ -36,6 +37,7 @@ SWEEPS: Final = "sweeps"
 BATCH: Final = "batch"
 
 
+@cache
 def text(part: str) -> str:
     """Return a whole module: primitives, rules, and the sweeps over one row or over many."""
     sweeps = (_reach(), _forward(), _backward()) if part == SWEEPS else (_batch(),)
