@@ -116,16 +116,21 @@ class Graph(GraphFile):
         given = {**(inputs or {}), **more}
         return evaluate(self.columns, given, seed, _engine(engine, len(self)), grad=grad)
 
-    def compile(self) -> Replay:
+    def compile(self, *, math: str = "libm") -> Replay:
         """Prepare the graph to be run again and again over the same flat arrays.
 
+        Args:
+            math: Where steps take exp, tanh and so on from. "libm" gives the bits of a single
+                run; "libmvec" (part of glibc), "svml" (of Intel's runtime) and "mgraph" answer for
+                several nodes at once, each op within 2 ulp; "auto" is the fastest that is there.
+
         Raises:
-            MissingExtraError: NumPy or Numba is not installed.
+            MissingExtraError: NumPy or llvmlite is not installed, or that library is not there.
         """
         tape.require()
         from mgraph.tape.replay import Replay  # noqa: PLC0415 - an extra
 
-        return Replay(self.columns)
+        return Replay(self.columns, math)
 
     def values(self) -> dict[str, Value]:
         """Build live Values, by id, in evaluation order.

@@ -90,7 +90,7 @@ def rows_as_written() -> Iterator[tuple[str, str, ast.Lambda]]:
 
 @pytest.mark.parametrize(("name", "which", "function"), [*rows_as_written()])
 def test_rows_keep_to_their_language(name: str, which: str, function: ast.Lambda) -> None:
-    """A row uses only what Python, Numba and a translator to JavaScript all can read."""
+    """A row uses only what Python, a compiler and a translator to JavaScript all can read."""
     arguments = tuple(arg.arg for arg in function.args.args)
     body = function.body
     parts = body.elts if which == "partials" and isinstance(body, ast.Tuple) else [body]

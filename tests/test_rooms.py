@@ -81,7 +81,7 @@ def modules_after(code: str, tmp_path: Path) -> list[str]:
     return done.stdout.splitlines()[-1].split()
 
 
-HEAVY = ("pydantic", "pydantic_core", "numpy", "numba", "hypothesis", "xml.etree", "difflib")
+HEAVY = ("pydantic", "pydantic_core", "numpy", "llvmlite", "hypothesis", "xml.etree", "difflib")
 
 
 def test_running_a_clean_file_imports_little(tmp_path: Path) -> None:

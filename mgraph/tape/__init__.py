@@ -1,6 +1,6 @@
 """The other engine: sweeps over flat arrays, compiled from the table; no formula of its own.
 
-An extra: it needs NumPy and Numba, which only its modules import.
+An extra: it needs NumPy and llvmlite, which only its modules import.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ def missing() -> str:
     """Return the first package that the tape engine lacks; empty if it has all."""
     from importlib.util import find_spec  # noqa: PLC0415 - only for large graphs
 
-    return next((name for name in ("numpy", "numba") if find_spec(name) is None), "")
+    return next((name for name in ("numpy", "llvmlite") if find_spec(name) is None), "")
 
 
 def require() -> None:

@@ -109,25 +109,27 @@ def sweeps(
     primals = tape.primals
     forward(tape, primals)
     if not grad:
-        return _doubles(primals), None, None
+        return doubles(primals), None, None
     marks = reached(tape, seeds)
     adjoints = np.empty(primals.size)
     backward(tape, marks, primals, adjoints, seeds)
     nodes = has_adjoint(tape, marks)
-    return _doubles(primals), _indices(nodes), _doubles(adjoints[nodes])
+    return doubles(primals), indices(nodes), doubles(adjoints[nodes])
 
 
 TAPE: Final = Engine("tape, libm", sweeps)
 """Its exp, tanh and so on are the C library's, as Python's are."""
 
 
-def _doubles(values: NDArray[np.float64]) -> array[float]:
+def doubles(values: NDArray[np.float64]) -> array[float]:
+    """Return float64[N] as a column of a graph or a run."""
     column = array("d")
     column.frombytes(values.tobytes())
     return column
 
 
-def _indices(nodes: NDArray[np.intp]) -> array[int]:
+def indices(nodes: NDArray[np.intp]) -> array[int]:
+    """Return nodes as a column of a graph or a run."""
     column = array("I")
     column.frombytes(nodes.astype(np.uint32).tobytes())
     return column

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -11,13 +10,17 @@ import numpy as np
 from mgraph.errors import GraphError, quoted
 from mgraph.ops import CONST, OPCODES
 from mgraph.record import as_number
-from mgraph.run import evaluate, seeded_nodes, set_nodes, without_value
-from mgraph.tape import engine
+from mgraph.run import Engine, evaluate, seeded_nodes, set_nodes, without_value
+from mgraph.tape import engine, schedule
+from mgraph.tape.blocks import Blocks, Job
 from mgraph.tape.cache import kernels
-from mgraph.tape.source import BATCH, SWEEPS
+from mgraph.tape.libraries import AUTO, LIBM, library
+from mgraph.tape.lower import LANES
+from mgraph.tape.source import REPLAY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from array import array
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -26,10 +29,12 @@ if TYPE_CHECKING:
 
 Grad = Literal["rows", "sum"]
 
-_BLOCK: Final = 2**18
-"""Bytes of primals that are worked on at a time: they should stay in a core's own cache."""
+GRADS: Final = ("rows", "sum", None)
 
-_WIDEST: Final = 512
+_NO_WAY: Final = schedule.Backward(
+    np.zeros(0, np.uint8), *(np.zeros(size, np.uint32) for size in (1, 0, 0, 0))
+)
+"""Of a batch that runs forward only."""
 
 
 @dataclass(frozen=True)
@@ -40,29 +45,103 @@ class Batch:
         outputs: float64[N] by id of an output.
         grad: By id of an input or param: float64[N], or their sum over the rows, a float, or
             nothing, as was asked for. Leaves without a path to a seeded output are absent.
+        engine: What worked it out, for example "tape, libm".
     """
 
     outputs: dict[str, NDArray[np.float64]]
     grad: dict[str, Any]
+    engine: str
+
+
+@dataclass(frozen=True)
+class _Way:
+    """The way back from some seeded outputs.
+
+    Attributes:
+        order: The nodes that have an adjoint, in backward order.
+        nodes: Those of them that are no const, ascending in evaluation order.
+        asked: The places of the inputs and params among them.
+        ids: Their ids.
+    """
+
+    order: schedule.Backward
+    nodes: NDArray[np.intp]
+    asked: NDArray[np.int64]
+    ids: Sequence[str]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A kind of batch, prepared.
+
+    Attributes:
+        blocks: What works it out.
+        nodes: The leaves that have a column.
+        ids: The leaves whose adjoints it gives.
+    """
+
+    blocks: Blocks
+    nodes: Mapping[int, float]
+    ids: Sequence[str]
 
 
 class Replay:
     """A graph as flat arrays that are reused between calls.
 
+    It takes about 60 bytes a node: the primals and adjoints, and both orders.
+
     Attributes:
-        primals: float64[N], in evaluation order, as the last `step` left them.
-        adjoints: float64[N], likewise; 0.0 where a node has none.
+        graph: The checked graph.
+        tape: The same as arrays, in evaluation order.
+        leaf_ids: The ids of the leaves, in evaluation order.
+        leaf_primals: float64[L], theirs; what is written here holds for the steps that follow.
+        leaf_adjoints: float64[L], as the last `step` left them; 0.0 where a leaf has none.
     """
 
-    def __init__(self, graph: Columns) -> None:
-        """Prepare a graph; loads the compiled sweeps."""
+    def __init__(self, graph: Columns, math: str = LIBM) -> None:
+        """Prepare a graph, and load or compile the kernels.
+
+        Args:
+            graph: The checked graph.
+            math: Where steps and calls take exp, tanh and so on from, as in `Graph.compile`.
+
+        Raises:
+            MissingExtraError: That library is not on this machine.
+        """
         self.graph = graph
+        self._engine = Engine(f"tape, {library(math).name}", self._sweeps)
+        self._kernels = kernels(REPLAY, library(math).name)
         self.tape = engine.tape_of(graph)
-        self.primals = self.tape.primals.copy()
-        self.adjoints = np.zeros(len(graph))
+        self._order = schedule.forward_of(self.tape)
+        self._primals = self._padded(self.tape.primals)
+        self._adjoints = self._padded(np.zeros(len(graph)))
+        self._forward = self._bound_forward(self._primals)
+        self._consts = self._order.place[self.tape.opcode == OPCODES[CONST]]
         self._unbound = graph.unbound()
-        self._marks: dict[tuple[int, ...], NDArray[np.uint8]] = {}
-        kernels(SWEEPS)
+        self._ways: dict[tuple[int, ...], _Way] = {}
+        self._jobs: dict[tuple[Any, ...], _Job] = {}
+        leaves = self._order.leaves
+        self.leaf_ids = [graph.ids[i] for i in graph.leaves]
+        self.leaf_primals = self._primals[:leaves]
+        self.leaf_adjoints = self._adjoints[:leaves]
+
+    def _padded(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return values of nodes by place, with room for a vector behind the last."""
+        found = np.zeros(values.size + LANES)
+        found[: values.size] = values[self._order.order]
+        return found
+
+    @property
+    def primals(self) -> NDArray[np.float64]:
+        """float64[N], a copy in evaluation order, as the last `step` left them."""
+        found: NDArray[np.float64] = self._primals[self._order.place]
+        return found
+
+    @property
+    def adjoints(self) -> NDArray[np.float64]:
+        """float64[N], a copy in evaluation order; 0.0 where a node has none."""
+        found: NDArray[np.float64] = self._adjoints[self._order.place]
+        return found
 
     def __call__(
         self,
@@ -75,7 +154,21 @@ class Replay:
     ) -> Run:
         """Run forward and backward from the declared leaves, as `Graph.run` does."""
         given = {**(inputs or {}), **more}
-        return evaluate(self.graph, given, seed, engine.TAPE, grad=grad)
+        return evaluate(self.graph, given, seed, self._engine, grad=grad)
+
+    def _sweeps(
+        self, graph: Columns, seeds: Mapping[int, float], *, grad: bool
+    ) -> tuple[array[float], array[int] | None, array[float] | None]:
+        """Run the graph with other leaves, and leave those of the steps alone."""
+        place = self._order.place
+        primals = self._padded(engine.tape_of(graph).primals)
+        self._bound_forward(primals)()
+        if not grad:
+            return engine.doubles(primals[place]), None, None
+        way, adjoints = self._way(seeds), np.empty_like(primals)
+        self._backward(way, seeds, primals, adjoints)
+        found = adjoints[place[way.nodes]]
+        return engine.doubles(primals[place]), engine.indices(way.nodes), engine.doubles(found)
 
     def step(
         self,
@@ -85,7 +178,8 @@ class Replay:
     ) -> None:
         """Set some leaves, for this step and the following, and run forward and backward.
 
-        A step that is refused sets nothing. The results are in `primals` and `adjoints`.
+        A step that is refused sets nothing. The results are in `primals` and `adjoints`, those of
+        the leaves also in `leaf_primals` and `leaf_adjoints`, which cost nothing to look at.
 
         Raises:
             GraphError: `run-node`, `seed` or `unbound-input`.
@@ -93,19 +187,56 @@ class Replay:
         given = {name: as_number(name, value) for name, value in (leaves or {}).items()}
         by_node = set_nodes(self.graph, given)
         seeds = seeded_nodes(self.graph, seed or {})
-        if missing := [self.graph.ids[i] for i in self._unbound if i not in by_node]:
-            raise without_value(missing)
+        self._check_bound(by_node)
         self._unbound = ()
         for node, value in by_node.items():
-            self.primals[node] = value
-        engine.forward(self.tape, self.primals)
-        engine.backward(self.tape, self._reached(seeds), self.primals, self.adjoints, seeds)
+            self._primals[self._order.place[node]] = value
+        self._forward()
+        self._backward(self._way(seeds), seeds, self._primals, self._adjoints)
 
-    def _reached(self, seeds: Mapping[int, float]) -> NDArray[np.uint8]:
+    def _check_bound(self, given: Mapping[int, float]) -> None:
+        """Check that every input has a primal: declared, given now, or written before.
+
+        Raises:
+            GraphError: `unbound-input`.
+        """
+        missing = [
+            self.graph.ids[i] for i in self._unbound
+            if i not in given and np.isnan(self._primals[self._order.place[i]])
+        ]  # fmt: skip
+        if missing:
+            raise without_value(missing)
+
+    def _bound_forward(self, primals: NDArray[np.float64]) -> Any:  # noqa: ANN401 - a C function
+        order = self._order
+        arrays = (order.op, order.start, order.a, order.b, order.more, primals)
+        return self._kernels.bound("step_forward", *arrays)
+
+    def _backward(
+        self,
+        way: _Way,
+        seeds: Mapping[int, float],
+        primals: NDArray[np.float64],
+        adjoints: NDArray[np.float64],
+    ) -> None:
+        adjoints[:] = 0.0
+        for node, seed in seeds.items():
+            adjoints[self._order.place[node]] += seed
+        self._kernels.step_backward(*way.order, self._order.more, primals, adjoints)
+        adjoints[self._consts] = 0.0  # what a const catches is no adjoint
+
+    def _way(self, seeds: Mapping[int, float]) -> _Way:
+        """Return the way back from seeded nodes; the last one is kept."""
         key = tuple(seeds)
-        if key not in self._marks:
-            self._marks = {key: engine.reached(self.tape, seeds)}
-        return self._marks[key]
+        if key not in self._ways:
+            marks = engine.reached(self.tape, seeds)
+            nodes = engine.has_adjoint(self.tape, marks)
+            places = self._order.place[nodes].astype(np.int64)
+            is_leaf = places < self._order.leaves
+            back = schedule.backward_of(self.tape, marks, self._order)
+            ids = [self.graph.ids[i] for i in nodes[is_leaf]]
+            self._ways = {key: _Way(back, nodes, places[is_leaf], ids)}
+        return self._ways[key]
 
     def batch(
         self,
@@ -114,16 +245,19 @@ class Replay:
         grad: Grad | None = "rows",
         seed: Mapping[str, float] | None = None,
         workers: int = 1,
+        math: str = AUTO,
     ) -> Batch:
         """Run the graph over rows of leaves.
 
         Args:
-            columns: float64[N] by id of an input or param; the others keep their declared
-                primal in every row.
+            columns: float64[N] by id of an input or param; the others have in every row the
+                primal that they are declared with, or that a step or `leaf_primals` gave them.
             grad: "rows": adjoints of every row; "sum": added up over the rows, in row order,
                 so that the bits depend on nothing else; None: forward only.
             seed: Adjoints of the outputs, the same in every row; none: 1.0 to the only one.
             workers: Threads.
+            math: "libm" gives the bits of single runs; "libmvec", "svml" and "mgraph" answer for
+                several rows at once, each op within 2 ulp; "auto" is the fastest that is there.
 
         Returns:
             Outputs, and adjoints of the inputs and params.
@@ -131,66 +265,59 @@ class Replay:
         Raises:
             GraphError: `run-node`, `seed`, `unbound-input`, or `number` if the columns are no
                 float64[N] of one length.
+            MissingExtraError: The library is not on this machine.
             ValueError: `grad` or `workers` is none of these.
         """
-        if grad not in ("rows", "sum", None) or workers < 1:
+        if grad not in GRADS or workers < 1:
             message = 'grad is "rows", "sum" or None, and workers at least 1'
             raise ValueError(message)
-        table, nodes = self._table(columns)
-        seeds = seeded_nodes(self.graph, seed or {})
-        missing = [self.graph.ids[i] for i in self.graph.unbound() if i not in nodes]
-        if missing:
-            raise without_value(missing)
-        return self._run_batch(table, nodes, seeds, grad, workers)
+        name, arrays = library(math).name, _arrays(columns)
+        job = self._job((*columns,), grad, seed or {}, name)
+        outputs, found = job.blocks.run(arrays, workers)
+        ids = [self.graph.ids[i] for i in self.graph.outputs]
+        slopes = found.tolist() if grad == "sum" else found
+        by_leaf = dict(zip(job.ids, slopes, strict=True))
+        return Batch(dict(zip(ids, outputs, strict=True)), by_leaf, f"tape, {name}")
 
-    def _table(self, columns: Mapping[str, ArrayLike]) -> tuple[NDArray[np.float64], list[int]]:
-        """Return float64[K, N] and the nodes of the K rows of it."""
-        nodes = [*set_nodes(self.graph, dict.fromkeys(columns, 0.0))]
-        arrays = [_column(name, values) for name, values in columns.items()]
-        if len({array.size for array in arrays}) > 1:
-            sizes = ", ".join(f"{name} {a.size:,}" for name, a in zip(columns, arrays, strict=True))
-            message = f"the columns differ in length: {sizes}"
-            raise GraphError.of("number", message, expected="one value a row in each")
-        if not arrays:
-            message = "no columns, so no rows"
-            raise GraphError.of("number", message, expected="at least one column")
-        return np.stack(arrays), nodes
+    def _job(
+        self, names: tuple[str, ...], grad: Grad | None, seed: Mapping[str, float], math: str
+    ) -> _Job:
+        """Return what a batch with such columns has to do; the last one is kept.
 
-    def _run_batch(
-        self,
-        table: NDArray[np.float64],
-        nodes: list[int],
-        seeds: Mapping[int, float],
-        grad: Grad | None,
-        workers: int,
-    ) -> Batch:
-        rows = table.shape[1]
-        marks = self._reached(seeds)
-        asked = [
-            int(i) for i in self.graph.leaves if marks[i] and self.tape.opcode[i] != OPCODES[CONST]
-        ] if grad else []  # fmt: skip
-        outputs = np.empty((len(self.graph.outputs), rows))
-        grads = np.empty((len(asked), rows))
-        width = max(8, min(_WIDEST, _BLOCK // (8 * len(self.graph)) // 8 * 8))
-        shares = _shares(rows, width, workers)
-        kernels(BATCH)  # before there are threads
-
-        def work(share: tuple[int, int]) -> None:
-            kernels(BATCH).batch(
-                self.tape.opcode, self.tape.first, self.tape.args, marks, self.tape.primals,
-                np.array(nodes, np.int64), table, *share, width,
-                np.array([*seeds], np.int64), np.array([*seeds.values()]),
-                np.array(self.graph.outputs, np.int64), outputs,
-                np.array(asked, np.int64), grads, grad is not None,
+        Raises:
+            GraphError: `run-node`, `seed` or `unbound-input`.
+        """
+        key = (names, grad, (*seed.items(),), math)
+        if key not in self._jobs:
+            nodes = set_nodes(self.graph, dict.fromkeys(names, 0.0))
+            seeds = seeded_nodes(self.graph, seed)
+            way, place = self._way(seeds), self._order.place
+            job = Job(
+                way.order if grad else _NO_WAY, self.leaf_primals, _places(place, nodes),
+                _places(place, self.graph.outputs), _places(place, seeds),
+                np.array([*seeds.values()], np.float64), way.asked if grad else way.asked[:0],
+                self._consts.astype(np.int64), grad == "sum",
             )  # fmt: skip
+            self._jobs = {key: _Job(Blocks(self._order, job, math), nodes, way.ids if grad else ())}
+        self._check_bound(self._jobs[key].nodes)
+        return self._jobs[key]
 
-        with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(work, shares))
-        ids = self.graph.ids
-        by_leaf: dict[str, Any] = {ids[i]: grads[k] for k, i in enumerate(asked)}
-        if grad == "sum":
-            by_leaf = {name: _in_order(column) for name, column in by_leaf.items()}
-        return Batch({ids[i]: outputs[k] for k, i in enumerate(self.graph.outputs)}, by_leaf)
+
+def _places(place: NDArray[np.uint32], nodes: Iterable[int]) -> NDArray[np.int64]:
+    return place[[*nodes]].astype(np.int64)
+
+
+def _arrays(columns: Mapping[str, ArrayLike]) -> list[NDArray[np.float64]]:
+    """Return columns as arrays of one length."""
+    arrays = [_column(name, values) for name, values in columns.items()]
+    if len({array.size for array in arrays}) > 1:
+        sizes = ", ".join(f"{name} {a.size:,}" for name, a in zip(columns, arrays, strict=True))
+        message = f"the columns differ in length: {sizes}"
+        raise GraphError.of("number", message, expected="one value a row in each")
+    if not arrays:
+        message = "no columns, so no rows"
+        raise GraphError.of("number", message, expected="at least one column")
+    return arrays
 
 
 def _column(name: str, values: ArrayLike) -> NDArray[np.float64]:
@@ -199,17 +326,4 @@ def _column(name: str, values: ArrayLike) -> NDArray[np.float64]:
         shape = "x".join(map(str, array.shape)) or "one value"
         message = f"the column {quoted(name)} is {array.dtype}, {shape}"
         raise GraphError.of("number", message, expected="float64[N]")
-    return array.astype(np.float64, copy=False)
-
-
-def _shares(rows: int, width: int, workers: int) -> list[tuple[int, int]]:
-    """Split rows into a stretch for each worker, in whole blocks."""
-    blocks = -(-rows // width)
-    each = -(-blocks // workers) * width if blocks else width
-    return [(start, min(start + each, rows)) for start in range(0, rows, each)]
-
-
-def _in_order(column: NDArray[np.float64]) -> float:
-    """Add up in row order: 0 + c₀ + c₁ + …, no pairs as NumPy's sum makes."""
-    with np.errstate(all="ignore"):
-        return float(np.add.accumulate(column)[-1]) if column.size else 0.0
+    return np.ascontiguousarray(array, np.float64)
