@@ -30,9 +30,11 @@ from mgraph.codec import (
     too_deep,
 )
 from mgraph.errors import REPORTED, Diagnostic, GraphError, Path, quoted
-from mgraph.graph.columns import Columns, default_id, some, starts
+from mgraph.graph.columns import Columns, some, starts
+from mgraph.graph.ids import default_id
 from mgraph.graph.numbers import canonical, is_rounded
 from mgraph.graph.pack import from_packed, hash_of, packed
+from mgraph.graph.passes import MANY, has_bulk
 from mgraph.graph.rows import from_rows
 from mgraph.ops import NAMES, OPCODES, OPS, is_leaf
 from mgraph.record import Numbers, Run, as_number
@@ -110,10 +112,10 @@ def inspect(
             if len(data) > limits.size:
                 raise over("size", f"{len(data):,} bytes", limits.size, line=1, column=1)
             reading = Reading(limits, encoding_of(data) == MSGPACK)
-            document = _upgraded(decode(data, limits), limits)
-            if strip:
-                document = {key: value for key, value in document.items() if key != "runs"}
-            graph = clean(document, reading)
+            document, graph = _of_columns(data, reading, strip=strip)
+            if graph is None:
+                document = _upgraded(decode(data, limits), limits, strip=strip)
+                graph = clean(document, reading)
             if graph is None:
                 found, count = _faults(document, reading)
             else:
@@ -127,11 +129,32 @@ def inspect(
     return Inspection(named, max(0, count - REPORTED), graph)
 
 
-def _upgraded(document: Any, limits: Limits) -> dict[str, Any]:  # noqa: ANN401 - any plain data
+def _of_columns(
+    data: bytes, reading: Reading, *, strip: bool
+) -> tuple[dict[str, Any], GraphFile | None]:
+    """Read a large packed file without making its ids; None means: look again, at all of it."""
+    if not (reading.is_binary and len(data) >= MANY and has_bulk()):
+        return {}, None
+    limits = reading.limits
+    apart = binary.without_texts(data, ("nodes", "id", "value"), MANY, limits.levels)
+    if apart is None:
+        return {}, None
+    rest, names = apart
     try:
-        return migrate.upgraded(document)
+        document = decode(rest, limits)
+        document["nodes"]["id"]["value"] = names
+        document = _upgraded(document, limits, strip=strip)
+    except GraphError:
+        return {}, None
+    return document, clean(document, reading)
+
+
+def _upgraded(document: Any, limits: Limits, *, strip: bool) -> dict[str, Any]:  # noqa: ANN401
+    try:
+        document = migrate.upgraded(document)
     except GraphError as error:  # values nested too deeply are a fault of the bytes, and go first
         raise too_deep(document, limits) or error from None
+    return {key: value for key, value in document.items() if not (strip and key == "runs")}
 
 
 def read(data: bytes, name: str = "", limits: Limits = LIMITS) -> GraphFile:
@@ -232,7 +255,7 @@ def _warnings(
         if is_rounded(value):
             message = f"a double can't hold {quoted(value)}: it was rounded to {float(value)!r}"
             yield Diagnostic("rounded", message, path)
-    for path in single_precision(data, limits):
+    for path in single_precision(data, document, limits):
         message = "a number of single precision: most of its digits are lost already"
         yield Diagnostic("float32", message, path, fix="write it as float64")
     for path, words in _texts(document, graph):
@@ -305,7 +328,7 @@ def _document(graph: GraphFile, nodes: object, run: Any) -> dict[str, Any]:  # n
 
 def _lines(graph: Columns) -> Iterator[str]:
     """Yield every node as JSON text, in file order."""
-    ids, args, first = graph.ids, graph.args, graph.first
+    ids, args, first = [*graph.ids], graph.args, graph.first
     has = graph.has_data
     given = {"label": graph.labels, "doc": graph.docs, "meta": graph.metas}
     noted = [(key, texts) for key, texts in given.items() if texts]
