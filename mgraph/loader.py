@@ -112,15 +112,15 @@ def inspect(
             if len(data) > limits.size:
                 raise over("size", f"{len(data):,} bytes", limits.size, line=1, column=1)
             reading = Reading(limits, encoding_of(data) == MSGPACK)
-            document, graph = _of_columns(data, reading, strip=strip)
+            rest, document, graph = _without_ids(data, reading, strip=strip)
             if graph is None:
-                document = _upgraded(decode(data, limits), limits, strip=strip)
+                rest, document = data, _upgraded(decode(data, limits), limits, strip=strip)
                 graph = clean(document, reading)
             if graph is None:
                 found, count = _faults(document, reading)
             else:
                 worth = _Found()
-                worth.add(_warnings(document, graph, data, limits))
+                worth.add(_warnings(document, graph, rest, limits))
                 found, count = worth.kept, worth.count
         except GraphError as error:
             found, count, graph = [*error.diagnostics], 0, None
@@ -129,24 +129,28 @@ def inspect(
     return Inspection(named, max(0, count - REPORTED), graph)
 
 
-def _of_columns(
+def _without_ids(
     data: bytes, reading: Reading, *, strip: bool
-) -> tuple[dict[str, Any], GraphFile | None]:
-    """Read a large packed file without making its ids; None means: look again, at all of it."""
-    if not (reading.is_binary and len(data) >= MANY and has_bulk()):
-        return {}, None
+) -> tuple[bytes, dict[str, Any], GraphFile | None]:
+    """Read a large packed file without making its ids; None means: look again, at all of it.
+
+    Returns:
+        The bytes without the ids, what is in them, and the graph.
+    """
     limits = reading.limits
-    apart = binary.without_texts(data, ("nodes", "id", "value"), MANY, limits.levels)
+    apart = None
+    if reading.is_binary and len(data) >= MANY and has_bulk():
+        apart = binary.without_texts(data, ("nodes", "id", "value"), MANY, limits.levels)
     if apart is None:
-        return {}, None
+        return b"", {}, None
     rest, names = apart
     try:
         document = decode(rest, limits)
         document["nodes"]["id"]["value"] = names
         document = _upgraded(document, limits, strip=strip)
     except GraphError:
-        return {}, None
-    return document, clean(document, reading)
+        return b"", {}, None
+    return rest, document, clean(document, reading)
 
 
 def _upgraded(document: Any, limits: Limits, *, strip: bool) -> dict[str, Any]:  # noqa: ANN401
@@ -244,7 +248,7 @@ def _faults(document: dict[str, Any], reading: Reading) -> tuple[list[Diagnostic
 def _warnings(
     document: dict[str, Any], graph: GraphFile, data: bytes, limits: Limits
 ) -> Iterator[Diagnostic]:
-    """Find what is worth a mention in a clean document."""
+    """Find what is worth a mention in a clean document; its bytes may lack the ids."""
     columns = graph.columns
     if lost := columns.unreached():
         names = some(columns.ids[i] for i in lost)
@@ -378,13 +382,11 @@ def _values_of(numbers: Mapping[str, float]) -> Iterable[float]:
     return numbers.numbers if isinstance(numbers, Numbers) else numbers.values()
 
 
-def _packed_numbers(numbers: Numbers) -> dict[str, bytes]:
+def _packed_numbers(numbers: Numbers) -> dict[str, array[Any]]:
     if not numbers:
         return {}
-    columns = {"value": binary.little(canonical(numbers.numbers))}
-    if numbers.at is not None:
-        columns = {"at": binary.little(numbers.at), **columns}
-    return columns
+    values = {"value": canonical(numbers.numbers)}
+    return values if numbers.at is None else {"at": numbers.at, **values}
 
 
 def over_graph(run: Run, graph: Columns) -> Run:

@@ -25,7 +25,10 @@ COLUMN_WIDTHS: Final = {
 
 
 _LARGE: Final = 2**16
-"""Bytes that are read at a time; so large columns are written as they are, not copied."""
+"""Bytes that are worth a read, or a write, of their own."""
+
+_BLOCK: Final = 2**20
+"""Bytes that are copied at a time where there are many: fresh memory for all would take longer."""
 
 
 class _Refused(Exception):  # noqa: N818 - control flow inside this file
@@ -34,16 +37,20 @@ class _Refused(Exception):  # noqa: N818 - control flow inside this file
 
 @dataclass(frozen=True, eq=False)
 class Texts:
-    """An array of texts as it stands in a file: sound msgpack, or so it says; nobody has looked.
+    """An array of texts as it stands in a file: one msgpack item, in which nobody has looked.
 
     Attributes:
-        raw: Its bytes, from the header of the array on.
+        data: The file.
+        start: Where in it the header of the array stands.
         body: Where the first text starts.
-        count: How many there are.
+        end: Where the last one ends.
+        count: How many there are, as the header says.
     """
 
-    raw: bytes
+    data: bytes
+    start: int
     body: int
+    end: int
     count: int
 
     def __len__(self) -> int:
@@ -57,7 +64,7 @@ class Texts:
             ValueError: These bytes are no array.
         """
         try:
-            values: list[Any] = _unpacked(self.raw)
+            values: list[Any] = _unpacked(memoryview(self.data)[self.start : self.end])
         except _MALFORMED:
             raise ValueError from None
         return values
@@ -94,7 +101,7 @@ def _end(data: bytes, start: int) -> int:
 _MALFORMED: Final = (ValueError, TypeError, _Refused, msgpack.UnpackException)
 
 
-def _unpacked(data: bytes) -> Any:  # noqa: ANN401 - any msgpack
+def _unpacked(data: bytes | memoryview) -> Any:  # noqa: ANN401 - any msgpack
     """Decode bytes whose headers are true; raises one of `_MALFORMED`."""
     return msgpack.unpackb(
         data, object_pairs_hook=_strict_map, ext_hook=_no_extension, max_ext_len=0
@@ -143,7 +150,7 @@ def without_texts(data: bytes, path: Path, least: int, deepest: int) -> tuple[by
         end = _end(data, token.start)
     except _MALFORMED:
         return None
-    texts = Texts(data[token.start : end], token.payload - token.start, token.count)
+    texts = Texts(data, token.start, token.payload, end, token.count)
     return b"".join((data[: token.start], b"\x90", memoryview(data)[end:])), texts
 
 
@@ -165,7 +172,7 @@ def _found(data: bytes, path: Path, deepest: int) -> Token | None:
 def encode(document: Mapping[str, Any]) -> Iterator[bytes]:
     """Encode an object as msgpack, in chunks, with the shortest header for every item.
 
-    Large columns and `Texts` are chunks of their own, not copied.
+    Beside plain data it may hold columns as arrays, and `Texts`, among the nodes and in the runs.
     """
     small = bytearray()
     for piece in _pieces(document, msgpack.Packer(), 0):
@@ -181,10 +188,11 @@ def encode(document: Mapping[str, Any]) -> Iterator[bytes]:
 def _pieces(value: object, packer: Any, level: int) -> Iterator[bytes]:  # noqa: ANN401 - untyped
     """Yield the bytes of one item, so many levels below the document."""
     if isinstance(value, Texts):
-        yield value.raw
-    elif isinstance(value, bytes) and len(value) >= _LARGE:
-        yield b"\xc6" + len(value).to_bytes(4, "big")
-        yield value
+        yield from _blocks(memoryview(value.data)[value.start : value.end])
+    elif isinstance(value, array):
+        yield from _column(memoryview(_swapped(value)).cast("B"), packer)
+    elif isinstance(value, bytes):
+        yield from _column(memoryview(value), packer)
     elif not _may_hold_columns(value, level):
         yield packer.pack(value)
     elif isinstance(value, dict):
@@ -198,16 +206,23 @@ def _pieces(value: object, packer: Any, level: int) -> Iterator[bytes]:  # noqa:
             yield from _pieces(each, packer, level + 1)
 
 
+def _column(column: memoryview, packer: Any) -> Iterator[bytes]:  # noqa: ANN401 - untyped
+    if len(column) < _LARGE:
+        yield packer.pack(bytes(column))
+    else:
+        yield b"\xc6" + len(column).to_bytes(4, "big")
+        yield from _blocks(column)
+
+
+def _blocks(data: memoryview) -> Iterator[bytes]:
+    return (bytes(data[at : at + _BLOCK]) for at in range(0, len(data), _BLOCK))
+
+
 def _may_hold_columns(value: object, level: int) -> bool:
     """Whether an item is the document, its nodes or runs, or a member of these."""
     if isinstance(value, dict):
         return level < _LEVELS
     return level == 1 and isinstance(value, list) and isinstance(next(iter(value), None), dict)
-
-
-def little(column: array[Any]) -> bytes:
-    """Return an array's elements as little-endian bytes."""
-    return _swapped(column).tobytes()
 
 
 def from_little(typecode: str, data: bytes) -> array[Any]:
@@ -418,11 +433,10 @@ def places(data: bytes, wanted: Iterable[Path], deepest: int) -> dict[tuple[Path
 
 # A run of items that are not of single precision, nor of a length that stands behind the first
 # byte. Headers of arrays and maps count as items: the structure is known to be sound.
-_RUN: Final = re.compile(
-    rb"(?:[\x00-\xa0\xc0\xc2\xc3\xe0-\xff]|[\xcb\xcf\xd3].{8}|"
+_RUN: Final = (
+    rb"(?s:[\x00-\xa0\xc0\xc2\xc3\xe0-\xff]|[\xcb\xcf\xd3].{8}|"
     + b"|".join(bytes((0xA0 + size,)) + b".{%d}" % size for size in range(1, 32))
-    + rb"|[\xcc\xd0].|[\xcd\xd1\xdc\xde]..|[\xce\xd2\xdd\xdf].{4})*+",
-    re.DOTALL,
+    + rb"|[\xcc\xd0].|[\xcd\xd1\xdc\xde]..|[\xce\xd2\xdd\xdf].{4})*+"
 )
 
 
@@ -442,11 +456,14 @@ def single_precision(data: bytes, document: object, deepest: int) -> Iterator[tu
 
 def _has_single(data: bytes, document: object) -> bool:
     """Whether sound data has a number of single precision."""
-    if data.count(FLOAT32) == sum(column.count(FLOAT32) for column in _columns(document, 0)):
+    columns = [*_columns(document, 0)]
+    if 2 * sum(map(len, columns)) < len(data) and (  # there is much else to go through
+        data.count(FLOAT32) == sum(column.count(FLOAT32) for column in columns)
+    ):
         return False  # that byte stands in columns only
-    at = 0
+    at, run = 0, re.compile(_RUN)
     while at < len(data):
-        at = _RUN.match(data, at).end()  # type: ignore[union-attr]
+        at = run.match(data, at).end()  # type: ignore[union-attr]
         if at < len(data):
             token = Token(data, at)
             if token.first == FLOAT32:

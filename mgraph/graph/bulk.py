@@ -31,7 +31,8 @@ _SHORTEST: Final = 32  # of the longer ones
 _ODD: Final = np.uint64(0x9E3779B97F4A7C15)
 _BITS: Final = 21  # of the places for hashes
 _ABOVE: Final = 0x80
-_BLOCK: Final = 2**18  # bytes: what is made for so many stays in a core's own cache
+_BYTES: Final = 2**18  # at a time, and
+_BLOCK: Final = 2**15  # names: what is made for so many stays in a core's own cache
 
 
 def _marks(codes: Iterable[int]) -> NDArray[np.bool_]:
@@ -150,7 +151,7 @@ class Bulk(Passes):
         """Return the places of the ids that may look like default ones: n and a digit."""
         if not isinstance(names, Names):
             return super().numbered(names)
-        raw = _bytes(names.raw)
+        raw = _bytes(names.data)
         starts = names.starts[raw[names.starts] == ord("n")]
         second = np.minimum(starts + 1, raw.size - 1)  # after a name that is only n: a header
         places = np.searchsorted(names.starts, starts[_DIGIT[raw[second]]])
@@ -165,7 +166,7 @@ class Names(Texts, Sequence[str]):
     """Ids, each another one, as they stand in a file; each is made when it is asked for.
 
     Attributes:
-        starts: uint32[count], where in `raw` the bytes of each begin.
+        starts: uint32[count], where in `data` the bytes of each begin.
         sizes: uint8[count], how many they are.
     """
 
@@ -181,7 +182,7 @@ class Names(Texts, Sequence[str]):
         if isinstance(place, slice):
             return [self[i] for i in range(*place.indices(self.count))]
         start = int(self.starts[place])
-        return self.raw[start : start + int(self.sizes[place])].decode()
+        return self.data[start : start + int(self.sizes[place])].decode()
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over all, made at once."""
@@ -198,98 +199,92 @@ class Names(Texts, Sequence[str]):
         text = name.encode()
         short = len(text) < _SHORTEST
         header = bytes([_FIXSTR + len(text)] if short else [_STR8, len(text)])
-        at = self.raw.index(header + text, self.body)  # no header stands inside a name
+        at = self.data.index(header + text, self.body, self.end)  # no name holds a header
         return int(np.searchsorted(self.starts, at + len(header)))
 
 
 def _names_in(texts: Texts) -> Names | None:
-    """Find ids in the bytes of an array, each another one; None: look again.
-
-    A name's bytes are below 0x80, headers are above. So the bytes above tell where names begin,
-    and these are the headers if their lengths agree with that.
-    """
-    raw = _bytes(texts.raw)
-    if raw.size >= 2**32:
+    """Find ids in the bytes of an array, each another one; None: look again."""
+    raw, heads = _bytes(texts.data), _heads(texts)
+    if heads.size != texts.count or heads[0] != texts.body:
         return None
-    blocks = range(texts.body, raw.size, _BLOCK)
-    heads = np.concatenate([at + np.flatnonzero(raw[at : at + _BLOCK] >= _ABOVE) for at in blocks])
-    if heads.size > texts.count:  # the length of a name of 128 bytes, the longest, is above, too
+    ends = np.append(heads[1:], np.uint32(texts.end))
+    starts, sizes = np.empty_like(heads), np.empty(heads.size, np.uint8)
+    hashes = np.empty(heads.size, np.uint64)
+    apart = 0
+    for at in range(0, heads.size, _BLOCK):
+        here = slice(at, at + _BLOCK)
+        found = _checked(raw, heads[here], ends[here])
+        if found is None:
+            return None
+        starts[here], sizes[here], lengths = found
+        hashes[here] = _hashes(texts.data, *found[:2])
+        apart += len(lengths.tobytes().translate(None, _LATER))
+    strange = sum(
+        len(texts.data[at : min(at + _BYTES, texts.end)].translate(None, _LATER))
+        for at in range(texts.body, texts.end, _BYTES)
+    )
+    if strange != heads.size + apart or not _differ(hashes):
+        return None  # a byte that can't stand in an id and is no header, or no length
+    return Names(texts.data, texts.start, texts.body, texts.end, texts.count, starts, sizes)
+
+
+def _heads(texts: Texts) -> Nodes:
+    """Find the headers in an array of ids: bytes from 0x80, which an id has none of.
+
+    What is found are the headers only if all lengths fit; there may be any number of them.
+    """
+    raw = _bytes(texts.data)
+    if raw.size >= 2**32:
+        return np.zeros(0, np.uint32)
+    blocks = [raw[at : min(at + _BYTES, texts.end)] for at in range(texts.body, texts.end, _BYTES)]
+    found = [
+        (np.flatnonzero(block >= _ABOVE) + (texts.body + k * _BYTES)).astype(np.uint32)
+        for k, block in enumerate(blocks)
+    ]
+    heads = np.concatenate(found)
+    if heads.size > texts.count:  # the length of the longest, of 128 bytes, is above, too
         after = raw[heads - 1] == _STR8
         after[0] = False
         after[1:] &= heads[1:] == heads[:-1] + 1
         heads = heads[~after]
-    if heads.size != texts.count or heads[0] != texts.body:
-        return None
+    return heads
+
+
+def _checked(raw: Bytes, heads: Nodes, ends: Nodes) -> tuple[Nodes, Nodes, Bytes] | None:
+    """Return where names start, their sizes, and the lengths stated behind headers.
+
+    None: the bytes between a header and the next one are not what it says, with the shortest
+    header that can say it; or no id has this size or first byte.
+    """
     header = raw[heads]
     long = header == _STR8
     starts = heads + 1 + long
-    sizes = np.diff(heads, append=raw.size) - 1 - long
-    stated = np.where(long, raw[np.minimum(heads + 1, raw.size - 1)], header - _FIXSTR)
+    sizes = ends - starts  # of what ends before it starts: too large
+    behind = raw[np.minimum(heads + 1, raw.size - 1)]
     clean = (
-        (stated == sizes).all()
-        and (sizes >= np.where(long, _SHORTEST, 1)).all()
-        and (sizes[~long] < _SHORTEST).all()
+        (sizes == np.where(long, behind, header - _FIXSTR)).all()
+        and ((sizes >= _SHORTEST) == long).all()
+        and sizes.min() > 0
         and sizes.max() <= ID_BYTES
         and _START[raw[starts]].all()
-        and _strange_bytes(texts, raw[heads[long] + 1]) == texts.count
     )
-    if not clean:
-        return None
-    names = Names(
-        texts.raw, texts.body, texts.count, starts.astype(np.uint32), sizes.astype(np.uint8)
-    )
-    return names if _differ(names) else None
+    return (starts, sizes, behind[long]) if clean else None
 
 
-def _strange_bytes(texts: Texts, lengths: Bytes) -> int:
-    """Count the bytes that can't stand in an id, headers included, but not lengths behind them."""
-    rest = texts.raw.translate(None, _LATER)
-    header = texts.raw[: texts.body].translate(None, _LATER)
-    apart = lengths.tobytes().translate(None, _LATER)
-    return len(rest) - len(header) - len(apart)
+def _hashes(data: bytes, starts: Nodes, sizes: Nodes) -> NDArray[np.uint64]:
+    """Return 64 bits of each name, which follow from its bytes: eight at a time, then the last.
 
-
-def _differ(names: Names) -> bool:
-    """Whether no two are the same; False also if only their hashes are.
-
-    Hashes compete for the places of a table, and those that lose try again with other bits: the
-    same hashes always meet.
+    No name ends among the first eight bytes of `data`.
     """
-    blocks = range(0, names.count, _BLOCK // 8)
-    left = np.concatenate([_hashes(names, slice(at, at + _BLOCK // 8)) for at in blocks])
-    table = np.empty(1 << _BITS, np.uint32)
-    while left.size:
-        places = (left >> np.uint64(64 - _BITS)).astype(np.intp)
-        own = np.arange(left.size, dtype=np.uint32)
-        table[places] = own
-        winners = table[places]
-        lost = np.flatnonzero(winners != own)
-        if (left[lost] == left[winners[lost]]).any():
-            return False
-        left = left[lost] * _ODD
-    return True
-
-
-def _hashes(names: Names, block: slice) -> NDArray[np.uint64]:
-    """Return 64 bits of some names, which follow from their bytes: eight at a time, then the last.
-
-    Args:
-        names: All names.
-        block: Which of them.
-    """
-    raw, sizes = names.raw, names.sizes[block].astype(np.intp)
-    starts = names.starts[block].astype(np.intp)
-    words = np.ndarray((len(raw) - 7,), "<u8", raw, strides=(1,))  # the bytes from any place on
+    words = np.ndarray((len(data) - 7,), "<u8", data, strides=(1,))  # the bytes from any place on
     hashes = sizes.astype(np.uint64)
     for at in range(0, int(sizes.max()) - 7, 8):
         longer = slice(None) if sizes.min() >= at + 8 else np.flatnonzero(sizes >= at + 8)
         hashes[longer] = _mixed(hashes[longer], words[starts[longer] + at])
-    ends = starts + sizes
-    last = words[np.maximum(ends - 8, 0)]
+    last = words[starts + sizes - 8]
     short = np.flatnonzero(sizes < 8)  # noqa: PLR2004
-    last[short] >>= (64 - 8 * sizes[short]).astype(np.uint64)  # without what stands before them
-    if ends[0] < 8:  # noqa: PLR2004 - the first of all, and nothing stands before it
-        last[0] = int.from_bytes(raw[starts[0] : ends[0]], "little")
+    last[short] >>= 64 - 8 * sizes[short].astype(np.uint64)  # without what stands before them
     return _mixed(hashes, last)
 
 
@@ -297,6 +292,32 @@ def _mixed(hashes: NDArray[np.uint64], words: NDArray[np.uint64]) -> NDArray[np.
     """Take eight more bytes into hashes."""
     mixed = (hashes ^ words) * _ODD
     return mixed ^ (mixed >> np.uint64(29))
+
+
+def _differ(hashes: NDArray[np.uint64]) -> bool:
+    """Whether no two are the same.
+
+    They compete for the places of a table, and those that lose try again with other bits: the
+    same ones always meet.
+    """
+    table = np.empty(1 << _BITS, np.uint32)
+    while hashes.size:
+        blocks = [(at, hashes[at : at + _BLOCK]) for at in range(0, hashes.size, _BLOCK)]
+        for at, block in blocks:
+            table[_places(block)] = np.arange(at, at + block.size, dtype=np.uint32)
+        lost = []
+        for at, block in blocks:
+            winners = table[_places(block)]
+            others = np.flatnonzero(winners != np.arange(at, at + block.size, dtype=np.uint32))
+            if (block[others] == hashes[winners[others]]).any():
+                return False
+            lost.append(block[others])
+        hashes = np.concatenate(lost) * _ODD
+    return True
+
+
+def _places(hashes: NDArray[np.uint64]) -> Places:
+    return (hashes >> np.uint64(64 - _BITS)).view(np.intp)
 
 
 # --- arrays, and the same memory as NumPy's ----------------------------------------------------

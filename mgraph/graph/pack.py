@@ -24,17 +24,17 @@ HASH_NAME: Final = "mgraph1-sha256:"
 
 
 def packed(graph: Columns) -> dict[str, Any]:
-    """Return the nodes as the columns of a msgpack file; empty columns are left out."""
+    """Return the nodes as the columns of a msgpack file, for `binary.encode`; no empty ones."""
     used = sorted((name for code, name in enumerate(NAMES) if code in graph.opcode))
     table = bytearray(256)
     for place, name in enumerate(used):
         table[OPCODES[name]] = place
     named, names = graph.own_ids
-    columns = {
+    columns: dict[str, Any] = {
         "op": graph.opcode.translate(bytes(table)),
-        "arity": binary.little(graph.passes.stated_arity(graph.opcode, graph.first)),
-        "args": binary.little(graph.args),
-        "data": binary.little(canonical(graph.data)),
+        "arity": graph.passes.stated_arity(graph.opcode, graph.first),
+        "args": graph.args,
+        "data": canonical(graph.data),
         "has_data": graph.has_data or b"",
         "id": sparse(named, names),
     }
@@ -47,7 +47,7 @@ def packed(graph: Columns) -> dict[str, Any]:
 
 def sparse(at: array[int], values: Sequence[Any]) -> dict[str, Any]:
     """Return values of some nodes, ascending, as a packed column; empty if there are none."""
-    return {"at": binary.little(at), "value": values} if at else {}
+    return {"at": at, "value": values} if at else {}
 
 
 def hash_of(graph: Columns) -> str:
