@@ -30,11 +30,11 @@ from mgraph.codec import (
     too_deep,
 )
 from mgraph.errors import REPORTED, Diagnostic, GraphError, Path, quoted
+from mgraph.graph import passes
 from mgraph.graph.columns import Columns, some, starts
 from mgraph.graph.ids import default_id
 from mgraph.graph.numbers import canonical, is_rounded
 from mgraph.graph.pack import from_packed, hash_of, packed
-from mgraph.graph.passes import MANY, has_bulk
 from mgraph.graph.rows import from_rows
 from mgraph.ops import NAMES, OPCODES, OPS, is_leaf
 from mgraph.record import Numbers, Run, as_number
@@ -138,9 +138,11 @@ def _without_ids(
         The bytes without the ids, what is in them, and the graph.
     """
     limits = reading.limits
-    apart = None
-    if reading.is_binary and len(data) >= MANY and has_bulk():
-        apart = binary.without_texts(data, ("nodes", "id", "value"), MANY, limits.levels)
+    header = apart = None
+    if reading.is_binary and len(data) >= passes.MANY:
+        header = binary.array_at(data, ("nodes", "id", "value"), limits.levels)
+    if header is not None and passes.passes_for(header.count) is not passes.PLAIN:
+        apart = binary.without_texts(data, header)
     if apart is None:
         return b"", {}, None
     rest, names = apart

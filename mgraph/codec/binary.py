@@ -130,43 +130,37 @@ def _first_fault(data: bytes, deepest: int) -> GraphError:
     return GraphError.of("syntax", message, offset=0)
 
 
-def without_texts(data: bytes, path: Path, least: int, deepest: int) -> tuple[bytes, Texts] | None:
+def array_at(data: bytes, path: Path, deepest: int) -> Token | None:
+    """Return the header of an array of a document, if it is there, and not behind much else."""
+    try:
+        for where, _, token in islice(Scanner(data, deepest).walk(), _SEARCHED):
+            if where == path:
+                return token if token.kind == "array" else None
+    except GraphError:
+        pass
+    return None
+
+
+def without_texts(data: bytes, header: Token) -> tuple[bytes, Texts] | None:
     """Take an array of texts out of a document, so that no object is made for each of them.
 
     Args:
         data: msgpack.
-        path: Where the array stands.
-        least: How many items it must have to be worth it.
-        deepest: Levels to follow.
+        header: That of the array.
 
     Returns:
-        The document with an empty array in its place, and the array; None if it isn't there,
-        or stands behind much else.
+        The document with an empty array in its place, and the array; None if it is broken.
     """
-    token = _found(data, path, deepest)
-    if token is None or token.kind != "array" or token.count < least:
-        return None
     try:
-        end = _end(data, token.start)
+        end = _end(data, header.start)
     except _MALFORMED:
         return None
-    texts = Texts(data, token.start, token.payload, end, token.count)
-    return b"".join((data[: token.start], b"\x90", memoryview(data)[end:])), texts
+    texts = Texts(data, header.start, header.payload, end, header.count)
+    return b"".join((data[: header.start], b"\x90", memoryview(data)[end:])), texts
 
 
 _SEARCHED: Final = 1000
 _LEVELS: Final = 4
-
-
-def _found(data: bytes, path: Path, deepest: int) -> Token | None:
-    """Return the item at a path, if it is among the first ones."""
-    try:
-        for where, _, token in islice(Scanner(data, deepest).walk(), _SEARCHED):
-            if where == path:
-                return token
-    except GraphError:
-        pass
-    return None
 
 
 def encode(document: Mapping[str, Any]) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, overload
 import numpy as np
 
 from mgraph.codec.binary import Texts
-from mgraph.graph.passes import ARITY, FOLDS, LEAF_OPCODES, Passes
+from mgraph.graph.passes import ARITY, FOLDS, LEAF_OPCODES, UNSTATED, Passes
 from mgraph.ops import INPUT, OPCODES
 from mgraph.schema.fields import ID_BYTES, are_ids
 
@@ -102,7 +102,7 @@ class Bulk(Passes):
         counts = _nodes(ARITY).astype(np.int64)[codes]
         folds = np.flatnonzero(_FOLD[codes])
         if folds.size != len(stated):
-            raise ValueError
+            raise ValueError(UNSTATED)
         counts[folds] = _nodes(stated)
         ends = np.cumsum(counts)
         if ends[-1] >= 2**32:

@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, overload
 
-from mgraph.graph.passes import MANY, place_in
+from mgraph.graph import passes
+from mgraph.graph.passes import place_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from mgraph.graph.passes import Passes
 
 _DEFAULT: Final = re.compile("n(?:0|[1-9][0-9]{0,9})")
 _FEW: Final = 16
@@ -84,14 +83,15 @@ class Ids(Sequence[str]):
             return None
 
 
-def ids_from(at: array[int], values: object, count: int, passes: Passes) -> Ids:
+def ids_from(at: array[int], values: object, count: int) -> Ids:
     """Return ids from those that a file names.
 
     Raises:
         ValueError: They are not clean.
     """
-    own = passes.names(values)
-    for place in passes.numbered(own):
+    over = passes.passes_for(count)
+    own = over.names(values)
+    for place in over.numbered(own):
         number = default_node(own[place])
         if number is None or number >= count:
             continue
@@ -136,6 +136,6 @@ class _Index(Mapping[str, int]):
 
 def index_of(ids: Sequence[str]) -> Mapping[str, int]:
     """Return the node of each id."""
-    if isinstance(ids, Ids) and len(ids) >= MANY:
+    if isinstance(ids, Ids) and len(ids) >= passes.MANY:
         return _Index(ids)
     return dict(zip(ids, range(len(ids)), strict=True))

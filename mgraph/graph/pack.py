@@ -98,7 +98,7 @@ def _from_packed(nodes: Mapping[str, Any], outputs: Sequence[Any], reading: Read
         raise ValueError
     if type(outputs) is not list:
         raise ValueError
-    ids = ids_from(*_sparse(nodes.get("id", {}), count), count, passes)
+    ids = ids_from(*_sparse(nodes.get("id", {}), count), count)
     index = index_of(ids)
     return Columns(
         opcode=opcode,

@@ -33,6 +33,8 @@ ARITY: Final = array("I", (0 if is_leaf(i) else OPS[name].inputs for i, name in 
 
 LEAF_OPCODES: Final = bytes(code for code in range(len(NAMES)) if is_leaf(code))
 
+UNSTATED: Final = "other numbers of arguments are stated than there are sums"
+
 
 class Passes:
     """What is asked of whole columns. `Bulk` answers the same, bit for bit."""
@@ -89,7 +91,7 @@ class Passes:
             OverflowError: There are too many arguments.
         """
         if len(opcode) - len(opcode.translate(None, FOLDS)) != len(stated):
-            raise ValueError
+            raise ValueError(UNSTATED)
         counts: Iterable[int] = map(ARITY.__getitem__, opcode)
         if stated:
             rest = iter(stated)
@@ -167,11 +169,6 @@ def _bulk() -> Passes:
     except ImportError:
         return PLAIN
     return BULK
-
-
-def has_bulk() -> bool:
-    """Whether large columns have passes of their own, because NumPy is installed."""
-    return _bulk() is not PLAIN
 
 
 def place_in(at: Sequence[int], node: int) -> int | None:

@@ -72,8 +72,9 @@ class Numbers(Mapping[str, float]):
 
     def among(self, nodes: array[int]) -> tuple[array[int], array[float]]:
         """Return those of some nodes, ascending, that have a number; and these."""
-        at = array("I", self.nodes) if self.at is None else self.at
-        return self.graph.passes.among(nodes, at, self.numbers)
+        if self.at is None:
+            return nodes, array("d", [self.numbers[node] for node in nodes])
+        return self.graph.passes.among(nodes, self.at, self.numbers)
 
 
 @dataclass(frozen=True)
