@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from mgraph import loader
 from mgraph.codec import Limits, binary
 from mgraph.graph import passes
-from mgraph.graph.bulk import BULK, Names
+from mgraph.graph.bulk import BULK, Names, _names_in
 from mgraph.graph.ids import Ids
 from mgraph.graph.passes import ARITY, FOLDS, PLAIN, Passes
 from mgraph.ops import NAMES
 from tests.fuzz.documents import Maker
 from tests.fuzz.mutations import damaged
-from tests.hostile.pack import Bin, Wide, pack
+from tests.hostile.pack import Bin, Raw, Wide, pack
 from tests.test_quick_pass import TIGHT, case, chances, packed
 from tests.test_rooms import modules_after
 
@@ -265,6 +265,22 @@ def test_ids_in_bytes(name: str) -> None:
     for each in (PLAIN, BULK):
         assert opinion(each, as_texts(value)) == expected
         assert opinion(each, plain) == expected
+
+
+RAW: Final[dict[str, tuple[list[Any], list[str] | None]]] = {
+    "a longer header than needed": ([Raw(b"\xd9\x05hello"), "x"], ["hello", "x"]),
+    "a byte that begins nothing in a text": ([Raw(b"\xa3a\xffb"), ord("a")], None),
+    "the same, as often as there are items": ([Raw(b"\xa2\x80a"), ord("a"), "x"], None),
+}
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_ids_in_bytes_of_somebody_else(name: str) -> None:
+    """Bytes that could be taken for others, or that would be written in another way."""
+    value, expected = RAW[name]
+    for each in (PLAIN, BULK):
+        assert opinion(each, as_texts(value)) == expected
+    assert _names_in(as_texts(value)) is None
 
 
 CHARACTERS: Final = "nab019_.-/[] \n\x7fé"
