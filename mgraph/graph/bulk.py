@@ -246,7 +246,6 @@ def _heads(texts: Texts) -> Nodes:
     if heads.size > texts.count:  # the length of the longest, of 128 bytes, is above, too
         after = raw[heads - 1] == _STR8
         after[0] = False
-        after[1:] &= heads[1:] == heads[:-1] + 1
         heads = heads[~after]
     return heads
 
