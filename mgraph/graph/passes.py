@@ -18,7 +18,7 @@ from mgraph.schema.fields import are_ids
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-MANY: Final = 50_000
+MANY: Final = 100_000
 """Elements from which NumPy, if it is installed, has earned the time that its import takes."""
 
 FOLDS: Final = bytes(
