@@ -30,7 +30,7 @@ class Columns:
         leaves: u32[M], nodes.
         data: f64[M], the declared primals of the leaves; 0 where there is none.
         has_data: u8[M], 0 where an input has no declared primal; None if all have one.
-        ids: N strings.
+        ids: N strings, made when they are asked for if they come from a packed file.
         outputs: Nodes, in the file's order, each once.
         order: u32[N], the nodes in the order in which a file of rows lists them; None if that
             is evaluation order.
