@@ -10,7 +10,7 @@ from importlib import import_module
 from benchmarks.measure import ROOT
 from benchmarks.report import print_heading
 
-TABLES = ("startup", "values", "big", "chain", "tape", "accuracy")
+TABLES = ("startup", "values", "big", "packed", "chain", "tape", "accuracy")
 
 
 def main() -> int:

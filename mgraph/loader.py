@@ -30,7 +30,9 @@ from mgraph.codec import (
     too_deep,
 )
 from mgraph.errors import REPORTED, Diagnostic, GraphError, Path, quoted
-from mgraph.graph.columns import Columns, default_id, some, starts
+from mgraph.graph import passes
+from mgraph.graph.columns import Columns, some, starts
+from mgraph.graph.ids import default_id
 from mgraph.graph.numbers import canonical, is_rounded
 from mgraph.graph.pack import from_packed, hash_of, packed
 from mgraph.graph.rows import from_rows
@@ -110,15 +112,15 @@ def inspect(
             if len(data) > limits.size:
                 raise over("size", f"{len(data):,} bytes", limits.size, line=1, column=1)
             reading = Reading(limits, encoding_of(data) == MSGPACK)
-            document = _upgraded(decode(data, limits), limits)
-            if strip:
-                document = {key: value for key, value in document.items() if key != "runs"}
-            graph = clean(document, reading)
+            rest, document, graph = _without_ids(data, reading, strip=strip)
+            if graph is None:
+                rest, document = data, _upgraded(decode(data, limits), limits, strip=strip)
+                graph = clean(document, reading)
             if graph is None:
                 found, count = _faults(document, reading)
             else:
                 worth = _Found()
-                worth.add(_warnings(document, graph, data, limits))
+                worth.add(_warnings(document, graph, rest, limits))
                 found, count = worth.kept, worth.count
         except GraphError as error:
             found, count, graph = [*error.diagnostics], 0, None
@@ -127,11 +129,38 @@ def inspect(
     return Inspection(named, max(0, count - REPORTED), graph)
 
 
-def _upgraded(document: Any, limits: Limits) -> dict[str, Any]:  # noqa: ANN401 - any plain data
+def _without_ids(
+    data: bytes, reading: Reading, *, strip: bool
+) -> tuple[bytes, dict[str, Any], GraphFile | None]:
+    """Read a large packed file without making its ids; None means: look again, at all of it.
+
+    Returns:
+        The bytes without the ids, what is in them, and the graph.
+    """
+    limits = reading.limits
+    header = apart = None
+    if reading.is_binary and len(data) >= passes.MANY:
+        header = binary.array_at(data, ("nodes", "id", "value"), limits.levels)
+    if header is not None and passes.passes_for(header.count) is not passes.PLAIN:
+        apart = binary.without_texts(data, header)
+    if apart is None:
+        return b"", {}, None
+    rest, names = apart
     try:
-        return migrate.upgraded(document)
+        document = decode(rest, limits)
+        document["nodes"]["id"]["value"] = names
+        document = _upgraded(document, limits, strip=strip)
+    except GraphError:
+        return b"", {}, None
+    return rest, document, clean(document, reading)
+
+
+def _upgraded(document: Any, limits: Limits, *, strip: bool) -> dict[str, Any]:  # noqa: ANN401
+    try:
+        document = migrate.upgraded(document)
     except GraphError as error:  # values nested too deeply are a fault of the bytes, and go first
         raise too_deep(document, limits) or error from None
+    return {key: value for key, value in document.items() if not (strip and key == "runs")}
 
 
 def read(data: bytes, name: str = "", limits: Limits = LIMITS) -> GraphFile:
@@ -221,7 +250,7 @@ def _faults(document: dict[str, Any], reading: Reading) -> tuple[list[Diagnostic
 def _warnings(
     document: dict[str, Any], graph: GraphFile, data: bytes, limits: Limits
 ) -> Iterator[Diagnostic]:
-    """Find what is worth a mention in a clean document."""
+    """Find what is worth a mention in a clean document; its bytes may lack the ids."""
     columns = graph.columns
     if lost := columns.unreached():
         names = some(columns.ids[i] for i in lost)
@@ -232,7 +261,7 @@ def _warnings(
         if is_rounded(value):
             message = f"a double can't hold {quoted(value)}: it was rounded to {float(value)!r}"
             yield Diagnostic("rounded", message, path)
-    for path in single_precision(data, limits):
+    for path in single_precision(data, document, limits):
         message = "a number of single precision: most of its digits are lost already"
         yield Diagnostic("float32", message, path, fix="write it as float64")
     for path, words in _texts(document, graph):
@@ -305,7 +334,7 @@ def _document(graph: GraphFile, nodes: object, run: Any) -> dict[str, Any]:  # n
 
 def _lines(graph: Columns) -> Iterator[str]:
     """Yield every node as JSON text, in file order."""
-    ids, args, first = graph.ids, graph.args, graph.first
+    ids, args, first = [*graph.ids], graph.args, graph.first
     has = graph.has_data
     given = {"label": graph.labels, "doc": graph.docs, "meta": graph.metas}
     noted = [(key, texts) for key, texts in given.items() if texts]
@@ -355,13 +384,11 @@ def _values_of(numbers: Mapping[str, float]) -> Iterable[float]:
     return numbers.numbers if isinstance(numbers, Numbers) else numbers.values()
 
 
-def _packed_numbers(numbers: Numbers) -> dict[str, bytes]:
+def _packed_numbers(numbers: Numbers) -> dict[str, array[Any]]:
     if not numbers:
         return {}
-    columns = {"value": binary.little(canonical(numbers.numbers))}
-    if numbers.at is not None:
-        columns = {"at": binary.little(numbers.at), **columns}
-    return columns
+    values = {"value": canonical(numbers.numbers)}
+    return values if numbers.at is None else {"at": numbers.at, **values}
 
 
 def over_graph(run: Run, graph: Columns) -> Run:

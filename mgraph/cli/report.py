@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from itertools import islice
-from math import isfinite
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from mgraph.document import Graph
     from mgraph.graph.columns import Columns
-    from mgraph.record import Run
+    from mgraph.record import Numbers, Run
 
 LONG: Final = 60
 """Graphs of more nodes are folded in the middle."""
@@ -49,45 +48,42 @@ class Findings:
     """What there is to say of the nodes of one run."""
 
     def __init__(self, graph: Graph, run: Run) -> None:
-        """Look through a complete run."""
+        """Look through a complete run, as `Graph.run` gives it."""
         self.graph, self.run = graph, run
         self.columns = graph.columns
-        self.data = run.data or {}
-        self.grad = run.grad
-        ids = self.columns.ids
-        self.strange = next((name for name in ids if not isfinite(self.data[name])), None)
-        self.outputs = dict.fromkeys(graph.outputs)
+        self.data, self.grad = cast("Numbers", run.data), cast("Numbers | None", run.grad)
+        self.strange = self.columns.passes.first_not_finite(self.data.numbers)
+        self.outputs = dict.fromkeys(self.columns.outputs)
         self.no_path = (
             "no path to the output" if len(self.outputs) == 1 else "no path to a seeded output"
         )
 
     def flags(self, node: int) -> list[str]:
         """Return the remarks on one node."""
-        name = self.columns.ids[node]
         found = []
-        if name in self.outputs:
+        if node in self.outputs:
             found.append("output")
-        if name == self.strange:
+        if node == self.strange:
             found.append("first non-finite")
         if self.grad is not None and self.columns.op(node) != CONST:
-            if name not in self.grad:
+            slope = self.grad.of(node)
+            if slope is None:
                 found.append(self.no_path)
-            elif self.grad[name] == 0.0:
+            elif slope == 0.0:
                 found.append("zero gradient")
         return found
 
-    def leaves_by_gradient(self) -> list[tuple[str, float]]:
-        """Return the leaves that have an adjoint, the largest first; NaN before all."""
+    def leaves_by_gradient(self, most: int) -> tuple[list[tuple[str, float]], int]:
+        """Return leaves that have an adjoint, the largest first, NaN before all.
+
+        Returns:
+            No more than `most` of them, with their adjoints; and how many there are.
+        """
         if self.grad is None:
-            return []
-        pairs = [
-            (name, self.grad[name])
-            for name in (self.columns.ids[i] for i in self.columns.leaves)
-            if name in self.grad
-        ]
-        return sorted(
-            pairs, key=lambda pair: -abs(pair[1]) if pair[1] == pair[1] else -float("inf")
-        )
+            return [], 0
+        nodes, slopes = self.grad.among(self.columns.leaves)
+        places = self.columns.passes.largest(slopes, most)
+        return [(self.columns.ids[nodes[k]], slopes[k]) for k in places], len(nodes)
 
 
 def print_run(graph: Graph, run: Run, *, wrote: str, show_all: bool, err: bool) -> None:
@@ -122,8 +118,8 @@ def _print_title(graph: Graph, room: int, *, err: bool) -> None:
 def _rows(found: Findings, nodes: Sequence[int], room: int) -> list[list[str]]:
     columns, grad = found.columns, found.grad
     names = [columns.ids[node] for node in nodes]
-    data = aligned([number(found.data[name]) for name in names])
-    grads = aligned([number(None if grad is None else grad.get(name)) for name in names])
+    data = aligned([number(found.data.of(node)) for node in nodes])
+    grads = aligned([number(None if grad is None else grad.of(node)) for node in nodes])
     flags = [found.flags(node) for node in nodes]
     others = (names, data, grads, map(", ".join, flags))
     left = room - sum(2 + max(map(len, column)) for column in others)
@@ -152,31 +148,34 @@ def _styled_flags(flags: Sequence[str]) -> str:
 
 
 def _footer(found: Findings, wrote: str, room: int) -> Iterator[tuple[str, str]]:
-    for name in islice(found.outputs, _OUTPUTS):
-        yield "output", f"{name} = {number(found.data[name])}"
+    for node in islice(found.outputs, _OUTPUTS):
+        yield "output", _named(found, node)
     if len(found.outputs) > _OUTPUTS:
         yield "", f"… {len(found.outputs) - _OUTPUTS:,} more outputs"
-    leaves = found.leaves_by_gradient()
+    leaves, count = found.leaves_by_gradient(room)  # each takes more than a column
     if leaves:
-        yield "gradient", _largest(leaves, room - _NAME)
+        yield "gradient", _largest(leaves, count, room - _NAME)
     if found.strange is not None:
-        node = found.columns.index[found.strange]
-        args = [found.columns.ids[arg] for arg in found.columns.arguments(node)]
-        values = ", ".join(f"{arg} = {number(found.data[arg])}" for arg in dict.fromkeys(args))
-        where = f" = {formula(found.columns, node)}, with {values}," if values else ""
-        text = f"{found.strange}{where} is {number(found.data[found.strange])}"
-        yield "look at", click.style(clipped(text, 200), fg="red")
+        args = dict.fromkeys(found.columns.arguments(found.strange))
+        values = ", ".join(_named(found, arg) for arg in args)
+        where = f" = {formula(found.columns, found.strange)}, with {values}," if values else ""
+        name, value = found.columns.ids[found.strange], number(found.data.of(found.strange))
+        yield "look at", click.style(clipped(f"{name}{where} is {value}", 200), fg="red")
     yield "wrote", wrote
 
 
-def _largest(leaves: Sequence[tuple[str, float]], room: int) -> str:
-    """List as many leaves with their gradients as fit into a line; one at least."""
+def _named(found: Findings, node: int) -> str:
+    return f"{found.columns.ids[node]} = {number(found.data.of(node))}"
+
+
+def _largest(leaves: Sequence[tuple[str, float]], count: int, room: int) -> str:
+    """List as many leaves with their gradients as fit into a line, of `count`; one at least."""
     text = ""
     for i, (name, slope) in enumerate(leaves):
-        more = f"  … {len(leaves) - i - 1:,} more leaves" if i < len(leaves) - 1 else ""
+        more = f"  … {count - i - 1:,} more leaves" if i < count - 1 else ""
         longer = f"{text}  {name} {number(slope)}" if i else f"{name} {number(slope)}"
         if i and len(longer + more) > room:
-            return f"{text}  … {len(leaves) - i:,} more leaves"
+            return f"{text}  … {count - i:,} more leaves"
         text = longer
     return text
 
@@ -184,27 +183,29 @@ def _largest(leaves: Sequence[tuple[str, float]], room: int) -> str:
 def run_as_json(graph: Graph, run: Run, *, wrote: str) -> dict[str, Any]:
     """Return what `print_run` says as plain data."""
     found = Findings(graph, run)
-    columns = graph.columns
-    grad = found.grad or {}
+    columns, data, grad = found.columns, found.data, found.grad
+    slopes = [None if grad is None else grad.of(node) for node in range(len(graph))]
     return {
         "name": graph.name or None,
         "graph": run.graph,
         "origin": run.origin,
         "inputs": {name: spelled(value) for name, value in run.inputs.items()},
         "seed": dict(run.seed) or {graph.outputs[0]: 1.0},
-        "outputs": {name: spelled(found.data[name]) for name in graph.outputs},
+        "outputs": {columns.ids[node]: spelled(data.numbers[node]) for node in columns.outputs},
         "nodes": [
             {
                 "id": name,
                 "op": columns.op(node),
                 "formula": formula(columns, node),
-                "data": spelled(found.data[name]),
-                "grad": spelled(grad[name]) if name in grad else None,
+                "data": spelled(value),
+                "grad": None if slope is None else spelled(slope),
                 "flags": found.flags(node),
             }
-            for node, name in enumerate(columns.ids)
+            for node, (name, value, slope) in enumerate(
+                zip(columns.ids, data.numbers, slopes, strict=True)
+            )
         ],
-        "leaves_by_gradient": [name for name, _ in found.leaves_by_gradient()],
-        "first_non_finite": found.strange,
+        "leaves_by_gradient": [name for name, _ in found.leaves_by_gradient(len(graph))[0]],
+        "first_non_finite": None if found.strange is None else columns.ids[found.strange],
         "wrote": wrote,
     }

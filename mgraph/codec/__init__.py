@@ -180,10 +180,10 @@ def _members(value: dict[str, object] | list[object], path: Path) -> Iterator[tu
     return (((*path, key), each) for key, each in members)
 
 
-def single_precision(data: bytes, limits: Limits = LIMITS) -> Iterator[Path]:
+def single_precision(data: bytes, document: object, limits: Limits = LIMITS) -> Iterator[Path]:
     """Yield the place of every number that a msgpack document stores with single precision."""
     if encoding_of(data) == MSGPACK:
-        for path, _ in binary.single_precision(data, limits.levels):
+        for path, _ in binary.single_precision(data, document, limits.levels):
             yield path
 
 

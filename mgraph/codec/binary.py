@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import struct
 from array import array
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
@@ -13,7 +16,7 @@ from mgraph.codec.limits import how_to_raise
 from mgraph.errors import GraphError, Path, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 COLUMN_WIDTHS: Final = {
     "op": 1, "has_data": 1, "arity": 4, "args": 4, "at": 4, "data": 8, "value": 8,
@@ -21,8 +24,50 @@ COLUMN_WIDTHS: Final = {
 """Bytes of one element of each packed column."""
 
 
+_LARGE: Final = 2**16
+"""Bytes that are worth a read, or a write, of their own."""
+
+_BLOCK: Final = 2**20
+"""Bytes that are copied at a time where there are many: fresh memory for all would take longer."""
+
+
 class _Refused(Exception):  # noqa: N818 - control flow inside this file
     pass
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """An array of texts as it stands in a file: one msgpack item, in which nobody has looked.
+
+    Attributes:
+        data: The file.
+        start: Where in it the header of the array stands.
+        body: Where the first text starts.
+        end: Where the last one ends.
+        count: How many there are, as the header says.
+    """
+
+    data: bytes
+    start: int
+    body: int
+    end: int
+    count: int
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return self.count
+
+    def read(self) -> list[Any]:
+        """Return what is in it.
+
+        Raises:
+            ValueError: These bytes are no array.
+        """
+        try:
+            values: list[Any] = _unpacked(memoryview(self.data)[self.start : self.end])
+        except _MALFORMED:
+            raise ValueError from None
+        return values
 
 
 def decode(data: bytes, deepest: int) -> Any:  # noqa: ANN401 - any msgpack
@@ -33,16 +78,38 @@ def decode(data: bytes, deepest: int) -> Any:  # noqa: ANN401 - any msgpack
             `duplicate-key`, `depth` or `type`.
     """
     try:
-        # Skipping takes no memory, whatever the headers promise; after it they are true.
-        unpacker = msgpack.Unpacker(max_buffer_size=len(data) or 1)
-        unpacker.feed(data)
-        unpacker.skip()
-        if unpacker.tell() == len(data) and not _has(data, _EXT):
-            del unpacker
-            return msgpack.unpackb(data, object_pairs_hook=_strict_map)
-    except (ValueError, TypeError, _Refused, msgpack.UnpackException):
+        if _end(data, 0) == len(data):
+            return _unpacked(data)
+    except _MALFORMED:
         pass
     raise _first_fault(data, deepest)
+
+
+def _end(data: bytes, start: int) -> int:
+    """Return where the item that starts here ends; raises one of `_MALFORMED`.
+
+    Skipping takes no memory, whatever the headers promise; after it they are true.
+    """
+    stream = BytesIO(data)
+    stream.seek(start)
+    most = max(len(data), _LARGE)
+    unpacker = msgpack.Unpacker(stream, read_size=_LARGE, max_buffer_size=most)
+    unpacker.skip()
+    return start + int(unpacker.tell())
+
+
+_MALFORMED: Final = (ValueError, TypeError, _Refused, msgpack.UnpackException)
+
+
+def _unpacked(data: bytes | memoryview) -> Any:  # noqa: ANN401 - any msgpack
+    """Decode bytes whose headers are true; raises one of `_MALFORMED`."""
+    return msgpack.unpackb(
+        data, object_pairs_hook=_strict_map, ext_hook=_no_extension, max_ext_len=0
+    )
+
+
+def _no_extension(code: int, _: bytes) -> None:
+    raise _Refused(code)
 
 
 def _strict_map(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
@@ -63,14 +130,93 @@ def _first_fault(data: bytes, deepest: int) -> GraphError:
     return GraphError.of("syntax", message, offset=0)
 
 
-def encode(document: object) -> Iterator[bytes]:
-    """Encode plain data as msgpack, with the shortest header for every item."""
-    yield msgpack.packb(document)
+def array_at(data: bytes, path: Path, deepest: int) -> Token | None:
+    """Return the header of an array of a document, if it is there, and not behind much else."""
+    try:
+        for where, _, token in islice(Scanner(data, deepest).walk(), _SEARCHED):
+            if where == path:
+                return token if token.kind == "array" else None
+    except GraphError:
+        pass
+    return None
 
 
-def little(column: array[Any]) -> bytes:
-    """Return an array's elements as little-endian bytes."""
-    return _swapped(column).tobytes()
+def without_texts(data: bytes, header: Token) -> tuple[bytes, Texts] | None:
+    """Take an array of texts out of a document, so that no object is made for each of them.
+
+    Args:
+        data: msgpack.
+        header: That of the array.
+
+    Returns:
+        The document with an empty array in its place, and the array; None if it is broken.
+    """
+    try:
+        end = _end(data, header.start)
+    except _MALFORMED:
+        return None
+    texts = Texts(data, header.start, header.payload, end, header.count)
+    return b"".join((data[: header.start], b"\x90", memoryview(data)[end:])), texts
+
+
+_SEARCHED: Final = 1000
+_LEVELS: Final = 4
+
+
+def encode(document: Mapping[str, Any]) -> Iterator[bytes]:
+    """Encode an object as msgpack, in chunks, with the shortest header for every item.
+
+    Beside plain data it may hold columns as arrays, and `Texts`, among the nodes and in the runs.
+    """
+    small = bytearray()
+    for piece in _pieces(document, msgpack.Packer(), 0):
+        if len(piece) < _LARGE:
+            small += piece
+        else:
+            yield bytes(small)
+            yield piece
+            small.clear()
+    yield bytes(small)
+
+
+def _pieces(value: object, packer: Any, level: int) -> Iterator[bytes]:  # noqa: ANN401 - untyped
+    """Yield the bytes of one item, so many levels below the document."""
+    if isinstance(value, Texts):
+        yield from _blocks(memoryview(value.data)[value.start : value.end])
+    elif isinstance(value, array):
+        yield from _column(memoryview(_swapped(value)).cast("B"), packer)
+    elif isinstance(value, bytes):
+        yield from _column(memoryview(value), packer)
+    elif not _may_hold_columns(value, level):
+        yield packer.pack(value)
+    elif isinstance(value, dict):
+        yield packer.pack_map_header(len(value))
+        for key, each in value.items():
+            yield packer.pack(key)
+            yield from _pieces(each, packer, level + 1)
+    elif isinstance(value, list):
+        yield packer.pack_array_header(len(value))
+        for each in value:
+            yield from _pieces(each, packer, level + 1)
+
+
+def _column(column: memoryview, packer: Any) -> Iterator[bytes]:  # noqa: ANN401 - untyped
+    if len(column) < _LARGE:
+        yield packer.pack(bytes(column))
+    else:
+        yield b"\xc6" + len(column).to_bytes(4, "big")
+        yield from _blocks(column)
+
+
+def _blocks(data: memoryview) -> Iterator[bytes]:
+    return (bytes(data[at : at + _BLOCK]) for at in range(0, len(data), _BLOCK))
+
+
+def _may_hold_columns(value: object, level: int) -> bool:
+    """Whether an item is the document, its nodes or runs, or a member of these."""
+    if isinstance(value, dict):
+        return level < _LEVELS
+    return level == 1 and isinstance(value, list) and isinstance(next(iter(value), None), dict)
 
 
 def from_little(typecode: str, data: bytes) -> array[Any]:
@@ -100,7 +246,6 @@ _SIZES: Final = {
     0xD4: 2, 0xD5: 3, 0xD6: 5, 0xD7: 9, 0xD8: 17,
 }  # fmt: skip
 FLOAT32: Final = 0xCA
-_EXT: Final = (0xC7, 0xC8, 0xC9, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8)
 
 
 class Token:
@@ -280,34 +425,51 @@ def places(data: bytes, wanted: Iterable[Path], deepest: int) -> dict[tuple[Path
     return found
 
 
-# A run of items that are neither of single precision nor of a length that stands behind the
-# first byte. Headers of arrays and maps count as items: the structure is known to be sound.
-_RUN: Final = re.compile(
-    rb"(?:[\x00-\xa0\xc0\xc2\xc3\xe0-\xff]|[\xcb\xcf\xd3].{8}|"
+# A run of items that are not of single precision, nor of a length that stands behind the first
+# byte. Headers of arrays and maps count as items: the structure is known to be sound.
+_RUN: Final = (
+    rb"(?s:[\x00-\xa0\xc0\xc2\xc3\xe0-\xff]|[\xcb\xcf\xd3].{8}|"
     + b"|".join(bytes((0xA0 + size,)) + b".{%d}" % size for size in range(1, 32))
-    + rb"|[\xcc\xd0].|[\xcd\xd1\xdc\xde]..|[\xce\xd2\xdd\xdf].{4})*+",
-    re.DOTALL,
+    + rb"|[\xcc\xd0].|[\xcd\xd1\xdc\xde]..|[\xce\xd2\xdd\xdf].{4})*+"
 )
 
 
-def single_precision(data: bytes, deepest: int) -> Iterator[tuple[Path, int]]:
-    """Yield path and offset of every number of single precision in valid data."""
-    if _has(data, (FLOAT32,)):
+def single_precision(data: bytes, document: object, deepest: int) -> Iterator[tuple[Path, int]]:
+    """Yield path and offset of every number of single precision in valid data.
+
+    Args:
+        data: msgpack.
+        document: What is in it.
+        deepest: Levels to follow.
+    """
+    if _has_single(data, document):
         for path, _, token in Scanner(data, deepest).walk():
             if token.first == FLOAT32:
                 yield path, token.start
 
 
-def _has(data: bytes, firsts: Collection[int]) -> bool:
-    """Whether sound data has an item that begins with one of some bytes."""
-    if not any(first in data for first in firsts):
-        return False
-    at = 0
+def _has_single(data: bytes, document: object) -> bool:
+    """Whether sound data has a number of single precision."""
+    columns = [*_columns(document, 0)]
+    if 2 * sum(map(len, columns)) < len(data) and (  # there is much else to go through
+        data.count(FLOAT32) == sum(column.count(FLOAT32) for column in columns)
+    ):
+        return False  # that byte stands in columns only
+    at, run = 0, re.compile(_RUN)
     while at < len(data):
-        at = _RUN.match(data, at).end()  # type: ignore[union-attr]
+        at = run.match(data, at).end()  # type: ignore[union-attr]
         if at < len(data):
             token = Token(data, at)
-            if token.first in firsts:
+            if token.first == FLOAT32:
                 return True
             at = token.end
     return False
+
+
+def _columns(value: object, level: int) -> Iterator[bytes]:
+    """Yield the columns in an item, so many levels below the document."""
+    if isinstance(value, bytes):
+        yield value
+    elif _may_hold_columns(value, level):
+        for each in value.values() if isinstance(value, dict) else value:  # type: ignore[attr-defined]
+            yield from _columns(each, level + 1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mgraph import FORMAT_VERSION
 from mgraph.codec import binary
 from mgraph.errors import Diagnostic, Path, quoted
-from mgraph.graph.columns import default_id
+from mgraph.graph.ids import default_id
 from mgraph.graph.rows import evaluation_order
 from mgraph.ops import CONST, INPUT, LEAVES, OPCODES, OPS, PARAM, can_take
 from mgraph.schema.fields import FIELDS, Hints, did_you_mean, over_limit

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, Self
 
-from mgraph.ops import NAMES, is_leaf
+from mgraph.graph.ids import index_of, own_ids
+from mgraph.graph.passes import passes_for
+from mgraph.ops import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-LEAF_OPCODES = bytes(code for code in range(len(NAMES)) if is_leaf(code))
+    from mgraph.graph.passes import Passes
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +30,7 @@ class Columns:
         leaves: u32[M], nodes.
         data: f64[M], the declared primals of the leaves; 0 where there is none.
         has_data: u8[M], 0 where an input has no declared primal; None if all have one.
-        ids: N strings.
+        ids: N strings, made when they are asked for if they come from a packed file.
         outputs: Nodes, in the file's order, each once.
         order: u32[N], the nodes in the order in which a file of rows lists them; None if that
             is evaluation order.
@@ -54,9 +57,19 @@ class Columns:
         return len(self.opcode)
 
     @cached_property
-    def index(self) -> dict[str, int]:
+    def index(self) -> Mapping[str, int]:
         """The node of each id."""
-        return {name: i for i, name in enumerate(self.ids)}
+        return index_of(self.ids)
+
+    @cached_property
+    def own_ids(self) -> tuple[array[int], Sequence[str]]:
+        """The nodes whose id is not the default, ascending, and these ids."""
+        return own_ids(self.ids)
+
+    @property
+    def passes(self) -> Passes:
+        """The passes for columns of this size."""
+        return passes_for(len(self))
 
     @cached_property
     def leaf_place(self) -> dict[int, int]:
@@ -79,20 +92,25 @@ class Columns:
 
     def with_data(self, values: Mapping[int, float]) -> Self:
         """Return the graph with other primals on some leaves, given by node."""
+        if not values:
+            return self
         data, has = self.data[:], bytearray(self.has_data or b"\x01" * len(self.data))
         for node, value in values.items():
-            place = self.leaf_place[node]
+            place = bisect_left(self.leaves, node)
             data[place], has[place] = value, 1
         return replace(self, data=data, has_data=None if all(has) else bytes(has))
 
-    def unreached(self) -> tuple[int, ...]:
+    def unreached(self) -> list[int]:
         """Return the nodes that have no path to an output, in order."""
-        used = bytearray(len(self))
-        for arg in self.args:
-            used[arg] = 1
-        if used.count(0) == sum(not used[i] for i in self.outputs):
-            return ()  # every node is an output, or has a user that leads on to one
-        return tuple(i for i, has in enumerate(self.reached(self.outputs)) if not has)
+        outputs = dict.fromkeys(self.outputs)
+        lost = [i for i in self.passes.unused(self.args, len(self)) if i not in outputs]
+        left = self.passes.uses(self.args, len(self)) if lost else []
+        for node in lost:  # grows: a node is lost, too, when all its users are
+            for arg in self.arguments(node):
+                left[arg] -= 1
+                if not left[arg] and arg not in outputs:
+                    lost.append(arg)
+        return sorted(lost)
 
     def reached(self, starts: Iterable[int]) -> bytearray:
         """Mark with 1 all nodes that some nodes depend on, and these."""
@@ -121,25 +139,7 @@ def starts(counts: Iterable[int]) -> array[int]:
 
 def leaves_of(opcode: bytes) -> array[int]:
     """Return the leaves among the nodes."""
-    return array("I", (i for i, code in enumerate(opcode) if code in LEAF_OPCODES))
-
-
-def default_id(node: int) -> str:
-    """Return the id of a node that got none: n0, n1 and so on."""
-    return f"n{node}"
-
-
-def named(own: Mapping[int, str], count: int) -> list[str]:
-    """Return all ids from those that are not the default."""
-    names = [f"n{i}" for i in range(count)]
-    for node, name in own.items():
-        names[node] = name
-    return names
-
-
-def own_ids(ids: Sequence[str]) -> dict[int, str]:
-    """Return the ids that are not the default, by node."""
-    return {i: name for i, name in enumerate(ids) if name != f"n{i}"}
+    return passes_for(len(opcode)).leaves(opcode)
 
 
 def some(names: Iterable[str], most: int = 5) -> str:

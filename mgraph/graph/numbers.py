@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from math import isfinite, nan
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from mgraph.codec import SPECIAL
+from mgraph.graph.passes import passes_for
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
 
 def doubles(values: Collection[Any], *, bare: bool) -> array[float] | None:
@@ -50,11 +51,4 @@ def is_rounded(value: object) -> bool:
 
 def canonical(values: array[float]) -> array[float]:
     """Return the values with every NaN replaced by the one NaN, 7ff8000000000000."""
-    if all(x == x for x in values):
-        return values
-    return array("d", (x if x == x else nan for x in values))
-
-
-def finite(values: Iterable[float]) -> bool:
-    """Whether no value is infinite or NaN."""
-    return all(map(isfinite, values))
+    return passes_for(len(values)).canonical(values)

@@ -4,65 +4,50 @@ from __future__ import annotations
 
 from array import array
 from hashlib import sha256
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.codec import binary
-from mgraph.graph.columns import Columns, leaves_of, named, own_ids, starts
+from mgraph.graph.columns import Columns
+from mgraph.graph.ids import ids_from, index_of
 from mgraph.graph.numbers import canonical
+from mgraph.graph.passes import ARITY, FOLDS, passes_for
 from mgraph.graph.rows import texts_are_clean
-from mgraph.ops import NAMES, OPCODES, OPS, can_take, is_leaf
-from mgraph.schema.fields import FIELDS, are_ids
+from mgraph.ops import NAMES, OPCODES
+from mgraph.schema.fields import FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from mgraph.codec import Reading
 
 HASH_NAME: Final = "mgraph1-sha256:"
 
-_FIXED: Final = bytes(
-    code for code, name in enumerate(NAMES) if is_leaf(code) or not OPS[name].fold
-)
-_ARITY: Final = array("I", (0 if is_leaf(i) else OPS[name].inputs for i, name in enumerate(NAMES)))
-
 
 def packed(graph: Columns) -> dict[str, Any]:
-    """Return the nodes as the columns of a msgpack file; empty columns are left out."""
+    """Return the nodes as the columns of a msgpack file, for `binary.encode`; no empty ones."""
     used = sorted((name for code, name in enumerate(NAMES) if code in graph.opcode))
     table = bytearray(256)
     for place, name in enumerate(used):
         table[OPCODES[name]] = place
-    own = own_ids(graph.ids)
-    columns = {
+    named, names = graph.own_ids
+    columns: dict[str, Any] = {
         "op": graph.opcode.translate(bytes(table)),
-        "arity": binary.little(_stated_arity(graph)),
-        "args": binary.little(graph.args),
-        "data": binary.little(canonical(graph.data)),
+        "arity": graph.passes.stated_arity(graph.opcode, graph.first),
+        "args": graph.args,
+        "data": canonical(graph.data),
         "has_data": graph.has_data or b"",
-        "id": sparse(own),
-        "label": sparse(graph.labels),
-        "doc": sparse(graph.docs),
-        "meta": sparse(graph.metas),
+        "id": sparse(named, names),
     }
+    for name, texts in (("label", graph.labels), ("doc", graph.docs), ("meta", graph.metas)):
+        nodes = sorted(texts)
+        columns[name] = sparse(array("I", nodes), [texts[i] for i in nodes])
     full = {name: column for name, column in columns.items() if column}
     return {"count": len(graph), "ops": used, **full}
 
 
-def sparse(values: Mapping[int, Any]) -> dict[str, Any]:
-    """Return values of some nodes as a packed column; empty if there are none."""
-    if not values:
-        return {}
-    nodes = sorted(values)
-    return {"at": binary.little(array("I", nodes)), "value": [values[i] for i in nodes]}
-
-
-def _stated_arity(graph: Columns) -> array[int]:
-    """Return how many arguments each node has whose op does not say it."""
-    if not graph.opcode.translate(None, _FIXED):
-        return array("I")
-    pairs = zip(graph.opcode, pairwise_sizes(graph.first), strict=True)
-    return array("I", (count for code, count in pairs if code not in _FIXED))
+def sparse(at: array[int], values: Sequence[Any]) -> dict[str, Any]:
+    """Return values of some nodes, ascending, as a packed column; empty if there are none."""
+    return {"at": at, "value": values} if at else {}
 
 
 def hash_of(graph: Columns) -> str:
@@ -89,58 +74,73 @@ def from_packed(
 ) -> Columns | None:
     """Read packed nodes; None means: look again, something is not clean."""
     try:
-        return _from_packed(nodes, outputs, reading)
+        graph = _from_packed(nodes, outputs, reading)
     except (AttributeError, KeyError, TypeError, ValueError, IndexError, OverflowError):
         return None
+    return graph if _is_clean(graph, reading) else None
 
 
-def _from_packed(
-    nodes: Mapping[str, Any], outputs: Sequence[Any], reading: Reading
-) -> Columns | None:
-    count, used, column = nodes["count"], nodes["ops"], nodes["op"]
-    limits = reading.limits
-    codes = [OPCODES[name] for name in used]
-    if (
-        not reading.is_binary
-        or type(count) is not int
-        or not 0 < count <= limits.nodes
-        or len(column) != count
-    ):
-        return None
-    if sorted({*used}) != used or not all(_is_column(name, nodes[name]) for name in nodes):
-        return None
-    if [i for i in range(256) if i in column] != [*range(len(used))]:
-        return None
-    opcode = column.translate(bytes(codes) + bytes(256 - len(codes)))
-    counts = _counts(opcode, binary.from_little("I", nodes.get("arity", b"")))
-    args = binary.from_little("I", nodes.get("args", b""))
-    first = starts(counts)
-    leaves = leaves_of(opcode)
-    data = binary.from_little("d", nodes.get("data", b""))
-    has_data: bytes | None = nodes.get("has_data")
-    own = from_sparse(nodes.get("id", {}), count)
-    names = named(own, count)
-    index = {name: i for i, name in enumerate(names)}
-    graph = Columns(
-        opcode, first, args, leaves, canonical(data), has_data, names,
-        tuple(index[name] for name in outputs), None,
-        *(from_sparse(nodes.get(key, {}), count) for key in ("label", "doc", "meta")),
-    )  # fmt: skip
-    clean = (
-        len(args) == first[-1]
-        and len(data) == len(leaves)
-        and len(index) == count
-        and len({*graph.outputs}) == len(outputs) > 0
-        and len({*map(type, outputs)} | {str}) == 1
-        and all(name != f"n{i}" for i, name in own.items())
-        and {*map(type, own.values())} <= {str}
-        and are_ids([*own.values()])
-        and texts_are_clean(graph.labels, graph.docs, graph.metas, limits)
-        and max(pairwise_sizes(first)) <= limits.args
-        and all(arg < user for arg, user in zip(args, graph.users(), strict=True))
-        and _data_is_clean(graph)
+def _from_packed(nodes: Mapping[str, Any], outputs: Sequence[Any], reading: Reading) -> Columns:
+    """Read packed nodes whose columns fit each other.
+
+    Raises:
+        ValueError: Something is not clean; also any of those that `from_packed` names.
+    """
+    count = nodes["count"]
+    if not reading.is_binary or type(count) is not int or not 0 < count <= reading.limits.nodes:
+        raise ValueError
+    if not all(_is_column(name, column) for name, column in nodes.items()):
+        raise ValueError
+    passes = passes_for(count)
+    opcode = _opcodes(nodes["ops"], nodes["op"], count)
+    stated = binary.from_little("I", nodes.get("arity", b""))
+    if stated and not 0 < min(stated) <= max(stated) <= reading.limits.args:
+        raise ValueError
+    if type(outputs) is not list:
+        raise ValueError
+    ids = ids_from(*_sparse(nodes.get("id", {}), count), count)
+    index = index_of(ids)
+    return Columns(
+        opcode=opcode,
+        first=passes.starts(opcode, stated),
+        args=binary.from_little("I", nodes.get("args", b"")),
+        leaves=passes.leaves(opcode),
+        data=canonical(binary.from_little("d", nodes.get("data", b""))),
+        has_data=nodes.get("has_data"),
+        ids=ids,
+        outputs=tuple(index[name] for name in outputs),
+        labels=from_sparse(nodes.get("label", {}), count),
+        docs=from_sparse(nodes.get("doc", {}), count),
+        metas=from_sparse(nodes.get("meta", {}), count),
     )
-    return graph if clean else None
+
+
+def _opcodes(used: Any, column: bytes, count: int) -> bytes:  # noqa: ANN401 - any plain data
+    """Return the opcodes of the nodes from a table of ops and places in it.
+
+    Raises:
+        ValueError: It is not clean.
+    """
+    places = bytes(range(len(used)))
+    clean = len(column) == count and used == sorted({*used})
+    if not clean or column.translate(None, places) or not all(map(column.__contains__, places)):
+        raise ValueError
+    return column.translate(bytes(OPCODES[name] for name in used).ljust(256))
+
+
+def _is_clean(graph: Columns, reading: Reading) -> bool:
+    """Whether columns that fit each other are a graph."""
+    limits = reading.limits
+    fixed = [code for code in range(len(NAMES)) if code in graph.opcode and code not in FOLDS]
+    return (
+        len(graph.args) == graph.first[-1]
+        and len(graph.data) == len(graph.leaves)
+        and 0 < len(graph.outputs) == len({*graph.outputs})
+        and all(ARITY[code] <= limits.args for code in fixed)
+        and texts_are_clean(graph.labels, graph.docs, graph.metas, limits)
+        and graph.passes.precede(graph.args, graph.first)
+        and (graph.has_data is None or _blanks_are_clean(graph, graph.has_data))
+    )
 
 
 def _is_column(name: str, column: object) -> bool:
@@ -152,40 +152,13 @@ def _is_column(name: str, column: object) -> bool:
     return name in FIELDS["nodes"] and type(column) is bytes
 
 
-def pairwise_sizes(first: array[int]) -> Iterator[int]:
-    """Yield how many arguments each node has, from where they begin."""
-    return (b - a for a, b in pairwise(first))
-
-
-def _counts(opcode: bytes, stated: array[int]) -> Iterable[int]:
-    """Return how many arguments each node has, the stated ones filled in."""
-    if not stated and not opcode.translate(None, _FIXED):
-        return map(_ARITY.__getitem__, opcode)
-    rest = iter(stated)
-    counts = [_ARITY[code] if code in _FIXED else next(rest, 0) for code in opcode]
-    clean = next(rest, None) is None
-    if not (
-        clean and all(can_take(code, count) for code, count in {*zip(opcode, counts, strict=True)})
-    ):
-        raise ValueError
-    return counts
-
-
-def _data_is_clean(graph: Columns) -> bool:
-    has = graph.has_data
-    if has is None:
-        return True
-    codes = bytes(graph.opcode[i] for i in graph.leaves)
-    zero = bytes(8)
-    raw = binary.little(graph.data)
+def _blanks_are_clean(graph: Columns, has: bytes) -> bool:
+    """Whether the column that says which leaves have data is clean, and has something to say."""
     return (
-        len(has) == len(codes)
+        len(has) == len(graph.leaves)
         and 0 in has
-        and {*has} <= {0, 1}
-        and all(
-            here or (NAMES[code] == "input" and raw[8 * i : 8 * i + 8] == zero)
-            for i, (here, code) in enumerate(zip(has, codes, strict=True))
-        )
+        and not has.translate(None, b"\0\1")
+        and graph.passes.blanks_are_clean(graph.opcode, graph.leaves, graph.data, has)
     )
 
 
@@ -195,18 +168,17 @@ def from_sparse(column: Mapping[str, Any], count: int) -> dict[int, Any]:
     Raises:
         ValueError: It is not clean.
     """
+    return dict(zip(*_sparse(column, count), strict=True))
+
+
+def _sparse(column: Mapping[str, Any], count: int) -> tuple[array[int], Any]:
     at = binary.from_little("I", column.get("at", b""))
     values = column.get("value", [])
     if (
-        type(values) is not list
+        not isinstance(values, (list, binary.Texts))
         or len(at) != len(values)
         or (column and not at)
-        or not ascends(at, count)
+        or not passes_for(len(at)).ascends(at, count)
     ):
         raise ValueError
-    return dict(zip(at, values, strict=True))
-
-
-def ascends(at: array[int], count: int) -> bool:
-    """Whether indices ascend strictly and stay below `count`."""
-    return all(a < b for a, b in pairwise(at)) and (not at or at[-1] < count)
+    return at, values

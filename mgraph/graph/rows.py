@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from itertools import chain, repeat
-from operator import lt
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.graph.columns import Columns, leaves_of, starts
@@ -18,7 +17,7 @@ from mgraph.ops import INPUT, LEAVES, NAMES, OPCODES, can_take
 from mgraph.schema.fields import are_ids, is_short, meta_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from mgraph.codec import Limits, Reading
 
@@ -115,16 +114,10 @@ def texts_are_clean(
 
 def _in_order(graph: Columns) -> Columns | None:
     """Bring a graph from file order to evaluation order; None if it has a cycle."""
-    users = chain.from_iterable(map(repeat, range(len(graph)), _counts(graph)))
-    if all(map(lt, graph.args, users)):
+    if graph.passes.precede(graph.args, graph.first):
         return graph
     order = evaluation_order([graph.arguments(i) for i in range(len(graph))])
     return None if len(order) < len(graph) else reordered(graph, order)
-
-
-def _counts(graph: Columns) -> Iterable[int]:
-    first = graph.first
-    return (first[i + 1] - first[i] for i in range(len(graph)))
 
 
 def evaluation_order(arguments: Sequence[Sequence[int]]) -> list[int]:

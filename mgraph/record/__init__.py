@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from math import inf, isfinite
 from numbers import Real
 from typing import TYPE_CHECKING, Final
 
 from mgraph.errors import GraphError, quoted
+from mgraph.graph.passes import place_in
 
 if TYPE_CHECKING:
-    from array import array
-
     from mgraph.graph.columns import Columns
 
 SELF_RECORDED: Final = "mgraph "
@@ -38,14 +37,15 @@ class Numbers(Mapping[str, float]):
 
     def __getitem__(self, name: str) -> float:
         """Return the number of a node; KeyError if there is none."""
-        node = self.graph.index[name]
-        place = node if self.at is None else self._places[node]
-        return self.numbers[place]
+        x = self.of(self.graph.index[name])
+        if x is None:
+            raise KeyError(name)
+        return x
 
     def __contains__(self, name: object) -> bool:
         """Whether there is a number for this id."""
         node = self.graph.index.get(name)  # type: ignore[call-overload]
-        return node is not None and (self.at is None or node in self._places)
+        return node is not None and self.of(node) is not None
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the ids, in evaluation order."""
@@ -65,9 +65,16 @@ class Numbers(Mapping[str, float]):
         """The nodes that have a number, ascending."""
         return range(len(self.graph)) if self.at is None else self.at
 
-    @cached_property
-    def _places(self) -> dict[int, int]:
-        return {node: place for place, node in enumerate(self.nodes)}
+    def of(self, node: int) -> float | None:
+        """Return the number of a node; None if there is none."""
+        place = node if self.at is None else place_in(self.at, node)
+        return None if place is None else self.numbers[place]
+
+    def among(self, nodes: array[int]) -> tuple[array[int], array[float]]:
+        """Return those of some nodes, ascending, that have a number; and these."""
+        if self.at is None:
+            return nodes, array("d", [self.numbers[node] for node in nodes])
+        return self.graph.passes.among(nodes, self.at, self.numbers)
 
 
 @dataclass(frozen=True)

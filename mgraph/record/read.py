@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.codec.binary import from_little
 from mgraph.graph.numbers import canonical, doubles
-from mgraph.graph.pack import ascends, hash_of
+from mgraph.graph.pack import hash_of
 from mgraph.ops import INPUT, PARAM
 from mgraph.record import Numbers, Run, Tolerance
 from mgraph.schema.fields import FIELDS, is_short
@@ -92,7 +92,7 @@ def _numbers(members: dict[str, Any], graph: Columns, *, bare: bool) -> Numbers:
     if values is None or type(members) is not dict:
         raise ValueError
     at = array("I", map(graph.index.__getitem__, members))
-    if not ascends(at, len(graph)):
+    if not graph.passes.ascends(at, len(graph)):
         pairs = sorted(zip(at, values, strict=True))
         at, values = array("I", [i for i, _ in pairs]), array("d", [x for _, x in pairs])
     return Numbers(graph, at, values)
@@ -103,6 +103,7 @@ def _packed_numbers(column: dict[str, Any], graph: Columns) -> Numbers:
     at = None if values and "at" not in column else from_little("I", column.get("at", b""))
     known = len([key for key in ("at", "value") if key in column])
     count = len(graph) if at is None else len(at)
+    ascends = graph.passes.ascends
     clean = (
         known == len(column) and count == len(values) and (at is None or ascends(at, len(graph)))
     )

@@ -41,7 +41,7 @@ _IDS: Final = re.compile(rf"(?:{ID}\n)*+")
 
 def are_ids(names: list[str]) -> bool:
     """Whether all strings are well-formed ids; a line each, one match for all."""
-    joined = "".join(f"{name}\n" for name in names)
+    joined = "\n".join([*names, ""])
     return joined.count("\n") == len(names) and _IDS.fullmatch(joined) is not None
 
 

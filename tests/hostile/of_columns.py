@@ -17,6 +17,7 @@ def without(name: str, columns: Mapping[Any, object]) -> dict[Any, object]:
 
 SUM_OF_NONE = without("args", {**OPEN_COLUMNS, "arity": Bin(HERE, u32(0))})
 NO_NODES: dict[Any, object] = {"count": 0}
+SHORT_ID: dict[Any, object] = {"at": u32(5), "value": ["o"]}
 BEYOND = 10_000_001  # one node more than the limit
 
 
@@ -39,18 +40,23 @@ LENGTHS: tuple[tuple[str, Source, str], ...] = (
     ("op_short", packed(op=At(bytes([1, 3, 2, 3, 0]))), "/nodes/op"),
     ("op_long", packed(op=At(bytes([1, 3, 2, 3, 0, 4, 4]))), "/nodes/op"),
     ("op_empty", packed(op=At(b"")), "/nodes/op"),
+    ("count_high", packed(count=7, op=At(COLUMNS["op"])), "/nodes/op"),
     ("args_short", packed(args=At(u32(0, 1, 2, 3))), "/nodes/args"),
     ("args_long", packed(args=At(u32(0, 1, 2, 3, 4, 4))), "/nodes/args"),
     ("args_odd_bytes", packed(args=At(u32(0, 1, 2, 3, 4)[:-1])), "/nodes/args"),
     ("data_short", packed(data=At(f64(2.0, -3.0))), "/nodes/data"),
     ("data_long", packed(data=At(f64(2.0, -3.0, 6.5, 0.0))), "/nodes/data"),
     ("data_odd_bytes", packed(data=At(f64(2.0, -3.0, 6.5) + b"\0")), "/nodes/data"),
+    ("arity_without_sums", packed(arity=At(u32(2))), "/nodes/arity"),
+    ("arity_huge", packed_open(arity=u32(2**32 - 1), args=At(u32(0, 1, 1))), "/nodes/args"),
     ("arity_long", packed_open(arity=At(u32(3, 3))), "/nodes/arity"),
     ("arity_odd_bytes", packed_open(arity=At(b"\3")), "/nodes/arity"),
     ("has_data_short", packed_open(has_data=At(b"\0")), "/nodes/has_data"),
     ("has_data_long", packed_open(has_data=At(b"\0\1\1")), "/nodes/has_data"),
     ("id_at_odd_bytes", with_ids(At(b"\0\0\0"), ["x"]), "/nodes/id/at"),
     ("id_at_short", with_ids(At(u32(0)), ["x", "y"]), "/nodes/id/at"),
+    ("label_at_short", packed(label={"at": At(u32(0)), "value": ["a", "b"]}), "/nodes/label/at"),
+    ("run_at_short", with_data({"at": u32(0), "value": At(f64(2.0, 1.0))}), "/runs/0/data/value"),
     ("run_data_short", with_data({"value": At(f64(2.0))}), "/runs/0/data/value"),
     ("run_data_long", with_data({"value": At(f64(*range(7)))}), "/runs/0/data/value"),
     (
@@ -214,6 +220,8 @@ OTHERS: tuple[tuple[str, str, Source, str], ...] = (
         packed(meta={"at": u32(0), "value": [{"x": At(float("nan"))}]}),
         "/nodes/meta/value/0/x",
     ),
+    ("type", "outputs_text", packed(id=SHORT_ID) | {"outputs": At("o")}, "/outputs"),
+    ("type", "outputs_object", packed() | {"outputs": At({"n5": 1.0})}, "/outputs"),
     ("output", "unknown", packed() | {"outputs": ["n5", At("n6")]}, "/outputs/1"),
     ("output", "no_nodes", packed() | {"nodes": At(NO_NODES)}, "/nodes"),
     (

@@ -1,0 +1,141 @@
+"""The ids of a graph's nodes: their own, and n0, n1 and so on for the rest."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, overload
+
+from mgraph.graph import passes
+from mgraph.graph.passes import place_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_DEFAULT: Final = re.compile("n(?:0|[1-9][0-9]{0,9})")
+_FEW: Final = 16
+
+
+def default_id(node: int) -> str:
+    """Return the id of a node that got none: n0, n1 and so on."""
+    return f"n{node}"
+
+
+def default_node(name: str) -> int | None:
+    """Return the node that has an id if it got none, in a graph that is large enough."""
+    return int(name[1:]) if _DEFAULT.fullmatch(name) else None
+
+
+def named(own: Iterable[tuple[int, str]], count: int) -> list[str]:
+    """Return all ids from those that are not the default, each with its node."""
+    names = [f"n{i}" for i in range(count)]
+    for node, name in own:
+        names[node] = name
+    return names
+
+
+class Ids(Sequence[str]):
+    """N ids of which a file names some; none is made before it is asked for.
+
+    Attributes:
+        at: u32[K], the nodes that have an id of their own, ascending.
+        own: These ids.
+    """
+
+    def __init__(self, count: int, at: array[int], own: Sequence[str]) -> None:
+        """Take the ids that are not the default, of a graph of `count` nodes."""
+        self._count, self.at, self.own = count, at, own
+
+    @overload
+    def __getitem__(self, node: int) -> str: ...
+    @overload
+    def __getitem__(self, node: slice) -> list[str]: ...
+    def __getitem__(self, node: int | slice) -> str | list[str]:
+        """Return the id of a node, or the ids of several."""
+        if isinstance(node, slice):
+            return [self[i] for i in range(*node.indices(self._count))]
+        i = range(self._count)[node]
+        place = i if len(self.own) == self._count else place_in(self.at, i)
+        return default_id(i) if place is None else self.own[place]
+
+    def __len__(self) -> int:
+        """Return the number of nodes."""
+        return self._count
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over all ids, each made once."""
+        if len(self.own) == self._count:
+            return iter(self.own)
+        return iter(named(zip(self.at, self.own, strict=True), self._count))
+
+    def node_of(self, name: object) -> int | None:
+        """Search the node that has an id."""
+        if not isinstance(name, str):
+            return None
+        number = default_node(name)
+        if number is not None and number < self._count and place_in(self.at, number) is None:
+            return number
+        try:
+            return self.at[self.own.index(name)]
+        except ValueError:
+            return None
+
+
+def ids_from(at: array[int], values: object, count: int) -> Ids:
+    """Return ids from those that a file names.
+
+    Raises:
+        ValueError: They are not clean.
+    """
+    over = passes.passes_for(count)
+    own = over.names(values)
+    for place in over.numbered(own):
+        number = default_node(own[place])
+        if number is None or number >= count:
+            continue
+        if number == at[place] or place_in(at, number) is None:  # somebody's default id
+            raise ValueError
+    return Ids(count, at, own)
+
+
+def own_ids(ids: Sequence[str]) -> tuple[array[int], Sequence[str]]:
+    """Return the nodes whose id is not the default, and these ids."""
+    if isinstance(ids, Ids):
+        return ids.at, ids.own
+    at = array("I", [i for i, name in enumerate(ids) if name[0] != "n" or name != f"n{i}"])
+    return at, ids if len(at) == len(ids) else [ids[i] for i in at]
+
+
+class _Index(Mapping[str, int]):
+    """The node of each id: a few are searched, a table is made when more are asked for."""
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids, self._asked = ids, 0
+
+    def __getitem__(self, name: str) -> int:
+        self._asked += 1
+        if self._asked > _FEW:
+            return self._table[name]
+        node = self._ids.node_of(name)
+        if node is None:
+            raise KeyError(name)
+        return node
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @cached_property
+    def _table(self) -> dict[str, int]:
+        return dict(zip(self._ids, range(len(self._ids)), strict=True))
+
+
+def index_of(ids: Sequence[str]) -> Mapping[str, int]:
+    """Return the node of each id."""
+    if isinstance(ids, Ids) and len(ids) >= passes.MANY:
+        return _Index(ids)
+    return dict(zip(ids, range(len(ids)), strict=True))

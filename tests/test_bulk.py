@@ -1,0 +1,600 @@
+"""Two kinds of passes over columns, one opinion: with NumPy and without it, all is the same."""
+
+from __future__ import annotations
+
+import struct
+import sys
+from array import array
+from collections import Counter
+from math import inf, isnan, nan
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+import msgpack
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from mgraph import loader
+from mgraph.codec import Limits, binary
+from mgraph.graph import passes
+from mgraph.graph.bulk import BULK, Names, _names_in
+from mgraph.graph.ids import Ids
+from mgraph.graph.passes import ARITY, FOLDS, PLAIN, Passes
+from mgraph.ops import NAMES
+from tests.fuzz.documents import Maker
+from tests.fuzz.mutations import damaged
+from tests.hostile.pack import Bin, Raw, Wide, pack
+from tests.test_quick_pass import TIGHT, case, chances, packed
+from tests.test_rooms import modules_after
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mgraph.loader import GraphFile, Inspection
+
+Patch = pytest.MonkeyPatch
+
+NODES: Final = 40
+
+
+# --- pass by pass ----------------------------------------------------------------------------
+
+
+def bits(column: array[int] | array[float]) -> bytes:
+    """Return what is in a column, bit for bit."""
+    return column.tobytes()
+
+
+doubles = st.lists(st.floats() | st.sampled_from([0.0, -0.0, nan, -nan, inf, -inf, 1.0, -1.0]))
+nodes = st.lists(st.integers(0, NODES), max_size=NODES)
+
+
+def test_every_pass_is_compared() -> None:
+    """What `Bulk` does in its own way is one of the passes below."""
+    compared = {name.removeprefix("test_pass_") for name in globals() if "test_pass_" in name}
+    assert {name for name in vars(type(BULK)) if not name.startswith("_")} == compared
+    assert compared == {name for name in vars(Passes) if not name.startswith("_")}
+
+
+@given(nodes, st.integers(0, NODES))
+@example([], 0)
+@example([3], 3)
+@example([2, 2], 9)
+@settings(deadline=None)
+def test_pass_ascends(at: list[int], count: int) -> None:
+    """Strictly ascending, and below the end."""
+    for each in (at, sorted({*at})):
+        expected = each == sorted({*each}) and all(node < count for node in each)
+        assert PLAIN.ascends(array("I", each), count) is expected
+        assert BULK.ascends(array("I", each), count) is expected
+
+
+@given(doubles)
+@settings(deadline=None)
+def test_pass_canonical(values: list[float]) -> None:
+    """Every NaN becomes the one with the bits 7ff8000000000000; nothing else changes."""
+    strange = struct.unpack("<d", bytes.fromhex("010000000000f0ff"))[0]
+    given_column = array("d", [strange if isnan(x) else x for x in values])
+    expected = b"".join(struct.pack("<Q", 0x7FF8 << 48) if isnan(x) else struct.pack("<d", x)
+                        for x in values)  # fmt: skip
+    before = bits(given_column)
+    for each in (PLAIN, BULK):
+        assert bits(each.canonical(given_column)) == expected
+    assert bits(given_column) == before
+
+
+@given(doubles)
+@example([1e308, 1e308])
+@settings(deadline=None)
+def test_pass_first_not_finite(values: list[float]) -> None:
+    """The first infinity or NaN, whatever the values add up to."""
+    expected = next((i for i, x in enumerate(values) if x - x != 0.0), None)
+    for each in (PLAIN, BULK):
+        assert each.first_not_finite(array("d", values)) == expected
+
+
+@given(doubles, st.integers(1, 5))
+@settings(deadline=None)
+def test_pass_largest(values: list[float], most: int) -> None:
+    """As the standard library sorts them: NaN is as large as infinity, ties keep their order."""
+    ranks = [inf if isnan(x) else abs(x) for x in values]
+    expected = sorted(range(len(values)), key=lambda i: -ranks[i])[:most]
+    for each in (PLAIN, BULK):
+        assert each.largest(array("d", values), most) == expected
+
+
+@given(st.sets(st.integers(0, NODES)), st.sets(st.integers(0, NODES)))
+@settings(deadline=None)
+def test_pass_among(asked: set[int], at: set[int]) -> None:
+    """Those that both have, with the values of the one."""
+    columns = array("I", sorted(asked)), array("I", sorted(at)), array("d", sorted(at))
+    both = sorted(asked & at)
+    for each in (PLAIN, BULK):
+        kept, values = each.among(*columns)
+        assert ([*kept], [*values]) == (both, both)
+
+
+opcodes = st.binary(min_size=1, max_size=NODES).map(
+    lambda raw: bytes(code % len(NAMES) for code in raw)
+)
+
+
+@given(opcodes)
+@settings(deadline=None)
+def test_pass_leaves(opcode: bytes) -> None:
+    """Inputs, params and consts."""
+    expected = [i for i, code in enumerate(opcode) if NAMES[code] in ("input", "param", "const")]
+    for each in (PLAIN, BULK):
+        assert [*each.leaves(opcode)] == expected
+
+
+@given(opcodes, st.randoms(use_true_random=False))
+@settings(deadline=None)
+def test_pass_starts(opcode: bytes, source: Random) -> None:
+    """Where arguments begin; too few or too many stated ones, or 2³² arguments, are refused."""
+    stated = [source.choice((1, 2, 3, 2**31)) for code in opcode if code in FOLDS]
+    rest = iter(stated)
+    counts = [next(rest) if code in FOLDS else ARITY[code] for code in opcode]
+    expected = [sum(counts[:i]) for i in range(len(counts) + 1)]
+    for each in (PLAIN, BULK):
+        if expected[-1] < 2**32:
+            assert [*each.starts(opcode, array("I", stated))] == expected
+        else:
+            with pytest.raises(OverflowError):
+                each.starts(opcode, array("I", stated))
+        with pytest.raises(ValueError, match="stated"):
+            each.starts(opcode, array("I", [*stated, 1]))
+
+
+@given(opcodes)
+@settings(deadline=None)
+def test_pass_stated_arity(opcode: bytes) -> None:
+    """How many arguments sums have is what `starts` was told."""
+    stated = array("I", (1 + i % 3 for i in range(sum(code in FOLDS for code in opcode))))
+    for each in (PLAIN, BULK):
+        assert each.stated_arity(opcode, each.starts(opcode, stated)) == stated
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=3), min_size=1, max_size=9))
+@settings(deadline=None)
+def test_pass_precede(lists: list[list[int]]) -> None:
+    """Every argument is a node before its user."""
+    args = array("I", (arg for each in lists for arg in each))
+    first = array("I", (sum(map(len, lists[:i])) for i in range(len(lists) + 1)))
+    expected = all(arg < user for user, each in enumerate(lists) for arg in each)
+    for each in (PLAIN, BULK):
+        assert each.precede(args, first) is expected
+
+
+@given(nodes)
+@settings(deadline=None)
+def test_pass_unused(args: list[int]) -> None:
+    """The nodes that are no argument, in order."""
+    expected = [i for i in range(NODES + 1) if i not in args]
+    for each in (PLAIN, BULK):
+        assert [*each.unused(array("I", args), NODES + 1)] == expected
+
+
+@given(nodes)
+@settings(deadline=None)
+def test_pass_uses(args: list[int]) -> None:
+    """How often each node is an argument."""
+    expected = [args.count(i) for i in range(NODES + 1)]
+    for each in (PLAIN, BULK):
+        assert each.uses(array("I", args), NODES + 1) == expected
+
+
+@given(opcodes, st.randoms(use_true_random=False))
+@settings(deadline=None)
+def test_pass_blanks_are_clean(opcode: bytes, source: Random) -> None:
+    """Only inputs are without data, and what stands there is +0.0, not -0.0."""
+    leaves = PLAIN.leaves(opcode)
+    has = bytes(source.choice((0, 1, 1)) for _ in leaves)
+    data = array("d", (1.0 if here else source.choice((0.0,) * 9 + (-0.0, 5e-324)) for here in has))
+    blank = [i for i, here in enumerate(has) if not here]
+    expected = all(
+        NAMES[opcode[leaves[i]]] == "input" and struct.pack("d", data[i]) == bytes(8) for i in blank
+    )
+    for each in (PLAIN, BULK):
+        assert each.blanks_are_clean(opcode, leaves, data, has) is expected
+
+
+# --- ids -------------------------------------------------------------------------------------
+
+
+def as_texts(value: object) -> binary.Texts:
+    """Return an array of a document as it stands there."""
+    data = bytes(pack({"mgraph": "1.0", "nodes": {"id": {"value": value}}}).data)
+    header = binary.array_at(data, ("nodes", "id", "value"), 9)
+    assert header is not None
+    found = binary.without_texts(data, header)
+    assert found is not None
+    assert msgpack.unpackb(found[0]) == {"mgraph": "1.0", "nodes": {"id": {"value": []}}}
+    return found[1]
+
+
+def opinion(each: Passes, value: Any) -> list[str] | None:  # noqa: ANN401 - any plain data
+    """Return the ids that a pass finds, or None if it refuses them."""
+    try:
+        return [*each.names(value)]
+    except ValueError:
+        return None
+
+
+LONGEST: Final = "a" * 128
+TEXTS: Final[dict[str, tuple[Any, bool]]] = {
+    "some": (["x", "layer1.neuron3.w2", "_", "Z[0]/a-b"], True),
+    "of every length": (["x" * size for size in range(1, 129)], True),
+    "of the longest": ([LONGEST, "b" * 128, "c" * 128, "x", "d" * 128], True),
+    "numbered": (["n", "n0", "n1x", "n00", "nn1"], True),
+    "too long": (["x", "a" * 129], False),
+    "much too long": (["x", "a" * 300], False),
+    "empty": (["x", ""], False),
+    "twice": (["x", "y", "x"], False),
+    "twice, long": ([LONGEST, "y", LONGEST], False),
+    "twice, of eight bytes": (["abcdefgh", "b", "abcdefgh"], False),
+    "the same start": (["abcdefghi", "abcdefghj", "abcdefgh"], True),
+    "a digit first": (["x", "1x"], False),
+    "a point first": (["x", ".x"], False),
+    "a space": (["x", "a b"], False),
+    "a newline": (["x", "a\n"], False),
+    "a NUL": (["x", "a\0"], False),
+    "DEL": (["x", "a\x7f"], False),
+    "not ASCII": (["x", "é"], False),
+    "a number": (["x", 1], False),
+    "a large number": (["x", 2**40], False),
+    "nil": (["x", None], False),
+    "an array": (["x", ["y"]], False),
+    "an object": (["x", {"y": "z"}], False),
+    "bytes": (["x", b"y"], False),
+    "a number in single precision": (["x", Bin(b"\xca")], False),
+    "longer headers than needed": (Wide(["x", "y", "z" * 40]), True),
+    "longer headers, twice": (Wide(["x", "y", "x"]), False),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_ids_in_bytes(name: str) -> None:
+    """Ids are found in the bytes of a file, or refused, as they are in a list."""
+    value, is_clean = TEXTS[name]
+    plain = msgpack.unpackb(pack(value).data)
+    expected = plain if is_clean else None
+    for each in (PLAIN, BULK):
+        assert opinion(each, as_texts(value)) == expected
+        assert opinion(each, plain) == expected
+
+
+RAW: Final[dict[str, tuple[list[Any], list[str] | None]]] = {
+    "a longer header than needed": ([Raw(b"\xd9\x05hello"), "x"], ["hello", "x"]),
+    "a byte that begins nothing in a text": ([Raw(b"\xa3a\xffb"), ord("a")], None),
+    "the same, as often as there are items": ([Raw(b"\xa2\x80a"), ord("a"), "x"], None),
+}
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_ids_in_bytes_of_somebody_else(name: str) -> None:
+    """Bytes that could be taken for others, or that would be written in another way."""
+    value, expected = RAW[name]
+    for each in (PLAIN, BULK):
+        assert opinion(each, as_texts(value)) == expected
+    assert _names_in(as_texts(value)) is None
+
+
+CHARACTERS: Final = "nab019_.-/[] \n\x7fé"
+some_names = st.lists(
+    st.text(CHARACTERS, max_size=3) | st.text("n019a", min_size=1, max_size=40), min_size=1
+)
+
+
+@given(some_names)
+@settings(deadline=None)
+def test_pass_names(values: list[str]) -> None:
+    """Ids, each another one: whether they are read from a list or from bytes."""
+    texts = as_texts(values)
+    expected = opinion(PLAIN, values)
+    assert expected in (None, values)
+    assert opinion(PLAIN, texts) == opinion(BULK, values) == opinion(BULK, texts) == expected
+
+
+@given(some_names)
+@settings(deadline=None)
+def test_pass_numbered(values: list[str]) -> None:
+    """N and a digit, at the start."""
+    if opinion(PLAIN, values) is None:
+        return
+    expected = [
+        k for k, name in enumerate(values) if name[:1] == "n" and name[1:2] in [*"0123456789"]
+    ]
+    for each in (PLAIN, BULK):
+        assert [*each.numbered(each.names(as_texts(values)))] == expected
+
+
+@given(some_names, st.text(CHARACTERS, max_size=4), st.booleans())
+@settings(deadline=None)
+def test_ids_are_made_when_they_are_asked_for(
+    values: list[str],
+    other: str,
+    has_all: bool,  # noqa: FBT001
+) -> None:
+    """Names, as a sequence, are the list: by place, by slice, searched for, and iterated."""
+    if opinion(PLAIN, values) is None:
+        return
+    names = BULK.names(as_texts(values))
+    assert isinstance(names, Names)
+    assert (len(names), [*names], names[:2], names[-1]) == (
+        len(values), values, values[:2], values[-1],
+    )  # fmt: skip
+    for each in [*values, other, "n0", "é"]:
+        assert (each in names) == (each in values)
+        if each in values:
+            assert names.index(each) == values.index(each)
+    at = array("I", range(0, len(values) * (1 if has_all else 2), 1 if has_all else 2))
+    ids = Ids(at[-1] + (1 if has_all else 2), at, names)
+    whole = dict(zip(at, values, strict=True))
+    expected = [whole.get(i, f"n{i}") for i in range(len(ids))]
+    assert [ids[i] for i in range(len(ids))] == [*ids] == ids[:] == expected
+    with pytest.raises(IndexError):
+        _ = ids[len(ids)]
+
+
+def test_an_index_of_ids_searches_and_then_makes_a_table(monkeypatch: Patch) -> None:
+    """The same answers for few questions and for many."""
+    monkeypatch.setattr(passes, "MANY", 1)
+    values = [f"w{i}" for i in range(30)]
+    graph = loader.read(file_of(values)).columns
+    for _ in range(2):
+        for i in (0, 7, 29):
+            assert graph.index[f"w{i}"] == i
+        assert graph.index["n30"] == 30
+        for name in ("n3", "n31", "n030", "w", "w30", "é", "", 3, None):
+            assert name not in graph.index
+    assert dict(graph.index) == {name: i for i, name in enumerate([*values, "n30"])}
+    assert len(graph.index) == 31
+
+
+def file_of(names: list[str]) -> bytes:
+    """Return a packed file: params with these names, and their sum, n30 or so."""
+    count = len(names)
+    nodes = {
+        "count": count + 1,
+        "ops": ["param", "sum"],
+        "op": bytes(count) + b"\1",
+        "arity": struct.pack("<I", count),
+        "args": struct.pack(f"<{count}I", *range(count)),
+        "data": struct.pack(f"<{count}d", *range(count)),
+        "id": {"at": struct.pack(f"<{count}I", *range(count)), "value": names},
+    }
+    data: bytes = msgpack.packb({"mgraph": "1.0", "nodes": nodes, "outputs": [f"n{count}"]})
+    return data
+
+
+# --- whole files -----------------------------------------------------------------------------
+
+
+def told(found: Inspection) -> tuple[object, ...]:
+    """Return all that reading gave."""
+    return (found.diagnostics, found.more, None if found.graph is None else content(found.graph))
+
+
+def content(graph: GraphFile) -> tuple[object, ...]:
+    """Return a graph as plain data, its ids and both its files."""
+    columns = graph.columns
+    return (
+        graph.hash, [*columns.ids], columns.outputs, columns.has_data, columns.unreached(),
+        bits(columns.first), bits(columns.args), bits(columns.leaves), bits(columns.data),
+        b"".join(loader.to_msgpack(graph)), b"".join(loader.to_json(graph)),
+    )  # fmt: skip
+
+
+def both_ways(data: bytes, limits: Limits) -> Inspection:
+    """Read bytes with the plain passes and with the others, and check that they agree."""
+    plain = loader.inspect(data, "it", limits)
+    expected = told(plain)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passes, "MANY", 1)
+        assert told(loader.inspect(data, "it", limits)) == expected
+    return plain
+
+
+def test_damaged_documents_are_told_the_same() -> None:
+    """Whatever is wrong with a packed document, NumPy changes no word about it, and no bit."""
+    seen: Counter[str] = Counter()
+
+    @chances(600)
+    def check(seed: int) -> None:
+        document, reading = case(seed)
+        if isinstance(document.get("nodes"), dict) and reading.is_binary:
+            try:
+                data = msgpack.packb(document)
+            except OverflowError:  # an integer that msgpack can't say
+                return
+            found = both_ways(data, reading.limits)
+            seen["clean"] += found.graph is not None
+            seen.update({each.code for each in found.diagnostics})
+
+    check()
+    assert seen["clean"] > 50
+    assert seen["packed"] > 50
+
+
+def elements(name: str, column: bytes) -> list[int]:
+    """Return the numbers of a column, those of doubles as integers."""
+    kind = {1: "B", 4: "I", 8: "Q"}[binary.COLUMN_WIDTHS[name]]
+    count = len(column) // struct.calcsize(kind)
+    return [*struct.unpack_from(f"<{count}{kind}", column)]
+
+
+def column_of(name: str, numbers: list[int]) -> bytes:
+    """Return numbers as a column, as large as they can be."""
+    width = binary.COLUMN_WIDTHS[name]
+    return b"".join((number % 2 ** (8 * width)).to_bytes(width, "little") for number in numbers)
+
+
+def columns_in(value: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401
+    """Yield the object and key of every column of a document."""
+    members = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, each in members:
+        if isinstance(each, bytes):
+            yield value, key
+        elif isinstance(each, (dict, list)):
+            yield from columns_in(each)
+
+
+def mutate(document: dict[str, Any], source: Random) -> None:
+    """Make one column lie: about its length, its order, or in one element."""
+    members, key = source.choice([*columns_in(document)])
+    numbers = elements(key, members[key])
+    place = source.randrange(len(numbers)) if numbers else 0
+    count = document["nodes"]["count"]
+    match source.randint(0, 7):
+        case 0:
+            members[key] = members[key][: source.randint(0, len(members[key]))]
+            return
+        case 1:
+            members[key] += bytes(source.randint(1, 9))
+            return
+        case 2:
+            members[key] = damaged(members[key], source)
+            return
+        case 3:
+            numbers[place:place] = [source.choice((0, 1, count))]
+        case 4 if numbers:
+            del numbers[place]
+        case 5 if numbers:
+            other = source.randrange(len(numbers))
+            numbers[place], numbers[other] = numbers[other], numbers[place]
+        case _ if numbers:
+            step = source.choice((-1, 1, 2**31, 2**63, count))
+            numbers[place] = source.choice((0, 1, count - 1, count, numbers[place] + step))
+    members[key] = column_of(key, numbers)
+
+
+def mutate_ids(document: dict[str, Any], source: Random) -> None:
+    """Change one id: into another's, a default one, or one that can't be."""
+    names = document["nodes"].get("id", {}).get("value")
+    if names:
+        count = document["nodes"]["count"]
+        numbered = f"n{source.randint(0, count)}"
+        choices = (source.choice(names), numbered, numbered, "n01", "a b", "x" * 129, "", "é", 3)
+        names[source.randrange(len(names))] = source.choice(choices)
+
+
+def test_columns_that_lie_are_told_the_same() -> None:
+    """Lengths, opcodes, arguments, indices and ids of real graphs, changed one by one."""
+    seen: Counter[str] = Counter()
+
+    @chances(1500)
+    def check(seed: int) -> None:
+        source = Random(seed)  # noqa: S311 - scattered, not secret
+        document = packed(Maker(source).document())
+        (mutate_ids if source.random() < 0.3 else mutate)(document, source)
+        if source.random() < 0.2:
+            mutate(document, source)
+        found = both_ways(msgpack.packb(document), source.choice((Limits(), Limits(), TIGHT)))
+        seen["clean"] += found.graph is not None
+        seen.update({each.code for each in found.diagnostics})
+
+    check()
+    refused = {"packed", "unknown-node", "cycle", "arity", "leaf-data", "duplicate-id", "id"}
+    assert seen["clean"] > 100
+    assert {*seen} >= refused, seen
+
+
+def test_damaged_bytes_are_told_the_same() -> None:
+    """A packed file with broken bytes is refused in the same words."""
+    seen: Counter[bool] = Counter()
+
+    @chances(500)
+    def check(seed: int) -> None:
+        source = Random(seed)  # noqa: S311
+        data = msgpack.packb(packed(Maker(source).document()))
+        for _ in range(source.choice((1, 1, 2))):
+            data = damaged(data, source)
+        seen[both_ways(data, Limits()).graph is not None] += 1
+
+    check()
+    assert seen[False] > 100
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_file_of_many_ids_is_read_and_written(wide: bool, monkeypatch: Patch) -> None:  # noqa: FBT001
+    """Ids that were never made are written as they were; longer headers become short ones."""
+    data = file_of([*map("w{}.x".format, range(2000))])
+    if wide:
+        document = msgpack.unpackb(data)
+        document["nodes"]["id"]["value"] = Wide(document["nodes"]["id"]["value"])
+        data, short = bytes(pack(document).data), data
+    plain = loader.read(data)
+    monkeypatch.setattr(passes, "MANY", 1000)
+    graph = loader.read(data)
+    assert isinstance(graph.columns.ids, Ids)
+    assert isinstance(graph.columns.ids.own, list if wide else Names)
+    assert b"".join(loader.to_msgpack(graph)) == b"".join(loader.to_msgpack(plain))
+    assert b"".join(loader.to_msgpack(graph)) == (short if wide else data)
+    assert content(graph) == content(plain)
+
+
+def test_hashes_that_meet_are_looked_at_again(monkeypatch: Patch) -> None:
+    """That two hashes are the same refuses nothing: then the names themselves are compared."""
+    bulk = sys.modules["mgraph.graph.bulk"]
+    monkeypatch.setattr(
+        bulk, "_hashes", lambda _data, starts, _sizes: np.zeros(starts.size, np.uint64)
+    )
+    monkeypatch.setattr(passes, "MANY", 1)
+    data = file_of(["x", "y", "z"])
+    assert [*loader.read(data).columns.ids] == ["x", "y", "z", "n3"]
+    twice = loader.inspect(file_of(["x", "y", "x"]))
+    assert [each.code for each in twice.diagnostics] == ["duplicate-id"]
+
+
+# --- whole processes -------------------------------------------------------------------------
+
+HIDDEN: Final = "import sys\nsys.modules['numpy'] = None\n"
+RUN: Final = """import contextlib, io
+from mgraph.cli import cli
+said = io.StringIO()
+with contextlib.redirect_stdout(said):
+    cli(["run", "big.msgpack", "-o", {out!r}, "--engine", "value"], standalone_mode=False)
+open({out!r} + ".txt", "w").write(said.getvalue().replace({out!r}, "OUT"))
+"""
+
+
+def big_file(path: Path, count: int) -> None:
+    """Write a packed file of params and differences, some with ids; four nodes are not reached."""
+    names = {0: "first", 5: "layer1.w5", count - 5: "last"}
+    ops = bytes(int(i % 3 > 0) for i in range(count))
+    args = [arg for i, op in enumerate(ops) if op for arg in (i - 1, max(i - 2, 0))]
+    data = [i / 7 - 3 for i in range(ops.count(0))]
+    nodes = {
+        "count": count,
+        "ops": ["param", "sub"],
+        "op": ops,
+        "args": struct.pack(f"<{len(args)}I", *args),
+        "data": struct.pack(f"<{len(data)}d", *data),
+        "id": {"at": struct.pack("<3I", *names), "value": [*names.values()]},
+    }
+    path.write_bytes(msgpack.packb({"mgraph": "1.0", "nodes": nodes, "outputs": ["last"]}))
+
+
+def test_without_numpy_all_is_the_same(tmp_path: Path) -> None:
+    """A large packed file gives the same file, and the same words, where NumPy is missing."""
+    big_file(tmp_path / "big.msgpack", passes.MANY)
+    for out, start in (("with.msgpack", ""), ("without.msgpack", HIDDEN)):
+        loaded = modules_after(start + RUN.format(out=out), tmp_path)
+        assert ("mgraph.graph.bulk" in loaded) == (not start)
+    written = [(tmp_path / f"{out}.msgpack").read_bytes() for out in ("with", "without")]
+    assert written[0] == written[1]
+    assert msgpack.unpackb(written[0])["nodes"]["count"] == passes.MANY
+    said = [(tmp_path / f"{out}.msgpack.txt").read_text() for out in ("with", "without")]
+    assert said[0] == said[1]
+    assert "last" in said[0]
+
+
+def test_small_files_need_no_numpy(tmp_path: Path) -> None:
+    """Below the threshold nothing is imported, however the file is written."""
+    big_file(tmp_path / "big.msgpack", passes.MANY - 1)
+    loaded = modules_after(RUN.format(out="out.msgpack"), tmp_path)
+    assert [name for name in ("numpy", "mgraph.graph.bulk") if name in loaded] == []
