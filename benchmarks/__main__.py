@@ -10,7 +10,7 @@ from importlib import import_module
 from benchmarks.measure import ROOT
 from benchmarks.report import print_heading
 
-TABLES = ("startup", "values", "big", "chain", "tape")
+TABLES = ("startup", "values", "big", "chain", "tape", "peers", "demo", "batch")
 
 
 def main() -> int:
@@ -34,8 +34,12 @@ def print_table(name: str, *, quick: bool) -> None:
     """Make one table and print it under its heading."""
     module = import_module(f"benchmarks.{name}")
     print_heading(name, module.__doc__ or "", quick=quick)
-    for line in module.lines(quick=quick):
-        print(line, flush=True)
+    lines = module.lines(quick=quick)
+    while True:
+        try:
+            print(next(lines), flush=True)
+        except StopIteration:
+            break
     print()
 
 
