@@ -143,7 +143,11 @@ def lines(*, quick: bool) -> Generator[str, None, Figures]:
         found = take_turns(measures, rounds=2 if quick else 15)
     yield from _report(found)
     yield f"{versions(package for _, package in _SIDES.values())}."
-    return [{"side": name, "seconds": min(times)} for name, times in found.items()]
+    return [
+        {"side": name, "beside": other, "seconds": min(times), "ratio": median_ratio}
+        for name, times in found.items()
+        for other, median_ratio in ((each, ratio(times, found[each]).median) for each in found)
+    ]
 
 
 def _report(found: Mapping[str, list[float]]) -> Iterator[str]:

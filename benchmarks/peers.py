@@ -27,7 +27,7 @@ from benchmarks import cells
 from benchmarks.report import is_installed, progress, seconds, size, table, versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from benchmarks.report import Figures
 
@@ -66,10 +66,7 @@ def lines(*, quick: bool) -> Generator[str, None, Figures]:
                 figures += _measured(kind, count, folder, limits, figures)
         for what, spell in _TABLES.items():
             yield f"**{kind}, {what}**\n"
-            yield from table(("nodes", *(title for title, _ in ENGINES.values())), [
-                (f"{count:,}", *(_cell(figures, kind, count, name, what, spell) for name in ENGINES))
-                for count in sizes
-            ])  # fmt: skip
+            yield from _table(figures, kind, what, spell)
     yield f"Limits of a cell: {limits.time:g} s, {size(limits.memory)}. {versions(PACKAGES)}."
     return figures
 
@@ -102,17 +99,21 @@ def _figures(cell: cells.Cell) -> dict[str, Any]:
     return found
 
 
-def _cell(
-    figures: Figures, kind: str, count: int, name: str, what: str, spell: Callable[[float], str]
-) -> str:
+def _table(figures: Figures, kind: str, what: str, spell: Callable[[float], str]) -> Iterator[str]:
+    """Yield the table of one figure: a row for each size, a column for each engine."""
+    by_place = {(row["nodes"], row["engine"]): row for row in figures if row["graph"] == kind}
+    rows = []
+    for count in dict.fromkeys(nodes for nodes, _ in by_place):
+        cells = (_cell(by_place.get((count, name)), what, spell) for name in ENGINES)
+        rows.append((f"{count:,}", *cells))
+    yield from table(("nodes", *(title for title, _ in ENGINES.values())), rows)
+
+
+def _cell(row: Mapping[str, Any] | None, what: str, spell: Callable[[float], str]) -> str:
     """Spell one figure, or say why it isn't there."""
-    here = (kind, count, name)
-    for row in figures:
-        if (row["graph"], row["nodes"], row["engine"]) == here:
-            failure: str = row["failure"]
-            if what == "build" and name in _NO_BUILD:
-                return ""
-            if what not in row:
-                return "" if what == "peak" and failure.endswith(" s") else failure
-            return spell(row[what]) + (f", {failure}" if what == "evaluate" and failure else "")
-    return ""
+    if row is None or (what == "build" and row["engine"] in _NO_BUILD):
+        return ""
+    failure: str = row["failure"]
+    if what in row:
+        return spell(row[what]) + (f", {failure}" if what == "evaluate" and failure else "")
+    return "" if what == "peak" and failure.endswith(" s") else failure

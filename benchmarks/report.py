@@ -27,11 +27,16 @@ RATIO_COLUMNS: Final = ("mgraph, best", "peer, best", "best/best", "median ratio
 """What `ratio_cells` fills."""
 
 
-def print_heading(name: str, about: str, *, quick: bool) -> None:
-    """Print what is measured, with which command, when and on what."""
+def heading(name: str, about: str, *, quick: bool) -> Iterator[str]:
+    """Yield what is measured, with which command, when and on what."""
     option = "--quick " if quick else ""
-    print(f"## {name}\n\n{about.strip()}\n")
-    print(f"`python -m benchmarks {option}{name}` · {today()} · {software()} · {machine()}\n")
+    yield f"## {name}\n\n{about.strip()}\n"
+    yield f"`python -m benchmarks {option}{name}` · {today()} · {place()}\n"
+
+
+def place() -> str:
+    """Name what it is measured with and on."""
+    return f"{software()} · {machine()}"
 
 
 def today() -> str:

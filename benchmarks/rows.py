@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.flat import ADD, MUL, TANH, graph_of, output_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -59,7 +59,7 @@ class Side(Protocol):
         """Return float64[N]."""
 
     @property
-    def grads(self) -> Sequence[ArrayLike]:
+    def grads(self) -> Iterable[ArrayLike]:
         """Return M times float64[N]."""
 
     def run(self) -> None:
