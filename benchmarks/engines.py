@@ -146,7 +146,7 @@ class Micrograd(_Recorded):
             except RecursionError:  # before it has computed anything
                 self.is_own = False
         if not self.is_own:
-            _backward_without_recursion(output)
+            backward_without_recursion(output)
 
 
 def _micrograd_tanh(x: Any) -> Any:  # noqa: ANN401 - micrograd's Value
@@ -160,7 +160,7 @@ def _micrograd_tanh(x: Any) -> Any:  # noqa: ANN401 - micrograd's Value
     return out
 
 
-def _backward_without_recursion(output: Any) -> None:  # noqa: ANN401 - micrograd's Value
+def backward_without_recursion(output: Any) -> None:  # noqa: ANN401 - micrograd's Value
     """Do what micrograd's `backward` does, in the same order."""
     order = []
     visited = {output}

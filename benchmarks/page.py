@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from benchmarks.measure import ROOT
 from benchmarks.peers import ENGINES
@@ -125,10 +125,17 @@ def part(tables: Mapping[str, Made]) -> Iterator[str]:
 
 
 def _short_rows(tables: Mapping[str, Made]) -> Iterator[tuple[str, str, str]]:
-    for what, beside, name, match in SHORT:
-        for figure in tables[name].figures if name in tables else ():
-            if match.items() <= figure.items():
-                yield what.format(**figure), beside.format(**figure), f"{figure['ratio']:.2f}"
+    for short in SHORT:
+        for figure in figures_for(short, tables):
+            texts = short.what.format(**figure), short.beside.format(**figure)
+            yield *texts, f"{figure['ratio']:.2f}"
+
+
+def figures_for(short: Short, tables: Mapping[str, Made]) -> Iterator[dict[str, Any]]:
+    """Yield the figure of a line of the README's table, if it was measured."""
+    for figure in tables[short.table].figures if short.table in tables else ():
+        if short.match.items() <= figure.items():
+            yield figure
 
 
 def picture(folder: str) -> str:

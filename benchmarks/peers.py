@@ -52,6 +52,7 @@ _NO_LIMITS: Final = cells.Limits(math.inf, sys.maxsize)
 _KINDS: Final = ("random", "chain")
 _TABLES: Final = {"evaluate": seconds, "build": seconds, "peak": size}
 _CLOSE: Final = 1e-9
+_WRONG: Final = "wrong by "
 _NOT_TRIED: Final = "not tried"
 
 
@@ -75,9 +76,10 @@ def _measured(
     kind: str, count: int, folder: str, limits: cells.Limits, before: Figures
 ) -> Iterator[dict[str, Any]]:
     """Yield a row for each engine that is there and has not failed on a smaller graph."""
-    failed = {row["engine"] for row in before if row["graph"] == kind and row["failure"]}
+    failed = {row["engine"] for row in before if row["graph"] == kind and _is_too_much(row)}
     progress(f"peers: making a graph, {kind}, {count:,} nodes")
-    cells.run("peer", "graph", kind, str(count), folder, limits=_NO_LIMITS)
+    made = cells.run("peer", "graph", kind, str(count), folder, limits=_NO_LIMITS)
+    assert not made.failure, made.failure
     for name, (title, package) in ENGINES.items():
         row = {"graph": kind, "nodes": count, "engine": name}
         if name in failed:
@@ -88,14 +90,19 @@ def _measured(
             yield {**row, **_figures(cell)}
 
 
+def _is_too_much(row: Mapping[str, Any]) -> bool:
+    """Whether a larger graph need not be tried."""
+    return row["failure"] != "" and not row["failure"].startswith(_WRONG)
+
+
 def _figures(cell: cells.Cell) -> dict[str, Any]:
     """Return what a cell said: the best of its evaluations, and the rest as it is."""
     found: dict[str, Any] = {"failure": cell.failure}
     for said in cell.said:
         for name, value in said.items():
             found[name] = min(value, found.get(name, value))
-    if found.get("error", 0.0) > _CLOSE:
-        found["failure"] = f"wrong by {found['error']:.0e}"
+    if not found.get("error", 0.0) <= _CLOSE:  # NaN is wrong, too
+        found["failure"] = f"{_WRONG}{found['error']:.0e}"
     return found
 
 

@@ -30,14 +30,16 @@ class Theme(NamedTuple):
     lines: Mapping[str, str]
 
 
-_LIGHT: Final = Theme("#24292f", "#d0d7de", {
+LIGHT: Final = Theme("#24292f", "#d0d7de", {
     "tape": "#cf222e", "value": "#e16f24", "micrograd": "#8250df", "torch": "#9a6700",
     "autograd": "#bf3989", "jax": "#1a7f37", "casadi": "#0969da", "c": "#57606a",
 })  # fmt: skip
-_DARK: Final = Theme("#e6edf3", "#30363d", {
+DARK: Final = Theme("#e6edf3", "#30363d", {
     "tape": "#ff7b72", "value": "#ffa657", "micrograd": "#bc8cff", "torch": "#e3b341",
     "autograd": "#ff9bce", "jax": "#56d364", "casadi": "#79c0ff", "c": "#8b949e",
 })  # fmt: skip
+
+THEMES: Final = (LIGHT, DARK)
 
 
 class Line(NamedTuple):
@@ -61,7 +63,7 @@ def draw(path: Path, tables: Mapping[str, Made]) -> None:
     if "peers" not in tables:
         return
     lines = [*lines_of(tables["peers"].figures)]
-    for theme, target in ((_LIGHT, path), (_DARK, path.with_stem(f"{path.stem}-dark"))):
+    for theme, target in zip(THEMES, (path, path.with_stem(f"{path.stem}-dark")), strict=True):
         _draw(target, lines, theme, tables["peers"])
 
 
