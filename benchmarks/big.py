@@ -16,7 +16,9 @@ from benchmarks.measure import Cost, Workspace, ratio, take_turns, workspace
 from benchmarks.report import RATIO_COLUMNS, ratio_cells, seconds, size, table, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
+
+    from benchmarks.report import Figures
 
 TIME_TARGET: Final = 4.0
 MEMORY_TARGET: Final = 3.0
@@ -51,18 +53,19 @@ _MORE: Final = {
 }
 
 
-def lines(*, quick: bool) -> Iterator[str]:
+def lines(*, quick: bool) -> Generator[str, None, Figures]:
     """Yield the report."""
     with workspace() as place:
         path = place.folder / "big.json"
         count = write_graph(path, random_graph(20_000 if quick else 1_000_000, _OPS))
         length = path.stat().st_size
         yield f"{count:,} nodes, {size(length)}, {length / count:.0f} bytes a node.\n"
-        yield from _compare(place, rounds=2 if quick else 5)
+        figures = yield from _compare(place, rounds=2 if quick else 5)
         yield from _for_information(place, rounds=1 if quick else 3)
+    return figures
 
 
-def _compare(place: Workspace, rounds: int) -> Iterator[str]:
+def _compare(place: Workspace, rounds: int) -> Generator[str, None, Figures]:
     sides: dict[str, Callable[[], Cost]] = {
         "run": partial(place.mgraph, *_RUN),
         "peer": partial(place.python, "-c", _PEER),
@@ -87,6 +90,8 @@ def _compare(place: Workspace, rounds: int) -> Iterator[str]:
     yield verdict("json.load + json.dump", TIME_TARGET, by_dump)
     yield verdict("the peak memory of json.load", MEMORY_TARGET, memory)
     yield _parts(times, written)
+    compared = {"json.dump": by_dump, "json.dumps": by_dumps, "memory": memory}
+    return [{"beside": name, "ratio": each.median} for name, each in compared.items()]
 
 
 def _parts(times: Sequence[dict[str, float]], written: str) -> str:

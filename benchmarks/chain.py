@@ -22,7 +22,9 @@ from benchmarks.report import seconds, size, table, verdict
 from mgraph import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
+
+    from benchmarks.report import Figures
 
 TARGET: Final = 2.0
 _PHASES: Final = ("build", "backward", "free")
@@ -35,13 +37,14 @@ _TELLING: Final = 10_000
 _TICK: Final = 1e-6
 
 
-def lines(*, quick: bool) -> Iterator[str]:
+def lines(*, quick: bool) -> Generator[str, None, Figures]:
     """Yield the report."""
     depths = [10**3, 10**4, 10**5] if quick else [10**3, 10**4, 10**5, 10**6]
     rounds = 2 if quick else 5
     yield from _files(depths, rounds)  # first: a process starts with its starter's peak
     yield from _values(depths, rounds, collector=False)
     yield from _values(depths, rounds, collector=True)
+    return []
 
 
 def _values(depths: Sequence[int], rounds: int, *, collector: bool) -> Iterator[str]:

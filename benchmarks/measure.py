@@ -22,7 +22,7 @@ T = TypeVar("T")
 ROOT: Final = Path(__file__).parents[1]
 """The checkout."""
 
-_MAXRSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
+MAXRSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,26 @@ def take_turns(sides: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, l
     return found
 
 
+def timed(work: Callable[[], object], least: float = 0.0) -> Callable[[], float]:
+    """Return what measures the seconds of some work.
+
+    Args:
+        work: What to do.
+        least: Do it again and again for so many seconds, and return the mean: one step that takes
+            microseconds would find its caches filled by whoever was measured before.
+    """
+
+    def measure() -> float:
+        count, start = 0, perf_counter()
+        while True:
+            work()
+            count += 1
+            if (spent := perf_counter() - start) >= least:
+                return spent / count
+
+    return measure
+
+
 class Workspace:
     """A temporary folder, and processes in it that find their bytecode cached.
 
@@ -122,7 +142,7 @@ class Workspace:
             process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, command)
-        return Cost(seconds, usage.ru_maxrss * _MAXRSS_UNIT, printed)
+        return Cost(seconds, usage.ru_maxrss * MAXRSS_UNIT, printed)
 
 
 @contextmanager

@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mgraph import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from benchmarks.measure import Ratio
+
+Figures = list[dict[str, Any]]
+"""What a table returns beside its text: plain data, for the picture and the summary."""
 
 RATIO_COLUMNS: Final = ("mgraph, best", "peer, best", "best/best", "median ratio", "pairs")
 """What `ratio_cells` fills."""
 
 
-def print_heading(name: str, about: str, *, quick: bool) -> None:
-    """Print what is measured, with which command, when and on what."""
+def heading(name: str, about: str, *, quick: bool) -> Iterator[str]:
+    """Yield what is measured, with which command, when and on what."""
     option = "--quick " if quick else ""
-    print(f"## {name}\n\n{about.strip()}\n")
-    print(f"`python -m benchmarks {option}{name}` · {today()} · {software()} · {machine()}\n")
+    yield f"## {name}\n\n{about.strip()}\n"
+    yield f"`python -m benchmarks {option}{name}` · {today()} · {place()}\n"
+
+
+def place() -> str:
+    """Name what it is measured with and on."""
+    return f"{software()} · {machine()}"
 
 
 def today() -> str:
@@ -47,6 +60,26 @@ def _processor() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def progress(what: str) -> None:
+    """Tell on standard error what is being measured."""
+    print(f"… {what}", file=sys.stderr, flush=True)
+
+
+def versions(packages: Iterable[str]) -> str:
+    """Name the versions of those packages that are installed, and gcc's."""
+    found = [f"{name} {version(name)}" for name in dict.fromkeys(packages) if is_installed(name)]
+    compiler = shutil.which("gcc")
+    if compiler is not None:
+        command = [compiler, "-dumpfullversion"]
+        found.append(f"gcc {subprocess.check_output(command, text=True).strip()}")
+    return ", ".join(found)
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package of this name can be imported."""
+    return find_spec(package) is not None
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

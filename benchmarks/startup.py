@@ -15,9 +15,10 @@ from benchmarks.measure import ROOT, Workspace, ratio, script, take_turns, works
 from benchmarks.report import RATIO_COLUMNS, ratio_cells, table, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from benchmarks.measure import Cost, Ratio
+    from benchmarks.report import Figures
 
 TARGET: Final = 1.4
 _GRAPH: Final = str(ROOT / "fixtures" / "neuron.json")
@@ -36,7 +37,7 @@ _HEAVY: Final = ("pydantic", "numpy", "msgpack")
 _NAMES: Final = "import sys; print(*sys.modules)"
 
 
-def lines(*, quick: bool) -> Iterator[str]:
+def lines(*, quick: bool) -> Generator[str, None, Figures]:
     """Yield the report."""
     with workspace() as place:
         found = _measure(place, rounds=3 if quick else 25)
@@ -47,6 +48,7 @@ def lines(*, quick: bool) -> Iterator[str]:
         yield _floor_imports(place)
         yield ""
         yield from _imports(place, rounds=2 if quick else 9)
+    return [{"beside": peer, "ratio": each.median} for peer, each in found.items()]
 
 
 def _measure(place: Workspace, rounds: int) -> dict[str, Ratio]:

@@ -21,9 +21,10 @@ from benchmarks.report import RATIO_COLUMNS, ratio_cells, seconds, table, verdic
 from mgraph import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from benchmarks.measure import Ratio
+    from benchmarks.report import Figures
 
 TARGET: Final = 1.0
 _OPS: Final = ("add", "mul", "relu")
@@ -32,7 +33,7 @@ _DEEPEST: Final = 10**7
 _PHASES: Final = ("build", "backward")
 
 
-def lines(*, quick: bool) -> Iterator[str]:
+def lines(*, quick: bool) -> Generator[str, None, Figures]:
     """Yield the report."""
     nodes = [*random_graph(5_000 if quick else 100_000, _OPS)]
     peer = _peer()
@@ -48,6 +49,7 @@ def lines(*, quick: bool) -> Iterator[str]:
         yield verdict(f"micrograd's time to {_VERBS[phase]}", TARGET, found.get(phase))
     yield ""
     yield from _notes(peer)
+    return [{"phase": phase, "ratio": each.median} for phase, each in found.items()]
 
 
 _VERBS: Final = {"build": "build", "backward": "go backward"}

@@ -1,0 +1,92 @@
+"""Cells: a measurement in a process of its own, whose crash or hang is a text in a table."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter, sleep
+from typing import Any, Final, NamedTuple
+
+from benchmarks.measure import MAXRSS_UNIT, ROOT
+from benchmarks.report import size
+
+_POLL: Final = 0.02
+
+
+class Limits(NamedTuple):
+    """What a cell may take: seconds, and resident bytes where there is /proc to look."""
+
+    time: float
+    memory: int
+
+
+class Cell(NamedTuple):
+    """What became of a measurement.
+
+    Attributes:
+        said: What it told with `say`, in order, even if it failed afterwards.
+        failure: What it failed for; empty if it didn't.
+    """
+
+    said: list[dict[str, Any]]
+    failure: str
+
+
+def run(module: str, *arguments: str, limits: Limits) -> Cell:
+    """Run a module of `benchmarks` as a program, and stop it when it goes beyond its limits."""
+    command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        with subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=errors) as process:
+            failure = _watch(process, limits)
+        output.seek(0)
+        errors.seek(0)
+        said = [json.loads(line) for line in output.read().splitlines() if line.endswith(b"}")]
+        return Cell(said, failure or _why(process.returncode, errors.read()))
+
+
+def say(**figures: float | str) -> None:
+    """Tell the process that started this one."""
+    print(json.dumps(figures), flush=True)
+
+
+def peak() -> int:
+    """Return this process's largest resident memory, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT
+
+
+def _watch(process: subprocess.Popen[bytes], limits: Limits) -> str:
+    end = perf_counter() + limits.time
+    while process.poll() is None:
+        if perf_counter() > end:
+            process.kill()
+            return f"> {limits.time:g} s"
+        if _resident(process.pid) > limits.memory:
+            process.kill()
+            return f"> {size(limits.memory)}"
+        sleep(_POLL)
+    return ""
+
+
+def _resident(pid: int) -> int:
+    """Return the resident memory of a process, in bytes; 0 if nobody knows."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+    except (OSError, IndexError):
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _why(status: int, errors: bytes) -> str:
+    """Say what a process failed for: the signal, or the error it ended with."""
+    if status == 0:
+        return ""
+    if status < 0:
+        return signal.Signals(-status).name
+    lines = errors.decode(errors="replace").strip().splitlines() or [f"exit {status}"]
+    return lines[-1].partition(":")[0].replace("|", "/")

@@ -1,0 +1,134 @@
+"""The picture: seconds to evaluate against nodes, a line an engine, from the figures of `peers`."""
+
+from __future__ import annotations
+
+import math
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from benchmarks.peers import ENGINES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from benchmarks.report import Figures
+    from benchmarks.store import Made
+
+_KIND: Final = "random"
+_COLOURED: Final = ("text.color", "axes.labelcolor", "xtick.color", "ytick.color")
+_TITLE: Final = "One forward and backward run of a random graph of add, mul and tanh"
+_GAP: Final = 0.035
+"""The least distance between labels, as a part of the picture's height."""
+
+
+class Theme(NamedTuple):
+    """Colours for one background."""
+
+    text: str
+    grid: str
+    lines: Mapping[str, str]
+
+
+LIGHT: Final = Theme("#24292f", "#d0d7de", {
+    "tape": "#cf222e", "value": "#e16f24", "micrograd": "#8250df", "torch": "#9a6700",
+    "autograd": "#bf3989", "jax": "#1a7f37", "casadi": "#0969da", "c": "#57606a",
+})  # fmt: skip
+DARK: Final = Theme("#e6edf3", "#30363d", {
+    "tape": "#ff7b72", "value": "#ffa657", "micrograd": "#bc8cff", "torch": "#e3b341",
+    "autograd": "#ff9bce", "jax": "#56d364", "casadi": "#79c0ff", "c": "#8b949e",
+})  # fmt: skip
+
+THEMES: Final = (LIGHT, DARK)
+
+
+class Line(NamedTuple):
+    """An engine's line.
+
+    Attributes:
+        engine: Its name.
+        nodes: How many, ascending.
+        seconds: Of one evaluation.
+        end: Its label: the title, and why there are no more points.
+    """
+
+    engine: str
+    nodes: list[int]
+    seconds: list[float]
+    end: str
+
+
+def draw(path: Path, tables: Mapping[str, Made]) -> None:
+    """Draw for light backgrounds, and beside it NAME-dark.png; nothing without the table peers."""
+    if "peers" not in tables:
+        return
+    lines = [*lines_of(tables["peers"].figures)]
+    for theme, target in zip(THEMES, (path, path.with_stem(f"{path.stem}-dark")), strict=True):
+        _draw(target, lines, theme, tables["peers"])
+
+
+def lines_of(figures: Figures) -> Iterator[Line]:
+    """Yield the lines of all engines that were measured."""
+    for name, (title, _) in ENGINES.items():
+        rows = [row for row in figures if (row["graph"], row["engine"]) == (_KIND, name)]
+        done = [row for row in rows if "evaluate" in row]
+        failures = [row["failure"] for row in rows if row["failure"]]
+        end = title.replace("`", "") + (f", then {failures[0]}" if failures else "")
+        if done:
+            yield Line(name, [row["nodes"] for row in done], [row["evaluate"] for row in done], end)
+
+
+def _draw(path: Path, lines: Sequence[Line], theme: Theme, made: Made) -> None:
+    import_module("matplotlib").use("agg")
+    plt = import_module("matplotlib.pyplot")
+    with plt.rc_context({**dict.fromkeys(_COLOURED, theme.text), "font.size": 11}):
+        figure, axes = plt.subplots(figsize=(9.0, 5.6))
+        for line in lines:
+            _plot(axes, line, theme)
+        axes.set(xscale="log", yscale="log", xlabel="nodes")
+        axes.yaxis.set_major_formatter(lambda seconds, _: spelled(seconds))
+        axes.xaxis.set_major_formatter(lambda nodes, _: f"{nodes:,.0f}")
+        axes.set_title(_TITLE, loc="left", fontsize=12)
+        axes.grid(color=theme.grid, linewidth=0.7)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+        axes.minorticks_off()
+        _label(axes, lines, theme)
+        figure.text(0.01, 0.005, f"{made.date} · {made.place}", fontsize=7.5, alpha=0.8)
+        figure.savefig(path, dpi=160, transparent=True, bbox_inches="tight")
+        plt.close(figure)
+
+
+def spelled(seconds: float) -> str:
+    """Spell a power of ten of seconds."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size * 0.99:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 1e-6:.3g} µs"
+
+
+def _plot(axes: Any, line: Line, theme: Theme) -> None:  # noqa: ANN401 - matplotlib has no types
+    is_ours = line.engine in ("tape", "value")
+    axes.plot(
+        line.nodes, line.seconds, color=theme.lines[line.engine],
+        marker="o", markersize=6 if is_ours else 4, linewidth=2.6 if is_ours else 1.5,
+        linestyle="--" if line.engine == "c" else "-", zorder=3 if is_ours else 2,
+    )  # fmt: skip
+
+
+def _label(axes: Any, lines: Sequence[Line], theme: Theme) -> None:  # noqa: ANN401 - likewise
+    """Write at the end of each line what it is; where ends are close, move them apart."""
+    low, high = (math.log(edge) for edge in axes.get_ylim())
+    gap = _GAP * (high - low)
+    by_end: dict[int, list[Line]] = {}
+    for line in lines:
+        by_end.setdefault(line.nodes[-1], []).append(line)
+    for nodes, ending in by_end.items():
+        below = -math.inf
+        for line in sorted(ending, key=lambda each: each.seconds[-1]):
+            below = max(math.log(line.seconds[-1]), below + gap)
+            axes.annotate(
+                line.end, (nodes, math.exp(below)), xytext=(8, 0), textcoords="offset points",
+                va="center", color=theme.lines[line.engine], annotation_clip=False,
+                fontweight="bold" if line.engine in ("tape", "value") else "normal",
+            )  # fmt: skip

@@ -1,0 +1,215 @@
+"""The benchmarks: they run, nobody's crash is theirs, the documentation is what was measured."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from benchmarks import c_rows, cells, engines, page, peers, plot, rows, store
+from benchmarks.__main__ import TABLES
+from benchmarks.flat import RELU, flat, flat_of, graph_of, read, record, relative_error, write
+from benchmarks.graphs import Node, random_graph
+from tests.command_line import HERE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = HERE.parent
+
+SQUARE = (
+    Node("param", (), 2.0),
+    Node("param", (), -3.0),
+    Node("mul", (0, 1)),
+    Node("add", (2, 0)),
+    Node("mul", (3, 3)),
+)
+"""((a·b) + a)², by hand: the slopes are 2·(a·b + a)·(b + 1) and 2·(a·b + a)·a."""
+
+ROWS = ((2.0, 16.0, 16.0, -16.0), (1.0, 4.0, 8.0, -4.0), (-1.0, 4.0, -8.0, -4.0))
+"""a, output and both slopes at b = -3."""
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command."""
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_can_be_made(name: str, tmp_path: Path) -> None:
+    """With small sizes; what is printed is what is kept, and prints again from there."""
+    kept = tmp_path / "kept.json"
+    made = run("--quick", name, "--json", str(kept))
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.startswith(f"## {name}\n")
+    assert "\n|---|" in made.stdout
+    assert store.load(kept)[name].text.strip() == made.stdout.strip()
+    assert run("--from", str(kept)).stdout.strip() == made.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nothing"], ["--from", "no-such-file"], ["--from", "README.md", "--quick"]]
+)
+def test_wrong_command_lines_are_refused(arguments: list[str]) -> None:
+    """With exit status 2, and a word about it."""
+    said = run(*arguments)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "error: " in said.stderr
+
+
+# --- what is measured ------------------------------------------------------------------------
+
+
+def test_flat_graphs_are_the_same_graphs(tmp_path: Path) -> None:
+    """Through arrays, a file, mgraph's columns and back."""
+    nodes = flat(SQUARE)
+    write(tmp_path / "graph", nodes)
+    again = flat_of(graph_of(read(tmp_path / "graph")).columns)
+    assert [each.tolist() for each in again] == [each.tolist() for each in nodes]
+    found = graph_of(again).run()
+    primals, slopes = found.data or {}, found.grad or {}
+    assert (primals["n4"], slopes["n0"], slopes["n1"]) == ROWS[0][1:]
+
+
+@pytest.mark.parametrize("name", engines.ENGINES)
+def test_engines_find_the_slopes(name: str, tmp_path: Path) -> None:
+    """Again and again, those that are installed."""
+    need(peers.ENGINES[name][1])
+    graph_of(flat(SQUARE)).to_file(tmp_path / "graph.msgpack")
+    engine = engines.ENGINES[name](flat(SQUARE), tmp_path / "graph.msgpack")
+    for _ in range(2):
+        engine.forget()
+        engine.evaluate()
+        assert np.asarray(engine.gradients()).tolist() == [*ROWS[0][2:]]
+
+
+def need(package: str) -> None:
+    """Skip a test if a package isn't there, or gcc, which has no name."""
+    if package:
+        pytest.importorskip(package)
+    elif shutil.which("gcc") is None:
+        pytest.skip("there is no gcc")
+
+
+def test_the_columns_are_the_engines() -> None:
+    """Every column has an engine, and colours in the picture."""
+    assert [*peers.ENGINES] == [*engines.ENGINES]
+    for theme in plot.THEMES:
+        assert {*theme.lines} == {*engines.ENGINES}
+
+
+def test_micrograd_without_recursion_does_what_it_does_with_it() -> None:
+    """Bit for bit on the same nodes, so in the same order; and in deep chains, too."""
+    value = pytest.importorskip("micrograd.engine").Value
+    graph = flat(random_graph(300, ("add", "mul", "relu")))
+    values = record(graph, value, {RELU: value.relu}, value)
+    values[-1].backward()
+    wanted = [each.grad for each in values]
+    for each in values:
+        each.grad = 0
+    engines.backward_without_recursion(values[-1])
+    assert [each.grad for each in values] == wanted
+    deep = [Node("param", (), 1.0), *(Node("add", (i, i)) for i in range(1000))]
+    engine = engines.Micrograd(flat(deep), Path())
+    engine.evaluate()
+    assert engine.gradients() == [2.0**1000]
+
+
+SIDES: dict[str, tuple[str, Callable[..., Any]]] = {
+    "mgraph": ("numba", lambda work, _: rows.Mgraph(work)),
+    "NumPy": ("numpy", lambda work, _: rows.Numpy(work, width=2)),
+    "PyTorch": ("torch", lambda work, _: rows.Torch(work, width=2)),
+    "JAX": ("jax", lambda work, _: rows.Jax(work)),
+    "CasADi": ("casadi", lambda work, _: rows.Casadi(work)),
+    "C, blocks": ("", lambda work, folder: c_rows.Blocks(work, folder, width=2)),
+    "C, this graph": ("", c_rows.Straight),
+}
+
+
+@pytest.mark.parametrize("name", SIDES)
+def test_rows_find_the_slopes(name: str, tmp_path: Path) -> None:
+    """In every row, also in the last block, which is not full."""
+    package, make = SIDES[name]
+    need(package)
+    a, out, to_a, to_b = np.array(ROWS).T
+    side = make(rows.Table(flat(SQUARE), (0,), a[None].copy()), tmp_path)
+    for _ in range(2):
+        side.run()
+        assert np.array_equal(side.out, out)
+        assert np.array_equal([np.asarray(each) for each in side.grads], [to_a, to_b])
+
+
+def test_errors_are_relative() -> None:
+    """To what is wanted; and for what is left of cancelled sums, to a millionth of the largest."""
+    assert relative_error([1.0, 3.0], [1.0, 2.0]) == 0.5
+    assert relative_error([1.0, 1e-9], [1.0, 0.0]) == pytest.approx(1e-3)  # 1e-9 in 1e-6
+    assert math.isnan(relative_error([math.nan], [1.0]))
+
+
+# --- cells -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limits", "failure"),
+    [
+        (cells.Limits(0.0, sys.maxsize), "> 0 s"),
+        (cells.Limits(60.0, 1), "> 0.00 MiB"),
+        (cells.Limits(60.0, sys.maxsize), "FileNotFoundError"),
+    ],
+)
+def test_a_failure_is_a_text(limits: cells.Limits, failure: str, tmp_path: Path) -> None:
+    """Too long, too large, or an error: here there is no graph in the folder."""
+    if limits.memory == 1 and not Path("/proc/self/statm").exists():
+        pytest.skip("nobody knows how large a process is")
+    found = cells.run("peer", "engine", "tape", str(tmp_path), limits=limits)
+    assert found == cells.Cell([], failure)
+
+
+# --- the documentation -----------------------------------------------------------------------
+
+
+def test_the_documentation_is_what_was_measured() -> None:
+    """Page and README say what docs/benchmarks.json says: python -m benchmarks --docs --from it."""
+    tables = store.load(page.FIGURES)
+    assert [*tables] == [*TABLES]
+    assert page.PAGE.read_text(encoding="utf-8") == page.page(tables)
+    readme = page.README.read_text(encoding="utf-8")
+    assert page.with_part(readme, tables) == readme
+
+
+def test_the_documentation_was_measured_in_full() -> None:
+    """No heading says --quick, and every row of the README's table has its figure."""
+    tables = store.load(page.FIGURES)
+    assert [name for name, made in tables.items() if "--quick" in made.text] == []
+    has_math = any("libm" in figure["graph"] for figure in tables["tape"].figures)
+    lacking = [short for short in page.SHORT if not [*page.figures_for(short, tables)]]
+    assert [
+        s for s in lacking if not (s.table == "tape" and has_math != ("," in str(s.match)))
+    ] == []
+
+
+def test_the_pictures_are_drawn(tmp_path: Path) -> None:
+    """One for light backgrounds, one for dark ones, both as large."""
+    pytest.importorskip("matplotlib")
+    plot.draw(tmp_path / "picture.png", store.load(page.FIGURES))
+    heads = [(tmp_path / f"picture{end}.png").read_bytes()[:24] for end in ("", "-dark")]
+    assert heads[0] == heads[1]
+    assert heads[0].startswith(b"\x89PNG")
+
+
+def test_the_lines_are_the_figures() -> None:
+    """What was measured of random graphs; an end that is no end of the table says why."""
+    figures = [
+        {"graph": "random", "nodes": 10, "engine": "jax", "evaluate": 0.5, "failure": ""},
+        {"graph": "chain", "nodes": 10, "engine": "jax", "evaluate": 0.6, "failure": ""},
+        {"graph": "random", "nodes": 100, "engine": "jax", "failure": "> 60 s"},
+        {"graph": "random", "nodes": 1000, "engine": "jax", "failure": "not tried"},
+    ]
+    assert [*plot.lines_of(figures)] == [plot.Line("jax", [10], [0.5], "JAX, then > 60 s")]
