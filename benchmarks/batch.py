@@ -79,7 +79,7 @@ def lines(*, quick: bool) -> Generator[str, None, Figures]:
             }
             for side, times in found.items()
         ]
-    yield f"{versions(('numba', 'numpy', 'torch', 'jax', 'casadi'))}."
+    yield f"{versions(('llvmlite', 'numpy', 'torch', 'jax', 'casadi'))}."
     return figures
 
 
@@ -106,7 +106,7 @@ def _measured(
 def _sides(name: str, work: Table, folder: Path) -> dict[str, Side]:
     """Prepare the sides that are there."""
     makers: dict[str, tuple[Callable[[], Side], bool]] = {
-        _OURS: (partial(Mgraph, work), is_installed("numba")),
+        _OURS: (partial(Mgraph, work), is_installed("llvmlite")),
         "NumPy": (partial(_best, work, Numpy, _WIDTHS), True),
         "PyTorch": (partial(_best, work, Torch, _WIDTHS), is_installed("torch")),
         "JAX": (partial(Jax, work), is_installed("jax")),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from benchmarks.report import Figures
 
 ENGINES: Final = {
-    "tape": ("mgraph tape", "numba"),
+    "tape": ("mgraph tape", "llvmlite"),
     "value": ("mgraph `Value`", "mgraph"),
     "micrograd": ("micrograd", "micrograd"),
     "torch": ("PyTorch", "torch"),

@@ -123,7 +123,7 @@ def test_micrograd_without_recursion_does_what_it_does_with_it() -> None:
 
 
 SIDES: dict[str, tuple[str, Callable[..., Any]]] = {
-    "mgraph": ("numba", lambda work, _: rows.Mgraph(work)),
+    "mgraph": ("llvmlite", lambda work, _: rows.Mgraph(work)),
     "NumPy": ("numpy", lambda work, _: rows.Numpy(work, width=2)),
     "PyTorch": ("torch", lambda work, _: rows.Torch(work, width=2)),
     "JAX": ("jax", lambda work, _: rows.Jax(work)),
