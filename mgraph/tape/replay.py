@@ -16,11 +16,12 @@ from mgraph.tape.blocks import Blocks, Job
 from mgraph.tape.cache import kernels
 from mgraph.tape.libraries import AUTO, LIBM, library
 from mgraph.tape.lower import LANES
+from mgraph.tape.machine import flat
 from mgraph.tape.source import REPLAY
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -59,12 +60,14 @@ class _Way:
 
     Attributes:
         order: The nodes that have an adjoint, in backward order.
+        sweep: Goes this way, over primals and adjoints.
         nodes: Those of them that are no const, ascending in evaluation order.
         asked: The places of the inputs and params among them.
         ids: Their ids.
     """
 
     order: schedule.Backward
+    sweep: Callable[..., int]
     nodes: NDArray[np.intp]
     asked: NDArray[np.int64]
     ids: Sequence[str]
@@ -222,8 +225,9 @@ class Replay:
         adjoints[:] = 0.0
         for node, seed in seeds.items():
             adjoints[self._order.place[node]] += seed
-        self._kernels.step_backward(*way.order, self._order.more, primals, adjoints)
-        adjoints[self._consts] = 0.0  # what a const catches is no adjoint
+        way.sweep(*flat((primals, adjoints)))
+        if self._consts.size:
+            adjoints[self._consts] = 0.0  # what a const catches is no adjoint
 
     def _way(self, seeds: Mapping[int, float]) -> _Way:
         """Return the way back from seeded nodes; the last one is kept."""
@@ -235,7 +239,8 @@ class Replay:
             is_leaf = places < self._order.leaves
             back = schedule.backward_of(self.tape, marks, self._order)
             ids = [self.graph.ids[i] for i in nodes[is_leaf]]
-            self._ways = {key: _Way(back, nodes, places[is_leaf], ids)}
+            sweep = self._kernels.bound("step_backward", *back, self._order.more)
+            self._ways = {key: _Way(back, sweep, nodes, places[is_leaf], ids)}
         return self._ways[key]
 
     def batch(
