@@ -32,22 +32,26 @@ class Cell(NamedTuple):
     Attributes:
         said: What it told with `say`, in order, even if it failed afterwards.
         failure: What it failed for; empty if it didn't.
+        seconds: How long the process was there.
     """
 
     said: list[dict[str, Any]]
     failure: str
+    seconds: float
 
 
 def run(module: str, *arguments: str, limits: Limits) -> Cell:
     """Run a module of `benchmarks` as a program, and stop it when it goes beyond its limits."""
     command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+    start = perf_counter()
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         with subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=errors) as process:
             failure = _watch(process, limits)
         output.seek(0)
         errors.seek(0)
         said = [json.loads(line) for line in output.read().splitlines() if line.endswith(b"}")]
-        return Cell(said, failure or _why(process.returncode, errors.read()))
+        failure = failure or _why(process.returncode, errors.read())
+        return Cell(said, failure, perf_counter() - start)
 
 
 def say(**figures: float | str) -> None:

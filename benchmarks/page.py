@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from benchmarks.measure import ROOT
 from benchmarks.peers import ENGINES
 from benchmarks.plot import draw
-from benchmarks.report import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,8 +18,8 @@ PICTURE: Final = ROOT / "docs" / "benchmarks.png"
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 README: Final = ROOT / "README.md"
 
-_START: Final = "<!-- python -m benchmarks --docs writes this -->\n"
-_END: Final = "<!-- as far as here -->\n"
+START: Final = "<!-- python -m benchmarks --docs writes this -->\n"
+END: Final = "<!-- as far as here -->\n"
 _PICTURE: Final = """<picture>
 <source media="(prefers-color-scheme: dark)" srcset="{folder}benchmarks-dark.png">
 <img alt="Seconds for one forward and backward run of a random graph against its number of nodes: \
@@ -52,6 +51,7 @@ class Short(NamedTuple):
     match: Mapping[str, object]
 
 
+_SMALL: Final = 0.1
 _START_UP: Final = "`mgraph run fixtures/neuron.json`, whole process"
 _RUN: Final = "`mgraph run big.json -o out.json --engine value`, a million nodes"
 _BUILD: Final = "`Value`: building 100,000 nodes"
@@ -105,12 +105,12 @@ def with_part(readme: str, tables: Mapping[str, Made]) -> str:
     Raises:
         ValueError: Its marks are gone.
     """
-    before, _, rest = readme.partition(_START)
-    _, end, after = rest.partition(_END)
+    before, _, rest = readme.partition(START)
+    _, end, after = rest.partition(END)
     if not end:
-        message = f"README.md lacks the lines {_START!r} and {_END!r}"
+        message = f"README.md lacks the lines {START!r} and {END!r}"
         raise ValueError(message)
-    return "".join([before, _START, *part(tables), _END, after])
+    return "".join([before, START, *part(tables), END, after])
 
 
 def part(tables: Mapping[str, Made]) -> Iterator[str]:
@@ -121,14 +121,17 @@ def part(tables: Mapping[str, Made]) -> Iterator[str]:
     yield f"Measured on {when} with `python -m benchmarks` (extra `bench`):\n"
     places = "; ".join(dict.fromkeys(table.place for table in tables.values()))
     yield f"{places}. Below 1, mgraph is faster. [All tables](docs/benchmarks.md).\n\n"
-    yield from (f"{line}\n" for line in table(("what", "beside", "ratio"), [*_short_rows(tables)]))
+    yield "| what | beside | ratio |\n|---|---|---:|\n"
+    yield from (f"| {' | '.join(row)} |\n" for row in _short_rows(tables))
+    yield "\n"
 
 
 def _short_rows(tables: Mapping[str, Made]) -> Iterator[tuple[str, str, str]]:
     for short in SHORT:
         for figure in figures_for(short, tables):
             texts = short.what.format(**figure), short.beside.format(**figure)
-            yield *texts, f"{figure['ratio']:.2f}"
+            digits = ".2f" if figure["ratio"] >= _SMALL else ".2g"
+            yield *texts, format(figure["ratio"], digits)
 
 
 def figures_for(short: Short, tables: Mapping[str, Made]) -> Iterator[dict[str, Any]]:

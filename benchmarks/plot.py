@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 _KIND: Final = "random"
 _COLOURED: Final = ("text.color", "axes.labelcolor", "xtick.color", "ytick.color")
+_CLOSE: Final = 3.0
+_OURS: Final = ("tape", "value")
 _TITLE: Final = "One forward and backward run of a random graph of add, mul and tanh"
+_ENDS: Final = "A line ends where building and running took too long, or too much memory."
 _GAP: Final = 0.035
 """The least distance between labels, as a part of the picture's height."""
 
@@ -25,16 +28,17 @@ _GAP: Final = 0.035
 class Theme(NamedTuple):
     """Colours for one background."""
 
+    back: str
     text: str
     grid: str
     lines: Mapping[str, str]
 
 
-LIGHT: Final = Theme("#24292f", "#d0d7de", {
+LIGHT: Final = Theme("#ffffff", "#24292f", "#d0d7de", {
     "tape": "#cf222e", "value": "#e16f24", "micrograd": "#8250df", "torch": "#9a6700",
     "autograd": "#bf3989", "jax": "#1a7f37", "casadi": "#0969da", "c": "#57606a",
 })  # fmt: skip
-DARK: Final = Theme("#e6edf3", "#30363d", {
+DARK: Final = Theme("#0d1117", "#e6edf3", "#30363d", {
     "tape": "#ff7b72", "value": "#ffa657", "micrograd": "#bc8cff", "torch": "#e3b341",
     "autograd": "#ff9bce", "jax": "#56d364", "casadi": "#79c0ff", "c": "#8b949e",
 })  # fmt: skip
@@ -49,13 +53,13 @@ class Line(NamedTuple):
         engine: Its name.
         nodes: How many, ascending.
         seconds: Of one evaluation.
-        end: Its label: the title, and why there are no more points.
+        title: Its label.
     """
 
     engine: str
     nodes: list[int]
     seconds: list[float]
-    end: str
+    title: str
 
 
 def draw(path: Path, tables: Mapping[str, Made]) -> None:
@@ -72,10 +76,9 @@ def lines_of(figures: Figures) -> Iterator[Line]:
     for name, (title, _) in ENGINES.items():
         rows = [row for row in figures if (row["graph"], row["engine"]) == (_KIND, name)]
         done = [row for row in rows if "evaluate" in row]
-        failures = [row["failure"] for row in rows if row["failure"]]
-        end = title.replace("`", "") + (f", then {failures[0]}" if failures else "")
         if done:
-            yield Line(name, [row["nodes"] for row in done], [row["evaluate"] for row in done], end)
+            nodes, times = ([row[key] for row in done] for key in ("nodes", "evaluate"))
+            yield Line(name, nodes, times, title.replace("`", ""))
 
 
 def _draw(path: Path, lines: Sequence[Line], theme: Theme, made: Made) -> None:
@@ -93,8 +96,10 @@ def _draw(path: Path, lines: Sequence[Line], theme: Theme, made: Made) -> None:
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
         axes.minorticks_off()
+        axes.set_ylim(top=2 * axes.get_ylim()[1])  # room for labels
         _label(axes, lines, theme)
-        figure.text(0.01, 0.005, f"{made.date} · {made.place}", fontsize=7.5, alpha=0.8)
+        note = f"{_ENDS} {made.date} · {made.place}"
+        figure.text(0.01, 0.005, note, fontsize=8, alpha=0.85)
         figure.savefig(path, dpi=160, transparent=True, bbox_inches="tight")
         plt.close(figure)
 
@@ -108,7 +113,7 @@ def spelled(seconds: float) -> str:
 
 
 def _plot(axes: Any, line: Line, theme: Theme) -> None:  # noqa: ANN401 - matplotlib has no types
-    is_ours = line.engine in ("tape", "value")
+    is_ours = line.engine in _OURS
     axes.plot(
         line.nodes, line.seconds, color=theme.lines[line.engine],
         marker="o", markersize=6 if is_ours else 4, linewidth=2.6 if is_ours else 1.5,
@@ -117,18 +122,31 @@ def _plot(axes: Any, line: Line, theme: Theme) -> None:  # noqa: ANN401 - matplo
 
 
 def _label(axes: Any, lines: Sequence[Line], theme: Theme) -> None:  # noqa: ANN401 - likewise
-    """Write at the end of each line what it is; where ends are close, move them apart."""
+    """Write at the end of each line what it is; where ends are close, move them apart.
+
+    Right of the end; above it if another line goes on there.
+    """
     low, high = (math.log(edge) for edge in axes.get_ylim())
     gap = _GAP * (high - low)
-    by_end: dict[int, list[Line]] = {}
-    for line in lines:
-        by_end.setdefault(line.nodes[-1], []).append(line)
-    for nodes, ending in by_end.items():
-        below = -math.inf
-        for line in sorted(ending, key=lambda each: each.seconds[-1]):
-            below = max(math.log(line.seconds[-1]), below + gap)
-            axes.annotate(
-                line.end, (nodes, math.exp(below)), xytext=(8, 0), textcoords="offset points",
-                va="center", color=theme.lines[line.engine], annotation_clip=False,
-                fontweight="bold" if line.engine in ("tape", "value") else "normal",
-            )  # fmt: skip
+    halo = import_module("matplotlib.patheffects").withStroke(linewidth=3, foreground=theme.back)
+    below: dict[int, float] = {}
+    for line in sorted(lines, key=lambda each: each.seconds[-1]):
+        end = line.nodes[-1]
+        place = max(math.log(line.seconds[-1]), below.get(end, -math.inf) + gap)
+        below[end] = place
+        is_above = any(_goes_on(other, line) for other in lines)
+        axes.annotate(
+            line.title, (end, math.exp(place)), textcoords="offset points", path_effects=[halo],
+            xytext=(0, 7) if is_above else (9, 0), ha="center" if is_above else "left",
+            va="bottom" if is_above else "center", color=theme.lines[line.engine], zorder=4,
+            fontweight="bold" if line.engine in _OURS else "normal", annotation_clip=False,
+        )  # fmt: skip
+
+
+def _goes_on(other: Line, line: Line) -> bool:
+    """Whether another line passes close by the end of a line."""
+    end = line.nodes[-1]
+    if end not in other.nodes or other.nodes[-1] == end:
+        return False
+    apart = other.seconds[other.nodes.index(end)] / line.seconds[-1]
+    return 1 / _CLOSE < apart < _CLOSE
