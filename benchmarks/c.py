@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from mgraph.graph.columns import Columns
 
 EXACT: Final = ("-O3", "-march=native", "-ffp-contract=off")
-FAST: Final = ("-O3", "-march=native", "-ffast-math")
 
 _TAPE: Final = """
 #include <math.h>
@@ -79,10 +78,11 @@ def compiled(folder: Path, name: str, source: str, options: Sequence[str]) -> An
     compiler = shutil.which("gcc")
     if compiler is None:
         return None
-    text, library = folder / f"{name}.c", folder / f"{name}.so"
+    text, made, library = (folder / f"{name}{suffix}" for suffix in (".c", ".o", ".so"))
     text.write_text(source, encoding="utf-8")
-    command = [compiler, *options, "-shared", "-fPIC", str(text), "-o", str(library), "-lm"]
-    subprocess.run(command, check=True)
+    subprocess.run([compiler, *options, "-fPIC", "-c", text, "-o", made], check=True)
+    # linked with -ffast-math, it would turn off subnormal numbers for the whole process
+    subprocess.run([compiler, "-shared", made, "-o", library, "-lm"], check=True)
     return ctypes.CDLL(str(library))
 
 
