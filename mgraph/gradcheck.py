@@ -248,8 +248,10 @@ def _judged(ran: Nodewise, leaf: int, tolerance: float) -> Check:
     if not isfinite(measured.slope) or not isfinite(analytic):
         sides = _side(line, middle, -1.0), _side(line, middle, 1.0)
         verdict = EDGE
-        if bend is not None and isfinite(analytic):
+        if isfinite(analytic) and bend is not None:
             verdict = KINK if distance == 0.0 else UNSURE
+        elif isfinite(analytic) and samples and isfinite(samples[-1].left + samples[-1].right):
+            verdict = UNSURE
         return found._replace(verdict=verdict, sides=sides)
     found = found._replace(bend=None, distance=inf)
     if not _agree(analytic, measured, tolerance):

@@ -12,7 +12,6 @@ from mgraph.cli.common import (
     STREAM,
     Asked,
     GraphPath,
-    NodeId,
     called,
     limit_option,
     look_options,
@@ -104,7 +103,7 @@ def _not_negative(_ctx: click.Context, param: click.Parameter, x: float) -> floa
 @click.command("gradcheck", short_help="Measure every slope, and compare it with the gradient.")
 @click.argument("graph", type=GraphPath())
 @click.option(
-    "--leaf", type=NodeId(), metavar="ID",
+    "--leaf", metavar="ID",
     help="Check this leaf only, and show the limit (f(a + h) - f(a))/h as h shrinks.",
 )  # fmt: skip
 @click.option(
