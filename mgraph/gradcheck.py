@@ -41,6 +41,8 @@ _FINEST: Final = 1e-290  # scale whose steps are not lost below the smallest dou
 _SAFETY: Final = 4.0  # on the expected error
 _ROUGH: Final = 1e-2  # an expected error, as a part of the slope, that decides nothing
 _LARGE: Final = 0.1  # a part of all change that may be noise, before nothing can be said
+_FINE: Final = 1e-9  # an expected error that needs no other steps
+_LITTLE: Final = 0.01  # a leaf that is smaller may stand beside numbers around 1
 _SMALL: Final = 1e-6  # an expected error that is fine whatever the slope
 
 
@@ -296,7 +298,8 @@ def _measured(
         samples += here
         series.add([(each.h, each.quotient) for each in here], _noise(line, scale))
         best = series.best()
-        if scale <= size and best.error <= _ROUGH * abs(best.slope) and not thorough:
+        is_fine = best.error <= max(_ROUGH * abs(best.slope), _FINE)
+        if scale <= size and is_fine and not thorough:
             break
     return samples, series.best()
 
@@ -313,7 +316,7 @@ def _noise(line: Line, scale: float) -> tuple[float, float]:
 
 def _scales(size: float) -> Iterator[float]:
     """Yield lengths over which a function may be smooth."""
-    if size < 1.0:
+    if size < _LITTLE:
         yield 1.0
     scale = size or _FINER
     for _ in range(_SCALES):

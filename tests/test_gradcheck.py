@@ -195,7 +195,8 @@ def test_kinks_of_every_op_are_recognised(mgraph: Shell, op: Op) -> None:
     assert leaf["verdict"] == verdict
     if verdict == KINK:
         assert leaf["bend"] == "y"
-        assert f"is at a kink, choice {op.at_kink}" in leaf["note"]
+        assert leaf["note"].startswith("y = ")
+        assert leaf["note"].endswith(f"; the choice is {op.at_kink}")
 
 
 def test_slopes_to_both_sides_of_a_kink() -> None:
@@ -363,8 +364,8 @@ def test_leaves_of_a_large_graph_are_sampled(
     assert mgraph("gradcheck", "net.json").out.endswith(f"{count} slopes: {count} ok\n")
     monkeypatch.setattr(verb, "_BUDGET", 1)
     said = mgraph("gradcheck", "net.json")
-    assert f"10 of {count} leaves, evenly spread; --all checks all, --leaf ID one" in said.out
-    assert said.out.endswith("10 slopes: 10 ok\n")
+    assert f"3 of {count} leaves, evenly spread; --all checks all, --leaf ID one" in said.out
+    assert said.out.endswith("3 slopes: 3 ok\n")
     said = mgraph("gradcheck", "net.json", "--all")
     assert said.out.endswith(f"{count} slopes: {count} ok\n")
     assert len(said.out.splitlines()) == count + 2

@@ -36,6 +36,7 @@ from mgraph.cli.terminal import (
     folded,
     number,
     progress,
+    prose,
     table,
     width,
     wrapped,
@@ -142,13 +143,14 @@ def _print(ran: Nodewise, node: int, found: Explanation | None) -> None:
     over = f"∂{seeded(graph, ran.seeds)}/∂{graph.ids[node]}"
     _line("gradient", f"{over} = {full(ran.adjoints[node])}", room)
     for text in _remarks(ran, found):
-        _line("look at", click.style(text, fg="yellow"), 10 * room)
+        _line("look at", click.style(text, fg="yellow"), room)
     _print_users(ran, found, room)
     _print_paths(ran, found, room)
 
 
 def _line(name: str, text: str, room: int) -> None:
-    click.echo(f"{click.style(name.ljust(_NAME), dim=True)}{clipped(text, room - _NAME)}")
+    lines = prose(text, " " * _NAME, room)
+    click.echo(f"{click.style(name.ljust(_NAME), dim=True)}{lines}")
 
 
 def _rules(ran: Nodewise, node: int) -> Iterator[str]:
@@ -232,7 +234,7 @@ def _print_paths(ran: Nodewise, found: Explanation, room: int) -> None:
     outputs = _listed([ran.graph.ids[i] for i in ran.seeds], room // 2)
     some = f", the {len(paths.shown)} that bring the most" if _left(found) else ""
     title = f"{_paths(paths.count)} from {outputs}: slopes on the way, multiplied{some}"
-    click.echo(f"\n{click.style(clipped(title, room), dim=True)}")
+    click.echo(f"\n{click.style(prose(title, '', room), dim=True)}")
     rest = [paths.rest] if _left(found) else []
     products = aligned(map(number, [*(path.product for path in paths.shown), *rest, paths.total]))
     for path, product in zip(paths.shown, products, strict=False):
@@ -241,7 +243,7 @@ def _print_paths(ran: Nodewise, found: Explanation, room: int) -> None:
     if rest:
         more = _paths(_left(found), "other path") if paths.count < MOST else "all other paths"
         click.echo(f"{products[-2]}  {more}")
-    click.echo(f"{products[-1]}  {_sum(ran, found)}")
+    click.echo(f"{products[-1]}  {prose(_sum(ran, found), ' ' * (len(products[-1]) + 2), room)}")
 
 
 def _left(found: Explanation) -> int:

@@ -25,6 +25,7 @@ from mgraph.cli.terminal import (
     counted,
     number,
     progress,
+    prose,
     styled,
     table,
     width,
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from mgraph.document import Graph
 
 _BUDGET: Final = 20_000_000  # op evaluations, all runs and leaves together: some ten seconds
-_FEWEST: Final = 10  # leaves, whatever it takes
+_FEWEST: Final = 3  # leaves, whatever it takes
 _SHOWN: Final = 40  # leaves that are ok
 _BAR: Final = 24
 _COLOURS: Final = {OK: "green", WRONG: "red", KINK: "yellow", EDGE: "yellow", UNSURE: "yellow"}
@@ -286,7 +287,7 @@ def _print_table(ran: Nodewise, checks: Sequence[Check], *, err: bool) -> None:
             cells[-1] = note
         lines.append(cells)
         if note and not cells[-1]:
-            lines.append([f"  {clipped(note, room - 2)}"])
+            lines.append([f"  {prose(note, '  ', room - 2)}"])
     table([*_HEAD, ""], lines, err=err)
 
 
@@ -332,8 +333,8 @@ def _where(ran: Nodewise, found: Check) -> str:
         return f"{ran.graph.ids[strange[0]]} is {number(ran.primals[strange[0]])}"
     if found.bend is not None and found.distance == 0.0:
         op = row(ran.graph, found.bend)
-        choice = f", choice {op.at_kink}" if op is not None else ""
-        return f"{_op_at(ran, found.bend)} is at a kink{choice}{_sides(found)}"
+        choice = f"; the choice is {op.at_kink}" if op is not None else ""
+        return f"{_op_at(ran, found.bend)} is at a kink{_sides(found)}{choice}"
     return f"no slope on both sides{_sides(found)}"
 
 
@@ -374,7 +375,7 @@ def _print_limit(ran: Nodewise, leaf: int, quotients: Sequence[Quotient], *, err
             f"nearest to {number(ran.adjoints[leaf])} at h = {best.h:.0e}: above, the curve "
             "bends away; below, rounding is divided by h"
         )
-        click.echo(click.style(text, dim=True), err=err)
+        click.echo(click.style(prose(text, "", width(err=err)), dim=True), err=err)
     click.echo(err=err)
 
 

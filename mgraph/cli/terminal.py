@@ -87,6 +87,11 @@ def wrapped(parts: Iterable[str], indent: str, room: int) -> str:
     return f"\n{indent}".join(lines)
 
 
+def prose(text: str, indent: str, room: int) -> str:
+    """Wrap a text at its spaces; all lines but the first are indented."""
+    return wrapped(text.split(" "), indent, room)
+
+
 def counted(count: int, what: str) -> str:
     """Say how many there are: `1 file`, `2,000 files`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
