@@ -260,11 +260,28 @@ def test_without_a_path_nothing_may_be_stored() -> None:
 
 def test_flat_from_afar_is_not_flat() -> None:
     """A wave that is much shorter than the leaf is large has the slope of the wave."""
-    found = checked(Value(94133445.73878041, name="x").cos(), "x")
+    x = Value(94133445.73878041, name="x")
+    slope = -float(mp.sin(mp.mpf(x.data)))
+    for y, true in ((x.cos(), slope), (x.cos() - x * 2.0, slope - 2.0)):
+        found = checked(y, "x")
+        assert found.verdict == OK
+        assert found.measured.slope == pytest.approx(true, rel=1e-4)
+
+
+def test_what_is_not_seen_from_afar_is_looked_at_closely() -> None:
+    """Before a gradient is called wrong, steps are tried that are short for any leaf."""
+    x = Value(9.4e11, name="x")
+    found = checked(x.cos() - x * 2.0, "x")
+    slope = -2.0 - float(mp.sin(mp.mpf(9.4e11)))
     assert found.verdict == OK
-    assert found.measured.slope == pytest.approx(
-        -float(mp.sin(mp.mpf(94133445.73878041))), rel=1e-4
-    )
+    assert abs(found.measured.slope - slope) <= found.measured.error
+
+
+@pytest.mark.parametrize("x", [33.54114651484926, 43.82161178053014])
+def test_a_wave_shorter_than_the_spacing_of_doubles(x: float) -> None:
+    """Where neighbouring doubles give any value, no slope is claimed, and none called wrong."""
+    for function in (Value.sinh, Value.cosh):
+        assert checked(function(Value(x, name="x")).cos(), "x").verdict == UNSURE
 
 
 # --- the limit -------------------------------------------------------------------------------
