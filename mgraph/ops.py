@@ -86,6 +86,11 @@ class Op:
         """How many inputs `forward` takes; 2 for a fold, which takes any number from 1."""
         return self.forward.__code__.co_argcount
 
+    def slope_text(self, place: int) -> str:
+        """Return the slope by one input for people; all slopes where words don't tell them apart."""
+        parts = self.slopes.split(", ") if self.inputs > 1 else [self.slopes]
+        return parts[place] if len(parts) == self.inputs else self.slopes
+
     def takes(self, count: int) -> bool:
         """Whether a node of this op may have `count` arguments."""
         return count >= 1 if self.fold else count == self.inputs
@@ -123,11 +128,11 @@ ROWS: Final = (
                at_kink="0 for a where b = 0; 0 for b where a = 0 and b ≥ 0"),
     Op("max",  lambda a, b: a if a > b or a != a else b,
                lambda a, b, y: (0.5, 0.5) if a == b else (1.0, 0.0) if a > b or a != a else (0.0, 1.0),
-               "max(a, b)", "1 to the larger, 0 to the other", exact=True,
+               "max(a, b)", "1 to the larger; 0 to the other", exact=True,
                kink_distance=lambda a, b: abs(a - b), at_kink="½, ½; NaN: 1 to the NaN, to a if both"),
     Op("min",  lambda a, b: a if a < b or a != a else b,
                lambda a, b, y: (0.5, 0.5) if a == b else (1.0, 0.0) if a < b or a != a else (0.0, 1.0),
-               "min(a, b)", "1 to the smaller, 0 to the other", exact=True,
+               "min(a, b)", "1 to the smaller; 0 to the other", exact=True,
                kink_distance=lambda a, b: abs(a - b), at_kink="½, ½; NaN: 1 to the NaN, to a if both"),
     Op("sum",  lambda a, b: a + b,          lambda a, b, y: (1.0, 1.0),           "a + b + …", "1 each", exact=True, fold=True),
     Op("neg",  lambda x: -x,                lambda x, y: (-1.0,),                 "-x", "-1", exact=True),

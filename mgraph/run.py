@@ -103,6 +103,18 @@ def set_nodes(graph: Columns, inputs: Mapping[str, float]) -> dict[int, float]:
     return by_node
 
 
+def node_named(graph: Columns, name: str) -> int:
+    """Return the node with an id.
+
+    Raises:
+        GraphError: `run-node`: there is none.
+    """
+    node = graph.index.get(name)
+    if node is None:
+        raise _no_node(graph, name, "the id of a node")
+    return node
+
+
 def without_value(names: Sequence[str]) -> GraphError:
     """Build the error for inputs that have no value."""
     from mgraph.record.check import no_value  # noqa: PLC0415 - only to complain

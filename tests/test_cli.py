@@ -126,7 +126,7 @@ def test_version(mgraph: Shell) -> None:
     ("line", "words"),
     [
         ("rnu neuron.json", 'did you mean "run"?'),
-        ("frobnicate", "the verbs are new, run, check"),
+        ("frobnicate", "the verbs are new, run, explain, step, gradcheck, check"),
         ("neuron.json", "did you mean: mgraph run neuron.json"),
         ("run", "Missing argument 'GRAPH'. For example: mgraph run neuron.json"),
         ("check", "For example: mgraph check neuron.json"),
@@ -148,6 +148,17 @@ def test_version(mgraph: Shell) -> None:
         ("run neuron.json --engine warp", "'warp' is not one of 'auto', 'value'"),
         ("run neuron.json --limit nodes", "for example nodes=20000000 or size=2G"),
         ("check neuron.json --limit depth=201", "depth can be raised to 200 at most"),
+        ("explain neuron.json", "For example: mgraph explain neuron.json w1"),
+        ("explain neuron.json w1 --paths 0", "0 is not in the range 1<=x<=10000"),
+        ("explain neuron.json w1 --run 1", "neuron.json has 1 run: choose --run 0"),
+        ("explain - w1 --inputs -", "only one of"),
+        ("step - --inputs -", "only one of"),
+        ("step neuron.json --run -1", "-1 is not in the range"),
+        ("gradcheck - --inputs -", "only one of"),
+        ("gradcheck neuron.json -o a.svg", "-o goes with --leaf"),
+        ("gradcheck neuron.json --leaf w1 -o a.png", "a name that ends in .svg, or -"),
+        ("gradcheck neuron.json --leaf w1 --all", "exclude each other"),
+        ("gradcheck neuron.json --tolerance -1", "a finite number from 0, for example 1e-6"),
         ("test --rel -1", "a finite number from 0, for example 1e-9"),
         ("test --abs nan", "a finite number from 0"),
         ("test --exact --rel 1e-9", "--exact goes with neither --rel nor --abs"),
@@ -1198,7 +1209,8 @@ REJECTED = sorted(
     if path.is_file() and not path.name.endswith(".diagnostic.json")
 )
 READERS = (
-    ("run", "{}"), ("check", "{}"), ("test", "{}"), ("test", "--accept", "{}"),
+    ("run", "{}"), ("explain", "{}", "x1"), ("step", "{}"), ("gradcheck", "{}"),
+    ("check", "{}"), ("test", "{}"), ("test", "--accept", "{}"),
     ("diff", "{}", "neuron.json"), ("diff", "neuron.json", "{}"), ("convert", "{}", "out.json"),
 )  # fmt: skip
 

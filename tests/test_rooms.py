@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 ROOMS = (
     "errors", "ieee", "ops", "codec", "schema", "migrate", "graph", "record", "value", "loader",
-    "run", "tape", "document", "expression", "network", "golden", "compare", "junit", "cli",
+    "run", "tape", "document", "expression", "network", "golden", "compare", "junit", "nodewise",
+    "explain", "steps", "gradcheck", "cli",
 )  # fmt: skip
 """From the ground floor up."""
 
@@ -95,7 +96,18 @@ def test_running_a_clean_file_imports_little(tmp_path: Path) -> None:
     loaded = modules_after(code, tmp_path)
     assert "mgraph.run" in loaded
     assert [name for name in HEAVY if name in loaded] == []
-    others = ("new", "check", "test", "diff", "convert", "ops", "schema")
+    others = (
+        "new",
+        "explain",
+        "step",
+        "gradcheck",
+        "check",
+        "test",
+        "diff",
+        "convert",
+        "ops",
+        "schema",
+    )
     assert [name for name in others if f"mgraph.cli.{name}" in loaded] == []
 
 

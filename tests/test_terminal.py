@@ -65,6 +65,8 @@ def on_terminal(*args: str, cwd: Path, columns: int = 100, **env: str) -> tuple[
 SHOWING = (
     ("run", "neuron.json"), ("check", "neuron.json"), ("ops",),
     ("test", "neuron.json"), ("diff", "neuron.json", "half.json"), ("check", "bad.json"),
+    ("explain", "neuron.json", "w2"), ("step", "neuron.json", "--all"),
+    ("gradcheck", "neuron.json"), ("gradcheck", "neuron.json", "--leaf", "w1"),
 )  # fmt: skip
 
 
@@ -186,7 +188,8 @@ def test_ctrl_c_is_quiet(long_run: Path, seconds: float) -> None:
         "mgraph run neuron.json", "mgraph run neuron.json --json", "mgraph run neuron.json -o -",
         "mgraph schema", "mgraph ops", "mgraph --help", "mgraph check neuron.json",
         "mgraph diff neuron.json half.json", "mgraph test neuron.json",
-        "mgraph convert neuron.json -", "mgraph new 'L = x*y'",
+        "mgraph convert neuron.json -", "mgraph new 'L = x*y'", "mgraph explain neuron.json x1",
+        "mgraph step neuron.json", "mgraph gradcheck neuron.json",
     ],
 )  # fmt: skip
 def test_a_closed_pipe_is_quiet(folder: Path, command: str) -> None:
@@ -285,11 +288,20 @@ def test_verbs_are_completed(folder: Path) -> None:
 @pytest.mark.parametrize(
     "words",
     ["run neu", "check a neu", "test neu", "diff a neu", "convert neu", "convert a neu",
-     "run -o neu", "run --inputs neu", "new -o neu", "test --junit neu"],
+     "run -o neu", "run --inputs neu", "new -o neu", "test --junit neu", "explain neu",
+     "step neu", "gradcheck neu", "gradcheck -o neu", "explain --inputs neu"],
 )  # fmt: skip
 def test_files_are_completed(folder: Path, words: str) -> None:
     """Wherever a file is expected, the shell is asked to complete one."""
     assert completed(f"mgraph {words}", folder) == ["file,neu"]
+
+
+def test_ids_are_completed(folder: Path) -> None:
+    """Where a node is expected, its ids are offered; nothing if the graph can't be read."""
+    assert completed("mgraph explain neuron.json x2", folder) == ["plain,x2", "plain,x2w2"]
+    (folder / "bad.json").write_text('{"mgraph": "1.0"', encoding="utf-8")
+    for name in ("bad.json", "nope.json", "-"):
+        assert completed(f"mgraph explain {name} x", folder) == []
 
 
 @ON_POSIX

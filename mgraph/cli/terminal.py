@@ -77,6 +77,21 @@ def clipped(text: str, most: int) -> str:
     return text if len(text) <= most else text[: max(most - 1, 1)] + "…"
 
 
+def wrapped(parts: Iterable[str], indent: str, room: int) -> str:
+    """Join parts with spaces; where the next one does not fit, begin an indented line."""
+    lines, left = [""], room - len(indent)
+    for part in parts:
+        if lines[-1] and len(click.unstyle(f"{lines[-1]} {part}")) > left:
+            lines.append("")
+        lines[-1] += f" {part}" if lines[-1] else part
+    return f"\n{indent}".join(lines)
+
+
+def prose(text: str, indent: str, room: int) -> str:
+    """Wrap a text at its spaces; all lines but the first are indented."""
+    return wrapped(text.split(" "), indent, room)
+
+
 def counted(count: int, what: str) -> str:
     """Say how many there are: `1 file`, `2,000 files`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"

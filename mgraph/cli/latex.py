@@ -1,0 +1,92 @@
+"""The chain rule at one node as LaTeX; needs amsmath."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING, Final
+
+from mgraph.cli.terminal import folded, number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mgraph.explain import Explanation, Path
+    from mgraph.nodewise import Nodewise
+
+_FACTORS: Final = 12  # of a product that are shown
+_BREAK: Final = " \\\\\n  &"
+
+
+def chain_rule(ran: Nodewise, node: int, found: Explanation | None) -> str:
+    """Write the derivative by a node as a sum over paths: with names, with numbers, as a number.
+
+    Args:
+        ran: The run.
+        node: The node.
+        found: Why its adjoint is what it is; None if it has none.
+    """
+    return "\n".join(("\\begin{align*}", *_rows(ran, node, found), "\\end{align*}"))
+
+
+def _rows(ran: Nodewise, node: int, found: Explanation | None) -> Iterator[str]:
+    whole = f"\\frac{{\\partial {_outputs(ran)}}}{{\\partial {_name(ran, node)}}}"
+    if found is None:
+        yield f"{whole} &= 0"
+        return
+    shown, rest = found.paths.shown, found.paths.count > len(found.paths.shown)
+    dots = ["\\cdots"] if rest else []
+    names = [*(_with_names(ran, path) for path in shown), *dots]
+    yield f"{whole}\n  &= {_BREAK.join(_signed(names))} \\\\"
+    others = [_number(found.paths.rest)] if rest else []
+    numbers = [*(_with_numbers(path) for path in shown), *others]
+    yield f"  &= {_BREAK.join(_signed(numbers))} \\\\"
+    yield f"  &= {_number(ran.adjoints[node])}"
+
+
+def _signed(terms: Sequence[str]) -> list[str]:
+    return [term if i == 0 else f"\\quad + {term}" for i, term in enumerate(terms)]
+
+
+def _outputs(ran: Nodewise) -> str:
+    if list(ran.seeds.values()) == [1.0]:
+        return _name(ran, next(iter(ran.seeds)))
+    terms = [f"{_factor(seed)} \\, {_name(ran, node)}" for node, seed in ran.seeds.items()]
+    return f"({' + '.join(terms)})"
+
+
+def _with_names(ran: Nodewise, path: Path) -> str:
+    factors = [] if path.seed == 1.0 else [_factor(path.seed)]
+    first, last = folded(len(path.slopes), _FACTORS)
+    for i in (*first, *last):
+        if last and i == last[0]:
+            factors.append("\\cdots")
+        of, by = (_name(ran, each) for each in path.nodes[i : i + 2])
+        factors.append(f"\\frac{{\\partial {of}}}{{\\partial {by}}}")
+    return " \\cdot ".join(factors) or "1"
+
+
+def _with_numbers(path: Path) -> str:
+    factors = [] if path.seed == 1.0 else [_factor(path.seed)]
+    first, last = folded(len(path.slopes), _FACTORS)
+    for i in (*first, *last):
+        if last and i == last[0]:
+            factors.append("\\cdots")
+        factors.append(_factor(path.slopes[i]))
+    return " \\cdot ".join(factors) or "1"
+
+
+def _name(ran: Nodewise, node: int) -> str:
+    name = ran.graph.ids[node].replace("_", "\\_")  # all else that ids may hold is harmless
+    return f"\\text{{{name}}}"
+
+
+def _number(x: float) -> str:
+    if not isfinite(x):
+        return "\\text{NaN}" if x != x else "\\infty" if x > 0.0 else "-\\infty"
+    digits, _, exponent = number(x).partition("e")
+    return f"{digits} \\cdot 10^{{{int(exponent)}}}" if exponent else digits
+
+
+def _factor(x: float) -> str:
+    text = _number(x)
+    return f"({text})" if text.startswith("-") else text

@@ -1,0 +1,132 @@
+"""How the rule of one node looks: its formula and slopes, with ids and with numbers."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from mgraph.cli.report import formula
+from mgraph.cli.terminal import clipped, number
+from mgraph.errors import printable
+from mgraph.nodewise import row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mgraph.graph.columns import Columns
+    from mgraph.nodewise import Nodewise
+
+LABEL: Final = 60
+"""Characters of a label that are shown."""
+
+_LETTER: Final = re.compile(r"\b[abxy]\b")
+_WORDS: Final = re.compile(r"\b(if|of|to|each)\b")
+_TERMS: Final = 8  # of a sum
+
+
+def label(graph: Columns, node: int) -> str:
+    """Return a node's label as it can be shown, in quotes; empty if it has none."""
+    text = graph.labels.get(node, "")
+    return f"“{clipped(printable(text), LABEL)}”" if text else ""
+
+
+def factor(x: float) -> str:
+    """Spell a number that stands among others: a negative one in parentheses."""
+    text = number(x)
+    return f"({text})" if text.startswith("-") else text
+
+
+def full(x: float) -> str:
+    """Spell a number for people, and all its digits if these are more."""
+    text = number(x)
+    return text if float(text) == x or x != x else f"{text} (in full {x!r})"
+
+
+def formula_of(graph: Columns, node: int) -> str:
+    """Spell what a node computes with ids; a long sum is shortened."""
+    args = graph.arguments(node)
+    if len(args) > _TERMS:
+        return _long([graph.ids[arg] for arg in (*args[:3], args[-1])], len(args))
+    return formula(graph, node)
+
+
+def formula_with_numbers(graph: Columns, node: int, primals: Sequence[float]) -> str:
+    """Spell what an op node computes with the primals of its arguments."""
+    op, args = row(graph, node), graph.arguments(node)
+    if op is None:
+        return ""
+    if len(args) > _TERMS:
+        return _long([factor(primals[arg]) for arg in (*args[:3], args[-1])], len(args))
+    if op.fold:
+        return " + ".join(factor(primals[arg]) for arg in args)
+    return _filled(op.formula, _letters(args, [number(primals[arg]) for arg in args]))
+
+
+def equation(ran: Nodewise, node: int) -> str:
+    """Spell how a node got its primal: `y = a·b = 2.0·(-3.0) = -6.0`."""
+    graph, value = ran.graph, number(ran.primals[node])
+    if row(graph, node) is None:
+        return f"{graph.ids[node]} = {value}"
+    numbers = formula_with_numbers(graph, node, ran.primals)
+    return _chain(graph.ids[node], formula_of(graph, node), numbers, value)
+
+
+def slope_equation(ran: Nodewise, node: int, place: int, slope: float) -> str:
+    """Spell how the slope of an op node by one argument came about: `∂y/∂a = b = -3.0`."""
+    graph, op = ran.graph, row(ran.graph, node)
+    args = graph.arguments(node)
+    name = slope_name(graph, node, args[place])
+    text = op.slope_text(place) if op is not None else ""
+    if op is None or op.fold or not _LETTER.search(text):
+        rule = f" ({text})" if _WORDS.search(text) else ""
+        return f"{name} = {number(slope)}{rule}"
+    ids, primals = [graph.ids[arg] for arg in args], [number(ran.primals[arg]) for arg in args]
+    with_ids = _filled(text, {**_letters(args, ids), "y": graph.ids[node]})
+    if _WORDS.search(text):
+        return f"{name} = {number(slope)} ({with_ids})"
+    numbers = _filled(text, {**_letters(args, primals), "y": number(ran.primals[node])})
+    return _chain(name, with_ids, numbers, number(slope))
+
+
+def slope_name(graph: Columns, node: int, arg: int) -> str:
+    """Spell the slope of a node by another."""
+    return f"∂{graph.ids[node]}/∂{graph.ids[arg]}"
+
+
+def seeded(graph: Columns, seeds: Mapping[int, float]) -> str:
+    """Spell what is differentiated: an output, or a sum of outputs times their seeds."""
+    terms = [
+        graph.ids[node] if seed == 1.0 else f"{factor(seed)}·{graph.ids[node]}"
+        for node, seed in seeds.items()
+    ]
+    if len(terms) > _TERMS:
+        return f"({_long([*terms[:3], terms[-1]], len(terms))})"
+    text = " + ".join(terms)
+    return text if len(terms) == 1 and list(seeds.values()) == [1.0] else f"({text})"
+
+
+def _letters(args: Sequence[int], texts: Iterable[str]) -> dict[str, str]:
+    return dict(zip("ab" if len(args) > 1 else "x", texts, strict=True))
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    """Put words in the place of letters; negative numbers in parentheses where they need them."""
+
+    def word(match: re.Match[str]) -> str:
+        before, found = text[: match.start()], words.get(match[0], match[0])
+        is_free = not before or before.endswith(("(", "|", ", ", "if "))
+        is_base = text[match.end() :].startswith("^")
+        return f"({found})" if found.startswith("-") and (is_base or not is_free) else found
+
+    return _LETTER.sub(word, text)
+
+
+def _chain(*parts: str) -> str:
+    """Join with equals signs, leaving out what would only repeat."""
+    kept = [part for i, part in enumerate(parts) if i == 0 or part != parts[i - 1]]
+    return " = ".join(kept)
+
+
+def _long(terms: Sequence[str], count: int) -> str:
+    *first, last = terms
+    return f"{' + '.join(first)} + … + {last} ({count:,} terms)"

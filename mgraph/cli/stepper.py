@@ -1,0 +1,240 @@
+"""The interactive part of `mgraph step`: a screen that shows one step at a time, and its keys."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import sys
+from array import array
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from mgraph.cli.rules import formula_of
+from mgraph.cli.step import step_lines
+from mgraph.cli.terminal import aligned, clipped, number
+from mgraph.errors import printable
+from mgraph.ops import CONST
+from mgraph.schema.fields import closest, did_you_mean
+from mgraph.steps import BACKWARD, FORWARD, SEED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mgraph.steps import Steps
+
+_KEY: Final = re.compile(r"\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Za-z])|.", re.DOTALL)
+_NEXT: Final = (" ", "\r", "\n", "\x1b[C", "\x1b[B", "\x1bOC", "\x1bOB", "n")
+_BACK: Final = ("\x1b[D", "\x1b[A", "\x1bOD", "\x1bOA", "\x7f", "\b", "b")
+_START: Final = ("\x1b[H", "\x1bOH", "\x1b[1~", "<")
+_END: Final = ("\x1b[F", "\x1bOF", "\x1b[4~", ">")
+_JUMP: Final = ("g", "/")
+_QUIT: Final = ("q", "Q", "\x04")  # ^D
+_HELP: Final = "space next  ← back  < start  > end  g go to a node  q quit"
+_ENTER, _RUB_OUT, _ESCAPE = ("\r", "\n"), ("\x7f", "\b"), "\x1b"
+_IN: Final = "\x1b[?1049h\x1b[?7l\x1b[?25l"  # another screen; no wrapping, no cursor
+_OUT: Final = "\x1b[?7h\x1b[?25h\x1b[?1049l"
+_LONGEST: Final = 128  # of an id
+
+
+class Stepper:
+    """Where somebody is among the steps, and what the screen shows there.
+
+    Attributes:
+        at: The step that was done last.
+        adjoints: f64[N], as they are after it.
+        typed: The id that is being typed, to go there; None if none is.
+        note: What to say under the step, once.
+    """
+
+    def __init__(self, steps: Steps, title: str) -> None:
+        """Stand at the first step."""
+        self.steps, self.title = steps, title
+        self.at = 0
+        self.adjoints = array("d", bytes(8 * len(steps.ran.graph)))
+        self.typed: str | None = None
+        self.note = ""
+
+    def go(self, to: int) -> None:
+        """Do, or undo, all steps up to one."""
+        to = max(0, min(to, len(self.steps) - 1))
+        while self.at < to:
+            self.at += 1
+            self._do()
+        while self.at > to:
+            self._undo()
+            self.at -= 1
+
+    def _do(self) -> None:
+        ran, step = self.steps.ran, self.steps[self.at]
+        if step.kind == SEED:
+            for node in ran.seeds:
+                self.adjoints[node] = ran.start(node)
+        for share in step.passed:
+            self.adjoints[ran.graph.arguments(share.user)[share.place]] = share.after
+
+    def _undo(self) -> None:
+        ran, step = self.steps.ran, self.steps[self.at]
+        if step.kind == SEED:
+            for node in ran.seeds:
+                self.adjoints[node] = 0.0
+        for share in reversed(step.passed):
+            self.adjoints[ran.graph.arguments(share.user)[share.place]] = share.before
+
+    def press(self, key: str) -> bool:
+        """Do what a key asks for; False: that was all."""
+        self.note = ""
+        if self.typed is not None:
+            self._type(key)
+        elif key in _NEXT:
+            self.go(self.at + 1)
+        elif key in _BACK:
+            self.go(self.at - 1)
+        elif key in _START:
+            self.go(0)
+        elif key in _END:
+            self.go(len(self.steps) - 1)
+        elif key in _JUMP:
+            self.typed = ""
+        return key not in _QUIT or self.typed is not None
+
+    def _type(self, key: str) -> None:
+        typed = self.typed or ""
+        if key in _ENTER:
+            self.typed = None
+            self._jump(typed)
+        elif key == _ESCAPE:
+            self.typed = None
+        elif key in _RUB_OUT:
+            self.typed = typed[:-1]
+        elif key.isprintable():
+            self.typed = (typed + key)[:_LONGEST]
+
+    def _jump(self, name: str) -> None:
+        index = self.steps.ran.graph.index
+        if name in index:
+            backward = self.steps[self.at].kind != FORWARD
+            self.go(self.steps.place_of(index[name], backward=backward))
+        elif name:
+            hint = did_you_mean(closest(name, index))
+            self.note = f"no node {printable(name)}" + (f": {hint}" if hint else "")
+
+    # --- what is to be seen ---
+
+    def screen(self, columns: int, rows: int) -> list[str]:
+        """Return the lines that fill a screen of some size."""
+        step = self.steps[self.at]
+        lines = [self._head(columns), ""]
+        for text in step_lines(self.steps, step, columns):
+            lines.extend(text.split("\n"))
+        bottom = self.note or _HELP
+        if self.typed is not None:
+            bottom = f"go to: {self.typed}█"
+        lines = lines[: max(rows - 2, 1)]
+        lines.extend(self._table(columns, rows - 4 - len(lines)))
+        lines += [""] * (rows - 1 - len(lines))
+        return [*lines, click.style(clipped(bottom, columns), dim=self.typed is None)][-rows:]
+
+    def _head(self, columns: int) -> str:
+        steps, size = self.steps, len(self.steps.ran.graph)
+        kind = steps[self.at].kind
+        where = f"forward {self.at + 1:,} of {size:,}"
+        if kind != FORWARD:
+            where = f"backward {self.at - size + 1:,} of {len(steps) - size:,}"
+        left = columns - len(where) - 2
+        return f"{clipped(printable(self.title), left).ljust(left)}  {where}"
+
+    def _table(self, columns: int, rows: int) -> Iterator[str]:
+        """Yield the nodes around the one of this step, with what is known of them by now."""
+        if rows < 2:  # noqa: PLR2004 - a header and a node
+            return
+        ran, step = self.steps.ran, self.steps[self.at]
+        graph = ran.graph
+        first = max(0, min(step.node - rows // 2, len(graph) - rows + 1))
+        nodes = range(first, min(len(graph), first + rows - 1))
+        is_forward = step.kind == FORWARD
+        data = aligned(
+            number(ran.primals[i]) if not is_forward or i <= step.node else "" for i in nodes
+        )
+        grads = aligned(
+            "" if is_forward or graph.op(i) == CONST else number(self.adjoints[i]) for i in nodes
+        )
+        names = [clipped(graph.ids[i], columns // 3) for i in nodes]
+        formulas = [formula_of(graph, i) for i in nodes]
+        widths = [max(4, *map(len, cells)) for cells in (names, data, grads)]
+        left = min(max(7, *map(len, formulas)), max(columns - sum(widths) - 8, 7))
+        header = ("id".ljust(widths[0]), "formula".ljust(left), "data".ljust(widths[1]), "grad")
+        yield ""
+        yield click.style(clipped("  " + "  ".join(header), columns), dim=True)
+        for i, *cells in zip(nodes, names, formulas, data, grads, strict=True):
+            mark = "▶ " if i == step.node and step.kind in (FORWARD, BACKWARD) else "  "
+            sizes = (widths[0], left, widths[1], widths[2])
+            padded = (clipped(x, size).ljust(size) for x, size in zip(cells, sizes, strict=True))
+            text = mark + "  ".join(padded)
+            yield click.style(clipped(text, columns), bold=True) if mark != "  " else text
+
+
+def walk(steps: Steps, title: str) -> None:
+    """Show the steps on the terminal, and obey its keys until one says that it is enough."""
+    stepper = Stepper(steps, title)
+    is_plain = click.get_current_context().color is False
+
+    def draw(*_: object) -> None:
+        columns, rows = shutil.get_terminal_size()
+        lines = [line + "\x1b[K" for line in stepper.screen(columns, rows)]
+        if is_plain:
+            lines = [click.unstyle(line) + "\x1b[K" for line in lines]
+        sys.stdout.write("\x1b[H" + "\n".join(lines) + "\x1b[J")
+        sys.stdout.flush()
+
+    with _screen(), _when_resized(draw):
+        draw()
+        for keys in _keys():
+            if not all(map(stepper.press, keys)):
+                return
+            draw()
+
+
+@contextmanager
+def _screen() -> Iterator[None]:
+    """Use a screen of our own, and give the other one back."""
+    sys.stdout.write(_IN)
+    try:
+        yield
+    finally:
+        sys.stdout.write(_OUT)
+        sys.stdout.flush()
+
+
+@contextmanager
+def _when_resized(draw: Any) -> Iterator[None]:  # noqa: ANN401 - a signal handler
+    if not hasattr(signal, "SIGWINCH"):
+        yield
+        return
+    before = signal.signal(signal.SIGWINCH, draw)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGWINCH, before)
+
+
+def _keys() -> Iterator[Sequence[str]]:
+    """Yield the keys that were pressed since the last time, until the terminal is gone."""
+    try:
+        import termios  # noqa: PLC0415 - not on Windows
+        import tty  # noqa: PLC0415
+    except ImportError:
+        while True:
+            yield [click.getchar()]
+    file = sys.stdin.fileno()
+    before = termios.tcgetattr(file)
+    try:
+        # Once, not for each key as click.getchar does: that loses what is typed in between.
+        tty.setcbreak(file, termios.TCSADRAIN)
+        while data := os.read(file, 1024):
+            yield _KEY.findall(data.decode(errors="replace"))
+    finally:
+        termios.tcsetattr(file, termios.TCSADRAIN, before)

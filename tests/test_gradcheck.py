@@ -1,0 +1,420 @@
+"""Gradcheck: measured slopes against fifty digits, and verdicts on gradients that are wrong."""
+
+from __future__ import annotations
+
+import math
+import random
+import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import mgraph as library
+from mgraph import Graph, Value
+from mgraph.cli import gradcheck as verb
+from mgraph.gradcheck import (
+    EDGE,
+    KINK,
+    NO_PATH,
+    OK,
+    UNSURE,
+    WRONG,
+    Check,
+    check,
+    limit,
+    sample,
+)
+from mgraph.nodewise import Nodewise, run_nodewise
+from mgraph.ops import ROWS, Op, no_kink
+from mgraph.value import apply
+from tests.command_line import FIXTURES, NEURON, Shell
+from tests.reference.arithmetic import Real, mp
+from tests.reference.evaluate import OPS as REFERENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+GOLDEN = sorted([NEURON, *(FIXTURES / "run").rglob("*.json")])
+SMOOTH = {"a": (2.5, 1.25), "x": (0.75,)}
+"""Points at which every op is smooth."""
+
+
+@pytest.fixture
+def mgraph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """Return a folder with the neuron in it, and `mgraph` to call there."""
+    (tmp_path / "neuron.json").write_bytes(NEURON.read_bytes())
+    return Shell(tmp_path, monkeypatch)
+
+
+def run_of(output: Value) -> Nodewise:
+    """Run the graph of a Value."""
+    return run_nodewise(Graph.of(output).columns, {}, {})
+
+
+def checked(output: Value, name: str, stored: float | None = None) -> Check:
+    """Check the leaf with an id."""
+    run = run_of(output)
+    return check(run, run.graph.index[name], stored)
+
+
+def applied(op: Op, numbers: Sequence[float]) -> Value:
+    """Return an op of inputs a, b …, times 3."""
+    leaves = [Value(x, name=name) for name, x in zip("abc", numbers, strict=False)]
+    y = apply(op, tuple(leaves))
+    y.name = "y"
+    return y * 3.0
+
+
+def smooth_point(op: Op) -> tuple[float, ...]:
+    """Return a point at which an op is smooth."""
+    return SMOOTH["a"] if op.inputs > 1 else SMOOTH["x"]
+
+
+# --- what is measured ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("op", ROWS, ids=lambda op: op.name)
+def test_measured_slopes_are_true(op: Op) -> None:
+    """For every op the measured slope is the true one, to fifty digits, within its error."""
+    point = smooth_point(op)
+    value = REFERENCE[op.name].value
+    for place, name in enumerate("ab"[: len(point)]):
+        found = checked(applied(op, point), name)
+
+        def along(x: Any, place: int = place) -> Any:  # noqa: ANN401 - mpmath has no types
+            args = [mp.mpf(number) for number in point]
+            args[place] = x
+            return 3 * value(Real, *args)
+
+        true = mp.diff(along, mp.mpf(point[place]))
+        assert found.verdict == OK
+        assert abs(found.measured.slope - float(true)) <= found.measured.error
+        assert found.measured.error <= 1e-9 * max(1.0, abs(float(true)))
+
+
+@pytest.mark.parametrize("op", ROWS, ids=lambda op: op.name)
+def test_a_wrong_rule_is_found(op: Op) -> None:
+    """If a slope in the table were off by a thousandth, each op's leaf would be wrong."""
+    point, right = smooth_point(op), op.partials
+    names = [
+        name for name, slope in zip("ab", right(*point, op.forward(*point)), strict=False) if slope
+    ]
+    assert names
+
+    def wrong(*x: float) -> tuple[float, ...]:
+        return tuple(1.001 * slope for slope in right(*x))
+
+    object.__setattr__(op, "partials", wrong)
+    try:
+        for name in names:
+            assert checked(applied(op, point), name).verdict == WRONG
+    finally:
+        object.__setattr__(op, "partials", right)
+    assert [checked(applied(op, point), name).verdict for name in names] == [OK] * len(names)
+
+
+@pytest.mark.parametrize("op", ROWS, ids=lambda op: op.name)
+def test_a_wrong_gradient_in_a_file_is_found(mgraph: Shell, op: Op) -> None:
+    """A stored gradient that is off by a thousandth is named, with status 1, for every op."""
+    graph = Graph.of(applied(op, smooth_point(op)))
+    graph.to_file(mgraph.path("op.json"), runs=[graph.run()])
+    assert mgraph("gradcheck", "op.json").status == 0
+    document = mgraph.document("op.json")
+    grad = document["runs"][0]["grad"]
+    name = next(each for each in "ab" if grad.get(each))
+    grad[name] *= 1.001
+    mgraph.write("op.json", document)
+    said = mgraph("gradcheck", "op.json")
+    assert (said.status, said.err) == (1, "")
+    (line,) = [line for line in said.out.splitlines() if line.split()[:1] == [name]]
+    assert line.endswith(f"wrong    the file says {grad[name]!r}")
+    assert said.out.endswith(" 1 wrong\n")
+    (run,) = mgraph("gradcheck", "op.json", "--json").json["runs"]
+    (leaf,) = [each for each in run["leaves"] if each["verdict"] == "wrong"]
+    assert (leaf["leaf"], leaf["stored"], leaf["stored_is_wrong"]) == (name, grad[name], True)
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_no_expected_gradient_is_called_wrong(path: Path) -> None:
+    """Against the fixtures' gradients, none of them ours, there is no false alarm."""
+    graph = library.load(path)
+    columns = graph.columns
+    for want in graph.runs[:20]:
+        run = run_nodewise(columns, want.inputs, want.seed)
+        leaves = [i for i in columns.leaves if columns.op(i) != "const"]
+        for leaf in sample(leaves, 10):
+            grad = (want.grad or {}).get(columns.ids[leaf])
+            found = check(run, leaf, grad if want.tolerance is None else None)
+            assert found.verdict != WRONG, (columns.ids[leaf], found)
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_random_graphs_raise_no_alarm(seed: int) -> None:
+    """Whatever is composed of the ops, at points of any size: kinks and poles are no errors."""
+    draw = random.Random(seed)  # noqa: S311 - no secret
+    values = [
+        Value(draw.choice((draw.uniform(-3, 3), draw.randint(-2, 2), 10 ** draw.uniform(-8, 8))))
+        for _ in range(draw.randint(1, 4))
+    ]
+    for _ in range(draw.randint(1, 10)):
+        op = draw.choice(ROWS)
+        count = draw.randint(1, 4) if op.fold else op.inputs
+        values.append(apply(op, tuple(draw.choices(values[-5:], k=count))))
+    run = run_of(values[-1])
+    for leaf in run.graph.leaves:
+        assert check(run, leaf).verdict != WRONG
+
+
+# --- kinks and edges -------------------------------------------------------------------------
+
+AT_KINK: dict[str, tuple[tuple[float, ...], str]] = {
+    "div": ((1.0, 0.0), EDGE),
+    "max": ((1.5, 1.5), KINK),
+    "min": ((1.5, 1.5), KINK),
+    "abs": ((0.0,), KINK),
+    "sqrt": ((0.0,), EDGE),
+    "log": ((0.0,), EDGE),
+    "tan": ((math.pi / 2,), UNSURE),  # no double is a pole
+    "relu": ((0.0,), KINK),
+}
+"""A kink or pole of every op that has some, and what is said there."""
+
+
+@pytest.mark.parametrize("op", ROWS, ids=lambda op: op.name)
+def test_kinks_of_every_op_are_recognised(mgraph: Shell, op: Op) -> None:
+    """At its kink an op is named, with the slope that is chosen there, and nothing is wrong."""
+    if op.kink_distance is no_kink:
+        assert op.name not in AT_KINK
+        return
+    point, verdict = AT_KINK[op.name]
+    Graph.of(applied(op, point)).to_file(mgraph.path("kink.json"))
+    said = mgraph("gradcheck", "kink.json", "--json")
+    assert said.status == 0
+    leaf = said.json["runs"][0]["leaves"][-1]
+    assert leaf["verdict"] == verdict
+    if verdict == KINK:
+        assert leaf["bend"] == "y"
+        assert leaf["note"].startswith("y = ")
+        assert leaf["note"].endswith(f"; the choice is {op.at_kink}")
+
+
+def test_slopes_to_both_sides_of_a_kink() -> None:
+    """They are measured, each to its side."""
+    x = Value(0.0, name="x")
+    sides = checked(library.max(x * 2.0, x * x - x), "x").sides
+    assert sides is not None
+    assert [side.slope for side in sides] == pytest.approx([-1.0, 2.0])
+
+
+@pytest.mark.parametrize("distance", [1e-12, 1e-6, 0.01, 0.3])
+def test_near_a_kink_the_step_is_short_enough(distance: float) -> None:
+    """A kink near by is not stepped over, if rounding leaves room before it."""
+    for x, slope in ((distance, 3.0), (-distance, 0.0)):
+        found = checked(Value(x, name="x").relu() * 3.0, "x")
+        assert found.verdict == OK
+        assert found.measured.slope == pytest.approx(slope)
+
+
+def test_too_near_a_kink_it_is_said() -> None:
+    """Where no step is short enough, nothing is claimed."""
+    x = Value(1.0, name="x")
+    found = checked((x - (1.0 - 2.0**-53)).relu(), "x")
+    assert found.verdict == UNSURE
+    assert found.distance == 2.0**-53
+
+
+def test_a_kink_that_the_leaf_does_not_cross_is_none() -> None:
+    """max(x, x) is x, and a tie that moves along is no kink."""
+    x = Value(2.0, name="x")
+    assert checked(library.max(x, x) * x, "x").verdict == OK
+    assert checked((x - x).relu() + x, "x").verdict == OK
+
+
+def test_what_cant_be_measured_is_unsure() -> None:
+    """Where rounding drowns every difference, nothing is claimed, and nothing called wrong."""
+    x = Value(1.0, name="x")
+    assert checked((x + 1e16) - 1e16, "x").verdict == UNSURE
+    assert checked(Value(1e300, name="x").cos(), "x").verdict == UNSURE
+    assert checked(Value(1e-20, name="x") ** 2.0, "x").verdict == OK
+
+
+def test_values_that_are_not_finite_are_edges() -> None:
+    """NaN and infinities, of the leaf or of the output, have no slope to measure."""
+    for x in (math.inf, -math.inf, math.nan):
+        assert checked(Value(x, name="x") * 2.0, "x").verdict == EDGE
+    assert checked(Value(-1.0, name="x").log(), "x").verdict == EDGE
+
+
+def test_without_a_path_nothing_may_be_stored() -> None:
+    """A leaf without a path has no gradient; a stored one is wrong unless it is 0."""
+    x, y = Value(1.0, name="x"), Value(2.0, name="y")
+    run = run_nodewise(Graph.of(x * 2.0, y * 2.0).columns, {}, {"n3": 1.0})
+    leaf = run.graph.index["x" if run.graph.ids[3] != "n3" else "y"]
+    verdicts = [check(run, run.graph.index[name]).verdict for name in ("x", "y")]
+    assert sorted(verdicts) == [NO_PATH, OK]
+    leaf = run.graph.index[("x", "y")[verdicts.index(NO_PATH)]]
+    assert check(run, leaf, 0.0).verdict == NO_PATH
+    assert check(run, leaf, 0.5).verdict == WRONG
+
+
+def test_flat_from_afar_is_not_flat() -> None:
+    """A wave that is much shorter than the leaf is large has the slope of the wave."""
+    x = Value(94133445.73878041, name="x")
+    slope = -float(mp.sin(mp.mpf(x.data)))
+    for y, true in ((x.cos(), slope), (x.cos() - x * 2.0, slope - 2.0)):
+        found = checked(y, "x")
+        assert found.verdict == OK
+        assert found.measured.slope == pytest.approx(true, rel=1e-4)
+
+
+def test_what_is_not_seen_from_afar_is_looked_at_closely() -> None:
+    """Before a gradient is called wrong, steps are tried that are short for any leaf."""
+    x = Value(9.4e11, name="x")
+    found = checked(x.cos() - x * 2.0, "x")
+    slope = -2.0 - float(mp.sin(mp.mpf(9.4e11)))
+    assert found.verdict == OK
+    assert abs(found.measured.slope - slope) <= found.measured.error
+
+
+@pytest.mark.parametrize("x", [33.54114651484926, 43.82161178053014])
+def test_a_wave_shorter_than_the_spacing_of_doubles(x: float) -> None:
+    """Where neighbouring doubles give any value, no slope is claimed, and none called wrong."""
+    for function in (Value.sinh, Value.cosh):
+        assert checked(function(Value(x, name="x")).cos(), "x").verdict == UNSURE
+
+
+# --- the limit -------------------------------------------------------------------------------
+
+
+def test_the_limit_is_the_lectures() -> None:
+    """Each quotient is (f(a + h) - f(a))/h in doubles; its error falls, then rises."""
+    a = 3.0
+    x = Value(a, name="x")
+    quotients = limit(run_of(x * x * x), 0)
+
+    def f(x: float) -> float:
+        return x * x * x
+
+    assert [each.h for each in quotients] == [
+        *(1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8),
+        *(1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15),
+    ]
+    for each in quotients:
+        assert each.slope == (f(a + each.h) - f(a)) / each.h
+        assert each.error == abs(each.slope - 27.0)
+    errors = [each.error for each in quotients]
+    best = errors.index(min(errors))
+    assert 5 <= best <= 9
+    assert errors[:6] == sorted(errors[:6], reverse=True)
+    assert errors[-1] > 1e4 * errors[best]
+
+
+def test_leaf_shows_the_limit(mgraph: Shell) -> None:
+    """Fifteen rows with bars, and a plot that is read as SVG."""
+    said = mgraph("gradcheck", "neuron.json", "--leaf", "w1", "-o", "limit.svg")
+    assert (said.status, said.err) == (0, "")
+    rows = [line for line in said.out.splitlines() if line.startswith("1e-")]
+    assert [row.split()[0] for row in rows] == [f"1e-{k:02}" for k in range(1, 16)]
+    bars = [row.count("█") for row in rows]
+    assert bars[0] > bars[3] > bars[6]
+    assert bars[-1] > bars[8]
+    assert said.out.endswith("1 slope: 1 ok\nwrote limit.svg\n")
+    picture = ET.fromstring(mgraph.path("limit.svg").read_text(encoding="utf-8"))  # noqa: S314
+    names = [each.tag.rpartition("}")[2] for each in picture.iter()]
+    assert names.count("circle") == 15
+    found = mgraph("gradcheck", "neuron.json", "--leaf", "w1", "--json").json
+    assert [each["h"] for each in found["limit"]] == [float(f"1e-{k}") for k in range(1, 16)]
+    said = mgraph("gradcheck", "neuron.json", "--leaf", "w1", "-o", "-")
+    assert said.out.startswith("<svg ")
+    assert "the limit: f is o as a function of w1, a = -3.0" in said.err
+
+
+def test_the_limit_at_an_edge(mgraph: Shell) -> None:
+    """Where nothing is finite there is a table, too, and a plot without points."""
+    mgraph("new", "y = log(x)", "--input", "x=0", "-o", "log.json")
+    said = mgraph("gradcheck", "log.json", "--leaf", "x", "-o", "limit.svg")
+    assert (said.status, said.err) == (0, "")
+    assert "y is -inf" in said.out
+    ET.fromstring(mgraph.path("limit.svg").read_text(encoding="utf-8"))  # noqa: S314 - our own
+
+
+# --- the command -----------------------------------------------------------------------------
+
+
+def test_gradcheck_prints_a_table(mgraph: Shell) -> None:
+    """A row a leaf: gradient, measured slope, expected error, verdict."""
+    said = mgraph("gradcheck", "neuron.json")
+    assert (said.status, said.err) == (0, "")
+    lines = said.out.splitlines()
+    assert lines[0] == "run 0, by mpmath 1.4, 50 digits"
+    assert lines[1].split() == ["leaf", "gradient", "measured", "±", "error", "verdict"]
+    assert lines[2].split()[:3] == ["x1", "-1.5", "-1.5"]
+    assert lines[-1] == "5 slopes: 5 ok"
+
+
+def test_gradcheck_of_what_is_asked(mgraph: Shell) -> None:
+    """Settings replace the file's runs; a run that asks the same is held against the measured."""
+    found = mgraph("gradcheck", "neuron.json", "--set", "x1=0.5", "--json").json
+    (run,) = found["runs"]
+    assert (run["run"], run["inputs"], run["of"]) == (None, {"x1": 0.5}, 5)
+    assert [each["stored"] for each in run["leaves"]] == [None] * 5
+    found = mgraph("gradcheck", "neuron.json", "--seed", "o=1", "--json").json
+    assert found["runs"][0]["leaves"][0]["stored"] == -1.4999999999999998
+    document = mgraph.document("neuron.json")
+    document["runs"][0]["grad"]["x1"] = -1.6
+    mgraph.write("wrong.json", document)
+    assert mgraph("gradcheck", "wrong.json", "--run", "0").status == 1
+    assert mgraph("gradcheck", "wrong.json", "--seed", "o=1").status == 1
+    assert mgraph("gradcheck", "wrong.json", "--seed", "o=2").status == 0
+    assert mgraph("gradcheck", "wrong.json", "--tolerance", "0.1").status == 0
+    assert mgraph("gradcheck", "wrong.json", "--leaf", "x2").status == 0
+
+
+def test_leaves_of_a_large_graph_are_sampled(
+    mgraph: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some are checked, evenly spread, and it says how many; --all checks all."""
+    sets = [f"--input=x{i}=0.5" for i in range(1, 4)]
+    mgraph("new", "--mlp", "3,8,8,1", *sets, "-o", "net.json")
+    count = 3 + 3 * 8 + 8 + 8 * 8 + 8 + 8 + 1
+    assert mgraph("gradcheck", "net.json").out.endswith(f"{count} slopes: {count} ok\n")
+    monkeypatch.setattr(verb, "_BUDGET", 1)
+    said = mgraph("gradcheck", "net.json")
+    assert f"3 of {count} leaves, evenly spread; --all checks all, --leaf ID one" in said.out
+    assert said.out.endswith("3 slopes: 3 ok\n")
+    said = mgraph("gradcheck", "net.json", "--all")
+    assert said.out.endswith(f"{count} slopes: {count} ok\n")
+    assert len(said.out.splitlines()) == count + 2
+    assert [*sample(range(100), 4)] == [0, 25, 50, 75]
+
+
+def test_many_leaves_are_folded(mgraph: Shell) -> None:
+    """Those that are ok are counted after the first forty; those that are wrong are all shown."""
+    graph = Graph.of(library.sum(Value(0.1 * i, name=f"x{i}") * 2.0 for i in range(100)))
+    run = graph.run()
+    graph.to_file(mgraph.path("wide.json"), runs=[run])
+    document = mgraph.document("wide.json")
+    document["runs"][0]["grad"]["x90"] = 3.0
+    mgraph.write("wide.json", document)
+    said = mgraph("gradcheck", "wide.json")
+    assert "… and 59 more, all ok\n" in said.out
+    assert "the file says 3.0" in said.out
+    assert said.out.endswith("100 slopes: 99 ok, 1 wrong\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--leaf", "o"), '"o" is tanh: only inputs and params are checked'),
+        (("--leaf", "nothing"), '"nothing" is no node of this graph'),
+        (("--output", "n"), "which is no output"),
+    ],
+    ids=" ".join,
+)
+def test_gradcheck_of_what_is_no_leaf(mgraph: Shell, args: tuple[str, ...], words: str) -> None:
+    """What can't be checked is told, with the name of the file."""
+    said = mgraph("gradcheck", "neuron.json", *args)
+    assert (said.status, said.out) == (1, "")
+    assert said.err.startswith("neuron.json: error[")
+    assert words in said.err
