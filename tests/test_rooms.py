@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROOMS = (
     "errors", "ieee", "ops", "codec", "schema", "migrate", "graph", "record", "value", "loader",
-    "run", "tape", "document", "expression", "network", "golden", "compare", "junit", "cli",
+    "run", "tape", "document", "expression", "network", "golden", "compare", "junit", "draw", "cli",
 )  # fmt: skip
 """From the ground floor up."""
 

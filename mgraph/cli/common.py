@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import wraps
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
-from mgraph.cli.terminal import print_diagnostics
+from mgraph.cli.terminal import counted, print_diagnostics
 from mgraph.codec import (
     LIMITS,
     MSGPACK,
@@ -25,7 +26,7 @@ from mgraph.codec import (
     write_file,
 )
 from mgraph.document import ENGINES, Graph, as_graph, extension_of
-from mgraph.errors import REPORTED, Diagnostic, GraphError, quoted
+from mgraph.errors import REPORTED, Diagnostic, GraphError, printable, quoted
 from mgraph.graph.numbers import doubles
 from mgraph.loader import inspect
 from mgraph.schema.fields import shown
@@ -50,6 +51,24 @@ class GraphPath(click.ParamType):  # type: ignore[type-arg] # not generic in cli
         return [CompletionItem(incomplete, type="file")]
 
 
+class NodeId(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
+    """The id of a node; completed from the graph that stands before it."""
+
+    name = "node"
+
+    def shell_complete(
+        self, ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """List the ids that begin so; none if the graph can't be read."""
+        try:
+            found = inspect(read_file(ctx.params.get("graph") or "", _SMALL), limits=_SMALL).graph
+        except (GraphError, OSError, ValueError):
+            return []
+        ids = found.columns.ids if found else ()
+        return [CompletionItem(name) for name in ids if name.startswith(incomplete)]
+
+
+_SMALL: Final = Limits(size=2**24)  # what may be read between two keystrokes
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -114,6 +133,113 @@ def engine_option(command: F) -> F:
         show_default=True,
         help="What evaluates the graph.",
     )(command)
+
+
+class Asked(NamedTuple):
+    """What a command line asks of a graph: values of leaves, and seeds of outputs.
+
+    Attributes:
+        given: From `--set`.
+        inputs_file: From `--inputs`.
+        outputs: From `--output`.
+        seeds: From `--seed`.
+        run: From `--run`.
+    """
+
+    given: tuple[tuple[str, float], ...]
+    inputs_file: str | None
+    outputs: tuple[str, ...]
+    seeds: tuple[tuple[str, float], ...]
+    run: int | None = None
+
+    @property
+    def anything(self) -> bool:
+        """Whether anything is asked but what the file itself says."""
+        return any(part not in ((), None) for part in self)
+
+    def check_streams(self, path: str) -> None:
+        """Refuse to read a graph and its inputs from one stream.
+
+        Raises:
+            UsageError: They both come from standard input.
+        """
+        if self.inputs_file == STREAM and path == STREAM:
+            message = "only one of the graph and --inputs can come from standard input"
+            raise click.UsageError(message)
+
+    def inputs_and_seed(
+        self, graph: Graph, path: str, limits: Limits
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """Return values of leaves and seeds of outputs, by id.
+
+        Raises:
+            GraphError: `--inputs` can't be read.
+            UsageError: There is no such run.
+        """
+        inputs, seed = self._of_run(graph, path)
+        if self.inputs_file:
+            inputs |= read_numbers(self.inputs_file, limits)
+        asked = {**dict.fromkeys(self.outputs, 1.0), **settings(self.seeds)}
+        return {**inputs, **settings(self.given)}, asked or seed
+
+    def _of_run(self, graph: Graph, path: str) -> tuple[dict[str, float], dict[str, float]]:
+        if self.run is None:
+            return {}, {}
+        if self.run >= len(graph.runs):
+            count = counted(len(graph.runs), "run")
+            choice = f": choose --run 0 … {len(graph.runs) - 1}" if len(graph.runs) else ""
+            message = f"{printable(called(path))} has {count}{choice}"
+            raise click.UsageError(message)
+        run = graph.runs[self.run]
+        return dict(run.inputs), dict(run.seed)
+
+
+_QUESTION: Final = (
+    click.option(
+        "--set", "given", type=Setting(), multiple=True, metavar="ID=X",
+        help="Give an input or a param another value.",
+    ),
+    click.option(
+        "--inputs", "inputs_file", type=GraphPath(), metavar="FILE",
+        help="A JSON object of such values, by id; a --set of the same id wins.",
+    ),
+    click.option(
+        "--output", "outputs", multiple=True, metavar="ID",
+        help="The output to differentiate: the same as --seed ID=1.",
+    ),
+    click.option(
+        "--seed", "seeds", type=Setting(), multiple=True, metavar="ID=X",
+        help="The adjoint to start an output with.",
+    ),
+)  # fmt: skip
+_RUN: Final = click.option(
+    "--run", type=click.IntRange(0), metavar="N",
+    help="Take values and seed from the file's run N, from 0.",
+)  # fmt: skip
+
+
+def question_options(command: F) -> F:
+    """Add what a run is asked with to a verb: `--set` and so on; it gets `asked`."""
+    return _bundled(command, _QUESTION)
+
+
+def look_options(command: F) -> F:
+    """Add the same to a verb that looks at a run, and `--run N`; it gets `asked`."""
+    return _bundled(command, (*_QUESTION, _RUN))
+
+
+def _bundled(command: F, options: Sequence[Callable[[Any], Any]]) -> F:
+    """Add options to a verb, and hand them over as one `Asked`."""
+
+    @wraps(command)
+    def bundled(**parameters: Any) -> Any:  # noqa: ANN401
+        asked = {name: parameters.pop(name) for name in Asked._fields if name in parameters}
+        return command(asked=Asked(**asked), **parameters)
+
+    verb: Any = bundled
+    for option in reversed(options):
+        verb = option(verb)
+    return verb  # type: ignore[no-any-return]
 
 
 def called(path: str) -> str:

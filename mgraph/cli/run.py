@@ -11,15 +11,14 @@ import click
 from mgraph import tape
 from mgraph.cli.common import (
     STREAM,
+    Asked,
     GraphPath,
-    Setting,
     called,
     check_extension,
     engine_option,
     limit_option,
+    question_options,
     read_graph,
-    read_numbers,
-    settings,
     write_graph,
 )
 from mgraph.cli.output import json_option, print_json
@@ -39,22 +38,7 @@ if TYPE_CHECKING:
     "-o", "--out", type=GraphPath(), metavar="FILE", help="Write here; - is standard output."
 )
 @click.option("--in-place", is_flag=True, help="Write into the file itself.")
-@click.option(
-    "--set", "given", type=Setting(), multiple=True, metavar="ID=X",
-    help="Give an input or a param another value.",
-)  # fmt: skip
-@click.option(
-    "--inputs", "inputs_file", type=GraphPath(), metavar="FILE",
-    help="A JSON object of such values, by id; a --set of the same id wins.",
-)  # fmt: skip
-@click.option(
-    "--output", "outputs", multiple=True, metavar="ID",
-    help="The output to differentiate: the same as --seed ID=1.",
-)  # fmt: skip
-@click.option(
-    "--seed", "seeds", type=Setting(), multiple=True, metavar="ID=X",
-    help="The adjoint to start an output with.",
-)  # fmt: skip
+@question_options
 @click.option("--no-grad", is_flag=True, help="Forward only.")
 @click.option("--all", "show_all", is_flag=True, help="Show every node of a long graph.")
 @engine_option
@@ -64,10 +48,7 @@ def command(
     graph: str,
     out: str | None,
     in_place: bool,  # noqa: FBT001 - click calls by name
-    given: tuple[tuple[str, float], ...],
-    inputs_file: str | None,
-    outputs: tuple[str, ...],
-    seeds: tuple[tuple[str, float], ...],
+    asked: Asked,
     no_grad: bool,  # noqa: FBT001
     show_all: bool,  # noqa: FBT001
     engine: str,
@@ -92,15 +73,12 @@ def command(
     if in_place and graph == STREAM:
         message = "standard input can't be written in place: use -o FILE"
         raise click.UsageError(message)
-    if inputs_file == STREAM and graph == STREAM:
-        message = "only one of the graph and --inputs can come from standard input"
-        raise click.UsageError(message)
+    asked.check_streams(graph)
     check_extension(out)
     with progress(4) as bar:
         bar.step("reading")
         file, extension = read_graph(graph, limits)
-        inputs = {**(read_numbers(inputs_file, limits) if inputs_file else {}), **settings(given)}
-        seed = {**dict.fromkeys(outputs, 1.0), **settings(seeds)}
+        inputs, seed = asked.inputs_and_seed(file, graph, limits)
         bar.step("running")
         _say_what_takes_time(engine, len(file))
         try:

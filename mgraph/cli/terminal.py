@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from mgraph.codec.numbers import rounded
 from mgraph.errors import render
 
 if TYPE_CHECKING:
@@ -50,10 +51,7 @@ def width(*, err: bool = False) -> int:
 
 def number(x: float | None) -> str:
     """Spell a number for people: up to ten digits, always told from an integer."""
-    if x is None:
-        return "-"
-    text = f"{x:.10g}"
-    return text if any(c in text for c in ".en") else text + ".0"
+    return "-" if x is None else rounded(x, 10)
 
 
 def aligned(numbers: Iterable[str]) -> list[str]:
