@@ -16,6 +16,8 @@ from mgraph.network import mlp
 from mgraph.value import Value, total
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mgraph.draw.fold import Picture
     from mgraph.graph.columns import Columns
 
@@ -237,11 +239,12 @@ def test_finest_folds_at_least_something() -> None:
 
 def test_too_much_is_refused_with_what_to_do() -> None:
     """A picture that no one could look at is refused before it is laid out."""
-    for draw in (
+    attempts: tuple[Callable[[], object], ...] = (
         lambda: everything(chain(11), most=10),
         lambda: folded(NET, 9, most=10),
         lambda: around(chain(50), "n20", 20, most=10),
-    ):
+    )
+    for draw in attempts:
         with pytest.raises(GraphError) as refused:
             draw()
         (found,) = refused.value.diagnostics

@@ -109,8 +109,7 @@ def command(
     Examples:
       mgraph draw neuron.json -o neuron.svg
       mgraph draw neuron.json --set x2=1 --theme dark -o neuron.png
-      mgraph draw neuron.json --around n --hops 1 -o n.dot
-      mgraph draw neuron.json --format mmd -o -
+      mgraph draw neuron.json --around n --hops 1 -o n.mmd
     """  # noqa: D301 - \b is click's
     form = _format(out, form)
     if hops is not None and around is None:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from mgraph.codec.numbers import rounded
-from mgraph.errors import render
+from mgraph.errors import render, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -21,9 +21,3 @@ def literal(value: float) -> str:
     if value - value == 0.0:
         return repr(value)
     return f'"{spelled(value)}"'
-
-
-def rounded(value: float, digits: int) -> str:
-    """Spell a double for people: so many digits at most, always told from an integer."""
-    text = f"{value:.{digits}g}"
-    return text if any(c in text for c in ".en") else text + ".0"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
-from mgraph.codec.numbers import rounded
 from mgraph.draw.fold import GROUP, REST
 from mgraph.draw.text import clipped, middle_clipped, one_line
+from mgraph.errors import rounded
 from mgraph.ops import CONST, LEAVES, OPS, PARAM
 
 if TYPE_CHECKING:

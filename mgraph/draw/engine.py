@@ -7,6 +7,7 @@ within the interpreter that called it.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
 
@@ -38,8 +39,12 @@ def paint(svg: bytes, zoom: float, fonts: list[str], family: str, *, own_only: b
 
 
 def main() -> None:
-    """Read standard input, do what the first argument says, write standard output."""
-    task, *rest = sys.argv[1:]
+    """Read standard input, do what the second argument says, write standard output.
+
+    The first argument is how many seconds to live, should nobody be there any more to end us.
+    """
+    seconds, task, *rest = sys.argv[1:]
+    faulthandler.dump_traceback_later(float(seconds), exit=True)
     given = sys.stdin.buffer.read()
     with os.fdopen(os.dup(1), "wb") as out:
         os.dup2(2, 1)  # what a library prints is not the answer

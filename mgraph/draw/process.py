@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import PIPE, Popen, TimeoutExpired
 from typing import Final
 
 from mgraph.errors import GraphError, MissingExtraError, printable
@@ -15,6 +15,7 @@ SECONDS: Final = 30.0
 SMALLER: Final = "draw less: --fold 1 folds groups, --around ID --hops 2 draws a neighbourhood"
 """What to do about a picture that is too large."""
 
+_GRACE: Final = 2.0  # seconds after which a child ends itself if nobody did
 _ENGINE: Final = Path(__file__).with_name("engine.py")
 
 
@@ -45,17 +46,21 @@ def run(task: str, *args: str, given: bytes, seconds: float = SECONDS) -> tuple[
         GraphError: `limit` if it takes longer, or breaks down.
     """
     # -P: nothing in the current folder is imported in the place of what is meant.
-    command = [sys.executable, "-P", str(_ENGINE), task, *args]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own script
-            command, input=given, capture_output=True, check=False, timeout=seconds
-        )
-    except subprocess.TimeoutExpired:
-        found = f"the {task} took more than {seconds:g} s"
-        raise GraphError.of("limit", found, fix=SMALLER) from None
-    printed = done.stderr.decode(errors="replace")
-    if done.returncode or not done.stdout:
+    command = [sys.executable, "-P", str(_ENGINE), str(seconds + _GRACE), task, *args]
+    with Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE) as child:  # noqa: S603 - our script
+        try:
+            answer, said = child.communicate(given, seconds)
+        except TimeoutExpired:
+            child.kill()
+            found = f"the {task} took more than {seconds:g} s"
+            raise GraphError.of("limit", found, fix=SMALLER) from None
+        except BaseException:  # Ctrl-C, too: no child is left behind
+            child.kill()
+            child.wait()
+            raise
+    printed = said.decode(errors="replace")
+    if child.returncode or not answer:
         last = printable(printed.strip().rpartition("\n")[2])
-        found = f"the {task} broke down: {last or f'status {done.returncode}'}"
+        found = f"the {task} broke down: {last or f'status {child.returncode}'}"
         raise GraphError.of("limit", found, fix=SMALLER)
-    return done.stdout, printed
+    return answer, printed
