@@ -27,7 +27,7 @@ from mgraph.draw.text import FONTS, clipped, is_covered, middle_clipped, one_lin
 from mgraph.draw.themes import THEMES
 from mgraph.errors import GraphError
 from mgraph.ops import LEAVES, ROWS
-from tests.command_line import NEURON, SCRIPT, Shell, environment, in_shell
+from tests.command_line import FIXTURES, NEURON, SCRIPT, Shell, environment, in_shell
 from tests.command_line import process as in_process
 
 if TYPE_CHECKING:
@@ -567,6 +567,35 @@ def test_a_folded_neuron_shows_its_output(mgraph: Shell) -> None:
     assert run.data is not None
     assert float(found[5]) == pytest.approx(run.data["layer1.neuron2.out"], rel=1e-5)
     assert found[4::2] == ["data", "grad"]
+
+
+REFUSED: Final = sorted(
+    path for path in (FIXTURES / "reject").rglob("*") if path.suffix in (".json", ".msgpack")
+    and not path.name.endswith(".diagnostic.json")
+)  # fmt: skip
+
+
+def test_what_check_refuses_is_not_drawn(mgraph: Shell) -> None:
+    """Every bad file is refused in the same words, and nothing is written."""
+    assert len(REFUSED) > 100
+    for path in REFUSED:
+        checked = mgraph("check", str(path))
+        said = mgraph("draw", str(path), "--format", "dot", "-o", "-")
+        assert (said.status, said.out, said.err) == (1, "", checked.err), path
+        assert checked.status == 1
+
+
+def test_what_is_a_graph_is_drawn(mgraph: Shell) -> None:
+    """Every golden graph has a picture as text, and a small one of each folder one as SVG."""
+    folders: dict[str, Path] = {}
+    for path in sorted(FIXTURES.rglob("*.json")):
+        if "reject" not in path.parts:
+            folders.setdefault(path.parent.name, path)
+            for form in ("dot", "mmd"):
+                said = mgraph("draw", str(path), "--format", form, "-o", "-")
+                assert said.status == 0, said.err
+    for path in folders.values():
+        assert mgraph("draw", str(path), "-o", "a.svg").status == 0
 
 
 @pytest.mark.parametrize(
