@@ -41,6 +41,7 @@ _ROUND: Final = 6.0
 _RING: Final = 4.0
 _STACK: Final = 5.0
 _PAGE: Final = 18.0
+_FITS: Final = 60.0  # up to here, no font is so much wider that the gap would not do
 _THICK: Final = 1.2
 _THIN: Final = 0.8
 _MANY: Final = 200  # edges
@@ -220,7 +221,7 @@ def _outline(kind: str, w: float, h: float) -> str:
 def _texts(shape: Shape, theme: Theme) -> Iterator[str]:
     card = shape.card
     ink = theme.kinds[card.kind]
-    yield _text(shape.name, _PAD, 18.0, NAME_SIZE, weight="bold")
+    yield _name(shape.name)
     yield _text(card.tag, shape.right, 18.0, _TAG, fill=ink.tag, end=True)
     colours = {STRANGE: theme.strange, ABSENT: theme.muted}
     for i, row in enumerate(card.rows):
@@ -234,28 +235,28 @@ def _rest(shape: Shape, theme: Theme) -> Iterator[str]:
     yield _text(shape.name, _PAD, 16.0, _TAG, fill=theme.muted)
 
 
-def _text(  # noqa: PLR0913 - as many attributes
-    text: str,
-    x: float,
-    y: float,
-    size: float,
-    *,
-    fill: str = "",
-    weight: str = "regular",
-    end: bool = False,
-) -> str:
-    """Write a text that stays in its room, whatever font there is.
+def _name(name: str) -> str:
+    """Write the name of a box so that it stays in its room, whatever font there is.
 
-    The name is as wide as it was measured to be. What stands opposite it, and the rows, have a
-    gap that wider fonts may use, and are not distorted for that.
+    A short one may be a little wider than it was measured; it has a gap beside it. A long one,
+    and one that needs a font we don't know, is set to its width, letters and all: apart, they
+    would look like two words.
     """
-    parts = [f'<text x="{x:g}" y="{y:g}" font-size="{size:g}"']
-    if fill:
-        parts.append(f'fill="{fill}"')
-    if end:
-        parts.append('text-anchor="end"')
-    if weight == "bold":
-        parts.append(f'font-weight="600" textLength="{width(text, size, weight):.1f}"')
-    if not is_covered(text):  # letters that join can't be spaced out
-        parts.append('lengthAdjust="spacingAndGlyphs"')
-    return f"{' '.join(parts)}>{escape(text)}</text>"
+    wide = width(name, NAME_SIZE, "bold")
+    fit = f' textLength="{wide:.1f}" lengthAdjust="spacingAndGlyphs"'
+    if wide < _FITS and is_covered(name):
+        fit = ""
+    return (
+        f'<text x="{_PAD:g}" y="18" font-size="{NAME_SIZE:g}" font-weight="600"{fit}>'
+        f"{escape(name)}</text>"
+    )
+
+
+def _text(  # noqa: PLR0913 - as many attributes
+    text: str, x: float, y: float, size: float, fill: str = "", *, end: bool = False
+) -> str:
+    """Write a text that fonts wider than ours leave in its room: beside it there is a gap."""
+    colour = f' fill="{fill}"' if fill else ""
+    anchor = ' text-anchor="end"' if end else ""
+    place = f'<text x="{x:g}" y="{y:g}" font-size="{size:g}"'
+    return f"{place}{colour}{anchor}>{escape(text)}</text>"
