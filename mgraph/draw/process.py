@@ -45,7 +45,7 @@ def run(task: str, *args: str, given: bytes, seconds: float = SECONDS) -> tuple[
     Raises:
         GraphError: `limit` if it takes longer, or breaks down.
     """
-    # -P: nothing in the current folder is imported in the place of what is meant.
+    # -P: the modules beside the script are not imported in the place of what it means.
     command = [sys.executable, "-P", str(_ENGINE), str(seconds + _GRACE), task, *args]
     with Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE) as child:  # noqa: S603 - our script
         try:
