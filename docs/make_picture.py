@@ -1,7 +1,7 @@
 # ruff: noqa: INP001 - a script beside its picture
-"""Make docs/run.svg: what `mgraph run fixtures/neuron.json` shows on a terminal.
+"""Make the README's pictures: what `mgraph run` shows on a terminal, and what `mgraph draw` draws.
 
-Run it from the top folder, after a change of what the command prints:
+Run it from the top folder, after a change of what the commands print or draw:
 
     python docs/make_picture.py
 """
@@ -24,7 +24,9 @@ from rich.text import Text
 
 ROOT: Final = Path(__file__).parents[1]
 PICTURE: Final = ROOT / "docs" / "run.svg"
+DRAWING: Final = ROOT / "docs" / "draw.svg"
 COMMAND: Final = "mgraph run fixtures/neuron.json"
+DRAW: Final = "mgraph draw fixtures/neuron.json --format svg -o -"
 WIDTH: Final = 100
 ASPECT: Final = 0.61
 COLUMN: Final = 20 * ASPECT  # pixels
@@ -84,5 +86,15 @@ def _words(match: re.Match[str]) -> str:
     )
 
 
+def drawing() -> str:
+    """Return what `mgraph draw` makes of the neuron."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "mgraph", *DRAW.split()[1:]],
+        cwd=ROOT, capture_output=True, check=True, encoding="utf-8",
+    )  # fmt: skip
+    return done.stdout
+
+
 if __name__ == "__main__":
+    DRAWING.write_text(drawing(), encoding="utf-8")
     PICTURE.write_text(picture(), encoding="utf-8")

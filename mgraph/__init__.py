@@ -6,10 +6,13 @@ Values, run forward and backward, and written back with every value and gradient
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mgraph.codec import Limits
     from mgraph.document import Graph, load, loads, save
     from mgraph.errors import Diagnostic, GraphError
@@ -64,7 +67,16 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
     module, _, attribute = _HOME[name].partition(":")
     value = getattr(import_module(f"{__name__}.{module}"), attribute or name)
     globals()[name] = value
+    if values := sys.modules.get(f"{__name__}.value"):
+        vars(values)["picture"] = _picture
     return value
+
+
+def _picture(thing: object) -> Mapping[str, str]:
+    """Draw a Value or a Graph for a notebook; the room is entered when the first one is shown."""
+    from mgraph.draw import notebook  # noqa: PLC0415 - no program without pictures pays for it
+
+    return notebook.picture(thing)
 
 
 def __dir__() -> list[str]:

@@ -13,7 +13,7 @@ from mgraph.codec import LIMITS, Limits, paused_collector, read_file, write_file
 from mgraph.errors import GraphError, printable
 from mgraph.loader import GraphFile
 from mgraph.run import VALUE, evaluate, without_value
-from mgraph.value import Value
+from mgraph.value import Value, mimebundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -85,6 +85,10 @@ class Graph(GraphFile):
         """Name it, and say how large it is."""
         name = f"{self.name!r}, " if self.name else ""
         return f"<Graph {name}{len(self):,} nodes, {len(self.runs)} runs>"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """Show a notebook the graph, with the numbers of a run."""
+        return mimebundle(self)
 
     def run(
         self,

@@ -43,7 +43,7 @@ from mgraph.schema.fields import FIELDS, are_ids, is_short, meta_faults
 from mgraph.value import Value, ancestry, apply, leaf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 HEADER: Final = ("$schema", "name", "doc", "meta")
 """The fields of a document that are neither version nor graph nor runs."""
@@ -451,8 +451,14 @@ def values_of(graph: Columns) -> list[Value]:
 _ROWS: Final = tuple(OPS.get(name) for name in NAMES)
 
 
-def columns_of(outputs: Sequence[Value]) -> Columns:
+def columns_of(
+    outputs: Sequence[Value], ids: Callable[[Sequence[Value]], list[str]] | None = None
+) -> Columns:
     """Return the graph of everything that some Values were computed from.
+
+    Args:
+        outputs: The Values.
+        ids: What names all of them, in evaluation order; None for their own names.
 
     Raises:
         GraphError: `id` or `duplicate-id` if the names of the Values can't be ids; `output` if
@@ -478,7 +484,7 @@ def columns_of(outputs: Sequence[Value]) -> Columns:
         leaves=leaves,
         data=array("d", (values[i].data for i in leaves)),
         has_data=None,
-        ids=_ids_of(values),
+        ids=(ids or _ids_of)(values),
         outputs=named_outputs,
     )
 

@@ -95,7 +95,7 @@ def set_nodes(graph: Columns, inputs: Mapping[str, float]) -> dict[int, float]:
     for name, value in inputs.items():
         node = graph.index.get(name)
         if node is None:
-            raise _no_node(graph, name, "an input or a param")
+            raise no_node(graph, name, "an input or a param")
         if graph.op(node) not in SETTABLE:
             message = f"a run can't set {quoted(name)}: it is a {graph.op(node)}"
             raise GraphError.of("run-node", message, expected="an input or a param")
@@ -111,7 +111,7 @@ def node_named(graph: Columns, name: str) -> int:
     """
     node = graph.index.get(name)
     if node is None:
-        raise _no_node(graph, name, "the id of a node")
+        raise no_node(graph, name, "the id of a node")
     return node
 
 
@@ -148,11 +148,12 @@ def _bad_seed(graph: Columns, outputs: list[str], seed: Mapping[str, float]) -> 
         return GraphError([no_seed(outputs)])
     for name in seed:
         if name not in graph.index:
-            return _no_node(graph, name, "an output")
+            return no_node(graph, name, "an output")
     return GraphError([not_an_output(name, outputs) for name in seed if name not in outputs])
 
 
-def _no_node(graph: Columns, name: str, expected: str) -> GraphError:
+def no_node(graph: Columns, name: str, expected: str) -> GraphError:
+    """Build the error for an id that no node has, with what may have been meant."""
     fix = did_you_mean(closest(name, graph.index))
     message = f"{quoted(name)} is no node of this graph"
     return GraphError.of("run-node", message, expected=expected, fix=fix)

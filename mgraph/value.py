@@ -10,11 +10,23 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 from mgraph.ops import CONST, INPUT, OPS, PARAM, Op
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Operand: TypeAlias = "Value | float"
 
 _numbers = count()
+
+picture: Callable[[object], Mapping[str, str]] | None = None
+"""What a notebook shows of an object beside its text, by media type.
+
+Drawing stands above this room, and a room looks at none above it: the package's entrance, which
+stands above all of them, hangs the function here. It must not raise.
+"""
+
+
+def mimebundle(thing: object) -> dict[str, str]:
+    """Return what a notebook shows of a Value or a Graph: its text, and maybe a picture."""
+    return {"text/plain": repr(thing), **(picture(thing) if picture else {})}
 
 
 class Value:
@@ -112,6 +124,10 @@ class Value:
         """Show primal and adjoint, as micrograd does, and the name if there is one."""
         name = f", name={self.name!r}" if self.name is not None else ""
         return f"Value(data={self._data}, grad={self._grad}{name})"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """Show a notebook the graph that led to this value."""
+        return mimebundle(self)
 
     # --- operators; a plain number on either side becomes a const ---
 

@@ -121,13 +121,15 @@ def words(svg: str) -> list[str]:
     return [html.unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
 
 
-def test_the_picture_is_up_to_date() -> None:
-    """docs/run.svg says what the command prints now, and fetches nothing."""
+def test_the_pictures_are_up_to_date() -> None:
+    """docs/run.svg and docs/draw.svg say what the commands do now, and fetch nothing."""
     script = runpy.run_path(str(ROOT / "docs" / "make_picture.py"))
     picture = script["PICTURE"].read_text(encoding="utf-8")
     assert words(picture) == words(script["picture"]())
     assert words(script["picture"]()) == words(script["picture"]())
     shown = next(block for block in BLOCKS if block.language == "text")
     assert " ".join(words(picture)).split()[4:] == re.sub("(?<=^neuron):", " :", shown.text).split()
-    addresses = {*re.findall(r"https?://[^\s\"<>]+", picture)}
+    drawing = script["DRAWING"].read_text(encoding="utf-8")
+    assert words(drawing) == words(script["drawing"]())
+    addresses = {*re.findall(r"https?://[^\s\"<>]+", picture + drawing)}
     assert addresses <= {"http://www.w3.org/2000/svg", "https://www.textualize.io"}

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 ROOMS = (
     "errors", "ieee", "ops", "codec", "schema", "migrate", "graph", "record", "value", "loader",
-    "run", "tape", "document", "expression", "network", "golden", "compare", "junit", "nodewise",
-    "explain", "steps", "gradcheck", "cli",
+    "run", "tape", "document", "expression", "network", "golden", "compare", "junit", "draw",
+    "nodewise", "explain", "steps", "gradcheck", "cli",
 )  # fmt: skip
 """From the ground floor up."""
 

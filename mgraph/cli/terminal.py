@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from mgraph.errors import render
+from mgraph.errors import render, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -50,10 +50,7 @@ def width(*, err: bool = False) -> int:
 
 def number(x: float | None) -> str:
     """Spell a number for people: up to ten digits, always told from an integer."""
-    if x is None:
-        return "-"
-    text = f"{x:.10g}"
-    return text if any(c in text for c in ".en") else text + ".0"
+    return "-" if x is None else rounded(x, 10)
 
 
 def aligned(numbers: Iterable[str]) -> list[str]:

@@ -1,0 +1,51 @@
+# ruff: noqa: INP001 - a script beside its notebook
+"""Run docs/tutorial.ipynb, and write it with what it shows: into itself, or where one says.
+
+After a change of its cells, or of what pictures look like:
+
+    python docs/run_tutorial.py
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import nbformat
+from nbclient import NotebookClient
+
+NOTEBOOK: Final = Path(__file__).with_name("tutorial.ipynb")
+KERNEL: Final = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def executed() -> Any:  # noqa: ANN401 - nbformat has no types
+    """Return the notebook as a fresh kernel leaves it, without traces of this machine."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    with tempfile.TemporaryDirectory() as folder:
+        resources = {"metadata": {"path": folder}}
+        NotebookClient(notebook, timeout=120, resources=resources, record_timing=False).execute()
+    notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    for i, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{i}"
+        cell.metadata = {}
+        if cell.cell_type == "code":
+            cell.outputs = joined(cell.outputs)
+    return notebook
+
+
+def joined(outputs: list[Any]) -> list[Any]:
+    """Join what was printed: the kernel sends it in pieces, now so, now so."""
+    kept: list[Any] = []
+    for output in outputs:
+        if output.output_type == "stream" and kept and kept[-1].get("name") == output.name:
+            kept[-1].text += output.text
+        else:
+            kept.append(output)
+    return kept
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else NOTEBOOK
+    target.write_text(nbformat.writes(executed()) + "\n", encoding="utf-8")

@@ -1,0 +1,236 @@
+"""`mgraph draw`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from mgraph import draw
+from mgraph.cli.common import (
+    STREAM,
+    Asked,
+    GraphPath,
+    NodeId,
+    called,
+    engine_option,
+    limit_option,
+    look_options,
+    read_graph,
+)
+from mgraph.cli.output import json_option, print_json
+from mgraph.cli.terminal import counted, progress
+from mgraph.codec import write_file
+from mgraph.draw.mermaid import MOST_CHARACTERS, MOST_EDGES
+from mgraph.draw.themes import THEMES
+from mgraph.errors import GraphError, printable
+
+if TYPE_CHECKING:
+    from mgraph.codec import Limits
+    from mgraph.document import Graph
+    from mgraph.draw.fold import Picture
+    from mgraph.record import Run
+
+_FINEST: Final = -1  # --fold without a depth
+
+
+class Depth(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
+    """How many levels of ids to keep; what stands behind a bare `--fold` is no depth."""
+
+    name = "depth"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> int:
+        """Read a number from 0."""
+        if isinstance(value, int):
+            return value
+        if not str(value).isdecimal() or len(str(value)) > 3:  # noqa: PLR2004 - ids are short
+            self.fail(f"{value!r} is no depth: write --fold 1, or --fold at the end", param, ctx)
+        return int(value)
+
+
+@click.command("draw", short_help="Draw a graph as SVG, PNG, DOT or Mermaid.")
+@click.argument("graph", type=GraphPath())
+@click.option(
+    "-o", "--out", type=GraphPath(), metavar="FILE", required=True,
+    help="Write here: .svg, .png, .dot or .mmd; - is standard output.",
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice([*draw.FORMATS]),
+    help="What to write, if the name does not say it.",
+)  # fmt: skip
+@click.option(
+    "--theme", type=click.Choice([*THEMES]), default="light", show_default=True,
+    help="Colours for a white page, or for a dark one.",
+)  # fmt: skip
+@click.option(
+    "--fold", type=Depth(), is_flag=False, flag_value=_FINEST, metavar="[DEPTH]",
+    help="Fold groups: nodes whose ids agree up to the dot of this level. 0 folds nothing.",
+)  # fmt: skip
+@click.option(
+    "--around", type=NodeId(), metavar="ID", help="Draw the neighbourhood of a node or group."
+)
+@click.option(
+    "--hops", type=click.IntRange(0), metavar="K",
+    help=f"How many edges away from --around: {draw.HOPS} if nothing is said.",
+)  # fmt: skip
+@look_options
+@click.option("--no-grad", is_flag=True, help="Forward only.")
+@engine_option
+@json_option
+@limit_option
+def command(
+    graph: str,
+    out: str,
+    form: str | None,
+    theme: str,
+    fold: int | None,
+    around: str | None,
+    hops: int | None,
+    asked: Asked,
+    no_grad: bool,  # noqa: FBT001 - click calls by name
+    engine: str,
+    as_json: bool,  # noqa: FBT001
+    limits: Limits,
+) -> None:
+    """Run a graph and draw it, with every value and gradient.
+
+    One box a node: its label or id, its op, data and grad. Inputs, params, consts and ops have
+    boxes of different shapes; outputs have a second outline. Above 300 nodes groups are folded,
+    or where ids have no dots, only the neighbourhood of the last output is drawn.
+
+    \b
+    Examples:
+      mgraph draw neuron.json -o neuron.svg
+      mgraph draw neuron.json --set x2=1 --theme dark -o neuron.png
+      mgraph draw neuron.json --around n --hops 1 -o n.mmd
+    """  # noqa: D301 - \b is click's
+    form = _format(out, form)
+    if hops is not None and around is None:
+        message = "--hops goes with --around: for example --around o --hops 2"
+        raise click.UsageError(message)
+    asked.check_streams(graph)
+    with progress(4) as bar:
+        bar.step("reading")
+        file, _ = read_graph(graph, limits)
+        bar.step("running")
+        try:
+            run = _run(file, graph, asked, limits, grad=not no_grad, engine=engine)
+            bar.step("drawing")
+            view = _view(file, fold, around, hops, form)
+            picture = draw.drawing(file.columns, view.picture, run, file.name, theme)
+            content, missing = _content(picture, form)
+        except GraphError as error:
+            raise error.named(called(graph)) from None
+        bar.step("writing")
+        _write(content, out)
+    for note in (view.note, _unseen(missing), _too_much(view.picture, content, form)):
+        _note(note)
+    _print(file, view, out, form, as_json=as_json)
+
+
+def _format(out: str, form: str | None) -> str:
+    """Return what to write, by its name unless it is said.
+
+    Raises:
+        UsageError: Nothing says it.
+    """
+    if form is not None:
+        return form
+    named = Path(out).suffix.lower().removeprefix(".")
+    if out != STREAM and named in draw.FORMATS:
+        return named
+    choice = ", ".join(draw.FORMATS)
+    asked = "standard output has no extension" if out == STREAM else f"{printable(out)} has none"
+    message = f"{asked} that says what to write: give --format, one of {choice}"
+    raise click.UsageError(message)
+
+
+def _run(
+    file: Graph, path: str, asked: Asked, limits: Limits, *, grad: bool, engine: str
+) -> Run | None:
+    """Return the numbers to draw; nothing asked, a picture with fewer is better than none."""
+    if not asked.anything:
+        run, note = draw.run_of(file, grad=grad, engine=engine)
+        _note(note)
+        return run
+    inputs, seed = asked.inputs_and_seed(file, path, limits)
+    return file.run(inputs, seed=seed, grad=grad, engine=engine)
+
+
+def _note(text: str) -> None:
+    if text:
+        click.echo(f"note: {text}", err=True)
+
+
+def _view(
+    file: Graph, fold: int | None, around: str | None, hops: int | None, form: str
+) -> draw.View:
+    """Choose what to draw, as the command line says."""
+    graph = file.columns
+    most = draw.MOST_BOXES if form in draw.LAID_OUT else len(graph)
+    if around is not None:
+        depth = fold if fold and fold > 0 else None
+        return draw.around(graph, around, draw.HOPS if hops is None else hops, depth, most)
+    if fold is None:
+        return draw.overview(graph)
+    if fold == _FINEST:
+        return draw.finest(graph)
+    return draw.folded(graph, fold, most) if fold else draw.everything(graph, most)
+
+
+def _content(picture: draw.Drawing, form: str) -> tuple[bytes, str]:
+    """Return the file, and what it could not show."""
+    return picture.painted() if form == "png" else (draw.FORMATS[form](picture), "")
+
+
+def _unseen(missing: str) -> str:
+    if not missing:
+        return ""
+    return f"no font of this machine has {missing}: the .svg shows it wherever a font has"
+
+
+def _too_much(picture: Picture, content: bytes, form: str) -> str:
+    """Warn of a text that its reader will refuse."""
+    if form != "mmd":
+        return ""
+    if len(picture.edges) <= MOST_EDGES and len(content) <= MOST_CHARACTERS:
+        return ""
+    found = f"{len(picture.edges):,} edges and {len(content):,} bytes"
+    most = f"{MOST_EDGES:,} edges and {MOST_CHARACTERS:,} characters"
+    return f"{found}; Mermaid draws {most} unless configured otherwise: fold more"
+
+
+def _write(content: bytes, out: str) -> None:
+    if out != STREAM:
+        write_file(out, [content])
+        return
+    if sys.__stdout__ is None:
+        raise GraphError.of("io", "standard output is closed", fix="use -o FILE")
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def _print(file: Graph, view: draw.View, out: str, form: str, *, as_json: bool) -> None:
+    boxes, edges = len(view.picture.boxes), len(view.picture.edges)
+    if as_json:
+        said = {
+            "wrote": "standard output" if out == STREAM else out,
+            "format": form,
+            "nodes": len(file),
+            "boxes": boxes,
+            "edges": edges,
+            "note": view.note or None,
+        }
+        print_json(said, err=out == STREAM)
+    elif out != STREAM:
+        drawn = counted(len(file), "node")
+        if boxes != len(file):
+            drawn += f" as {boxes:,} box{'es' * (boxes != 1)}"
+        click.echo(f"wrote {printable(out)}: {drawn}, {counted(edges, 'edge')}")

@@ -1,0 +1,84 @@
+"""What a notebook shows of a Value or a Graph: the picture, if there can be one in a moment."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from mgraph import draw
+from mgraph.document import Graph
+from mgraph.errors import GraphError
+from mgraph.graph.ids import default_id
+from mgraph.loader import columns_of
+from mgraph.ops import CONST
+from mgraph.record import Numbers, Run
+from mgraph.value import Value, ancestry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mgraph.graph.columns import Columns
+
+LARGEST: Final = 20_000
+"""Nodes up to which a Graph is run and shown, folded; a Value is shown up to `draw.FULL`."""
+
+_SECONDS: Final = 10.0
+
+
+def picture(thing: object) -> Mapping[str, str]:
+    """Return a picture by its media type; nothing if it is too large or can't be drawn.
+
+    Showing a value must never be what fails in a notebook.
+    """
+    try:
+        found = _drawing(thing)
+        return {} if found is None else {"image/svg+xml": found.svg().decode()}
+    except Exception:  # noqa: BLE001 - whatever it is, the text is still there
+        return {}
+
+
+def _drawing(thing: object) -> draw.Drawing | None:
+    if isinstance(thing, Graph) and len(thing) <= LARGEST:
+        run, _ = draw.run_of(thing)
+        view = draw.overview(thing.columns)
+        found = draw.drawing(thing.columns, view.picture, run, thing.name)
+    elif isinstance(thing, Value) and _is_small(thing):
+        graph = _graph_of(thing)
+        found = draw.drawing(graph, draw.everything(graph).picture, _run_of(thing, graph))
+    else:
+        return None
+    return replace(found, seconds=_SECONDS)
+
+
+def _is_small(value: Value) -> bool:
+    """Whether a Value was computed from few others; stops counting when it was not."""
+    seen = {id(value): None}
+    stack = [value]
+    while stack and len(seen) <= draw.FULL:
+        for arg in stack.pop().args:
+            if id(arg) not in seen:
+                seen[id(arg)] = None
+                stack.append(arg)
+    return len(seen) <= draw.FULL
+
+
+def _graph_of(value: Value) -> Columns:
+    """Return the graph that led to a Value, whatever it and the others are called."""
+    try:
+        return columns_of([value])
+    except GraphError:  # a name that can't be an id, or two of one name, can be shown all the same
+        names = {i: str(v.name) for i, v in enumerate(ancestry([value])) if v.name is not None}
+        return replace(columns_of([value], _numbered), labels=names)
+
+
+def _numbered(values: Sequence[Value]) -> list[str]:
+    return [default_id(i) for i in range(len(values))]
+
+
+def _run_of(value: Value, graph: Columns) -> Run:
+    """Return what live Values hold now, as a run."""
+    values = ancestry([value])
+    nodes = array("I", [i for i, each in enumerate(values) if each.op != CONST])
+    data = Numbers(graph, None, array("d", [each.data for each in values]))
+    return Run(data, Numbers(graph, nodes, array("d", [values[i].grad for i in nodes])))

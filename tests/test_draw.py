@@ -1,0 +1,700 @@
+"""Pictures: what stands in them, that hostile texts stay texts, and that nothing hangs."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import struct
+import subprocess
+import time
+import xml.etree.ElementTree as ET
+from importlib.util import find_spec
+from itertools import pairwise, product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from fontTools.pens.boundsPen import BoundsPen
+from fontTools.svgLib.path import parse_path
+from fontTools.ttLib import TTFont
+from pygraphviz import AGraph
+
+from mgraph.document import loads
+from mgraph.draw import FORMATS, Drawing, drawing, everything, layout, process
+from mgraph.draw.cards import ABSENT, ORDINALS, STRANGE, cards_of
+from mgraph.draw.text import FONTS, clipped, is_covered, middle_clipped, one_line, width, without
+from mgraph.draw.themes import THEMES
+from mgraph.errors import GraphError
+from mgraph.ops import LEAVES, ROWS
+from tests.command_line import FIXTURES, NEURON, SCRIPT, Shell, environment, in_shell
+from tests.command_line import process as in_process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mgraph.draw.themes import Theme
+
+SVG: Final = "{http://www.w3.org/2000/svg}"
+
+HOSTILE: Final = (
+    "<script>alert(1)</script>",
+    '"><svg onload=alert(1)>',
+    "]]>&amp;&#x41;<!-- -->",
+    'a\\nb \\N \\G \\l "q" {x|y} <b>',
+    "`**md**` #quot; click b0 %%{init: {}}%%",
+    "\u202egnp.exe\u202c",
+    "tab\there\nnewline \x1b[31mred\x7f\x00",
+    "\ufffe\uffff\u2028\u2029\u0085",
+    "日本語のラベル",
+    "وزن المدخل",
+    "👨\u200d👩\u200d👧\u200d👦 👍🏽 🇩🇪",
+    "हिन्दी ไทย",
+    "z" + "\u0301" * 400,
+    "W" * 1000,
+    "﷽" * 300,
+    "x₁ = ∂L/∂w → ½σ",
+    " ",
+    "--> b0; end",
+)
+
+
+@pytest.fixture
+def mgraph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """Return a folder with the neuron in it, and `mgraph` to call there."""
+    (tmp_path / "neuron.json").write_bytes(NEURON.read_bytes())
+    return Shell(tmp_path, monkeypatch)
+
+
+def document(nodes: Sequence[Mapping[str, object]], *outputs: str, **more: object) -> bytes:
+    """Return a graph file of some nodes."""
+    import json  # noqa: PLC0415 - here only
+
+    return json.dumps({"mgraph": "1.0", "nodes": nodes, "outputs": outputs, **more}).encode()
+
+
+def drawn(data: bytes, seed: dict[str, float] | None = None, theme: str = "light") -> Drawing:
+    """Return the whole picture of a graph file, with the numbers of a run."""
+    graph = loads(data)
+    run = graph.run(seed=seed)
+    return drawing(graph.columns, everything(graph.columns).picture, run, graph.name, theme)
+
+
+def hostile() -> bytes:
+    """Return a graph whose every text is out to break the picture."""
+    leaves: list[Mapping[str, object]] = [
+        {"id": f"a{i}", "op": LEAVES[i % 3], "data": 1.0, "label": label[:340], "doc": label}
+        for i, label in enumerate(HOSTILE)
+    ]
+    top = {"id": "s", "op": "sum", "args": [leaf["id"] for leaf in leaves]}
+    return document([*leaves, top], "s", name=HOSTILE[0], doc=HOSTILE[1])
+
+
+def every_op() -> bytes:
+    """Return a graph with every op at infinity, and at NaN."""
+    leaves: list[dict[str, Any]] = [
+        {"id": "x", "op": "input", "data": "-inf"},
+        {"id": "p", "op": "param", "data": "nan"},
+        {"id": "c", "op": "const", "data": -0.0},
+    ]
+    ops: list[dict[str, Any]] = [
+        {"id": f"{row.name}_{a}", "op": row.name, "args": [a, "c"][: row.inputs]}
+        for row, a in product(ROWS, ("x", "p"))
+    ]
+    return document([*leaves, *ops], *(node["id"] for node in ops))
+
+
+def boxes(svg: bytes) -> dict[str, ET.Element]:
+    """Return the groups of a picture that are boxes, by the first line of what they tell."""
+    found = {}
+    for group in ET.fromstring(svg).iter(f"{SVG}g"):  # noqa: S314 - it is ours
+        title = group.find(f"{SVG}title")
+        if title is not None:
+            found[(title.text or "").split("\n")[0]] = group
+    return found
+
+
+def texts(element: ET.Element) -> list[str]:
+    """Return the texts in an element, without what is told on hovering."""
+    return [each.text or "" for each in element.iter(f"{SVG}text")]
+
+
+# --- what stands in a picture -----------------------------------------------------------------
+
+
+def test_a_box_has_name_op_data_and_grad() -> None:
+    """The neuron's boxes say what its table says, with six digits."""
+    found = {name: texts(box) for name, box in boxes(drawn(NEURON.read_bytes()).svg()).items()}
+    assert len(found) == 10
+    assert found["x1"] == ["x1", "input", "data", "2.0", "grad", "-1.5"]
+    assert found["b"] == ["b", "param", "data", "6.88137", "grad", "0.5"]
+    assert found["x1w1x2w2"] == ["x1w1x2w2", "add", "data", "-6.0", "grad", "0.5"]
+    assert found["o"] == ["o", "tanh", "data", "0.707107", "grad", "1.0"]
+
+
+def test_what_is_told_on_hovering_has_all_digits() -> None:
+    """The title of a box has id, op with arguments, and the shortest exact numbers."""
+    title = boxes(drawn(NEURON.read_bytes()).svg())["n"].find(f"{SVG}title")
+    assert title is not None
+    *lines, grad = (title.text or "").split("\n")
+    assert lines == ["n", "add(x1w1x2w2, b)", "data 0.8813735870195432"]
+    # 1 - tanh² of it, which the mathematical library rounds
+    assert float(grad.removeprefix("grad ")) == pytest.approx(0.5, rel=1e-12)
+
+
+def test_a_label_stands_in_the_place_of_the_id() -> None:
+    """Who looks sees the label; who hovers, the id too."""
+    svg = drawn(document([{"id": "w", "op": "param", "data": 1, "label": "ω₁"}], "w")).svg()
+    assert texts(boxes(svg)["w: ω₁"])[0] == "ω₁"
+
+
+def test_kinds_differ_in_shape() -> None:
+    """Input, param, const and op have four outlines, and an output a second one, in any colour."""
+    nodes: list[dict[str, Any]] = [
+        *({"id": f"aa{i}", "op": op, "data": 1.0, "label": "same"} for i, op in enumerate(LEAVES)),
+        {"id": "s", "op": "add", "args": ["aa0", "aa1"], "label": "same"},
+        {"id": "t", "op": "add", "args": ["s", "aa2"], "label": "same"},
+    ]
+    picture = drawn(document(nodes, "t"))
+    outlines = []
+    for box in boxes(picture.svg()).values():
+        paths = list(box.iter(f"{SVG}path"))
+        letters = re.sub(r"[-\d.]+", "", paths[-1].get("d", ""))
+        outlines.append((letters, paths[-1].get("stroke-dasharray"), len(paths)))
+    assert len({*outlines}) == 5
+    assert [count for _, _, count in outlines] == [1, 1, 1, 1, 2]
+    for text in (picture.dot(), picture.mermaid()):
+        lines = [line for line in text.decode().splitlines() if "same" in line]
+        words = r'(label=|tooltip=|color=|[(\[/{])"(?:\\.|[^"])*"|b\d|:::\w+'
+        assert len({re.sub(words, "", line) for line in lines}) == 5
+
+
+def test_a_repeated_operand_has_two_arrows() -> None:
+    """x·x has two curves, which are not the same, in every format."""
+    x: dict[str, Any] = {"id": "x", "op": "input", "data": 3}
+    nodes = [x, {"id": "y", "op": "mul", "args": ["x", "x"]}]
+    picture = drawn(document(nodes, "y"))
+    svg = picture.svg().decode()
+    curves = re.findall(r'<path stroke-width="[\d.]+" d="(.*?)"/>', svg)
+    assert len(curves) == len({*curves}) == 2
+    assert picture.dot().decode().count("b0 -> b1") == 2
+    assert picture.mermaid().decode().count("b0 --> b1") == 2
+
+
+def test_operands_that_cannot_be_swapped_are_told_apart() -> None:
+    """The arrows into sub, div and pow say which operand they are, those into add don't."""
+    leaves = [{"id": name, "op": "input", "data": 2} for name in "ab"]
+    for op in ("sub", "div", "pow", "add", "mul", "max", "min"):
+        svg = drawn(document([*leaves, {"id": "y", "op": op, "args": ["a", "b"]}], "y")).svg()
+        found = [text for text in texts(ET.fromstring(svg)) if text in ORDINALS]  # noqa: S314
+        assert found == ([*ORDINALS] if op in ("sub", "div", "pow") else [])
+
+
+def test_the_first_operand_arrives_above_the_second() -> None:
+    """Whatever the layout, the upper arrow into a box is its first argument."""
+    sizes = [(90.0, 60.0)] * 3
+    for first, second in ((0, 1), (1, 0)):
+        links = [layout.Link(first, 2, 0), layout.Link(second, 2, 1)]
+        upper, lower = (curve[-1][1] for curve in layout.lay_out(sizes, links).curves)
+        assert upper < lower
+
+
+def test_special_numbers_stand_out() -> None:
+    """NaN and the infinities are spelled, and in a colour that no other number has."""
+    data = every_op()
+    picture = drawn(data, seed={"mul_x": 1.0})
+    graph = loads(data)
+    run = graph.run(seed={"mul_x": 1.0})
+    red = THEMES["light"].strange
+    for name, box in boxes(picture.svg()).items():
+        shown = [(t.text, t.get("fill")) for t in box.iter(f"{SVG}text")][3:]
+        x = run.data[name] if run.data else 0.0
+        assert (shown[0][1] == red) == (x - x != 0), name
+        assert float(shown[0][0] or "") == pytest.approx(x, rel=1e-5, nan_ok=True)
+    tones = {row.tone for card in cards_of(graph.columns, picture.picture, picture.numbers)
+             for row in card.rows}  # fmt: skip
+    assert {STRANGE, ABSENT} <= tones
+
+
+def test_a_const_has_no_gradient_and_a_node_without_path_says_so() -> None:
+    """No number stands where there is no adjoint."""
+    nodes: list[dict[str, Any]] = [
+        {"id": "c", "op": "const", "data": 2},
+        {"id": "x", "op": "input", "data": 2},
+        {"id": "y", "op": "neg", "args": ["x"]},
+        {"id": "z", "op": "neg", "args": ["c"]},
+    ]
+    found = boxes(drawn(document(nodes, "y", "z"), seed={"z": 1.0}).svg())
+    assert texts(found["c"]) == ["c", "const", "data", "2.0"]
+    assert texts(found["y"])[-2:] == ["grad", "none"]
+
+
+# --- hostile texts ----------------------------------------------------------------------------
+
+ELEMENTS: Final = {f"{SVG}{name}" for name in ("svg", "g", "rect", "path", "text", "title")}
+ATTRIBUTES: Final = {
+    *("width", "height", "viewBox", "role", "aria-label", "font-family", "fill", "style"),
+    *("transform", "stroke", "stroke-width", "stroke-dasharray", "stroke-linejoin", "d", "x", "y"),
+    *("paint-order", "text-anchor", "font-size", "font-weight", "textLength", "lengthAdjust"),
+}
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_svg_is_plain_shapes_and_text(theme: str) -> None:
+    """Hostile labels give well-formed XML of six elements, no script, no reference, no id."""
+    svg = drawn(hostile(), theme=theme).svg()
+    root = ET.fromstring(svg)  # noqa: S314 - it is ours, and that it is XML is the claim
+    assert {each.tag for each in root.iter()} <= ELEMENTS
+    assert {name for each in root.iter() for name in each.attrib} <= ATTRIBUTES
+    styles = {each.get("style") for each in root.iter()} - {None}
+    assert styles == {"font-feature-settings:'calt' 0"}
+    assert re.findall(rb"https?:|url\(|<!|<\?", svg) == [b"http:"]
+    assert all(c == "\n" or c.isprintable() or c == "\u200d" for c in svg.decode())
+
+
+def test_hostile_labels_are_shown_as_they_are() -> None:
+    """What can be shown is shown to the letter, and what can't be is escaped."""
+    shown = {texts(box)[0] for box in boxes(drawn(hostile()).svg()).values()}
+    assert {"<script>alert(1)</script>", '"><svg onload=alert(1)>', "日本語のラベル"} <= shown
+    assert {"\\u{202e}gnp.exe\\u{202c}", "x₁ = ∂L/∂w → ½σ", "a16", "--> b0; end"} <= shown
+
+
+def test_dot_reads_back() -> None:
+    """Graphviz reads from the .dot file the very lines that were to be written."""
+    picture = drawn(hostile())
+    cards = cards_of(picture.graph, picture.picture, picture.numbers)
+    svg = ET.fromstring(AGraph(picture.dot().decode()).draw(format="svg", prog="dot"))  # noqa: S314
+    nodes = {g.findtext(f"{SVG}title"): g for g in svg.iter(f"{SVG}g") if g.get("class") == "node"}
+    assert nodes.keys() == {f"b{i}" for i in range(len(cards))}
+    for i, card in enumerate(cards):
+        node = nodes[f"b{i}"]
+        name, tag, *_ = (text.replace("\xa0", " ") for text in texts(node))
+        assert (name, tag) == (card.short_name(), card.tag)
+
+
+def test_mermaid_holds_no_syntax_of_a_label() -> None:
+    """Between its quotes stand letters, codes and line breaks only; decoded, they are the label."""
+    picture = drawn(hostile())
+    cards = cards_of(picture.graph, picture.picture, picture.numbers)
+    lines = picture.mermaid().decode().split("\n")
+    assert lines[0] == "flowchart LR"
+    for line, card in zip(lines[1:], cards, strict=False):
+        found = re.fullmatch(
+            r'  b\d+\W{1,2}"([^"`<>{}\[\]|]*(?:<br/>[^"`<>{}\[\]|]*)+)"\W+\w+', line
+        )
+        assert found is not None, line
+        name = re.sub(r"#(\d+);", lambda code: chr(int(code[1])), found[1].split("<br/>")[0])
+        assert name.replace("\N{SET MINUS}", "\\") == card.short_name()
+
+
+# --- texts in their boxes ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def fonts() -> dict[str, Any]:
+    """Return our fonts, as another library reads them."""
+    return {style: TTFont(FONTS / f"inter-{style}.ttf") for style in ("regular", "bold")}
+
+
+def test_widths_are_those_of_the_fonts(fonts: dict[str, Any]) -> None:
+    """Each character is as wide as the font says, to a thousandth of its size."""
+    for style, font in fonts.items():
+        em = font["head"].unitsPerEm
+        for code, glyph in font.getBestCmap().items():
+            assert is_covered(chr(code))
+            measured = width(chr(code), 1000.0, style)
+            assert measured == pytest.approx(font["hmtx"][glyph][0] * 1000 / em, abs=0.51)
+
+
+@pytest.mark.parametrize("make", [hostile, every_op, NEURON.read_bytes], ids=lambda f: f.__name__)
+def test_texts_stay_in_their_boxes(make: Any, fonts: dict[str, Any]) -> None:  # noqa: ANN401
+    """No text reaches over its outline, nor into what stands beside it."""
+    data = make()
+    outputs = loads(data).outputs
+    for box in boxes(drawn(data, seed={outputs[0]: 1.0}).svg()).values():
+        *_, outline = box.iter(f"{SVG}path")
+        pen = BoundsPen(None)
+        parse_path(outline.get("d", ""), pen)
+        right = pen.bounds[2]
+        spans = [span(text, fonts) for text in box.iter(f"{SVG}text")]
+        assert all(a >= 8 and b <= right - 8 for a, b in spans)
+        for (_, end), (start, _) in list(pairwise(spans))[::2]:
+            assert end + 8 <= start
+
+
+def span(text: ET.Element, fonts: dict[str, Any]) -> tuple[float, float]:
+    """Return where a text begins and ends: as it is told to, else as our font is."""
+    x, size = float(text.get("x", "")), float(text.get("font-size", ""))
+    font = fonts["bold" if text.get("font-weight") else "regular"]
+    known = text.get("textLength")
+    em, cmap = font["head"].unitsPerEm, font.getBestCmap()
+    advance = float(known) if known else sum(
+        font["hmtx"][cmap[ord(c)]][0] * size / em for c in text.text or ""
+    )  # fmt: skip
+    return (x - advance, x) if text.get("text-anchor") == "end" else (x, x + advance)
+
+
+def test_long_texts_are_cut() -> None:
+    """A label keeps its beginning, an id both ends, and no sign is parted from what it carries."""
+    assert clipped("short", 100, 13) == "short"
+    cut = clipped("W" * 100, 100, 13)
+    assert cut.endswith("W…")
+    assert width(cut, 13) <= 100 < width(cut + "W", 13)
+    name = "layer1.neuron3." + "x" * 90 + ".w2"
+    cut = middle_clipped(name, 100, 13)
+    assert cut.startswith("la")
+    assert cut.endswith("x.w2")
+    assert width(cut, 13) <= 100
+    for most in range(30, 120):
+        cut = clipped("👍🏽" * 20, most, 13).removesuffix("…")
+        assert cut == "👍🏽" * (len(cut) // 2)
+        assert not clipped("e\u0301" * 40, most, 13).removesuffix("…").endswith("e")
+
+
+def test_what_can_be_seen_is_on_one_line() -> None:
+    """Spaces are one, controls are escaped, joiners are kept, heaps of accents are cut."""
+    assert one_line("  a \xa0 b\u3000c ") == "a b c"
+    assert one_line("a\nb\x00") == "a\\u{a}b\\u{0}"
+    assert one_line("\u0645\u06cc\u200c\u062e") == "\u0645\u06cc\u200c\u062e"
+    assert one_line("z" + "\u0301" * 100 + "!") == "z\u0301\u0301!"
+    assert one_line("e\u0301\u0302") == "e\u0301\u0302"
+    assert len(one_line("x" * 10_000)) < 200
+
+
+def test_signs_without_a_font_are_one_box_each() -> None:
+    """What belongs to a sign that can't be shown goes with it."""
+    assert without("a日b", "日") == "a□b"
+    assert without("👨\u200d👩\u200d👧 ok", "👨👩👧") == "□ ok"
+    assert without("हि x", "ह") == "□ x"
+    assert without("plain", "") == "plain"
+
+
+def contrast(a: str, b: str) -> float:
+    """Return the contrast of two colours, as WCAG 2.1 defines it."""
+
+    def luminance(colour: str) -> float:
+        parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+def test_texts_can_be_read(theme: Theme) -> None:
+    """Every text on every fill has a contrast of 4.5, every line on the page one of 1.5."""
+    for ink in theme.kinds.values():
+        for colour in (theme.text, theme.muted, theme.strange, ink.tag):
+            assert contrast(colour, ink.fill) >= 4.5
+        assert contrast(ink.line, theme.page) >= 1.5
+    assert contrast(theme.muted, theme.page) >= 4.5
+    assert contrast(theme.output, theme.page) >= 3
+
+
+# --- the layout -------------------------------------------------------------------------------
+
+
+def test_boxes_do_not_overlap_and_arrows_arrive() -> None:
+    """Sizes are kept: centres lie that far apart, curves begin and end at the boxes."""
+    sizes = [(100.0 + 10 * i, 40.0 + i) for i in range(12)]
+    links = [
+        layout.Link(i, j) for i, j in product(range(12), range(12)) if i < j and i * j % 3 == 0
+    ]
+    places = layout.lay_out(sizes, links)
+    for (i, a), (j, b) in product(enumerate(places.centers), repeat=2):
+        if i < j:
+            wide, high = ((sizes[i][k] + sizes[j][k]) / 2 for k in (0, 1))
+            assert abs(a[0] - b[0]) > wide or abs(a[1] - b[1]) > high
+    for link, curve in zip(links, places.curves, strict=True):
+        assert len(curve) % 3 == 2  # 3n + 1 points, and the tip
+        start = places.centers[link.tail][0] + sizes[link.tail][0] / 2
+        end = places.centers[link.head][0] - sizes[link.head][0] / 2
+        assert curve[0][0] == pytest.approx(start, abs=1)
+        assert curve[-1][0] == pytest.approx(end, abs=1)
+
+
+def test_a_layout_without_edges() -> None:
+    """One box alone, or several, are laid out too."""
+    assert layout.lay_out([(90.0, 40.0)], []).width == pytest.approx(90, abs=1)
+    assert len(layout.lay_out([(90.0, 40.0)] * 3, []).centers) == 3
+
+
+@pytest.mark.parametrize(("sizes", "links"), [(3_001, 0), (2, 10_001)])
+def test_too_much_is_refused_before_it_is_tried(sizes: int, links: int) -> None:
+    """Beyond the limits the answer is at once, and says what to do."""
+    with pytest.raises(GraphError) as refused:
+        layout.lay_out([(90.0, 40.0)] * sizes, [layout.Link(0, 1)] * links)
+    (found,) = refused.value.diagnostics
+    assert (found.code, found.fix) == ("limit", process.SMALLER)
+
+
+def test_what_takes_too_long_is_ended() -> None:
+    """The engine is killed when its time is over."""
+    before = time.monotonic()
+    with pytest.raises(GraphError) as refused:
+        layout.lay_out(*crowd(2_500), seconds=1.0)
+    assert refused.value.diagnostics[0].message == "the layout took more than 1 s"
+    assert time.monotonic() - before < 15
+
+
+def crowd(count: int) -> tuple[list[tuple[float, float]], list[layout.Link]]:
+    """Return a layout that takes minutes: boxes with edges to anywhere."""
+    links = [layout.Link(i * i * 7919 % count, i) for i in range(count)]
+    links += [layout.Link(i * 104_729 % count, i) for i in range(count)]
+    return [(90.0, 40.0)] * count, [link for link in links if link.tail < link.head]
+
+
+def test_an_engine_that_breaks_down_is_told() -> None:
+    """A child that fails is a diagnostic, not a traceback."""
+    with pytest.raises(GraphError) as refused:
+        process.run("layout", given=b"digraph {")
+    (found,) = refused.value.diagnostics
+    assert found.code == "limit"
+    assert found.message.startswith("the layout broke down: ")
+
+
+# --- the command ------------------------------------------------------------------------------
+
+
+def test_every_format_is_written(mgraph: Shell) -> None:
+    """The extension says what is written, unless --format does; each begins as it must."""
+    begins = {"svg": b"<svg ", "png": b"\x89PNG\r\n", "dot": b"digraph ", "mmd": b"flowchart LR\n"}
+    assert begins.keys() == FORMATS.keys()
+    for form, begin in begins.items():
+        said = mgraph("draw", "neuron.json", "-o", f"out.{form}")
+        assert (said.status, said.err) == (0, "")
+        assert said.out == f"wrote out.{form}: 10 nodes, 9 edges\n"
+        content = mgraph.path(f"out.{form}").read_bytes()
+        assert content.startswith(begin)
+        said = mgraph("draw", "-", "--format", form, "-o", "-", stdin=NEURON.read_bytes())
+        assert (said.status, said.err, said.raw) == (0, "", content)
+
+
+def test_json_says_what_was_drawn(mgraph: Shell) -> None:
+    """One value with the numbers of nodes, boxes and edges; on stderr if the picture goes out."""
+    said = mgraph("draw", "neuron.json", "-o", "a.dot", "--around", "n", "--hops", "1", "--json")
+    assert said.json == {
+        "wrote": "a.dot", "format": "dot", "nodes": 10, "boxes": 5, "edges": 4, "note": None
+    }  # fmt: skip
+    said = mgraph("draw", "neuron.json", "-o", "-", "--format", "mmd", "--json")
+    assert said.err.startswith('{\n  "wrote": "standard output"')
+    assert said.out.startswith("flowchart")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_same_graph_gives_the_same_bytes(tmp_path: Path, form: str) -> None:
+    """Two processes with other hash seeds write the same file."""
+    (tmp_path / "h.json").write_bytes(hostile())
+    written = []
+    for seed in ("1", "2"):
+        line = ("draw", "h.json", "--format", form, "-o", "-")
+        written.append(in_process(*line, cwd=tmp_path, PYTHONHASHSEED=seed).raw)
+    assert written[0] == written[1] != b""
+
+
+def test_a_png_has_the_size_of_the_svg_twice(mgraph: Shell) -> None:
+    """It is sharp: two pixels for one."""
+    mgraph("draw", "neuron.json", "-o", "a.svg")
+    mgraph("draw", "neuron.json", "-o", "a.png")
+    found = re.search(rb'width="(\d+)" height="(\d+)"', mgraph.path("a.svg").read_bytes())
+    assert found is not None
+    size = struct.unpack(">II", mgraph.path("a.png").read_bytes()[16:24])
+    assert size == (2 * int(found[1]), 2 * int(found[2]))
+
+
+def test_the_run_is_the_one_that_was_asked_for(mgraph: Shell) -> None:
+    """Options of `mgraph run` count: other values, another seed, no gradients."""
+
+    def shown(*options: str) -> list[str]:
+        mgraph("draw", "neuron.json", "-o", "a.svg", *options)
+        return texts(boxes(mgraph.path("a.svg").read_bytes())["x1"])
+
+    assert shown() == ["x1", "input", "data", "2.0", "grad", "-1.5"]
+    assert shown("--set", "x1=inf") == ["x1", "input", "data", "inf", "grad", "0.0"]
+    assert shown("--seed", "o=2") == ["x1", "input", "data", "2.0", "grad", "-3.0"]
+    assert shown("--no-grad") == ["x1", "input", "data", "2.0"]
+    assert shown("--run", "0") == shown()
+
+
+def test_what_is_lacking_for_numbers_is_told(mgraph: Shell) -> None:
+    """Nothing asked, there is a picture all the same, and a line on what it lacks."""
+    mgraph("new", "y = a*x; z = a-x", "--input", "x", "--param", "a=2", "-o", "two.json")
+    said = mgraph("draw", "two.json", "-o", "a.svg")
+    assert said.status == 0
+    assert "drawn without numbers; --set gives values" in said.err
+    assert texts(boxes(mgraph.path("a.svg").read_bytes())["a"]) == ["a", "param", "data", "2.0"]
+    said = mgraph("draw", "two.json", "-o", "a.svg", "--set", "x=3")
+    assert said.status == 1
+    assert "error[seed]" in said.err
+    mgraph("run", "two.json", "--set", "x=3", "--output", "z", "--in-place")
+    said = mgraph("draw", "two.json", "-o", "a.svg")
+    assert "those of the file's run 0" in said.err
+    found = boxes(mgraph.path("a.svg").read_bytes())
+    assert texts(found["y"]) == ["y", "mul", "data", "6.0", "grad", "none"]
+    document = mgraph.document("two.json")
+    mgraph.write("three.json", {**document, "runs": [], "nodes": [
+        {**node, "data": 1.0} if node["id"] == "x" else node for node in document["nodes"]
+    ]})  # fmt: skip
+    said = mgraph("draw", "three.json", "-o", "a.svg")
+    assert "drawn without gradients; --output chooses one" in said.err
+    assert texts(boxes(mgraph.path("a.svg").read_bytes())["y"]) == ["y", "mul", "data", "2.0"]
+
+
+def test_large_networks_are_folded_and_it_is_said(mgraph: Shell) -> None:
+    """A note says what was left out and how to see it; --fold 0 draws all."""
+    mgraph("new", "--mlp", "2,16,16,1", "--input", "x1=1", "--input", "x2=1", "-o", "net.json")
+    said = mgraph("draw", "net.json", "-o", "net.svg")
+    assert said.out == "wrote net.svg: 708 nodes as 35 boxes, 304 edges\n"
+    assert said.err.endswith("--fold 0 draws all, --around ID a neighbourhood\n")
+    found = boxes(mgraph.path("net.svg").read_bytes())["layer2.neuron3"]
+    assert texts(found)[:4] == ["layer2.neuron3", "35 nodes", "params", "17"]
+    assert mgraph("draw", "net.json", "-o", "a.dot", "--fold", "0").err == ""
+    assert mgraph.path("a.dot").read_text().count("[label=") == 708
+    assert "as 5 boxes" in mgraph("draw", "net.json", "-o", "a.dot", "--fold", "1").out
+    said = mgraph("draw", "net.json", "-o", "a.dot", "--fold")
+    assert ("as 35 boxes" in said.out, said.err) == (True, "")
+    said = mgraph("draw", "net.json", "-o", "a.mmd", "--fold", "0")
+    assert "Mermaid draws 500 edges and 50,000 characters" in said.err
+
+
+def test_a_folded_neuron_shows_its_output(mgraph: Shell) -> None:
+    """Where one node of a group is used outside, its numbers stand in the box."""
+    mgraph("new", "--mlp", "2,3,1", "--input", "x1=1", "--input", "x2=-2", "-o", "net.json")
+    mgraph("draw", "net.json", "--fold", "-o", "a.svg")
+    run = loads(mgraph.path("net.json").read_bytes()).run()
+    found = texts(boxes(mgraph.path("a.svg").read_bytes())["layer1.neuron2"])
+    assert run.data is not None
+    assert float(found[5]) == pytest.approx(run.data["layer1.neuron2.out"], rel=1e-5)
+    assert found[4::2] == ["data", "grad"]
+
+
+REFUSED: Final = sorted(
+    path for path in (FIXTURES / "reject").rglob("*") if path.suffix in (".json", ".msgpack")
+    and not path.name.endswith(".diagnostic.json")
+)  # fmt: skip
+
+
+def test_what_check_refuses_is_not_drawn(mgraph: Shell) -> None:
+    """Every bad file is refused in the same words, and nothing is written."""
+    assert len(REFUSED) > 100
+    for path in REFUSED:
+        checked = mgraph("check", str(path))
+        said = mgraph("draw", str(path), "--format", "dot", "-o", "-")
+        assert (said.status, said.out, said.err) == (1, "", checked.err), path
+        assert checked.status == 1
+
+
+def test_what_is_a_graph_is_drawn(mgraph: Shell) -> None:
+    """Every golden graph has a picture as text, and a small one of each folder one as SVG."""
+    folders: dict[str, Path] = {}
+    for path in sorted(FIXTURES.rglob("*.json")):
+        if "reject" not in path.parts and not path.name.endswith(".diagnostic.json"):
+            folders.setdefault(path.parent.name, path)
+            for form in ("dot", "mmd"):
+                said = mgraph("draw", str(path), "--format", form, "-o", "-")
+                assert said.status == 0, said.err
+    for path in folders.values():
+        assert mgraph("draw", str(path), "-o", "a.svg").status == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("--around nothing", "run-node"),
+        ("--around x --set x=1", "run-node"),
+        ("--set zz=1", "run-node"),
+        ("--limit nodes=3", "limit"),
+    ],
+)
+def test_faults_have_codes(mgraph: Shell, line: str, code: str) -> None:
+    """Exit 1, a diagnostic that names the file, and no picture."""
+    said = mgraph("draw", "neuron.json", "-o", "a.svg", *line.split())
+    assert said.status == 1
+    assert said.err.startswith("neuron.json")
+    assert f"error[{code}]" in said.err
+    assert mgraph.files() == ["neuron.json"]
+
+
+def test_a_picture_that_cannot_be_written(mgraph: Shell) -> None:
+    """A folder is no picture."""
+    mgraph.path("a.svg").mkdir()
+    said = mgraph("draw", "neuron.json", "-o", "a.svg")
+    assert said.status == 1
+    assert "error[io]: can't write a.svg: it is a folder" in said.err
+
+
+@pytest.mark.parametrize(("package", "form"), [("pygraphviz", "svg"), ("resvg_py", "png")])
+def test_without_the_extra(
+    mgraph: Shell, monkeypatch: pytest.MonkeyPatch, package: str, form: str
+) -> None:
+    """One line says what to install; DOT and Mermaid are written all the same."""
+
+    def found(name: str) -> object:
+        return None if name == package else find_spec(name)
+
+    monkeypatch.setattr(process, "find_spec", found)
+    said = mgraph("draw", "neuron.json", "-o", f"a.{form}")
+    assert said.status == 1
+    assert said.err == (
+        f"error: this picture needs {package}, which is not installed: "
+        "pip install 'mgraph-replay[draw]'; .dot and .mmd need nothing\n"
+    )
+    for text in ("dot", "mmd"):
+        assert mgraph("draw", "neuron.json", "-o", f"a.{text}").status == 0
+
+
+def test_signs_that_no_font_has_are_told(mgraph: Shell) -> None:
+    """A PNG with a sign of Unicode's private area says that it could not be shown."""
+    nodes = [{"id": "x", "op": "input", "data": 1.0, "label": "a\U0001f3f9\u0d9a\ua9a0"}]
+    mgraph.write("a.json", document(nodes, "x"))
+    said = mgraph("draw", "a.json", "-o", "a.png")
+    assert said.status == 0
+    assert said.err == "" or said.err.startswith("note: no font of this machine has ")
+
+
+def test_the_folder_cannot_lend_modules(tmp_path: Path) -> None:
+    """A pygraphviz.py that lies about is not the one that is run."""
+    (tmp_path / "neuron.json").write_bytes(NEURON.read_bytes())
+    for name in ("pygraphviz.py", "json.py", "resvg_py.py"):
+        (tmp_path / name).write_text("raise SystemExit('lent')")
+    said = in_shell("mgraph draw neuron.json -o a.png", tmp_path)
+    assert (said.status, said.err) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for the child in /proc")
+def test_ctrl_c_ends_the_engine_too(tmp_path: Path) -> None:
+    """An interrupted layout leaves no process and no file behind, and says nothing."""
+    sizes, links = crowd(2_900)
+    args: dict[int, list[str]] = {i: [] for i in range(len(sizes))}
+    for link in links:
+        args[link.head].append(f"v{link.tail}")
+    nodes = [
+        {"id": f"v{i}", "op": "sum", "args": of}
+        if of
+        else {"id": f"v{i}", "op": "input", "data": 1}
+        for i, of in args.items()
+    ]
+    (tmp_path / "a.json").write_bytes(document(nodes, "v2899"))
+    command = [SCRIPT, "draw", "a.json", "--fold", "0", "-o", "a.svg"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        child = next(engine_of(parent.pid))
+        parent.send_signal(signal.SIGINT)
+        _, said = parent.communicate(timeout=20)
+    assert parent.returncode == 130
+    assert b"Traceback" not in said
+    assert not Path(f"/proc/{child}").exists()
+    assert sorted(os.listdir(tmp_path)) == ["a.json"]
+
+
+def engine_of(parent: int) -> Iterator[int]:
+    """Yield the child of a process, as soon as it has one that draws."""
+    for _ in range(300):
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        for child in children:
+            if b"engine.py" in Path(f"/proc/{child}/cmdline").read_bytes():
+                time.sleep(0.5)
+                yield int(child)
+        time.sleep(0.05)
