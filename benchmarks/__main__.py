@@ -10,7 +10,7 @@ from importlib import import_module
 from benchmarks.measure import ROOT
 from benchmarks.report import print_heading
 
-TABLES = ("startup", "values", "big", "chain", "tape")
+TABLES = ("startup", "values", "big", "chain", "tape", "view")
 
 
 def main() -> int:

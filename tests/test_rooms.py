@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOMS = (
-    "errors", "ieee", "ops", "codec", "schema", "migrate", "graph", "record", "value", "loader",
-    "run", "tape", "document", "expression", "network", "golden", "compare", "junit", "cli",
+    "errors", "ieee", "ops", "formulas", "codec", "schema", "migrate", "graph", "record", "value",
+    "loader", "run", "tape", "document", "expression", "network", "golden", "compare", "junit",
+    "viewer", "cli",
 )  # fmt: skip
 """From the ground floor up."""
 
@@ -95,7 +96,7 @@ def test_running_a_clean_file_imports_little(tmp_path: Path) -> None:
     loaded = modules_after(code, tmp_path)
     assert "mgraph.run" in loaded
     assert [name for name in HEAVY if name in loaded] == []
-    others = ("new", "check", "test", "diff", "convert", "ops", "schema")
+    others = ("new", "view", "check", "test", "diff", "convert", "ops", "schema")
     assert [name for name in others if f"mgraph.cli.{name}" in loaded] == []
 
 

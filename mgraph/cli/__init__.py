@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "Make and run": ("new", "run"),
+    "Look": ("view",),
     "Test": ("check", "test", "diff"),
     "Convert": ("convert",),
     "Look up": ("ops", "schema"),

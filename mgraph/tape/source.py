@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from mgraph import ops
+from mgraph import formulas
 from mgraph.ops import LEAVES, OPCODES, ROWS, Op
 
 if TYPE_CHECKING:
@@ -51,21 +50,12 @@ def _functions() -> Iterator[str]:
     """Yield primitives, helpers and rules, each compiled on its own and inlined by the sweeps."""
     for name, (names, body) in PRIMITIVES.items():
         yield f"@rule\ndef ieee_{name}({names}):\n    return {body}\n"
-    tree = ast.parse(inspect.getsource(ops))
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and _returns_only(node):
-            yield f"@rule\n{_text(_bare(node))}\n"
-    for call in _rows(tree):
-        name = ast.literal_eval(call.args[0])
-        for prefix, function in (("value", call.args[1]), ("slopes", call.args[2])):
-            assert isinstance(function, ast.Lambda)  # noqa: S101 - our own table
+    for node in formulas.helpers():
+        yield f"@rule\n{_text(_bare(node))}\n"
+    for op, *functions in formulas.rows():
+        for prefix, function in zip(("value", "slopes"), functions, strict=True):
             names = ", ".join(arg.arg for arg in function.args.args)
-            yield f"@rule\ndef {prefix}_{name}({names}):\n    return {_text(function.body)}\n"
-
-
-def _returns_only(node: ast.FunctionDef) -> bool:
-    """Whether a function of the table's file is a helper: a float, from floats, in one step."""
-    return node.args.vararg is None and ast.unparse(node.returns or node) == "float"
+            yield f"@rule\ndef {prefix}_{op.name}({names}):\n    return {_text(function.body)}\n"
 
 
 def _bare(node: ast.FunctionDef) -> ast.FunctionDef:
@@ -74,16 +64,6 @@ def _bare(node: ast.FunctionDef) -> ast.FunctionDef:
     arguments = ast.arguments([], names, None, [], [], None, [])
     bare = ast.FunctionDef(node.name, arguments, node.body[1:], [], None)
     return ast.fix_missing_locations(bare)
-
-
-def _rows(tree: ast.Module) -> list[ast.Call]:
-    """Return the rows as they are written."""
-    for node in tree.body:
-        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "ROWS":
-            assert isinstance(node.value, ast.Tuple)  # noqa: S101 - our own table
-            return [each for each in node.value.elts if isinstance(each, ast.Call)]
-    message = "the table of ops has no ROWS"
-    raise LookupError(message)
 
 
 def _text(node: ast.AST) -> str:
