@@ -32,6 +32,7 @@ TABLES: Final = (
     "peers",
     "demo",
     "batch",
+    "view",
 )
 
 

@@ -35,7 +35,7 @@ Place = tuple[int, int]
 """Line and column of a formula, from 1."""
 
 _STRANGE: Final = re.compile(r"[^\t\n -~]")
-_MEANT: Final = {"·": "*", "×": "*", "÷": "/", "−": "-", "²": "**2", "³": "**3", "√": "sqrt()"}  # noqa: RUF001
+_MEANT: Final = {"·": "*", "×": "*", "÷": "/", "−": "-", "²": "**2", "³": "**3", "√": "sqrt()"}
 _SHOWN: Final = 72
 _USE: Final = "use + - * / ** and the ops that `mgraph ops` lists"
 _EXAMPLE: Final = "write, for example, 'L = tanh(x*w + b)'"

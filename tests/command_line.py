@@ -102,10 +102,10 @@ class Shell:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return an environment in which `mgraph` is found and nothing asks for colour."""
+    """Return an environment where `mgraph` is found, without colour, and with a mute browser."""
     plain = {key: x for key, x in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
     path = os.pathsep.join((str(Path(SCRIPT).parent), plain.get("PATH", "")))
-    return {**plain, "PATH": path, "PYTHONIOENCODING": "utf-8", **more}
+    return {**plain, "PATH": path, "PYTHONIOENCODING": "utf-8", "BROWSER": "true", **more}
 
 
 def process(*args: str, cwd: Path, stdin: bytes = b"", **env: str) -> Said:

@@ -126,7 +126,7 @@ def test_version(mgraph: Shell) -> None:
     ("line", "words"),
     [
         ("rnu neuron.json", 'did you mean "run"?'),
-        ("frobnicate", "the verbs are new, run, draw, explain, step, gradcheck, check"),
+        ("frobnicate", "the verbs are new, run, view, draw, explain, step, gradcheck, check"),
         ("neuron.json", "did you mean: mgraph run neuron.json"),
         ("run", "Missing argument 'GRAPH'. For example: mgraph run neuron.json"),
         ("check", "For example: mgraph check neuron.json"),
@@ -180,6 +180,8 @@ def test_version(mgraph: Shell) -> None:
         ("convert neuron.json a.json --to 0.9", "there is no format 0.9: choose one of 1.0"),
         ("convert neuron.json a.json --to 1.1", "choose one of 1.0"),
         ("convert neuron.json a.json --to one", "choose one of 1.0"),
+        ("view", "For example: mgraph view neuron.json"),
+        ("view neuron.json -o neuron.json", "a name that ends in .html"),
         ("new", "give either a formula or --mlp SIZES: for example mgraph new"),
     ],
     ids=lambda value: value if " " in value else None,

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOMS = (
-    "errors", "ieee", "ops", "codec", "schema", "migrate", "graph", "record", "value", "loader",
-    "run", "tape", "document", "expression", "network", "golden", "compare", "junit", "draw",
-    "nodewise", "explain", "steps", "gradcheck", "cli",
+    "errors", "ieee", "ops", "formulas", "codec", "schema", "migrate", "graph", "record", "value",
+    "loader", "run", "tape", "document", "expression", "network", "golden", "compare", "junit",
+    "draw", "nodewise", "explain", "steps", "gradcheck", "viewer", "cli",
 )  # fmt: skip
 """From the ground floor up."""
 
@@ -98,6 +98,8 @@ def test_running_a_clean_file_imports_little(tmp_path: Path) -> None:
     assert [name for name in HEAVY if name in loaded] == []
     others = (
         "new",
+        "view",
+        "draw",
         "explain",
         "step",
         "gradcheck",

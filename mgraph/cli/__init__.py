@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "Make and run": ("new", "run"),
-    "Understand": ("draw", "explain", "step", "gradcheck"),
+    "Understand": ("view", "draw", "explain", "step", "gradcheck"),
     "Test": ("check", "test", "diff"),
     "Convert": ("convert",),
     "Look up": ("ops", "schema"),

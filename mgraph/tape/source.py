@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from mgraph import ops
+from mgraph import formulas
 from mgraph.ops import CONST, LEAVES, OPCODES, ROWS, Op
 from mgraph.tape import elementary
 
@@ -51,33 +50,14 @@ def text(part: str, *, vector: bool = False) -> str:
 
 def _functions() -> Iterator[str]:
     """Yield helpers and rules: one function an op for its value, one for its slopes."""
-    tree = ast.parse(inspect.getsource(ops))
-    for node in (*tree.body, *ast.parse(inspect.getsource(elementary)).body):
-        if isinstance(node, ast.FunctionDef) and _returns_only(node):
+    for node in (*formulas.helpers(), *formulas.helpers(elementary)):
+        if node.name not in elementary.PRIMITIVES:
             names = ", ".join(arg.arg for arg in node.args.args)
             yield f"def {node.name}({names}):\n    {_text(node.body[-1])}\n"
-    for call in _rows(tree):
-        name = ast.literal_eval(call.args[0])
-        for prefix, function in (("value", call.args[1]), ("slopes", call.args[2])):
-            assert isinstance(function, ast.Lambda)  # noqa: S101 - our own table
+    for op, *functions in formulas.rows():
+        for prefix, function in zip(("value", "slopes"), functions, strict=True):
             names = ", ".join(arg.arg for arg in function.args.args)
-            yield f"def {prefix}_{name}({names}):\n    return {_text(function.body)}\n"
-
-
-def _returns_only(node: ast.FunctionDef) -> bool:
-    """Whether a function of the table's file is a helper: a float, from floats, in one step."""
-    is_float = node.args.vararg is None and ast.unparse(node.returns or node) == "float"
-    return is_float and node.name not in elementary.PRIMITIVES
-
-
-def _rows(tree: ast.Module) -> list[ast.Call]:
-    """Return the rows as they are written."""
-    for node in tree.body:
-        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "ROWS":
-            assert isinstance(node.value, ast.Tuple)  # noqa: S101 - our own table
-            return [each for each in node.value.elts if isinstance(each, ast.Call)]
-    message = "the table of ops has no ROWS"
-    raise LookupError(message)
+            yield f"def {prefix}_{op.name}({names}):\n    return {_text(function.body)}\n"
 
 
 def _text(node: ast.AST) -> str:

@@ -1,0 +1,108 @@
+"""The page of `mgraph view` in headless Chromium: opening it, stepping, moving a leaf.
+
+Times are the page's own clock: *ready* from the start of navigation until everything is drawn,
+*step* with style and layout, frames while a leaf's slider moves once a frame.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.graphs import random_graph, write_graph
+from benchmarks.measure import ROOT, workspace
+from benchmarks.report import table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Page
+
+    from benchmarks.measure import Workspace
+    from tests.browser import Visit
+
+_OPS: Final = ("add", "mul", "relu", "tanh")
+_LARGE: Final = "128,126,128,1"
+_STEPS: Final = """(count) => {
+  const { go, model } = window.mgraph;
+  const times = [];
+  for (let i = 0; i < count; i++) {
+    const start = performance.now();
+    go(Math.floor(model.film.last / 2) + (i % 2 ? i : -i));
+    document.body.getBoundingClientRect();
+    times.push(performance.now() - start);
+  }
+  return times;
+}"""
+_PRESS: Final = """(button) => {
+  const start = performance.now();
+  button.click();
+  document.body.getBoundingClientRect();
+  return performance.now() - start;
+}"""
+_FRAMES: Final = """async (count) => {
+  const slider = document.querySelector("input[data-leaf]");
+  const [low, high] = [Number(slider.min), Number(slider.max)];
+  const start = performance.now();
+  for (let i = 0; i < count; i++) {
+    slider.value = String(low + ((i % 50) / 50) * (high - low));
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    await new Promise(requestAnimationFrame);
+  }
+  return (1000 * count) / (performance.now() - start);
+}"""
+
+
+def lines(*, quick: bool) -> Iterator[str]:
+    """Yield the report."""
+    from tests.browser import Visit, started  # noqa: PLC0415 - starts no browser otherwise
+
+    rounds = 1 if quick else 5
+    with workspace() as place, started() as browser:
+        rows = [
+            _row(name, path, Visit(browser, place.folder), place, rounds)
+            for name, path in _graphs(place)
+        ]
+    header = ("graph", "page", "ready, best", "ready, median", "step, median", "frames a second")
+    yield from table(header, rows)
+    yield "Unfolded means that *Show all nodes* was pressed; its *ready* is the time of that press."
+
+
+def _graphs(place: Workspace) -> Iterator[tuple[str, Path]]:
+    """Make the graphs to look at."""
+    yield "the neuron, 10 nodes", ROOT / "fixtures" / "neuron.json"
+    for count in (100, 1_000, 65_000):
+        path = place.folder / f"random{count}.json"
+        write_graph(path, random_graph(count, _OPS))
+        flat = path.read_text(encoding="utf-8").replace("layer1.", "")  # no groups
+        path.write_text(flat, encoding="utf-8")
+        yield f"random, {count:,} nodes, no groups", path
+    path = place.folder / "network.json"
+    place.mgraph("new", "--mlp", _LARGE, "-o", str(path))
+    yield f"a network {_LARGE}, 65,660 nodes", path
+
+
+def _row(name: str, path: Path, visit: Visit, place: Workspace, rounds: int) -> tuple[str, ...]:
+    page_file = place.folder / "page.html"
+    place.mgraph("view", str(path), "-o", str(page_file), "--no-open")
+    ready, tab = [], None
+    for _ in range(rounds):
+        visit.close()
+        tab = visit(page_file)
+        ready.append(float(tab.evaluate("() => document.documentElement.dataset.ready")))
+    assert tab is not None
+    cells = _cells(tab, ready)
+    whole = tab.locator("#scene-note >> text=Show all nodes")
+    if whole.count():
+        name += "; below unfolded"
+        unfolded = _cells(tab, [tab.evaluate(_PRESS, whole.element_handle())])
+        cells = tuple(f"{a} / {b}" for a, b in zip(cells, unfolded, strict=True))
+    visit.close()
+    return (name, f"{page_file.stat().st_size / 1000:,.0f} kB", *cells)
+
+
+def _cells(tab: Page, ready: list[float]) -> tuple[Any, ...]:
+    steps = median(tab.evaluate(_STEPS, 60))
+    frames = tab.evaluate(_FRAMES, 90)
+    return f"{min(ready):.0f} ms", f"{median(ready):.0f} ms", f"{steps:.1f} ms", f"{frames:.0f}"

@@ -1,0 +1,99 @@
+"""`mgraph view`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mgraph.cli.common import STREAM, GraphPath, limit_option, read_graph
+from mgraph.cli.terminal import counted
+from mgraph.codec import write_file
+from mgraph.document import ANNOTATED
+from mgraph.errors import GraphError, printable
+from mgraph.viewer import page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mgraph.codec import Limits
+
+
+@click.command("view", short_help="Make a page to step through a graph and to move its leaves.")
+@click.argument("graph", type=GraphPath())
+@click.option(
+    "-o", "--out", type=GraphPath(), metavar="FILE.html",
+    help="Write the page here; - is standard output.",
+)  # fmt: skip
+@click.option("--no-open", is_flag=True, help="Write the page, and don't open it in the browser.")
+@click.option("--quiz", is_flag=True, help="Ask for each gradient before it is shown.")
+@limit_option
+def command(
+    graph: str,
+    out: str | None,
+    no_open: bool,  # noqa: FBT001 - click calls by name
+    quiz: bool,  # noqa: FBT001
+    limits: Limits,
+) -> None:
+    """Write one offline page that shows a graph, and open it in the browser.
+
+    Step through it forward and backward, move a leaf and watch every value and gradient, click a
+    node to see why its gradient is what it is. The page is one file that needs no network; pass
+    it on. Without -o it is NAME.view.html, in this folder.
+
+    \b
+    Examples:
+      mgraph view neuron.json
+      mgraph view neuron.json --quiz -o quiz.html --no-open
+    """  # noqa: D301 - \b is click's
+    target = out or _default_target(graph)
+    _check_target(target)
+    file, _ = read_graph(graph, limits)
+    name = "graph.json" if graph == STREAM else Path(graph).name
+    chunks = list(page(file, name, quiz=quiz))
+    if target == STREAM:
+        _print(chunks)
+        return
+    write_file(target, chunks)
+    size = sum(map(len, chunks))
+    click.echo(f"wrote {printable(target)}: {counted(len(file), 'node')}, {size:,} bytes")
+    if not (no_open or _opened(target)):
+        click.echo("hint: open it in a browser", err=True)
+
+
+def _default_target(graph: str) -> str:
+    if graph == STREAM:
+        return STREAM
+    return f"{Path(graph).stem.removesuffix(ANNOTATED)}.view.html"
+
+
+def _check_target(target: str) -> None:
+    """Refuse a name that no browser opens as a page, before any work is done.
+
+    Raises:
+        UsageError: It does not end in .html.
+    """
+    if target != STREAM and Path(target).suffix.lower() not in (".html", ".htm"):
+        message = f"can't write a page to {printable(target)}: expected a name that ends in .html"
+        raise click.UsageError(message)
+
+
+def _print(chunks: Sequence[bytes]) -> None:
+    if sys.__stdout__ is None:
+        raise GraphError.of("io", "standard output is closed", fix="use -o FILE.html")
+    sys.stdout.buffer.writelines(chunks)
+    sys.stdout.buffer.flush()
+
+
+def _opened(path: str) -> bool:
+    """Open a page in the browser; False if there is none, or only one that runs in a terminal."""
+    try:
+        browser = webbrowser.get()
+    except webbrowser.Error:
+        return False
+    in_terminal = type(browser) is webbrowser.GenericBrowser and "BROWSER" not in os.environ
+    return not in_terminal and browser.open(Path(path).resolve().as_uri())

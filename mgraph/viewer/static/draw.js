@@ -1,0 +1,563 @@
+/** The picture: boxes and arrows in SVG, zoom and pan. Every text is set as text, never as markup. */
+import { layOut } from "./layout.js";
+
+/** @typedef {import("./groups.js").Scene} Scene */
+/** @typedef {import("./groups.js").Item} Item */
+/** @typedef {import("./groups.js").Link} Link */
+/** @typedef {import("./layout.js").Layout} Layout */
+
+/**
+ * What a box shows.
+ * @typedef {object} Look
+ * @property {"input" | "param" | "const" | "op" | "group"} shape
+ * @property {boolean} output
+ * @property {string} title
+ * @property {string} note the op; of a group nothing
+ * @property {string} corner what stands at the end of the title's line; mostly nothing
+ * @property {string} about for screen readers
+ */
+
+/**
+ * What changes from step to step.
+ * @typedef {object} State
+ * @property {string} data
+ * @property {string} grad
+ * @property {string} classes
+ */
+
+/**
+ * What an arrow shows in a step: words on it, and the way something passes along it.
+ * @typedef {{text: string, classes: string}} Passing
+ */
+
+const SVG = "http://www.w3.org/2000/svg";
+const WIDE = { node: { w: 150, h: 72 }, group: { w: 172, h: 52 } };
+const NARROW = { node: { w: 120, h: 72 }, group: { w: 136, h: 52 } };
+const PORTS = 16;
+const PADDING = { wide: 13, narrow: 10 };
+const LEGIBLE = 0.42;
+const MANY = 400;
+const PHONE = 500;
+const NEAREST = 2.5;
+const FARTHEST = 0.004;
+
+/**
+ * @param {string} name
+ * @param {Record<string, string | number>} attributes
+ * @param {string} text
+ * @returns {any}
+ */
+export function element(name, attributes = {}, text = "") {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+  if (text) made.textContent = text;
+  return made;
+}
+
+const pen = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
+
+/**
+ * Cut a text so that it fits: a name with dots at its start, where it says least, others at the end.
+ * @param {string} text
+ * @param {number} width
+ * @param {string} font
+ */
+function fitted(text, width, font) {
+  pen.font = font;
+  if (pen.measureText(text.slice(0, 300)).width <= width && text.length <= 300) return text;
+  const letters = Array.from(text.slice(0, 300));
+  const atStart = /^[\w./[\]-]*[./][\w./[\]-]*$/.test(text);
+  const cut = (/** @type {number} */ kept) =>
+    atStart ? `…${letters.slice(-kept).join("").replace(/^[./]+/, "")}` : `${letters.slice(0, kept).join("").trimEnd()}…`;
+  let [low, high] = [1, letters.length];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (pen.measureText(cut(middle)).width <= width) low = middle;
+    else high = middle - 1;
+  }
+  return cut(low);
+}
+
+/**
+ * The outline of a box around its middle.
+ * @param {string} shape
+ * @param {number} w
+ * @param {number} h
+ */
+export function outline(shape, w, h) {
+  const [x, y] = [w / 2, h / 2];
+  if (shape === "const") return `M${-x} ${-y}H${x}V${y}H${-x}Z`;
+  if (shape === "param") {
+    const cut = Math.min(13, h / 4);
+    return `M${-x + cut} ${-y}H${x - cut}L${x} ${-y + cut}V${y - cut}L${x - cut} ${y}H${-x + cut}`
+      + `L${-x} ${y - cut}V${-y + cut}Z`;
+  }
+  const r = shape === "input" ? y : Math.min(9, h / 4);
+  return `M${-x + r} ${-y}H${x - r}a${r} ${r} 0 0 1 ${r} ${r}V${y - r}a${r} ${r} 0 0 1 ${-r} ${r}`
+    + `H${-x + r}a${r} ${r} 0 0 1 ${-r} ${-r}V${-y + r}a${r} ${r} 0 0 1 ${r} ${-r}Z`;
+}
+
+/** A box of the picture, with the texts that change. */
+class Box {
+  /**
+   * @param {Look} look
+   * @param {number} x
+   * @param {number} y
+   * @param {{w: number, h: number}} size
+   */
+  constructor(look, x, y, { w, h }) {
+    this.x = x;
+    this.y = y;
+    this.base = `box ${look.shape}${look.output ? " output" : ""}`;
+    this.group = element("g", {
+      class: this.base, transform: `translate(${x} ${y})`, tabindex: 0, role: "button",
+      "aria-label": look.about,
+    });
+    this.group.append(element("path", { class: "halo", d: outline(look.shape, w + 14, h + 14) }));
+    if (look.output) this.group.append(element("path", { class: "rim", d: outline(look.shape, w + 9, h + 9) }));
+    if (look.shape === "group") {
+      this.group.append(element("path", { class: "sheet", d: outline("op", w, h), transform: "translate(5 5)" }));
+    }
+    this.group.append(element("path", { class: "shape", d: outline(look.shape, w, h) }));
+    const padding = w < WIDE.node.w ? PADDING.narrow : PADDING.wide;
+    const [left, right] = [-w / 2 + padding, w / 2 - padding];
+    const isGroup = look.shape === "group";
+    const [top, first, second] = isGroup ? [-6, 15, 15] : [-14, 7, 26];
+    pen.font = FONTS.note;
+    const room = right - left - (look.corner ? pen.measureText(look.corner).width + 8 : 0);
+    const title = element("text", { class: "title", x: left, y: top }, fitted(look.title, room, FONTS.title));
+    if (/\p{M}/u.test(look.title)) title.setAttribute("clip-path", "url(#box-clip)");
+    this.data = element("text", { class: "data", x: isGroup ? left : right, y: first });
+    this.grad = element("text", { class: "grad", x: right, y: second });
+    const label = isGroup ? 0 : Math.max(pen.measureText(look.note).width, pen.measureText("grad").width);
+    pen.font = FONTS.number;
+    const width = isGroup ? (right - left) / 2 : right - left - label;
+    this.room = Math.floor((width - 5) / pen.measureText("0").width); // for a number, in characters
+    const corner = element("text", { class: "note", x: right, y: top }, look.corner);
+    this.group.append(title, corner, this.data, this.grad);
+    if (!isGroup) this.group.append(element("text", { class: "name", x: left, y: first }, look.note));
+    if (!isGroup && look.shape !== "const") {
+      this.group.append(element("text", { class: "name", x: left, y: second }, "grad"));
+    }
+    this.shown = { data: "", grad: "", classes: "" };
+  }
+
+  /** @param {State} state */
+  show({ data, grad, classes }) {
+    const { shown } = this;
+    if (shown.data !== data) this.data.textContent = shown.data = data;
+    if (shown.grad !== grad) this.grad.textContent = shown.grad = grad;
+    if (shown.classes !== classes) {
+      shown.classes = classes;
+      this.group.setAttribute("class", `${this.base} ${classes}`);
+    }
+  }
+}
+
+const SANS = getComputedStyle(document.documentElement).getPropertyValue("--sans");
+const FONTS = { number: `14.5px ${SANS}`, title: `600 13.5px ${SANS}`, note: `12px ${SANS}` };
+
+/** The picture of one scene. */
+export class Picture {
+  /**
+   * @param {SVGSVGElement} svg
+   * @param {{select: (item: number) => void, hover: (item: number) => void, leave: () => void,
+   *   moved: () => void}} told
+   */
+  constructor(svg, told) {
+    this.svg = svg;
+    this.told = told;
+    this.view = { k: 1, x: 0, y: 0 };
+    /** @type {Box[]} */
+    this.boxes = [];
+    /** @type {SVGElement[]} */
+    this.arrows = [];
+    /** @type {{left: number, top: number, right: number, bottom: number}[]} */
+    this.extents = []; // of the boxes, then of the arrows
+    /** @type {boolean[]} */
+    this.culled = [];
+    /** @type {Scene | null} */
+    this.scene = null;
+    /** @type {Layout | null} */
+    this.layout = null;
+    this.drawn = element("g");
+    const clip = element("clipPath", { id: "box-clip" });
+    clip.append(element("rect", { x: -75, y: -34, width: 150, height: 27 }));
+    const hints = element("defs");
+    hints.append(clip);
+    svg.append(hints, this.drawn);
+    this.size = { width: 0, height: 0 };
+    new ResizeObserver(() => this.measure()).observe(svg);
+    this.#listen();
+  }
+
+  /** Look how large the picture is: when that may have changed, not at every step. */
+  measure() {
+    this.size = { width: this.svg.clientWidth, height: this.svg.clientHeight };
+  }
+
+  /**
+   * Draw a scene.
+   * @param {Scene} scene
+   * @param {Look[]} looks of its items
+   */
+  show(scene, looks) {
+    const { width, height } = this.size;
+    const portrait = width < 0.9 * height;
+    const { node, group } = portrait && width < PHONE ? NARROW : WIDE;
+    const sizes = looks.map((look) => (look.shape === "group" ? group : node));
+    this.layout = layOut(scene, sizes, portrait);
+    const across = portrait ? layOut(scene, sizes, false) : this.layout;
+    if (this.#scaleOf(across.bounds) > this.#scaleOf(this.layout.bounds)) this.layout = across;
+    this.scene = scene;
+    const lines = element("g", { class: "arrows" });
+    const cards = element("g", { class: "boxes" });
+    this.chips = element("g", { class: "chips" });
+    const { layout } = this;
+    const ways = scene.links.map((link, i) => this.#way(link, i, looks, sizes));
+    this.arrows = scene.links.map((link, i) => this.#arrow(link, ways[i]));
+    this.extents = [...layout.x.keys()].map((i) => extentOf([[layout.x[i], layout.y[i]]]));
+    this.extents.push(...ways.map(extentOf));
+    this.boxes = looks.map((look, i) => new Box(look, layout.x[i], layout.y[i], sizes[i]));
+    this.boxes.forEach((box, i) => (box.group.dataset.item = i));
+    lines.append(...this.arrows);
+    cards.append(...this.boxes.map((box) => box.group));
+    this.drawn.replaceChildren(lines, cards, this.chips);
+    this.svg.classList.toggle("dense", this.arrows.length > 150);
+    this.culled = [];
+    /** @type {Set<number>} */
+    this.marked = new Set();
+  }
+
+  /**
+   * @param {Link} link
+   * @param {[number, number][]} points
+   */
+  #arrow(link, points) {
+    const arrow = element("g", { class: "arrow" });
+    arrow.append(element("path", { class: "line", d: curve(points, this.#down) }));
+    arrow.append(element("path", { class: "tip", d: tip(/** @type {any} */ (points.at(-1)), this.#down) }));
+    if (link.count > 1) arrow.classList.add("many");
+    return arrow;
+  }
+
+  get #down() {
+    return this.layout?.down ?? false;
+  }
+
+  /**
+   * Return the points of an arrow: from the edge of a box, over the bends, to the edge of a box.
+   * @param {Link} link
+   * @param {number} i
+   * @param {Look[]} looks
+   * @param {{w: number, h: number}[]} sizes
+   * @returns {[number, number][]}
+   */
+  #way({ from, to, port, ports }, i, looks, sizes) {
+    const { x, y, bends, down } = /** @type {Layout} */ (this.layout);
+    const [a, b] = [sizes[from], sizes[to]];
+    const breadth = (down ? b.w : b.h) - 22;
+    const aside = (port - (ports - 1) / 2) * Math.min(PORTS, ports > 1 ? breadth / (ports - 1) : 0);
+    const [rimA, rimB] = [looks[from].output ? 5 : 0, looks[to].output ? 7 : 2];
+    const start = down ? [x[from] + aside / 4, y[from] + a.h / 2 + rimA] : [x[from] + a.w / 2 + rimA, y[from] + aside / 4];
+    const end = down ? [x[to] + aside, y[to] - b.h / 2 - rimB] : [x[to] - b.w / 2 - rimB, y[to] + aside];
+    return /** @type {[number, number][]} */ ([start, ...bends[i], end]);
+  }
+
+  /**
+   * Update texts and marks of what can be seen.
+   * @param {(item: number, room: number) => State} stateOf a number has room for so many characters
+   * @param {Map<number, Passing>} passing by link
+   */
+  paint(stateOf, passing) {
+    const far = this.view.k < LEGIBLE;
+    this.svg.classList.toggle("far", far);
+    const hidden = this.#cull();
+    this.boxes.forEach((box, i) => { if (!hidden[i]) box.show(stateOf(i, box.room)); });
+    this.#pass(passing);
+  }
+
+  /** Take out of a large picture what is not in sight, boxes and arrows; return which boxes. */
+  #cull() {
+    const { extents, boxes, arrows } = this;
+    if (extents.length < MANY) return this.culled;
+    const seen = this.#window();
+    this.culled = extents.map(({ left, top, right, bottom }, i) => {
+      const out = right < seen.left || left > seen.right || bottom < seen.top || top > seen.bottom;
+      const drawn = boxes[i]?.group ?? arrows[i - boxes.length];
+      if (out !== (this.culled[i] ?? false)) drawn.style.display = out ? "none" : "";
+      return out;
+    });
+    return this.culled;
+  }
+
+  #window() {
+    const { k, x, y } = this.view;
+    const margin = 120;
+    return {
+      left: -x / k - margin, top: -y / k - margin,
+      right: (this.size.width - x) / k + margin, bottom: (this.size.height - y) / k + margin,
+    };
+  }
+
+  /** @param {Map<number, Passing>} passing */
+  #pass(passing) {
+    for (const link of this.marked ?? []) {
+      this.arrows[link]?.removeAttribute("data-way");
+      this.arrows[link]?.querySelector(".return")?.remove();
+    }
+    this.marked = new Set(passing.keys());
+    const spots = [];
+    for (const [link, { text, classes }] of passing) {
+      this.arrows[link].dataset.way = classes;
+      if (classes === "backward") this.arrows[link].append(this.#returnTip(link));
+      if (text) spots.push({ text, spot: this.#spot(link) });
+    }
+    this.chips?.replaceChildren(...(spots.length > 8 ? [] : chipsAt(spots, this.#down)));
+  }
+
+  /**
+   * Return the tip of an arrow along which a gradient goes back.
+   * @param {number} link
+   */
+  #returnTip(link) {
+    const line = /** @type {SVGPathElement} */ (this.arrows[link].firstChild);
+    const { x, y } = line.getPointAtLength(2);
+    return element("path", { class: "tip return", d: tip([x, y], this.#down, -1) });
+  }
+
+  /**
+   * Return a point on the last stretch of an arrow.
+   * @param {number} link
+   * @returns {[number, number]}
+   */
+  #spot(link) {
+    const line = /** @type {SVGPathElement} */ (this.arrows[link].firstChild);
+    const length = line.getTotalLength();
+    const { x, y } = line.getPointAtLength(Math.max(length / 2, length - 38));
+    return [x, y];
+  }
+
+  // --- zoom and pan ---
+
+  #place() {
+    const { k, x, y } = this.view;
+    this.drawn.setAttribute("transform", `translate(${x} ${y}) scale(${k})`);
+    this.told.moved();
+  }
+
+  /** How much room the buttons take at the bottom. */
+  get #below() {
+    return this.size.width < PHONE ? 40 : 0;
+  }
+
+  /**
+   * Return the scale at which everything can be seen.
+   * @param {Layout["bounds"]} bounds
+   * @param {number} above
+   */
+  #scaleOf({ left, top, right, bottom }, above = 0) {
+    const { width, height } = this.size;
+    const margin = width < PHONE ? 12 : 26;
+    const [w, h] = [width - 2 * margin, height - 2 * margin - above - this.#below];
+    return Math.min(w / (right - left), h / (bottom - top), 1.35);
+  }
+
+  /**
+   * Show all of it.
+   * @param {number} above how much room something else takes at the top
+   */
+  fit(above = 0) {
+    if (!this.layout) return;
+    const { left, top, right, bottom } = this.layout.bounds;
+    const { width, height } = this.size;
+    const k = Math.max(this.#scaleOf(this.layout.bounds, above), FARTHEST);
+    const [x, y] = [width / 2 - (k * (left + right)) / 2, (height + above - this.#below) / 2 - (k * (top + bottom)) / 2];
+    this.view = { k, x, y };
+    this.#place();
+  }
+
+  /** Whether this is a phone, and all at once would be too small to read there. */
+  get tooSmall() {
+    return this.size.width < PHONE && this.view.k < LEGIBLE;
+  }
+
+  /**
+   * @param {number} factor
+   * @param {number} [x] what stays where it is, in pixels of the picture
+   * @param {number} [y]
+   */
+  zoom(factor, x = this.size.width / 2, y = this.size.height / 2) {
+    const k = Math.min(NEAREST, Math.max(FARTHEST, this.view.k * factor));
+    const by = k / this.view.k;
+    this.view = { k, x: x - by * (x - this.view.x), y: y - by * (y - this.view.y) };
+    this.#place();
+  }
+
+  /**
+   * @param {number} dx
+   * @param {number} dy
+   */
+  pan(dx, dy) {
+    this.view.x += dx;
+    this.view.y += dy;
+    this.#place();
+  }
+
+  /**
+   * Bring an item into sight, legible.
+   * @param {number} item
+   */
+  reveal(item) {
+    const box = this.boxes[item];
+    if (!box) return;
+    const { width, height } = this.size;
+    const k = Math.max(this.view.k, 0.7);
+    const [x, y] = [box.x * k + this.view.x, box.y * k + this.view.y];
+    const inside = x > 80 && y > 45 && x < width - 80 && y < height - 45;
+    if (k === this.view.k && inside) return;
+    this.view = { k, x: width / 2 - k * box.x, y: height / 2 - k * box.y };
+    this.#place();
+  }
+
+  /**
+   * Bring an item into sight, and leave the scale as it is.
+   * @param {number} item
+   */
+  follow(item) {
+    const { k } = this.view;
+    const [x, y] = [this.boxes[item].x * k + this.view.x, this.boxes[item].y * k + this.view.y];
+    const { width, height } = this.size;
+    if (x > 60 && y > 40 && x < width - 60 && y < height - 40) return;
+    this.pan(width / 2 - x, height / 2 - y);
+  }
+
+  #listen() {
+    const { svg } = this;
+    /** @type {Map<number, {x: number, y: number}>} */
+    const fingers = new Map();
+    let travelled = 0;
+    svg.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      const { left, top } = svg.getBoundingClientRect();
+      const lines = event.deltaMode === 1 ? 16 : 1;
+      this.zoom(Math.exp(-event.deltaY * lines * 0.0016), event.clientX - left, event.clientY - top);
+    }, { passive: false });
+    svg.addEventListener("pointerdown", (event) => {
+      fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+      travelled = 0;
+    });
+    svg.addEventListener("pointermove", (event) => {
+      const old = fingers.get(event.pointerId);
+      if (!old) return;
+      const now = { x: event.clientX, y: event.clientY };
+      const other = [...fingers].find(([id]) => id !== event.pointerId)?.[1];
+      travelled += Math.hypot(now.x - old.x, now.y - old.y);
+      if (travelled > 5 && !svg.hasPointerCapture(event.pointerId)) svg.setPointerCapture(event.pointerId);
+      if (other) this.#pinch(old, now, other);
+      else if (travelled > 5) this.pan(now.x - old.x, now.y - old.y);
+      fingers.set(event.pointerId, now);
+    });
+    for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
+      svg.addEventListener(end, (event) => fingers.delete(/** @type {PointerEvent} */ (event).pointerId));
+    }
+    const itemOf = (/** @type {Event} */ event) =>
+      /** @type {Element} */ (event.target).closest?.("[data-item]")?.getAttribute("data-item");
+    svg.addEventListener("click", (event) => {
+      const item = itemOf(event);
+      if (item && travelled <= 5) this.told.select(Number(item));
+    });
+    svg.addEventListener("keydown", (event) => {
+      const item = itemOf(event);
+      if (!item || (event.key !== "Enter" && event.key !== " ")) return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.told.select(Number(item));
+    });
+    for (const [name, way] of /** @type {const} */ ([["pointerover", "hover"], ["focusin", "hover"], ["pointerout", "leave"], ["focusout", "leave"]])) {
+      svg.addEventListener(name, (event) => {
+        const item = itemOf(event);
+        if (item && name === "focusin") this.follow(Number(item));
+        if (item && way === "hover") this.told.hover(Number(item));
+        else this.told.leave();
+      });
+    }
+  }
+
+  /**
+   * @param {{x: number, y: number}} old
+   * @param {{x: number, y: number}} now
+   * @param {{x: number, y: number}} other
+   */
+  #pinch(old, now, other) {
+    const { left, top } = this.svg.getBoundingClientRect();
+    const before = Math.hypot(old.x - other.x, old.y - other.y);
+    const after = Math.hypot(now.x - other.x, now.y - other.y);
+    this.pan((now.x - old.x) / 2, (now.y - old.y) / 2);
+    if (before > 0) this.zoom(after / before, (now.x + other.x) / 2 - left, (now.y + other.y) / 2 - top);
+  }
+}
+
+/** @param {[number, number][]} points */
+function extentOf(points) {
+  const extent = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
+  for (const [x, y] of points) {
+    extent.left = Math.min(extent.left, x);
+    extent.right = Math.max(extent.right, x);
+    extent.top = Math.min(extent.top, y);
+    extent.bottom = Math.max(extent.bottom, y);
+  }
+  return extent;
+}
+
+/**
+ * @param {[number, number][]} points
+ * @param {boolean} down
+ */
+function curve(points, down) {
+  let d = `M${points[0].join(" ")}`;
+  for (let i = 1; i < points.length; i++) {
+    const [[x0, y0], [x1, y1]] = [points[i - 1], points[i]];
+    const straight = i % 2 === 0;
+    if (straight) d += `L${x1} ${y1}`;
+    else if (down) d += `C${x0} ${(y0 + y1) / 2} ${x1} ${(y0 + y1) / 2} ${x1} ${y1}`;
+    else d += `C${(x0 + x1) / 2} ${y0} ${(x0 + x1) / 2} ${y1} ${x1} ${y1}`;
+  }
+  return d;
+}
+
+/**
+ * @param {[number, number]} end
+ * @param {boolean} down
+ * @param {number} way -1 for a tip that points back
+ */
+function tip([x, y], down, way = 1) {
+  return down
+    ? `M${x - 4} ${y - 7 * way}L${x} ${y}L${x + 4} ${y - 7 * way}`
+    : `M${x - 7 * way} ${y - 4}L${x} ${y}L${x - 7 * way} ${y + 4}`;
+}
+
+/**
+ * Draw words on arrows so that they don't cover each other.
+ * @param {{text: string, spot: [number, number]}[]} spots
+ * @param {boolean} down
+ */
+function chipsAt(spots, down) {
+  const axis = down ? 0 : 1;
+  pen.font = FONTS.note;
+  const sized = spots.map(({ text, spot }) => ({ text, spot, w: pen.measureText(text).width + 12 }));
+  sized.sort((a, b) => a.spot[axis] - b.spot[axis]);
+  for (let i = 1; i < sized.length; i++) {
+    const room = down ? (sized[i - 1].w + sized[i].w) / 2 + 3 : 21;
+    const short = sized[i - 1].spot[axis] + room - sized[i].spot[axis];
+    if (short <= 0) continue;
+    for (let k = 0; k < i; k++) sized[k].spot[axis] -= short / 2;
+    for (let k = i; k < sized.length; k++) sized[k].spot[axis] += short / 2;
+  }
+  return sized.map(({ text, spot: [x, y], w }) => {
+    const chip = element("g", { class: "chip", transform: `translate(${x} ${y})` });
+    chip.append(element("rect", { x: -w / 2, y: -9, width: w, height: 18, rx: 9 }));
+    chip.append(element("text", { y: 4 }, text));
+    return chip;
+  });
+}

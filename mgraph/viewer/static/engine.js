@@ -1,0 +1,98 @@
+/** The engine: forward, backward, and what passes over every edge. No formula of its own. */
+
+/** @typedef {import("./read.js").Graph} Graph */
+
+/**
+ * What running a graph gave.
+ * @typedef {object} Result
+ * @property {Float64Array} primals of all nodes
+ * @property {Float64Array} adjoints of all nodes; 0 where there is none
+ * @property {Uint8Array} has 1 for the nodes that have an adjoint
+ * @property {Float64Array} slopes one for each entry of `args`; 0 where nothing passes
+ * @property {Float64Array} sent the contribution of each entry of `args`
+ */
+
+/**
+ * Run a graph.
+ * @param {Graph} graph
+ * @param {Float64Array} leaves primals of the leaves, by node
+ * @param {Map<number, number>} seeds adjoints of outputs, by node
+ * @returns {Result}
+ */
+export function evaluate(graph, leaves, seeds) {
+  const primals = forward(graph, leaves);
+  const has = reached(graph, seeds.keys());
+  const adjoints = new Float64Array(graph.count);
+  const slopes = new Float64Array(graph.args.length);
+  const sent = new Float64Array(graph.args.length);
+  for (const [node, seed] of seeds) if (has[node]) adjoints[node] += seed;
+  for (let i = graph.count - 1; i >= 0; i--) { // every user of i is already done
+    const row = has[i] ? graph.rows[i] : undefined;
+    if (row) sendBack(graph, row, i, primals, adjoints, has, slopes, sent);
+  }
+  return { primals, adjoints, has, slopes, sent };
+}
+
+/**
+ * @param {Graph} graph
+ * @param {Float64Array} leaves
+ */
+function forward({ count, rows, first, args }, leaves) {
+  const primals = leaves.slice();
+  for (let i = 0; i < count; i++) {
+    const row = rows[i];
+    if (!row) continue;
+    const at = first[i];
+    if (row.fold) {
+      let y = primals[args[at]];
+      for (let e = at + 1; e < first[i + 1]; e++) y = row.value(y, primals[args[e]]);
+      primals[i] = y;
+    } else if (row.inputs === 1) {
+      primals[i] = row.value(primals[args[at]]);
+    } else {
+      primals[i] = row.value(primals[args[at]], primals[args[at + 1]]);
+    }
+  }
+  return primals;
+}
+
+/**
+ * Mark the nodes that have an adjoint: the seeded, and all arguments of those but consts.
+ * @param {Graph} graph
+ * @param {Iterable<number>} seeded
+ */
+function reached({ count, ops, first, args }, seeded) {
+  const has = new Uint8Array(count);
+  for (const node of seeded) has[node] = ops[node] === "const" ? 0 : 1;
+  for (let i = count - 1; i >= 0; i--) {
+    if (!has[i]) continue;
+    for (let e = first[i]; e < first[i + 1]; e++) if (ops[args[e]] !== "const") has[args[e]] = 1;
+  }
+  return has;
+}
+
+/**
+ * Send the adjoint of one node to its arguments, in order.
+ * @param {Graph} graph
+ * @param {any} row
+ * @param {number} i
+ * @param {Float64Array} primals
+ * @param {Float64Array} adjoints
+ * @param {Uint8Array} has
+ * @param {Float64Array} slopes
+ * @param {Float64Array} sent
+ */
+function sendBack({ first, args }, row, i, primals, adjoints, has, slopes, sent) {
+  const up = adjoints[i];
+  const at = first[i];
+  const partials = row.fold
+    ? row.partials(0, 0, 0)
+    : row.inputs === 1
+      ? row.partials(primals[args[at]], primals[i])
+      : row.partials(primals[args[at]], primals[args[at + 1]], primals[i]);
+  for (let e = at; e < first[i + 1]; e++) {
+    slopes[e] = partials[row.fold ? 1 : e - at];
+    sent[e] = up * slopes[e];
+    if (has[args[e]]) adjoints[args[e]] += sent[e]; // +=: it may be used twice, even by one op
+  }
+}

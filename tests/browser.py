@@ -1,0 +1,76 @@
+"""A browser for tests of the page: found, started once, and watched while it is used."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+QUIET: Final = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+READY: Final = "html[data-ready]"
+
+
+def executable() -> str:
+    """Return the path of a browser; skip the test if there is none, or fail it in CI."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        message = "the page is tested in a browser: install chromium (apt-get install chromium)"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
+
+
+@contextmanager
+def started() -> Iterator[Browser]:
+    """Start a browser without a window, and close it in the end."""
+    path = executable()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*QUIET])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Visit:
+    """Pages that are open in a test, and what went wrong or was fetched in them."""
+
+    def __init__(self, browser: Browser, folder: Path) -> None:
+        """Take a browser, and the folder for files."""
+        self.browser = browser
+        self.folder = folder
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+
+    def __call__(self, path: Path | str, *, fragment: str = "", **options: Any) -> Page:  # noqa: ANN401 - playwright's
+        """Open a page file, and wait until it is ready."""
+        options.setdefault("viewport", {"width": 1280, "height": 800})
+        page = self.browser.new_context(**options).new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda line: self.complaints.append(f"{line.type}: {line.text}"))
+        page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.goto(f"file://{path}{fragment}")
+        page.wait_for_selector(READY)
+        return page
+
+    def close(self) -> None:
+        """Close the pages."""
+        for context in self.browser.contexts:
+            context.close()

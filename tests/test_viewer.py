@@ -1,0 +1,196 @@
+"""The page of `mgraph view` as a file: how it is put together, and what its verb does."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+import mgraph
+from mgraph import viewer
+from mgraph.ops import ROWS
+from mgraph.viewer import page, script
+from mgraph.viewer.translate import PRIMITIVES, expression, javascript
+from tests.command_line import FIXTURES, NEURON, Shell
+from tests.test_ops import PRIMITIVES as ALL_PRIMITIVES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """Return a folder with the neuron in it, where no browser is opened."""
+    (tmp_path / "neuron.json").write_bytes(NEURON.read_bytes())
+    monkeypatch.setenv("BROWSER", "true")
+    return Shell(tmp_path, monkeypatch)
+
+
+def text_of(path: Path = NEURON, *, quiz: bool = False) -> str:
+    """Return the page that shows a graph file."""
+    return b"".join(page(mgraph.load(path), path.name, quiz=quiz)).decode()
+
+
+# --- the table as JavaScript -----------------------------------------------------------------
+
+
+def test_every_op_and_primitive_is_in_the_page() -> None:
+    """The translated table has each row, and ieee.js each primitive that rows may call."""
+    assert re.findall(r'^  \["(\w+)", \{$', javascript(), re.MULTILINE) == [op.name for op in ROWS]
+    assert sorted(PRIMITIVES) == sorted(ALL_PRIMITIVES)
+    exported = script().split("const ieee = {")[1].split("};")[0]
+    assert re.findall(r"^(\w+)[:,]", exported, re.MULTILINE) == [*PRIMITIVES]
+
+
+def test_rows_are_translated_word_by_word() -> None:
+    """A row reads in JavaScript as it does in Python; this one was translated by hand."""
+    assert "    value: (a, b) => (((a > b) || (a !== a)) ? a : b),\n" in javascript()
+    assert "    partials: (x, y) => [(1.0 - (y * y))],\n" in javascript()
+    assert "const ramp = (x) => (((x > 0.0) || (x !== x)) ? x : 0.0);" in javascript()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "a / b", "a ** b", "a % b", "1", "True", "'a'", "max(a, b)", "math.exp(a)", "ieee.expm1(a)",
+        "ieee.NAN", "c", "a < b < 1.0", "not a", "+a", "a[0]", "[a]", "abs(a, key=b)", "1e999",
+        "(lambda: a)()", "a @ b", "a if a is b else b", "f'{a}'", "abs(*a)", "_private(a)",
+    ],
+)  # fmt: skip
+def test_the_translator_refuses_everything_else(source: str) -> None:
+    """What the row language lacks is not translated."""
+    with pytest.raises(ValueError, match="the row language has no"):
+        expression(ast.parse(source, mode="eval").body, ("a", "b"))
+
+
+def test_modules_import_only_what_those_before_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scripts are joined in an order in which every import is satisfied."""
+    assert not re.search(r"^(import|export) ", script(), re.MULTILINE)
+    monkeypatch.setattr(viewer, "MODULES", ("engine", "steps", "paths"))
+    with pytest.raises(LookupError, match=r"paths\.js imports usersOf, which read\.js"):
+        script.__wrapped__()
+
+
+# --- the file --------------------------------------------------------------------------------
+
+
+def test_the_page_is_small_and_complete() -> None:
+    """At most 150 KB for the neuron, and nothing in it has an address elsewhere."""
+    text = text_of()
+    assert len(text.encode()) <= 150_000
+    addresses = {*re.findall(r"\bhttps?:[^\s\"'`)]+", text)}
+    assert addresses == {"http://www.w3.org/2000/svg"}
+    assert not re.search(r"\{\{ [A-Z]+ \}\}", text)
+
+
+def test_the_policy_allows_this_script_and_style_only() -> None:
+    """Everything is forbidden but the script and the style whose hashes the policy names."""
+    text = text_of()
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+    assert policy is not None
+    rules = dict(rule.split(" ", 1) for rule in policy[1].split("; "))
+    for tag, rule in (("<style>", "style-src"), ('<script type="module">', "script-src")):
+        content = text.split(tag)[1].split("</")[0] if tag == "<style>" else script()
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert rules[rule] == f"'sha256-{digest}'"
+        assert tag + content in text
+    assert rules["default-src"] == "'none'"
+    assert rules["trusted-types"] == "'none'"
+    assert not re.search(r"\son\w+=|\sstyle=", text.split("<body>")[1].split("<script")[0])
+
+
+def test_data_can_not_leave_its_script() -> None:
+    """Whatever texts a graph holds, no `<` of them stands in the page."""
+    path = FIXTURES / "run" / "shapes" / "labels.json"
+    assert "<script" in path.read_text(encoding="utf-8")
+    text = text_of(path)
+    embedded = text.split('<script type="application/json" id="graph">')[1].split("</script>")[0]
+    assert "<" not in embedded
+    assert json.loads(embedded) == json.loads(path.read_bytes())
+
+
+def test_the_limits_of_writer_and_reader_are_one() -> None:
+    """What `mgraph view` writes, the page opens."""
+    assert "const LARGEST = 64 * 2 ** 20;" in script()
+    assert viewer.LARGEST == 64 * 2**20
+
+
+def test_nothing_in_the_scripts_reads_markup() -> None:
+    """Texts are set as text: no script builds markup from strings, or runs any."""
+    banned = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|Function\(|fetch\("
+    assert re.findall(banned, script()) == []
+
+
+# --- the verb --------------------------------------------------------------------------------
+
+
+def test_view_writes_a_page_beside(shell: Shell) -> None:
+    """Without -o the page is NAME.view.html here, and the graph is in it."""
+    said = shell("view", "neuron.json")
+    assert (said.status, said.err) == (0, "")
+    assert re.fullmatch(r"wrote neuron\.view\.html: 10 nodes, [\d,]+ bytes\n", said.out)
+    assert shell.files() == ["neuron.json", "neuron.view.html"]
+    shell("run", "neuron.json")
+    assert "wrote neuron.view.html" in shell("view", "neuron.annotated.json").out
+
+
+def test_view_opens_what_it_wrote(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The browser gets the page's address, unless told otherwise; without one there is a hint."""
+    opened: list[str] = []
+
+    def opening(_: object, url: str, *__: object) -> bool:
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr("webbrowser.GenericBrowser.open", opening)
+    monkeypatch.setattr("webbrowser._tryorder", None)
+    shell("view", "neuron.json", "-o", "here.html")
+    assert opened == [(shell.folder / "here.html").as_uri()]
+    assert shell("view", "neuron.json", "--no-open").err == ""
+    assert len(opened) == 1
+    monkeypatch.setattr("webbrowser.get", lambda: pytest.fail("asked"))
+    monkeypatch.setattr("mgraph.cli.view._opened", lambda _: False)
+    assert shell("view", "neuron.json").err == "hint: open it in a browser\n"
+
+
+def test_view_reads_and_writes_streams(shell: Shell) -> None:
+    """`-` reads the graph from standard input; the page goes to standard output, unopened."""
+    said = shell("view", "-", stdin=NEURON.read_bytes())
+    assert said.status == 0
+    assert said.raw.startswith(b"<!doctype html>")
+    assert '"file": "graph.json"' in said.out
+    assert shell("view", "neuron.json", "-o", "-").out == text_of()
+    assert shell.files() == ["neuron.json"]
+
+
+def test_quiz_is_a_setting_of_the_page() -> None:
+    """With --quiz the page starts as a quiz; the rest of it is the same."""
+    plain, quiz = text_of(), text_of(quiz=True)
+    assert quiz == plain.replace('"quiz": false', '"quiz": true')
+    assert quiz != plain
+
+
+def test_view_refuses_as_check_does(shell: Shell) -> None:
+    """A bad file gets the diagnostics of `mgraph check`, and no page."""
+    bad = FIXTURES / "reject" / "unknown-op" / "typo.json"
+    shell.write("bad.json", bad.read_bytes())
+    said = shell("view", "bad.json")
+    assert (said.status, said.out) == (1, "")
+    assert said.err == shell("check", "bad.json").err
+    assert shell.files() == ["bad.json", "neuron.json"]
+
+
+def test_view_refuses_what_the_page_can_not_read(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A graph that is too large for the page to open is refused when it would be written."""
+    monkeypatch.setattr("mgraph.viewer.LARGEST", 1000)
+    said = shell("view", "neuron.json")
+    assert said.status == 1
+    assert "error[size]: 10 nodes with 1 runs are more than a page can open" in said.err
+    assert shell.files() == ["neuron.json"]
