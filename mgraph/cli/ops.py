@@ -44,7 +44,7 @@ def command(as_json: bool) -> None:  # noqa: FBT001 - click calls by name
             click.style(op.name, bold=True),
             op.formula,
             op.slopes,
-            _domain(op),
+            domain_text(op),
             "exact" if op.exact else "libm",
         ]
         for op in ROWS
@@ -62,7 +62,8 @@ def _print_list(title: str, texts: Mapping[str, str]) -> None:
         click.echo(f"{click.style(name.ljust(_NAME), bold=True)}{text}")
 
 
-def _domain(op: Op) -> str:
+def domain_text(op: Op) -> str:
+    """Spell where an op is smooth and defined, for people."""
     return "all" if op.domain is None else " and ".join(map(str, op.domain))
 
 

@@ -1,0 +1,125 @@
+# ruff: noqa: INP001 - a script beside its page
+"""Make docs/verbs.md: every verb, with its help and with what it prints.
+
+Run it from the top folder, after a change of what a command says or prints:
+
+    python docs/make_verbs.py
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from inspect import cleandoc
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from click import Command, Context
+
+from mgraph.cli import VERBS, cli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+ROOT: Final = Path(__file__).parents[1]
+PAGE: Final = ROOT / "docs" / "verbs.md"
+WIDTH: Final = 88  # columns of the help, as the page shows them
+BLANK: Final = "\n\n"
+
+SHOWN: Final[Mapping[str, Sequence[str]]] = {
+    "new": (
+        "mgraph new 'a = x*w; L = relu(a + b)' --input x=2 --param w=3 --param b=1 -o line.json",
+        "mgraph new --mlp 2,3,1 --seed 7 -o network.json",
+    ),
+    "run": ("mgraph run line.json", "mgraph run line.json --set x=-2 -o dead.json | tail -n 3"),
+    "view": ("mgraph view fixtures/neuron.json --no-open | cut -d, -f1",),
+    "draw": ("mgraph draw fixtures/neuron.json -o neuron.svg",),
+    "explain": ("mgraph explain fixtures/run/lecture/used_twice.json a",),
+    "step": ("mgraph step line.json | tail -n 7",),
+    "gradcheck": (
+        "mgraph gradcheck fixtures/neuron.json",
+        "mgraph gradcheck line.json --leaf w | head -n 8",
+    ),
+    "check": (
+        "mgraph check fixtures/neuron.json",
+        "mgraph check fixtures/reject/cycle/three.json",
+    ),
+    "test": (
+        "mgraph test fixtures/neuron.json fixtures/run",
+        'sed \'s/"a": -3.0/"a": 3.0/\' fixtures/run/lecture/used_twice.json > theirs.json',
+        "mgraph test theirs.json",
+    ),
+    "diff": ("mgraph diff fixtures/run/lecture/used_twice.json theirs.json",),
+    "convert": (
+        "mgraph convert line.json line.msgpack",
+        "mgraph convert line.annotated.json - --strip",
+    ),
+    "ops": ("mgraph ops",),
+    "schema": ("mgraph schema | head -n 8",),
+}
+"""For each verb, commands that are typed one after the other, all in one folder."""
+
+PICTURES: Final = {
+    "view": "![The page, in the middle of the backward pass](view.png)",
+    "draw": "![The neuron as a picture: a box a node, with its value and its gradient](draw.svg)",
+}
+"""What these verbs write, from the README's pictures of the same graph."""
+
+HEAD: Final = """\
+# Verbs
+
+<!-- python docs/make_verbs.py writes this page -->
+
+What each verb of `mgraph` is for, what it prints, and its help. The commands were typed one after
+the other in a folder beside `fixtures`; what stands under them is what came out.
+
+`-` is standard input or output, `--json` is for programs. The exit status is 0 if all is well, 1 if
+a file is wrong or an expectation failed, 2 if the command line is wrong.
+"""
+
+
+def page() -> str:
+    """Run everything, and return the page."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "fixtures").symlink_to(ROOT / "fixtures")
+        return "\n".join((HEAD, *_sections(folder)))
+
+
+def _sections(folder: str) -> Iterator[str]:
+    for purpose, verbs in VERBS.items():
+        yield f"## {purpose}\n"
+        for verb in verbs:
+            yield f"### {verb}\n"
+            command = cli.get_command(Context(cli), verb)
+            assert command is not None  # noqa: S101 - every verb has one
+            yield f"{' '.join(cleandoc(command.help or '').partition(BLANK)[0].split())}\n"
+            typed = "".join(f"$ {line}\n{said(line, folder)}" for line in SHOWN[verb])
+            yield f"```console\n{typed}```\n"
+            if verb in PICTURES:
+                yield f"{PICTURES[verb]}\n"
+            yield f'<details markdown="1">\n<summary>mgraph {verb} --help</summary>\n'
+            yield f"```text\n{help_of(verb, command)}\n```\n\n</details>\n"
+
+
+def help_of(verb: str, command: Command) -> str:
+    """Return what `mgraph VERB --help` prints."""
+    top = Context(cli, info_name="mgraph", terminal_width=WIDTH, **cli.context_settings)
+    return command.get_help(Context(command, top, verb, terminal_width=WIDTH))
+
+
+def said(line: str, folder: str) -> str:
+    """Return what a line prints, typed into bash, without colour."""
+    plain = {key: x for key, x in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
+    path = os.pathsep.join((str(Path(sys.executable).parent), plain.get("PATH", "")))
+    done = subprocess.run(  # noqa: S603 - our own commands
+        ["bash", "-c", f"{{ {line}\n}} 2>&1"],  # noqa: S607
+        cwd=folder, env={**plain, "PATH": path, "PYTHONIOENCODING": "utf-8", "BROWSER": "true"},
+        stdin=subprocess.DEVNULL, capture_output=True, check=False, encoding="utf-8",
+    )  # fmt: skip
+    return done.stdout
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
