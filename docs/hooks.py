@@ -100,6 +100,13 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     return _LINK.sub(lambda link: _turned(link, folder), markdown)
 
 
+def on_page_content(html: str, **_: object) -> str:
+    """Let what may be wider than the window scroll by itself, with the keyboard, too."""
+    html = html.replace("<table>", '<div class="wide" tabindex="0"><table>')
+    html = html.replace("</table>", "</table></div>")
+    return html.replace("<pre>", '<pre tabindex="0">')
+
+
 def _turned(link: re.Match[str], folder: str) -> str:
     """Return a link for the site; where it has no such page, the words and the path."""
     path = posixpath.normpath(posixpath.join(folder, link["path"]))

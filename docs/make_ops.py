@@ -37,7 +37,7 @@ WORDS: Final = {
     "abs": "The distance from zero. Its slope jumps at 0, where 0 is chosen.",
     "sqrt": "The square root. Its slope has no limit towards 0; below there is no root.",
     "exp": "e to the power of x: the function that is its own slope.",
-    "log": "The natural logarithm, to the base e. At 0 it has a pole, below no value.",
+    "log": "The natural logarithm. Below 0 it has no value, though the rule 1/x gives a slope.",
     "sin": "The sine, of an angle in radians.",
     "cos": "The cosine, of an angle in radians.",
     "tan": "The tangent, of an angle in radians. It has poles at ±π/2, ±3π/2 …",
@@ -150,7 +150,7 @@ text { font: 12px system-ui, sans-serif; fill: currentColor; }
 .axis { stroke: currentColor; stroke-opacity: 0.5; }
 .pole { stroke: currentColor; stroke-opacity: 0.7; stroke-dasharray: 1 5; stroke-linecap: round; }
 polyline { fill: none; stroke-linejoin: round; }
-.value { stroke: var(--value); stroke-width: 3; }
+.value { stroke: var(--value); stroke-width: 4; }
 .slope { stroke: var(--slope); stroke-width: 1.5; }
 circle.value, text.value { fill: var(--value); }
 circle.slope, text.slope { fill: var(--slope); }

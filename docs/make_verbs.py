@@ -47,7 +47,7 @@ SHOWN: Final[Mapping[str, Sequence[str]]] = {
         "mgraph check fixtures/reject/cycle/three.json",
     ),
     "test": (
-        "mgraph test fixtures/neuron.json fixtures/run",
+        "mgraph test fixtures/neuron.json fixtures/run/lecture",
         'sed \'s/"a": -3.0/"a": 3.0/\' fixtures/run/lecture/used_twice.json > theirs.json',
         "mgraph test theirs.json",
     ),

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
@@ -74,3 +74,13 @@ class Visit:
         """Close the pages."""
         for context in self.browser.contexts:
             context.close()
+
+
+def barriers(page: Page) -> list[str]:
+    """Return what axe finds, a line each."""
+    found: Mapping[str, Any] = page.evaluate("() => axe.run()")
+    return [
+        f"{rule['id']}: {place['html'][:120]} {place['failureSummary'][:300]}"
+        for rule in found["violations"]
+        for place in rule["nodes"]
+    ]

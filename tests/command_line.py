@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from mgraph.cli import main
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pytest
 
 HERE = Path(__file__).parent
@@ -124,3 +127,11 @@ def in_shell(line: str, cwd: Path) -> Said:
         env=environment(), timeout=60, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     return Said(done.returncode, done.stdout, done.stderr)
+
+
+def typed(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the commands of a document's consoles, each with what is shown under it."""
+    for block in re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, shown = part.partition("\n")
+            yield command, shown

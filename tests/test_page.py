@@ -19,7 +19,7 @@ import mgraph
 from mgraph.ops import LEAVES, OPS
 from mgraph.record import DEFAULT, EXACT, Tolerance
 from mgraph.viewer import page as page_of
-from tests.browser import READY, Visit, started
+from tests.browser import READY, Visit, barriers, started
 from tests.command_line import FIXTURES, HERE, NEURON, Shell
 
 if TYPE_CHECKING:
@@ -1186,16 +1186,6 @@ def test_nothing_bars_anyone(show: Callable[..., Page], scheme: str, width: int)
     page.locator("#answer").blur()
     page.keyboard.press("?")
     assert barriers(page) == []
-
-
-def barriers(page: Page) -> list[str]:
-    """Return what axe finds, a line each."""
-    found: Mapping[str, Any] = page.evaluate("() => axe.run()")
-    return [
-        f"{rule['id']}: {place['html'][:120]} {place['failureSummary'][:300]}"
-        for rule in found["violations"]
-        for place in rule["nodes"]
-    ]
 
 
 def test_numbers_of_every_size_are_readable(show: Callable[..., Page]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mgraph.cli import VERBS
-from tests.command_line import HERE, environment, in_shell
+from tests.command_line import HERE, environment, in_shell, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,13 +82,10 @@ def test_the_first_command_prints_what_is_shown(folder: Path) -> None:
 
 def test_consoles_show_what_is_printed(folder: Path) -> None:
     """Each `$` line, typed into a shell one after the other, prints what stands under it."""
-    consoles = [block.text for block in BLOCKS if block.language == "console"]
-    assert len(consoles) >= 5
-    for text in consoles:
-        for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-            command, _, shown = part.partition("\n")
-            said = in_shell(f"{{ {command}\n}} 2>&1", folder)
-            assert said.out == shown, command
+    lines = [*typed(README)]
+    assert len(lines) >= 10
+    for command, shown in lines:
+        assert in_shell(f"{{ {command}\n}} 2>&1", folder).out == shown, command
 
 
 def test_python_prints_what_is_shown(folder: Path) -> None:
