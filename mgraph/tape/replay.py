@@ -169,11 +169,11 @@ class Replay:
         primals = self._with_leaves(engine.tape_of(graph).primals)
         self._bound_forward(primals)()
         if not grad:
-            return engine.doubles(primals[place]), None, None
+            return engine.taken(primals, place), None, None
         way, adjoints = self._way(seeds), np.empty_like(primals)
         self._backward(way, seeds, primals, adjoints)
-        found = adjoints[place[way.nodes]]
-        return engine.doubles(primals[place]), engine.indices(way.nodes), engine.doubles(found)
+        slopes = engine.taken(adjoints, place[way.nodes])
+        return engine.taken(primals, place), engine.indices(way.nodes), slopes
 
     def step(
         self,
