@@ -95,7 +95,8 @@ class Replay:
     Attributes:
         graph: The checked graph.
         tape: The same as arrays, in evaluation order.
-        leaf_primals: float64[L], theirs; what is written here holds for the steps that follow.
+        leaf_primals: float64[L], theirs; what is written here, but to a const, holds for
+            the steps and batches that follow.
         leaf_adjoints: float64[L], as the last `step` left them; 0.0 where a leaf has none.
     """
 
@@ -333,4 +334,4 @@ def _column(name: str, values: ArrayLike) -> NDArray[np.float64]:
         shape = "x".join(map(str, array.shape)) or "one value"
         message = f"the column {quoted(name)} is {array.dtype}, {shape}"
         raise GraphError.of("number", message, expected="float64[N]")
-    return np.ascontiguousarray(array, np.float64)
+    return np.require(array, np.float64, ["C", "A"])
