@@ -14,12 +14,13 @@ from benchmarks.measure import ROOT, workspace
 from benchmarks.report import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from playwright.sync_api import Page
 
     from benchmarks.measure import Workspace
+    from benchmarks.report import Figures
     from tests.browser import Visit
 
 _OPS: Final = ("add", "mul", "relu", "tanh")
@@ -54,7 +55,7 @@ _FRAMES: Final = """async (count) => {
 }"""
 
 
-def lines(*, quick: bool) -> Iterator[str]:
+def lines(*, quick: bool) -> Generator[str, None, Figures]:
     """Yield the report."""
     from tests.browser import Visit, started  # noqa: PLC0415 - starts no browser otherwise
 
@@ -67,6 +68,7 @@ def lines(*, quick: bool) -> Iterator[str]:
     header = ("graph", "page", "ready, best", "ready, median", "step, median", "frames a second")
     yield from table(header, rows)
     yield "Unfolded means that *Show all nodes* was pressed; its *ready* is the time of that press."
+    return []
 
 
 def _graphs(place: Workspace) -> Iterator[tuple[str, Path]]:

@@ -168,7 +168,7 @@ def test_version(mgraph: Shell) -> None:
         ("test --accept neuron.json --json", "neither --json nor --junit"),
         ("draw neuron.json", "Missing option '-o'"),
         ("draw neuron.json -o a.gif", "give --format, one of svg, png, dot, mmd"),
-        ("draw neuron.json -o -", "standard output has no extension"),
+        ("draw neuron.json -o -", "the name of standard output does not say what to draw"),
         ("draw neuron.json -o a.svg --hops 2", "--hops goes with --around"),
         ("draw neuron.json -o a.svg --fold -1", "No such option"),
         ("draw --fold neuron.json -o a.svg", "'neuron.json' is no depth: write --fold 1"),

@@ -395,6 +395,7 @@ def test_several_outputs_and_runs(mgraph: Shell) -> None:
     mgraph("run", "two.json", "--seed", "s=5", "--set", "a=7", "--in-place")
     found = mgraph("explain", "two.json", "a", "--run", "0", "--json").json
     assert (found["seed"], found["data"], found["grad"]) == ({"s": 5.0}, 7.0, 5.0)
+    assert mgraph("explain", "two.json", "a", "--json").json == found  # else no seed is known
     found = mgraph("explain", "two.json", "a", "--run", "0", "--output", "p", "--json").json
     assert (found["seed"], found["data"], found["grad"]) == ({"p": 1.0}, 7.0, 3.0)
     said = mgraph("explain", "two.json", "a", "--run", "1")

@@ -24,11 +24,12 @@ ROOT = Path(__file__).parent.parent
 SEED: Final = 20
 """Of all chance here; a test that fails names the file and the turn."""
 
-SECONDS: Final = 8.0
-"""Of processor time; a second is usual. What grows as the square of a file takes far longer."""
+MOST: Final = 10.0
+"""Times the processor time of reading a clean file of 200,000 nodes, in the same process. Less
+than one is usual; what grows as the square of a file takes hundreds."""
 
-SECONDS_FOR_A_MILLION: Final = 60.0
-"""Six are usual."""
+MOST_FOR_A_MILLION: Final = 20.0
+"""Two are usual."""
 
 
 @settings(max_examples=400, derandomize=True, deadline=None)
@@ -108,8 +109,9 @@ def test_attacks_are_survived() -> None:
     assert {name: each["code"] for name, each in said.items()} == {
         name: code for name, (_, code) in ATTACKS.items()
     }
-    slow = {name: each["seconds"] for name, each in said.items() if each["seconds"] > SECONDS}
-    assert slow.pop("a million names", 0.0) < SECONDS_FOR_A_MILLION
+    times = {name: each["seconds"] / each["usual"] for name, each in said.items()}
+    slow = {name: ratio for name, ratio in times.items() if ratio > MOST}
+    assert slow.pop("a million names", 0.0) < MOST_FOR_A_MILLION
     assert slow == {}
     more = {name: each["more"] for name, each in said.items() if each["told"] == 100}
     assert more["a million names"] == 1_000_000 - 100

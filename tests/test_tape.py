@@ -169,6 +169,10 @@ def test_a_batch_is_checked() -> None:
             replay.batch({"x": good}, **given)
     with pytest.raises(GraphError):
         replay.step()
+    odd = np.frombuffer(b"...." + good.tobytes(), np.uint8)[4:].view(np.float64)
+    for column in (np.repeat(good, 2)[::2], good.astype(">f8"), odd, good[::-1][::-1]):
+        found = replay.batch({"x": column}, grad=None).outputs["y"]
+        assert found[:2].tolist() == [2.0, 4.0]
     batch = replay.batch({"x": [1, 2, 3]}, grad="sum")
     assert batch.outputs["y"].tolist() == [2.0, 4.0, 6.0]
     assert batch.grad == {"x": 6.0, "w": 6.0}

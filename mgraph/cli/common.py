@@ -182,6 +182,22 @@ class Asked(NamedTuple):
         asked = {**dict.fromkeys(self.outputs, 1.0), **settings(self.seeds)}
         return {**inputs, **settings(self.given)}, asked or seed
 
+    def looked_at(
+        self, graph: Graph, path: str, limits: Limits
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """Return the same; of what the graph leaves open, if nobody asks, that of its first run.
+
+        Raises:
+            GraphError: `--inputs` can't be read.
+            UsageError: There is no such run.
+        """
+        is_open = bool(graph.columns.unbound()) or len(graph.outputs) > 1
+        if self.anything or not (is_open and graph.runs):
+            return self.inputs_and_seed(graph, path, limits)
+        if len(graph.runs) > 1:
+            click.echo("note: this is run 0 of the file; --run N shows another", err=True)
+        return self._replace(run=0).inputs_and_seed(graph, path, limits)
+
     def _of_run(self, graph: Graph, path: str) -> tuple[dict[str, float], dict[str, float]]:
         if self.run is None:
             return {}, {}

@@ -147,8 +147,8 @@ def _format(out: str, form: str | None) -> str:
     if out != STREAM and named in draw.FORMATS:
         return named
     choice = ", ".join(draw.FORMATS)
-    asked = "standard output has no extension" if out == STREAM else f"{printable(out)} has none"
-    message = f"{asked} that says what to write: give --format, one of {choice}"
+    asked = "standard output" if out == STREAM else printable(out)
+    message = f"the name of {asked} does not say what to draw: give --format, one of {choice}"
     raise click.UsageError(message)
 
 

@@ -110,7 +110,7 @@ def command(
     with progress(3) as bar:
         bar.step("reading")
         file, _ = read_graph(graph, limits)
-        inputs, seed = asked.inputs_and_seed(file, graph, limits)
+        inputs, seed = asked.looked_at(file, graph, limits)
         bar.step("running")
         try:
             which = node_named(file.columns, node)

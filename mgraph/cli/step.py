@@ -55,7 +55,7 @@ def command(
     with progress(2) as bar:
         bar.step("reading")
         file, _ = read_graph(graph, limits)
-        inputs, seed = asked.inputs_and_seed(file, graph, limits)
+        inputs, seed = asked.looked_at(file, graph, limits)
         bar.step("running")
         try:
             steps = Steps(run_nodewise(file.columns, inputs, seed))

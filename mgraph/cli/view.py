@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mgraph.cli.common import STREAM, GraphPath, limit_option, read_graph
+from mgraph.cli.common import STREAM, GraphPath, called, limit_option, read_graph
 from mgraph.cli.terminal import counted
 from mgraph.codec import write_file
 from mgraph.document import ANNOTATED
@@ -54,7 +54,10 @@ def command(
     _check_target(target)
     file, _ = read_graph(graph, limits)
     name = "graph.json" if graph == STREAM else Path(graph).name
-    chunks = list(page(file, name, quiz=quiz))
+    try:
+        chunks = list(page(file, name, quiz=quiz))
+    except GraphError as error:
+        raise error.named(called(graph)) from None
     if target == STREAM:
         _print(chunks)
         return

@@ -29,7 +29,7 @@ _FAR: Final = 3 * 2**18
 _WIDE: Final = 16
 """Vectors in a block of such a graph; more would not make its branches any cheaper."""
 
-_SLAB: Final = 2**26
+_SLAB: Final = 2**24
 """Nodes times rows that one worker does before Python looks whether somebody wants to stop."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -106,30 +106,37 @@ def sweeps(
         without `grad`).
     """
     tape = tape_of(graph)
-    primals = tape.primals
+    column, primals = fresh(len(graph))
+    primals[:] = tape.primals
     forward(tape, primals)
     if not grad:
-        return doubles(primals), None, None
+        return column, None, None
     marks = reached(tape, seeds)
-    adjoints = np.empty(primals.size)
+    adjoints = tape.primals  # whose memory nobody needs any more
     backward(tape, marks, primals, adjoints, seeds)
     nodes = has_adjoint(tape, marks)
-    return doubles(primals), indices(nodes), doubles(adjoints[nodes])
+    return column, indices(nodes), taken(adjoints, nodes)
 
 
 TAPE: Final = Engine("tape, libm", sweeps)
 """Its exp, tanh and so on are the C library's, as Python's are."""
 
 
-def doubles(values: NDArray[np.float64]) -> array[float]:
-    """Return float64[N] as a column of a graph or a run."""
-    column = array("d")
-    column.frombytes(values.tobytes())
+def fresh(count: int) -> tuple[array[float], NDArray[np.float64]]:
+    """Return a column of a run, and the same memory as float64[count]."""
+    column = array("d", bytes(8 * count))
+    return column, np.frombuffer(column, np.float64)
+
+
+def taken(values: NDArray[np.float64], places: NDArray[Any]) -> array[float]:
+    """Return some of float64[N] as a column of a run."""
+    column, found = fresh(places.size)
+    np.take(values, places, out=found, mode="clip")  # which writes there at once
     return column
 
 
 def indices(nodes: NDArray[np.intp]) -> array[int]:
     """Return nodes as a column of a graph or a run."""
-    column = array("I")
-    column.frombytes(nodes.astype(np.uint32).tobytes())
+    column = array("I", bytes(4 * nodes.size))
+    np.frombuffer(column, np.uint32)[:] = nodes
     return column

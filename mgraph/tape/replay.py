@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -63,14 +64,12 @@ class _Way:
         sweep: Goes this way, over primals and adjoints.
         nodes: Those of them that are no const, ascending in evaluation order.
         asked: The places of the inputs and params among them.
-        ids: Their ids.
     """
 
     order: schedule.Backward
     sweep: Callable[..., int]
     nodes: NDArray[np.intp]
     asked: NDArray[np.int64]
-    ids: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -96,8 +95,8 @@ class Replay:
     Attributes:
         graph: The checked graph.
         tape: The same as arrays, in evaluation order.
-        leaf_ids: The ids of the leaves, in evaluation order.
-        leaf_primals: float64[L], theirs; what is written here holds for the steps that follow.
+        leaf_primals: float64[L], theirs; what is written here, but to a const, holds for
+            the steps and batches that follow.
         leaf_adjoints: float64[L], as the last `step` left them; 0.0 where a leaf has none.
     """
 
@@ -116,23 +115,27 @@ class Replay:
         self._kernels = kernels(REPLAY, library(math).name)
         self.tape = engine.tape_of(graph)
         self._order = schedule.forward_of(self.tape)
-        self._primals = self._padded(self.tape.primals)
-        self._adjoints = self._padded(np.zeros(len(graph)))
+        self._primals = self._with_leaves(self.tape.primals)
+        self._adjoints = np.zeros(self._primals.size)
         self._forward = self._bound_forward(self._primals)
         self._consts = self._order.place[self.tape.opcode == OPCODES[CONST]]
         self._unbound = graph.unbound()
         self._ways: dict[tuple[int, ...], _Way] = {}
         self._jobs: dict[tuple[Any, ...], _Job] = {}
         leaves = self._order.leaves
-        self.leaf_ids = [graph.ids[i] for i in graph.leaves]
         self.leaf_primals = self._primals[:leaves]
         self.leaf_adjoints = self._adjoints[:leaves]
 
-    def _padded(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return values of nodes by place, with room for a vector behind the last."""
-        found = np.zeros(values.size + LANES)
-        found[: values.size] = values[self._order.order]
+    def _with_leaves(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return primals by place, those of the leaves set, with room for a vector at the end."""
+        found, leaves = np.zeros(values.size + LANES), self._order.leaves
+        found[:leaves] = values[self._order.order[:leaves]]
         return found
+
+    @cached_property
+    def leaf_ids(self) -> list[str]:
+        """The ids of the leaves, in evaluation order."""
+        return [self.graph.ids[i] for i in self.graph.leaves]
 
     @property
     def primals(self) -> NDArray[np.float64]:
@@ -164,14 +167,14 @@ class Replay:
     ) -> tuple[array[float], array[int] | None, array[float] | None]:
         """Run the graph with other leaves, and leave those of the steps alone."""
         place = self._order.place
-        primals = self._padded(engine.tape_of(graph).primals)
+        primals = self._with_leaves(engine.tape_of(graph).primals)
         self._bound_forward(primals)()
         if not grad:
-            return engine.doubles(primals[place]), None, None
+            return engine.taken(primals, place), None, None
         way, adjoints = self._way(seeds), np.empty_like(primals)
         self._backward(way, seeds, primals, adjoints)
-        found = adjoints[place[way.nodes]]
-        return engine.doubles(primals[place]), engine.indices(way.nodes), engine.doubles(found)
+        slopes = engine.taken(adjoints, place[way.nodes])
+        return engine.taken(primals, place), engine.indices(way.nodes), slopes
 
     def step(
         self,
@@ -238,9 +241,8 @@ class Replay:
             places = self._order.place[nodes].astype(np.int64)
             is_leaf = places < self._order.leaves
             back = schedule.backward_of(self.tape, marks, self._order)
-            ids = [self.graph.ids[i] for i in nodes[is_leaf]]
             sweep = self._kernels.bound("step_backward", *back, self._order.more)
-            self._ways = {key: _Way(back, sweep, nodes, places[is_leaf], ids)}
+            self._ways = {key: _Way(back, sweep, nodes, places[is_leaf])}
         return self._ways[key]
 
     def batch(
@@ -303,7 +305,8 @@ class Replay:
                 np.array([*seeds.values()], np.float64), way.asked if grad else way.asked[:0],
                 self._consts.astype(np.int64), grad == "sum",
             )  # fmt: skip
-            self._jobs = {key: _Job(Blocks(self._order, job, math), nodes, way.ids if grad else ())}
+            ids = [self.leaf_ids[i] for i in job.asked]  # leaves stand first, in their order
+            self._jobs = {key: _Job(Blocks(self._order, job, math), nodes, ids)}
         self._check_bound(self._jobs[key].nodes)
         return self._jobs[key]
 
@@ -331,4 +334,4 @@ def _column(name: str, values: ArrayLike) -> NDArray[np.float64]:
         shape = "x".join(map(str, array.shape)) or "one value"
         message = f"the column {quoted(name)} is {array.dtype}, {shape}"
         raise GraphError.of("number", message, expected="float64[N]")
-    return np.ascontiguousarray(array, np.float64)
+    return np.require(array, np.float64, ["C", "A"])

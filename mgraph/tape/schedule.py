@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from mgraph.ops import LEAVES
+from mgraph.ops import LEAVES, OPCODES, ROWS
 from mgraph.tape.cache import kernels
 from mgraph.tape.lower import LANES
 from mgraph.tape.source import REPLAY
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mgraph.tape.engine import Tape
+
+_FOLDS: Final = [OPCODES[op.name] for op in ROWS if op.fold]
 
 _SHORT: Final = 8
 """Runs of fewer nodes than this, on average, are not worth a sort."""
@@ -37,7 +39,7 @@ class Forward(NamedTuple):
         a: uint32[N + 8], the place of the first argument of the node at each place; of a fold,
             where its arguments begin in `more`.
         b: uint32[N + 8], the same of the last; of a fold, where its arguments end.
-        more: uint32, the places of all arguments of all nodes.
+        more: uint32, the places of all arguments of all nodes; empty without folds.
     """
 
     order: NDArray[np.uint32]
@@ -76,14 +78,11 @@ def forward_of(tape: Tape) -> Forward:
     is_op = tape.opcode >= len(LEAVES)
     order = np.concatenate([np.flatnonzero(~is_op), np.flatnonzero(is_op)]).astype(np.uint32)
     leaves = count - int(np.count_nonzero(is_op))
-    order = _sorted(tape, level, int(deepest[0]), order)
-    place = np.empty(count, np.uint32)
-    place[order] = np.arange(count, dtype=np.uint32)
-    a, b = (np.zeros(count + LANES, np.uint32) for _ in range(2))
+    order[leaves:], op, start = _sorted(tape, level, int(deepest[0]), order[leaves:])
+    place, a, b = (np.zeros(count + spare, np.uint32) for spare in (0, LANES, LANES))
     kernels(REPLAY).arguments(tape.opcode, tape.first, tape.args, order, place, a, b)
-    code, depth = tape.opcode[order[leaves:]], level[order[leaves:]]
-    op, start = _runs(code, depth)
-    return Forward(order, place, leaves, op, start + np.uint32(leaves), a, b, place[tape.args])
+    more = place[tape.args] if np.isin(op, _FOLDS).any() else np.zeros(0, np.uint32)
+    return Forward(order, place, leaves, op, start + np.uint32(leaves), a, b, more)
 
 
 def backward_of(tape: Tape, marks: NDArray[np.uint8], forward: Forward) -> Backward:
@@ -98,46 +97,44 @@ def backward_of(tape: Tape, marks: NDArray[np.uint8], forward: Forward) -> Backw
     level, deepest = np.zeros(count, np.uint32), np.zeros(1, np.int64)
     done = np.zeros(count, np.uint32)
     kernels(REPLAY).backward_levels(tape.opcode, tape.first, tape.args, marks, done, level, deepest)
-    order = forward.order[level[forward.order] > 0]  # nodes of a run as they lie in memory
-    by_level = _sorted(tape, level, int(deepest[0]), order)
-    if by_level is order:
-        by_level = np.flatnonzero(level)[::-1].astype(np.uint32)
-    node, code, depth = forward.place[by_level], tape.opcode[by_level], level[by_level]
-    op, start = _runs(code, depth)
+    if int(deepest[0]) * _SHORT > count:
+        order = np.flatnonzero(level)[::-1].astype(np.uint32)
+    else:  # the nodes of a run as they lie in memory
+        order = forward.order[level[forward.order] > 0]
+    nodes, op, start = _sorted(tape, level, int(deepest[0]), order)
+    node = forward.place[nodes]
     return Backward(op, start, node, forward.a[node], forward.b[node])
+
+
+class _Runs(NamedTuple):
+    """Nodes in runs: of one op and one level each, so that they may go in any order."""
+
+    nodes: NDArray[np.uint32]
+    op: NDArray[np.uint8]
+    start: NDArray[np.uint32]
 
 
 def _sorted(
     tape: Tape, level: NDArray[np.uint32], deepest: int, order: NDArray[np.uint32]
-) -> NDArray[np.uint32]:
-    """Return nodes by level and op; the very same array if that would make too short runs."""
-    if deepest * _SHORT > order.size:
-        return order
-    table, kinds = _kinds(tape)
-    key, following = np.empty(order.size, np.uint32), np.zeros((deepest + 1) * kinds, np.uint32)
-    kernels(REPLAY).keys(tape.opcode, level, order, table, kinds, key, following)
-    found = np.empty(order.size, np.uint32)
-    kernels(REPLAY).places(key, following, order, found)
-    return found
-
-
-def _kinds(tape: Tape) -> tuple[NDArray[np.uint8], int]:
-    """Number the ops that are used; leaves are all of kind 0."""
-    used = np.flatnonzero(np.bincount(tape.opcode, minlength=256)[len(LEAVES) :]) + len(LEAVES)
+) -> _Runs:
+    """Sort ops by level and op; as they stand, if that would make too short runs."""
+    if deepest * _SHORT > tape.opcode.size:
+        return _as_they_stand(tape, level, order)
+    used = np.flatnonzero(np.bincount(tape.opcode, minlength=256))
     table = np.zeros(256, np.uint8)
-    table[used] = np.arange(1, used.size + 1)
-    return table, used.size + 1
+    table[used] = np.arange(used.size)
+    key, counts = np.empty(order.size, np.uint32), np.zeros((deepest + 1) * used.size, np.uint32)
+    kernels(REPLAY).keys(tape.opcode, level, order, table, used.size, key, counts)
+    full = np.flatnonzero(counts)
+    start = np.concatenate([[0], np.cumsum(counts[full])]).astype(np.uint32)
+    nodes = np.empty(order.size, np.uint32)
+    kernels(REPLAY).places(key, counts, order, nodes)
+    return _Runs(nodes, used[full % used.size].astype(np.uint8), start)
 
 
-def _runs(
-    code: NDArray[np.uint8], level: NDArray[np.uint32]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
-    """Return the opcode of each run and where it begins; the last begins behind all.
-
-    The nodes of a run are of one level, and so may go in any order.
-    """
-    if not code.size:
-        return np.zeros(0, np.uint8), np.zeros(1, np.uint32)
-    ends = (code[1:] != code[:-1]) | (level[1:] != level[:-1])
-    starts = np.concatenate([[0], np.flatnonzero(ends) + 1, [code.size]]).astype(np.uint32)
-    return code[starts[:-1]], starts
+def _as_they_stand(tape: Tape, level: NDArray[np.uint32], order: NDArray[np.uint32]) -> _Runs:
+    """Cut nodes into runs; the last one ends behind all."""
+    code, depth = tape.opcode[order], level[order]
+    ends = np.flatnonzero((code[1:] != code[:-1]) | (depth[1:] != depth[:-1])) + 1
+    start = np.concatenate([[0], ends, [order.size]]).astype(np.uint32)
+    return _Runs(order, code[start[:-1]], start) if order.size else _Runs(order, code, start[:1])

@@ -222,15 +222,17 @@ def places(key: U32, next: U32, order: U32, sorted: U32) -> None:
 
 
 def _arguments() -> str:
-    """Say where a node's first and last argument are; of a fold, where they begin and end."""
+    """Say where nodes and their first and last arguments stand; of a fold, where these begin."""
     folds = " or ".join(f"code == {OPCODES[op.name]}" for op in ROWS if op.fold)
     return f"""
 def arguments(
     opcode: U8, first: U32, args: U32, order: U32, place: U32, a: U32, b: U32
 ) -> None:
     for j in range(len(order)):
-        i = order[j]
+        place[order[j]] = j
+    for i in range(len(order)):
         code = opcode[i]
+        j = place[i]
         if code >= {_LEAF}:
             if {folds}:
                 a[j] = first[i]

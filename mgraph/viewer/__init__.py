@@ -68,7 +68,8 @@ def _too_large(graph: GraphFile) -> GraphError:
     count = len(graph.columns)
     message = f"{count:,} nodes with {len(graph.runs):,} runs are more than a page can open"
     expected = f"at most {LARGEST // 2**20} MiB as JSON"
-    return GraphError.of("size", message, expected=expected)
+    fix = "draw a part of it: mgraph draw GRAPH --around ID -o part.svg"
+    return GraphError.of("size", message, expected=expected, fix=fix)
 
 
 def _inert(text: bytes) -> bytes:
