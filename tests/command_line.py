@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ HERE = Path(__file__).parent
 FIXTURES = HERE.parent / "fixtures"
 NEURON = FIXTURES / "neuron.json"
 SCRIPT = str(Path(sys.executable).with_name("mgraph"))
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # tests run in the background: so would
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # all that they start ignore Ctrl-C
 
 
 @dataclass(frozen=True)
