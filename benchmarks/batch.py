@@ -4,9 +4,9 @@ The first two leaves are columns, the others are the same in every row; all is f
 PyTorch work by hand, an operation a node and block of rows, CasADi maps its function over the rows,
 JAX compiles the mapped gradient. The limits are in C, with glibc's vector tanh: *C, blocks* is a
 loop over the opcodes of any graph, *C, this graph* a program that was written and compiled for this
-graph alone. NumPy, PyTorch and *C, blocks* have the widths of block that are fastest here; NumPy,
-CasADi and C write into memory that they have used before, the others into new. All sides agree on
-all numbers, and take turns.
+graph alone. NumPy, PyTorch and *C, blocks* have the widths of block that are fastest here; mgraph
+(`reuse=`), NumPy, CasADi and C write into memory that they have used before, the others into new.
+All sides agree on all numbers, and take turns.
 """
 
 from __future__ import annotations

@@ -177,6 +177,12 @@ def test_a_batch_is_checked() -> None:
     assert batch.outputs["y"].tolist() == [2.0, 4.0, 6.0]
     assert batch.grad == {"x": 6.0, "w": 6.0}
     assert np.isnan(replay.batch({"x": good}).grad["w"][2])
+    old = replay.batch({"x": good})
+    new = replay.batch({"x": good + 1.0}, reuse=old)
+    assert new.memory is old.memory
+    assert new.outputs["y"][:2].tolist() == old.outputs["y"][:2].tolist() == [4.0, 6.0]
+    other = replay.batch({"x": good[:2]}, reuse=old)
+    assert (other.outputs["y"].tolist(), old.outputs["y"][0]) == ([2.0, 4.0], 4.0)
     empty = replay.batch({"x": np.zeros(0)}, grad="sum")
     assert (empty.outputs["y"].size, empty.grad) == (0, {"x": 0.0, "w": 0.0})
     assert replay.batch({"x": good}, grad=None).grad == {}

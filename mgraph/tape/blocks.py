@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _NEAR: Final = 2**15
 """Bytes of primals and adjoints that stay in a core's first cache, where a graph is that small."""
 
-_FAR: Final = 3 * 2**18
+_FAR: Final = 2**20
 """Bytes that stay in a core's second cache; a block of a larger graph should have no more."""
 
 _WIDE: Final = 16
@@ -115,21 +115,25 @@ class Blocks:
         found = (each[nodes] for each in (way.node, way.a, way.b))
         return Backward(code[starts[:-1]], starts.astype(np.uint32), *found), np.flatnonzero(clear)
 
+    def memory(self, rows: int) -> NDArray[np.float64]:
+        """Return room for what a batch of so many rows gives: float64[W + K, N]."""
+        kept = 0 if self.job.adds else len(self.job.asked)
+        return np.empty((len(self.job.wanted) + kept, rows))
+
     def run(
-        self, columns: Sequence[NDArray[np.float64]], workers: int
+        self, columns: Sequence[NDArray[np.float64]], found: NDArray[np.float64], workers: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Run over all rows.
 
         Args:
             columns: float64[N] each.
+            found: From `memory`; what is returned lies there.
             workers: Threads.
 
         Returns:
             Primals, float64[W, N]; adjoints, float64[K, N], or float64[K] added up.
         """
         rows, asked, wanted = columns[0].size, len(self.job.asked), len(self.job.wanted)
-        # at once: large pieces of memory come cheaper
-        found = np.empty((wanted + (0 if self.job.adds else asked), rows))
         sums = np.zeros(-(-asked // LANES) * LANES if self.job.adds else 0)
         results = _Results(found[:wanted], found[wanted:], sums)
         width = LANES * self._chunks(rows, workers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -48,11 +48,13 @@ class Batch:
         grad: By id of an input or param: float64[N], or their sum over the rows, a float, or
             nothing, as was asked for. Leaves without a path to a seeded output are absent.
         engine: What worked it out, for example "tape, libm".
+        memory: What the arrays are parts of.
     """
 
     outputs: dict[str, NDArray[np.float64]]
     grad: dict[str, Any]
     engine: str
+    memory: NDArray[np.float64] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -245,7 +247,7 @@ class Replay:
             self._ways = {key: _Way(back, sweep, nodes, places[is_leaf])}
         return self._ways[key]
 
-    def batch(
+    def batch(  # noqa: PLR0913 - one keyword a choice
         self,
         columns: Mapping[str, ArrayLike],
         *,
@@ -253,6 +255,7 @@ class Replay:
         seed: Mapping[str, float] | None = None,
         workers: int = 1,
         math: str = AUTO,
+        reuse: Batch | None = None,
     ) -> Batch:
         """Run the graph over rows of leaves.
 
@@ -265,6 +268,8 @@ class Replay:
             workers: Threads.
             math: "libm" gives the bits of single runs; "libmvec", "svml" and "mgraph" answer for
                 several rows at once, each op within 2 ulp; "auto" is the fastest that is there.
+            reuse: A batch that nobody needs any more: its arrays are written over, if they have
+                the right size. Fresh memory can take as long as the work.
 
         Returns:
             Outputs, and adjoints of the inputs and params.
@@ -280,11 +285,14 @@ class Replay:
             raise ValueError(message)
         name, arrays = library(math).name, _arrays(columns)
         job = self._job((*columns,), grad, seed or {}, name)
-        outputs, found = job.blocks.run(arrays, workers)
+        memory = job.blocks.memory(arrays[0].size)
+        if reuse is not None and reuse.memory.shape == memory.shape:
+            memory = reuse.memory
+        outputs, found = job.blocks.run(arrays, memory, workers)
         ids = [self.graph.ids[i] for i in self.graph.outputs]
         slopes = found.tolist() if grad == "sum" else found
         by_leaf = dict(zip(job.ids, slopes, strict=True))
-        return Batch(dict(zip(ids, outputs, strict=True)), by_leaf, f"tape, {name}")
+        return Batch(dict(zip(ids, outputs, strict=True)), by_leaf, f"tape, {name}", memory)
 
     def _job(
         self, names: tuple[str, ...], grad: Grad | None, seed: Mapping[str, float], math: str
