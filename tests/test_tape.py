@@ -181,6 +181,9 @@ def test_a_batch_is_checked() -> None:
     new = replay.batch({"x": good + 1.0}, reuse=old)
     assert new.memory is old.memory
     assert new.outputs["y"][:2].tolist() == old.outputs["y"][:2].tolist() == [4.0, 6.0]
+    last = replay.batch({"x": new.outputs["y"]}, reuse=new)
+    assert last.memory is not new.memory  # which holds what is read
+    assert last.outputs["y"][:2].tolist() == [8.0, 12.0]
     other = replay.batch({"x": good[:2]}, reuse=old)
     assert (other.outputs["y"].tolist(), old.outputs["y"][0]) == ([2.0, 4.0], 4.0)
     empty = replay.batch({"x": np.zeros(0)}, grad="sum")

@@ -71,7 +71,7 @@ def test_the_translator_refuses_everything_else(source: str) -> None:
 def test_modules_import_only_what_those_before_export(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scripts are joined in an order in which every import is satisfied."""
     assert not re.search(r"^(import|export) ", script(), re.MULTILINE)
-    monkeypatch.setattr(viewer, "MODULES", ("engine", "steps", "paths"))
+    monkeypatch.setattr(viewer, "MODULES", ("heap", "engine", "steps", "paths"))
     with pytest.raises(LookupError, match=r"paths\.js imports usersOf, which read\.js"):
         script.__wrapped__()
 

@@ -328,7 +328,7 @@ class _Kernel:
     ) -> _Value:
         """Lower an expression with an operator."""
         match node:
-            case ast.BinOp(left=left, op=op, right=right):
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
                 return self.arithmetic(op, self.value(left, env), self.value(right, env))
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=float() | int() as number)):
                 return _constant(-number)
@@ -339,7 +339,7 @@ class _Kernel:
             case ast.BoolOp(op=op, values=values):
                 word = "and" if isinstance(op, ast.And) else "or"
                 return self.truth(word, [self.value(each, env) for each in values])
-            case ast.Compare(left=left, ops=[op], comparators=[right]):
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARE:
                 return self.compare(op, self.value(left, env), self.value(right, env))
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 return self.select(
@@ -484,22 +484,25 @@ class _Kernel:
         return self.new(VECTOR, f"shufflevector {a}, {b}, <{LANES} x i32> <{lanes}>")
 
     def special(self, name: str, node: ast.Call, env: Mapping[str, _Value]) -> _Value:
-        """Lower `abs` and `len`, and how kernels reach single rows of vectors."""
-        if name == "len":
-            assert isinstance(node.args[0], ast.Name)  # noqa: S101 - our own text
-            return _Value(INT, f"%{node.args[0].id}.size")
-        if name == "abs":
-            x = self.value(node.args[0], env)
-            return self.invoke(f"llvm.fabs.{_suffix(x.type)}", [x])
+        """Lower what is an instruction, and how kernels reach lengths and single rows."""
         if name in _INSTRUCTIONS:
             return _INSTRUCTIONS[name](self, [self.value(each, env) for each in node.args])
-        if name == "min":
-            a, b = (self.value(each, env) for each in node.args)
-            return self.invoke("llvm.smin.i64", [a, b])
-        assert isinstance(node.args[0], ast.Name)  # noqa: S101
-        array = self.arrays[node.args[0].id]
-        values = [self.value(each, env) for each in node.args[1:]]
-        return _REACH[name](self, array, values)
+        match node.args:
+            case [ast.Name(id=array)] if name == "len" and array in self.arrays:
+                return _Value(INT, f"%{array}.size")
+            case [ast.Name(id=array), *rest] if name in _REACH and array in self.arrays:
+                values = [self.value(each, env) for each in rest]
+                return _REACH[name](self, self.arrays[array], values)
+            case _:
+                raise _refused(node)
+
+    def absolute(self, values: list[_Value]) -> _Value:
+        """Lower `abs`."""
+        return self.invoke(f"llvm.fabs.{_suffix(values[0].type)}", values)
+
+    def least(self, values: list[_Value]) -> _Value:
+        """Lower `min`, of indices."""
+        return self.invoke("llvm.smin.i64", values)
 
     def fused(self, values: list[_Value]) -> _Value:
         """Lower a·b + c, in one instruction where there is one."""
@@ -583,6 +586,8 @@ _REACH: Final[Mapping[str, Callable[[_Kernel, _Array, list[_Value]], _Value]]] =
 
 
 _INSTRUCTIONS: Final[Mapping[str, Callable[[_Kernel, list[_Value]], _Value]]] = {
+    "abs": _Kernel.absolute,
+    "min": _Kernel.least,
     "fused": _Kernel.fused,
     "with_sign": _Kernel.with_sign,
     "two_to": _Kernel.two_to,

@@ -269,7 +269,7 @@ class Replay:
             math: "libm" gives the bits of single runs; "libmvec", "svml" and "mgraph" answer for
                 several rows at once, each op within 2 ulp; "auto" is the fastest that is there.
             reuse: A batch that nobody needs any more: its arrays are written over, if they have
-                the right size. Fresh memory can take as long as the work.
+                the right size and are no columns. Fresh memory can take as long as the work.
 
         Returns:
             Outputs, and adjoints of the inputs and params.
@@ -286,7 +286,11 @@ class Replay:
         name, arrays = library(math).name, _arrays(columns)
         job = self._job((*columns,), grad, seed or {}, name)
         memory = job.blocks.memory(arrays[0].size)
-        if reuse is not None and reuse.memory.shape == memory.shape:
+        if (
+            reuse is not None
+            and reuse.memory.shape == memory.shape
+            and not any(np.may_share_memory(each, reuse.memory) for each in arrays)
+        ):
             memory = reuse.memory
         outputs, found = job.blocks.run(arrays, memory, workers)
         ids = [self.graph.ids[i] for i in self.graph.outputs]

@@ -269,9 +269,10 @@ def _run_of_values(op: Op, *, vector: bool) -> list[str]:
             f"        y = value_{op.name}(y, primals[more[k]])",
             "    primals[i] = y",
         ]
-    if vector and not op.exact:  # what is written beyond the run is worked out later
+    if vector and not op.exact:  # what is written beyond the run is worked out later; but of
+        at = [f"min(i + {k}, stop - 1)" for k in range(8)]  # folds there, a and b are no places
         lanes = [
-            f"gathered(primals, {', '.join(f'{name}[i + {k}]' for k in range(8))})"
+            f"gathered(primals, {', '.join(f'{name}[{each}]' for each in at)})"
             for name in "ab"[: op.inputs]
         ]
         return [

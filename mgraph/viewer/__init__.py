@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from mgraph.loader import GraphFile
 
 MODULES: Final = (
-    "ieee", "ops", "numbers", "refusal", "bytes", "read", "engine", "steps", "paths", "quiz",
-    "compare", "write", "groups", "layout", "draw", "cards", "page",
+    "ieee", "ops", "numbers", "refusal", "bytes", "heap", "read", "engine", "steps", "paths",
+    "quiz", "compare", "write", "groups", "layout", "draw", "cards", "page",
 )  # fmt: skip
 """The scripts of the page, each after those that it imports."""
 

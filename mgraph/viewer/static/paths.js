@@ -1,4 +1,5 @@
 /** Why a gradient is what it is: the paths from the seeded outputs to a node. */
+import { Heap } from "./heap.js";
 import { usersOf } from "./read.js";
 
 /** @typedef {import("./read.js").Graph} Graph */
@@ -93,7 +94,8 @@ function countPaths(graph, seeds, around, node) {
  */
 function largest(result, seeds, around, users, node, most) {
   const best = bestAbove(result, seeds, around, users);
-  const queue = new Queue();
+  // of equals, the last one put in: so walks come to an end
+  const queue = /** @type {Heap<Partial_>} */ (new Heap((a, b) => a.rank >= b.rank));
   /** @type {Path[]} */
   const paths = [];
   const put = (/** @type {Partial_} */ each) => queue.push(each);
@@ -160,37 +162,4 @@ function finished(end, result, seeds) {
   let product = seeds.get(end.at) ?? 0;
   for (const edge of edges) product *= result.slopes[edge];
   return { output: end.at, edges, product };
-}
-
-/** The largest rank first; of equals the last one put in, so that walks come to an end. */
-class Queue {
-  /** @type {Partial_[]} */
-  items = [];
-
-  /** @param {Partial_} item */
-  push(item) {
-    const { items } = this;
-    let at = items.length;
-    while (at > 0 && items[(at - 1) >> 1].rank <= item.rank) {
-      items[at] = items[(at - 1) >> 1];
-      at = (at - 1) >> 1;
-    }
-    items[at] = item;
-  }
-
-  pop() {
-    const { items } = this;
-    const top = items[0];
-    const last = items.pop();
-    if (!last || !items.length) return top;
-    let at = 0;
-    for (let child = 1; child < items.length; child = 2 * at + 1) {
-      if (child + 1 < items.length && items[child + 1].rank > items[child].rank) child++;
-      if (items[child].rank <= last.rank) break;
-      items[at] = items[child];
-      at = child;
-    }
-    items[at] = last;
-    return top;
-  }
 }

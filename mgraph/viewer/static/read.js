@@ -1,5 +1,6 @@
 /** A document to a checked graph: flat arrays in evaluation order. Refuses the first fault. */
 import { decode, pack } from "./bytes.js";
+import { Heap } from "./heap.js";
 import { numberFrom } from "./numbers.js";
 import { LEAVES, OPS } from "./ops.js";
 import { Refusal, quoted } from "./refusal.js";
@@ -553,7 +554,7 @@ function inOrder(graph) {
 function evaluationOrder({ count, first, args }) {
   const users = usersOf(count, first, args);
   const waits = Uint32Array.from({ length: count }, (_, i) => first[i + 1] - first[i]);
-  const ready = new Heap();
+  const ready = /** @type {Heap<number>} */ (new Heap((a, b) => a < b));
   for (let i = 0; i < count; i++) if (!waits[i]) ready.push(i);
   const order = [];
   for (let node = ready.pop(); node !== undefined; node = ready.pop()) {
@@ -587,39 +588,6 @@ export function usersOf(count, first, args) {
     }
   }
   return { first: start, node, edge };
-}
-
-/** The smallest first. */
-class Heap {
-  /** @type {number[]} */
-  items = [];
-
-  /** @param {number} item */
-  push(item) {
-    const { items } = this;
-    let at = items.length;
-    while (at > 0 && items[(at - 1) >> 1] > item) {
-      items[at] = items[(at - 1) >> 1];
-      at = (at - 1) >> 1;
-    }
-    items[at] = item;
-  }
-
-  pop() {
-    const { items } = this;
-    const top = items[0];
-    const last = items.pop();
-    if (last === undefined || !items.length) return top;
-    let at = 0;
-    for (let child = 1; child < items.length; child = 2 * at + 1) {
-      if (items[child + 1] < items[child]) child++;
-      if (items[child] >= last) break;
-      items[at] = items[child];
-      at = child;
-    }
-    items[at] = last;
-    return top;
-  }
 }
 
 /**
