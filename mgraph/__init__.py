@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mgraph.codec import Limits
     from mgraph.document import Graph, load, loads, save
     from mgraph.errors import Diagnostic, GraphError
-    from mgraph.record import Run, Tolerance
+    from mgraph.runs import Run, Tolerance
     from mgraph.value import Value
     from mgraph.value import maximum as max  # noqa: A004 - as documented: mgraph.max
     from mgraph.value import minimum as min  # noqa: A004
@@ -31,8 +31,8 @@ _HOME = {
     "Graph": "document",
     "GraphError": "errors",
     "Limits": "codec",
-    "Run": "record",
-    "Tolerance": "record",
+    "Run": "runs",
+    "Tolerance": "runs",
     "Value": "value",
     "load": "document",
     "loads": "document",

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from mgraph.codec import spelled
 from mgraph.golden import ulps
 from mgraph.loader import HEADER
-from mgraph.record import bits
 from mgraph.run import question
+from mgraph.runs import bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from mgraph.document import Graph
-    from mgraph.record import Run
+    from mgraph.runs import Run
 
 
 @dataclass(frozen=True)

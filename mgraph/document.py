@@ -18,8 +18,8 @@ from mgraph.value import Value, mimebundle
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from mgraph.record import Run
     from mgraph.run import Engine
+    from mgraph.runs import Run
     from mgraph.tape.replay import Replay
 
 ANNOTATED: Final = ".annotated"

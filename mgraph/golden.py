@@ -12,7 +12,7 @@ from mgraph.codec.files import io_error
 from mgraph.document import ANNOTATED, Graph, as_graph
 from mgraph.errors import Diagnostic, GraphError
 from mgraph.loader import inspect
-from mgraph.record import DEFAULT, Run, Tolerance, bits
+from mgraph.runs import DEFAULT, Run, Tolerance, bits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.nodewise import row, slopes_of
 from mgraph.ops import no_kink
-from mgraph.record import DEFAULT
+from mgraph.runs import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -37,8 +37,8 @@ from mgraph.graph.numbers import canonical, is_rounded
 from mgraph.graph.pack import from_packed, hash_of, packed
 from mgraph.graph.rows import from_rows
 from mgraph.ops import NAMES, OPCODES, OPS, is_leaf
-from mgraph.record import Numbers, Run, as_number
-from mgraph.record.read import runs_from
+from mgraph.runs import Numbers, Run, as_number
+from mgraph.runs.read import runs_from
 from mgraph.schema.fields import FIELDS, are_ids, is_short, meta_faults
 from mgraph.value import Value, ancestry, apply, leaf
 
@@ -219,7 +219,7 @@ _KEPT: Final = 100 * REPORTED
 def _faults(document: dict[str, Any], reading: Reading) -> tuple[list[Diagnostic], int]:
     """Find everything that is wrong with a document that is not clean."""
     from mgraph.graph import check  # noqa: PLC0415 - only when there is something to say
-    from mgraph.record.check import run_faults  # noqa: PLC0415
+    from mgraph.runs.check import run_faults  # noqa: PLC0415
     from mgraph.schema.faults import faults  # noqa: PLC0415 - pydantic takes its time
 
     limits = reading.limits

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mgraph.graph.columns import Columns
-    from mgraph.record import Run
+    from mgraph.runs import Run
 
 
 class Contribution(NamedTuple):

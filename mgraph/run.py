@@ -14,8 +14,8 @@ from mgraph.errors import GraphError, quoted
 from mgraph.graph.pack import hash_of
 from mgraph.loader import values_of
 from mgraph.ops import CONST, OPCODES
-from mgraph.record import SELF_RECORDED, Numbers, Run, as_number, bits
-from mgraph.record.read import SETTABLE
+from mgraph.runs import SELF_RECORDED, Numbers, Run, as_number, bits
+from mgraph.runs.read import SETTABLE
 from mgraph.schema.fields import closest, did_you_mean
 from mgraph.value import sweep
 
@@ -117,7 +117,7 @@ def node_named(graph: Columns, name: str) -> int:
 
 def without_value(names: Sequence[str]) -> GraphError:
     """Build the error for inputs that have no value."""
-    from mgraph.record.check import no_value  # noqa: PLC0415 - only to complain
+    from mgraph.runs.check import no_value  # noqa: PLC0415 - only to complain
 
     return GraphError([no_value(name) for name in names])
 
@@ -142,7 +142,7 @@ def seeded_nodes(graph: Columns, seed: Mapping[str, float]) -> dict[int, float]:
 
 
 def _bad_seed(graph: Columns, outputs: list[str], seed: Mapping[str, float]) -> GraphError:
-    from mgraph.record.check import no_seed, not_an_output  # noqa: PLC0415 - only to complain
+    from mgraph.runs.check import no_seed, not_an_output  # noqa: PLC0415 - only to complain
 
     if not seed:
         return GraphError([no_seed(outputs)])

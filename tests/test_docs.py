@@ -17,7 +17,7 @@ from mgraph.codec.limits import DEEPEST
 from mgraph.errors import CODES, REPORTED, WARNINGS
 from mgraph.loader import inspect
 from mgraph.ops import LEAVES, ROWS
-from mgraph.record import DEFAULT
+from mgraph.runs import DEFAULT
 from mgraph.schema.fields import FIELDS, ID, ID_BYTES, LOOKED_AT
 from tests.command_line import HERE
 from tests.test_rooms import ROOMS

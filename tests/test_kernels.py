@@ -20,7 +20,7 @@ from mgraph import Graph, Value, ieee, loader
 from mgraph.errors import MissingExtraError
 from mgraph.golden import mismatches, ulps
 from mgraph.ops import OPS, ROWS, Op
-from mgraph.record import DEFAULT
+from mgraph.runs import DEFAULT
 from mgraph.tape import blocks, engine, libraries, lower, machine, replay, schedule, source
 from tests.test_tape import GOLDEN, assert_same, bits, declared, random_graph
 

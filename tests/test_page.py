@@ -17,7 +17,7 @@ from axe_playwright_python.base import AXE_FILE_PATH
 
 import mgraph
 from mgraph.ops import LEAVES, OPS
-from mgraph.record import DEFAULT, EXACT, Tolerance
+from mgraph.runs import DEFAULT, EXACT, Tolerance
 from mgraph.viewer import page as page_of
 from tests.browser import READY, Visit, barriers, started
 from tests.command_line import FIXTURES, HERE, NEURON, Shell

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOMS = (
-    "errors", "ieee", "ops", "formulas", "codec", "schema", "migrate", "graph", "record", "value",
+    "errors", "ieee", "ops", "formulas", "codec", "schema", "migrate", "graph", "runs", "value",
     "loader", "run", "tape", "document", "expression", "network", "golden", "compare", "junit",
     "draw", "nodewise", "explain", "steps", "gradcheck", "viewer", "cli",
 )  # fmt: skip

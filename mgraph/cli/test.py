@@ -36,7 +36,7 @@ from mgraph.golden import (
     mismatches,
     outcomes_of,
 )
-from mgraph.record import DEFAULT, EXACT, SELF_RECORDED, Tolerance
+from mgraph.runs import DEFAULT, EXACT, SELF_RECORDED, Tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mgraph.document import Graph
     from mgraph.draw.fold import Picture
     from mgraph.graph.columns import Columns
-    from mgraph.record import Run
+    from mgraph.runs import Run
 
 FULL: Final = 300
 """Nodes up to which a graph is drawn as it is, unless something else is asked for."""

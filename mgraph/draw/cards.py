@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mgraph.draw.fold import Box, Edge, Picture
     from mgraph.graph.columns import Columns
-    from mgraph.record import Run
+    from mgraph.runs import Run
 
 OP: Final = "op"
 KINDS: Final = (*LEAVES, OP, GROUP, REST)

@@ -12,7 +12,7 @@ from mgraph.errors import GraphError
 from mgraph.graph.ids import default_id
 from mgraph.loader import columns_of
 from mgraph.ops import CONST
-from mgraph.record import Numbers, Run
+from mgraph.runs import Numbers, Run
 from mgraph.value import Value, ancestry
 
 if TYPE_CHECKING:

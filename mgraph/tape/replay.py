@@ -10,8 +10,8 @@ import numpy as np
 
 from mgraph.errors import GraphError, quoted
 from mgraph.ops import CONST, OPCODES
-from mgraph.record import as_number
 from mgraph.run import Engine, evaluate, seeded_nodes, set_nodes, without_value
+from mgraph.runs import as_number
 from mgraph.tape import engine, schedule
 from mgraph.tape.blocks import Blocks, Job
 from mgraph.tape.cache import kernels
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from mgraph.graph.columns import Columns
-    from mgraph.record import Run
+    from mgraph.runs import Run
 
 Grad = Literal["rows", "sum"]
 

@@ -14,7 +14,7 @@ import msgpack
 
 with atheris.instrument_imports(include=["mgraph"]):
     import mgraph.graph.check
-    import mgraph.record.check
+    import mgraph.runs.check
     import mgraph.schema.faults  # noqa: F401 - imported late otherwise, and not watched
     from mgraph import loader
 

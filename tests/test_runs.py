@@ -9,7 +9,7 @@ import pytest
 
 import mgraph
 from mgraph.golden import Mismatch, mismatches, ulps
-from mgraph.record import DEFAULT, EXACT, Numbers, Run, Tolerance
+from mgraph.runs import DEFAULT, EXACT, Numbers, Run, Tolerance
 
 INF, NAN = math.inf, math.nan
 

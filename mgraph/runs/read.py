@@ -11,7 +11,7 @@ from mgraph.codec.binary import from_little
 from mgraph.graph.numbers import canonical, doubles
 from mgraph.graph.pack import hash_of
 from mgraph.ops import INPUT, PARAM
-from mgraph.record import Numbers, Run, Tolerance
+from mgraph.runs import Numbers, Run, Tolerance
 from mgraph.schema.fields import FIELDS, is_short
 
 if TYPE_CHECKING:
