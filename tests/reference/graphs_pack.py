@@ -137,49 +137,39 @@ INSIDE = """
     a = input 1.2
     p = param 1.5
     b = input -0.8
-    q = param -2.3
-    r = param -1.75
+    q = param -2.9
     u = mul a p
     t = mul b q
 """
-INSIDE_RUNS = (Run(), Run({"a": 2.6, "p": 0.35, "b": 0.7, "q": -3.4, "r": 2.2}))
+INSIDE_RUNS = (Run(), Run({"a": 2.6, "p": 0.35, "b": 0.7, "q": -3.4}))
 
 
 def _inside() -> Iterator[Golden]:
     for op, (_, _, (one, other)) in UNARY.items():
         yield lesson(
             f"inside-{op}",
-            f"{op} between two multiplications: what comes from above, times the slope of {op}, "
-            "times the slope of what is inside. That is the chain rule.",
-            f"x = input {one}\nw = param 1.5\nv = param -1.75\n"
-            f"u = mul x w\ny = {op} u\nz = mul y v",
+            f"u·{op}(u) with u = x·w: u gets one gradient through {op}, where what comes from "
+            "above is not 1, and one directly. It passes their sum on.",
+            f"x = input {one}\nw = param 1.5\nu = mul x w\ny = {op} u\nz = mul y u",
             "z",
             Run(),
-            Run({"x": other, "w": 0.45, "v": 3.2}),
+            Run({"x": other, "w": 0.45}),
         )
-    for op in ("div", "pow"):
+    for op in ("div", "pow", "max", "min"):
         yield lesson(
             f"inside-{op}",
-            f"{op} between multiplications: both of its sides lead on to something else, "
-            "and what comes from above isn't 1.",
-            f"{INSIDE}y = {op} u t\nz = mul y r",
+            f"{op} of two products, which are used once more above it: each gets a gradient "
+            f"through {op} and one directly, and passes their sum on.",
+            f"{INSIDE}y = {op} u t\nyu = mul y u\nz = mul yu t",
             "z",
             *INSIDE_RUNS,
         )
     yield lesson(
         "inside-plus-minus-times",
         "Sums, differences and products of products. What comes from above is never 1.",
-        f"{INSIDE}up = add u t\ndown = sub t u\ny = mul up down\nz = mul y r",
+        f"{INSIDE}up = add u t\ndown = sub t u\ny = mul up down\nz = mul y a",
         "z",
         *INSIDE_RUNS,
-    )
-    yield lesson(
-        "inside-max-and-min",
-        "Who wins is decided twice, and only the winners' leaves get a gradient other than 0.",
-        f"{INSIDE}large = max u t\nsmall = min u r\nz = mul large small",
-        "z",
-        *INSIDE_RUNS,
-        Run({"a": -3.1}),
     )
 
 
