@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ROOMS = (
     "errors", "ieee", "ops", "formulas", "codec", "schema", "migrate", "graph", "runs", "value",
     "loader", "run", "tape", "document", "expression", "network", "golden", "compare", "junit",
-    "draw", "nodewise", "explain", "steps", "gradcheck", "viewer", "cli",
+    "draw", "nodewise", "explain", "steps", "gradcheck", "grade", "viewer", "cli",
 )  # fmt: skip
 """From the ground floor up."""
 
@@ -106,6 +106,7 @@ def test_running_a_clean_file_imports_little(tmp_path: Path) -> None:
         "check",
         "test",
         "diff",
+        "grade",
         "convert",
         "ops",
         "schema",
