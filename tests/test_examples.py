@@ -37,7 +37,7 @@ REFUSED = sorted(
 FEW_OPS = {"add", "sub", "mul", "neg", "abs", "atan", "tanh", "relu", *LEAVES}
 """What the engine in Python knows."""
 
-SENTENCE = re.compile(r"[^\n]+\n")
+SENTENCE = re.compile(r"[^\x00-\x1f]+\n")
 
 
 def needed(found: object, message: str) -> None:
@@ -223,7 +223,7 @@ def chain(length: int) -> dict[str, Any]:
 
 def test_a_deep_chain(engine: list[str]) -> None:
     """A graph may be deeper than any stack, and stand in the file the wrong way round."""
-    length = 100_000
+    length = 50_000
     question = chain(length)
     upside_down = {**question, "nodes": question["nodes"][::-1]}
     for answer in answers(engine, question, upside_down):
@@ -293,6 +293,7 @@ X = {"id": "x", "op": "input", "data": 1.0}
 UNSUPPORTED = {
     "op": neuron(nodes=[X, {"id": "y", "op": "erf", "args": ["x"]}], outputs=["y"]),
     "constructor": neuron(nodes=[X, {"id": "y", "op": "constructor", "args": ["x"]}]),
+    "escapes": neuron(nodes=[X, {"id": "y", "op": "\x1b[31m\n", "args": ["x"]}]),
     "minor version": neuron(mgraph="1.1"),
     "major version": neuron(mgraph="2.0"),
 }
@@ -316,6 +317,7 @@ FAULTS_OF_FEW = {  # the engine in Python takes files to be what `mgraph check` 
     "overflow": line_of(neuron(nodes=[X], outputs=["x"])).replace(b"1.0}", b"1e400}"),
     "a cycle": line_of(neuron(nodes=[X, {"id": "y", "op": "neg", "args": ["y"]}], outputs=["y"])),
     "two of an id": line_of(neuron(nodes=[X, X], outputs=["x"])),
+    "an id that is none": line_of(neuron(nodes=[{"id": "\x1b[31m\n", "op": "input"}])),
     "no output": line_of(neuron(outputs=["z"])),
     "no outputs": line_of(neuron(outputs=[])),
     "no seed": line_of(neuron(outputs=["o", "n"])),
@@ -349,6 +351,26 @@ def test_faults_of_graphs(engine: list[str], name: str) -> None:
     said = asked(engine, FAULTS_OF_FEW[name])
     assert (said.status, said.out) == (1, "")
     assert SENTENCE.fullmatch(said.err)
+
+
+def test_texts_come_back(any_engine: list[str]) -> None:
+    """A text may hold every character, and ends no line."""
+    text = "".join(map(chr, (*range(0xD800), *range(0xE000, 0x10000, 7), 0x1F600, 0x10FFFF)))
+    question = neuron(doc=text, meta={"": [None, True, text, {}, [], -1.5]})
+    answer = asked(any_engine, line_of(question)).json
+    assert {**answer, "runs": ()} == {**question, "runs": ()}
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a disk always full")
+def test_a_full_disk(any_engine: list[str]) -> None:
+    """An answer that can't be written is a fault."""
+    with open("/dev/full", "wb") as full:
+        question = line_of(neuron())
+        done = subprocess.run(
+            any_engine, input=question, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert SENTENCE.fullmatch(done.stderr.decode())
 
 
 def test_answers_before_a_fault(engine: list[str]) -> None:

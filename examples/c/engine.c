@@ -5,6 +5,7 @@
  * ../../docs/format.md the format; "evaluation" and "ops" there are what this file does.
  */
 
+#include <ctype.h>
 #include <float.h>
 #include <jansson.h>
 #include <math.h>
@@ -21,14 +22,16 @@ static const char FORMAT[] = "1.0";
 
 enum { FAULT = 1, UNSUPPORTED = 3 };
 
-/* Say what is wrong, and end. */
+/* Say in one line what is wrong, and end. What is quoted of a document can't move the cursor. */
 _Noreturn static void fail(int status, const char *format, ...) {
+  char sentence[512];
   va_list values;
   va_start(values, format);
-  if (status == UNSUPPORTED) fputs("unsupported: ", stderr);
-  vfprintf(stderr, format, values);
-  fputc('\n', stderr);
+  vsnprintf(sentence, sizeof sentence, format, values);
   va_end(values);
+  for (char *at = sentence; *at; at++)
+    if (iscntrl((unsigned char)*at)) *at = '?';
+  fprintf(stderr, "%s%s\n", status == UNSUPPORTED ? "unsupported: " : "", sentence);
   exit(status);
 }
 

@@ -300,6 +300,16 @@ function parsed(line) {
   }
 }
 
+/** Say in one line what is wrong; what a message quotes of a document can't move the cursor. */
+function say(sentence) {
+  console.error(sentence.replace(/\p{Cc}/gu, "?"));
+}
+
+process.stdout.on("error", ({ message }) => {
+  say(`the answer can't be written: ${message}`);
+  process.exit(1);
+});
+
 try {
   for await (const document of documentsOf(process.stdin)) {
     complete(document);
@@ -307,6 +317,6 @@ try {
   }
 } catch (error) {
   const isUnsupported = error instanceof Unsupported;
-  console.error(isUnsupported ? `unsupported: ${error.message}` : error.message);
+  say(isUnsupported ? `unsupported: ${error.message}` : error.message);
   process.exitCode = isUnsupported ? 3 : 1; // not process.exit(), which may cut off an answer
 }

@@ -86,7 +86,7 @@ def main() -> None:
     data = forward(document, run.get("inputs", {}))
     grad = backward(document, seeds_of(document, run), data)
     run.update(data=spelled(data), grad=spelled(grad))
-    print(json.dumps(document))
+    print(json.dumps(document), flush=True)
 
 
 if __name__ == "__main__":
