@@ -93,7 +93,7 @@ def assert_graph(
         wanted = load(path) if os.path.lexists(path) else None
         extension_of(path)
     except GraphError as error:
-        raise AssertionError(str(error)) from None
+        raise AssertionError(str(error.named(shown(path)))) from None
     lines = list(_differing(graph, wanted, path, Options(tolerance)))
     accept = bool(lines) and session is not None and session.accept
     if session is not None:

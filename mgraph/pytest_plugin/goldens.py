@@ -133,7 +133,8 @@ class Goldens:
         found = [path for path, _ in graph_files(folders) if os.path.realpath(path) not in used]
         lines = [f"{shown(str(path))}: no assert_graph has used it" for path in found]
         if self.skipped:
-            self.tell(f"golden files, {self.skipped} tests skipped that may use them", lines)
+            tests = f"{self.skipped} test{'s' if self.skipped > 1 else ''}"
+            self.tell(f"golden files, and {tests} skipped that may use them", lines)
         else:
             yield from lines
 
