@@ -39,6 +39,11 @@ def ids(done: pytest.RunResult) -> list[str]:
     return [word for word in words if word not in ("FAILED", "ERROR", "SKIPPED")]
 
 
+def session(project: pytest.Pytester, *args: str) -> pytest.RunResult:
+    """Run pytest: in this process, which is quicker, or with workers in others."""
+    return project.runpytest_subprocess(*args) if "-n" in args else project.runpytest(*args)
+
+
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
     """Return a project: a test, and folders of graphs of which one is right."""
@@ -294,18 +299,19 @@ def test_what_is_skipped(project: pytest.Pytester) -> None:
         ("mgraph_goldens = nowhere", "mgraph_goldens: there is no folder *nowhere*"),
     ],
 )
-@pytest.mark.parametrize("workers", [(), ("-n", "1")])
-def test_wrong_configuration(
-    project: pytest.Pytester, ini: str, words: str, workers: tuple[str, ...]
-) -> None:
+def test_wrong_configuration(project: pytest.Pytester, ini: str, words: str) -> None:
     """A path that is not there, or can't give a test, is an error of usage, and nothing is run."""
     project.mkdir("empty")
     (project.path / "build" / "graphs").mkdir(parents=True)
     (project.path / "build" / "graphs" / "neuron.json").write_text(NEURON_TEXT, encoding="utf-8")
     project.makeini(f"[pytest]\n{ini}\n")
-    done = project.runpytest_subprocess(*workers)
+    done = project.runpytest()
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     done.stderr.fnmatch_lines([f"ERROR: {words}"])
+    if "grafs" in ini:
+        done = project.runpytest_subprocess("-n", "1")
+        assert done.ret == pytest.ExitCode.USAGE_ERROR
+        done.stderr.fnmatch_lines([f"ERROR: {words}"])
 
 
 def test_testpaths_lead_into_folders_that_are_passed_over(project: pytest.Pytester) -> None:
@@ -463,12 +469,12 @@ def test_own(): assert_graph(product(b=7.0), "goldens/own.json")
 def test_many_tests_record(recorder: pytest.Pytester, workers: tuple[str, ...]) -> None:
     """Tests in two processes record files of their own, and one and the same together."""
     write(recorder, PARAMETRIZED)
-    done = recorder.runpytest_subprocess("--mgraph-accept", *workers)
+    done = session(recorder, "--mgraph-accept", *workers)
     done.assert_outcomes(passed=24)
     names = sorted(path.name for path in (recorder.path / "tests" / "goldens").iterdir())
     assert names == sorted(["same.json", *(f"{i}.msgpack" for i in range(12))])
     assert lines_of(done).count("recording tests/goldens/same.json") == 1
-    done = recorder.runpytest_subprocess(*workers)
+    done = session(recorder, *workers)
     done.assert_outcomes(passed=24)
     assert done.ret == 0, lines_of(done)
 
@@ -483,7 +489,7 @@ def test_a_conflict(
     if before:
         recorder.mkdir("tests/goldens")
         write(recorder, before, "goldens/one.json")
-    done = recorder.runpytest_subprocess("--mgraph-accept", *workers)
+    done = session(recorder, "--mgraph-accept", *workers)
     assert done.ret == pytest.ExitCode.TESTS_FAILED
     done.assert_outcomes(passed=3)
     text = lines_of(done)
@@ -528,13 +534,13 @@ def orphaned(recorder: pytest.Pytester) -> pytest.Pytester:
 )
 def test_an_orphan_fails_a_whole_session(orphaned: pytest.Pytester, args: tuple[str, ...]) -> None:
     """When all tests ran and passed, a golden file that none has used is a failure."""
-    done = orphaned.runpytest_subprocess(*args)
+    done = session(orphaned, *args)
     done.assert_outcomes(passed=3)
     assert done.ret == pytest.ExitCode.TESTS_FAILED
     assert ORPHAN in lines_of(done)
     assert "one.json: no" not in lines_of(done)
     (orphaned.path / "tests" / "goldens" / "orphan.json").unlink()
-    assert orphaned.runpytest_subprocess(*args).ret == 0
+    assert session(orphaned, *args).ret == 0
 
 
 @pytest.mark.parametrize(
@@ -555,16 +561,16 @@ def test_no_orphans_in_a_part_of_a_session(
     orphaned: pytest.Pytester, args: tuple[str, ...]
 ) -> None:
     """Who runs only some tests is told nothing of the files of the others."""
-    assert "no assert_graph has" not in lines_of(orphaned.runpytest_subprocess(*args))
+    assert "no assert_graph has" not in lines_of(session(orphaned, *args))
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
 @pytest.mark.parametrize(
-    "more",
+    ("more", "workers"),
     [
-        "def test_four(): assert False",
-        "import nowhere",
-        "@pytest.fixture\ndef broken(): assert False\ndef test_four(broken): pass",
+        ("def test_four(): assert False", ()),
+        ("import nowhere", ()),
+        ("import nowhere", ("-n", "1")),
+        ("@pytest.fixture\ndef broken(): assert False\ndef test_four(broken): pass", ()),
     ],
 )
 def test_no_orphans_after_a_failure(
@@ -572,18 +578,19 @@ def test_no_orphans_after_a_failure(
 ) -> None:
     """A test that failed may have used the file, had it come so far."""
     write(orphaned, f"import pytest\n{more}\n", "test_more.py")
-    done = orphaned.runpytest_subprocess(*workers)
+    done = session(orphaned, *workers)
     assert done.ret != 0
     assert "no assert_graph has" not in lines_of(done)
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
 @pytest.mark.parametrize(
-    "more",
+    ("more", "workers"),
     [
-        "def test_four(): pytest.skip('no')",
-        "pytest.skip('no', allow_module_level=True)",
-        "@pytest.mark.xfail(strict=True)\ndef test_four(): assert False",
+        ("def test_four(): pytest.skip('no')", ()),
+        ("def test_four(): pytest.skip('no')", ("-n", "1")),
+        ("pytest.skip('no', allow_module_level=True)", ()),
+        ("pytest.skip('no', allow_module_level=True)", ("-n", "1")),
+        ("@pytest.mark.xfail(strict=True)\ndef test_four(): assert False", ()),
     ],
 )
 def test_orphans_beside_skipped_tests(
@@ -591,7 +598,7 @@ def test_orphans_beside_skipped_tests(
 ) -> None:
     """What a skipped test may use is listed, and no failure."""
     write(orphaned, f"import pytest\n{more}\n", "test_more.py")
-    done = orphaned.runpytest_subprocess(*workers)
+    done = session(orphaned, *workers)
     assert done.ret == 0
     assert ORPHAN in lines_of(done)
     assert "1 test skipped that may use them" in lines_of(done)
@@ -604,6 +611,6 @@ def test_deselected_by_a_conftest(orphaned: pytest.Pytester) -> None:
         "    config.hook.pytest_deselected(items=[items.pop()])\n"
     )
     write(orphaned, hook, "conftest.py")
-    for workers in ((), ("-n", "2")):
-        done = orphaned.runpytest_subprocess(*workers)
+    for workers in ((), ("-n", "1")):
+        done = session(orphaned, *workers)
         assert (done.ret, "no assert_graph has" in lines_of(done)) == (0, False)
