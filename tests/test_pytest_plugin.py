@@ -14,13 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mgraph import golden, pytest_plugin
+from mgraph import golden, pytest_plugin, testing
 from mgraph.loader import inspect
+from mgraph.pytest_plugin import goldens, items
+from mgraph.schema import models
 from tests.command_line import FIXTURES, NEURON, environment
 
 if TYPE_CHECKING:
     from mgraph.codec import Limits
     from mgraph.loader import Inspection
+
+READ = (testing, goldens, items, models)
+"""What a session in this process needs: it forgets modules that it was the first to import."""
 
 INI = "[pytest]\nmgraph_paths = graphs\ntestpaths = tests\n"
 NEURON_TEXT = NEURON.read_text(encoding="utf-8")
@@ -42,6 +47,13 @@ def ids(done: pytest.RunResult) -> list[str]:
 def session(project: pytest.Pytester, *args: str) -> pytest.RunResult:
     """Run pytest: in this process, which is quicker, or with workers in others."""
     return project.runpytest_subprocess(*args) if "-n" in args else project.runpytest(*args)
+
+
+@pytest.fixture(autouse=True)
+def quick(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out a plugin that takes a second to arrive, anew in every session."""
+    assert pytester.path.is_dir()  # made before: it drops the variable
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
 
 
 @pytest.fixture
@@ -83,7 +95,7 @@ def test_unused_it_imports_nothing(project: pytest.Pytester, more: tuple[str, ..
     project.makeini("[pytest]\n")
     code = "import sys, pytest; pytest.main(sys.argv[1:]); print(*sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", code, "-p", "no:hypothesispytest", *more],
+        [sys.executable, "-c", code, *more],
         cwd=project.path, capture_output=True, text=True, check=True, env=environment(),
     )  # fmt: skip
     assert "1 passed" in done.stdout
