@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -18,7 +19,7 @@ from mgraph import golden, pytest_plugin, testing
 from mgraph.loader import inspect
 from mgraph.pytest_plugin import goldens, items
 from mgraph.schema import models
-from tests.command_line import FIXTURES, NEURON, environment
+from tests.command_line import FIXTURES, NEURON, environment, in_shell, typed
 
 if TYPE_CHECKING:
     from mgraph.codec import Limits
@@ -300,6 +301,21 @@ def test_what_is_skipped(project: pytest.Pytester) -> None:
     text = lines_of(done)
     assert "graphs/plain.json: it has no runs" in text
     assert "graphs/other.json: not a graph file" in text
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_names_that_nobody_can_print(project: pytest.Pytester, workers: tuple[str, ...]) -> None:
+    """What a terminal would obey, or no encoding has, is escaped, and stops no session."""
+    folder = os.fsencode(project.path / "graphs")
+    for name in (b"red\x1b[31m.json", b"two\nlines.json", b"\xff.json"):
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(WRONG.encode())
+    done = session(project, "-v", "--junitxml=report.xml", *workers)
+    done.assert_outcomes(passed=4, failed=3)
+    text = lines_of(done)
+    for escaped in ("red\\u{1b}[31m.json", "two\\u{a}lines.json", "\\u{dcff}.json"):
+        assert f"graphs/{escaped}::run[0]" in text
+    assert "\x1b" not in text
 
 
 @pytest.mark.parametrize(
@@ -626,3 +642,34 @@ def test_deselected_by_a_conftest(orphaned: pytest.Pytester) -> None:
     for workers in ((), ("-n", "1")):
         done = session(orphaned, *workers)
         assert (done.ret, "no assert_graph has" in lines_of(done)) == (0, False)
+
+
+# --- the page ----------------------------------------------------------------------------------
+
+PAGE = (FIXTURES.parent / "docs" / "pytest.md").read_text(encoding="utf-8")
+
+
+def test_the_page_shows_what_is_printed(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who makes the files and types the lines of docs/pytest.md sees what stands there."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # files change within a second
+    (pytester.path / "fixtures").symlink_to(FIXTURES)
+    pytester.mkdir("tests")
+    count = 0
+    for block in re.findall(r"^```\w+\n.*?^```$", PAGE, re.MULTILINE | re.DOTALL):
+        if named := re.match(r"```\w+\n# (\S+)\n(.*)```", block, re.DOTALL):
+            (pytester.path / named[1]).write_text(named[2], encoding="utf-8")
+        for line, shown in typed(block):
+            said = in_shell(line, pytester.path).out
+            assert re.sub(r" in [\d.]+s", " in 0.1s", said) == shown, line
+            count += 1
+    assert count == 8
+
+
+def test_the_page_names_what_is_there() -> None:
+    """Each option of the plugin, and no other."""
+    options = {"mgraph_paths", "mgraph_goldens"}
+    assert {*re.findall(r"\bmgraph_\w+", PAGE)} == options
+    assert {*re.findall(r"--mgraph-\w+", PAGE)} == {"--mgraph-accept"}
+    assert options == {pytest_plugin.PATHS, pytest_plugin.GOLDENS}

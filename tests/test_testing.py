@@ -215,7 +215,8 @@ from mgraph.testing import assert_graph
 y = Value.param(3.0, name="a") * Value.param({b}, name="b")
 y.name = "y"
 assert_graph(y, "golden.json")
-print("holds")
+import sys
+print("holds", "pytest" in sys.modules)
 """
 
 
@@ -231,7 +232,7 @@ def test_without_pytest(
         capture_output=True, text=True, check=False, env={},
     )  # fmt: skip
     assert done.returncode == status, done.stderr
-    assert ("holds" in done.stdout) == (status == 0)
+    assert done.stdout == ("" if status else "holds False\n")
     if status:
         assert "golden.json: node b, data: expected -2.0, got 2.0" in done.stderr
         assert "to record it: run this under pytest --mgraph-accept, or mgraph.save" in done.stderr

@@ -103,7 +103,7 @@ class Goldens:
         if hasattr(self.config, "workerinput"):  # of pytest-xdist: another process gathers
             return
         wrong = [*self.record(), *self.left_over(session)]
-        self.tell("golden files", wrong, red=True)
+        self.tell("golden files: the session fails", wrong, red=True)
         if wrong and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -142,7 +142,7 @@ class Goldens:
         """Print some lines, if there are any and somebody reads."""
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None and lines:
-            reporter.ensure_newline()
+            reporter.line("")  # after the dots
             reporter.section(title, red=red)
             for line in lines:
                 reporter.line(line, red=red)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mgraph.errors import GraphError, render
+from mgraph.errors import GraphError, printable, render
 from mgraph.golden import (
     SKIPPED,
     UNTESTED,
@@ -45,7 +45,7 @@ class GoldenFile(pytest.File):
     def read(self) -> dict[int | None, Case]:
         """Return what there is to test."""
         if not self.cases:
-            path = Path(shown(self.path))  # at this moment it leads there
+            path = Path(from_here(self.path))  # at this moment it leads there
             self.cases = {each.run: each for each in cases_of(path, Options(), walked=self.walked)}
         return self.cases
 
@@ -76,10 +76,10 @@ class GoldenRun(pytest.Item):
                 lines.insert(0, render(outcome.diagnostics))
             pytest.fail("\n".join(lines), pytrace=False)
 
-    def reportinfo(self) -> tuple[Path, int, str]:
+    def reportinfo(self) -> tuple[str, int, str]:
         """Return file, line, and what failures are headed with."""
         what = "" if self.run is None else f", run {self.run}"
-        return self.path, 0, f"{shown(self.path)}{what}"
+        return printable(str(self.path)), 0, f"{printable(from_here(self.path))}{what}"
 
 
 def name_of(run: int | None) -> str:
@@ -87,7 +87,7 @@ def name_of(run: int | None) -> str:
     return "file" if run is None else f"run[{run}]"
 
 
-def shown(path: Path) -> str:
+def from_here(path: Path) -> str:
     """Return a path as somebody in this folder would write it."""
     try:
         return os.path.relpath(path)
@@ -97,7 +97,7 @@ def shown(path: Path) -> str:
 
 def closer(outcome: Outcome) -> str:
     """Return the command that shows more of what is wrong."""
-    file = shlex.quote(outcome.file)
+    file = printable(shlex.quote(outcome.file))
     if outcome.first is None:
         return f"mgraph check {file}"
     return f"mgraph explain {file} {outcome.first.node} --run {outcome.run}"
@@ -119,5 +119,11 @@ def collected(parent: pytest.Collector, path: Path, *, walked: bool) -> GoldenFi
     """Return a graph file to collect; None if a walk passes over files of such a name."""
     if walked and not is_graph_file(path.name):
         return None
-    file: GoldenFile = GoldenFile.from_parent(parent, path=path, walked=walked)
+    name = node_id = None
+    if not str(path).isprintable():  # neither reports nor terminals are to meet such a name
+        name = printable(path.name)
+        node_id = printable(Path(os.path.relpath(path, parent.config.rootpath)).as_posix())
+    file: GoldenFile = GoldenFile.from_parent(
+        parent, path=path, name=name, nodeid=node_id, walked=walked
+    )
     return file
