@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 ROOMS = (
     "errors", "ieee", "ops", "formulas", "codec", "schema", "migrate", "graph", "runs", "value",
     "loader", "run", "tape", "document", "expression", "network", "golden", "compare", "junit",
-    "draw", "nodewise", "explain", "steps", "gradcheck", "grade", "viewer", "cli",
+    "testing", "pytest_plugin", "draw", "nodewise", "explain", "steps", "gradcheck", "grade",
+    "viewer", "cli",
 )  # fmt: skip
 """From the ground floor up."""
 
