@@ -392,6 +392,25 @@ def test_texts_stay_in_boxes_and_boxes_apart(show: Callable[..., Page], width: i
         assert page.evaluate(LIES) == [], path
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_shortened_names_can_be_told_apart(show: Callable[..., Page], width: int) -> None:
+    """Names that are too long for their boxes and rows differ there, too, as their numbers do."""
+    network = [f"layer{i}.neuron{k}.{end}" for i in (1, 12) for k in (1, 2) for end in ("w", "sum")]
+    words = [f"{a}.attention.{b}.weight" for a in ("encoder", "decoder") for b in ("key", "query")]
+    labels = [f"a hidden unit of the network, {k}" for k in ("first", "last")]
+    leaves = [leaf(name, 1.0) for name in (*network, *words, "l1.n1.sum")]
+    leaves += [{**leaf(f"u{i}", 1.0), "label": label} for i, label in enumerate(labels)]
+    graph = document(*leaves, node("y", "sum", *(each["id"] for each in leaves)))
+    page = show(graph, viewport={"width": width, "height": 800})
+    page.evaluate("() => mgraph.goTo(0)")
+    for place in (".box .title", ".leaf"):
+        texts = page.locator(place).all_text_contents()
+        assert len({*texts}) == len(texts) >= len(leaves), texts
+    titles = page.locator(".box .title").all_text_contents()
+    assert not {*titles} & {*network[:3], *words, *labels}
+    assert page.evaluate(LIES) == []
+
+
 def test_the_layout_is_quick_and_level(show: Callable[..., Page]) -> None:
     """Arrows of a plain graph lead to the right: every user stands behind its arguments."""
     page = show(NEURON)

@@ -1,8 +1,8 @@
 /** The page: what is shown, what is asked, and what follows when somebody does something. */
 import { fromFragment, toFragment } from "./bytes.js";
-import { backwardCard, formulas, forwardCard, make, nameOf, pathsCard, shortName } from "./cards.js";
+import { backwardCard, equation, formulas, forwardCard, make, nameOf, pathsCard } from "./cards.js";
 import { compareRuns } from "./compare.js";
-import { Picture, element, outline } from "./draw.js";
+import { Picture, element, outline, shortener } from "./draw.js";
 import { evaluate } from "./engine.js";
 import { MOST_ITEMS, atDepth, foldedAtFirst, foldedScene, groupsOf, itemCount, linkOf, sceneAround } from "./groups.js";
 import { TOLERANCE, counted, exact, shown, squeezed, typed } from "./numbers.js";
@@ -20,6 +20,7 @@ const LINK = 8000;
 const NOTE = 40;
 const PATHS = 8;
 const LEAF_ROWS = 40;
+const LEAF_WIDTH = 112;
 const FOUND = 12;
 const DIFFERENCES = 100;
 
@@ -488,8 +489,7 @@ function stepCard({ kind, node }) {
 
 function outputsLine() {
   const { graph, result } = model;
-  return graph.outputs.slice(0, 6).map((node) => make("p.equation",
-    make("span.left", shortName(graph, node)), make("span.sign", "="), make("span.right", shown(result.primals[node], 10))));
+  return graph.outputs.slice(0, 6).map((node) => equation(nameOf(graph, node), shown(result.primals[node], 10)));
 }
 
 /**
@@ -572,7 +572,7 @@ function questionCard(node) {
   check.id = "check";
   show.id = "show";
   return [
-    make("p.equation", make("span.left", nameOf(graph, node)), make("span.sign", "="), make("span.right", `${names} = ${numbers} = ${shown(result.primals[node])}`)),
+    equation(nameOf(graph, node), `${names} = ${numbers} = ${shown(result.primals[node])}`),
     make("p", questionText(node)),
     make("div.row", answer, check, show), hint,
     ...(quiz.right + quiz.helped ? [make("p.quiet", scoreText())] : []),
@@ -661,9 +661,9 @@ function showNode() {
   const [names, numbers] = formulas(graph, result.primals, selected);
   const lines = [];
   if (graph.labels.has(selected)) lines.push(make("p.quiet", `id ${graph.ids[selected]}`));
-  if (names) lines.push(make("p.equation", make("span.left", "value"), make("span.sign", "="), make("span.right", names)));
-  if (names) lines.push(make("p.equation", make("span.left", ""), make("span.sign", "="), make("span.right", numbers)));
-  lines.push(make("p.equation", make("span.left", names ? "" : "value"), make("span.sign", "="), make("span.right.num.data", shown(result.primals[selected], 10))));
+  if (names) lines.push(equation("value", names));
+  if (names) lines.push(equation("", numbers));
+  lines.push(equation(names ? "" : "value", make("span.num.data", shown(result.primals[selected], 10))));
   if (quiz.on && model.at < model.film.last) lines.push(make("p", "The quiz is on: its gradient is told at the end."));
   else {
     if (explained.result !== result || explained.node !== selected) {
@@ -699,11 +699,11 @@ function listSeeds() {
   const amount = numberField("Seed", [...seeds.values()][0], (seed) => Number.isFinite(seed) && changeSeed(Number(choice.value), seed));
   const choice = /** @type {HTMLSelectElement} */ (make("select"));
   choice.setAttribute("aria-label", "Output to differentiate");
-  for (const node of graph.outputs.slice(0, 500)) choice.append(new Option(shortName(graph, node), String(node)));
+  for (const node of graph.outputs.slice(0, 500)) choice.append(new Option(nameOf(graph, node), String(node)));
   choice.value = String([...seeds.keys()][0]);
   choice.addEventListener("change", () => changeSeed(Number(choice.value), typed(amount.value) ?? 1));
   if (graph.outputs.length === 1) {
-    row.replaceChildren(make("div.row", "Gradient of", make("b", shortName(graph, graph.outputs[0])), "× seed", amount));
+    row.replaceChildren(make("div.row", "Gradient of", make("b", nameOf(graph, graph.outputs[0])), "× seed", amount));
     return;
   }
   const more = seeds.size > 1 ? [make("span.quiet", ` and ${counted(seeds.size - 1, "more output")}`)] : [];
@@ -753,7 +753,8 @@ function listLeaves() {
   const found = all.filter(isFound);
   const first = found.slice(0, LEAF_ROWS);
   if (all.includes(selected) && !first.includes(selected)) first.unshift(selected);
-  byId("leaves").replaceChildren(...first.map(leafRow));
+  const shorten = shortener(first.map((node) => nameOf(graph, node)));
+  byId("leaves").replaceChildren(...first.map((node) => leafRow(node, shorten)));
   byId("leaf-filter").hidden = all.length <= 12;
   const hidden = found.length - first.length;
   const notes = [];
@@ -763,8 +764,11 @@ function listLeaves() {
   byId("leaves-note").textContent = notes.join(" ");
 }
 
-/** @param {number} node */
-function leafRow(node) {
+/**
+ * @param {number} node
+ * @param {(text: string, width: number) => string} shorten
+ */
+function leafRow(node, shorten) {
   const { graph, values } = model;
   const name = nameOf(graph, node);
   const slider = /** @type {HTMLInputElement} */ (make("input"));
@@ -784,7 +788,7 @@ function leafRow(node) {
     setLeaf(node, value);
     moved();
   });
-  const title = make(`span.leaf.${graph.ops[node]}`, shortName(graph, node));
+  const title = make(`span.leaf.${graph.ops[node]}`, shorten(name, LEAF_WIDTH));
   title.title = graph.ids[node];
   return make("div.leaf-row", title, slider, field);
 }
