@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from mgraph.ops import CONST, OPCODES, Op, is_leaf, row_of
 from mgraph.run import VALUE, evaluate, seeded_nodes
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mgraph.graph.columns import Columns
-    from mgraph.runs import Run
+    from mgraph.runs import Numbers, Run
 
 
 class Contribution(NamedTuple):
@@ -85,13 +85,11 @@ def run_nodewise(
     """
     run = evaluate(graph, inputs, seed, VALUE)
     seeds = seeded_nodes(graph, run.seed)
-    data, grad = run.data, run.grad
-    primals = array("d", data.values() if data else ())
     adjoints = array("d", bytes(8 * len(graph)))
-    index = graph.index
-    for name, adjoint in (grad or {}).items():
-        adjoints[index[name]] = adjoint
-    return Nodewise(graph, run, seeds, primals, adjoints, graph.reached(seeds))
+    data, grad = cast("Numbers", run.data), cast("Numbers", run.grad)  # evaluate gives nothing else
+    for node, adjoint in zip(grad.nodes, grad.numbers, strict=True):
+        adjoints[node] = adjoint
+    return Nodewise(graph, run, seeds, data.numbers, adjoints, graph.reached(seeds))
 
 
 def row(graph: Columns, node: int) -> Op | None:
