@@ -53,10 +53,8 @@ SHOWN: Final[Mapping[str, Sequence[str]]] = {
     ),
     "diff": ("mgraph diff fixtures/run/lecture/used_twice.json theirs.json",),
     "grade": (
-        "cp tests/engines/engine.py mine.py",
-        "sed -i 's/self.grad += math.cos(self.data)/self.grad += -math.cos(self.data)/' mine.py",
-        "mgraph grade mine.py:Value",
-        "mgraph grade --cmd 'python examples/python/engine.py' fixtures/pack/op-add.json",
+        "mgraph grade examples/python/student.py:Value --quick",
+        "mgraph grade --cmd 'python examples/python/engine.py' fixtures/pack/op-tanh.json",
     ),
     "convert": (
         "mgraph convert line.json line.msgpack",
@@ -89,7 +87,8 @@ a file is wrong or an expectation failed, 2 if the command line is wrong.
 def page() -> str:
     """Run everything, and return the page."""
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "fixtures").symlink_to(ROOT / "fixtures")
+        for name in ("examples", "fixtures"):
+            (Path(folder) / name).symlink_to(ROOT / name)
         return "\n".join((HEAD, *_sections(folder)))
 
 
