@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mgraph.document import Graph, load, loads, save
     from mgraph.errors import Diagnostic, GraphError
     from mgraph.runs import Run, Tolerance
+    from mgraph.trace import record
     from mgraph.value import Value
     from mgraph.value import maximum as max  # noqa: A004 - as documented: mgraph.max
     from mgraph.value import minimum as min  # noqa: A004
@@ -38,6 +39,7 @@ _HOME = {
     "loads": "document",
     "max": "value:maximum",
     "min": "value:minimum",
+    "record": "trace",
     "save": "document",
     "sum": "value:total",
 }
@@ -54,6 +56,7 @@ __all__ = [
     "loads",
     "max",
     "min",
+    "record",
     "save",
     "sum",
 ]
