@@ -135,7 +135,7 @@ def _print(told: Mapping[str, Any], *, err: bool) -> None:
     rows = [("wrote", f"{printable(told['file'] or 'standard output')}: {_size(told)}")]
     rows.append(("engine", f"{printable(told['origin'])}, class {printable(told['class'])}"))
     if told["call"] is not None:
-        rows.append(("backward", f"call {told['call']} of {counted(told['calls'], 'call')}"))
+        rows.append(("backward", _which(told["call"], told["calls"])))
     if told["agrees"]:
         rows.append(("agrees", f"mgraph gives the same {counted(told['numbers'], 'number')}"))
     else:
@@ -153,3 +153,9 @@ def _print(told: Mapping[str, Any], *, err: bool) -> None:
 
 def _size(told: Mapping[str, Any]) -> str:
     return f"{counted(told['nodes'], 'node')}, output {told['output']}"
+
+
+def _which(call: int, calls: int) -> str:
+    if calls == 1:
+        return "its only call"
+    return f"call {call} of {calls:,}, counted from 0" + (": the last" if call == calls - 1 else "")

@@ -58,10 +58,20 @@ def origin_of(cls: type) -> str:
     """Return where the numbers of a class come from: `micrograd 0.1.0`, or else its module."""
     if cls is Value:
         return f"{SELF_RECORDED}{__version__} {VALUE.name}"
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    file = _file(cls)
     if cls.__module__ == _SCRIPT:
-        return Path(file).name if file else "a script"
-    return (file and _distribution(cls.__module__, Path(file))) or cls.__module__
+        return file.name if file else "a script"
+    return (file and _distribution(cls.__module__, file)) or cls.__module__
+
+
+def _file(cls: type) -> Path | None:
+    """Return the file of a class: of its module, or of a script that has ended, of a method."""
+    if cls.__module__ != _SCRIPT:
+        found = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    else:
+        code = [each.__code__.co_filename for _, each in _functions(cls)]
+        found = code[-1] if code else None
+    return Path(found) if found else None
 
 
 def _distribution(module: str, file: Path) -> str:

@@ -6,10 +6,11 @@ import sys
 from contextlib import contextmanager
 from functools import wraps
 from inspect import CO_VARARGS, getattr_static
+from itertools import chain
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
-from mgraph.ops import CONST, OPS
+from mgraph.ops import CONST
 from mgraph.trace.capture import Capture
 from mgraph.trace.nodes import LEAF, UNKNOWN, Node, Nodes, ancestry, attribute
 from mgraph.trace.spellings import BACKWARD, DATA, SYMBOLS, meaning_of
@@ -17,14 +18,14 @@ from mgraph.value import Value
 from mgraph.value import ancestry as values_before
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import FrameType
 
     from mgraph.trace.spellings import Spelling
 
 _MISSING: Final = object()
 _METHODS: Final = (FunctionType, staticmethod, classmethod)
-_OF_LISTS: Final = ("sum", "max", "min")
+_LISTS: Final = (list, tuple)
 _NEAR: Final = 4  # calls between a function and the constructor that it reaches through helpers
 
 
@@ -115,13 +116,15 @@ class Recorder:
         return finalizer
 
     def _constructor(self, original: Callable[..., None]) -> Callable[..., None]:
+        initialise = _nothing if original is object.__init__ else original
+
         @wraps(original)
         def constructor(value: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
             if self._busy:
-                return _initialise(original, value, args, kwargs)
+                return initialise(value, *args, **kwargs)
             self._busy = True
             try:
-                _initialise(original, value, args, kwargs)
+                initialise(value, *args, **kwargs)
             finally:
                 self._busy = False
             if self.nodes.of(value) is None:
@@ -138,7 +141,8 @@ class Recorder:
         def method(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             if self._busy:
                 return original(*args, **kwargs)
-            operands = self._operands(meaning, (*args[bound:], *kwargs.values()))
+            given = (*args[bound:], *kwargs.values()) if bound or kwargs else args
+            operands = self._operands(meaning, given)
             if operands is None:  # not the op that mgraph knows by this name: look inside
                 return original(*args, **kwargs)
             self._busy = True
@@ -146,7 +150,8 @@ class Recorder:
                 result = original(*args, **kwargs)
             finally:
                 self._busy = False
-            self._computed(meaning, operands, result)
+            if isinstance(result, self.classes):
+                self._computed(meaning, operands, result)
             return result
 
         return type(found)(method) if isinstance(found, (staticmethod, classmethod)) else method
@@ -174,43 +179,41 @@ class Recorder:
 
     def capture(self, output: object, seed: float = 1.0) -> Capture:
         """Return what led to a Value; its numbers are read later."""
-        nodes = ancestry(self._node(output))
+        root = self._own(output) if isinstance(output, Value) else self._node(output)
+        nodes = ancestry(root)
         return Capture(nodes, self.nodes.values(nodes), seed)
 
-    def _operands(self, meaning: Spelling, args: Iterable[object]) -> list[Any] | None:
+    def _operands(self, meaning: Spelling, given: Sequence[Any]) -> Sequence[Any] | None:
         """Return the operands in order; None if an op of this name does not take these."""
-        operands: list[object] = []
-        for arg in args:
-            if meaning.op in _OF_LISTS and isinstance(arg, (list, tuple)):
-                operands.extend(arg)
-            else:
-                operands.append(arg)
-        if not OPS[meaning.op].takes(len(operands)):
+        if meaning.takes_lists:
+            given = [*chain.from_iterable(x if type(x) in _LISTS else (x,) for x in given)]
+        if not meaning.takes(len(given)):
             return None
-        are_values = [isinstance(each, self.classes) for each in operands]
-        if not any(are_values):
-            return None
-        pairs = zip(operands, are_values, strict=True)
-        return operands if all(is_value or _is_number(each) for each, is_value in pairs) else None
+        is_ours = False
+        for each in given:
+            if isinstance(each, self.classes):
+                is_ours = True
+            elif not _is_number(each):
+                return None
+        return given if is_ours else None
 
-    def _computed(self, meaning: Spelling, operands: list[Any], result: object) -> None:
+    def _computed(self, meaning: Spelling, operands: Sequence[Any], result: object) -> None:
         """Remember the result of an op, if it is a new Value: x + 0 may be x, x += 1, too."""
-        if not isinstance(result, self.classes) or self.nodes.of(result) is not None:
+        if self.nodes.of(result) is not None:
             return
-        if any(result is each for each in operands):
-            return
-        args = [self._node(each) for each in operands]
-        if meaning.is_reflected:
-            args.reverse()
-        self.nodes.add(result, meaning.op, tuple(args))
+        for each in operands:
+            if each is result:
+                return
+        args = tuple([self._node(each) for each in operands])
+        self.nodes.add(result, meaning.op, args[::-1] if meaning.is_reflected else args)
 
     def _node(self, operand: object) -> Node:
-        """Return the node of an operand: one that is not known yet is a leaf."""
-        if isinstance(operand, Value) and Value in self.classes:
-            return self._own(operand)
-        if not isinstance(operand, self.classes):
-            return self.nodes.const(operand)
-        node = self.nodes.of(operand) or self.nodes.add(operand, LEAF)
+        """Return the node of an operand: a Value that is not known yet is a leaf."""
+        node = self.nodes.of(operand)
+        if node is None:
+            if not isinstance(operand, self.classes):
+                return self.nodes.const(operand)
+            node = self.nodes.add(operand, LEAF)
         if node.op == LEAF:
             node.primal = self._primal(operand)
         return node
@@ -238,8 +241,8 @@ class Recorder:
             nodes = [self._node(each) for each in operands]
             self.nodes.add(value, UNKNOWN, tuple(nodes)).place = _place(caller)
             return
-        op, operands = found
-        self.nodes.add(value, op, tuple([self._node(each) for each in operands]))
+        op, ordered = found
+        self.nodes.add(value, op, tuple([self._node(each) for each in ordered]))
 
     def _children(self, args: list[Any]) -> list[Any]:
         """Return the Values that a constructor was given, but for the first argument."""
@@ -250,7 +253,7 @@ class Recorder:
                 children.extend(each for each in inside if isinstance(each, self.classes))
         return children
 
-    def _called(self, children: list[Any], caller: FrameType) -> tuple[str, list[Any]] | None:
+    def _called(self, children: list[Any], caller: FrameType) -> tuple[str, Sequence[Any]] | None:
         """Return the op and the operands of the function that is running, if they fit."""
         frame: FrameType | None = caller
         for _ in range(_NEAR):
@@ -263,13 +266,13 @@ class Recorder:
             frame = frame.f_back
         return None
 
-    def _are_the_same(self, operands: list[Any], children: list[Any]) -> bool:
+    def _are_the_same(self, operands: Sequence[Any], children: list[Any]) -> bool:
         values = {id(each) for each in operands if isinstance(each, self.classes)}
         return values == {id(each) for each in children}
 
     def _labelled(
         self, args: list[Any], children: list[Any], caller: FrameType
-    ) -> tuple[str, list[Any]] | None:
+    ) -> tuple[str, Sequence[Any]] | None:
         """Return what a text among the arguments calls the op, if no function has a name."""
         texts = [each for each in args if isinstance(each, str)]
         if not caller.f_code.co_name.startswith("<") or any(
@@ -278,7 +281,7 @@ class Recorder:
             return None
         for text in texts:
             meaning = meaning_of(SYMBOLS.get(text, text))
-            if meaning and OPS[meaning.op].takes(len(children)):
+            if meaning and meaning.takes(len(children)):
                 return meaning.op, children
         return None
 
@@ -311,11 +314,8 @@ def _put(cls: type, attributes: Mapping[str, object]) -> None:
             setattr(cls, name, value)
 
 
-def _initialise(
-    original: Callable[..., None], value: object, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
-    if original is not object.__init__:  # which takes nothing, if a __new__ does everything
-        original(value, *args, **kwargs)
+def _nothing(*_: object, **__: object) -> None:
+    """Initialise as object does: a __new__ has done everything."""
 
 
 def _place(frame: FrameType) -> str:

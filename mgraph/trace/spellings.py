@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from mgraph.ops import OPS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -61,19 +63,37 @@ class Spelling(NamedTuple):
 
     Attributes:
         op: As mgraph spells it.
+        arity: How many operands it takes; 0 for any number from 1.
         is_reflected: The operands are swapped: `__rsub__`.
     """
 
     op: str
+    arity: int
     is_reflected: bool = False
+
+    @property
+    def takes_lists(self) -> bool:
+        """Whether the operands may come in a list."""
+        return self.op in _OF_LISTS
+
+    def takes(self, count: int) -> bool:
+        """Whether so many operands are right."""
+        return count == self.arity if self.arity else count >= 1
+
+
+_OF_LISTS: Final = ("sum", "max", "min")
+
+
+def _spelling(op: str, *, is_reflected: bool = False) -> Spelling:
+    return Spelling(op, 0 if OPS[op].fold else OPS[op].inputs, is_reflected)
 
 
 def _meanings() -> dict[str, Spelling]:
-    found = {name: Spelling(op) for op, names in SPELLINGS.items() for name in names}
+    found = {name: _spelling(op) for op, names in SPELLINGS.items() for name in names}
     for op in SYMBOLS.values():
         name = SPELLINGS[op][0]
-        found[f"r{name}"] = Spelling(op, is_reflected=True)
-        found[f"i{name}"] = Spelling(op)
+        found[f"r{name}"] = _spelling(op, is_reflected=True)
+        found[f"i{name}"] = _spelling(op)
     return found
 
 
