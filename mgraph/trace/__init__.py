@@ -132,7 +132,7 @@ class Recording:
         if recorder.captured is None:
             message = "backward was not called"
             if recorder.calls:
-                message = f"backward was called {recorder.calls} times, so call is below that"
+                message = f"backward was not called again: {recorder.calls} calls, counted from 0"
             fix = "call it, or name the Value that is the output"
             raise GraphError.of("output", message, fix=fix)
         return recorder.captured

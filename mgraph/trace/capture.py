@@ -123,7 +123,9 @@ class Capture:
         ids = self._ids(names)
         with paused_collector():
             graph = Graph.of(self._built(ids), name=name, doc=doc)
-        texts = {i: text for i, text in self.labels.items() if i not in ids and _is_label(text)}
+        texts = {
+            i: text for i, text in self.labels.items() if text != ids.get(i) and _is_label(text)
+        }
         graph = replace(graph, columns=replace(graph.columns, labels=texts))
         return graph.with_runs([self._run(graph)])
 

@@ -58,6 +58,10 @@ class Nodes:
         self._numbers = count()
         self._held: dict[int, object] = {}
 
+    def __len__(self) -> int:
+        """Return how many Values are remembered."""
+        return len(self._by_key)
+
     def of(self, value: object) -> Node | None:
         """Return the node of a Value; None if it is not known."""
         return self._by_key.get(id(value))

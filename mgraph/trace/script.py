@@ -33,14 +33,17 @@ class Finder:
     """Watches the classes like micrograd's Value that a script imports or defines.
 
     Attributes:
-        found: Every such class, as `--class` names it, in the order of their making.
+        wanted: The only class to be recorded, `MODULE:CLASS` or `CLASS`; None for all of them.
+        found: The recorded classes, as `--class` names them, in the order of their making.
+        passed_over: Those that look like a Value, and are not the wanted one.
     """
 
     def __init__(self, recorder: Recorder, wanted: str | None = None) -> None:
-        """Take who records, and the only class to be recorded: `MODULE:CLASS`, or `CLASS`."""
+        """Take who records, and what."""
+        self.wanted = wanted
         self.found: list[str] = []
+        self.passed_over: list[str] = []
         self._recorder = recorder
-        self._wanted = wanted
 
     @contextmanager
     def finding(self) -> Iterator[None]:
@@ -49,9 +52,8 @@ class Finder:
 
         def built(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             cls = build(*args, **kwargs)
-            if isinstance(cls, type) and self._is_worth_it(cls):
-                self.found.append(spelled(cls))
-                self._watch_when_complete(cls)
+            if isinstance(cls, type):
+                self._look_at(cls)
             return cls
 
         if self._is_worth_it(Value):
@@ -62,9 +64,16 @@ class Finder:
         finally:
             builtins.__build_class__ = build
 
+    def _look_at(self, cls: type) -> None:
+        if self._is_worth_it(cls):
+            self.found.append(spelled(cls))
+            self._watch_when_complete(cls)
+        elif is_value_like(cls):
+            self.passed_over.append(spelled(cls))
+
     def _is_worth_it(self, cls: type) -> bool:
-        if self._wanted is not None:
-            return self._wanted in (spelled(cls), cls.__qualname__)
+        if self.wanted is not None:
+            return self.wanted in (spelled(cls), cls.__qualname__)
         return is_value_like(cls)
 
     def _watch_when_complete(self, cls: type) -> None:
@@ -94,13 +103,13 @@ class Traced:
         recording: What its engine computed.
         names: Its global variables.
         error: What ended it, if it did not reach its end.
-        found: The classes that were recorded, as `--class` names them.
+        finder: Which classes were recorded.
     """
 
     recording: Recording
     names: Mapping[str, object]
     error: BaseException | None
-    found: Sequence[str]
+    finder: Finder
 
     @property
     def failed(self) -> bool:
@@ -140,12 +149,14 @@ class Traced:
         return None if name is None else self.names[name]
 
     def _nothing(self) -> Diagnostic:
-        if not self.found:
-            message = "nothing recorded: the script has no class like micrograd's Value"
-            fix = "name the class of its engine: --class MODULE:CLASS"
-            return Diagnostic("output", message, fix=fix)
-        message = f"nothing recorded: backward was not called on any {_listed(self.found)}"
-        fix = "name the variable that holds the output: --output NAME"
+        if self.finder.found:
+            message = f"nothing recorded: backward was not called on {_listed(self.finder.found)}"
+            fix = "name the variable that holds the output: --output NAME"
+        else:
+            what = printable(self.finder.wanted or "like micrograd's Value")
+            message = f"nothing recorded: the script has no class {what}"
+            others = self.finder.passed_over
+            fix = f"name the class of its engine: --class {_listed(others or ['MODULE:CLASS'])}"
         return Diagnostic("output", message, fix=fix)
 
 
@@ -166,18 +177,19 @@ def trace(
     """
     source = read_file(path, LIMITS)
     main = ModuleType("__main__")
-    main.__dict__.update(__file__=path, __builtins__=builtins, __cached__=None)
+    full = os.path.abspath(path)
+    main.__dict__.update(__file__=full, __builtins__=builtins, __cached__=None, __annotations__={})
     recording = Recording(call=call)
     finder = Finder(recording.recorder, wanted)
     error: BaseException | None = None
     with recording, finder.finding(), _as_program(main, path, args):
         try:
-            exec(compile(source, path, "exec", dont_inherit=True), main.__dict__)  # noqa: S102
+            exec(compile(source, full, "exec", dont_inherit=True), main.__dict__)  # noqa: S102
         except KeyboardInterrupt:
             raise
         except BaseException as raised:  # noqa: BLE001 - SystemExit, and whatever scripts raise
             error = raised
-    return Traced(recording, main.__dict__, error, finder.found)
+    return Traced(recording, main.__dict__, error, finder)
 
 
 @contextmanager
