@@ -68,6 +68,11 @@ class Value:
 """
 """An engine without reflected operators, subtraction or functions."""
 
+RADD = """
+    def __radd__(self, other):
+        return self + other
+"""
+
 UNARY = """
 def unary(x, value, slope, name):
     out = Value(value, (x,), name)
@@ -409,6 +414,30 @@ def test_functions_instead_of_methods(scripts: Scripts) -> None:
     ]  # fmt: skip
 
 
+def test_classes_instead_of_methods(scripts: Scripts) -> None:
+    """A class of its own for each op: its name says which."""
+    classes = """
+        class Max(Value):
+            def __init__(self, left, right):
+                super().__init__(max(left.data, right.data), (left, right), "max")
+        class Tanh(Value):
+            def __init__(self, x):
+                super().__init__(math.tanh(x.data), (x,))
+        class Scaled(Value):
+            def __init__(self, x, factor):
+                super().__init__(x.data * factor, (x,))
+        x, y = Value(2.0), Value(3.0)
+        out = Max(Tanh(x) * y, x)
+        odd = Scaled(x, 2.0)
+    """
+    traced = scripts.trace(ENGINE, classes)
+    assert said(traced.graph("out", ())) == [
+        "x param 2.0", "y param 3.0", "n2 tanh x", "n3 mul n2 y", "out max n3 x",
+    ]  # fmt: skip
+    with pytest.raises(GraphError, match=r"Scaled\(…\) in <module>"):
+        traced.graph("odd", ())
+
+
 def test_slots(scripts: Scripts) -> None:
     """A class that allows no weak reference, and a dataclass that its decorator makes anew."""
     slots = ENGINE.replace(
@@ -682,7 +711,7 @@ def test_an_op_that_mgraph_lacks(scripts: Scripts) -> None:
         fine = x * x
     """
     traced = scripts.trace(ENGINE, UNARY, more)
-    for name, words in (("y", "unary, "), ("z", "relu, ")):
+    for name, words in (("y", "Value(…) in unary, "), ("z", "Value(…) in relu, ")):
         with pytest.raises(GraphError) as error:
             traced.graph(name, ())
         (found,) = error.value.diagnostics
@@ -873,6 +902,29 @@ def test_labels_of_the_engine(scripts: Scripts) -> None:
     assert dict(graph.columns.labels) == {graph.columns.index["d"]: "x₁"} | {
         graph.columns.index[name]: "twice" for name in "bc"
     }
+
+
+def test_names_within_objects(scripts: Scripts) -> None:
+    """What variables hold is called as Python would spell it, one way of several."""
+    program = """
+        class Layer:
+            def __init__(self, n):
+                self.w, self.me = [Value(float(i)) for i in range(n)], self
+                self._hidden = Value(9.0)
+        class Model:
+            layers = ()
+        model = Model()
+        model.layers = (Layer(2), Layer(1))
+        named = {"b": Value(0.5), "not an id": Value(0.25), 3: Value(0.125)}
+        w = model.layers[0].w[1]
+        parameters = [*model.layers[0].w, *model.layers[1].w]
+        numbers = list(range(1000))
+        sum([*parameters, *named.values(), model.layers[0]._hidden]).backward()
+    """
+    params = [line.split() for line in said(scripts.graph(ENGINE + RADD, program))]
+    assert [name for name, op, *_ in params if op == "param"] == [
+        "model.layers[0].w[0]", "w", "n2", "model.layers[1].w[0]", "named[b]", "n5", "named[3]",
+    ]  # fmt: skip
 
 
 # --- the script ------------------------------------------------------------------------------

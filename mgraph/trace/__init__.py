@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from mgraph.errors import GraphError
 from mgraph.trace.capture import Capture, with_inputs
+from mgraph.trace.names import names_of
 from mgraph.trace.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ class Recording:
             output: A Value of the engine, whose numbers are read as they are now; None for the
                 one that backward was called on, with the numbers that this left.
             inputs: Leaves that are to be inputs, as Values or by id; the others are params.
-            names: Names that become ids, for example `locals()`; what is no Value of the graph is
-                passed over. The engine's own labels go first.
+            names: Variables that become ids, for example `locals()`, with what they hold:
+                `model.layers[0].w`. The engine's own labels go first.
             name: What the graph is called.
             doc: What it is about.
 
@@ -94,7 +95,8 @@ class Recording:
         """
         self._last = capture = self._capture(output)
         places = {node.number: i for i, node in enumerate(capture.nodes)}
-        found = ((self._place(value, places), text) for text, value in (names or {}).items())
+        called = names_of(names or {}, self.records)
+        found = ((self._place(value, places), text) for text, value in called)
         graph = capture.graph(_first(found), name, doc)
         listed = [each if isinstance(each, str) else self._place(each, places) for each in inputs]
         if None in listed:

@@ -230,26 +230,31 @@ class Recorder:
         It is a leaf, or else a function or an unknown method has computed it: then it was given
         its operands, and the function's name says what it is.
         """
-        operands = self._children(args)
+        meaning = meaning_of(type(value).__name__)  # class Max(Value)
+        ordered = self._operands(meaning, args) if meaning else None
+        if meaning and ordered:
+            self.nodes.add(value, meaning.op, tuple([self._node(each) for each in ordered]))
+            return
+        operands = self._children(value, args)
         if not operands:
             op = CONST if self._is_converted(args, caller) else LEAF
             node = self.nodes.add(value, op)
-            node.primal, node.place = self._primal(value), _place(caller)
+            node.primal, node.place = self._primal(value), _place(value, caller)
             return
         found = self._called(operands, caller) or self._labelled(args, operands, caller)
         if found is None:
             nodes = [self._node(each) for each in operands]
-            self.nodes.add(value, UNKNOWN, tuple(nodes)).place = _place(caller)
+            self.nodes.add(value, UNKNOWN, tuple(nodes)).place = _place(value, caller)
             return
         op, ordered = found
         self.nodes.add(value, op, tuple([self._node(each) for each in ordered]))
 
-    def _children(self, args: list[Any]) -> list[Any]:
-        """Return the Values that a constructor was given, but for the first argument."""
+    def _children(self, value: object, args: list[Any]) -> list[Any]:
+        """Return the Values that a constructor was given; the first may only be copied."""
         children: list[object] = []
         for i, arg in enumerate(args):
             inside = arg if isinstance(arg, (list, tuple, set, frozenset)) else (arg,)
-            if i or inside is arg:
+            if i or inside is arg or type(arg) is not type(value):
                 children.extend(each for each in inside if isinstance(each, self.classes))
         return children
 
@@ -318,8 +323,9 @@ def _nothing(*_: object, **__: object) -> None:
     """Initialise as object does: a __new__ has done everything."""
 
 
-def _place(frame: FrameType) -> str:
-    return f"{frame.f_code.co_name}, {frame.f_code.co_filename}:{frame.f_lineno}"
+def _place(value: object, frame: FrameType) -> str:
+    code = frame.f_code
+    return f"{type(value).__name__}(…) in {code.co_name}, {code.co_filename}:{frame.f_lineno}"
 
 
 def _is_number(x: object) -> bool:

@@ -135,8 +135,7 @@ class Traced:
         Raises:
             GraphError: There is none, or as `Recording.graph`.
         """
-        names = {key: x for key, x in self.names.items() if not key.startswith("_")}
-        return self.recording.graph(self._output(output), inputs=inputs, names=names)
+        return self.recording.graph(self._output(output), inputs=inputs, names=self.names)
 
     def _output(self, name: str | None) -> object:
         if name is None and self.recording.calls == 0:
