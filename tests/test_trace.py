@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -22,7 +23,7 @@ from mgraph.trace.capture import disagreements
 from mgraph.trace.engine import is_value_like, origin_of
 from mgraph.trace.script import Traced, trace
 from mgraph.trace.spellings import SPELLINGS, meaning_of
-from tests.command_line import Said, Shell, environment, process
+from tests.command_line import HERE, Said, Shell, environment, in_shell, process, typed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -708,10 +709,17 @@ def test_an_op_that_mgraph_lacks(scripts: Scripts) -> None:
         x = Value(2.0)
         y = x.erf()
         z = x.relu(0.3)
+        def exp(x):
+            return (x * x).erf()
+        e = exp(x)
         fine = x * x
     """
     traced = scripts.trace(ENGINE, UNARY, more)
-    for name, words in (("y", "Value(…) in unary, "), ("z", "Value(…) in relu, ")):
+    for name, words in (
+        ("y", "Value(…) in unary, "),
+        ("z", "Value(…) in relu, "),
+        ("e", "in unary, "),
+    ):
         with pytest.raises(GraphError) as error:
             traced.graph(name, ())
         (found,) = error.value.diagnostics
@@ -813,8 +821,10 @@ def test_record_takes_classes() -> None:
     for wrong in ((), (3,), (Micrograd(1.0),)):
         with pytest.raises(TypeError, match=r"for example record\(Value\)"):
             mgraph.record(*wrong)
-    with pytest.raises(TypeError, match="immutable type"), mgraph.record(float):
+    before = dict(vars(Micrograd))
+    with pytest.raises(TypeError, match="immutable type"), mgraph.record(Micrograd, float):
         pass
+    assert dict(vars(Micrograd)) == before
 
 
 def test_an_output_of_ones_choice() -> None:
@@ -850,6 +860,23 @@ def test_what_was_made_before_is_a_leaf(tmp_path: Path) -> None:
     assert mgraph.load(tmp_path / "f.json").runs == graph.runs
     # w has a gradient by way of older, too, which was not recorded
     assert [each.node for each in disagreements(graph)] == ["w"]
+
+
+def test_an_older_operand_may_be_the_result() -> None:
+    """`x + 0` may be x, even if x was made before recording began; results may be of a base."""
+
+    class Same(Micrograd):  # type: ignore[misc] # micrograd has no types
+        """An engine that spares a node."""
+
+        def __add__(self, other: object) -> Any:  # noqa: ANN401
+            """Return self where nothing is added."""
+            return self if other == 0 else super().__add__(other)
+
+    x = Same(2.0)
+    with mgraph.record(Same) as recording:
+        y = (x + 0) * (x + 0)
+        y.backward()
+    assert said(recording.graph()) == ["n0 param 2.0", "n1 mul n0 n0"]
 
 
 def test_nothing_was_recorded() -> None:
@@ -915,7 +942,11 @@ def test_names_within_objects(scripts: Scripts) -> None:
             layers = ()
         model = Model()
         model.layers = (Layer(2), Layer(1))
-        named = {"b": Value(0.5), "not an id": Value(0.25), 3: Value(0.125)}
+        _b = Value(0.5)
+        crowd = [Model() for _ in range(20)]
+        for each in crowd:
+            each.friends = crowd[::-1]
+        named = {"b": _b, "not an id": Value(0.25), 3: Value(0.125)}
         w = model.layers[0].w[1]
         parameters = [*model.layers[0].w, *model.layers[1].w]
         numbers = list(range(1000))
@@ -1007,7 +1038,7 @@ def failed(scripts: Scripts, end: str, *options: str) -> Said:
         ("x = (", "SyntaxError"),
         ("raise SystemExit(0)", "backward was not called on __main__:Value"),
         ("x = Value(2.0)", "--output NAME"),
-        ("x = Value(2.0)\nx.backward(1, 2, 3, 4)", "TypeError"),
+        ("x = Value(2.0)\nx.backward(1, 2, 3, 4)", "failed before any backward"),
     ],
 )
 def test_a_script_that_fails(scripts: Scripts, end: str, words: str) -> None:
@@ -1063,9 +1094,10 @@ def test_wrong_command_lines(shell: Shell) -> None:
     assert told.status == 1
     assert "no class nowhere:Value" in told.err
     assert "__main__:Value" in told.err
-    told = shell("trace", "nope.py", "-o", "f.json")
-    assert told.status == 1
-    assert "error[io]" in told.err
+    for line in (("nope.py", "-o", "f.json"), ("s.py", "-o", "nowhere/f.json")):
+        told = shell("trace", *line)
+        assert (told.status, told.raw) == (1, b"")
+        assert "error[io]" in told.err
     assert shell.files() == ["s.py"]
 
 
@@ -1098,3 +1130,21 @@ def test_spellings(name: str, op: str, reflected: bool) -> None:  # noqa: FBT001
     found = meaning_of(name)
     assert found is not None
     assert (found.op, found.is_reflected) == (op, reflected)
+
+
+# --- the page --------------------------------------------------------------------------------
+
+
+def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
+    """docs/trace.md: its script, what is typed after it, and what its Python prints."""
+    page = (HERE.parent / "docs" / "trace.md").read_text(encoding="utf-8")
+    script, program = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "neuron.py").write_text(script, encoding="utf-8")
+    lines = [*typed(page)]
+    assert len(lines) == 3
+    for line, shown in lines:
+        assert in_shell(f"{{ {line}\n}} 2>&1", tmp_path).out == shown, line
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert f"```text\n{done.stdout}```" in page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -80,6 +81,9 @@ def command(
     if call is not None and output is not None:
         message = "--call picks a backward, --output needs none: give one of them"
         raise click.UsageError(message)
+    if not Path(out).parent.is_dir():  # before a script that may take hours
+        message = f"can't write {printable(out)}: there is no such folder"
+        raise GraphError.of("io", message)
     aside = redirect_stdout(sys.stderr) if as_json or out == STREAM else nullcontext()
     with aside:
         traced = trace(script, args, wanted, call)

@@ -35,8 +35,12 @@ class Recording:
 
     def __enter__(self) -> Self:
         """Begin to record."""
-        for cls in self._classes:
-            self.recorder.watch(cls)
+        try:
+            for cls in self._classes:
+                self.recorder.watch(cls)
+        except TypeError:
+            self.recorder.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

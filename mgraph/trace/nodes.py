@@ -8,6 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.errors import quoted
+from mgraph.ops import CONST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,7 +27,7 @@ class Node:
         op: `LEAF`, `UNKNOWN`, "const", or an op of mgraph.
         args: What it was computed from, order and repeats kept.
         number: Nodes have ascending numbers, operands before users.
-        key: The `id` of the Value while it lives.
+        key: The `id` of the Value while it lives; 0 if there is none.
         ref: A weak reference to it; None if its class allows none.
         primal: The number of a const, or a leaf's when it was last used.
         place: Where a Value was made, if the recorder was there when it was and no op made it.
@@ -34,12 +35,14 @@ class Node:
 
     __slots__ = ("args", "key", "number", "op", "place", "primal", "ref")
 
-    def __init__(self, op: str, args: tuple[Node, ...], number: int, primal: object = None) -> None:
+    def __init__(
+        self, op: str, args: tuple[Node, ...], number: int, key: int, primal: object = None
+    ) -> None:
         """Take what is known when the node comes to be."""
         self.op = op
         self.args = args
         self.number = number
-        self.key = 0
+        self.key = key
         self.ref: weakref.ref[Any] | None = None
         self.primal = primal
         self.place = ""
@@ -68,16 +71,15 @@ class Nodes:
 
     def add(self, value: object, op: str, args: tuple[Node, ...] = ()) -> Node:
         """Remember a Value, in the place of what its object was before."""
-        node = Node(op, args, next(self._numbers))
-        node.key = id(value)
+        key = id(value)
+        node = self._by_key[key] = Node(op, args, next(self._numbers), key)
         if type(value).__weakrefoffset__:
             node.ref = weakref.ref(value)
-        self._by_key[node.key] = node
         return node
 
     def const(self, number: object) -> Node:
         """Make the node of a plain number."""
-        return Node("const", (), next(self._numbers), number)
+        return Node(CONST, (), next(self._numbers), 0, number)
 
     def forget(self, value: object) -> None:
         """Forget a Value that dies."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.ops import CONST
 from mgraph.trace.capture import Capture
+from mgraph.trace.engine import is_value_like
 from mgraph.trace.nodes import LEAF, UNKNOWN, Node, Nodes, ancestry, attribute
 from mgraph.trace.spellings import BACKWARD, DATA, SYMBOLS, meaning_of
 from mgraph.value import Value
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _MISSING: Final = object()
 _METHODS: Final = (FunctionType, staticmethod, classmethod)
 _LISTS: Final = (list, tuple)
+_PLAIN: Final = (float, int)
 _NEAR: Final = 4  # calls between a function and the constructor that it reaches through helpers
 
 
@@ -59,15 +61,18 @@ class Recorder:
     # --- patching ------------------------------------------------------------------------------
 
     def watch(self, cls: type) -> None:
-        """Wrap what a class has.
+        """Wrap what a class has, and those that it comes from: they may make each other's Values.
 
         Raises:
             TypeError: It can't be changed.
         """
-        self.classes += (cls,)
-        wrappers = self._wrappers[cls] = dict(self._wrapped(cls))
-        self._originals[cls] = {name: vars(cls).get(name, _MISSING) for name in wrappers}
-        _put(cls, wrappers)
+        for base in reversed(cls.__mro__):
+            if base not in self.classes and (base is cls or is_value_like(base)):
+                wrappers = dict(self._wrapped(base))
+                originals = {key: vars(base).get(key, _MISSING) for key in wrappers}
+                _put(base, wrappers)
+                self._wrappers[base], self._originals[base] = wrappers, originals
+                self.classes += (base,)
 
     def _wrapped(self, cls: type) -> Iterator[tuple[str, object]]:
         yield "__del__", self._finalizer(cls)
@@ -191,6 +196,8 @@ class Recorder:
             return None
         is_ours = False
         for each in given:
+            if type(each) in _PLAIN:
+                continue
             if isinstance(each, self.classes):
                 is_ours = True
             elif not _is_number(each):
@@ -329,7 +336,7 @@ def _place(value: object, frame: FrameType) -> str:
 
 
 def _is_number(x: object) -> bool:
-    if type(x) in (float, int):
+    if type(x) in _PLAIN:
         return True
     has = hasattr(type(x), "__float__") or hasattr(type(x), "__index__")
     return has and getattr(x, "size", 1) == 1

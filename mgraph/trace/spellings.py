@@ -64,17 +64,14 @@ class Spelling(NamedTuple):
     Attributes:
         op: As mgraph spells it.
         arity: How many operands it takes; 0 for any number from 1.
-        is_reflected: The operands are swapped: `__rsub__`.
+        takes_lists: The operands may come in a list.
+        is_reflected: They are swapped: `__rsub__`.
     """
 
     op: str
     arity: int
+    takes_lists: bool = False
     is_reflected: bool = False
-
-    @property
-    def takes_lists(self) -> bool:
-        """Whether the operands may come in a list."""
-        return self.op in _OF_LISTS
 
     def takes(self, count: int) -> bool:
         """Whether so many operands are right."""
@@ -85,7 +82,8 @@ _OF_LISTS: Final = ("sum", "max", "min")
 
 
 def _spelling(op: str, *, is_reflected: bool = False) -> Spelling:
-    return Spelling(op, 0 if OPS[op].fold else OPS[op].inputs, is_reflected)
+    arity = 0 if OPS[op].fold else OPS[op].inputs
+    return Spelling(op, arity, op in _OF_LISTS, is_reflected)
 
 
 def _meanings() -> dict[str, Spelling]:
