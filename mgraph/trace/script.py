@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import gc
 import os
 import sys
 import traceback
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from mgraph.document import Graph
     from mgraph.trace.recorder import Recorder
 
-_YOUNG: Final = 50_000
 _HERE: Final = str(Path(__file__).parent)
 
 
@@ -185,7 +183,7 @@ def trace(
     recording = Recording(call=call)
     finder = Finder(recording.recorder, wanted)
     error: BaseException | None = None
-    with recording, finder.finding(), _as_program(main, path, args), _rarer_collections():
+    with recording, finder.finding(), _as_program(main, path, args):
         try:
             exec(compile(source, full, "exec", dont_inherit=True), main.__dict__)  # noqa: S102
         except KeyboardInterrupt:
@@ -206,20 +204,6 @@ def _as_program(main: ModuleType, path: str, args: Sequence[str]) -> Iterator[No
         yield
     finally:
         sys.argv, sys.path, sys.modules["__main__"] = before
-
-
-@contextmanager
-def _rarer_collections() -> Iterator[None]:
-    """Let more objects come to be between two collections: each operation makes more than alone.
-
-    With Python's own threshold tracing takes twice as long; the memory is the same.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(max(before[0], _YOUNG), *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _traceback(error: BaseException) -> str:
