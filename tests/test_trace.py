@@ -439,6 +439,29 @@ def test_classes_instead_of_methods(scripts: Scripts) -> None:
         traced.graph("odd", ())
 
 
+def test_static_methods(scripts: Scripts) -> None:
+    """Static and class methods stay what they are, ops and backward included."""
+    more = """
+        class Value(Value):
+            @staticmethod
+            def exp(x):
+                return unary(x, math.exp(x.data), math.exp(x.data), "exp")
+            @classmethod
+            def mul(cls, a, b):
+                return cls(a.data, ()) if cls is None else a * b
+            @staticmethod
+            def backprop(x, *rest):
+                x.backward()
+            backward_pass = classmethod(lambda cls: cls.__name__)
+        assert Value.backward_pass() == Value(1.0).backward_pass() == "Value"
+        x = Value(2.0)
+        Value.backprop(Value.mul(Value.exp(x), x))
+    """
+    assert said(scripts.graph(ENGINE, UNARY, more)) == [
+        "x param 2.0", "n1 exp x", "n2 mul n1 x",
+    ]  # fmt: skip
+
+
 def test_slots(scripts: Scripts) -> None:
     """A class that allows no weak reference, and a dataclass that its decorator makes anew."""
     slots = ENGINE.replace(

@@ -159,26 +159,26 @@ class Recorder:
                 self._computed(meaning, operands, result)
             return result
 
-        return type(found)(method) if isinstance(found, (staticmethod, classmethod)) else method
+        return _as_found(found, method)
 
     def _backward(self, found: object) -> object:
         original: Callable[..., Any] = getattr(found, "__func__", found)  # type: ignore[arg-type]
 
         @wraps(original)
-        def backward(value: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-            if self._busy or not isinstance(value, self.classes):
-                return original(value, *args, **kwargs)
+        def backward(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            if self._busy or not (args and isinstance(args[0], self.classes)):
+                return original(*args, **kwargs)
             is_wanted = self.call in (None, self.calls)
-            seed = _seed((*args, *kwargs.values()))
-            capture = self.capture(value, seed) if is_wanted else None
+            seed = _seed((*args[1:], *kwargs.values()))
+            capture = self.capture(args[0], seed) if is_wanted else None
             with self._silence():
-                result = original(value, *args, **kwargs)
+                result = original(*args, **kwargs)
                 if capture:
                     self.captured, self.captured_call = capture.read(), self.calls
                 self.calls += 1
             return result
 
-        return backward
+        return _as_found(found, backward)
 
     # --- what they tell ------------------------------------------------------------------------
 
@@ -324,6 +324,11 @@ def _put(cls: type, attributes: Mapping[str, object]) -> None:
             delattr(cls, name)
         else:
             setattr(cls, name, value)
+
+
+def _as_found(found: object, wrapper: Callable[..., Any]) -> object:
+    """Return a wrapper that is bound as the method is that it wraps."""
+    return type(found)(wrapper) if isinstance(found, (staticmethod, classmethod)) else wrapper
 
 
 def _nothing(*_: object, **__: object) -> None:
