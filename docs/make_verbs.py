@@ -58,6 +58,12 @@ SHOWN: Final[Mapping[str, Sequence[str]]] = {
         "mgraph test theirs.json",
     ),
     "diff": ("mgraph diff fixtures/run/lecture/used_twice.json theirs.json",),
+    "grade": (
+        "cp tests/engines/engine.py mine.py",
+        "sed -i 's/self.grad += math.cos(self.data)/self.grad += -math.cos(self.data)/' mine.py",
+        "mgraph grade mine.py:Value",
+        "mgraph grade --cmd 'python examples/python/engine.py' fixtures/pack/op-add.json",
+    ),
     "convert": (
         "mgraph convert line.json line.msgpack",
         "mgraph convert line.annotated.json - --strip",

@@ -2,6 +2,9 @@
 
 A graph of scalar operations is declared in a versioned JSON or msgpack file, loaded into live
 Values, run forward and backward, and written back with every value and gradient.
+
+PYTEST_DONT_REWRITE: nothing to rewrite here; without this, who imports mgraph and then calls
+pytest is warned that it comes too late.
 """
 
 from __future__ import annotations

@@ -288,10 +288,14 @@ def save(
         GraphError: As `Graph.of` and `Graph.to_file`.
     """
     listed = [outputs] if isinstance(outputs, Value) else [*outputs]
-    graph = Graph.of(*listed, name=name, doc=doc)
-    seeds: list[dict[str, float]] = [{}]
-    if len(listed) > 1:
-        seeds = [{each: 1.0} for each in graph.outputs]
-    graph = graph.with_runs(graph.run(seed=seed) for seed in seeds)
+    graph = recorded(Graph.of(*listed, name=name, doc=doc))
     graph.to_file(path)
     return graph
+
+
+def recorded(graph: Graph) -> Graph:
+    """Return a graph with what it gives when it is run: with several outputs, a run for each."""
+    seeds: list[dict[str, float]] = [{}]
+    if len(graph.outputs) > 1:
+        seeds = [{each: 1.0} for each in graph.outputs]
+    return graph.with_runs(graph.run(seed=seed) for seed in seeds)

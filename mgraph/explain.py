@@ -5,8 +5,10 @@ from __future__ import annotations
 from array import array
 from bisect import insort
 from dataclasses import dataclass
+from functools import reduce
 from itertools import count
-from math import fsum, isfinite, log2
+from math import fsum, inf, isfinite, log2
+from operator import mul
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from mgraph.nodewise import Contribution, contributions_to, uses_of
@@ -19,13 +21,16 @@ if TYPE_CHECKING:
 MOST: Final = 1 << 4096
 """Paths are counted up to here; the number itself means: so many or more."""
 
-Rank: TypeAlias = tuple[int, int, float]
+Ints: TypeAlias = "array[int]"
+Floats: TypeAlias = "array[float]"
+Rank: TypeAlias = tuple[float, int, float]
 """How large a product is: factors that are not finite, minus those that are 0, log2 of the rest.
 
 Ranks of factors add up to the rank of their product, and neither overflow nor underflow.
 """
 
 _ONE: Final[Rank] = (0, 0, 0.0)
+_NONE: Final[Rank] = (-inf, 0, 0.0)  # of no path at all; whatever is added to it
 _BATCH: Final = 4096
 
 
@@ -133,14 +138,19 @@ def explain(ran: Nodewise, node: int, most: int = 10) -> Explanation:
 class _Ways:
     """The ways down to one node, and what is known of them at every node above.
 
-    The lists have an entry for each node from `target` to the highest seeded output.
+    The lists have an entry for each node from `target` to the highest seeded output, `slopes`
+    one for each argument of the nodes behind the target.
 
     Attributes:
         target: Where the ways lead.
+        slopes: Of the nodes that have a way down, by each of their arguments.
         counts: How many ways there are; 0 if none.
         sums: The sum of their products, from there down.
         ranks: The highest rank of such a product.
         best: Along which argument that is; its place.
+        forks: 1 where a way goes on along more than one argument.
+        seconds: The highest rank among all ways but the best.
+        others: The sum of the products of all ways but the best.
     """
 
     def __init__(self, ran: Nodewise, target: int) -> None:
@@ -150,21 +160,44 @@ class _Ways:
         self.sums = array("d", [1.0]) + array("d", bytes(8 * (size - 1)))
         self.ranks = [_ONE] * size
         self.best = array("I", bytes(4 * size))
+        self.forks = bytearray(size)
+        self.seconds = [_NONE] * size
+        self.others = array("d", bytes(8 * size))
+        self.entry = ran.graph.first[target + 1]
+        self.slopes = array("d", bytes(8 * (ran.graph.first[target + size] - self.entry)))
         for node in range(target + 1, target + size):
             if ran.marks[node]:
-                self._look_down(node)
+                self._look_down(node, ran.graph.arguments(node))
 
-    def _look_down(self, node: int) -> None:
-        here = node - self.target
-        found = 0
-        for place, arg, slope in self.edges(node):
-            there = arg - self.target
-            rank = _plus(_rank(slope), self.ranks[there])
-            if not found or rank > self.ranks[here]:
-                self.ranks[here], self.best[here] = rank, place
-            found += self.counts[there]
-            self.sums[here] += slope * self.sums[there]
-        self.counts[here] = min(found, MOST)
+    def _look_down(self, node: int, args: Sequence[int]) -> None:
+        target, counts = self.target, self.counts
+        goes = [place for place, arg in enumerate(args) if arg >= target and counts[arg - target]]
+        if not goes:
+            return
+        here, slopes = node - target, self.ran.slopes(node)
+        entry = self.ran.graph.first[node] - self.entry
+        self.slopes[entry : entry + len(args)] = array("d", slopes)
+        for place in goes:
+            self.sums[here] += slopes[place] * self.sums[args[place] - target]
+        ranked = [_plus(_rank(slopes[place]), self.ranks[args[place] - target]) for place in goes]
+        rank = self.ranks[here] = max(ranked)
+        best = self.best[here] = goes.pop(ranked.index(rank))
+        slope, there = slopes[best], args[best] - target
+        counts[here] = counts[there]
+        if self.seconds[there] is not _NONE:
+            self.seconds[here] = _plus(_rank(slope), self.seconds[there])
+            self.others[here] = slope * self.others[there]
+        if goes:
+            ranked.remove(rank)
+            self._fork(here, max(ranked), [(slopes[i], args[i] - target) for i in goes])
+
+    def _fork(self, here: int, rank: Rank, ways: Sequence[tuple[float, int]]) -> None:
+        """Add what goes on along other arguments than the best."""
+        self.forks[here] = 1
+        self.seconds[here] = max(self.seconds[here], rank)
+        for slope, there in ways:
+            self.counts[here] = min(self.counts[here] + self.counts[there], MOST)
+            self.others[here] += slope * self.sums[there]
 
     def leads_down(self, node: int) -> bool:
         """Whether there is a way from a node to the target."""
@@ -172,11 +205,19 @@ class _Ways:
 
     def edges(self, node: int) -> Iterator[tuple[int, int, float]]:
         """Yield place, argument and slope wherever a way goes on from a node."""
-        args = self.ran.graph.arguments(node)
-        if node > self.target and any(map(self.leads_down, args)):
-            for place, (arg, slope) in enumerate(zip(args, self.ran.slopes(node), strict=True)):
-                if self.leads_down(arg):
-                    yield place, arg, slope
+        if node == self.target:
+            return
+        target, counts = self.target, self.counts
+        entry = self.ran.graph.first[node] - self.entry
+        for place, arg in enumerate(self.ran.graph.arguments(node)):
+            if arg >= target and counts[arg - target]:
+                yield place, arg, self.slopes[entry + place]
+
+    def onward(self, node: int) -> tuple[int, float, int]:
+        """Return place, slope and argument of the way of the highest rank."""
+        graph, place = self.ran.graph, self.best[node - self.target]
+        entry = graph.first[node] + place
+        return place, self.slopes[entry - self.entry], graph.args[entry]
 
 
 def _rank(slope: float) -> Rank:
@@ -212,6 +253,11 @@ class _Branch(NamedTuple):
     rank: Rank
     total: float
 
+    @property
+    def own(self) -> int:
+        """The first step of their own."""
+        return self.steps + 1 if self.parent is not None else 0
+
 
 class _Rest:
     """A running sum of many numbers, without the rounding of adding them one by one."""
@@ -236,38 +282,14 @@ def _added(terms: Sequence[float]) -> float:
 
 
 def _paths(ways: _Ways, most: int) -> Paths:
-    """Find the paths of the highest rank.
-
-    Lawler's method: the best of a set of paths is known; the others leave it at one of its
-    nodes by another argument, which cuts them into sets whose best are known, too. At most
-    `most` sets are kept.
-
-    Source:
-        E. L. Lawler, A procedure for computing the K best solutions to discrete optimization
-        problems, Management Science 18 (1972).
-    """
-    waiting: list[tuple[Rank, int, _Branch]] = []  # ascending; of equals, the first found is last
-    rest, serial = _Rest(), count(0, -1)
-    shown: list[Path] = []
-
-    def keep(branch: _Branch) -> None:
-        best = ways.ranks[branch.node - ways.target]
-        rank = _plus(_plus(branch.rank, _rank(branch.slope)), best)
-        insort(waiting, (rank, next(serial), branch))
-        if len(waiting) > most - len(shown):
-            rest.add(waiting.pop(0)[2].total)
-
+    """Find the paths of the highest rank, and sum up all others."""
+    search = _Search(ways, most)
     for branch in _beginnings(ways):
-        keep(branch)
-    while waiting:
-        branch = waiting.pop()[2]
-        path = _best_of(ways, branch)
-        shown.append(path)
-        for each in _leaving(ways, path, branch):
-            keep(each)
+        search.keep(branch)
+    shown, rest = search.found()
     starts = (ways.counts[node - ways.target] for node in ways.ran.seeds if ways.leads_down(node))
-    total = _added([rest.total(), *(path.product for path in shown)])
-    return Paths(min(sum(starts), MOST), tuple(shown), rest.total(), total)
+    total = _added([rest, *(path.product for path in shown)])
+    return Paths(min(sum(starts), MOST), shown, rest, total)
 
 
 def _beginnings(ways: _Ways) -> Iterator[_Branch]:
@@ -278,43 +300,101 @@ def _beginnings(ways: _Ways) -> Iterator[_Branch]:
             yield _Branch(None, 0, node, 0, seed, 1.0, _ONE, total)
 
 
-def _best_of(ways: _Ways, branch: _Branch) -> Path:
-    """Return the path of the highest rank among those of a branch."""
-    nodes, places, slopes = array("I"), array("I"), array("d")
-    seed, product = branch.slope, branch.product * branch.slope
-    if branch.parent is not None:
-        parent, steps = branch.parent, branch.steps
-        nodes.extend(parent.nodes[: steps + 1])
-        places.extend(parent.places[:steps])
-        slopes.extend(parent.slopes[:steps])
-        places.append(branch.place)
-        slopes.append(branch.slope)
-        seed = parent.seed
-    node = branch.node
-    nodes.append(node)
-    while node != ways.target:
-        place = ways.best[node - ways.target]
-        slope = ways.ran.slopes(node)[place]
-        product *= slope
-        places.append(place)
-        slopes.append(slope)
-        node = ways.ran.graph.arguments(node)[place]
-        nodes.append(node)
-    return Path(nodes, places, seed, slopes, product)
+class _Search:
+    """The search for the paths of the highest rank.
 
+    Lawler's method: the best of a set of paths is known; the others leave it at one of its
+    nodes by another argument, which cuts them into sets whose best are known, too. At most
+    `most` sets are kept.
 
-def _leaving(ways: _Ways, path: Path, branch: _Branch) -> Iterator[_Branch]:
-    """Yield the ways that leave the best one of a branch at a node of its own."""
-    own = branch.steps + 1 if branch.parent is not None else 0
-    product = branch.product * branch.slope
-    rank = _plus(branch.rank, _rank(branch.slope))
-    for step in range(own, len(path.places)):
-        for place, arg, slope in ways.edges(path.nodes[step]):
-            if place != path.places[step]:
-                total = product * slope * ways.sums[arg - ways.target]
-                yield _Branch(path, step, arg, place, slope, product, rank, total)
-        product *= path.slopes[step]
-        rank = _plus(rank, _rank(path.slopes[step]))
+    Source:
+        E. L. Lawler, A procedure for computing the K best solutions to discrete optimization
+        problems, Management Science 18 (1972).
+    """
+
+    def __init__(self, ways: _Ways, most: int) -> None:
+        self.ways, self.most = ways, most
+        # Ascending; of equals, the first found is last.
+        self.waiting: list[tuple[Rank, int, _Branch]] = []
+        self.rest, self.serial = _Rest(), count(0, -1)
+        self.shown: list[Path] = []
+        self.step_of: dict[int, int] = {}  # where the first path meets a node
+
+    def found(self) -> tuple[tuple[Path, ...], float]:
+        """Return the paths, the best first, and the sum of the products of all others."""
+        while self.waiting:
+            branch = self.waiting.pop()[2]
+            path = self._best_of(branch)
+            self.shown.append(path)
+            self._leave(path, branch)
+        return tuple(self.shown), self.rest.total()
+
+    def is_wanted(self, rank: Rank) -> bool:
+        """Whether a set is kept whose best path has this rank."""
+        room = self.most - len(self.shown)
+        return len(self.waiting) < room or (room > 0 and rank > self.waiting[0][0])
+
+    def keep(self, branch: _Branch) -> None:
+        """Keep a set of paths if it is among the best, in the place of the least of them."""
+        best = self.ways.ranks[branch.node - self.ways.target]
+        rank = _plus(_plus(branch.rank, _rank(branch.slope)), best)
+        if not self.is_wanted(rank):
+            self.rest.add(branch.total)
+            return
+        insort(self.waiting, (rank, next(self.serial), branch))
+        if len(self.waiting) > self.most - len(self.shown):
+            self.rest.add(self.waiting.pop(0)[2].total)
+
+    def _best_of(self, branch: _Branch) -> Path:
+        """Return the path of the highest rank among those of a branch."""
+        nodes, places, slopes, seed = array("I"), array("I"), array("d"), branch.slope
+        if branch.parent is not None:
+            parent, steps = branch.parent, branch.steps
+            nodes.extend(parent.nodes[: steps + 1])
+            places.extend(parent.places[:steps])
+            slopes.extend(parent.slopes[:steps])
+            places.append(branch.place)
+            slopes.append(branch.slope)
+            seed = parent.seed
+        own = len(slopes)
+        self._go_on(branch.node, nodes, places, slopes)
+        product = reduce(mul, slopes[own:], branch.product * branch.slope)
+        return Path(nodes, places, seed, slopes, product)
+
+    def _go_on(self, node: int, nodes: Ints, places: Ints, slopes: Floats) -> None:
+        """Follow the best way from a node; where the first path met it, as that one did."""
+        while node != self.ways.target and node not in self.step_of:
+            nodes.append(node)
+            place, slope, node = self.ways.onward(node)
+            places.append(place)
+            slopes.append(slope)
+        if node in self.step_of:
+            first, step = self.shown[0], self.step_of[node]
+            nodes.extend(first.nodes[step:])
+            places.extend(first.places[step:])
+            slopes.extend(first.slopes[step:])
+        else:
+            nodes.append(node)
+            self.step_of = self.step_of or dict(zip(nodes, count(), strict=False))
+
+    def _leave(self, path: Path, branch: _Branch) -> None:
+        """Keep the ways that leave the best one of a branch at a node of its own."""
+        ways = self.ways
+        product = branch.product * branch.slope
+        rank = _plus(branch.rank, _rank(branch.slope))
+        for step in range(branch.own, len(path.places)):
+            here = path.nodes[step] - ways.target
+            if ways.forks[here]:
+                others = product * ways.others[here]
+                if isfinite(others) and not self.is_wanted(_plus(rank, ways.seconds[here])):
+                    self.rest.add(others)
+                    return
+                for place, arg, slope in ways.edges(path.nodes[step]):
+                    if place != path.places[step]:
+                        total = product * slope * ways.sums[arg - ways.target]
+                        self.keep(_Branch(path, step, arg, place, slope, product, rank, total))
+            product *= path.slopes[step]
+            rank = _plus(rank, _rank(path.slopes[step]))
 
 
 def _edges(ran: Nodewise, ways: _Ways, *, zero: bool) -> Iterator[Edge]:

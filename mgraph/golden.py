@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mgraph.codec import LIMITS, Limits, decode, read_file
 from mgraph.codec.files import io_error
 from mgraph.document import ANNOTATED, Graph, as_graph
-from mgraph.errors import Diagnostic, GraphError
+from mgraph.errors import Diagnostic, GraphError, printable
 from mgraph.loader import inspect
 from mgraph.runs import DEFAULT, Run, Tolerance, bits
 
@@ -131,6 +132,18 @@ class Outcome:
         """Whether this makes the test fail."""
         return self.status in (WRONG, REFUSED)
 
+    @property
+    def why(self) -> list[str]:
+        """What there is to say of it, a line each; diagnostics say the rest."""
+        if self.first is None:
+            return [printable(self.note)] if self.note else []
+        lines = [str(self.first)]
+        if self.wrong > 1:
+            lines.append(f"and {self.wrong - 1:,} more number{'s' if self.wrong > 2 else ''}")  # noqa: PLR2004
+        if self.origin:
+            lines.append(f"expected by {printable(self.origin)}")
+        return lines
+
     def as_json(self) -> dict[str, Any]:
         """Return the fields as plain data."""
         first = self.first
@@ -149,6 +162,18 @@ class Outcome:
             "diagnostics": [each.as_json() for each in self.diagnostics],
             "note": self.note or None,
         }
+
+
+class Case(NamedTuple):
+    """One thing to test in a file that was read.
+
+    Attributes:
+        run: Which run, from 0; None for the file as a whole.
+        test: Tests it.
+    """
+
+    run: int | None
+    test: Callable[[], Outcome]
 
 
 @dataclass(frozen=True)
@@ -184,7 +209,7 @@ def graph_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[Path,
         for folder, folders, files in os.walk(path, onerror=_unreadable):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(files):
-                if _is_graph_file(name):
+                if is_graph_file(name):
                     yield Path(folder, name), True
 
 
@@ -192,7 +217,8 @@ def _unreadable(error: OSError) -> None:
     raise io_error(error.filename, "read", error) from None
 
 
-def _is_graph_file(name: str) -> bool:
+def is_graph_file(name: str) -> bool:
+    """Whether a walk through folders takes a file of this name for a graph file."""
     return (
         name.endswith(EXTENSIONS)
         and not name.startswith(".")
@@ -202,7 +228,13 @@ def _is_graph_file(name: str) -> bool:
 
 
 def outcomes_of(path: Path, options: Options, *, walked: bool = False) -> Iterator[Outcome]:
-    """Test one file.
+    """Test one file; see `cases_of`."""
+    for case in cases_of(path, options, walked=walked):
+        yield case.test()
+
+
+def cases_of(path: Path, options: Options, *, walked: bool = False) -> Iterator[Case]:
+    """Read one file, and yield what there is to test.
 
     Args:
         path: The file.
@@ -211,31 +243,41 @@ def outcomes_of(path: Path, options: Options, *, walked: bool = False) -> Iterat
     """
     name = str(path)
     if name.endswith(EXPECTED) and any(_partners(path)):
-        yield Outcome(name, None, SKIPPED, note="what the file beside it must give")
+        yield _known(Outcome(name, None, SKIPPED, note="what the file beside it must give"))
         return
     try:
         data = options.read(path, options.limits)
     except GraphError as error:
-        yield Outcome(name, None, REFUSED, diagnostics=error.named(name).diagnostics)
+        yield _known(Outcome(name, None, REFUSED, diagnostics=error.named(name).diagnostics))
         return
     found = inspect(data, name, options.limits)
     expected = _expected_diagnostics(path, options.limits)
     if expected is not None:
-        yield _as_expected(name, found.diagnostics, found.more, expected)
+        yield _known(_as_expected(name, found.diagnostics, found.more, expected))
     elif found.graph is None:
         not_ours = walked and found.diagnostics[0].code == "format"
         status, note = (SKIPPED, "not a graph file") if not_ours else (REFUSED, "")
-        yield Outcome(name, None, status, diagnostics=found.diagnostics, note=note)
+        yield _known(Outcome(name, None, status, diagnostics=found.diagnostics, note=note))
     if found.graph is None:
         return
     graph = as_graph(found.graph)
     for i, want in enumerate(graph.runs):
-        yield _replayed(graph, name, i, want, options)
+        yield Case(i, partial(replayed, graph, name, i, want, options))
     if not graph.runs and expected is None:
-        yield Outcome(name, None, UNTESTED, note="it has no runs")
+        yield _known(Outcome(name, None, UNTESTED, note="it has no runs"))
 
 
-def _replayed(graph: Graph, name: str, i: int, want: Run, options: Options) -> Outcome:
+def _known(outcome: Outcome) -> Case:
+    return Case(None, lambda: outcome)
+
+
+def replayed(graph: Graph, name: str, i: int, want: Run, options: Options) -> Outcome:
+    """Ask a graph what a run asked, and compare the answer.
+
+    Raises:
+        GraphError: The graph can't be asked that; a run of its own can always be.
+        KeyError: The run expects a primal of a node that is not there; likewise.
+    """
     got = graph.run(want.inputs, seed=want.seed, engine=options.engine)
     tolerance = options.tolerance or want.tolerance or DEFAULT
     wrong = mismatches(got, want, tolerance)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from mgraph.ops import CONST, OPCODES, Op, is_leaf, row_of
+from mgraph.ops import Op, is_leaf, row_of
 from mgraph.run import VALUE, evaluate, seeded_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mgraph.graph.columns import Columns
-    from mgraph.runs import Run
+    from mgraph.runs import Numbers, Run
 
 
 class Contribution(NamedTuple):
@@ -47,7 +47,8 @@ class Nodewise(NamedTuple):
         seeds: The adjoint that each seeded output was given, by node.
         primals: f64[N].
         adjoints: f64[N], 0.0 where there is none.
-        marks: u8[N], 1 for the nodes that a seeded output depends on, and for these.
+        marks: u8[N], 1 for the nodes that have an adjoint: those that a seeded output depends on,
+            and these, without the consts.
     """
 
     graph: Columns
@@ -59,7 +60,7 @@ class Nodewise(NamedTuple):
 
     def has_adjoint(self, node: int) -> bool:
         """Whether a node has an adjoint: it leads to a seeded output, and is no const."""
-        return bool(self.marks[node]) and self.graph.opcode[node] != OPCODES[CONST]
+        return bool(self.marks[node])
 
     def start(self, node: int) -> float:
         """Return the adjoint of a node before any user has added to it."""
@@ -85,13 +86,11 @@ def run_nodewise(
     """
     run = evaluate(graph, inputs, seed, VALUE)
     seeds = seeded_nodes(graph, run.seed)
-    data, grad = run.data, run.grad
-    primals = array("d", data.values() if data else ())
-    adjoints = array("d", bytes(8 * len(graph)))
-    index = graph.index
-    for name, adjoint in (grad or {}).items():
-        adjoints[index[name]] = adjoint
-    return Nodewise(graph, run, seeds, primals, adjoints, graph.reached(seeds))
+    adjoints, marks = array("d", bytes(8 * len(graph))), bytearray(len(graph))
+    data, grad = cast("Numbers", run.data), cast("Numbers", run.grad)  # evaluate gives nothing else
+    for node, adjoint in zip(grad.nodes, grad.numbers, strict=True):
+        adjoints[node], marks[node] = adjoint, 1
+    return Nodewise(graph, run, seeds, data.numbers, adjoints, marks)
 
 
 def row(graph: Columns, node: int) -> Op | None:

@@ -413,6 +413,19 @@ def test_a_const_and_a_dead_end(mgraph: Shell) -> None:
     assert "&= 0" in mgraph("explain", "const.json", "n1", "--latex").out
 
 
+def test_a_const_is_where_it_begins(mgraph: Shell) -> None:
+    """An infinite const is named as the first value that is not finite; an unused one is not."""
+    nodes = [
+        {"id": "unused", "op": "const", "data": "inf"},
+        {"id": "x", "op": "param", "data": 2.0},
+        {"id": "k", "op": "const", "data": "-inf"},
+        {"id": "y", "op": "mul", "args": ["x", "k"]},
+    ]
+    mgraph.write("a.json", {"mgraph": "1.0", "nodes": nodes, "outputs": ["y"]})
+    said = mgraph("explain", "a.json", "x").out
+    assert "look at   the first value that is not finite: k = -inf\n" in said
+
+
 def test_many_paths_are_summed(mgraph: Shell) -> None:
     """Those beyond --paths are counted and summed, in text and in JSON."""
     Graph.of(diamonds(60)).to_file(mgraph.path("d.json"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import struct
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import pytest
 import mgraph as library
 from mgraph import Graph, Value
 from mgraph.cli import gradcheck as verb
+from mgraph.draw import process
 from mgraph.gradcheck import (
     EDGE,
     KINK,
@@ -328,6 +330,33 @@ def test_leaf_shows_the_limit(mgraph: Shell) -> None:
     said = mgraph("gradcheck", "neuron.json", "--leaf", "w1", "-o", "-")
     assert said.out.startswith("<svg ")
     assert "the limit: f is o as a function of w1, a = -3.0" in said.err
+
+
+def test_the_limit_as_png(mgraph: Shell) -> None:
+    """The same plot in pixels, twice as many as the SVG has, however long the leaf's id is."""
+    for name in ("x", "layer1.neuron3." * 8 + "w2"):
+        leaf = {"id": name, "op": "param", "data": 2.0}
+        nodes = [leaf, {"id": "y", "op": "mul", "args": [name, name]}]
+        mgraph.write("square.json", {"mgraph": "1.0", "nodes": nodes, "outputs": ["y"]})
+        said = mgraph("gradcheck", "square.json", "--leaf", name, "-o", "limit.PNG")
+        assert (said.status, said.err) == (0, "")
+        assert said.out.endswith("wrote limit.PNG\n")
+        content = mgraph.path("limit.PNG").read_bytes()
+        assert content[:8] == b"\x89PNG\r\n\x1a\n"
+        assert struct.unpack(">II", content[16:24]) == (1280, 800)
+
+
+def test_pixels_need_the_extra(mgraph: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line says what to install, before anything is measured; SVG is written all the same."""
+    monkeypatch.setattr(process, "find_spec", lambda _: None)
+    said = mgraph("gradcheck", "neuron.json", "--leaf", "w1", "-o", "limit.png")
+    assert (said.status, said.out) == (1, "")
+    assert said.err == (
+        "error: this picture needs resvg_py, which is not installed: "
+        "pip install 'mgraph-replay[draw]'; .svg needs nothing\n"
+    )
+    assert not mgraph.path("limit.png").exists()
+    assert mgraph("gradcheck", "neuron.json", "--leaf", "w1", "-o", "limit.svg").status == 0
 
 
 def test_the_limit_at_an_edge(mgraph: Shell) -> None:

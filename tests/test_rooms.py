@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 ROOMS = (
     "errors", "ieee", "ops", "formulas", "codec", "schema", "migrate", "graph", "runs", "value",
     "loader", "run", "tape", "document", "expression", "network", "golden", "trace", "compare",
-    "junit", "draw", "nodewise", "explain", "steps", "gradcheck", "viewer", "cli",
+    "junit", "testing", "pytest_plugin", "draw", "nodewise", "explain", "steps", "gradcheck",
+    "grade", "viewer", "cli",
 )  # fmt: skip
 """From the ground floor up."""
 
@@ -107,6 +108,7 @@ def test_running_a_clean_file_imports_little(tmp_path: Path) -> None:
         "check",
         "test",
         "diff",
+        "grade",
         "convert",
         "ops",
         "schema",

@@ -184,7 +184,8 @@ DEAD: Final = ("nowhere.md", "format.md#nowhere", "../nowhere.py")
 def test_dead_links_are_found(tmp_path: Path) -> None:
     """Links to a page, a heading or a file of the checkout that is not there fail the build."""
     shutil.copytree(DOCS, tmp_path / "docs")
-    for name in ("properdocs.yml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "fixtures"):
+    pages = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
+    for name in (*pages, "properdocs.yml", "fixtures", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "docs" / "view.md").write_text(
         "\n".join(("# The page", *(f"[x]({target})" for target in DEAD))), encoding="utf-8"

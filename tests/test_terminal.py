@@ -323,6 +323,24 @@ def test_ids_are_completed(folder: Path) -> None:
         assert completed(f"mgraph explain {name} x", folder) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("draw neuron.json --around x2", ["x2", "x2w2"]),
+        ("gradcheck neuron.json --leaf x", ["x1", "x2"]),
+        ("gradcheck neuron.json --leaf w1 --set x", ["x1=", "x2="]),
+        ("run neuron.json --set w2", ["w2="]),
+        ("run neuron.json --set o", []),
+        ("step neuron.json --seed o", ["o="]),
+        ("step neuron.json --output ", ["o"]),
+        ("new x --param x", []),
+    ],
+)
+def test_options_offer_the_ids_that_they_take(folder: Path, words: str, offered: list[str]) -> None:
+    """Inputs and params where a value is set or checked, outputs where a seed is, else all."""
+    assert completed(f"mgraph {words}", folder) == [f"plain,{each}" for each in offered]
+
+
 @ON_POSIX
 @pytest.mark.parametrize(
     ("shell", "word"),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "Make and run": ("new", "run", "trace"),
     "Understand": ("view", "draw", "explain", "step", "gradcheck"),
-    "Test": ("check", "test", "diff"),
+    "Test": ("check", "test", "diff", "grade"),
     "Convert": ("convert",),
     "Look up": ("ops", "schema"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from functools import wraps
+from itertools import compress
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -29,10 +30,13 @@ from mgraph.document import ENGINES, Graph, as_graph, extension_of
 from mgraph.errors import REPORTED, Diagnostic, GraphError, printable, quoted
 from mgraph.graph.numbers import doubles
 from mgraph.loader import inspect
+from mgraph.runs.read import SETTABLE
 from mgraph.schema.fields import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from mgraph.graph.columns import Columns
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -56,16 +60,48 @@ class NodeId(click.ParamType):  # type: ignore[type-arg] # not generic in click 
 
     name = "node"
 
+    def __init__(self, ops: Sequence[str] = ()) -> None:
+        """Say which ops a node may have; any if nothing is said."""
+        self.ops = ops
+
     def shell_complete(
         self, ctx: click.Context, _param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """List the ids that begin so; none if the graph can't be read."""
-        try:
-            found = inspect(read_file(ctx.params.get("graph") or "", _SMALL), limits=_SMALL).graph
-        except (GraphError, OSError, ValueError):
+        graph = _graph_before(ctx)
+        if graph is None:
             return []
-        ids = found.columns.ids if found else ()
-        return [CompletionItem(name) for name in ids if name.startswith(incomplete)]
+        may = (graph.op(i) in self.ops or not self.ops for i in range(len(graph)))
+        return _items(compress(graph.ids, may), incomplete)
+
+
+class OutputId(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
+    """The id of an output; completed from the graph that stands before it."""
+
+    name = "output"
+
+    def shell_complete(
+        self, ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """List the outputs that begin so; none if the graph can't be read."""
+        graph = _graph_before(ctx)
+        ids = [graph.ids[i] for i in graph.outputs] if graph else []
+        return _items(ids, incomplete)
+
+
+def _graph_before(ctx: click.Context) -> Columns | None:
+    """Return the graph of an unfinished command line, if it can be read quickly."""
+    # click leaves arguments unassigned while an option still lacks its value
+    path = ctx.params.get("graph") or next(iter(ctx.args), "")
+    try:
+        found = inspect(read_file(path, _SMALL), limits=_SMALL).graph
+    except (GraphError, OSError, ValueError):
+        return None
+    return found.columns if found else None
+
+
+def _items(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 _SMALL: Final = Limits(size=2**24)  # what may be read between two keystrokes
@@ -77,9 +113,17 @@ class Setting(click.ParamType):  # type: ignore[type-arg] # not generic in click
 
     name = "ID=X"
 
-    def __init__(self, *, optional: bool = False) -> None:
-        """Say whether `ID` alone will do."""
+    def __init__(self, ids: click.ParamType | None = None, *, optional: bool = False) -> None:  # type: ignore[type-arg]
+        """Say what completes the id, and whether `ID` alone will do."""
+        self.ids = ids
         self.optional = optional
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """List the ids that begin so, each with its `=`."""
+        found = self.ids.shell_complete(ctx, param, incomplete) if self.ids else []
+        return [CompletionItem(f"{each.value}=") for each in found]
 
     def convert(
         self,
@@ -212,7 +256,7 @@ class Asked(NamedTuple):
 
 _QUESTION: Final = (
     click.option(
-        "--set", "given", type=Setting(), multiple=True, metavar="ID=X",
+        "--set", "given", type=Setting(NodeId(SETTABLE)), multiple=True, metavar="ID=X",
         help="Give an input or a param another value.",
     ),
     click.option(
@@ -220,11 +264,11 @@ _QUESTION: Final = (
         help="A JSON object of such values, by id; a --set of the same id wins.",
     ),
     click.option(
-        "--output", "outputs", multiple=True, metavar="ID",
+        "--output", "outputs", type=OutputId(), multiple=True, metavar="ID",
         help="The output to differentiate: the same as --seed ID=1.",
     ),
     click.option(
-        "--seed", "seeds", type=Setting(), multiple=True, metavar="ID=X",
+        "--seed", "seeds", type=Setting(OutputId()), multiple=True, metavar="ID=X",
         help="The adjoint to start an output with.",
     ),
 )  # fmt: skip

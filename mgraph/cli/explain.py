@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import compress, islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
@@ -295,14 +295,19 @@ def _remarks(ran: Nodewise, found: Explanation) -> Iterator[str]:
     """Say why a gradient is 0, or not finite."""
     if ran.adjoints[found.node] == 0.0 and not any(ran.seeds.values()):
         yield "the seed is 0, and so is every gradient"
-    if not isfinite(ran.adjoints[found.node]):
-        strange = (i for i, x in enumerate(ran.primals) if ran.marks[i] and not isfinite(x))
-        if (node := next(strange, None)) is not None:
-            yield f"the first value that is not finite: {equation(ran, node)}"
+    strange = () if isfinite(ran.adjoints[found.node]) else _strange(ran)
+    for node in islice(strange, 1):
+        yield f"the first value that is not finite: {equation(ran, node)}"
     for edge in islice(found.edges, _REMARKS):
         yield _remark(ran, edge)
     if len(found.edges) > _REMARKS:
         yield f"… and {len(found.edges) - _REMARKS:,} more such places"
+
+
+def _strange(ran: Nodewise) -> Iterator[int]:
+    """Yield the nodes above the output whose value is not finite; a const where it is used."""
+    for node in compress(range(len(ran.graph)), ran.marks):
+        yield from (i for i in (*ran.graph.arguments(node), node) if not isfinite(ran.primals[i]))
 
 
 def _remark(ran: Nodewise, edge: Edge) -> str:

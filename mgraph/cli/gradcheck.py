@@ -12,6 +12,7 @@ from mgraph.cli.common import (
     STREAM,
     Asked,
     GraphPath,
+    NodeId,
     called,
     limit_option,
     look_options,
@@ -31,6 +32,8 @@ from mgraph.cli.terminal import (
     width,
 )
 from mgraph.codec import spelled, write_file
+from mgraph.draw import png, process
+from mgraph.draw.text import middle_clipped
 from mgraph.errors import GraphError, printable, quoted
 from mgraph.gradcheck import (
     EDGE,
@@ -52,6 +55,7 @@ from mgraph.gradcheck import (
 from mgraph.nodewise import Nodewise, row, run_nodewise
 from mgraph.ops import CONST
 from mgraph.run import node_named, question
+from mgraph.runs.read import SETTABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,6 +67,7 @@ _BUDGET: Final = 20_000_000  # op evaluations, all runs and leaves together: som
 _FEWEST: Final = 3  # leaves, whatever it takes
 _SHOWN: Final = 40  # leaves that are ok
 _BAR: Final = 24
+_NAME, _NAME_SIZE = 200.0, 14.0  # pixels that a name has in the title of the plot
 _COLOURS: Final = {OK: "green", WRONG: "red", KINK: "yellow", EDGE: "yellow", UNSURE: "yellow"}
 
 
@@ -104,12 +109,12 @@ def _not_negative(_ctx: click.Context, param: click.Parameter, x: float) -> floa
 @click.command("gradcheck", short_help="Measure every slope, and compare it with the gradient.")
 @click.argument("graph", type=GraphPath())
 @click.option(
-    "--leaf", metavar="ID",
+    "--leaf", type=NodeId(SETTABLE), metavar="ID",
     help="Check this leaf only, and show the limit (f(a + h) - f(a))/h as h shrinks.",
 )  # fmt: skip
 @click.option(
     "-o", "--out", type=GraphPath(), metavar="FILE",
-    help="With --leaf: write a plot of the limit's error as SVG, too.",
+    help="With --leaf: plot the limit's error, too, as .svg or .png; - is SVG on standard output.",
 )  # fmt: skip
 @click.option(
     "--tolerance", type=float, default=TOLERANCE, show_default=True, callback=_not_negative,
@@ -176,9 +181,11 @@ def _check_options(leaf: str | None, out: str | None, *, every: bool) -> None:
     if every and leaf is not None:
         message = "--all and --leaf exclude each other"
         raise click.UsageError(message)
-    if out is not None and out != STREAM and not out.lower().endswith(".svg"):
-        message = f"can't write {quoted(out)}: expected a name that ends in .svg, or -"
+    if out is not None and out != STREAM and not out.lower().endswith((".svg", ".png")):
+        message = f"can't write {quoted(out)}: expected a name that ends in .svg or .png, or -"
         raise click.UsageError(message)
+    if out is not None and _is_png(out):
+        process.require("resvg_py", ".svg needs nothing")
 
 
 def _leaf(file: Graph, name: str) -> int:
@@ -398,13 +405,17 @@ def _bars(quotients: Sequence[Quotient]) -> list[str]:
 def _write_plot(out: str, ran: Nodewise, leaf: int, quotients: Sequence[Quotient]) -> None:
     from mgraph.cli.plot import error_plot  # noqa: PLC0415 - only here
 
-    name = ran.graph.ids[leaf]
+    name = middle_clipped(ran.graph.ids[leaf], _NAME, _NAME_SIZE)
     title = f"Error of (f(a + h) - f(a))/h beside the slope by {name}"
     svg = error_plot([(each.h, each.error) for each in quotients], title)
     if out == STREAM:
         click.echo(svg, nl=False)
     else:
-        write_file(out, [svg.encode()])
+        write_file(out, [png.paint(svg)[0] if _is_png(out) else svg.encode()])
+
+
+def _is_png(name: str) -> bool:
+    return name.lower().endswith(".png")
 
 
 # --- JSON ------------------------------------------------------------------------------------

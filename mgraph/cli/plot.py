@@ -1,7 +1,7 @@
 """A small plot as SVG: points on two logarithmic axes.
 
-Fifteen points need no plotting library: what reads a picture in a browser, a page or a text
-reads SVG, and nothing has to be installed.
+Fifteen points need no plotting library: browsers, pages and texts read SVG, and nothing has to be
+installed. What wants pixels gets them from the painter of our other pictures.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ def _print(outcomes: Sequence[Outcome], *, err: bool) -> None:
             continue
         run = "" if each.run is None else f", run {each.run}"
         status = click.style(each.status, fg=_COLOURS[each.status], bold=True)
-        click.echo(f"{printable(each.file)}{run}: {status}{_why(each)}", err=err)
+        click.echo("\n  ".join((f"{printable(each.file)}{run}: {status}", *each.why)), err=err)
         if each.status == REFUSED:
             print_diagnostics(each.diagnostics)
     click.echo(_summary(_counts(outcomes)), err=err)
@@ -182,14 +182,6 @@ def _summary(counts: dict[str, int]) -> str:
             f"\n{own:,} self-recorded: such a run tells that mgraph changed, not that it is right"
         )
     return text
-
-
-def _why(each: Outcome) -> str:
-    if each.first is not None:
-        more = f"\n  and {counted(each.wrong - 1, 'more number')}" if each.wrong > 1 else ""
-        origin = f"\n  expected by {printable(each.origin)}" if each.origin else ""
-        return f"\n  {each.first}{more}{origin}"
-    return f"\n  {printable(each.note)}" if each.note else ""
 
 
 def _accept(paths: Sequence[str], options: Options) -> int:

@@ -25,7 +25,7 @@ _INCH: Final = 72.0  # pixels; Graphviz's points
 _APART: Final = 18  # pixels between boxes of one rank
 _RANKS: Final = 44  # pixels between ranks
 _CROWDED: Final = 2.5  # edges a box from which ranks stand further apart
-_LARGE: Final = 300  # boxes from which edges are straightened less: that takes half the time
+_LARGE: Final = 300  # boxes from which edges are straightened less: that takes a third of the time
 _FURTHEST: Final = 4  # times
 
 
@@ -90,7 +90,7 @@ def _dot(sizes: Sequence[tuple[float, float]], links: Sequence[Link]) -> Iterato
     halved = dict.fromkeys(link.head for link in links if link.slot is not None)
     crowd = min(max(len(links) / len(sizes) / _CROWDED, 1.0), _FURTHEST)
     apart = f"nodesep={_APART / _INCH:.4f} ranksep={crowd * _RANKS / _INCH:.4f}"
-    haste = " nslimit=1" if len(sizes) > _LARGE else ""
+    haste = f" nslimit={_LARGE / len(sizes):.2f} mclimit=0.3" if len(sizes) > _LARGE else ""
     yield f"digraph {{ rankdir=LR {apart}{haste}\n"
     yield "node [shape=box fixedsize=true] edge [arrowsize=0.6 tailport=e headport=w]\n"
     for i, (width, height) in enumerate(sizes):

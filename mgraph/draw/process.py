@@ -19,15 +19,19 @@ _GRACE: Final = 2.0  # seconds after which a child ends itself if nobody did
 _ENGINE: Final = Path(__file__).with_name("engine.py")
 
 
-def require(package: str) -> None:
+def require(package: str, instead: str = ".dot and .mmd need nothing") -> None:
     """Check that a package of the extra is there.
+
+    Args:
+        package: As it is imported.
+        instead: What works without.
 
     Raises:
         MissingExtraError: It is not; the message says how to install it.
     """
     if find_spec(package) is None:
         message = f"this picture needs {package}, which is not installed: {INSTALL}"
-        raise MissingExtraError(f"{message}; .dot and .mmd need nothing")
+        raise MissingExtraError(f"{message}; {instead}")
 
 
 def run(task: str, *args: str, given: bytes, seconds: float = SECONDS) -> tuple[bytes, str]:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 MODULES: Final = (
     "ieee", "ops", "numbers", "refusal", "bytes", "heap", "read", "engine", "steps", "paths",
-    "quiz", "compare", "write", "groups", "layout", "draw", "cards", "page",
+    "quiz", "compare", "write", "groups", "layout", "draw", "cards", "model", "scene",
+    "player", "asking", "telling", "leaves", "runs", "files", "find", "page",
 )  # fmt: skip
 """The scripts of the page, each after those that it imports."""
 
@@ -32,7 +33,7 @@ LARGEST: Final = 64 * 2**20
 _IMPORT: Final = re.compile(r'^import \{ ([\w, ]+) \} from "\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export (?=(?:async )?function|const|class)", re.MULTILINE)
 _DECLARED: Final = re.compile(r"^export (?:(?:async )?function\*?|const|class) (\w+)", re.MULTILINE)
-_COMMENT: Final = re.compile(r"^ *// .*\n|/\*\*(?:[^*]|\*(?!/))*\*/\s*|^ +", re.MULTILINE)
+_COMMENT: Final = re.compile(r"^ *// .*\n|/\*\*(?:[^*]|\*(?!/))*\*/\s*|^ +|^\n", re.MULTILINE)
 _POLICY: Final = (
     "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data:; "
     "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
@@ -96,7 +97,7 @@ def _digest(text: str) -> str:
 
 @cache
 def script() -> str:
-    """Join the modules into one script without imports, comments and indentation.
+    """Join the modules into one script without imports, comments, indentation and empty lines.
 
     Raises:
         LookupError: A module imports what none before it exports.

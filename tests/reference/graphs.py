@@ -8,10 +8,14 @@ from .graphs_functions import FUNCTIONS
 from .graphs_lecture import LECTURE
 from .graphs_nets import NETS
 from .graphs_ops import OP_GRAPHS
+from .graphs_pack import RULES
+from .graphs_pack_lessons import LESSONS
 from .graphs_shapes import SHAPES
 from .layout import text
 
-GOLDENS: tuple[Golden, ...] = (*LECTURE, *OP_GRAPHS, *FUNCTIONS, *NETS, *SHAPES, *EDGES)
+PACK: tuple[Golden, ...] = (*RULES, *LESSONS)
+RUN: tuple[Golden, ...] = (*LECTURE, *OP_GRAPHS, *FUNCTIONS, *NETS, *SHAPES, *EDGES)
+GOLDENS = (*RUN, *PACK)
 
 
 def write_all(folder: Path) -> None:

@@ -30,7 +30,7 @@ def _layer(name: str, inputs: Sequence[str], size: int, activation: str) -> tupl
     return "\n".join(lines), outputs
 
 
-def _network(sizes: Sequence[int], activation: str, last: str = "") -> tuple[str, list[str]]:
+def network(sizes: Sequence[int], activation: str, last: str = "") -> tuple[str, list[str]]:
     """Return the program of a dense network on inputs x1, x2 …, and its outputs."""
     outputs = [f"x{i}" for i in range(1, sizes[0] + 1)]
     parts = [f"x{i} = input {_weight(i * 5)}" for i in range(1, sizes[0] + 1)]
@@ -42,7 +42,7 @@ def _network(sizes: Sequence[int], activation: str, last: str = "") -> tuple[str
 
 
 def _squared_error(path: str, doc: str, sizes: Sequence[int], activation: str, last: str) -> Golden:
-    program, (guess,) = _network(sizes, activation, last)
+    program, (guess,) = network(sizes, activation, last)
     program += f"\ntarget = input 0.5\nmiss = sub {guess} target\nloss = mul miss miss"
     runs = (Run(), Run({"x1": 0.25, "x2": -1.5, "target": -1.0}), Run(seed={"loss": 0.5}))
     return Golden(path, doc, program, "loss", runs)

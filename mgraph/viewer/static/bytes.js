@@ -13,19 +13,19 @@ export function decode(bytes) {
   if (bytes.length > LARGEST) {
     throw new Refusal("size", "it is larger than 64 MB, too large for this page");
   }
+  const begins = (/** @type {number[]} */ magic) => magic.every((byte, i) => bytes[i] === byte);
   for (const [name, magic] of COMPRESSED) {
-    if (magic.every((byte, i) => bytes[i] === byte)) {
-      throw new Refusal("compressed", `it is compressed (${name}): decompress it first`);
-    }
+    if (begins(magic)) throw new Refusal("compressed", `it is compressed (${name}): decompress it first`);
   }
-  if (bytes[0] >= 0x80 && !(bytes[0] === 0xef && bytes[1] === 0xbb) && bytes[0] < 0xfe) {
+  if (OTHER_TEXT.some(begins)) throw new Refusal("encoding", "it is not plain UTF-8 without a byte-order mark");
+  if (bytes[0] >= 0x80) {
     const unpacker = new Unpacker(bytes);
     const document = unpacker.whole();
     // a node's meta stands one level deeper in packed columns than in rows
     if (unpacker.deepest > DEEPEST && Array.isArray(document?.nodes)) throw tooDeep();
     return { document, binary: true, rounded: unpacker.rounded };
   }
-  const text = utf8(bytes);
+  const text = utf8(bytes, "its text");
   return { document: decodeJson(text), binary: false, rounded: hasLarge(text) };
 }
 
@@ -52,16 +52,20 @@ const COMPRESSED = [
   ["lz4", [4, 0x22, 0x4d, 0x18]],
 ];
 
-/** @param {Uint8Array} bytes */
-function utf8(bytes) {
-  const marked = bytes[0] >= 0xfe || (bytes[0] === 0xef && bytes[1] === 0xbb);
-  if (marked || bytes[0] === 0 || bytes[1] === 0) {
-    throw new Refusal("encoding", "it is not plain UTF-8 without a byte-order mark");
-  }
+/** Byte-order marks, and what UTF-16 and UTF-32 make of a brace. */
+const OTHER_TEXT = [
+  [0xef, 0xbb, 0xbf], [0xff, 0xfe], [0xfe, 0xff], [0, 0, 0], [0, 0, 0xfe, 0xff], [0, 0x7b], [0x7b, 0],
+];
+
+/**
+ * @param {Uint8Array} bytes
+ * @param {string} what
+ */
+function utf8(bytes, what) {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new Refusal("encoding", "its text is not clean UTF-8");
+    throw new Refusal("encoding", `${what} is not clean UTF-8`);
   }
 }
 
@@ -74,43 +78,52 @@ function decodeJson(text) {
     document = JSON.parse(text);
   } catch (error) {
     if (error instanceof RangeError) throw tooDeep();
-    throw syntaxFault(text);
+    document = lenient(text);
   }
   scan(text);
   if (/\\u[dD][89a-fA-F]/.test(text)) checkSurrogates(document);
   return document;
 }
 
-/**
- * Tell a document that something follows from one that is broken.
- * @param {string} text
- */
-function syntaxFault(text) {
-  const end = documentEnd(text);
-  if (end > 0 && text.slice(end).trim()) {
-    try {
-      JSON.parse(text.slice(0, end));
-      return new Refusal("trailing", "something follows the document");
-    } catch {
-      // broken before that
-    }
-  }
-  return new Refusal("syntax", text.trim() ? "it is not JSON, nor msgpack" : "it is empty");
-}
+const WORD = /[^\s,:"[\]{}]+/y;
 
 /**
- * Find where the outermost object or array ends; 0 if it doesn't.
+ * Parse a text that is not JSON: with NaN and infinities, which are refused where they stand; or
+ * tell what is wrong first.
  * @param {string} text
  */
-function documentEnd(text) {
-  let depth = 0;
-  for (let at = 0; at < text.length; at++) {
+function lenient(text) {
+  let [json, from, end, closing] = ["", 0, text.length, ""];
+  let fault = new Refusal("trailing", "something follows the document");
+  let rest = "";
+  for (let at = 0; at < end; at++) {
     const c = text[at];
+    WORD.lastIndex = at;
+    const [word] = WORD.exec(text) ?? [""];
     if (c === '"') at = stringEnd(text, at);
-    else if (c === "{" || c === "[") depth++;
-    else if ((c === "}" || c === "]") && --depth <= 0) return at + 1;
+    else if (c === "{" || c === "[") {
+      if (closing.length === DEEPEST) {
+        fault = tooDeep();
+        rest = `0${closing}`;
+        end = at;
+        break;
+      }
+      closing = (c === "{" ? "}" : "]") + closing;
+    } else if (c === "}" || c === "]") closing = closing.slice(1);
+    else if (word) {
+      if (/^(-?Infinity|NaN)$/.test(word)) [json, from] = [`${json}${text.slice(from, at)}1e999`, at + word.length];
+      if (/^-?\d{4301}/.test(word)) fault = new Refusal("number", "an integer has more than 4,300 digits");
+      at += word.length - 1;
+    } else continue;
+    if (!closing) end = at + 1;
   }
-  return 0;
+  try {
+    const document = JSON.parse(`${json}${text.slice(from, end)}${rest}`);
+    if (fault.code === "trailing" && /^[ \t\r\n]*$/.test(text.slice(end))) return document;
+  } catch {
+    fault = new Refusal("syntax", text.trim() ? "it is not JSON, nor msgpack" : "it is empty");
+  }
+  throw fault;
 }
 
 /**
@@ -247,7 +260,9 @@ class Unpacker {
       case 0xdc: case 0xdd: return this.array(this.unsigned(2 << (head - 0xdc)), depth);
       case 0xde: case 0xdf: return this.map(this.unsigned(2 << (head - 0xde)), depth);
       case 0xc1: throw new Refusal("syntax", "it is not msgpack");
-      default: throw new Refusal("type", "it holds an extension type");
+      default:
+        this.take(1 + (head >= 0xd4 ? 1 << (head - 0xd4) : this.unsigned(1 << (head - 0xc7))));
+        throw new Refusal("type", "it holds an extension type");
     }
   }
 
@@ -259,7 +274,7 @@ class Unpacker {
 
   /** @param {number} length */
   text(length) {
-    return utf8Part(this.raw(length));
+    return utf8(this.raw(length), "a text");
   }
 
   /**
@@ -287,15 +302,6 @@ class Unpacker {
       members[key] = this.value(depth + 1);
     }
     return members;
-  }
-}
-
-/** @param {Uint8Array} bytes */
-function utf8Part(bytes) {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw new Refusal("encoding", "a text is not clean UTF-8");
   }
 }
 

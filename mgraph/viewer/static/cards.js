@@ -59,7 +59,7 @@ export function formulas(graph, primals, node) {
   const row = OPS.get(graph.ops[node]);
   if (!row) return ["", ""];
   const args = [...graph.args.subarray(graph.first[node], graph.first[node + 1])];
-  const names = args.map((arg) => shortName(graph, arg));
+  const names = args.map((arg) => nameOf(graph, arg));
   const numbers = args.map((arg) => factor(primals[arg]));
   if (!row.fold) {
     const put = (/** @type {string[]} */ words) => plainFormula(row.formula, words);
@@ -88,18 +88,6 @@ export function nameOf(graph, node) {
 }
 
 /**
- * A short name: of a long id with dots only the last two parts.
- * @param {Graph} graph
- * @param {number} node
- */
-export function shortName(graph, node) {
-  const name = nameOf(graph, node);
-  if (graph.labels.has(node) || name.length <= 14) return name;
-  const parts = name.split(/(?<=[./])/);
-  return parts.length > 2 ? `…${parts.slice(-2).join("")}` : name;
-}
-
-/**
  * A name that may go over lines behind its dots.
  * @param {string} tag
  * @param {string} name
@@ -123,7 +111,7 @@ function slopeFormula(graph, node, edge) {
   const own = row.inputs === 2 && parts.length === 2 && !row.slopes.includes(" to ");
   const text = own ? parts[edge - graph.first[node]] : row.slopes;
   const names = [...graph.args.subarray(graph.first[node], graph.first[node + 1]), node];
-  return filled(text, names.map((each) => shortName(graph, each)));
+  return filled(text, names.map((each) => nameOf(graph, each)));
 }
 
 /**
@@ -134,7 +122,7 @@ function slopeFormula(graph, node, edge) {
 export function forwardCard(graph, result, node) {
   const [names, numbers] = formulas(graph, result.primals, node);
   return [
-    equation(shortName(graph, node), names),
+    equation(nameOf(graph, node), names),
     equation("", numbers),
     equation("", figure(result.primals[node], ".data")),
   ];
@@ -144,8 +132,8 @@ export function forwardCard(graph, result, node) {
  * @param {string} left
  * @param {string | Node} right
  */
-function equation(left, right) {
-  return make("p.equation", make("span.left", left), make("span.sign", "="), make("span.right", right));
+export function equation(left, right) {
+  return make("p.equation", breakable("span.left", left), make("span.sign", "="), make("span.right", right));
 }
 
 /**

@@ -40,6 +40,8 @@ const MANY = 400;
 const PHONE = 500;
 const NEAREST = 2.5;
 const FARTHEST = 0.004;
+const LONGEST = 300;
+const PATH = /^[\w./[\]-]*[./][\w./[\]-]*$/;
 
 /**
  * @param {string} name
@@ -57,25 +59,81 @@ export function element(name, attributes = {}, text = "") {
 const pen = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
 
 /**
- * Cut a text so that it fits: a name with dots at its start, where it says least, others at the end.
+ * Return what shortens texts that are seen together, so that they can still be told apart.
+ * In names with dots the words before the last dot go first, their numbers stay: l1.n12.sum.
+ * @param {string[]} texts
+ * @returns {(text: string, width: number) => string}
+ */
+export function shortener(texts) {
+  const all = [...new Set(texts)];
+  const ways = [Infinity, 3, 1].map((letters) => {
+    const names = new Map(all.map((text) => [text, abbreviated(text, letters)]));
+    const taken = new Map();
+    for (const name of names.values()) taken.set(name, taken.has(name));
+    return { names, isOwn: (/** @type {string} */ text) => !taken.get(names.get(text)) };
+  });
+  return (text, width) => {
+    pen.font = FONTS.title;
+    const fits = (/** @type {string} */ name) => name.length <= LONGEST && pen.measureText(name).width <= width;
+    const clear = ways.filter(({ isOwn }) => isOwn(text)).map(({ names }) => names);
+    const name = (/** @type {Map<string, string>} */ names) => names.get(text) ?? text;
+    const found = clear.map(name).find(fits);
+    const shortest = clear[clear.length - 1];
+    return found ?? cut(name(shortest), width, [...shortest.values()]);
+  };
+}
+
+/**
+ * @param {string} text
+ * @param {number} letters that are left of each word before the last dot
+ */
+function abbreviated(text, letters) {
+  return PATH.test(text) ? text.replace(/[a-z_]+(?=[^./]*[./])/gi, (word) => word.slice(0, letters)) : text;
+}
+
+/**
+ * Cut a text so that it fits: a name with dots in its middle, others at the end; elsewhere where
+ * another would look the same.
  * @param {string} text
  * @param {number} width
- * @param {string} font
+ * @param {string[]} others
  */
-function fitted(text, width, font) {
-  pen.font = font;
-  if (pen.measureText(text.slice(0, 300)).width <= width && text.length <= 300) return text;
-  const letters = Array.from(text.slice(0, 300));
-  const atStart = /^[\w./[\]-]*[./][\w./[\]-]*$/.test(text);
-  const cut = (/** @type {number} */ kept) =>
-    atStart ? `…${letters.slice(-kept).join("").replace(/^[./]+/, "")}` : `${letters.slice(0, kept).join("").trimEnd()}…`;
-  let [low, high] = [1, letters.length];
+function cut(text, width, others) {
+  const letters = Array.from(text.slice(0, LONGEST));
+  let first = "";
+  for (const share of [PATH.test(text) ? 0.4 : 1, 0.6, 0.2, 0.8]) {
+    const [start, end] = ends(letters, width, share);
+    first ||= `${start}…${end}`;
+    const isLike = (/** @type {string} */ each) =>
+      each !== text && each.length > start.length + end.length && each.startsWith(start) && each.endsWith(end);
+    if (!others.some(isLike)) return `${start}…${end}`;
+  }
+  return first;
+}
+
+/**
+ * Return the start and the end of a text that fits without the middle. No number is cut apart:
+ * layer1… would not be layer12.
+ * @param {string[]} letters
+ * @param {number} width
+ * @param {number} share of what is kept that is the start
+ */
+function ends(letters, width, share) {
+  const inNumber = (/** @type {number} */ i) => /^\d\d$/.test(`${letters[i - 1]}${letters[i]}`);
+  const around = (/** @type {number} */ kept) => {
+    let head = Math.round(kept * share);
+    let tail = letters.length - kept + head;
+    for (let k = 0; k < 4 && inNumber(head); k++) head--;
+    for (let k = 0; k < 4 && inNumber(tail); k++) tail++;
+    return [letters.slice(0, head).join("").replace(/[\s./]+$/, ""), letters.slice(tail).join("").replace(/^[\s./]+/, "")];
+  };
+  let [low, high] = [1, letters.length - 1];
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    if (pen.measureText(cut(middle)).width <= width) low = middle;
+    if (pen.measureText(around(middle).join("…")).width <= width) low = middle;
     else high = middle - 1;
   }
-  return cut(low);
+  return around(low);
 }
 
 /**
@@ -104,8 +162,9 @@ class Box {
    * @param {number} x
    * @param {number} y
    * @param {{w: number, h: number}} size
+   * @param {(text: string, width: number) => string} shorten
    */
-  constructor(look, x, y, { w, h }) {
+  constructor(look, x, y, { w, h }, shorten) {
     this.x = x;
     this.y = y;
     this.base = `box ${look.shape}${look.output ? " output" : ""}`;
@@ -125,7 +184,7 @@ class Box {
     const [top, first, second] = isGroup ? [-6, 15, 15] : [-14, 7, 26];
     pen.font = FONTS.note;
     const room = right - left - (look.corner ? pen.measureText(look.corner).width + 8 : 0);
-    const title = element("text", { class: "title", x: left, y: top }, fitted(look.title, room, FONTS.title));
+    const title = element("text", { class: "title", x: left, y: top }, shorten(look.title, room));
     if (/\p{M}/u.test(look.title)) title.setAttribute("clip-path", "url(#box-clip)");
     this.data = element("text", { class: "data", x: isGroup ? left : right, y: first });
     this.grad = element("text", { class: "grad", x: right, y: second });
@@ -218,7 +277,8 @@ export class Picture {
     this.arrows = scene.links.map((link, i) => this.#arrow(link, ways[i]));
     this.extents = [...layout.x.keys()].map((i) => extentOf([[layout.x[i], layout.y[i]]]));
     this.extents.push(...ways.map(extentOf));
-    this.boxes = looks.map((look, i) => new Box(look, layout.x[i], layout.y[i], sizes[i]));
+    const shorten = shortener(looks.map((look) => look.title));
+    this.boxes = looks.map((look, i) => new Box(look, layout.x[i], layout.y[i], sizes[i], shorten));
     this.boxes.forEach((box, i) => (box.group.dataset.item = i));
     lines.append(...this.arrows);
     cards.append(...this.boxes.map((box) => box.group));

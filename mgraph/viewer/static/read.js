@@ -52,7 +52,7 @@ const FIELDS = {
 };
 export const HEADER = ["$schema", "name", "doc", "meta"];
 const ID = /^[A-Za-z_][A-Za-z0-9_./[\]-]{0,127}$/;
-const MOST = { text: 1024, doc: 65536, args: 65535, runs: 65535 };
+const MOST = { nodes: 10_000_000, text: 1024, doc: 65536, args: 65535, runs: 65535 };
 const LARGEST_INTEGER = 2 ** 53;
 
 /**
@@ -85,13 +85,17 @@ export function graphFrom(document, binary) {
   if (document.mgraph !== "1.0") {
     throw new Refusal("version", `it is of format ${quoted(document.mgraph)}; this page reads 1.0`);
   }
-  knownOnly(document, FIELDS.document);
+  if (!document.nodes || !document.outputs) knownOnly(document, FIELDS.document); // one may be misspelt
   required(document, ["nodes", "outputs"], "the document");
-  for (const key of ["$schema", "name"]) textOf(document, key, MOST.text);
-  textOf(document, "doc", MOST.doc);
-  if ("meta" in document) checkMeta(document.meta);
   const packed = binary && isObject(document.nodes);
-  const graph = packed ? fromPacked(document.nodes) : fromRows(document.nodes, binary);
+  let graph = /** @type {Graph} */ (/** @type {unknown} */ (null));
+  for (const key of Object.keys(document)) {
+    if (!FIELDS.document.includes(key)) throw unknownField(key);
+    if (key === "$schema" || key === "name") textOf(document, key, MOST.text);
+    if (key === "doc") textOf(document, key, MOST.doc);
+    if (key === "meta") checkMeta(document.meta);
+    if (key === "nodes") graph = packed ? fromPacked(document.nodes) : fromRows(document.nodes, binary);
+  }
   graph.header = Object.fromEntries(
     HEADER.filter((key) => Object.hasOwn(document, key)).map((key) => [key, document[key]]),
   );
@@ -116,9 +120,12 @@ function isObject(value) {
  */
 function knownOnly(object, known) {
   for (const key of Object.keys(object)) {
-    if (!known.includes(key)) throw new Refusal("unknown-field", `there is no field ${quoted(key)}`);
+    if (!known.includes(key)) throw unknownField(key);
   }
 }
+
+/** @param {string} key */
+const unknownField = (key) => new Refusal("unknown-field", `there is no field ${quoted(key)}`);
 
 /**
  * @param {any} object
@@ -241,14 +248,14 @@ const isLeafOp = (op) => LEAVES.includes(op);
 /**
  * @param {string} id
  * @param {any} op
- * @param {number} count
+ * @param {number} count of arguments; -1 if that can't be told
  */
 function checkOp(id, op, count) {
   if (typeof op !== "string") throw new Refusal("type", `the op of ${quoted(id)} is no text`);
   const row = OPS.get(op);
   if (!row && !isLeafOp(op)) throw new Refusal("unknown-op", `${quoted(id)} uses op ${quoted(op)}`);
   if (count > MOST.args) throw new Refusal("limit", `${quoted(id)} has too many arguments`);
-  if (row ? (row.fold ? count < 1 : count !== row.inputs) : count) {
+  if (count >= 0 && (row ? (row.fold ? !count : count !== row.inputs) : count)) {
     throw new Refusal("arity", `${quoted(id)} gives ${op} ${count} arguments`);
   }
 }
@@ -287,21 +294,13 @@ function indexIds(graph) {
 function fromRows(nodes, bare) {
   const rows = arrayOf(nodes, "nodes");
   if (!rows.length) throw new Refusal("output", "the graph has no nodes");
-  for (const row of rows) checkRow(row);
-  const links = rows.reduce((sum, row) => sum + (row.args?.length ?? 0), 0);
-  const graph = blank(rows.length, links);
-  graph.ids = rows.map((row) => checkedId(row.id));
-  indexIds(graph);
+  const links = rows.map((row) => (Array.isArray(row?.args) ? row.args.length : 0));
+  const graph = blank(rows.length, links.reduce((sum, count) => sum + count, 0));
+  graph.ids = rows.map((row) => row?.id);
+  graph.ids.forEach((id, i) => { if (!graph.index.has(id)) graph.index.set(id, i); });
+  links.forEach((count, i) => (graph.first[i + 1] = graph.first[i] + count));
   rows.forEach((row, i) => addRow(graph, row, i, bare));
   return graph;
-}
-
-/** @param {any} row */
-function checkRow(row) {
-  if (!isObject(row)) throw new Refusal("type", "a node is no object");
-  knownOnly(row, FIELDS.node);
-  required(row, ["id", "op"], "a node");
-  if ("args" in row) arrayOf(row.args, "args");
 }
 
 /**
@@ -311,43 +310,54 @@ function checkRow(row) {
  * @param {boolean} bare
  */
 function addRow(graph, row, i, bare) {
-  const args = row.args ?? [];
-  checkOp(row.id, row.op, args.length);
-  graph.ops.push(row.op);
-  graph.first[i + 1] = graph.first[i] + args.length;
-  for (let k = 0; k < args.length; k++) {
-    if (typeof args[k] !== "string") throw new Refusal("type", "an argument is no text");
-    const arg = graph.index.get(args[k]);
-    if (arg === undefined) {
-      throw new Refusal("unknown-node", `${quoted(row.id)} uses ${quoted(args[k])}, which is no node`);
-    }
-    graph.args[graph.first[i] + k] = arg;
+  if (!isObject(row)) throw new Refusal("type", "a node is no object");
+  knownOnly(row, FIELDS.node);
+  required(row, ["id", "op"], "a node");
+  const { id, op } = row;
+  if (!("data" in row) && isLeafOp(op) && op !== "input") throw new Refusal("leaf-data", `${quoted(id)} has no data`);
+  graph.ops.push(op);
+  for (const key of Object.keys(row)) addField(graph, row, key, i, bare);
+}
+
+/**
+ * Check one field of a row, and take it over.
+ * @param {Graph} graph
+ * @param {any} row
+ * @param {string} key
+ * @param {number} i
+ * @param {boolean} bare
+ */
+function addField(graph, row, key, i, bare) {
+  const value = row[key];
+  if (key === "id" && graph.index.get(checkedId(value)) !== i) {
+    throw new Refusal("duplicate-id", `two nodes have the id ${quoted(value)}`);
   }
-  addData(graph, row, i, bare);
-  const label = textOf(row, "label", MOST.text);
-  const doc = textOf(row, "doc", MOST.doc);
-  if (label !== undefined) graph.labels.set(i, label);
-  if (doc !== undefined) graph.docs.set(i, doc);
-  if (Object.hasOwn(row, "meta")) {
-    checkMeta(row.meta);
-    graph.metas.set(i, row.meta);
+  if (key === "op") checkOp(row.id, value, "args" in row && !Array.isArray(row.args) ? -1 : graph.first[i + 1] - graph.first[i]);
+  if (key === "args") arrayOf(value, key).forEach((arg, k) => addArgument(graph, row.id, arg, graph.first[i] + k));
+  if (key === "data") {
+    if (OPS.has(row.op)) throw new Refusal("leaf-data", `${quoted(row.id)} is no leaf and has data`);
+    graph.data[i] = checkedNumber(value, bare, `the data of ${quoted(row.id)}`);
+    graph.known[i] = 1;
+  }
+  if (key === "label") graph.labels.set(i, checkedText(value, key, MOST.text));
+  if (key === "doc") graph.docs.set(i, checkedText(value, key, MOST.doc));
+  if (key === "meta") {
+    checkMeta(value);
+    graph.metas.set(i, value);
   }
 }
 
 /**
  * @param {Graph} graph
- * @param {any} row
- * @param {number} i
- * @param {boolean} bare
+ * @param {string} id of the user
+ * @param {any} arg
+ * @param {number} e
  */
-function addData(graph, row, i, bare) {
-  const has = Object.hasOwn(row, "data");
-  if (has !== isLeafOp(row.op) && row.op !== "input") {
-    throw new Refusal("leaf-data", `${quoted(row.id)} ${has ? "is no leaf and has" : "has no"} data`);
-  }
-  if (!has) return;
-  graph.data[i] = checkedNumber(row.data, bare, `the data of ${quoted(row.id)}`);
-  graph.known[i] = 1;
+function addArgument(graph, id, arg, e) {
+  if (typeof arg !== "string") throw new Refusal("type", "an argument is no text");
+  const node = graph.index.get(arg);
+  if (node === undefined) throw new Refusal("unknown-node", `${quoted(id)} uses ${quoted(arg)}, which is no node`);
+  graph.args[e] = node;
 }
 
 // --- packed columns ---
@@ -377,12 +387,13 @@ function column(bytes, width) {
  */
 function fromPacked(nodes) {
   knownOnly(nodes, FIELDS.nodes);
+  if (nodes.count === 0) throw new Refusal("output", "the graph has no nodes");
   required(nodes, ["count", "ops", "op"], "the packed nodes");
   const { count, ops, op } = nodes;
   if (!Number.isSafeInteger(count) || count < 0) throw new Refusal("type", "“count” is no count");
+  if (count > MOST.nodes) throw new Refusal("limit", "it has more than 10,000,000 nodes");
   if (!(op instanceof Uint8Array)) throw new Refusal("type", "“op” is no byte string");
   if (op.length !== count) throw badColumn("“op” has another length than “count” says");
-  if (!count) throw new Refusal("output", "the graph has no nodes");
   checkOpTable(arrayOf(ops, "ops"), op);
   const names = Array.from(op, (place) => ops[place]);
   const counts = packedCounts(names, column(nodes.arity, 4));
@@ -637,7 +648,7 @@ function runsFrom(rows, graph, bare, packed) {
     };
     const run = {
       inputs: fewNumbers(row.inputs ?? {}, "inputs", bare),
-      seed: seedFrom(row.seed ?? {}),
+      seed: seedFrom(row.seed ?? {}, bare),
       tolerance: Object.hasOwn(row, "tolerance") ? toleranceFrom(row.tolerance) : undefined,
       origin: textOf(row, "origin", MOST.text) ?? "",
       graph: textOf(row, "graph", MOST.text),
@@ -660,13 +671,15 @@ function fewNumbers(members, what, bare) {
     .map(([id, value]) => [id, checkedNumber(value, bare, `the value of ${quoted(id)}`)]));
 }
 
-/** @param {any} members */
-function seedFrom(members) {
+/**
+ * @param {any} members
+ * @param {boolean} bare
+ */
+function seedFrom(members, bare) {
   for (const [id, value] of Object.entries(objectOf(members, "seed"))) {
     const special = typeof value === "string" && numberFrom(value, true) !== null;
     if (special || (typeof value === "number" && !Number.isFinite(value))) {
-      const overflow = typeof value === "number" && "number";
-      throw new Refusal(overflow || "seed", `the seed of ${quoted(id)} is not finite`);
+      throw new Refusal(special || bare ? "seed" : "number", `the seed of ${quoted(id)} is not finite`);
     }
   }
   return fewNumbers(members, "seed", false);

@@ -1,0 +1,322 @@
+#!/usr/bin/env node
+/**
+ * An engine for graph files of mgraph's format 1.0, in JavaScript: node 18 or newer, no packages.
+ *
+ * It reads documents from standard input, runs each forward and backward, and answers each with
+ * the same document, its run completed by `data` and `grad`. ../README.md has the protocol, and
+ * ../../docs/format.md the format; "evaluation" and "ops" there are what this file does.
+ */
+
+const FORMAT = "1.0";
+
+/** A document that may be right, but that this engine can't run. */
+class Unsupported extends Error {}
+
+function check(condition, sentence) {
+  if (!condition) throw new Error(sentence);
+}
+
+// ---- Ops --------------------------------------------------------------------------------------
+
+// JavaScript has NaN where C and the format say 1: 1 to the power NaN, and ±1 to the power ±inf.
+const pow = (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : Math.pow(a, b));
+const ramp = (x) => (x > 0 || Number.isNaN(x) ? x : 0);
+const logistic = (x) => {
+  // Two forms, because e^-x overflows far below zero.
+  if (x >= 0) return 1 / (1 + Math.exp(-x));
+  return Math.exp(x) / (1 + Math.exp(x));
+};
+
+// Not Math.max, which returns the other zero, and forgets which argument it was.
+const wins = (isAhead, a) => isAhead || Number.isNaN(a);
+const shares = (a, b, isFirst) => (a === b ? [0.5, 0.5] : isFirst ? [1, 0] : [0, 1]);
+
+/**
+ * One row an op: its value, and its partials, one for each argument. They get the arguments, a and
+ * b or x, and the partials get the value y, too. What looks as if it could be written shorter is
+ * about zeros, NaN and infinities; the format says what holds there.
+ *
+ * A Map, because an object has members that nobody put there: OPS["constructor"].
+ */
+const OPS = new Map(
+  Object.entries({
+    add: [(a, b) => a + b, () => [1, 1]],
+    sub: [(a, b) => a - b, () => [1, -1]],
+    mul: [(a, b) => a * b, (a, b) => [b, a]],
+    div: [(a, b) => a / b, (a, b, y) => [1 / b, -y / b]],
+    pow: [
+      pow,
+      // The zeros are the format's choice where the formula gives 0·inf.
+      (a, b, y) => [
+        b === 0 ? 0 : b * pow(a, b - 1),
+        a === 0 && b >= 0 ? 0 : y * Math.log(a),
+      ],
+    ],
+    max: [(a, b) => (wins(a > b, a) ? a : b), (a, b) => shares(a, b, wins(a > b, a))],
+    min: [(a, b) => (wins(a < b, a) ? a : b), (a, b) => shares(a, b, wins(a < b, a))],
+    sum: [(...xs) => xs.reduce((a, b) => a + b), (...xs) => xs.map(() => 1)],
+    neg: [(x) => -x, () => [-1]],
+    abs: [(x) => Math.abs(x), (x) => [x > 0 ? 1 : x < 0 ? -1 : 0]],
+    sqrt: [(x) => Math.sqrt(x), (x, y) => [0.5 / y]],
+    exp: [(x) => Math.exp(x), (x, y) => [y]],
+    log: [(x) => Math.log(x), (x) => [1 / x]],
+    sin: [(x) => Math.sin(x), (x) => [Math.cos(x)]],
+    cos: [(x) => Math.cos(x), (x) => [-Math.sin(x)]],
+    tan: [(x) => Math.tan(x), (x, y) => [1 + y * y]],
+    atan: [(x) => Math.atan(x), (x) => [1 / (1 + x * x)]],
+    sinh: [(x) => Math.sinh(x), (x) => [Math.cosh(x)]],
+    cosh: [(x) => Math.cosh(x), (x) => [Math.sinh(x)]],
+    tanh: [(x) => Math.tanh(x), (x, y) => [1 - y * y]],
+    sigmoid: [logistic, (x, y) => [y * (1 - y)]],
+    softplus: [(x) => ramp(x) + Math.log1p(Math.exp(-Math.abs(x))), (x) => [logistic(x)]],
+    relu: [ramp, (x) => [x > 0 ? 1 : 0]],
+  }).map(([name, [value, partials]]) => [name, { value, partials }]),
+);
+
+const LEAVES = ["input", "param", "const"];
+
+function takes(op, count) {
+  if (op === "sum") return count >= 1;
+  return count === (OPS.get(op)?.value.length ?? 0);
+}
+
+// ---- The graph --------------------------------------------------------------------------------
+
+/** The nodes with places instead of ids: `args` are indices into the list of nodes. */
+function readNodes(list) {
+  const placeOf = new Map(list.map(({ id }, i) => [id, i]));
+  check(placeOf.size === list.length, "two nodes have the same id");
+  const nodes = list.map(({ id, op, args = [], data }) => {
+    if (!LEAVES.includes(op) && !OPS.has(op)) throw new Unsupported(`op ${JSON.stringify(op)}`);
+    const places = args.map((arg) => placeOf.get(arg));
+    check(!places.includes(undefined), `node "${id}" has an argument that is no node`);
+    check(takes(op, args.length), `node "${id}" has ${args.length} arguments, a wrong number`);
+    return { id, op, args: places, data: data === undefined ? undefined : readNumber(data, id) };
+  });
+  return { nodes, placeOf };
+}
+
+const SPELLED = new Map([["nan", NaN], ["inf", Infinity], ["-inf", -Infinity]]);
+
+/** JSON has no literal for three doubles, so they stand there as strings. */
+function readNumber(json, id) {
+  const x = typeof json === "string" ? SPELLED.get(json) : json;
+  // JSON.parse makes Infinity of 1e400, and the format refuses that.
+  const isNumber = SPELLED.has(json) || Number.isFinite(x);
+  check(isNumber, `what stands for the number of "${id}" is none`);
+  return x;
+}
+
+function spellNumber(x) {
+  if (Number.isNaN(x)) return "nan";
+  if (!Number.isFinite(x)) return x > 0 ? "inf" : "-inf";
+  return x;
+}
+
+/**
+ * The places of the nodes in the order of evaluation: of all nodes whose arguments are done, the
+ * one that stands earliest in the file goes next. The order decides how sums of adjoints round.
+ */
+function orderOf(nodes) {
+  const isInOrder = nodes.every(({ args }, i) => args.every((arg) => arg < i));
+  if (isInOrder) return nodes.map((_, i) => i);
+  const users = nodes.map(() => []);
+  nodes.forEach(({ args }, i) => args.forEach((arg) => users[arg].push(i)));
+  const waitsFor = nodes.map(({ args }) => args.length);
+  const ready = new Heap();
+  waitsFor.forEach((count, i) => count === 0 && ready.push(i));
+  const order = [];
+  while (ready.size > 0) {
+    const i = ready.pop();
+    order.push(i);
+    for (const user of users[i]) {
+      waitsFor[user] -= 1;
+      if (waitsFor[user] === 0) ready.push(user);
+    }
+  }
+  check(order.length === nodes.length, "a node depends on itself");
+  return order;
+}
+
+/** Numbers, of which the smallest comes out first. */
+class Heap {
+  #items = [];
+
+  get size() {
+    return this.#items.length;
+  }
+
+  push(item) {
+    const items = this.#items;
+    let i = items.push(item) - 1;
+    for (let up; i > 0 && items[(up = (i - 1) >> 1)] > item; i = up) items[i] = items[up];
+    items[i] = item;
+  }
+
+  pop() {
+    const items = this.#items;
+    const smallest = items[0];
+    const item = items.pop();
+    if (items.length === 0) return smallest;
+    let i = 0;
+    for (let down; (down = 2 * i + 1) < items.length; i = down) {
+      if (items[down + 1] < items[down]) down += 1; // beyond the end there is undefined: false
+      if (items[down] >= item) break;
+      items[i] = items[down];
+    }
+    items[i] = item;
+    return smallest;
+  }
+}
+
+// ---- Forward and backward ---------------------------------------------------------------------
+
+/** Every value. Loops, not recursion: a graph may be a million nodes deep. */
+function forward(nodes, order, inputs) {
+  const primals = new Float64Array(nodes.length);
+  for (const i of order) {
+    const { id, op, args, data } = nodes[i];
+    if (args.length === 0) {
+      const x = inputs.has(id) ? inputs.get(id) : data;
+      check(x !== undefined, `leaf "${id}" has no value`);
+      primals[i] = x;
+      continue;
+    }
+    primals[i] = OPS.get(op).value(...args.map((arg) => primals[arg]));
+  }
+  return primals;
+}
+
+/** Every adjoint, and which nodes have one: "no path" and "zero" are two things. */
+function backward(nodes, order, primals, seeds) {
+  const adjoints = new Float64Array(nodes.length);
+  const has = new Uint8Array(nodes.length);
+  for (const [i, seed] of seeds) give(i, seed);
+  for (let k = order.length - 1; k >= 0; k -= 1) {
+    const i = order[k]; // all its users are done, so its adjoint is complete
+    const { op, args } = nodes[i];
+    if (!has[i] || args.length === 0) continue;
+    const slopes = OPS.get(op).partials(...args.map((arg) => primals[arg]), primals[i]);
+    args.forEach((arg, j) => give(arg, adjoints[i] * slopes[j]));
+  }
+  return { adjoints, has };
+
+  function give(i, amount) {
+    if (nodes[i].op === "const") return; // receives no gradient
+    adjoints[i] += amount; // +=, because a node may be used often, even by one op
+    has[i] = 1;
+  }
+}
+
+// ---- Documents --------------------------------------------------------------------------------
+
+/** Complete the only run of a document. */
+function complete(document) {
+  check(document?.mgraph !== undefined, "this is no graph file: it has no field \"mgraph\"");
+  if (document.mgraph !== FORMAT) throw new Unsupported(`format ${JSON.stringify(document.mgraph)}`);
+  check(Array.isArray(document.nodes), "the nodes must stand in rows");
+  check(document.runs?.length === 1, "there must be exactly one run");
+  const [run] = document.runs;
+  const { nodes, placeOf } = readNodes(document.nodes);
+  const order = orderOf(nodes);
+  const inputs = readInputs(run, nodes, placeOf);
+  const primals = forward(nodes, order, inputs);
+  const seeds = readSeeds(run, document.outputs, placeOf);
+  const { adjoints, has } = backward(nodes, order, primals, seeds);
+  // fromEntries, because of a node named __proto__: assigning to that would not make a field.
+  const table = (places, xs) =>
+    Object.fromEntries(places.map((i) => [nodes[i].id, spellNumber(xs[i])]));
+  run.data = table(order, primals);
+  run.grad = table(order.filter((i) => has[i]), adjoints);
+}
+
+function readInputs(run, nodes, placeOf) {
+  const inputs = Object.entries(run.inputs ?? {}).map(([id, x]) => [id, readNumber(x, id)]);
+  for (const [id] of inputs) {
+    const canBeSet = ["input", "param"].includes(nodes[placeOf.get(id)]?.op);
+    check(canBeSet, `the run sets "${id}", which is no input or param`);
+  }
+  return new Map(inputs);
+}
+
+/** Pairs of a place and a seed. If none is named, the only output starts with 1. */
+function readSeeds(run, outputs, placeOf) {
+  check(Array.isArray(outputs) && outputs.length > 0, "there are no outputs");
+  const isOutput = new Set(outputs);
+  check(outputs.every((id) => placeOf.has(id)), "an output is no node");
+  const named = Object.entries(run.seed ?? {});
+  check(named.length > 0 || outputs.length === 1, "several outputs need a seed");
+  const seeds = named.length > 0 ? named : [[outputs[0], 1]];
+  return seeds.map(([id, seed]) => {
+    check(isOutput.has(id), `the seed "${id}" is no output`);
+    check(Number.isFinite(seed), `the seed of "${id}" is no finite number`);
+    return [placeOf.get(id), seed];
+  });
+}
+
+/** JSON.stringify would do, but it writes -0 as 0, and 1/-0 is not 1/0. */
+function write(json) {
+  if (Object.is(json, -0)) return "-0.0";
+  if (json === null || typeof json !== "object") return JSON.stringify(json);
+  if (Array.isArray(json)) return `[${json.map(write).join(",")}]`;
+  const fields = Object.entries(json).map(([key, each]) => `${JSON.stringify(key)}:${write(each)}`);
+  return `{${fields.join(",")}}`;
+}
+
+// ---- Standard input and output ----------------------------------------------------------------
+
+/** The lines of a stream. Not node:readline, for which U+2028 inside a label ends a line, too. */
+async function* linesOf(stream) {
+  let parts = [];
+  for await (let chunk of stream) {
+    for (let end; (end = chunk.indexOf("\n")) >= 0; chunk = chunk.subarray(end + 1)) {
+      yield Buffer.concat([...parts, chunk.subarray(0, end)]);
+      parts = [];
+    }
+    parts.push(chunk);
+  }
+  yield Buffer.concat(parts);
+}
+
+/** The documents of a stream: one a line; or only one, over many lines, as people write them. */
+async function* documentsOf(stream) {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const unfinished = [];
+  for await (const bytes of linesOf(stream)) {
+    const line = decoder.decode(bytes);
+    if (line.trim() === "") continue;
+    const document = unfinished.length === 0 ? parsed(line) : undefined;
+    if (document === undefined) unfinished.push(line);
+    else yield document;
+  }
+  if (unfinished.length > 0) yield JSON.parse(unfinished.join("\n"));
+}
+
+function parsed(line) {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined; // it goes on in the next line; or is wrong, which will show in the end
+  }
+}
+
+/** Say in one line what is wrong; what a message quotes of a document can't move the cursor. */
+function say(sentence) {
+  console.error(sentence.replace(/\p{Cc}/gu, "?"));
+}
+
+process.stdout.on("error", ({ message }) => {
+  say(`the answer can't be written: ${message}`);
+  process.exit(1);
+});
+
+try {
+  for await (const document of documentsOf(process.stdin)) {
+    complete(document);
+    process.stdout.write(`${write(document)}\n`);
+  }
+} catch (error) {
+  const isUnsupported = error instanceof Unsupported;
+  say(isUnsupported ? `unsupported: ${error.message}` : error.message);
+  process.exitCode = isUnsupported ? 3 : 1; // not process.exit(), which may cut off an answer
+}

@@ -1,0 +1,361 @@
+"""`mgraph grade`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from itertools import islice
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from mgraph.cli.common import STREAM, GraphPath, limit_option, read_bytes
+from mgraph.cli.output import json_option, print_json
+from mgraph.cli.terminal import clipped, counted, progress, prose, styled, table, width
+from mgraph.codec import write_file
+from mgraph.errors import printable
+from mgraph.grade.judge import (
+    CONVENTION,
+    CRASHED,
+    NOT_REPRODUCIBLE,
+    OK,
+    TIMED_OUT,
+    UNSUPPORTED,
+    WRONG_GRADIENT,
+    WRONG_VALUE,
+)
+from mgraph.runs import Tolerance
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mgraph.codec import Limits
+    from mgraph.grade import Report
+    from mgraph.grade.cases import Case
+    from mgraph.grade.judge import Outcome
+
+_SHOWN: Final = 12
+_TITLE: Final = 36
+_MIB: Final = 2**20
+_COLOURS: Final = {
+    OK: "green", WRONG_VALUE: "red", WRONG_GRADIENT: "red", NOT_REPRODUCIBLE: "red",
+    UNSUPPORTED: None, CRASHED: "red", TIMED_OUT: "red", CONVENTION: "yellow",
+}  # fmt: skip
+
+
+class Spelling(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
+    """`NAME=SPELLING`: how an engine spells an op."""
+
+    name = "NAME=SPELLING"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[str, str]:
+        """Split the name from its spelling."""
+        from mgraph.ops import OPS  # noqa: PLC0415 - only where the option is given
+
+        if isinstance(value, tuple):
+            return value
+        name, equals, spelling = str(value).partition("=")
+        if not (equals and spelling):
+            self.fail(f"write NAME=SPELLING, for example {name or 'tanh'}=my_tanh", param, ctx)
+        known = (*OPS, "backward", "data", "grad")
+        if name not in known:
+            self.fail(f"{name!r} is none of {', '.join(known)}", param, ctx)
+        return name, spelling
+
+
+def _positive(_ctx: click.Context, param: click.Parameter, x: float) -> float:
+    if not (isfinite(x) and x > 0.0):
+        message = "seconds are a finite number above 0, for example 10"
+        raise click.BadParameter(message, param=param)
+    return x
+
+
+def _tolerance(_ctx: click.Context, param: click.Parameter, x: float | None) -> float | None:
+    if x is not None and not (isfinite(x) and x >= 0.0):
+        message = "a tolerance is a finite number from 0, for example 1e-9"
+        raise click.BadParameter(message, param=param)
+    return x
+
+
+@click.command(
+    "grade", short_help="Run the golden graphs on another engine, and say what is wrong."
+)
+@click.argument("engine", metavar="[MODULE:CLASS]", required=False)
+@click.argument("paths", type=GraphPath(), nargs=-1, metavar="[PATH]...")
+@click.option(
+    "--cmd", metavar="COMMAND",
+    help="Grade a program in any language: it reads graph files on standard input, one a line, "
+    "and answers each with the annotated file, on one line.",
+)  # fmt: skip
+@click.option(
+    "--python",
+    metavar="FILE",
+    help="The interpreter that has the engine; it needs nothing of mgraph. Default: this one.",
+)
+@click.option(
+    "--op", "spellings", type=Spelling(), multiple=True, metavar="NAME=SPELLING",
+    help="How the engine spells an op (or backward, data, grad): a method, a function beside the "
+    "class, or MODULE:FUNCTION.",
+)  # fmt: skip
+@click.option("--quick", is_flag=True, help="Only the smallest part of the pack that still tells.")
+@click.option("--strict", is_flag=True, help="A differing convention is a failure, too.")
+@click.option(
+    "--hide", is_flag=True, help="Say which rule is wrong, but not which numbers were expected."
+)
+@click.option(
+    "--rel", type=float, callback=_tolerance, metavar="X",
+    help="Relative tolerance, instead of each run's own.",
+)  # fmt: skip
+@click.option(
+    "--abs", "abs_", type=float, callback=_tolerance, metavar="X",
+    help="Absolute tolerance, instead of each run's own.",
+)  # fmt: skip
+@click.option(
+    "--timeout", type=float, default=10.0, show_default=True, callback=_positive, metavar="SECONDS",
+    help="What one case may take.",
+)  # fmt: skip
+@click.option(
+    "--memory", type=click.IntRange(0), default=2048, show_default=True, metavar="MIB",
+    help="What the engine may take; 0: any amount.",
+)  # fmt: skip
+@click.option("--junit", type=GraphPath(), metavar="FILE", help="Write a JUnit XML report, too.")
+@json_option
+@limit_option
+def command(
+    engine: str | None,
+    paths: tuple[str, ...],
+    cmd: str | None,
+    python: str | None,
+    spellings: tuple[tuple[str, str], ...],
+    quick: bool,  # noqa: FBT001 - click calls by name
+    strict: bool,  # noqa: FBT001
+    hide: bool,  # noqa: FBT001
+    rel: float | None,
+    abs_: float | None,
+    timeout: float,
+    memory: int,
+    junit: str | None,
+    as_json: bool,  # noqa: FBT001
+    limits: Limits,
+) -> int:
+    """Run golden graphs on somebody else's engine, and say which rule is wrong, where and why.
+
+    MODULE:CLASS is a class like micrograd's Value, or engine.py:Value in a file. Each graph is
+    built by its operators and methods, in a process of its own; usual spellings are tried. PATHs
+    are graph files with runs, or folders of them; without any, the pack that comes with mgraph.
+
+    \b
+    Examples:
+      mgraph grade micrograd.engine:Value
+      mgraph grade engine.py:Value --op tanh=activation:tanh
+      mgraph grade engine:Value --python ~/venv/bin/python
+      mgraph grade --cmd "node engine.mjs" homework/
+    """  # noqa: D301 - \b is click's
+    if cmd is not None:  # then the first word is a path, too
+        engine, paths = None, tuple(each for each in (engine, *paths) if each is not None)
+    _check(engine, cmd, python, spellings, paths, quick=quick)
+    tolerance = Tolerance(rel, abs_) if (rel, abs_) != (None, None) else None
+    cases = _cases(paths, tolerance, limits, quick=quick)
+    if not cases:
+        message = f"no runs to grade with in {' '.join(map(printable, paths))}"
+        raise click.ClickException(message)
+    names = dict(spellings)
+    found = _graded(engine, cmd, python or "", names, timeout, memory * _MIB, cases, strict)
+    err = junit == STREAM
+    if as_json:
+        print_json(found.as_json(hide=hide), err=err)
+    else:
+        _print(found, hide=hide, err=err)
+    if junit:
+        _write_junit(junit, found, hide=hide)
+    return 1 if found.failed else 0
+
+
+def _check(
+    engine: str | None, cmd: str | None, python: str | None,
+    spellings: Sequence[object], paths: Sequence[str], *, quick: bool,
+) -> None:  # fmt: skip
+    """Refuse what makes no sense together."""
+    if engine is None and not cmd:
+        message = "which engine? MODULE:CLASS, for example micrograd.engine:Value, or --cmd COMMAND"
+        raise click.UsageError(message)
+    if cmd and (python or spellings):
+        message = "--python and --op are about a class; --cmd starts the engine itself"
+        raise click.UsageError(message)
+    if engine is not None and not all(engine.rpartition(":")[::2]):
+        message = f"{engine!r} is not MODULE:CLASS; for example micrograd.engine:Value"
+        raise click.UsageError(message)
+    if quick and paths:
+        message = "--quick chooses from the pack; it goes with no PATH"
+        raise click.UsageError(message)
+    if python and shutil.which(python) is None:
+        message = f"--python {python}: there is no such program"
+        raise click.UsageError(message)
+
+
+def _cases(
+    paths: Sequence[str], tolerance: Tolerance | None, limits: Limits, *, quick: bool
+) -> list[Case]:
+    from mgraph.grade.cases import cases_of, pack  # noqa: PLC0415 - after the command line is read
+    from mgraph.grade.quick import is_quick  # noqa: PLC0415
+
+    def read(path: Path, limits: Limits) -> bytes:
+        return read_bytes(str(path), limits)
+
+    found = cases_of(paths or [str(pack())], tolerance, limits, read)
+    return [case for case in found if not quick or is_quick(case)]
+
+
+def _graded(
+    engine: str | None, cmd: str | None, python: str, names: dict[str, str],
+    timeout: float, memory: int, cases: Sequence[Case], strict: bool,  # noqa: FBT001
+) -> Report:  # fmt: skip
+    from mgraph.grade import by_command, by_driver, report  # noqa: PLC0415
+    from mgraph.grade.child import Allowance, Driven, EndedError, Spoken  # noqa: PLC0415
+
+    allowance = Allowance(timeout, memory)
+    named: dict[str, str | None] = {"name": cmd or engine}
+    if engine is not None:
+        driven = Driven(engine, names, python, allowance)
+        try:
+            named |= driven.start()
+        except EndedError as error:
+            message = f"{printable(engine)} can't be graded: {printable(str(error))}"
+            raise click.ClickException(message) from None
+        outcomes = by_driver(cases, driven)
+    else:
+        try:
+            outcomes = by_command(cases, Spoken(cmd or "", allowance))
+        except ValueError as error:
+            message = f"--cmd {cmd!r} can't be read: {error}"
+            raise click.UsageError(message) from None
+    done: list[Outcome] = []
+    with progress(len(cases), "grading") as bar:
+        for each in outcomes:
+            done.append(each)
+            bar.step()
+    return report(named, done, strict=strict)
+
+
+# --- what is printed -----------------------------------------------------------------------------
+
+
+def _print(found: Report, *, hide: bool, err: bool) -> None:
+    named = found.engine
+    more = [named.get("version"), named.get("python") and f"Python {named['python']}"]
+    said = ", ".join(each for each in more if each)
+    click.echo(f"{printable(named['name'] or '')}{f' ({said})' if said else ''}", err=err)
+    _print_cases(found, hide=hide, err=err)
+    for cause in found.causes:
+        _print_cause(cause, err=err)
+    _print_unknown(found, err=err)
+    click.echo(_summary(found), err=err)
+
+
+def _print_cases(found: Report, *, hide: bool, err: bool) -> None:
+    """Print a line for each file with something to say: its first run that failed."""
+    files: dict[tuple[str, str], list[Outcome]] = {}
+    for each in found.outcomes:
+        if each.outcome not in (OK, UNSUPPORTED):
+            files.setdefault((each.case.file, each.outcome), []).append(each)
+    shown = sorted(files.values(), key=lambda some: not found.fails(some[0]))
+    cells = [
+        (
+            clipped(printable(_title(some)), _TITLE),
+            styled(some[0].outcome, _COLOURS[some[0].outcome]),
+            printable(some[0].cause or ("unknown" if found.fails(some[0]) else "")),
+            printable(some[0].line(hide=hide)),
+        )
+        for some in islice(shown, _SHOWN)
+    ]
+    if cells:
+        taken = sum(max(len(click.unstyle(row[i])) for row in cells) + 2 for i in range(3))
+        room = max(30, width(err=err) - taken)
+        rows = [(*row[:3], clipped(row[3], room)) for row in cells]
+        click.echo("", err=err)
+        table(("case", "outcome", "cause", "what was seen"), rows, err=err)
+    if len(shown) > _SHOWN:
+        click.echo(f"… and {len(shown) - _SHOWN:,} more files; --json lists every case", err=err)
+    lacking = dict.fromkeys(
+        _lacking(each) for each in found.outcomes if each.outcome == UNSUPPORTED
+    )
+    if lacking:
+        text = f"not there, and not graded: {printable(', '.join(lacking))}"
+        click.echo(f"\n{prose(text, '  ', width(err=err))}", err=err)
+
+
+def _title(outcomes: Sequence[Outcome]) -> str:
+    more = f" ({len(outcomes)} runs)" if len(outcomes) > 1 else ""
+    return f"{outcomes[0].case.title}{more}"
+
+
+def _lacking(outcome: Outcome) -> str:
+    """Say what an engine lacks, as one would write it."""
+    answer = outcome.answer
+    if answer.step is None:
+        return answer.error.partition("unsupported: ")[2] or answer.error
+    op, kinds = answer.program.steps[answer.step].op, answer.program.kinds(answer.step)
+    return {("pow", "VV"): "x ** y", ("pow", "NV"): "2 ** x"}.get((op, kinds), op)
+
+
+def _print_cause(cause: Any, *, err: bool) -> None:  # noqa: ANN401 - imported when used
+    room = width(err=err)
+    count = counted(len(cause.cases), "case")
+    head = styled(f"{cause.id}{f' in {cause.op}' if cause.op else ''}", "red")
+    click.echo(f"\n{head}, {count}", err=err)
+    lesson = cause.lesson
+    parts = [f"{printable(cause.says)}.", printable(lesson.graph.doc)]
+    for part in filter(None, parts):
+        click.echo(f"  {prose(part, '  ', room)}", err=err)
+    click.echo(f"  mgraph view {shlex.quote(_shown_path(lesson.file))}", err=err)
+
+
+def _shown_path(file: str) -> str:
+    """Return a path as one types it here."""
+    relative = os.path.relpath(file)
+    return printable(relative if len(relative) < len(file) else file)
+
+
+def _print_unknown(found: Report, *, err: bool) -> None:
+    unknown = [each for each in found.outcomes if each.failed and not each.cause]
+    if unknown:
+        count = counted(len(unknown), "case")
+        click.echo(f"\n{count}: cause unknown; no single mistake explains the numbers", err=err)
+
+
+def _summary(found: Report) -> str:
+    parts = [
+        styled(f"{count:,} {outcome}", _COLOURS[outcome] if count else None)
+        for outcome, count in found.counts.items()
+        if count or outcome == OK
+    ]
+    return f"\n{counted(len(found.outcomes), 'case')}: {', '.join(parts)}"
+
+
+def _write_junit(path: str, found: Report, *, hide: bool) -> None:
+    from mgraph.junit import Line, xml  # noqa: PLC0415 - only here
+
+    lines = [
+        Line(
+            each.case.file,
+            f"run {each.case.run}",
+            f"{each.outcome}: {each.line(hide=hide)}",
+            failed=found.fails(each),
+            skipped=each.outcome == UNSUPPORTED,
+        )
+        for each in found.outcomes
+    ]
+    written = xml("mgraph grade", lines)
+    if path == STREAM:
+        sys.stdout.buffer.write(written)
+    else:
+        write_file(path, [written])

@@ -1,0 +1,106 @@
+"""Says `value` and `gradient`, and sends from a node as soon as all of its users have sent."""
+
+import math
+import operator
+
+
+class Scalar:
+    """A number, what it was made of, and how fast it changes with each of them."""
+
+    def __init__(self, value, made_of=(), slopes=()):
+        self.value = value
+        self.gradient = 0
+        self.made_of = made_of
+        self.slopes = slopes
+
+    def __add__(self, other):
+        return _binary(operator.add, self, other, lambda a, b: (1, 1))
+
+    def __radd__(self, other):
+        return Scalar(other) + self
+
+    def __sub__(self, other):
+        return _binary(operator.sub, self, other, lambda a, b: (1, -1))
+
+    def __rsub__(self, other):
+        return Scalar(other) - self
+
+    def __mul__(self, other):
+        return _binary(operator.mul, self, other, lambda a, b: (b, a))
+
+    def __rmul__(self, other):
+        return Scalar(other) * self
+
+    def __truediv__(self, other):
+        return _binary(operator.truediv, self, other, lambda a, b: (1 / b, -a / (b * b)))
+
+    def __rtruediv__(self, other):
+        return Scalar(other) / self
+
+    def __pow__(self, other):
+        return _binary(operator.pow, self, other, _slopes_of_power)
+
+    def __rpow__(self, other):
+        return Scalar(other) ** self
+
+    def __neg__(self):
+        return self._apply(-self.value, -1)
+
+    def __abs__(self):
+        return self._apply(abs(self.value), 1 if self.value >= 0 else -1)
+
+    def _apply(self, value, slope):
+        return Scalar(value, (self,), (slope,))
+
+    def relu(self):
+        return self._apply(max(self.value, 0), 1 if self.value >= 0 else 0)
+
+    def exp(self):
+        return self._apply(math.exp(self.value), math.exp(self.value))
+
+    def log(self):
+        return self._apply(math.log(self.value), 1 / self.value)
+
+    def sqrt(self):
+        return self**0.5
+
+    def sin(self):
+        return self._apply(math.sin(self.value), math.cos(self.value))
+
+    def cos(self):
+        return self._apply(math.cos(self.value), -math.sin(self.value))
+
+    def tanh(self):
+        return self._apply(math.tanh(self.value), math.cosh(self.value) ** -2)
+
+    def sigmoid(self):
+        y = 0.5 * (1 + math.tanh(0.5 * self.value))
+        return self._apply(y, y * (1 - y))
+
+    def backward(self):
+        users = {self: 0}
+        found = [self]
+        for node in found:  # grows while it is walked
+            node.gradient = 0
+            for each in node.made_of:
+                if each not in users:
+                    found.append(each)
+                users[each] = users.get(each, 0) + 1
+        self.gradient = 1
+        ready = [self]
+        while ready:
+            node = ready.pop()
+            for each, slope in zip(node.made_of, node.slopes):
+                each.gradient += node.gradient * slope
+                users[each] -= 1
+                if users[each] == 0:
+                    ready.append(each)
+
+
+def _binary(function, a, b, slopes):
+    b = b if isinstance(b, Scalar) else Scalar(b)
+    return Scalar(function(a.value, b.value), (a, b), slopes(a.value, b.value))
+
+
+def _slopes_of_power(a, b):
+    return b * a ** (b - 1), a**b * math.log(a) if a > 0 else 0

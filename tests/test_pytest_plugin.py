@@ -1,0 +1,675 @@
+"""The pytest plugin: graph files as tests, golden files recorded and watched.
+
+Every session here is one of pytest in a folder of its own, as a project would have it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mgraph import golden, pytest_plugin, testing
+from mgraph.loader import inspect
+from mgraph.pytest_plugin import goldens, items
+from mgraph.schema import models
+from tests.command_line import FIXTURES, NEURON, environment, in_shell, typed
+
+if TYPE_CHECKING:
+    from mgraph.codec import Limits
+    from mgraph.loader import Inspection
+
+READ = (testing, goldens, items, models)
+"""What a session in this process needs: it forgets modules that it was the first to import."""
+
+INI = "[pytest]\nmgraph_paths = graphs\ntestpaths = tests\n"
+NEURON_TEXT = NEURON.read_text(encoding="utf-8")
+WRONG = NEURON_TEXT.replace('"n": 0.8813735870195432', '"n": 0.88137')
+TYPO = NEURON_TEXT.replace('"tanh"', '"tahn"')
+
+
+def lines_of(done: pytest.RunResult) -> str:
+    """Return what a session printed."""
+    return f"{done.outlines and done.stdout.str()}\n{done.stderr.str()}"
+
+
+def ids(done: pytest.RunResult) -> list[str]:
+    """Return the tests that a session ran, as `-v` lists them."""
+    words = [line.split()[0] for line in done.outlines if "::" in line and line[0] not in " >E"]
+    return [word for word in words if word not in ("FAILED", "ERROR", "SKIPPED")]
+
+
+def session(project: pytest.Pytester, *args: str) -> pytest.RunResult:
+    """Run pytest: in this process, which is quicker, or with workers in others."""
+    return project.runpytest_subprocess(*args) if "-n" in args else project.runpytest(*args)
+
+
+@pytest.fixture(autouse=True)
+def quick(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out a plugin that takes a second to arrive, anew in every session."""
+    assert pytester.path.is_dir()  # made before: it drops the variable
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    """Return a project: a test, and folders of graphs of which one is right."""
+    folder = pytester.mkdir("graphs")
+    (folder / "neuron.json").write_text(NEURON_TEXT, encoding="utf-8")
+    (folder / "deep").mkdir()
+    (folder / "deep" / "two.json").write_text(TWO_RUNS, encoding="utf-8")
+    tests = pytester.mkdir("tests")
+    (tests / "test_own.py").write_text("def test_own(): pass\n", encoding="utf-8")
+    (tests / "data.json").write_text(WRONG, encoding="utf-8")  # not configured: not ours
+    pytester.makeini(INI)
+    return pytester
+
+
+def document(*runs: dict[str, Any]) -> str:
+    """Return y = a·b with a = 3 and b = -2, and its runs."""
+    nodes = [
+        {"id": "a", "op": "param", "data": 3.0},
+        {"id": "b", "op": "param", "data": -2.0},
+        {"id": "y", "op": "mul", "args": ["a", "b"]},
+    ]
+    return json.dumps({"mgraph": "1.0", "nodes": nodes, "outputs": ["y"], "runs": [*runs]})
+
+
+BY_HAND = {"origin": "by hand", "data": {"y": -6.0}, "grad": {"a": -2.0, "b": 3.0}}
+OTHER = {"inputs": {"b": 0.5}, "origin": "by hand", "data": {"y": 1.5}}
+TWO_RUNS = document(BY_HAND, OTHER)
+ALL = ["graphs/neuron.json::run[0]", "graphs/deep/two.json::run[0]", "graphs/deep/two.json::run[1]"]
+
+
+# --- nothing unless asked for ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("more", [(), ("tests",), ("tests/test_own.py",)])
+def test_unused_it_imports_nothing(project: pytest.Pytester, more: tuple[str, ...]) -> None:
+    """Without configuration a session imports one module of mgraph, and none that mgraph needs."""
+    project.makeini("[pytest]\n")
+    code = "import sys, pytest; pytest.main(sys.argv[1:]); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *more],
+        cwd=project.path, capture_output=True, text=True, check=True, env=environment(),
+    )  # fmt: skip
+    assert "1 passed" in done.stdout
+    loaded = done.stdout.splitlines()[-1].split()
+    ours = [name for name in loaded if name.split(".")[0] == "mgraph"]
+    assert ours == ["mgraph", "mgraph.pytest_plugin"]
+    needs = ("click", "pydantic", "msgpack", "jiter", "numpy")
+    assert [name for name in needs if name in loaded] == []
+
+
+def test_extensions() -> None:
+    """The plugin looks at the files that golden tests know."""
+    assert pytest_plugin.EXTENSIONS == golden.EXTENSIONS
+
+
+def test_importing_mgraph_first_is_no_matter(project: pytest.Pytester) -> None:
+    """Who imports mgraph and then calls pytest, as in a notebook, is not warned."""
+    code = "import sys, mgraph, pytest; sys.exit(pytest.main(['-W', 'error', 'tests']))"
+    done = project.run(sys.executable, "-c", code)
+    assert (done.ret, "rewritten" in lines_of(done)) == (0, False)
+
+
+# --- what is collected -------------------------------------------------------------------------
+
+TOML = 'mgraph_paths = ["graphs"]\ntestpaths = ["tests"]\n'
+CONFIGURED = {
+    "pytest.ini": INI,
+    "tox.ini": INI,
+    "setup.cfg": INI.replace("[pytest]", "[tool:pytest]"),
+    "pyproject.toml": f"[tool.pytest.ini_options]\n{TOML}",
+}
+if pytest.version_tuple >= (9, 0):
+    CONFIGURED |= {
+        "pytest.toml": f"[pytest]\n{TOML}",
+        "pyproject.toml native": f"[tool.pytest]\n{TOML}",
+    }
+
+
+@pytest.mark.parametrize("name", CONFIGURED)
+def test_configuration(project: pytest.Pytester, name: str) -> None:
+    """Each file of pytest's configuration can name paths; every run is one test, the rest too."""
+    (project.path / "tox.ini").unlink()
+    (project.path / name.partition(" ")[0]).write_text(CONFIGURED[name], encoding="utf-8")
+    done = project.runpytest("-v")
+    done.assert_outcomes(passed=4)
+    assert sorted(ids(done)) == sorted([*ALL, "tests/test_own.py::test_own"])
+
+
+def test_without_testpaths(project: pytest.Pytester) -> None:
+    """A session that walks the root folder finds every run once, though it is configured, too."""
+    project.makeini("[pytest]\nmgraph_paths = graphs graphs/deep ./graphs/deep/../neuron.json\n")
+    done = project.runpytest("-v")
+    assert sorted(ids(done)) == sorted([*ALL, "tests/test_own.py::test_own"])
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (("tests",), []),
+        (("tests/test_own.py",), []),
+        (("graphs",), ALL),
+        (("graphs/deep",), ALL[1:]),
+        (("graphs", "graphs/deep", "graphs/neuron.json"), ALL),
+        (("graphs/deep/two.json",), ALL[1:]),
+        (("graphs/deep/two.json::run[1]",), ALL[2:]),
+        (("graphs/deep/two.json::run",), ALL[1:]),
+        (("-k", "two and not run[0]"), ALL[2:]),
+        (("--ignore=graphs/deep",), ALL[:1]),
+        (("--deselect=graphs/deep/two.json::run[0]",), [ALL[0], ALL[2]]),
+        (("--import-mode=importlib",), ALL),
+        (("--import-mode=append", "-p", "no:cacheprovider", "-p", "no:skipping"), ALL),
+    ],
+)
+def test_what_is_named(
+    project: pytest.Pytester, args: tuple[str, ...], expected: list[str]
+) -> None:
+    """Files, folders, single runs and `-k` choose; who names something gets nothing else."""
+    done = project.runpytest("-v", *args)
+    assert done.ret == 0, lines_of(done)
+    assert sorted(each for each in ids(done) if "own" not in each) == sorted(expected)
+
+
+def test_a_named_file_needs_no_configuration(project: pytest.Pytester) -> None:
+    """A graph file that somebody names is tested, and is a failure if it is none."""
+    project.makeini("[pytest]\n")
+    assert ids(project.runpytest("-v", "graphs/neuron.json")) == ALL[:1]
+    (project.path / "package.json").write_text('{"name": "x"}', encoding="utf-8")
+    done = project.runpytest("package.json")
+    done.assert_outcomes(failed=1)
+    assert "package.json:1:1: error[format]" in lines_of(done)
+
+
+def test_from_another_folder(project: pytest.Pytester) -> None:
+    """Below the root folder pytest collects what is there, and tells paths from there."""
+    os.chdir(project.path / "graphs" / "deep")
+    assert ids(project.runpytest("-v")) == ["two.json::run[0]", "two.json::run[1]"]
+    os.chdir(project.path / "tests")
+    done = project.runpytest("--rootdir=..", "-c", "../tox.ini", "../graphs/deep", "-v")
+    done.assert_outcomes(passed=2)
+
+
+def test_xdist(project: pytest.Pytester) -> None:
+    """Two workers run each test once."""
+    (project.path / "graphs" / "wrong.json").write_text(WRONG, encoding="utf-8")
+    done = project.runpytest_subprocess("-n", "2", "-v")
+    done.assert_outcomes(passed=4, failed=1)
+    text = lines_of(done)
+    for name in ALL:
+        assert text.count(f"PASSED {name}") == 1
+    assert "look closer: mgraph explain graphs/wrong.json n --run 0" in text
+
+
+def test_every_file_is_read_once(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many runs a file has, it is parsed a single time."""
+    read: list[str] = []
+
+    def counting(data: bytes, name: str, limits: Limits) -> Inspection:
+        read.append(name)
+        return inspect(data, name, limits)
+
+    monkeypatch.setattr("mgraph.golden.inspect", counting)
+    project.runpytest("-p", "no:randomly").assert_outcomes(passed=4)
+    assert sorted(read) == ["graphs/deep/two.json", "graphs/neuron.json"]
+
+
+# --- what is told ------------------------------------------------------------------------------
+
+
+def test_a_wrong_number(project: pytest.Pytester) -> None:
+    """The first wrong node, both numbers, the error, who expected it, and where to look."""
+    (project.path / "graphs" / "wrong.json").write_text(WRONG, encoding="utf-8")
+    done = project.runpytest("--junitxml=report.xml")
+    done.assert_outcomes(passed=4, failed=1)
+    done.stdout.fnmatch_lines(
+        [
+            "*_ graphs/wrong.json, run 0 _*",
+            "data of n: got 0.8813735870195432, expected 0.88137 (32,308,999,756 ulp, *4.1e-06)",
+            "expected by mpmath 1.4, 50 digits",
+            "look closer: mgraph explain graphs/wrong.json n --run 0",
+            "FAILED graphs/wrong.json::run?0? - *data of n: got 0.8813735870195432*",
+        ]
+    )
+    assert "Traceback" not in lines_of(done)
+    suite = ET.parse(project.path / "report.xml").getroot()  # noqa: S314 - ours
+    cases = [(case.get("classname"), case.get("name")) for case in suite.iter("testcase")]
+    assert ("graphs.wrong.json", "run[0]") in cases
+    (failure,) = suite.iter("failure")
+    assert "data of n: got 0.8813735870195432" in (failure.text or "")
+
+
+def test_many_wrong_numbers(project: pytest.Pytester) -> None:
+    """The others are counted."""
+    wrong = TWO_RUNS.replace('-2.0, "b": 3.0', '-1.0, "b": 4.0').replace('"y": 1.5', '"y": 2.5')
+    (project.path / "graphs" / "deep" / "two.json").write_text(wrong, encoding="utf-8")
+    done = project.runpytest()
+    done.assert_outcomes(passed=2, failed=2)
+    text = lines_of(done)
+    assert "grad of b: got 3.0, expected 4.0" in text
+    assert "and 1 more number\n" in text
+    assert "data of y: got 1.5, expected 2.5" in text
+    assert "--run 1" in text
+
+
+def test_refused_files(project: pytest.Pytester) -> None:
+    """Each diagnostic is told, with line and column; its command finds the same file."""
+    (project.path / "graphs" / "it's.json").write_text(TYPO, encoding="utf-8")
+    done = project.runpytest()
+    done.assert_outcomes(passed=4, failed=1)
+    done.stdout.fnmatch_lines(
+        [
+            'graphs/it\'s.json:15:23: error?unknown-op?: node "o" uses op "tahn"*',
+            '  fix       did you mean "tanh"?',
+            "look closer: mgraph check 'graphs/it'\"'\"'s.json'",
+        ]
+    )
+
+
+def test_expected_diagnostics(project: pytest.Pytester) -> None:
+    """A file that must be refused passes just if it is refused as the file beside it says."""
+    case = FIXTURES / "reject" / "unknown-op" / "typo.json"
+    beside = case.with_name("typo.diagnostic.json")
+    folder = project.path / "graphs"
+    (folder / "typo.json").write_bytes(case.read_bytes())
+    (folder / "typo.diagnostic.json").write_bytes(beside.read_bytes())
+    done = project.runpytest("-v")
+    done.assert_outcomes(passed=5)
+    assert "graphs/typo.json::file" in ids(done)
+    wrong = beside.read_text(encoding="utf-8").replace("unknown-op", "arity")
+    (folder / "typo.diagnostic.json").write_text(wrong, encoding="utf-8")
+    done = project.runpytest()
+    done.assert_outcomes(passed=4, failed=1)
+    assert "expected arity at /nodes/" in lines_of(done)
+
+
+def test_what_is_skipped(project: pytest.Pytester) -> None:
+    """A graph without runs, and a file that is no graph, are skipped with the reason."""
+    (project.path / "graphs" / "plain.json").write_text(document(), encoding="utf-8")
+    (project.path / "graphs" / "other.json").write_text('{"name": "x"}', encoding="utf-8")
+    (project.path / "graphs" / "own.annotated.json").write_text(WRONG, encoding="utf-8")
+    done = project.runpytest("-rs")
+    done.assert_outcomes(passed=4, skipped=2)
+    text = lines_of(done)
+    assert "graphs/plain.json: it has no runs" in text
+    assert "graphs/other.json: not a graph file" in text
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_names_that_nobody_can_print(project: pytest.Pytester, workers: tuple[str, ...]) -> None:
+    """What a terminal would obey, or no encoding has, is escaped, and stops no session."""
+    folder = os.fsencode(project.path / "graphs")
+    for name in (b"red\x1b[31m.json", b"two\nlines.json", b"\xff.json"):
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(WRONG.encode())
+    done = session(project, "-v", "--junitxml=report.xml", *workers)
+    done.assert_outcomes(passed=4, failed=3)
+    text = lines_of(done)
+    for escaped in ("red\\u{1b}[31m.json", "two\\u{a}lines.json", "\\u{dcff}.json"):
+        assert f"graphs/{escaped}::run[0]" in text
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(
+    ("ini", "words"),
+    [
+        ("mgraph_paths = graphs grafs", "mgraph_paths: there is no *grafs"),
+        ("mgraph_paths = empty", "mgraph_paths: no graph files found in *empty"),
+        ("mgraph_paths = build/graphs", "mgraph_paths: pytest passes build?graphs over, *'build'*"),
+        ("mgraph_goldens = nowhere", "mgraph_goldens: there is no folder *nowhere*"),
+    ],
+)
+def test_wrong_configuration(project: pytest.Pytester, ini: str, words: str) -> None:
+    """A path that is not there, or can't give a test, is an error of usage, and nothing is run."""
+    project.mkdir("empty")
+    (project.path / "build" / "graphs").mkdir(parents=True)
+    (project.path / "build" / "graphs" / "neuron.json").write_text(NEURON_TEXT, encoding="utf-8")
+    project.makeini(f"[pytest]\n{ini}\n")
+    done = project.runpytest()
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines([f"ERROR: {words}"])
+    if "grafs" in ini:
+        done = project.runpytest_subprocess("-n", "1")
+        assert done.ret == pytest.ExitCode.USAGE_ERROR
+        done.stderr.fnmatch_lines([f"ERROR: {words}"])
+
+
+def test_testpaths_lead_into_folders_that_are_passed_over(project: pytest.Pytester) -> None:
+    """With testpaths elsewhere, a configured folder is collected whatever it is called."""
+    os.rename(project.path / "graphs", project.path / "build")
+    project.makeini(INI.replace("graphs", "build"))
+    project.runpytest().assert_outcomes(passed=4)
+
+
+# --- recording ---------------------------------------------------------------------------------
+
+MODULE = """
+import pytest
+from mgraph import Value
+from mgraph.testing import assert_graph
+
+def product(b=-2.0):
+    y = Value.param(3.0, name="a") * Value.param(b, name="b")
+    y.name = "y"
+    return y
+"""
+ONE = MODULE + '\ndef test_one(): assert_graph(product(), "goldens/one.json")\n'
+
+
+@pytest.fixture
+def recorder(pytester: pytest.Pytester) -> pytest.Pytester:
+    """Return a project with one test of a golden file that is not there yet."""
+    pytester.makeini("[pytest]\nmgraph_goldens = tests/goldens\ntestpaths = tests\n")
+    write(pytester, ONE)
+    return pytester
+
+
+def write(project: pytest.Pytester, text: str, name: str = "test_graphs.py") -> None:
+    """Write a file beside the tests."""
+    path = project.path / "tests" / name
+    path.parent.mkdir(exist_ok=True, parents=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def recorded(project: pytest.Pytester, name: str = "one") -> Any:  # noqa: ANN401 - plain data
+    """Return the content of a golden file."""
+    path = project.path / "tests" / "goldens" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_record(recorder: pytest.Pytester) -> None:
+    """`--mgraph-accept` makes the file, self-recorded; the next session holds it."""
+    done = recorder.runpytest("--mgraph-accept")
+    done.assert_outcomes(passed=1)
+    done.stdout.fnmatch_lines(["*recording tests/goldens/one.json*", "there is no such golden*"])
+    (run,) = recorded(recorder)["runs"]
+    assert run["origin"].startswith("mgraph ")
+    assert run["data"] == {"a": 3.0, "b": -2.0, "y": -6.0}
+    assert run["grad"] == {"a": -2.0, "b": 3.0, "y": 1.0}
+    before = sorted((recorder.path / "tests" / "goldens").iterdir())
+    done = recorder.runpytest()
+    done.assert_outcomes(passed=1)
+    assert done.ret == 0
+    assert sorted((recorder.path / "tests" / "goldens").iterdir()) == before
+
+
+def test_the_command_that_is_told_records(recorder: pytest.Pytester) -> None:
+    """The failure of a test without its file ends with the command that makes it."""
+    recorder.mkdir("tests/goldens")
+    text = lines_of(recorder.runpytest())
+    command = text.partition("to record it: pytest ")[2].splitlines()[0]
+    assert command == "tests/test_graphs.py::test_one --mgraph-accept"
+    recorder.runpytest(*command.split()).assert_outcomes(passed=1)
+    recorder.runpytest().assert_outcomes(passed=1)
+
+
+def test_what_changed_is_shown_and_the_rest_kept(recorder: pytest.Pytester) -> None:
+    """Recording keeps texts, what runs ask and how exactly; and drops the old numbers' origin."""
+    recorder.mkdir("tests/goldens")
+    old = json.loads(document(BY_HAND | {"tolerance": {"rel": 0.5}}, OTHER))
+    old["nodes"][0] |= {"label": "first", "doc": "A factor."}
+    write(
+        recorder, json.dumps(old | {"name": "product", "doc": "Two factors."}), "goldens/one.json"
+    )
+    recorder.runpytest().assert_outcomes(passed=1)
+    write(recorder, ONE.replace("b=-2.0", "b=4.0"))
+    recorder.runpytest().assert_outcomes(failed=1)
+    assert recorded(recorder)["runs"] == old["runs"]
+    done = recorder.runpytest("--mgraph-accept")
+    done.assert_outcomes(passed=1)
+    done.stdout.fnmatch_lines(
+        ["*recording tests/goldens/one.json*", "node b, data: expected -2.0*"]
+    )
+    new = recorded(recorder)
+    assert (new["name"], new["doc"]) == ("product", "Two factors.")
+    assert new["nodes"][0] == old["nodes"][0]
+    first, second = new["runs"]
+    assert (first["tolerance"], first["data"]["y"]) == ({"rel": 0.5}, 12.0)
+    assert (second["inputs"], second["data"]["y"]) == ({"b": 0.5}, 1.5)
+    assert first["origin"].startswith("mgraph ")
+    recorder.runpytest().assert_outcomes(passed=1)
+
+
+def test_a_run_that_holds_keeps_its_origin(recorder: pytest.Pytester) -> None:
+    """Of the runs of the same graph only those are renewed that are wrong, in what they name."""
+    recorder.mkdir("tests/goldens")
+    wrong = OTHER | {"data": {"y": 99.0}}
+    write(recorder, document(BY_HAND, wrong), "goldens/one.json")
+    done = recorder.runpytest("--mgraph-accept")
+    done.assert_outcomes(passed=1)
+    assert "run 1: data of y: got 1.5, expected 99.0" in lines_of(done)
+    first, second = recorded(recorder)["runs"]
+    assert first == BY_HAND
+    assert (second["data"], "grad" in second) == ({"y": 1.5}, False)
+    assert second["origin"].startswith("mgraph ")
+
+
+def test_runs_that_can_no_longer_be_asked_are_dropped(recorder: pytest.Pytester) -> None:
+    """A run that sets a leaf which is gone can't be kept; without any other, one is recorded."""
+    recorder.mkdir("tests/goldens")
+    write(recorder, document(OTHER), "goldens/one.json")
+    write(recorder, ONE.replace('name="b"', 'name="c"'))
+    recorder.runpytest("--mgraph-accept").assert_outcomes(passed=1)
+    (run,) = recorded(recorder)["runs"]
+    assert ("inputs" in run, run["data"]["y"]) == (False, -6.0)
+    recorder.runpytest().assert_outcomes(passed=1)
+
+
+def test_a_refused_file_is_not_overwritten(recorder: pytest.Pytester) -> None:
+    """What can't be read may be newer, or somebody's work: it is a failure in any case."""
+    recorder.mkdir("tests/goldens")
+    write(recorder, '{"mgraph": "99.0"}', "goldens/one.json")
+    recorder.runpytest("--mgraph-accept").assert_outcomes(failed=1)
+    assert recorded(recorder) == {"mgraph": "99.0"}
+
+
+PARAMETRIZED = (
+    MODULE
+    + """
+@pytest.mark.parametrize("i", range(12))
+def test_same(i):
+    assert_graph(product(), "goldens/same.json")
+
+@pytest.mark.parametrize("i", range(12))
+def test_own(i):
+    assert_graph(product(float(i)), f"goldens/{i}.msgpack")
+"""
+)
+CONFLICT = (
+    MODULE
+    + """
+def test_one(): assert_graph(product(), "goldens/one.json")
+def test_two(): assert_graph(product(b=5.0), "goldens/one.json")
+def test_own(): assert_graph(product(b=7.0), "goldens/own.json")
+"""
+)
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_many_tests_record(recorder: pytest.Pytester, workers: tuple[str, ...]) -> None:
+    """Tests in two processes record files of their own, and one and the same together."""
+    write(recorder, PARAMETRIZED)
+    done = session(recorder, "--mgraph-accept", *workers)
+    done.assert_outcomes(passed=24)
+    names = sorted(path.name for path in (recorder.path / "tests" / "goldens").iterdir())
+    assert names == sorted(["same.json", *(f"{i}.msgpack" for i in range(12))])
+    assert lines_of(done).count("recording tests/goldens/same.json") == 1
+    done = session(recorder, *workers)
+    done.assert_outcomes(passed=24)
+    assert done.ret == 0, lines_of(done)
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize("before", [None, document(BY_HAND)])
+def test_a_conflict(
+    recorder: pytest.Pytester, workers: tuple[str, ...], before: str | None
+) -> None:
+    """Two tests that want different graphs in one file: neither is recorded, the session fails."""
+    write(recorder, CONFLICT)
+    if before:
+        recorder.mkdir("tests/goldens")
+        write(recorder, before, "goldens/one.json")
+    done = session(recorder, "--mgraph-accept", *workers)
+    assert done.ret == pytest.ExitCode.TESTS_FAILED
+    done.assert_outcomes(passed=3)
+    text = lines_of(done)
+    assert "tests/goldens/one.json: not recorded, because two tests want different" in text
+    assert "tests/test_graphs.py::test_one" in text
+    assert "tests/test_graphs.py::test_two" in text
+    assert recorded(recorder, "own")["runs"][0]["data"]["y"] == 21.0
+    if before:
+        assert recorded(recorder) == json.loads(before)
+    else:
+        assert not (recorder.path / "tests" / "goldens" / "one.json").exists()
+
+
+def test_what_cant_be_written_is_told(recorder: pytest.Pytester) -> None:
+    """A folder that can't be made fails the session with a line, and no traceback."""
+    write(recorder, "", "goldens")
+    recorder.makeini("[pytest]\n")
+    done = recorder.runpytest("--mgraph-accept")
+    assert done.ret == pytest.ExitCode.TESTS_FAILED
+    assert "Traceback" not in lines_of(done)
+    assert "tests/goldens/one.json" in lines_of(done)
+
+
+# --- golden files that nobody uses -------------------------------------------------------------
+
+SEVERAL = ONE + "\ndef test_two(): pass\ndef test_three(): pass\n"
+ORPHAN = "tests/goldens/orphan.json: no assert_graph has used it"
+
+
+@pytest.fixture
+def orphaned(recorder: pytest.Pytester) -> pytest.Pytester:
+    """Return a project with a golden file that is used, and one that is not."""
+    recorder.mkdir("tests/goldens")
+    write(recorder, document(BY_HAND), "goldens/one.json")
+    write(recorder, document(BY_HAND), "goldens/orphan.json")
+    write(recorder, SEVERAL)
+    return recorder
+
+
+@pytest.mark.parametrize(
+    "args", [(), ("-n", "2"), ("-k", "test"), ("-v", "--mgraph-accept"), ("-p", "no:cacheprovider")]
+)
+def test_an_orphan_fails_a_whole_session(orphaned: pytest.Pytester, args: tuple[str, ...]) -> None:
+    """When all tests ran and passed, a golden file that none has used is a failure."""
+    done = session(orphaned, *args)
+    done.assert_outcomes(passed=3)
+    assert done.ret == pytest.ExitCode.TESTS_FAILED
+    assert ORPHAN in lines_of(done)
+    assert "one.json: no" not in lines_of(done)
+    (orphaned.path / "tests" / "goldens" / "orphan.json").unlink()
+    assert session(orphaned, *args).ret == 0
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("tests",),
+        ("tests/test_graphs.py::test_two",),
+        ("-k", "two"),
+        ("-n", "2", "-k", "two"),
+        ("--deselect", "tests/test_graphs.py::test_two"),
+        ("--ignore", "tests/test_graphs.py"),
+        ("--collect-only",),
+        ("--setup-plan",),
+        ("--lf",),
+    ],
+)
+def test_no_orphans_in_a_part_of_a_session(
+    orphaned: pytest.Pytester, args: tuple[str, ...]
+) -> None:
+    """Who runs only some tests is told nothing of the files of the others."""
+    assert "no assert_graph has" not in lines_of(session(orphaned, *args))
+
+
+@pytest.mark.parametrize(
+    ("more", "workers"),
+    [
+        ("def test_four(): assert False", ()),
+        ("import nowhere", ()),
+        ("import nowhere", ("-n", "1")),
+        ("@pytest.fixture\ndef broken(): assert False\ndef test_four(broken): pass", ()),
+    ],
+)
+def test_no_orphans_after_a_failure(
+    orphaned: pytest.Pytester, more: str, workers: tuple[str, ...]
+) -> None:
+    """A test that failed may have used the file, had it come so far."""
+    write(orphaned, f"import pytest\n{more}\n", "test_more.py")
+    done = session(orphaned, *workers)
+    assert done.ret != 0
+    assert "no assert_graph has" not in lines_of(done)
+
+
+@pytest.mark.parametrize(
+    ("more", "workers"),
+    [
+        ("def test_four(): pytest.skip('no')", ()),
+        ("def test_four(): pytest.skip('no')", ("-n", "1")),
+        ("pytest.skip('no', allow_module_level=True)", ()),
+        ("pytest.skip('no', allow_module_level=True)", ("-n", "1")),
+        ("@pytest.mark.xfail(strict=True)\ndef test_four(): assert False", ()),
+    ],
+)
+def test_orphans_beside_skipped_tests(
+    orphaned: pytest.Pytester, more: str, workers: tuple[str, ...]
+) -> None:
+    """What a skipped test may use is listed, and no failure."""
+    write(orphaned, f"import pytest\n{more}\n", "test_more.py")
+    done = session(orphaned, *workers)
+    assert done.ret == 0
+    assert ORPHAN in lines_of(done)
+    assert "1 test skipped that may use them" in lines_of(done)
+
+
+def test_deselected_by_a_conftest(orphaned: pytest.Pytester) -> None:
+    """Tests that a project's own hook leaves out count, in whatever process it does so."""
+    hook = (
+        "def pytest_collection_modifyitems(config, items):\n"
+        "    config.hook.pytest_deselected(items=[items.pop()])\n"
+    )
+    write(orphaned, hook, "conftest.py")
+    for workers in ((), ("-n", "1")):
+        done = session(orphaned, *workers)
+        assert (done.ret, "no assert_graph has" in lines_of(done)) == (0, False)
+
+
+# --- the page ----------------------------------------------------------------------------------
+
+PAGE = (FIXTURES.parent / "docs" / "pytest.md").read_text(encoding="utf-8")
+
+
+def test_the_page_shows_what_is_printed(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who makes the files and types the lines of docs/pytest.md sees what stands there."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # files change within a second
+    (pytester.path / "fixtures").symlink_to(FIXTURES)
+    pytester.mkdir("tests")
+    count = 0
+    for block in re.findall(r"^```\w+\n.*?^```$", PAGE, re.MULTILINE | re.DOTALL):
+        if named := re.match(r"```\w+\n# (\S+)\n(.*)```", block, re.DOTALL):
+            (pytester.path / named[1]).write_text(named[2], encoding="utf-8")
+        for line, shown in typed(block):
+            said = in_shell(line, pytester.path).out
+            assert re.sub(r" in [\d.]+s", " in 0.1s", said) == shown, line
+            count += 1
+    assert count == 8
+
+
+def test_the_page_names_what_is_there() -> None:
+    """Each option of the plugin, and no other."""
+    options = {"mgraph_paths", "mgraph_goldens"}
+    assert {*re.findall(r"\bmgraph_\w+", PAGE)} == options
+    assert {*re.findall(r"--mgraph-\w+", PAGE)} == {"--mgraph-accept"}
+    assert options == {pytest_plugin.PATHS, pytest_plugin.GOLDENS}
