@@ -34,6 +34,12 @@ SHOWN: Final[Mapping[str, Sequence[str]]] = {
         "mgraph new --mlp 2,3,1 --seed 7 -o network.json",
     ),
     "run": ("mgraph run line.json", "mgraph run line.json --set x=-2 -o dead.json | tail -n 3"),
+    "trace": (
+        "printf 'from micrograd.engine import Value\\nx, w = Value(2.0), Value(-3.0)\\n' > loss.py",
+        "echo 'loss = (1 - x * w) ** 2; loss.backward()' >> loss.py",
+        "mgraph trace loss.py -o loss.json --input x",
+        "mgraph convert loss.json - --strip",
+    ),
     "view": ("mgraph view fixtures/neuron.json --no-open | cut -d, -f1",),
     "draw": ("mgraph draw fixtures/neuron.json -o neuron.svg",),
     "explain": ("mgraph explain fixtures/run/lecture/used_twice.json a",),

@@ -81,8 +81,11 @@ def test_every_verb_has_an_example() -> None:
 
 @pytest.mark.parametrize(("verb", "line"), EXAMPLES, ids=[line for _, line in EXAMPLES])
 def test_examples_work(verb: str, line: str, tmp_path: Path) -> None:
-    """An example typed into a shell beside the neuron does what it says, without complaint."""
+    """An example typed into a shell, beside neuron and script, does what it says, and no more."""
     (tmp_path / "neuron.json").write_bytes(NEURON.read_bytes())
+    (tmp_path / "train.py").write_text(
+        "from micrograd.engine import Value\nx = Value(2.0)\n(x * x).backward()\n"
+    )
     said = in_shell(line, tmp_path)
     assert said.err == ""
     assert said.status in ((0, 1) if verb == "diff" else (0,))
@@ -126,7 +129,7 @@ def test_version(mgraph: Shell) -> None:
     ("line", "words"),
     [
         ("rnu neuron.json", 'did you mean "run"?'),
-        ("frobnicate", "the verbs are new, run, view, draw, explain, step, gradcheck, check"),
+        ("frobnicate", "the verbs are new, run, trace, view, draw, explain, step, gradcheck"),
         ("neuron.json", "did you mean: mgraph run neuron.json"),
         ("run", "Missing argument 'GRAPH'. For example: mgraph run neuron.json"),
         ("check", "For example: mgraph check neuron.json"),
