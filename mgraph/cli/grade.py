@@ -157,7 +157,7 @@ def command(
     Examples:
       mgraph grade micrograd.engine:Value
       mgraph grade engine.py:Value --op tanh=activation:tanh
-      mgraph grade engine:Value --python ~/venv/bin/python
+      mgraph grade engine:Value --python .venv/bin/python
       mgraph grade --cmd "node engine.mjs" homework/
     """  # noqa: D301 - \b is click's
     if cmd is not None:  # then the first word is a path, too
