@@ -430,6 +430,14 @@ def test_the_layout_is_quick_and_level(show: Callable[..., Page]) -> None:
         assert all(places[arg] < places[row["id"]] for arg in row.get("args", ()))
 
 
+def frame(page: Page, name: str) -> dict[str, float]:
+    """Return where an element is."""
+    found: dict[str, float] = page.locator(f"#{name}").evaluate(
+        "(each) => each.getBoundingClientRect().toJSON()"
+    )
+    return found
+
+
 def test_light_dark_and_contrast(show: Callable[..., Page]) -> None:
     """The page follows the system, and the button overrides it."""
     for scheme in ("light", "dark"):
@@ -465,10 +473,15 @@ def test_motion_is_reduced_when_asked(show: Callable[..., Page]) -> None:
         assert page.evaluate(moving) == name
 
 
-def test_a_phone_needs_no_sideways_scrolling(show: Callable[..., Page]) -> None:
-    """At 390 pixels nothing is wider than the screen, and the graph goes down."""
-    page = show(NEURON, viewport={"width": 390, "height": 844})
-    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+@pytest.mark.parametrize("width", [360, 390])
+def test_a_phone_needs_no_sideways_scrolling(show: Callable[..., Page], width: int) -> None:
+    """Nothing is wider than the screen, the controls are one row, and the graph goes down."""
+    page = show(NEURON, viewport={"width": width, "height": 844})
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    first, last, speed, quiz = (frame(page, each) for each in ("first", "last", "speed", "quiz"))
+    assert first["y"] == last["y"] == speed["y"] == quiz["y"]
+    assert first["x"] < last["x"] < speed["x"] < quiz["x"]
+    assert frame(page, "help-button")["right"] <= width
     tops = [box(page, name).bounding_box()["y"] for name in ("x1", "x1w1", "x1w1x2w2", "n", "o")]
     assert tops == sorted(tops)
     assert all(0 <= box(page, name).bounding_box()["x"] <= 310 for name in ("x1", "w2", "o"))
