@@ -215,8 +215,16 @@ def _read(case: Case, written: bytes) -> Answer:
     run = found.graph.runs[-1] if found.graph.runs else None
     if run is None or run.data is None or run.grad is None:
         return _no_answer(case, "its answer has no run with data and grad")
+    if not _is_same(run.inputs, case.want.inputs):
+        return _no_answer(case, "its answer has other inputs than the question")
     data, grad = ([numbers.get(name) for name in ids] for numbers in (run.data, run.grad))
     return Answer(case.program, data, grad)
+
+
+def _is_same(some: Mapping[str, float], others: Mapping[str, float]) -> bool:
+    return some.keys() == others.keys() and all(
+        x == others[name] or x != x for name, x in some.items()
+    )
 
 
 def _no_answer(case: Case, error: str) -> Answer:

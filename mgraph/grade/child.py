@@ -92,6 +92,7 @@ class Process:
         _limit(self.child.pid, memory)
         self.questions: Queue[bytes] = Queue()
         self.answers: Queue[bytes] = Queue(1)  # what nobody has asked for stays in the pipe
+        self.block = b""
         self.said: deque[str] = deque()
         self.is_over = self.is_flood = False
         tasks = (self._answers, self._said, self._write)
@@ -110,15 +111,15 @@ class Process:
             given.close()
 
     def _answers(self) -> None:
-        """Cut what it writes into lines; the last one is empty."""
+        """Cut what it writes into blocks of whole lines; the last block is empty."""
         out: FileIO = self.child.stdout  # type: ignore[assignment]
         parts: list[bytes] = []
         size = 0
         with contextlib.suppress(OSError, ValueError):
             while (chunk := out.read(_CHUNK)) and not self.is_over:
-                *whole, rest = chunk.split(b"\n")
-                for line in whole:
-                    self._put(b"".join((*parts, line, b"\n")))
+                whole, end, rest = chunk.rpartition(b"\n")
+                if end:
+                    self._put(b"".join((*parts, whole, end)))
                     parts, size = [], 0
                 parts.append(rest)
                 size += len(rest)
@@ -129,10 +130,10 @@ class Process:
             self._put(b"".join(parts))
         self._put(b"")
 
-    def _put(self, line: bytes) -> None:
+    def _put(self, block: bytes) -> None:
         while not self.is_over:
             with contextlib.suppress(Full):
-                self.answers.put(line, timeout=_ENDING)
+                self.answers.put(block, timeout=_ENDING)
                 return
 
     def _said(self) -> None:
@@ -160,21 +161,42 @@ class Process:
             TimedOutError: None came in time.
             EndedError: The process ended without one.
         """
+        line, end, self.block = (self.block or self._block(seconds)).partition(b"\n")
+        if not line + end:
+            raise EndedError(self.ending())
+        return line + end
+
+    def rest(self, seconds: float) -> bytes:
+        """Wait for all that it writes.
+
+        Raises:
+            TimedOutError: It didn't end in time.
+            EndedError: That is too much.
+        """
         until = monotonic() + seconds
-        line: bytes | None = None
-        while line is None:
+        blocks = [self.block]
+        size = 0
+        while block := self._block(until - monotonic()):
+            blocks.append(block)
+            size += len(block)
+            self.is_flood = self.is_flood or size > _LONGEST
+            if self.is_flood:
+                raise EndedError(_FLOOD)
+        return b"".join(blocks)
+
+    def _block(self, seconds: float) -> bytes:
+        """Wait for whole lines; there are none if the process is gone."""
+        until = monotonic() + seconds
+        while True:
             is_gone = self.child.poll() is not None  # others may hold its pipes
+            wait = _ENDING if is_gone else min(_ENDING, max(0.0, until - monotonic()))
             try:
-                wait = _ENDING if is_gone else min(_ENDING, max(0.0, until - monotonic()))
-                line = self.answers.get(timeout=wait)
+                return self.answers.get(timeout=wait)
             except Empty:
                 if is_gone:
-                    break
+                    return b""
                 if monotonic() >= until:
                     raise TimedOutError from None
-        if not line:
-            raise EndedError(self.ending())
-        return line
 
     def ending(self) -> str:
         """Say how the process ended, with the last line that it printed."""
@@ -441,23 +463,16 @@ class Spoken:
     def _answer(self, process: Process, until: float) -> bytes:
         if self.streams:
             return process.answer(until - monotonic())
-        lines: list[bytes] = []
+        first = b""
         if self.streams is None:
             with contextlib.suppress(TimedOutError):
-                lines.append(process.answer(min(self.PATIENCE, self.allowance.seconds)))
-            self.streams = bool(lines) and _is_whole(lines[0])
+                first = process.answer(min(self.PATIENCE, self.allowance.seconds))
+            self.streams = _is_whole(first)
             if self.streams:
-                return lines[0]
+                return first
             process.send(b"", last=True)
-        lines = lines or [process.answer(until - monotonic())]
-        size = len(lines[0])
-        with contextlib.suppress(EndedError):  # all that it writes: it may be many lines
-            while size <= _LONGEST and not process.is_flood:
-                lines.append(process.answer(until - monotonic()))
-                size += len(lines[-1])
-        if size > _LONGEST or process.is_flood:
-            raise EndedError(_FLOOD)
-        return b"".join(lines)
+        first = first or process.answer(until - monotonic())
+        return first + process.rest(until - monotonic())  # it may be many lines
 
     def close(self) -> None:
         """End the process, if there is one, and whatever others have left behind."""

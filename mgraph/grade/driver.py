@@ -176,7 +176,9 @@ def inner(thing: Any, engine: Engine | None, depth: int) -> float | None:
         if engine is not None and isinstance(thing, engine.kind):
             return inner(engine.read(thing, "data"), engine, depth + 1)
         if callable(getattr(thing, "item", None)):
-            return inner(thing.item(), engine, depth + 1)
+            item = thing.item()
+            is_same = type(item) is type(thing)  # numpy.longdouble: Python has no such type
+            return float(thing) if is_same else inner(item, engine, depth + 1)
         if isinstance(thing, (list, tuple)) and len(thing) == 1:
             return inner(thing[0], engine, depth + 1)
         if callable(getattr(thing, "__float__", None)):
