@@ -372,7 +372,7 @@ class _Diagnosis:
             ]
             self.name(cause, op, says, cases)
         self._settle()
-        for each in [each for each in self.left if self._fits(each, learned.rules)]:
+        for each in [each for each in self.left if self.causes and self._fits(each, learned.rules)]:
             made = [step.op for step in self._made(each).steps]
             own = [cause for cause in self.causes if cause.op in made]
             (own or self.causes)[-1].cases.append(each)
