@@ -542,7 +542,8 @@ def _said(op: str, faults: Sequence[Fault], *, reflected: bool) -> tuple[str, st
 def _to_one(op: str, faults: Sequence[Fault]) -> str:
     """Say which operand gets nothing, where the other one does."""
     places = {each.place for each in faults if each.kinds == "VV"}
-    if len(places) != 1 or {each.guess and each.guess.cause for each in faults} != {"no-gradient"}:
+    causes = {each.guess and each.guess.cause for each in faults}
+    if OPS[op].fold or len(places) != 1 or causes != {"no-gradient"}:
         return ""
     names = ("base", "exponent") if op == "pow" else ("first operand", "second operand")
     return f" to its {names[places.pop() or 0]}"
