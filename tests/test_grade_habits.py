@@ -11,15 +11,8 @@ from tests.engines.mutants import SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 NUMBER_TAKEN: Final = "other = other if isinstance(other, Value) else Value(other)"
-
-
-@pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    """Return an empty folder to run commands in."""
-    return Shell(tmp_path, monkeypatch)
 
 
 def changed(edits: Mapping[str, str]) -> str:
@@ -37,10 +30,10 @@ def method(name: str) -> str:
     return SOURCE[start : SOURCE.index("\n    def ", start + 1)]
 
 
-def graded(shell: Shell, source: str, *options: str) -> tuple[Any, dict[tuple[str, str], str]]:
+def graded(mgraph: Shell, source: str, *options: str) -> tuple[Any, dict[tuple[str, str], str]]:
     """Grade an engine; return its report, and the sentences by cause and op."""
-    shell.write("engine.py", source)
-    found = shell("grade", "engine.py:Value", "--json", *options).json
+    mgraph.write("engine.py", source)
+    found = mgraph("grade", "engine.py:Value", "--json", *options).json
     return found, {(each["cause"], each["op"]): each["says"] for each in found["causes"]}
 
 
@@ -50,17 +43,20 @@ def unexplained(found: Any) -> list[str]:  # noqa: ANN401 - plain data
     return [x["file"] for x in found["cases"] if x["outcome"] not in fine and not x["cause"]]
 
 
-def test_two_ops_that_are_wrong_in_the_backward_pass(shell: Shell) -> None:
-    """A power that sets with `=`, and an exp whose rule lands on its operand, are both named.
+def test_three_ops_that_are_wrong_in_the_backward_pass(mgraph: Shell) -> None:
+    """A power that sets with `=`, and two functions whose rule lands on the operand, are named.
 
     Operands are kept in a set, so that which gradient comes last may vary from run to run.
     """
-    hooked = method("exp").replace("out._backward = _backward", "self._backward = _backward")
+    hooked = {
+        method(name): method(name).replace("out._backward =", "self._backward =")
+        for name in ("exp", "tanh")
+    }
     power = method("__pow__").replace("self.grad += other", "self.grad = other")
     found, says = graded(
-        shell,
+        mgraph,
         changed({
-            method("exp"): hooked,
+            **hooked,
             method("__pow__"): power,
             method("__truediv__"): (
                 f"    def __truediv__(self, other):\n        {NUMBER_TAKEN}\n"
@@ -70,12 +66,13 @@ def test_two_ops_that_are_wrong_in_the_backward_pass(shell: Shell) -> None:
             "for term in out._prev": "for term in (self, *others)",
         }),
     )  # fmt: skip
-    assert {*says} - {("depth", None)} == {("overwritten", "pow"), ("no-gradient", "exp")}
+    wrong = {("overwritten", "pow"), ("no-gradient", "exp"), ("no-gradient", "tanh")}
+    assert {*says} - {("depth", None)} == wrong
     assert "sets _backward of its operand" in says["no-gradient", "exp"]
     assert unexplained(found) == []
 
 
-def test_single_precision_hides_no_other_mistake(shell: Shell) -> None:
+def test_single_precision_hides_no_other_mistake(mgraph: Shell) -> None:
     """An engine of floats with 24 bits whose relu leaks is told both, and nothing else.
 
     Numbers of such an engine that nearly cancel out are off by much, and are no mystery.
@@ -86,26 +83,26 @@ def test_single_precision_hides_no_other_mistake(shell: Shell) -> None:
         "self.data if self.data > 0 else 0.0": "self.data if self.data > 0 else 0.2 * self.data",
         "(self.data > 0) * out.grad": "(1.0 if self.data > 0 else 0.2) * out.grad",
     }
-    found, says = graded(shell, changed(edits))
+    found, says = graded(mgraph, changed(edits))
     assert {*says} - {("depth", None)} == {("precision", None), ("value", "relu")}
     assert says["value", "relu"] == "relu leaks below zero: 0.2·x"
     assert unexplained(found) == []
 
 
-def test_the_operand_that_gets_nothing_is_named(shell: Shell) -> None:
+def test_the_operand_that_gets_nothing_is_named(mgraph: Shell) -> None:
     """A power without a slope by its exponent is told so; one without any, that it has none."""
     half = method("__pow__").replace("other.grad += out.data", "0.0 * out.data")
-    _, says = graded(shell, changed({method("__pow__"): half}), str(FIXTURES / "pack"))
+    _, says = graded(mgraph, changed({method("__pow__"): half}), str(FIXTURES / "pack"))
     assert says["no-gradient", "pow"] == "pow passes nothing on to its exponent"
     none = half.replace("self.grad += other", "0.0 * other")
-    _, says = graded(shell, changed({method("__pow__"): none}), str(FIXTURES / "pack"))
+    _, says = graded(mgraph, changed({method("__pow__"): none}), str(FIXTURES / "pack"))
     assert says["no-gradient", "pow"] == "pow passes nothing on"
 
 
-def test_what_is_added_against_division_by_zero(shell: Shell) -> None:
+def test_what_is_added_against_division_by_zero(mgraph: Shell) -> None:
     """2e-8 beside the divisor is found, too."""
     edits = {"self.data / other.data, (self": "self.data / (other.data + 2e-8), (self"}
-    _, says = graded(shell, changed(edits))
+    _, says = graded(mgraph, changed(edits))
     assert says["value", "div"] == "div adds 2e-08 to an operand"
 
 
@@ -119,18 +116,18 @@ def number(x):
 """What an engine that takes no plain numbers has to make Values of them."""
 
 
-def test_plain_numbers_that_are_refused(shell: Shell) -> None:
+def test_plain_numbers_that_are_refused(mgraph: Shell) -> None:
     """`--op number=…` tells how to hand them over; without it, that they are refused is said."""
     source = changed({NUMBER_TAKEN: "other.data"}) + STUBBORN
     for name in ("radd", "rsub", "rmul", "rtruediv", "rpow"):
         source = source.replace(f"def __{name}__", f"def turned_{name}")
     names = ("x-plus-2", "2-minus-x", "op-add", "op-sub")
     files = [str(FIXTURES / "pack" / f"{name}.json") for name in names]
-    found, says = graded(shell, source, *files)
+    found, says = graded(mgraph, source, *files)
     assert {*says} == {("conversion", "add"), ("reflected", "sub")}
     crashed = [x["file"] for x in found["cases"] if x["outcome"] == "crashed"]
     assert {*crashed} >= {*files[:2]}
-    found, says = graded(shell, source, *files, "--op", "number=number")
+    found, says = graded(mgraph, source, *files, "--op", "number=number")
     assert says == {}
     assert found["summary"]["ok"] == len(found["cases"])
 
@@ -143,14 +140,14 @@ NAMED: Final = '''
     def tanh('''
 
 
-def test_an_op_that_is_told_by_an_argument(shell: Shell) -> None:
+def test_an_op_that_is_told_by_an_argument(mgraph: Shell) -> None:
     """`--op tanh=activation('tanh')` calls `x.activation('tanh')`."""
     file = str(FIXTURES / "pack" / "op-tanh.json")
     source = changed({"\n    def tanh(": NAMED.replace("def tanh(", "def _tanh(")})
     source = source.replace("def tanh(", "def _tanh(")
-    found, _ = graded(shell, source, file)
+    found, _ = graded(mgraph, source, file)
     assert found["summary"]["ok"] == 0
-    found, says = graded(shell, source, file, "--op", "tanh=activation('tanh')")
+    found, says = graded(mgraph, source, file, "--op", "tanh=activation('tanh')")
     assert (found["summary"]["ok"], says) == (len(found["cases"]), {})
 
 
@@ -158,9 +155,9 @@ def test_an_op_that_is_told_by_an_argument(shell: Shell) -> None:
     ("spelling", "said"),
     [("tanhh", "no attribute 'tanhh'"), ("tanh(name)", "ValueError"), ("(", "no attribute '('")],
 )
-def test_spellings_that_are_not_there(shell: Shell, spelling: str, said: str) -> None:
+def test_spellings_that_are_not_there(mgraph: Shell, spelling: str, said: str) -> None:
     """What `--op` names and the engine lacks is said at once, and nothing is graded."""
-    shell.write("engine.py", SOURCE)
-    answer = shell("grade", "engine.py:Value", "--op", f"tanh={spelling}")
+    mgraph.write("engine.py", SOURCE)
+    answer = mgraph("grade", "engine.py:Value", "--op", f"tanh={spelling}")
     assert (answer.status, answer.out) == (1, "")
     assert said in answer.err
