@@ -256,5 +256,6 @@ def _made_slope(  # noqa: PLR0913, PLR0917 - all but the last three are bound be
 ) -> float:  # fmt: skip
     if op == "sum":
         kinds = "V" * len(xs)
-    seen = like._replace(op=op, kinds=kinds, xs=tuple(xs), y=y, upstream=upstream)
-    return ways_of(seen, rules, place)[way] or 0.0
+    program = list(made_of(op, kinds, xs))[way]
+    _, slopes, known = through(program, rules, upstream)
+    return (slopes[place] if known else None) or 0.0
