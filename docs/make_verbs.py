@@ -34,6 +34,12 @@ SHOWN: Final[Mapping[str, Sequence[str]]] = {
         "mgraph new --mlp 2,3,1 --seed 7 -o network.json",
     ),
     "run": ("mgraph run line.json", "mgraph run line.json --set x=-2 -o dead.json | tail -n 3"),
+    "trace": (
+        "printf 'from micrograd.engine import Value\\nx, w = Value(2.0), Value(-3.0)\\n' > loss.py",
+        "echo 'loss = (1 - x * w) ** 2; loss.backward()' >> loss.py",
+        "mgraph trace loss.py -o loss.json --input x",
+        "mgraph convert loss.json - --strip",
+    ),
     "view": ("mgraph view fixtures/neuron.json --no-open | cut -d, -f1",),
     "draw": ("mgraph draw fixtures/neuron.json -o neuron.svg",),
     "explain": ("mgraph explain fixtures/run/lecture/used_twice.json a",),
@@ -53,10 +59,8 @@ SHOWN: Final[Mapping[str, Sequence[str]]] = {
     ),
     "diff": ("mgraph diff fixtures/run/lecture/used_twice.json theirs.json",),
     "grade": (
-        "cp tests/engines/engine.py mine.py",
-        "sed -i 's/self.grad += math.cos(self.data)/self.grad += -math.cos(self.data)/' mine.py",
-        "mgraph grade mine.py:Value",
-        "mgraph grade --cmd 'python examples/python/engine.py' fixtures/pack/op-add.json",
+        "mgraph grade examples/python/student.py:Value --quick",
+        "mgraph grade --cmd 'python examples/python/engine.py' fixtures/pack/op-tanh.json",
     ),
     "convert": (
         "mgraph convert line.json line.msgpack",
@@ -89,7 +93,8 @@ a file is wrong or an expectation failed, 2 if the command line is wrong.
 def page() -> str:
     """Run everything, and return the page."""
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "fixtures").symlink_to(ROOT / "fixtures")
+        for name in ("examples", "fixtures"):
+            (Path(folder) / name).symlink_to(ROOT / name)
         return "\n".join((HEAD, *_sections(folder)))
 
 

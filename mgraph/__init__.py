@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mgraph.document import Graph, load, loads, save
     from mgraph.errors import Diagnostic, GraphError
     from mgraph.runs import Run, Tolerance
+    from mgraph.trace import record
     from mgraph.value import Value
     from mgraph.value import maximum as max  # noqa: A004 - as documented: mgraph.max
     from mgraph.value import minimum as min  # noqa: A004
@@ -41,6 +42,7 @@ _HOME = {
     "loads": "document",
     "max": "value:maximum",
     "min": "value:minimum",
+    "record": "trace",
     "save": "document",
     "sum": "value:total",
 }
@@ -57,6 +59,7 @@ __all__ = [
     "loads",
     "max",
     "min",
+    "record",
     "save",
     "sum",
 ]

@@ -139,3 +139,20 @@ def typed(text: str) -> Iterator[tuple[str, str]]:
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, shown = part.partition("\n")
             yield command, shown
+
+
+def is_usage_error(said: Said, *words: str) -> bool:
+    """Whether a wrong command line was told: status 2, usage, and these words."""
+    right = said.status == 2 and said.raw == b"" and said.err.startswith("Usage: mgraph")
+    return right and all(word in said.err for word in words)
+
+
+def codes(said: Said) -> list[str]:
+    """Return the codes of the diagnostics on standard error."""
+    return re.findall(r"(?:error|warning)\[([a-z0-9-]+)\]", said.err)
+
+
+def self_recorded(run: dict[str, Any]) -> bool:
+    """Whether a run says that mgraph recorded it."""
+    origin: str = run["origin"]
+    return origin.startswith("mgraph ")

@@ -60,13 +60,6 @@ HOSTILE: Final = (
 )
 
 
-@pytest.fixture
-def mgraph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    """Return a folder with the neuron in it, and `mgraph` to call there."""
-    (tmp_path / "neuron.json").write_bytes(NEURON.read_bytes())
-    return Shell(tmp_path, monkeypatch)
-
-
 def document(nodes: Sequence[Mapping[str, object]], *outputs: str, **more: object) -> bytes:
     """Return a graph file of some nodes."""
     import json  # noqa: PLC0415 - here only

@@ -27,13 +27,6 @@ if TYPE_CHECKING:
 GOLDEN = sorted([NEURON, *(FIXTURES / "run").rglob("*.json")])
 
 
-@pytest.fixture
-def mgraph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    """Return a folder with the neuron in it, and `mgraph` to call there."""
-    (tmp_path / "neuron.json").write_bytes(NEURON.read_bytes())
-    return Shell(tmp_path, monkeypatch)
-
-
 def ran(*outputs: Value, **seed: float) -> Nodewise:
     """Run the graph of some Values."""
     return run_nodewise(Graph.of(*outputs).columns, {}, seed)

@@ -42,13 +42,6 @@ SMOOTH = {"a": (2.5, 1.25), "x": (0.75,)}
 """Points at which every op is smooth."""
 
 
-@pytest.fixture
-def mgraph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    """Return a folder with the neuron in it, and `mgraph` to call there."""
-    (tmp_path / "neuron.json").write_bytes(NEURON.read_bytes())
-    return Shell(tmp_path, monkeypatch)
-
-
 def run_of(output: Value) -> Nodewise:
     """Run the graph of a Value."""
     return run_nodewise(Graph.of(output).columns, {}, {})

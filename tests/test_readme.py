@@ -53,7 +53,8 @@ BLOCKS = list(blocks())
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder that looks like the checkout to the commands of the README."""
     folder = tmp_path_factory.mktemp("readme")
-    (folder / "fixtures").symlink_to(ROOT / "fixtures")
+    for name in ("examples", "fixtures"):
+        (folder / name).symlink_to(ROOT / name)
     return folder
 
 

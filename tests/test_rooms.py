@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 ROOMS = (
     "errors", "ieee", "ops", "formulas", "codec", "schema", "migrate", "graph", "runs", "value",
-    "loader", "run", "tape", "document", "expression", "network", "golden", "compare", "junit",
-    "testing", "pytest_plugin", "draw", "nodewise", "explain", "steps", "gradcheck", "grade",
-    "viewer", "cli",
+    "loader", "run", "tape", "document", "expression", "network", "golden", "trace", "compare",
+    "junit", "testing", "pytest_plugin", "draw", "nodewise", "explain", "steps", "gradcheck",
+    "grade", "viewer", "cli",
 )  # fmt: skip
 """From the ground floor up."""
 
@@ -99,6 +99,7 @@ def test_running_a_clean_file_imports_little(tmp_path: Path) -> None:
     assert [name for name in HEAVY if name in loaded] == []
     others = (
         "new",
+        "trace",
         "view",
         "draw",
         "explain",

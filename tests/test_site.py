@@ -15,11 +15,11 @@ from axe_playwright_python.base import AXE_FILE_PATH
 
 from mgraph.cli import VERBS
 from mgraph.ops import ROWS, Op
-from tests.browser import barriers, started
+from tests.browser import barriers
 from tests.command_line import HERE, environment, in_shell, typed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from playwright.sync_api import Browser
@@ -222,13 +222,6 @@ def test_the_site_needs_no_network(site: Path) -> None:
         assert (path.name, missing) == (path.name, [])
     for style in (*site.glob("**/*.css"), *site.glob("**/*.svg")):
         assert not re.search(r"@import|url\((?!#|data:)", style.read_text(encoding="utf-8")), style
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Return a browser."""
-    with started() as browser:
-        yield browser
 
 
 WINDOWS: Final = [(360, "light"), (1280, "dark")]

@@ -29,13 +29,6 @@ GOLDEN = sorted([NEURON, *(FIXTURES / "run").rglob("*.json")])
 ON_POSIX = pytest.mark.skipif(os.name != "posix", reason="ptys as POSIX has them")
 
 
-@pytest.fixture
-def mgraph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    """Return a folder with the neuron in it, and `mgraph` to call there."""
-    (tmp_path / "neuron.json").write_bytes(NEURON.read_bytes())
-    return Shell(tmp_path, monkeypatch)
-
-
 def neuron_steps() -> Steps:
     """Return the steps of the neuron."""
     return Steps(run_nodewise(library.load(NEURON).columns, {}, {}))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VERBS: Final[Mapping[str, tuple[str, ...]]] = {
-    "Make and run": ("new", "run"),
+    "Make and run": ("new", "run", "trace"),
     "Understand": ("view", "draw", "explain", "step", "gradcheck"),
     "Test": ("check", "test", "diff", "grade"),
     "Convert": ("convert",),
@@ -180,6 +180,9 @@ def _with_what_to_type(error: click.ClickException) -> click.ClickException:
         return click.UsageError(text + hint, context)
     if isinstance(error, click.NoSuchOption) and command is not None and command.name == "new":
         hint = " A formula that begins with - stands behind --: mgraph new -- '-x*y'"
+        return click.UsageError(text + hint, context)
+    if isinstance(error, click.NoSuchOption) and command is not None and command.name == "trace":
+        hint = " Options for the script stand behind --: mgraph trace SCRIPT -o FILE -- --steps 20"
         return click.UsageError(text + hint, context)
     return error
 

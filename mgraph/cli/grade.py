@@ -157,7 +157,7 @@ def command(
     Examples:
       mgraph grade micrograd.engine:Value
       mgraph grade engine.py:Value --op tanh=activation:tanh
-      mgraph grade engine:Value --python ~/venv/bin/python
+      mgraph grade engine:Value --python .venv/bin/python
       mgraph grade --cmd "node engine.mjs" homework/
     """  # noqa: D301 - \b is click's
     if cmd is not None:  # then the first word is a path, too
@@ -291,7 +291,8 @@ def _print_cases(found: Report, *, hide: bool, err: bool) -> None:
         click.echo("", err=err)
         table(("case", "outcome", "cause", "what was seen"), rows, err=err)
     if len(shown) > _SHOWN:
-        click.echo(f"… and {len(shown) - _SHOWN:,} more files; --json lists every case", err=err)
+        left = counted(len(shown) - _SHOWN, "more file")
+        click.echo(f"… and {left}; --json lists every case", err=err)
     lacking = dict.fromkeys(
         _lacking(each) for each in found.outcomes if each.outcome == UNSUPPORTED
     )

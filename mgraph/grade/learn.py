@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mgraph.grade.catalogue import Guess, slope_guesses, value_guesses
+from mgraph.grade.catalogue import Guess, float32, slope_guesses, value_guesses
 from mgraph.grade.judge import near
 from mgraph.grade.made import made_of, through
 from mgraph.grade.observe import Seen, says_slope
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mgraph.grade.simulate import Passed, Value
 
 
+_SINGLE: Final = 1e-5  # relative error of a few operations in single precision
 _MANY: Final = 3
 """Points at which one factor must fit to be more than a coincidence."""
 
@@ -109,6 +110,7 @@ class _Learner:
             return
         guess = _one(value_guesses(op, kinds), at, self._gives_value) or _cut_off(at, wrong)
         self.values[op, kinds] = guess.gives if guess else None
+        guess = guess or _single(at)  # how it rounds inside can't be known
         self.faults.append(Fault(op, kinds, None, guess))
 
     def _gives_value(self, guess: Guess, each: Seen) -> bool:
@@ -195,6 +197,16 @@ def _one(
 ) -> Guess | None:
     """Return the guess that explains every observation: the most usual where several do."""
     return next((guess for guess in guesses if all(holds(guess, each) for each in at)), None)
+
+
+def _single(at: Sequence[Seen]) -> Guess | None:
+    """Look for values that single precision can hold, and that are nearly right."""
+    op = at[0].op
+    if not all(float32(each.y) == each.y for each in at):
+        return None
+    if not all(near(each.y, right_value(op, each.xs), _SINGLE) for each in at):
+        return None
+    return Guess("precision", "works in single precision", lambda xs: right_value(op, xs))
 
 
 def _cut_off(at: Sequence[Seen], wrong: Sequence[Seen]) -> Guess | None:

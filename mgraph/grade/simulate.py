@@ -50,8 +50,8 @@ class Rules(NamedTuple):
         resets: Whether that happens to an operand once for each op, before it adds.
         once: Whether only the last place counts where an operand is used twice by such an op.
         seed: The adjoint of the root.
-        start: The adjoint that leaves begin with; all other steps, too, where `start_all`.
-        start_all: See there.
+        start: The adjoint that every step begins with.
+        start_all: Whether what is neither a leaf nor the root begins with it, too.
         clip: What becomes of an adjoint and what is added to it.
         visit: What becomes of a step's adjoint before it is passed on.
         upstream: What is passed on of a step's adjoint.
@@ -99,10 +99,7 @@ def right_partials(op: str, xs: Sequence[float], y: float) -> tuple[float, ...]:
 def simulate(program: Program, rules: Rules) -> Simulated:
     """Run a program as an engine with these rules would."""
     data, unknown = _forward(program, rules)
-    grad = [rules.start if rules.start_all or step.op == LEAF else 0.0 for step in program.steps]
-    root = program.root
-    grad[root] = rules.seed(data[root]) if rules.seed else 1.0
-    slopes = _slopes(program, rules, data)
+    grad, slopes = _start(program, rules, data), _slopes(program, rules, data)
     last, olds = -1, dict[int, float]()
     for count, (step, place) in enumerate((rules.order or as_made)(program)):
         if count > MOST:
@@ -131,6 +128,15 @@ def simulate(program: Program, rules: Rules) -> Simulated:
             olds[arg] = 0.0
         grad[arg] = rules.clip(base, passed) if rules.clip else base + passed
     return Simulated(data, grad, unknown)
+
+
+def _start(program: Program, rules: Rules, data: Sequence[float]) -> list[float]:
+    """Return the adjoints with which the backward pass begins."""
+    grad = [rules.start] * len(data)
+    for step in () if rules.start_all else postorder(program):
+        grad[step] = rules.start if program.steps[step].op == LEAF else 0.0
+    grad[program.root] = rules.seed(data[program.root]) if rules.seed else 1.0
+    return grad
 
 
 def _forward(program: Program, rules: Rules) -> tuple[list[float], bool]:

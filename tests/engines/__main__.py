@@ -29,6 +29,8 @@ from tests.engines.mutants import MUTANTS, Mutant, is_held_out, mutated
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from mgraph.grade.judge import Outcome
+
 QUICK_FILE = Path(__file__).parents[2] / "mgraph" / "grade" / "quick.py"
 
 
@@ -57,21 +59,28 @@ def cases() -> tuple[Case, ...]:
     return tuple(cases_of([str(pack())]))
 
 
-def graded(mutant: Mutant, chosen: Sequence[tuple[str, int]] | None = None) -> Score:
-    """Grade a mutant on the whole pack, or on a part of it."""
+def outcomes(mutant: Mutant, chosen: Sequence[tuple[str, int]] | None = None) -> Iterator[Outcome]:
+    """Run a mutant on the whole pack, or on a part of it."""
     some = [case for case in cases() if chosen is None or key(case) in chosen]
     with tempfile.TemporaryDirectory() as folder:
         engine = Path(folder, "mutant.py")
         engine.write_text(mutated(mutant), encoding="utf-8")
-        driven = Driven(f"{engine}:Value", {}, "", Allowance(5.0))
-        found = report({}, list(by_driver(some, driven)))
+        yield from by_driver(some, Driven(f"{engine}:Value", {}, "", Allowance(5.0)))
+
+
+def graded(mutant: Mutant, chosen: Sequence[tuple[str, int]] | None = None) -> Score:
+    """Grade a mutant on the whole pack, or on a part of it."""
+    found = report({}, list(outcomes(mutant, chosen)))
     caught = tuple(key(each.case) for each in found.outcomes if each.failed)
     return Score(mutant, caught, tuple((each.id, each.op, each.says) for each in found.causes))
 
 
 def quickly(mutant: Mutant) -> Score:
-    """Grade a mutant on the quick part."""
-    return graded(mutant, QUICK)
+    """Find the first run of the quick part that catches a mutant."""
+    for each in outcomes(mutant, QUICK):
+        if each.failed:
+            return Score(mutant, (key(each.case),), ())
+    return Score(mutant, (), ())
 
 
 def key(case: Case) -> tuple[str, int]:
@@ -109,7 +118,7 @@ def choose(found: Sequence[Score]) -> None:
         while True:
             again = pool.map(graded, [each.mutant for each in found], [chosen] * len(found))
             missed = [old for old, new in zip(found, again, strict=True) if not new.caught]
-            print(f"{len(chosen)} cases, {len(missed)} mutants missed")
+            print(f"{len(chosen)} cases, {len(missed)} mutants missed", flush=True)
             if not missed:
                 break
             extra = [name for name in missed[0].caught if name not in chosen]

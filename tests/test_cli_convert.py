@@ -1,0 +1,136 @@
+"""`mgraph diff` and `mgraph convert`."""
+
+from __future__ import annotations
+
+from tests.command_line import (
+    NEURON,
+    Shell,
+    codes,
+)
+
+# --- diff ------------------------------------------------------------------------------------
+
+
+def test_diff_of_the_same(mgraph: Shell) -> None:
+    """No differences, whatever the encoding: status 0."""
+    mgraph("convert", "neuron.json", "neuron.msgpack")
+    said = mgraph("diff", "neuron.json", "neuron.msgpack")
+    assert (said.status, said.out, said.err) == (0, "no differences\n", "")
+    assert mgraph("diff", "-", "neuron.json", stdin=NEURON.read_bytes()).status == 0
+    assert mgraph("diff", "neuron.json", "neuron.json", "--json").json == {
+        "same": True, "differences": [], "more": 0,
+    }  # fmt: skip
+
+
+def test_diff_finds_structure_and_numbers(mgraph: Shell) -> None:
+    """Texts, nodes, arguments, outputs, order and runs are compared by id."""
+    document = mgraph.document("neuron.json")
+    document["name"] = "other"
+    nodes = {node["id"]: node for node in document["nodes"]}
+    nodes["b"]["data"] = 6.881373587019544
+    nodes["w2"]["op"] = "input"
+    nodes["x2w2"] |= {"args": ["w2", "x2"], "label": "L"}
+    nodes["o"]["id"] = "out"
+    document["nodes"] = [*nodes.values()][::-1]
+    document["outputs"] = ["out", "n"]
+    document["runs"] = [{"seed": {"n": 2.0}, "inputs": {"x1": 1.0}, "data": {}}]
+    mgraph.write("other.json", document)
+    said = mgraph("diff", "neuron.json", "other.json", "--json")
+    assert said.status == 1
+    found = {(each["what"], each["field"]): each for each in said.json["differences"]}
+    assert list(found) == [
+        ("document", "name"),
+        ("node w2", "op"),
+        ("node x2w2", "args"),
+        ("node x2w2", "label"),
+        ("node b", "data"),
+        ("node o", ""),
+        ("node out", ""),
+        ("evaluation order", "first other node"),
+        ("outputs", ""),
+        ("run 0", ""),
+    ]
+    assert found["node b", "data"]["ulps"] == 1
+    text = mgraph("diff", "neuron.json", "other.json").out
+    assert "node b, data  (1 ulp, relative 1.3e-16)" in text
+    assert "  - 6.881373587019543\n  + 6.881373587019544\n" in text
+    assert "  + x1=1.0; seed n=2.0" in text
+
+
+def test_diff_compares_runs_that_ask_the_same(mgraph: Shell) -> None:
+    """Runs are matched by inputs and seed, not by their place."""
+    for value in (1, 2):
+        mgraph("run", "neuron.json", "--in-place", "--set", f"x1={value}")
+    document = mgraph.document("neuron.json")
+    document["runs"].reverse()
+    mgraph.write("other.json", document)
+    assert mgraph("diff", "neuron.json", "other.json").status == 0
+    document["runs"][0]["grad"].pop("x1")
+    document["runs"][1]["data"]["o"] = "nan"
+    mgraph.write("other.json", document)
+    found = mgraph("diff", "neuron.json", "other.json", "--json").json["differences"]
+    assert [each["what"] for each in found] == ["run 1, data of o", "run 2, grad of x1"]
+    assert (found[0]["b"], found[0]["ulps"]) == ("nan", None)
+    assert found[1]["b"] is None
+
+
+def test_diff_counts_what_it_does_not_show(mgraph: Shell) -> None:
+    """A hundred differences are shown, the rest is counted."""
+    for seed in (1, 2):
+        mgraph("new", "--mlp", "9,16,1", f"--seed={seed}", "-o", f"{seed}.json")
+    said = mgraph("diff", "1.json", "2.json")
+    assert said.out.endswith(f"… and {1 + 9 * 16 + 16 - 100} more differences\n")
+    assert mgraph("diff", "1.json", "2.json", "--json").json["more"] == 61
+
+
+def test_diff_of_a_broken_file(mgraph: Shell) -> None:
+    """It is refused as anywhere."""
+    mgraph.write("bad.json", "{")
+    said = mgraph("diff", "neuron.json", "bad.json")
+    assert (said.status, said.raw, codes(said)) == (1, b"", ["syntax"])
+
+
+# --- convert ---------------------------------------------------------------------------------
+
+
+def test_there_and_back(mgraph: Shell) -> None:
+    """JSON to msgpack and back gives the same bytes."""
+    said = mgraph("convert", "neuron.json", "n.msgpack")
+    size = mgraph.path("n.msgpack").stat().st_size
+    assert said.out == f"wrote n.msgpack: 10 nodes, {size} bytes\n"
+    mgraph("convert", "n.msgpack", "back.json")
+    assert mgraph.path("back.json").read_bytes() == mgraph.path("neuron.json").read_bytes()
+
+
+def test_strip_and_sort(mgraph: Shell) -> None:
+    """`--strip` leaves out the runs, `--sort` lists arguments before their users."""
+    document = mgraph.document("neuron.json")
+    document["nodes"].reverse()
+    del document["runs"][0]["graph"]
+    mgraph.write("up.json", document)
+    mgraph("convert", "up.json", "plain.json", "--strip", "--sort")
+    plain = mgraph.document("plain.json")
+    assert "runs" not in plain
+    order = [node["id"] for node in plain["nodes"]]
+    assert order == ["b", "w2", "w1", "x2", "x2w2", "x1", "x1w1", "x1w1x2w2", "n", "o"]
+    mgraph("convert", "up.json", "same.json", "--to", "1.0")
+    assert mgraph.document("same.json") == document
+
+
+def test_convert_streams(mgraph: Shell) -> None:
+    """`-` on both sides keeps the encoding, and nothing else is written."""
+    data = mgraph.path("neuron.json").read_bytes()
+    said = mgraph("convert", "-", "-", stdin=data)
+    assert (said.raw, said.raw_err) == (data, b"")
+    mgraph("convert", "-", "n.msgpack", stdin=data)
+    packed = mgraph.path("n.msgpack").read_bytes()
+    assert mgraph("convert", "n.msgpack", "-").raw == packed
+    assert mgraph("convert", "-", "-", stdin=packed).raw == packed
+    mgraph("convert", "-", "back.json", stdin=packed)
+    assert mgraph.path("back.json").read_bytes() == data
+
+
+def test_convert_onto_itself(mgraph: Shell) -> None:
+    """Output and input may be the same file."""
+    mgraph("convert", "neuron.json", "neuron.json", "--strip")
+    assert "runs" not in mgraph.document("neuron.json")

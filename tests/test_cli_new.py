@@ -1,0 +1,204 @@
+"""`mgraph new`: formulas and networks."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.command_line import (
+    Shell,
+    is_usage_error,
+)
+
+
+def test_new_from_a_formula(mgraph: Shell) -> None:
+    """Names become ids, declared leaves keep op and value, numbers become constants."""
+    said = mgraph("new", "L = tanh(x*w + 0.5)", "--input", "x=2", "--param", "w=-3")
+    assert (said.status, said.err) == (0, "")
+    assert said.json == {
+        "mgraph": "1.0",
+        "name": "L",
+        "nodes": [
+            {"id": "x", "op": "input", "data": 2.0},
+            {"id": "w", "op": "param", "data": -3.0},
+            {"id": "n2", "op": "mul", "args": ["x", "w"]},
+            {"id": "n3", "op": "const", "data": 0.5},
+            {"id": "n4", "op": "add", "args": ["n2", "n3"]},
+            {"id": "L", "op": "tanh", "args": ["n4"]},
+        ],
+        "outputs": ["L"],
+    }
+
+
+def test_new_from_statements(mgraph: Shell) -> None:
+    """Several statements, by ; or newline; names not declared are inputs without a value."""
+    said = mgraph("new", "e = a*b; d = e + c\n  L = d*f", "--input", "a", "-o", "steps.json")
+    assert said.out == "wrote steps.json: 7 nodes, 4 inputs without a value\n"
+    document = mgraph.document("steps.json")
+    assert [node["id"] for node in document["nodes"]] == ["a", "b", "c", "f", "e", "d", "L"]
+    assert document["outputs"] == ["L"]
+    assert all("data" not in node for node in document["nodes"])
+
+
+def test_new_outputs(mgraph: Shell) -> None:
+    """What nothing uses is an output, unless `--output` names others."""
+    assert mgraph("new", "s = a+b; p = a*b").json["outputs"] == ["s", "p"]
+    assert mgraph("new", "s = a+b; p = s*b", "--output", "s", "--output", "p").json[
+        "outputs"
+    ] == ["s", "p"]  # fmt: skip
+    assert mgraph("new", "a*b + 1").json["outputs"] == ["n4"]
+
+
+@pytest.mark.parametrize(
+    ("formula", "op", "args"),
+    [
+        ("x ** y", "pow", ["x", "y"]), ("x ^ y", "pow", ["x", "y"]), ("x / y", "div", ["x", "y"]),
+        ("x - y", "sub", ["x", "y"]), ("-x", "neg", ["x"]), ("ln(x)", "log", ["x"]),
+        ("max(x, y)", "max", ["x", "y"]), ("sum(x, y, x)", "sum", ["x", "y", "x"]),
+        ("layer1.w[3] * y", "mul", ["layer1.w[3]", "y"]), ("x * -2", "mul", ["x", "n1"]),
+    ],
+)  # fmt: skip
+def test_new_operators(mgraph: Shell, formula: str, op: str, args: list[str]) -> None:
+    """Operators, functions and names are read as people write them."""
+    last = mgraph("new", f"L = {formula}").json["nodes"][-1]
+    assert (last["op"], last["args"]) == (op, args)
+
+
+def test_new_const(mgraph: Shell) -> None:
+    """`--const` names a constant; a negative number is one constant, not a negation."""
+    nodes = mgraph("new", "L = g*x - -2", "--const", "g=9.81").json["nodes"]
+    assert nodes[0] == {"id": "g", "op": "const", "data": 9.81}
+    assert nodes[3] == {"id": "n3", "op": "const", "data": -2.0}
+
+
+@pytest.mark.parametrize(
+    ("formula", "place", "words"),
+    [
+        ("__import__('os').system('x')", (1, 1), "is no op"),
+        ("L = os.system(x)", (1, 5), '"os.system" is no op'),
+        ("L = np.tanh(x)", (1, 5), 'did you mean "tanh"?'),
+        ("L = tanhh(x)", (1, 5), 'did you mean "tanh"?'),
+        ("x = x + 1", (1, 5), "x is used before it is assigned"),
+        ("a = b*b; b = 3*x", (1, 5), "b is used before it is assigned"),
+        ("L = lambda x: x", (1, 5), "a function can't stand in a formula"),
+        ("L = [x for x in y]", (1, 5), "this can't stand in a formula"),
+        ("L = x % 2", (1, 5), "% can't stand in a formula: use + - * / **"),
+        ("L = x if y else z", (1, 5), "a condition can't stand"),
+        ("L = x < y", (1, 5), "a comparison can't stand"),
+        ("L = 'text'", (1, 5), "anything but names and numbers can't stand"),
+        ("L = True*x", (1, 5), "anything but names and numbers can't stand"),
+        ("L = x +\n y", (1, 8), "can't be read"),
+        ("a = b^2\nL = a^3 + foo(x)", (2, 11), '"foo" is no op'),
+        ("L = é + 1", (1, 5), "ids are of a-z, A-Z, 0-9"),
+        ("\u210c = x + 1", (1, 1), "can't stand in a formula"),  # Python would read it as H
+        ("L = x \u00d7 y", (1, 7), "write *"),
+        ("L = x\x07y", (1, 6), '"\\u{7}" can\'t stand'),
+        ("L = 1e400*x", (1, 5), "beyond every double"),
+        (f"L = 1{'0' * 400}*x", (1, 5), "beyond every double"),
+        (f"L = 1{'0' * 5000}*x", (1, 1), "too many digits"),
+        ("L = x", (1, 1), "another name for x: use x itself"),
+        ("L = 3", (1, 1), "declare it, --const L=3.0"),
+        ("L = x*y; L = x+y", (1, 10), "assigned twice"),
+        ("x*y; L = x+y", (1, 1), "expected 'name = formula'"),
+        ("import os", (1, 1), "expected 'name = formula'"),
+        ("a = b = x*y", (1, 1), "expected 'name = formula'"),
+        ("a, b = x*y", (1, 1), "can't be an id"),
+        ("L = w[i]*x", (1, 5), "x[3] but not x[i]"),
+        ("L = tanh(x, y)", (1, 5), "tanh takes 1, not 2"),
+        ("L = sum()", (1, 5), "sum takes at least 1, not 0"),
+        ("L = sum(*x)", (1, 5), "plain arguments only"),
+        ("L = max(a=x, b=y)", (1, 5), "plain arguments only"),
+        (f"L = {'x' * 129}*2", (1, 5), "too long"),
+    ],
+    ids=lambda value: value[:30] if isinstance(value, str) else None,
+)  # fmt: skip
+def test_hostile_formulas(mgraph: Shell, formula: str, place: tuple[int, int], words: str) -> None:
+    """A formula is read, never run; what can't stand in it is pointed at."""
+    said = mgraph("new", formula, "-o", "out.json")
+    assert is_usage_error(said, words)
+    _, _, message = said.err.partition("Error: ")
+    first, shown, caret = message.rstrip("\n").split("\n")
+    assert first.startswith(f"line {place[0]}, column {place[1]}: ")
+    line = formula.splitlines()[place[0] - 1].strip()
+    assert shown.strip() in line
+    assert caret.strip() == "^"
+    if len(line) < 70:
+        assert (shown, caret.index("^")) == (f"  {line}", place[1] + 1)
+    assert mgraph.files() == ["neuron.json"]
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        *("", "  \n ", "# nothing", ";" * 10**5, "L = \x00", "\n" * 10**5 + "é"),
+        *("(" * 10**5 + "x" + ")" * 10**5, "-" * 10**5 + "x", "L = " + "f(" * 10**4),
+        *("x" + "[0]" * 10**5, "x" + ".a" * 10**5, "not " * 10**5 + "x", "lambda: " * 10**4 + "x"),
+        *("L=" + op.join("x" * 10**5) for op in ("+", "**", "^", " if x else ", ";")),
+        "x" * (2**20 + 1),
+    ],
+    ids=range(19),
+)
+def test_formulas_of_any_size_are_refused_quietly(mgraph: Shell, formula: str) -> None:
+    """Nesting, length and emptiness end in a short message, whatever Python thinks of them."""
+    said = mgraph("new", "--", formula)
+    assert is_usage_error(said)
+    assert len(said.err) < 700
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("L = x*w", "--param", "w"), "write ID=X, for example w=0.5"),
+        (("L = x*w", "--param", "v=1"), 'no output depends on "v"'),
+        (("L = x*w", "--param", "a b=1"), 'no output depends on "a b"'),
+        (("L = x*w; M = x+1", "--output", "L"), 'no output depends on "M"'),
+        (("L = x*w", "--param", "L=1"), "L is declared as a leaf, and computed here"),
+        (("L = x*w", "--param", "w=1", "--input", "w"), "declared twice: as input, and as param"),
+        (("L = x*w", "--output", "Q"), 'the output "Q" is not in the formula'),
+        (("layer = x*w", "--output", "layr"), 'did you mean "layer"?'),
+        (("L = x*w", "--output", "L", "--output", "L"), "named twice"),
+        (("L = x*w", "--mlp", "2,1"), "give either a formula or --mlp"),
+        (("L = x*w", "--seed", "3"), "--seed goes with --mlp, not with a formula"),
+        (("--mlp", "2,1", "--param", "w=3"), "--param goes with a formula, not with --mlp"),
+        (("--mlp", "2"), "for example 2,16,16,1"),
+        (("--mlp", "2,0"), "for example 2,16,16,1"),
+        (("--mlp", "2,x"), "for example, 2,16,16,1"),
+        (("--mlp", "100000,100000"), "20,000,300,000 nodes; at most 10,000,000"),
+        (("--mlp", "65535,1"), "at most 65,534"),
+        (("--mlp", "2,1", "--input", "x3=1"), "no input x3; its inputs are x1 … x2"),
+        (("--mlp", "2,1", "--activation", "max"), "'max' is not one of 'linear'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)  # fmt: skip
+def test_new_refuses_what_makes_no_sense(mgraph: Shell, args: tuple[str, ...], words: str) -> None:
+    """Options that contradict each other, or would do nothing, are told."""
+    assert is_usage_error(mgraph("new", *args), words)
+
+
+def test_new_network(mgraph: Shell) -> None:
+    """A network has micrograd's structure, telling ids, and the same weights for the same seed."""
+    args = ("new", "--mlp", "2,3,1", "--activation", "relu", "--seed", "7", "--input", "x1=-0.0")
+    document = mgraph(*args).json
+    nodes = {node["id"]: node for node in document["nodes"]}
+    assert nodes["x1"] == {"id": "x1", "op": "input", "data": -0.0}
+    assert nodes["x2"] == {"id": "x2", "op": "input"}
+    assert nodes["layer1.neuron3.x2w2"]["args"] == ["x2", "layer1.neuron3.w2"]
+    assert nodes["layer1.neuron3.sum"]["args"] == [
+        "layer1.neuron3.b", "layer1.neuron3.x1w1", "layer1.neuron3.x2w2",
+    ]  # fmt: skip
+    assert nodes["layer1.neuron3.out"]["op"] == "relu"
+    assert nodes["layer2.neuron1.x3w3"]["args"] == ["layer1.neuron3.out", "layer2.neuron1.w3"]
+    assert document["outputs"] == ["layer2.neuron1.sum"]
+    assert len(nodes) == 2 + 3 * (2 * 2 + 3) + 2 * 3 + 2
+    params = [node for node in nodes.values() if node["op"] == "param"]
+    assert all(-1.0 <= node["data"] <= 1.0 for node in params)
+    assert mgraph(*args).json == document
+    assert mgraph(*args[:-4], "--seed", "8").json != document
+
+
+def test_what_new_makes_runs(mgraph: Shell) -> None:
+    """A formula becomes a file that runs, and its numbers are those of the formula."""
+    mgraph("new", "L = (x^2 + 1)/exp(-x)", "--input", "x=0.5", "-o", "f.msgpack")
+    found = mgraph("run", "f.msgpack", "--json").json
+    assert found["outputs"]["L"] == pytest.approx(1.25 * 2.718281828459045**0.5, rel=1e-12)
+    slope = next(node["grad"] for node in found["nodes"] if node["id"] == "x")
+    assert slope == pytest.approx((0.25 + 1.0 + 1.0) * 2.718281828459045**0.5, rel=1e-12)

@@ -1,0 +1,328 @@
+"""`mgraph check` and `mgraph test`."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from tests.command_line import (
+    FIXTURES,
+    NEURON,
+    Shell,
+    codes,
+    self_recorded,
+)
+
+# --- check -----------------------------------------------------------------------------------
+
+
+def test_check_says_one_line(mgraph: Shell) -> None:
+    """Version, number of nodes, canonical hash: the same in both encodings."""
+    mgraph("convert", "neuron.json", "neuron.msgpack")
+    said = mgraph("check", "neuron.json", "neuron.msgpack")
+    digest = mgraph.document("neuron.json")["runs"][0]["graph"]
+    assert (said.status, said.err) == (0, "")
+    assert said.out.splitlines() == [
+        f"{name}: ok, format 1.0, 10 nodes, {digest}" for name in ("neuron.json", "neuron.msgpack")
+    ]
+
+
+def test_check_reports_everything(mgraph: Shell) -> None:
+    """Every fault of every file, on standard error; good files still get their line."""
+    text = mgraph.path("neuron.json").read_text(encoding="utf-8")
+    mgraph.write("typos.json", text.replace('"tanh"', '"tanhh"').replace('"x2w2"]', '"x2w3"]'))
+    said = mgraph("check", "typos.json", "neuron.json", "nope.json")
+    assert said.status == 1
+    assert codes(said) == ["unknown-node", "unknown-op", "io"]
+    assert "typos.json:12:" in said.err
+    assert 'did you mean "tanh"?' in said.err
+    assert said.out.startswith("neuron.json: ok")
+    assert len(said.out.splitlines()) == 1
+
+
+def test_check_warns(mgraph: Shell) -> None:
+    """A warning is told, and the file is good."""
+    warned = next((FIXTURES / "warn" / "unreached").glob("*.json"))
+    mgraph.write("warned.json", warned.read_bytes())
+    said = mgraph("check", "warned.json")
+    assert (said.status, codes(said)) == (0, ["unreached"])
+    assert "warned.json: ok" in said.out
+
+
+def test_check_as_json(mgraph: Shell) -> None:
+    """`--json` holds the same, files in the order given, nothing on standard error."""
+    mgraph.write("bad.json", "{")
+    said = mgraph("check", "bad.json", "neuron.json", "nope.json", "--json")
+    bad, good, absent = said.json["files"]
+    assert (said.status, said.err) == (1, "")
+    assert [each["ok"] for each in (bad, good, absent)] == [False, True, False]
+    assert bad["diagnostics"][0]["code"] == "syntax"
+    assert (bad["diagnostics"][0]["line"], bad["diagnostics"][0]["column"]) == (1, 2)
+    assert (good["nodes"], good["runs"], good["version"]) == (10, 1, "1.0")
+    assert absent["diagnostics"][0]["code"] == "io"
+
+
+def test_check_reads_standard_input(mgraph: Shell) -> None:
+    """`-` is standard input, by that name in diagnostics."""
+    assert mgraph("check", "-", stdin=NEURON.read_bytes()).status == 0
+    assert mgraph("check", "-", stdin=b"{").err.startswith("standard input:1:2: error[syntax]")
+    assert mgraph("check", "-", stdin=b"").err.startswith("standard input:1:1: error[syntax]")
+
+
+# --- test ------------------------------------------------------------------------------------
+
+
+def wrong_neuron(mgraph: Shell, name: str, **fields: dict[str, float]) -> str:
+    """Write a neuron whose expectation is wrong in some numbers."""
+    document = mgraph.document("neuron.json")
+    for field, numbers in fields.items():
+        document["runs"][0][field].update(numbers)
+    return mgraph.write(name, document)
+
+
+def test_a_folder_is_walked(mgraph: Shell) -> None:
+    """Every graph file under it is tested; hidden and self-made ones and lists of faults not."""
+    mgraph.path("sub").mkdir()
+    mgraph.path(".hidden").mkdir()
+    wrong = mgraph.path(wrong_neuron(mgraph, "wrong.json", data={"o": 3.0})).read_bytes()
+    for name in (".hidden/a.json", ".b.json", "c.annotated.json", "d.annotated.msgpack", "e.txt"):
+        mgraph.write(name, wrong)
+    mgraph.write("sub/other.json", {"not": "a graph"})
+    mgraph("convert", "neuron.json", "sub/n.msgpack")
+    said = mgraph("test")
+    assert said.status == 1
+    assert said.out.splitlines()[0] == "wrong.json, run 0: wrong"
+    assert said.out.splitlines()[-1] == "4 files: 2 ok, 1 wrong, 1 skipped"
+    assert mgraph("test", "sub").out == "2 files: 1 ok, 1 skipped\n"
+    assert mgraph("test", "c.annotated.json").status == 1  # named, it is tested
+    assert mgraph("test", "sub/other.json").status == 1
+
+
+def test_an_empty_folder(mgraph: Shell) -> None:
+    """That nothing was tested is said, and is no success: a name may be misspelt."""
+    mgraph.path("empty").mkdir()
+    said = mgraph("test", "empty")
+    assert (said.status, said.out) == (1, "no graph files found\n")
+
+
+def test_a_file_without_runs_is_not_tested(mgraph: Shell) -> None:
+    """It is counted apart, and is no failure."""
+    mgraph("convert", "neuron.json", "plain.json", "--strip")
+    said = mgraph("test", "plain.json")
+    assert said.status == 0
+    assert said.out.startswith("plain.json: not tested")
+    assert said.out.endswith("1 file: 0 ok, 1 not tested\n")
+
+
+def test_a_refused_file_fails(mgraph: Shell) -> None:
+    """Its diagnostics go to standard error, its name to standard output."""
+    mgraph.write("broken.json", "{")
+    said = mgraph("test", "broken.json", "nope.json", "neuron.json")
+    assert (said.status, codes(said)) == (1, ["syntax", "io"])
+    assert said.out == "broken.json: refused\nnope.json: refused\n3 files: 1 ok, 2 refused\n"
+
+
+def test_the_first_wrong_value_comes_before_gradients(mgraph: Shell) -> None:
+    """Values are judged in evaluation order, and before any gradient."""
+    wrong_neuron(mgraph, "w.json", data={"n": 0.9, "o": 0.8}, grad={"o": 2.0})
+    said = mgraph("test", "w.json")
+    lines = said.out.splitlines()
+    assert lines[0] == "w.json, run 0: wrong"
+    assert lines[1].startswith("  data of n: got 0.8813735870195432, expected 0.9 (")
+    assert lines[1].endswith("relative 0.021)")
+    assert lines[2:] == [
+        "  and 2 more numbers", "  expected by mpmath 1.4, 50 digits", "1 file: 0 ok, 1 wrong",
+    ]  # fmt: skip
+
+
+def test_the_first_wrong_gradient_is_nearest_to_the_output(mgraph: Shell) -> None:
+    """Gradients are judged in backward order."""
+    wrong_neuron(mgraph, "w.json", grad={"x1": 7.0, "x1w1": 7.0})
+    said = mgraph("test", "w.json", "--json")
+    (outcome,) = said.json["outcomes"]
+    assert (outcome["field"], outcome["node"], outcome["wrong"]) == ("grad", "x1w1", 2)
+    assert said.json["summary"]["wrong"] == 1
+
+
+def test_a_gradient_where_there_must_be_none(mgraph: Shell) -> None:
+    """No path and zero are told apart, both ways."""
+    document = mgraph.document("neuron.json")
+    del document["runs"][0]["grad"]["w2"]
+    mgraph.write("none.json", document)
+    said = mgraph("test", "none.json")
+    assert "grad of w2: got 0.0, expected no path to a seeded output" in said.out
+    document["nodes"][2] = {"id": "w1", "op": "const", "data": -3.0}
+    document["runs"][0]["grad"]["w2"] = 0.0
+    del document["runs"][0]["graph"]
+    mgraph.write("none.json", document)
+    said = mgraph("test", "none.json")
+    assert "grad of w1: got no path to a seeded output, expected 0.99" in said.out
+
+
+def test_the_error_is_measured(mgraph: Shell) -> None:
+    """In units in the last place, which a learner can count and an engineer can judge."""
+    wrong_neuron(mgraph, "w.json", data={"x1w1": -6.000000000000001})
+    said = mgraph("test", "w.json", "--exact", "--json")
+    first = said.json["outcomes"][0]
+    assert (first["node"], first["ulps"]) == ("x1w1", 1)
+    assert first["relative"] == pytest.approx(1.48e-16, rel=0.01)
+
+
+def test_tolerances(mgraph: Shell) -> None:
+    """The options go before the run's own tolerance, that before the default."""
+    wrong_neuron(mgraph, "w.json", data={"x1w1": -6.006})
+    assert mgraph("test", "w.json").status == 1
+    assert mgraph("test", "w.json", "--rel", "0.01").status == 0
+    assert mgraph("test", "w.json", "--abs", "0.01").status == 0
+    assert mgraph("test", "w.json", "--abs", "0.001").status == 1
+    document = mgraph.document("w.json")
+    document["runs"][0]["tolerance"] = {"abs": 0.01}
+    mgraph.write("w.json", document)
+    assert mgraph("test", "w.json").status == 0
+    assert mgraph("test", "w.json", "--rel", "1e-9").status == 1
+    assert mgraph("test", "w.json", "--exact").status == 1
+
+
+def test_zeros_have_signs_only_when_exact(mgraph: Shell) -> None:
+    """At tolerance 0 the zeros are equal; `--exact` compares bits."""
+    wrong_neuron(mgraph, "w.json", data={"x2w2": -0.0})
+    document = mgraph.document("w.json")
+    document["runs"][0]["data"] = {"x2w2": -0.0}
+    document["runs"][0]["tolerance"] = {}
+    del document["runs"][0]["grad"]
+    mgraph.write("w.json", document)
+    assert mgraph("test", "w.json").status == 0
+    said = mgraph("test", "w.json", "--exact")
+    assert said.status == 1
+    assert "data of x2w2: got 0.0, expected -0.0 (0 ulp)" in said.out
+
+
+def test_special_numbers_stay_json(mgraph: Shell) -> None:
+    """A wrong infinity or NaN is spelled as files spell it."""
+    mgraph("new", "y = log(x)", "--input", "x=0", "-o", "log.json")
+    mgraph("run", "log.json", "--in-place")
+    document = mgraph.document("log.json")
+    document["runs"][0]["data"]["y"] = "nan"
+    mgraph.write("log.json", document)
+    (outcome,) = mgraph("test", "log.json", "--json").json["outcomes"]
+    assert (outcome["got"], outcome["want"], outcome["ulps"]) == ("-inf", "nan", None)
+
+
+def test_standard_input_and_output(mgraph: Shell) -> None:
+    """`test -` reads the file from standard input; `--junit -` writes the report alone there."""
+    data = mgraph.path("neuron.json").read_bytes()
+    assert mgraph("test", "-", stdin=data).out == "1 file: 1 ok\n"
+    wrong = mgraph("test", "-", stdin=data.replace(b'"o": 0.7', b'"o": 0.8', 1))
+    assert (wrong.status, wrong.out.splitlines()[0]) == (1, "-, run 0: wrong")
+    said = mgraph("test", "neuron.json", "--junit", "-")
+    assert ET.fromstring(said.out).attrib["failures"] == "0"  # noqa: S314 - our own report
+    assert said.err == "1 file: 1 ok\n"
+    assert mgraph.files() == ["neuron.json"]
+
+
+def test_a_name_alone_chooses_no_output(mgraph: Shell) -> None:
+    """A formula that ends in a bare name says how to choose the output."""
+    said = mgraph("new", "y = a*b; z = a + y; y")
+    assert said.status == 2
+    assert "choose the output, --output y" in said.err
+    assert mgraph("new", "y = a*b; y").status == 2
+
+
+def test_junit(mgraph: Shell) -> None:
+    """The report is XML that counts what was counted, and the verb says it all the same."""
+    wrong_neuron(mgraph, "wrong.json", data={"o": 3.0})
+    mgraph.write("bad<&>.json", '{"mgraph": "1.0", "n\\u0007": 1}')
+    mgraph("convert", "neuron.json", "plain.json", "--strip")
+    mgraph("run", "neuron.json", "--in-place")
+    said = mgraph("test", ".", "--junit", "report.xml")
+    assert said.out.endswith("it is right\n")
+    suite = ET.fromstring(mgraph.path("report.xml").read_bytes())  # noqa: S314 - our own
+    cases = [case for case in suite if case.tag == "testcase"]
+    counts = {key: int(suite.attrib[key]) for key in ("tests", "failures", "errors", "skipped")}
+    assert counts == {"tests": 5, "failures": 2, "errors": 0, "skipped": 1}
+    assert len(cases) == 5
+    assert sum(case.find("failure") is not None for case in cases) == 2
+    assert sum(case.find("skipped") is not None for case in cases) == 1
+    by_name = {(case.get("classname"), case.get("name")): case for case in cases}
+    failure = by_name["wrong.json", "run 0"].find("failure")
+    assert failure is not None
+    assert failure.get("message", "").startswith("data of o: got 0.707")
+    refused = by_name["bad<&>.json", "file"].find("failure")
+    assert refused is not None
+    assert "error[missing-field]" in (refused.text or "")
+
+
+def test_self_recorded_runs_are_counted(mgraph: Shell) -> None:
+    """A green test that only says that nothing changed says so."""
+    mgraph("run", "neuron.json", "--in-place")
+    said = mgraph("test", "neuron.json")
+    assert said.out.splitlines() == [
+        "1 file: 2 ok",
+        "1 self-recorded: such a run tells that mgraph changed, not that it is right",
+    ]
+    assert mgraph("test", "neuron.json", "--json").json["summary"]["self-recorded"] == 1
+
+
+def test_accept(mgraph: Shell) -> None:
+    """What is accepted is shown, made the expectation, and marked as self-recorded."""
+    wrong_neuron(mgraph, "w.json", data={"n": 0.9}, grad={"x1": 7.0})
+    said = mgraph("test", "--accept", "w.json")
+    assert said.status == 0
+    first, second, last = said.out.splitlines()
+    assert first.startswith("run 0, data of n: got 0.88")
+    assert second.startswith("run 0, grad of x1: got -1.4")
+    assert last == "wrote w.json: its changed runs are self-recorded now"
+    (run,) = mgraph.document("w.json")["runs"]
+    assert self_recorded(run)
+    assert run["data"]["n"] == pytest.approx(0.8813735870195432)
+    assert mgraph("test", "w.json").status == 0
+
+
+def test_accept_changes_nothing_that_holds(mgraph: Shell) -> None:
+    """A file whose runs hold keeps its bytes, and its foreign origin."""
+    before = mgraph.path("neuron.json").read_bytes()
+    assert mgraph("test", "--accept", "neuron.json").out == "nothing differs\n"
+    assert mgraph.path("neuron.json").read_bytes() == before
+    mgraph("convert", "neuron.json", "plain.json", "--strip")
+    said = mgraph("test", "--accept", "plain.json")
+    assert said.status == 1
+    assert "mgraph run plain.json --in-place" in said.err
+
+
+def test_accept_keeps_what_a_run_names(mgraph: Shell) -> None:
+    """An expectation of some nodes stays one of those nodes."""
+    document = mgraph.document("neuron.json")
+    document["runs"][0] |= {"data": {"o": 5.0}, "grad": {"b": 5.0}}
+    mgraph.write("w.json", document)
+    mgraph("test", "--accept", "w.json")
+    (run,) = mgraph.document("w.json")["runs"]
+    assert list(run["data"]) == ["o"]
+    assert list(run["grad"]) == ["b"]
+
+
+def test_expected_diagnostics(mgraph: Shell) -> None:
+    """A file that must be refused is tested by the list beside it."""
+    mgraph.write("bad.json", "{")
+    expected = {"diagnostics": [{"code": "syntax", "line": 1, "column": 2}]}
+    mgraph.write("bad.diagnostic.json", expected)
+    assert mgraph("test", "bad.json").out == "1 file: 1 ok\n"
+    assert mgraph("test", "bad.json", "bad.diagnostic.json").out == "2 files: 1 ok, 1 skipped\n"
+    expected["diagnostics"][0]["code"] = "depth"
+    mgraph.write("bad.diagnostic.json", expected)
+    said = mgraph("test", "bad.json")
+    assert said.status == 1
+    assert "expected depth at the document (1:2), found syntax at the document (1:2)" in said.out
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"diagnostics": ["x"]}', '{"diagnostics": 3}', "[" * 10**5, "\xff"],
+    ids=range(7),
+)
+def test_a_list_of_diagnostics_that_cant_be_read(mgraph: Shell, content: str) -> None:
+    """It fails the file that it stands beside."""
+    mgraph.write("neuron.diagnostic.json", content.encode("latin-1"))
+    said = mgraph("test", "neuron.json")
+    assert said.status == 1
+    assert "its .diagnostic.json file can't be read" in said.out

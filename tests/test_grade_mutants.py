@@ -1,0 +1,49 @@
+"""The pack against engines with one mistake each: it catches them, and says what is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from mgraph.grade.cases import Case, cases_of, pack
+from mgraph.grade.diagnosis import CAUSES
+from mgraph.grade.quick import QUICK
+from tests.engines.__main__ import cases, graded, key, quickly
+from tests.engines.mutants import MUTANTS, Mutant
+
+PARTS = 16
+SAMPLE = MUTANTS[::16]
+"""`python -m tests.engines` takes all, on the whole pack; here is time for some."""
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_the_quick_part_catches_every_mutant(part: int) -> None:
+    """Not one engine with a mistake gets through the quick part of the pack."""
+    assert [each.name for each in MUTANTS[part::PARTS] if not quickly(each).caught] == []
+
+
+def test_the_quick_part_is_of_the_pack() -> None:
+    """Each of its runs is there, and each once; it is much smaller than the whole."""
+    assert [name for name in QUICK if name not in map(key, cases())] == []
+    assert len(dict.fromkeys(QUICK)) == len(QUICK) < len(cases()) / 4
+
+
+def right(mutants: tuple[Mutant, ...]) -> list[str]:
+    """Return the mutants of which something was named, and nothing wrong."""
+    return [each.name for each in mutants if graded(each).is_right]
+
+
+def test_causes_are_named_rightly() -> None:
+    """Of nine mutants in ten, held-out ones among them, what is named is what is wrong."""
+    named = right(SAMPLE)
+    assert len(named) >= 0.9 * len(SAMPLE), [m.name for m in SAMPLE if m.name not in named]
+
+
+def test_mutants_speak_of_known_causes() -> None:
+    """What a mutant may rightly be called is what the diagnosis can say, and all of it."""
+    assert {cause for each in MUTANTS for cause in each.causes} == {*CAUSES}
+
+
+def test_the_pack_is_all_of_its_folder() -> None:
+    """Every file of the folder is graded, and has runs."""
+    found: list[Case] = list(cases_of([str(pack())]))
+    assert {case.file for case in found} == {str(path) for path in pack().glob("*.json")}

@@ -1,0 +1,102 @@
+"""The quiz of the page in a browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.command_line import NEURON
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+from tests.page import answer, box, document, leaf, node, numbers_of, step_text, title
+
+
+def mistake(page: Page) -> str | None:
+    """Return which mistake the page sees in the last answer."""
+    return str(page.locator("#hint").get_attribute("data-mistake"))
+
+
+def test_the_quiz_asks_before_it_shows(show: Callable[..., Page]) -> None:
+    """With --quiz the page starts at the seed, hides what it asks, and goes on when it is right."""
+    page = show(NEURON, quiz=True)
+    assert title(page) == "Backward, 1 of 5: your turn"
+    assert numbers_of(page, "n") == ("0.881374", "")
+    assert page.locator(".chip").count() == 0
+    assert "o has the gradient 1. What gradient does it give n?" in step_text(page)
+    answer(page, "0.5")
+    assert "Right: 1 × 0.5 = 0.5." in step_text(page)
+    assert numbers_of(page, "n") == ("0.881374", "0.5")
+    for _ in range(8):
+        page.click("#show")
+    assert title(page) == "Backward, 5 of 5"
+    page.keyboard.press("ArrowRight")
+    assert title(page) == "Done"
+    assert "1 right at your own hand, 8 shown" in step_text(page)
+    page.click("#quiz")
+    assert "Quiz" not in step_text(page)
+
+
+def test_the_quiz_keeps_its_secrets(show: Callable[..., Page]) -> None:
+    """While it asks, neither the tooltip nor the card of a node tells a gradient."""
+    page = show(NEURON, quiz=True)
+    box(page, "w1").click()
+    assert "its gradient is told at the end" in page.locator("#node-body").inner_text()
+    assert page.locator(".paths").count() == 0
+
+
+QUIZ = document(
+    leaf("a", 3.0), leaf("b", 5.0), node("p", "mul", "a", "b"), node("t", "tanh", "p"),
+    node("q", "mul", "a", "t"), node("y", "mul", "q", "a"),
+)  # fmt: skip
+"""y = a·tanh(a·b)·a: a is used three times; by hand, with t = tanh 15 ≈ 1."""
+
+
+@pytest.mark.parametrize(
+    ("graph", "skip", "wrong", "seen"),
+    [
+        # y = q·a with q = 3 (t ≈ 1), a = 3: q gets 3, a gets 3; then a gets t = 1 times 3, so 6.
+        (QUIZ, 2, "3", "overwrote"),
+        (document(leaf("x", 1.0), node("h", "mul", "x", "x"), node("y", "exp", "h")),
+         0, "1", "inner"),
+        (document(leaf("x", 2.0), leaf("w", 7.0), node("p", "mul", "x", "w"),
+                  node("y", "mul", "p", "p")), 2, "7", "upstream"),
+        (document(leaf("x", 2.0), leaf("w", 7.0), node("y", "mul", "x", "w")), 0, "2", "swapped"),
+        # d = 2x; y = d·3 + d·5: d gets 5 first, then 8; passing 5 back too early gives 10.
+        (document(leaf("x", 1.0), leaf("two", 2.0, "const"), leaf("three", 3.0, "const"),
+                  leaf("five", 5.0, "const"), node("d", "mul", "x", "two"),
+                  node("e", "mul", "d", "three"), node("f", "mul", "d", "five"),
+                  node("y", "add", "e", "f")), 4, "10", "order"),
+        (document(leaf("x", 2.0), node("y", "neg", "x")), 0, "0.9", ""),
+        (document(leaf("x", 4.0), leaf("z", 8.0), node("y", "div", "x", "z")),
+         0, "-0.0625", "swapped"),
+    ],
+    ids=["overwrote", "inner", "upstream", "swapped", "order", "other", "swapped-div"],
+)  # fmt: skip
+def test_the_quiz_recognises_mistakes(
+    show: Callable[..., Page], graph: dict[str, Any], skip: int, wrong: str, seen: str
+) -> None:
+    """Each classic mistake gets its own sentence, and the question stays open."""
+    page = show(graph, quiz=True)
+    for _ in range(skip):
+        page.click("#show")
+    before = title(page)
+    answer(page, wrong)
+    assert mistake(page) == seen
+    assert len(page.locator("#hint").inner_text()) > 20
+    assert title(page) == before
+
+
+def test_the_quiz_takes_fractions_and_roundings(show: Callable[..., Page]) -> None:
+    """1/3 and 0.333 are right where the gradient is a third; words are no answer."""
+    third = document(leaf("x", 1.0), leaf("c", 3.0, "const"), node("y", "div", "x", "c"))
+    for text in ("1/3", "0.333"):
+        page = show(third, quiz=True)
+        answer(page, "a third")
+        assert "Type a number" in page.locator("#hint").inner_text()
+        answer(page, text)
+        assert title(page) == "Backward, 1 of 1"
