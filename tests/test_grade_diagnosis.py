@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mgraph.grade import report
+from mgraph.grade import by_driver, report
 from mgraph.grade.cases import Case, cases_of, pack
+from mgraph.grade.child import Allowance, Driven
 from mgraph.grade.diagnosis import CAUSES, diagnose
 from mgraph.grade.judge import OUTCOMES, Answer, judged
 from mgraph.grade.simulate import CORRECT, simulate
 from tests.command_line import FIXTURES, strict_json
+from tests.engines.mutants import MUTANTS, SOURCE, mutated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from mgraph.grade.judge import Outcome
 
@@ -80,7 +84,7 @@ def assert_diagnosed(outcomes: Sequence[Outcome]) -> None:
         assert all(id(each) in failed for each in cause.cases)
     for hide in (False, True):
         found = report({}, outcomes).as_json(hide=hide)
-        assert strict_json(__import__("json").dumps(found)) == found
+        assert strict_json(json.dumps(found)) == found
     assert all(each.outcome in OUTCOMES for each in outcomes)
     assert all(each.line() for each in outcomes if each.failed)
 
@@ -137,14 +141,38 @@ def test_numbers_that_are_spoilt_everywhere(
         answer = right(case)
         numbers: Sequence[float | None] = getattr(answer, field)
         spoilt = [None if x is None else SPOILING[what](x) for x in numbers]
-        answer = Answer(
-            case.program, **({"data": answer.data, "grad": answer.grad} | {field: spoilt})
-        )
-        outcomes.append(judged(case, answer))
+        spoiling: Any = {field: spoilt}
+        outcomes.append(judged(case, replace(answer, **spoiling)))
     assert_diagnosed(outcomes)
 
 
-def test_a_correct_engine_has_no_cause_at_the_edges() -> None:
+def test_no_numbers_are_no_mistake_of_a_rule() -> None:
+    """An engine without any data, or without any gradients, is not said to cut numbers off."""
+    for field in ("data", "grad"):
+        outcomes = []
+        for case in small_cases():
+            nothing: Any = {field: [None] * len(case.graph)}
+            outcomes.append(judged(case, replace(right(case), **nothing)))
+        assert {cause.id for cause in diagnose(outcomes)} <= {"seed", "no-gradient"}
+
+
+def test_a_correct_engine_has_no_cause_at_the_edges(tmp_path: Path) -> None:
     """NaN, infinities, ties and the smallest numbers are no reason to name a cause."""
-    outcomes = [judged(case, right(case)) for case in edge_cases()]
-    assert diagnose(outcomes) == []
+    engine = tmp_path / "wrapped.py"
+    engine.write_text("from mgraph import Value, max, min, sum\n", encoding="utf-8")
+    driven = Driven(f"{engine}:Value", {}, "", Allowance(60.0))
+    found = report({}, list(by_driver(edge_cases(), driven)))
+    assert [each for each in found.outcomes if each.failed] == []
+    assert found.causes == []
+
+
+@pytest.mark.parametrize("mutant", ["", "set-everywhere", "upstream-nowhere"])
+def test_engines_at_the_edges(mutant: str, tmp_path: Path) -> None:
+    """An engine that knows nothing of IEEE 754, right or wrong, is diagnosed at its edges, too."""
+    sources = {each.name: mutated(each) for each in MUTANTS if each.name == mutant}
+    engine = tmp_path / "engine.py"
+    engine.write_text(sources.get(mutant, SOURCE), encoding="utf-8")
+    driven = Driven(f"{engine}:Value", {}, "", Allowance(60.0))
+    outcomes = list(by_driver(edge_cases(), driven))
+    assert len(outcomes) == len(edge_cases()) > 1000
+    assert_diagnosed(outcomes)

@@ -310,9 +310,9 @@ def matches(  # noqa: PLR0913, PLR0917 - two sides
             return False
         if opcode[node] == OPCODES[CONST]:
             continue
-        if is_leaf(opcode[node]):  # they have numbers; where there is no gradient, it is 0
-            if x is None or (got is None and grad[place] != 0.0):
-                return False
+        is_silent = x is None or (got is None and grad[place] != 0.0)
+        if is_silent and is_leaf(opcode[node]):
+            return False
         if got is not None and not near(got, grad[place], rel):
             return False
     return True
