@@ -229,7 +229,7 @@ class _Diagnosis:
     def leaves(self) -> None:
         """Name what a Value makes of the number that it is given."""
         seen = [pair for each in self.numeric for pair in leaf_pairs(each)]
-        changed = [(x, got) for x, got in seen if got != x]
+        changed = [(x, got) for x, got in seen if got != x and (got == got or x == x)]
         if not changed:
             return
         guesses: list[tuple[str, str, Callable[[float], float]]] = [
