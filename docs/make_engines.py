@@ -69,8 +69,9 @@ TABLE_TEXT: Final = """
   op that the engine lacks, *convention* those that are right with another choice. *Wrong* are
   values, gradients, and what changes when the same graph is built once more.
 - **crashed** is nearly always one of two things. Chains of 1,000 and 2,000 ops exceed Python's
-  recursion limit where backward calls itself (`depth`). A plain number on the left, as in `2 / x`,
-  isn't taken (`reflected`). Both raise an error that one sees; no number is wrong.
+  recursion limit where backward calls itself (`depth`). A plain number isn't taken as an operand,
+  mostly on the left, as in `2 / x` (`reflected`). Both raise an error that one sees; no number is
+  wrong.
 - **relu'(0)** is the slope chosen at the kink.
 - **second backward**: what another call on the same graph gives where there are interior nodes.
   *Doubled* are the gradients of leaves in PyTorch; *more*: interior nodes keep their first
@@ -79,10 +80,10 @@ TABLE_TEXT: Final = """
 """
 
 WRONG_HEAD: Final = """\
-## What is wrong, and why
+## Where numbers are wrong, and why
 
-What `mgraph grade` said is quoted. What stands behind *by hand* was found without it, by reading
-the source and by central differences with 60 digits.
+What `mgraph grade` said is quoted, but for the depth of chains. What stands behind *by hand* was
+found without it, by reading the source and by central differences with 60 digits.
 """
 
 BESIDE_HEAD: Final = """\
@@ -158,8 +159,9 @@ def graded(engine: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def last_line(text: str) -> str:
-    """Return the last line that says something."""
-    return (text.strip().splitlines() or [""])[-1]
+    """Return the last line that tells an error, or says something."""
+    lines = text.strip().splitlines() or [""]
+    return next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
 
 
 def summary(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,6 +177,9 @@ def summary(report: Mapping[str, Any]) -> dict[str, Any]:
         "relu": slope_at_zero(run_of(report, "convention-relu-at-zero.json")),
         "second": second_backward(run_of(report, "second-backward-with-inner-nodes.json")),
         "causes": [{key: each[key] for key in told} for each in report["causes"]],
+        "unknown": sum(
+            each["outcome"] in (*WRONG, *CRASHED) and not each["cause"] for each in report["cases"]
+        ),
     }
 
 
@@ -235,9 +240,9 @@ def page(found: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> str:
 
 def label(engine: Mapping[str, Any]) -> str:
     """Return an engine's name, with its version."""
-    name = re.escape(engine["name"].partition(",")[0])
-    found = (re.fullmatch(rf"(?i){name}==(.+)", spec) for spec in engine["pip"])
-    return f"{engine['name']} {next(match[1] for match in found if match)}"
+    name, comma, more = engine["name"].partition(",")
+    found = (re.fullmatch(rf"(?i){re.escape(name)}==(.+)", spec) for spec in engine["pip"])
+    return f"{name} {next(match[1] for match in found if match)}{comma}{more}"
 
 
 def row(engine: Mapping[str, Any], done: Mapping[str, Any]) -> str:
@@ -258,15 +263,32 @@ def cell(text: str) -> str:
     return text.replace("|", "&#124;").replace("<", "&lt;")
 
 
+def verbatim(text: str) -> str:
+    """Return text that is shown as it is, with only its backticks taken for Markdown."""
+    parts = text.split("`")
+    parts[::2] = [re.sub(r"([*_<\[\\])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts)
+
+
+def quoted(done: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the grader said of an engine, and in how many runs it saw that."""
+    for each in done["causes"]:
+        if each["cause"] != "depth":
+            yield f"> {verbatim(each['says'])} · {runs(each['cases'])}"
+    if done["unknown"]:
+        yield f"> cause unknown; no single mistake explains the numbers · {runs(done['unknown'])}"
+
+
+def runs(count: int) -> str:
+    """Return a number of runs, in words."""
+    return f"{count} run{'s' * (count != 1)}"
+
+
 def paragraph(engine: Mapping[str, Any], done: Mapping[str, Any]) -> str:
     """Say what is wrong with an engine: what the grader said, and what was found by hand."""
-    quoted = "\n>\n".join(
-        f"> {cell(each['says'])} · {each['cases']} run{'s' * (each['cases'] != 1)}"
-        for each in done["causes"]
-        if each["cause"] != "depth"
-    )
+    said = "\n>\n".join(quoted(done))
     checked = engine.get("checked", "nobody has looked yet.")
-    return f"### {label(engine)}\n\n{quoted}\n\n*By hand:* {checked}\n"
+    return f"### {label(engine)}\n\n{said}\n\n*By hand:* {checked}\n"
 
 
 def besides(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -278,8 +300,13 @@ def besides(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def how(engine: Mapping[str, Any]) -> str:
     """Return the row with an engine's commands."""
-    installed, typed = shlex.join(engine["pip"]), shlex.join(command_of(engine))
+    installed, typed = shlex.join(engine["pip"]), " ".join(map(quote, command_of(engine)))
     return f"| `{cell(installed)}` | `{cell(typed)}` |\n"
+
+
+def quote(word: str) -> str:
+    """Return a word as one types it, with double quotes around single ones."""
+    return f'"{word}"' if "'" in word else shlex.quote(word)
 
 
 def main() -> None:
