@@ -60,22 +60,21 @@ wrong. Every engine with a wrong number was also looked at by hand.
 TABLE_HEAD: Final = """\
 ## What came out
 
-| engine | ok | convention | unsupported | wrong | crashed | relu'(0) | second backward | causes |
+| engine | ok | other | lacks | wrong | crash | relu'(0) | again | causes |
 |---|---:|---:|---:|---:|---:|---|---|---|
 """
 
 TABLE_TEXT: Final = """
-- **ok** and the four beside it count runs, and add up to {runs}. *Unsupported* are those with an
-  op that the engine lacks, *convention* those that are right with another choice. *Wrong* are
-  values, gradients, and what changes when the same graph is built once more.
-- **crashed** is nearly always one of two things. Chains of 1,000 and 2,000 ops exceed Python's
-  recursion limit where backward calls itself (`depth`). A plain number isn't taken as an operand,
-  mostly on the left, as in `2 / x` (`reflected`). Both raise an error that one sees; no number is
-  wrong.
+- **ok**, **other**, **lacks**, **wrong** and **crash** count runs, and add up to {runs}: right;
+  right with another convention; not asked, since the engine lacks an op; wrong values, wrong
+  gradients, and what changes when the same graph is built once more; ended by an error.
+- Such errors are nearly always one of two. Chains of 1,000 and 2,000 ops exceed Python's recursion
+  limit where backward calls itself (`depth`). A plain number isn't taken as an operand, mostly on
+  the left, as in `2 / x` (`reflected`). One sees both at once; no number is wrong.
 - **relu'(0)** is the slope chosen at the kink.
-- **second backward**: what another call on the same graph gives where there are interior nodes.
+- **again** is what a second backward on the same graph gives where there are interior nodes.
   *Doubled* are the gradients of leaves in PyTorch; *more*: interior nodes keep their first
-  gradient and pass it on once more, as in micrograd.
+  gradient and pass it on once more, as in micrograd; *same*: the graph is gone after the first.
 - **causes** are those that the grader named; [what they mean](grade.md#likely-causes).
 """
 
@@ -196,7 +195,7 @@ def slope_at_zero(case: Mapping[str, Any]) -> str:
 
 def second_backward(case: Mapping[str, Any]) -> str:
     """Say what a second backward does; a dash: that can't be said."""
-    words = {"adds to what": "more", "from zero": "as the first", "raises": "refused"}
+    words = {"adds to what": "more", "from zero": "same", "raises": "refused"}
     said = (word for note, word in words.items() if note in (case["note"] or ""))
     return "doubled" if case["outcome"] == "ok" else next(said, "–")
 
@@ -248,13 +247,22 @@ def label(engine: Mapping[str, Any]) -> str:
 def row(engine: Mapping[str, Any], done: Mapping[str, Any]) -> str:
     """Return an engine's row of the table."""
     if "error" in done:
-        return f"| {label(engine)} | | | | | | | | {cell(done['error'])} |\n"
-    named = ", ".join(
-        f"{each['cause']} ({each['op']})" if each["op"] else each["cause"]
-        for each in done["causes"]
+        return f"| {label(engine).replace(' ', '&nbsp;')} | | | | | | | | {cell(done['error'])} |\n"
+    named: dict[str, list[str]] = {}
+    for each in done["causes"]:
+        named.setdefault(each["cause"], []).extend(filter(None, [each["op"]]))
+    causes = ", ".join(
+        f"{cause} ({', '.join(ops)})".replace(" ", "&nbsp;") if ops else cause
+        for cause, ops in named.items()
     )
     counts = (done[key] for key in ("ok", "convention", "unsupported", "wrong", "crashed"))
-    cells = (label(engine), *counts, done["relu"], done["second"], named or "none")
+    cells = (
+        label(engine).replace(" ", "&nbsp;"),
+        *counts,
+        done["relu"],
+        done["second"],
+        causes or "none",
+    )
     return f"| {' | '.join(map(str, cells))} |\n"
 
 
@@ -274,9 +282,9 @@ def quoted(done: Mapping[str, Any]) -> Iterator[str]:
     """Yield what the grader said of an engine, and in how many runs it saw that."""
     for each in done["causes"]:
         if each["cause"] != "depth":
-            yield f"> {verbatim(each['says'])} · {runs(each['cases'])}"
+            yield f"> - {verbatim(each['says'])} · {runs(each['cases'])}"
     if done["unknown"]:
-        yield f"> cause unknown; no single mistake explains the numbers · {runs(done['unknown'])}"
+        yield f"> - cause unknown; no single mistake explains the numbers · {runs(done['unknown'])}"
 
 
 def runs(count: int) -> str:
@@ -286,7 +294,7 @@ def runs(count: int) -> str:
 
 def paragraph(engine: Mapping[str, Any], done: Mapping[str, Any]) -> str:
     """Say what is wrong with an engine: what the grader said, and what was found by hand."""
-    said = "\n>\n".join(quoted(done))
+    said = "\n".join(quoted(done))
     checked = engine.get("checked", "nobody has looked yet.")
     return f"### {label(engine)}\n\n{said}\n\n*By hand:* {checked}\n"
 
