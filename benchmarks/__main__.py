@@ -33,6 +33,7 @@ TABLES: Final = (
     "demo",
     "batch",
     "view",
+    "verbs",
 )
 
 

@@ -198,9 +198,20 @@ def _check(
     if quick and paths:
         message = "--quick chooses from the pack; it goes with no PATH"
         raise click.UsageError(message)
-    if python and shutil.which(python) is None:
-        message = f"--python {python}: there is no such program"
-        raise click.UsageError(message)
+    for option, program in (("--python", python), ("--cmd", _program(cmd) if cmd else None)):
+        if program is not None and shutil.which(program) is None:
+            message = f"{option} {program or repr(cmd)}: there is no such program"
+            raise click.UsageError(message)
+
+
+def _program(cmd: str) -> str:
+    """Return the first word of a command line."""
+    try:
+        words = shlex.split(cmd)
+    except ValueError as error:
+        message = f"--cmd {cmd!r} can't be read: {error}"
+        raise click.UsageError(message) from None
+    return words[0] if words else ""
 
 
 def _cases(
@@ -224,7 +235,7 @@ def _graded(
     from mgraph.grade.child import Allowance, Driven, EndedError, Spoken  # noqa: PLC0415
 
     allowance = Allowance(timeout, memory)
-    named: dict[str, str | None] = {"name": cmd or engine}
+    named: dict[str, str | None] = {"name": printable(cmd or engine or "")}
     if engine is not None:
         driven = Driven(engine, names, python, allowance)
         try:
@@ -234,11 +245,7 @@ def _graded(
             raise click.ClickException(message) from None
         outcomes = by_driver(cases, driven)
     else:
-        try:
-            outcomes = by_command(cases, Spoken(cmd or "", allowance))
-        except ValueError as error:
-            message = f"--cmd {cmd!r} can't be read: {error}"
-            raise click.UsageError(message) from None
+        outcomes = by_command(cases, Spoken(cmd or "", allowance))
     done: list[Outcome] = []
     with progress(len(cases), "grading") as bar:
         for each in outcomes:

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from mgraph.errors import render
+from mgraph.errors import printable, render
 from mgraph.grade.child import Driven, EndedError, Spoken, TimedOutError
 from mgraph.grade.diagnosis import Cause, diagnose
 from mgraph.grade.judge import CONVENTION, OUTCOMES, Answer, Outcome, judged
@@ -90,15 +90,29 @@ def report(
 # --- engines in Python ---------------------------------------------------------------------------
 
 
+class _Patient:
+    """Asks an engine, until too many cases in a row took too long."""
+
+    def __init__(self, ask: Callable[[Case], Answer]) -> None:
+        self.ask = ask
+        self.late = 0
+
+    def __call__(self, case: Case) -> Answer:
+        if self.late >= PATIENCE:
+            error = f"not tried, after {PATIENCE} cases in a row that took too long"
+            return Answer(case.program, error=error, kind="timed out")
+        answer = self.ask(case)
+        self.late = self.late + 1 if answer.kind == "timed out" else 0
+        return answer
+
+
 def by_driver(cases: Sequence[Case], engine: Driven) -> Iterator[Outcome]:
     """Run cases on a Value class, in one process as long as it lives."""
-    late = 0
     failed: list[Outcome] = []
+    ask = _Patient(lambda case: _driven(case, engine))
     with closing(engine):
         for case in cases:
-            answer = _untried(case) if late == PATIENCE else _driven(case, engine)
-            if late < PATIENCE:
-                late = late + 1 if answer.kind == "timed out" else 0
+            answer = ask(case)
             outcome = judged(case, answer)
             if outcome.failed and answer.has_numbers:
                 failed.append(outcome)
@@ -108,11 +122,6 @@ def by_driver(cases: Sequence[Case], engine: Driven) -> Iterator[Outcome]:
             engine.close()
             answer = replace(_driven(each.case, engine), again=None)
             each.alone = not judged(each.case, answer).failed
-
-
-def _untried(case: Case) -> Answer:
-    error = f"not tried, after {PATIENCE} cases in a row that took too long"
-    return Answer(case.program, error=error, kind="timed out")
 
 
 def _driven(case: Case, engine: Driven) -> Answer:
@@ -139,10 +148,10 @@ def _asked(program: Program, engine: Driven) -> Answer:
     if "error" in said:
         return Answer(
             program,
-            error=str(said["error"]),
-            kind=str(said["kind"]),
-            step=said["step"],
-            what=str(said.get("what", "")),
+            error=printable(said["error"]),
+            kind=said["kind"],
+            step=said.get("step"),
+            what=said.get("what", ""),
         )
     again = said.get("again")
     return Answer(
@@ -151,7 +160,7 @@ def _asked(program: Program, engine: Driven) -> Answer:
         _of_nodes(program, said["grad"]),
         _of_nodes(program, said["second"]) if "second" in said else (),
         _of_nodes(program, said["before"]) if "before" in said else (),
-        refused=str(said.get("refused", "")),
+        refused=printable(said.get("refused", "")),
         again=again and (_of_nodes(program, again["data"]), _of_nodes(program, again["grad"])),
     )
 
@@ -166,24 +175,17 @@ def _of_nodes(program: Program, numbers: Sequence[float | None]) -> list[float |
 
 def by_command(cases: Sequence[Case], engine: Spoken) -> Iterator[Outcome]:
     """Run cases on a program that reads and writes graph files."""
+    ask = _Patient(lambda case: _spoken(case, engine))
+
+    def outcome(case: Case) -> Outcome:
+        return judged(case, ask(case))
+
     with closing(engine):
         todo = deque(cases)
-        while todo and engine.streams is None:  # the first ones tell how it wants to be asked
-            case = todo.popleft()
-            yield judged(case, _spoken(case, engine))
-            if not todo or len(cases) - len(todo) >= PATIENCE:
-                break
-        if engine.streams:
-            for case in todo:
-                yield judged(case, _spoken(case, engine))
-            return
-    yield from _side_by_side([*todo], lambda case: judged(case, _spoken(case, engine)))
-
-
-def _side_by_side(cases: Sequence[Case], judge: Callable[[Case], Outcome]) -> Iterator[Outcome]:
-    """Judge several cases at once, a process each; the outcomes come in order."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(judge, cases)
+        while todo and (engine.streams or len(cases) - len(todo) < PATIENCE):
+            yield outcome(todo.popleft())  # the first ones tell how it wants to be asked
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # a process each
+            yield from pool.map(outcome, todo)
 
 
 def _spoken(case: Case, engine: Spoken) -> Answer:
@@ -196,20 +198,34 @@ def _spoken(case: Case, engine: Spoken) -> Answer:
     except EndedError as error:
         kind = "unsupported" if "unsupported: " in str(error) else "crashed"
         return Answer(program, error=str(error), kind=kind)
-    return _read(case, written)
+    answer = _read(case, written)
+    if answer.error and engine.streams:
+        engine.close()  # what comes next may be about this question, too
+    return answer
 
 
 def _read(case: Case, written: bytes) -> Answer:
     """Take the numbers from an annotated file."""
-    program = case.program
     found = inspect(written, "its answer")
+    ids = case.graph.columns.ids
     if found.graph is None:
-        first = render(found.diagnostics[:1]).splitlines()[0]
-        return Answer(program, error=first, kind="crashed")
+        return _no_answer(case, render(found.diagnostics[:1]).splitlines()[0])
+    if sorted(found.graph.columns.ids) != sorted(ids):
+        return _no_answer(case, "its answer is about other nodes than the question")
     run = found.graph.runs[-1] if found.graph.runs else None
     if run is None or run.data is None or run.grad is None:
-        error = "its answer has no run with data and grad"
-        return Answer(program, error=error, kind="crashed")
-    ids = case.graph.columns.ids
+        return _no_answer(case, "its answer has no run with data and grad")
+    if not _is_same(run.inputs, case.want.inputs):
+        return _no_answer(case, "its answer has other inputs than the question")
     data, grad = ([numbers.get(name) for name in ids] for numbers in (run.data, run.grad))
-    return Answer(program, data, grad)
+    return Answer(case.program, data, grad)
+
+
+def _is_same(some: Mapping[str, float], others: Mapping[str, float]) -> bool:
+    return some.keys() == others.keys() and all(
+        x == others[name] or x != x for name, x in some.items()
+    )
+
+
+def _no_answer(case: Case, error: str) -> Answer:
+    return Answer(case.program, error=error, kind="crashed")

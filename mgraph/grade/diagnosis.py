@@ -230,7 +230,7 @@ class _Diagnosis:
     def leaves(self) -> None:
         """Name what a Value makes of the number that it is given."""
         seen = [pair for each in self.numeric for pair in leaf_pairs(each)]
-        changed = [(x, got) for x, got in seen if got != x]
+        changed = [(x, got) for x, got in seen if got != x and (got == got or x == x)]
         if not changed:
             return
         guesses: list[tuple[str, str, Callable[[float], float]]] = [
@@ -392,7 +392,7 @@ class _Diagnosis:
             ]
             self.name(cause, op, says, cases)
         self._settle()
-        for each in [each for each in self.left if self._fits(each, learned.rules)]:
+        for each in [each for each in self.left if self.causes and self._fits(each, learned.rules)]:
             made = [step.op for step in self._made(each).steps]
             own = [cause for cause in self.causes if cause.op in made]
             if own or self.leaf is not float32:  # whose losses are counted already

@@ -99,6 +99,7 @@ REDUCTIONS = ("max", "min")
 
 REFUSALS = (NotImplementedError, AssertionError)
 LONGEST = 300
+START, END = slice(LONGEST), slice(-65536, None)  # of what may be any number of characters
 
 
 class UnsupportedError(Exception):
@@ -123,30 +124,32 @@ def plain(name: str) -> str:
     return name.replace("_", "").lower()
 
 
+def shown(thing: object, spell: Callable[[object], str], part: slice) -> str:
+    """Return a part of str or repr of something of the engine's, whatever these do."""
+    try:
+        text = str.__getitem__(spell(thing), part)
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    except BaseException:  # noqa: BLE001 - a __str__ of the engine's
+        return "(can't be shown)"
+
+
 def last_line(error: BaseException) -> str:
     """Describe an exception in one line, as Python's last line does."""
+    name = shown(type(error).__name__, str, START)
     if isinstance(error, SystemExit):
-        return f"SystemExit: the engine called sys.exit({error.code!r})"
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - a __str__ of the engine's
-        text = "(its message can't be shown)"
-    lines = text.strip().splitlines() or [""]
-    name = type(error).__name__
+        return f"SystemExit: the engine called sys.exit({shown(error.code, repr, START)})"
+    lines = shown(error, str, END).strip().splitlines() or [""]
     return (f"{name}: {lines[-1]}" if lines[-1] else name)[:LONGEST]
 
 
 def described(thing: object) -> str:
     """Describe something that is no number."""
-    try:
-        text = repr(thing)
-    except Exception:  # noqa: BLE001
-        text = "(can't be shown)"
+    text = shown(thing, repr, START)
     text = text if len(text) < 60 else text[:57] + "..."  # noqa: PLR2004
-    return f"{type(thing).__name__}: {text}"
+    return f"{shown(type(thing).__name__, str, START)}: {text}"
 
 
-def as_float(thing: Any, engine: Engine | None = None, depth: int = 0) -> float | None:
+def as_float(thing: Any, engine: Engine | None = None) -> float | None:
     """Return the one number in a thing: a float, a NumPy scalar, an array or Value of one.
 
     Raises:
@@ -154,18 +157,34 @@ def as_float(thing: Any, engine: Engine | None = None, depth: int = 0) -> float 
     """
     if thing is None or type(thing) is float:
         return thing
+    try:
+        return inner(thing, engine, 0)
+    except Exception as error:
+        raise Failure("no number but a " + described(thing), kind="no-number") from error
+
+
+def inner(thing: Any, engine: Engine | None, depth: int) -> float | None:
+    """Look for a number inside of something.
+
+    Raises:
+        TypeError: There is none; or whatever the thing raises.
+    """
+    if thing is None:
+        return None
     if isinstance(thing, (int, float)):
         return float(thing)
     if depth < 4 and not isinstance(thing, (str, bytes, complex)):  # noqa: PLR2004
         if engine is not None and isinstance(thing, engine.kind):
-            return as_float(engine.read(thing, "data"), engine, depth + 1)
+            return inner(engine.read(thing, "data"), engine, depth + 1)
         if callable(getattr(thing, "item", None)):
-            return as_float(thing.item(), engine, depth + 1)
+            item = thing.item()
+            is_same = type(item) is type(thing)  # numpy.longdouble: Python has no such type
+            return float(thing) if is_same else inner(item, engine, depth + 1)
         if isinstance(thing, (list, tuple)) and len(thing) == 1:
-            return as_float(thing[0], engine, depth + 1)
+            return inner(thing[0], engine, depth + 1)
         if callable(getattr(thing, "__float__", None)):
             return float(thing)
-    raise Failure("no number but a " + described(thing), kind="no-number")
+    raise TypeError
 
 
 class Engine:
@@ -461,12 +480,28 @@ def neighbour(name: str) -> ModuleType | None:
 
 
 def load(name: str) -> ModuleType:
-    """Import a module by its name, or by the path of its file."""
+    """Import a module by its name, or by the path of its file.
+
+    Raises:
+        ImportError: There is none.
+    """
     if not name.endswith(".py"):
+        if os.sep in name or name.startswith("."):
+            raise ImportError(f"{name!r} is no module; for a file write {name}.py")
         return importlib.import_module(name)
     path = os.path.abspath(name)
-    sys.path.insert(0, os.path.dirname(path))
-    return importlib.import_module(os.path.splitext(os.path.basename(path))[0])
+    folder, file = os.path.split(path)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    name = os.path.splitext(file)[0]
+    while name in sys.modules and getattr(sys.modules[name], "__file__", None) != path:
+        name += "_"  # such as math.py, or json.py
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+    spec.loader.exec_module(module)  # type: ignore[union-attr]
+    return module
 
 
 # --- programs --------------------------------------------------------------------------------

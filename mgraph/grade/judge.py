@@ -305,12 +305,15 @@ def matches(  # noqa: PLR0913, PLR0917 - two sides
     for node, place in enumerate(program.places):
         if place < 0:
             continue
-        if answer.data[node] is not None and not near(answer.data[node], data[place], rel):
+        x, got = answer.data[node], answer.grad[node]
+        if x is not None and not near(x, data[place], rel):
             return False
-        got = answer.grad[node]
-        if opcode[node] == OPCODES[CONST] or got is None:
+        if opcode[node] == OPCODES[CONST]:
             continue
-        if not near(got, grad[place], rel):
+        is_silent = x is None or (got is None and grad[place] != 0.0)
+        if is_silent and is_leaf(opcode[node]):
+            return False
+        if got is not None and not near(got, grad[place], rel):
             return False
     return True
 

@@ -122,9 +122,7 @@ class _Learner:
             return
         way = self._way(op, kinds, at, place)
         if way is not None:
-            self.slopes[op, kinds, place] = partial(
-                _made_slope, op, kinds, way, self._now(), at[0], place
-            )
+            self.slopes[op, kinds, place] = partial(_made_slope, op, kinds, way, self._now(), place)
             return
         guess = _one(slope_guesses(op, place, kinds), at, partial(self._gives_slope, place))
         guess = guess or self._multiple(place, at) or self._bounded(place, at, wrong)
@@ -263,10 +261,11 @@ def _made_value(op: str, kinds: str, way: int, rules: Rules, xs: Sequence[float]
 
 
 def _made_slope(  # noqa: PLR0913, PLR0917 - all but the last three are bound beforehand
-    op: str, kinds: str, way: int, rules: Rules, like: Seen, place: int,
-    xs: Sequence[float], y: float, upstream: float,
+    op: str, kinds: str, way: int, rules: Rules, place: int,
+    xs: Sequence[float], _: float, upstream: float,
 ) -> float:  # fmt: skip
     if op == "sum":
         kinds = "V" * len(xs)
-    seen = like._replace(op=op, kinds=kinds, xs=tuple(xs), y=y, upstream=upstream)
-    return ways_of(seen, rules, place)[way] or 0.0
+    program = list(made_of(op, kinds, xs))[way]
+    _, slopes, known = through(program, rules, upstream)
+    return (slopes[place] if known else None) or 0.0

@@ -1,0 +1,178 @@
+"""The diagnosis: whatever numbers an engine gives, causes are looked for, and the search ends."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mgraph.grade import by_driver, report
+from mgraph.grade.cases import Case, cases_of, pack
+from mgraph.grade.child import Allowance, Driven
+from mgraph.grade.diagnosis import CAUSES, diagnose
+from mgraph.grade.judge import OUTCOMES, Answer, judged
+from mgraph.grade.simulate import CORRECT, simulate
+from tests.command_line import FIXTURES, strict_json
+from tests.engines.mutants import MUTANTS, SOURCE, mutated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from mgraph.grade.judge import Outcome
+
+ODD: Final = (
+    math.nan, math.inf, -math.inf, 0.0, -0.0, 5e-324, -5e-324, 2.2250738585072014e-308, 1e-300,
+    1.7976931348623157e308, -1.7976931348623157e308, 1e16, 1.0, -1.0, 0.5, 2.0, 1e-9, 3.4028236e38,
+    65520.0, 1e15 + 0.5,
+)  # fmt: skip
+NUMBERS: Final = st.none() | st.sampled_from(ODD) | st.floats(width=64)
+SPOILING: Final[dict[str, Callable[[float], float | None]]] = {
+    "none": lambda x: None,
+    "nan": lambda x: math.nan,
+    "infinity": lambda x: math.inf,
+    "minus-infinity": lambda x: -math.inf,
+    "zero": lambda x: 0.0,
+    "minus-zero": lambda x: -0.0,
+    "one": lambda x: 1.0,
+    "largest": lambda x: math.copysign(1.7976931348623157e308, x),
+    "smallest": lambda x: math.copysign(5e-324, x),
+    "negated": lambda x: -x,
+    "huge": lambda x: x * 1e300,
+    "tiny": lambda x: x * 1e-300,
+    "whole": lambda x: float(round(x)) if math.isfinite(x) else x,
+    "moved": lambda x: x + 1.0,
+    "shaken": lambda x: x * (1.0 + 1e-7),
+    "inverse": lambda x: 1.0 / x if x else math.inf,
+}
+
+
+@cache
+def small_cases() -> tuple[Case, ...]:
+    """Return the pack without its long chains."""
+    return tuple(case for case in cases_of([str(pack())]) if len(case.graph) <= 60)
+
+
+@cache
+def edge_cases() -> tuple[Case, ...]:
+    """Return the fixtures for the edges of IEEE 754."""
+    return tuple(case for case in cases_of([str(FIXTURES / "run")]) if len(case.graph) <= 60)
+
+
+def right(case: Case) -> Answer:
+    """Return what a correct engine gives."""
+    ran = simulate(case.program, CORRECT)
+    places = case.program.places
+    data = [None if place < 0 else ran.data[place] for place in places]
+    grad = [None if place < 0 else ran.grad[place] for place in places]
+    return Answer(case.program, data, grad)
+
+
+def assert_diagnosed(outcomes: Sequence[Outcome]) -> None:
+    """Causes have names and sentences, explain failures only, and can be printed."""
+    failed = [id(each) for each in outcomes if each.failed]
+    causes = diagnose(outcomes)
+    for cause in causes:
+        assert cause.id in CAUSES
+        assert cause.says
+        assert all(id(each) in failed for each in cause.cases)
+    for hide in (False, True):
+        found = report({}, outcomes).as_json(hide=hide)
+        assert strict_json(json.dumps(found)) == found
+    assert all(each.outcome in OUTCOMES for each in outcomes)
+    assert all(each.line() for each in outcomes if each.failed)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_numbers_at_all(data: st.DataObject) -> None:
+    """An engine that gives anything anywhere is diagnosed like any other."""
+    some = data.draw(st.lists(st.sampled_from(small_cases()), min_size=1, max_size=25))
+    outcomes = []
+    for case in some:
+        n = len(case.graph)
+        numbers = st.lists(NUMBERS, min_size=n, max_size=n)
+        answer = right(case)
+        if data.draw(st.booleans()):
+            answer = replace(answer, data=data.draw(numbers))
+        if data.draw(st.booleans()):
+            answer = replace(answer, grad=data.draw(numbers))
+        if data.draw(st.integers(0, 9)) == 0:
+            answer = replace(answer, again=(data.draw(numbers), data.draw(numbers)))
+        if data.draw(st.integers(0, 9)) == 0:
+            answer = replace(answer, second=data.draw(numbers), before=data.draw(numbers))
+        outcome = judged(case, answer)
+        if outcome.failed:
+            outcome.alone = data.draw(st.none() | st.booleans())
+        outcomes.append(outcome)
+    assert_diagnosed(outcomes)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_failures_at_all(data: st.DataObject) -> None:
+    """Crashes, hangs and refusals at any step, in any mixture, are diagnosed, too."""
+    outcomes = []
+    for case in data.draw(st.lists(st.sampled_from(small_cases()), min_size=1, max_size=40)):
+        steps = st.none() | st.integers(0, len(case.program.steps) - 1)
+        kind = data.draw(st.sampled_from(["", "crashed", "unsupported", "timed out", "no-number"]))
+        error = data.draw(st.sampled_from(["TypeError: x", "RecursionError: deep", "x", "SIGSEGV"]))
+        what = data.draw(st.sampled_from(["data", "grad"])) if kind == "no-number" else ""
+        failed = Answer(case.program, error=error, kind=kind, step=data.draw(steps), what=what)
+        outcomes.append(judged(case, failed if kind else right(case)))
+    assert_diagnosed(outcomes)
+
+
+@pytest.mark.parametrize("cases", [small_cases, edge_cases])
+@pytest.mark.parametrize("field", ["data", "grad"])
+@pytest.mark.parametrize("what", SPOILING)
+def test_numbers_that_are_spoilt_everywhere(
+    what: str, field: str, cases: Callable[[], Sequence[Case]]
+) -> None:
+    """All numbers of all cases being wrong in one way, IEEE's special ones included."""
+    outcomes = []
+    for case in cases():
+        answer = right(case)
+        numbers: Sequence[float | None] = getattr(answer, field)
+        spoilt = [None if x is None else SPOILING[what](x) for x in numbers]
+        spoiling: Any = {field: spoilt}
+        outcomes.append(judged(case, replace(answer, **spoiling)))
+    assert_diagnosed(outcomes)
+
+
+def test_no_numbers_are_no_mistake_of_a_rule() -> None:
+    """An engine without any data, or without any gradients, is not said to cut numbers off."""
+    for field in ("data", "grad"):
+        outcomes = []
+        for case in small_cases():
+            nothing: Any = {field: [None] * len(case.graph)}
+            outcomes.append(judged(case, replace(right(case), **nothing)))
+        assert {cause.id for cause in diagnose(outcomes)} <= {"seed", "no-gradient"}
+
+
+def test_a_correct_engine_has_no_cause_at_the_edges(tmp_path: Path) -> None:
+    """NaN, infinities, ties and the smallest numbers are no reason to name a cause."""
+    engine = tmp_path / "wrapped.py"
+    engine.write_text("from mgraph import Value, max, min, sum\n", encoding="utf-8")
+    driven = Driven(f"{engine}:Value", {}, "", Allowance(60.0))
+    found = report({}, list(by_driver(edge_cases(), driven)))
+    assert [each for each in found.outcomes if each.failed] == []
+    assert found.causes == []
+
+
+@pytest.mark.parametrize("mutant", ["", "set-everywhere", "upstream-nowhere"])
+def test_engines_at_the_edges(mutant: str, tmp_path: Path) -> None:
+    """An engine that knows nothing of IEEE 754, right or wrong, is diagnosed at its edges, too."""
+    sources = {each.name: mutated(each) for each in MUTANTS if each.name == mutant}
+    engine = tmp_path / "engine.py"
+    engine.write_text(sources.get(mutant, SOURCE), encoding="utf-8")
+    driven = Driven(f"{engine}:Value", {}, "", Allowance(60.0))
+    outcomes = list(by_driver(edge_cases(), driven))
+    assert len(outcomes) == len(edge_cases()) > 1000
+    assert_diagnosed(outcomes)
