@@ -134,7 +134,8 @@ def _section(graph: Graph, file: str) -> Mapping[str, Any]:
     Raises:
         GraphError: `type`: it is not as the format reference says.
     """
-    said = graph.header.get("meta", {}).get(SECTION, {})
+    meta = graph.header.get("meta")
+    said = meta.get(SECTION, {}) if isinstance(meta, dict) else {}
     compose = said.get("compose", {}) if isinstance(said, dict) else None
     is_right = (
         isinstance(compose, dict)
