@@ -66,7 +66,7 @@ class Spelling(click.ParamType):  # type: ignore[type-arg] # not generic in clic
         name, equals, spelling = str(value).partition("=")
         if not (equals and spelling):
             self.fail(f"write NAME=SPELLING, for example {name or 'tanh'}=my_tanh", param, ctx)
-        known = (*OPS, "backward", "data", "grad")
+        known = (*OPS, "backward", "data", "grad", "number")
         if name not in known:
             self.fail(f"{name!r} is none of {', '.join(known)}", param, ctx)
         return name, spelling
@@ -104,7 +104,8 @@ def _tolerance(_ctx: click.Context, param: click.Parameter, x: float | None) -> 
 @click.option(
     "--op", "spellings", type=Spelling(), multiple=True, metavar="NAME=SPELLING",
     help="How the engine spells an op (or backward, data, grad): a method, a function beside the "
-    "class, or MODULE:FUNCTION.",
+    "class, or MODULE:FUNCTION; (ARGUMENT) may follow. number=FUNCTION makes Values of plain "
+    "numbers where they are refused.",
 )  # fmt: skip
 @click.option("--quick", is_flag=True, help="Only the smallest part of the pack that still tells.")
 @click.option("--strict", is_flag=True, help="A differing convention is a failure, too.")

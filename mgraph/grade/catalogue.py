@@ -86,14 +86,17 @@ LOSSES: Final[tuple[tuple[str, Callable[[float], float]], ...]] = (
 )
 """How numbers lose digits."""
 
-EPSILONS: Final = tuple(10.0**-n for n in range(4, 13))
+EPSILONS: Final = tuple(k * 10.0**-n for n in range(4, 13) for k in (1.0, 2.0))
 """What people add so that nothing is divided by zero."""
+LEAKS: Final = (0.01, 0.1, 0.2)
+"""Usual slopes of a leaky relu below zero."""
 _BASES: Final = {"2": math.log(2.0), "10": math.log(10.0)}
 
 
 def value_guesses(op: str, kinds: str) -> Iterator[Guess]:
     """Yield what an engine may compute in the place of an op; its inputs are the only argument."""
-    found = chain(_turned(op, kinds), _whole(op, kinds), _signs(op), _lossy(op), _other(op, kinds))
+    usual = (_turned(op, kinds), _whole(op, kinds), _signs(op), _lossy(op), _leaks(op))
+    found = chain(*usual, _other(op, kinds))
     for guess in found:
         yield guess._replace(gives=guarded(guess.gives))
 
@@ -171,6 +174,15 @@ def _other(op: str, kinds: str) -> Iterator[Guess]:
             yield Guess("value", f"computes {row.name}", partial(right_value, row.name))
     yield Guess("factor", "gives twice its value", partial(_scaled, op, 2.0))
     yield Guess("factor", "gives half its value", partial(_scaled, op, 0.5))
+
+
+def _leaks(op: str) -> Iterator[Guess]:
+    for leak in LEAKS if op == "relu" else ():
+        yield Guess("value", f"leaks below zero: {leak:g}·x", partial(_leaky, leak))
+
+
+def _leaky(leak: float, xs: Sequence[float]) -> float:
+    return xs[0] if xs[0] > 0.0 else leak * xs[0]
 
 
 def _scaled(op: str, factor: float, xs: Sequence[float]) -> float:

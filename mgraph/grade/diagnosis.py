@@ -243,11 +243,28 @@ class _Diagnosis:
                 self.leaf = leaf
                 if cause == "precision":
                     self.rel = 1e-4 if leaf is float32 else 2e-2
-                self.name(cause, "", says, self.wrong)
+                rules = CORRECT._replace(leaf=leaf)
+                cases = [
+                    each
+                    for each in self.wrong
+                    if self._is_rounding(each) or self._fits(each, rules) is not False
+                ]
+                self.name(cause, "", says, cases if cause == "precision" else self.wrong)
                 return
         self._bounded_leaves(seen, changed)
         if self.leaf is None:
             self._mutated()
+
+    def _is_rounding(self, each: Outcome) -> bool:
+        """Whether what is wrong is little beside the largest number: lost where it cancels out."""
+        want = each.case.want
+        known = [step.x for step in each.answer.program.steps]
+        known += [x for numbers in (want.data, want.grad) for x in (numbers or {}).values()]
+        most = self.rel * max(map(abs, known))
+        return all(
+            wrong.got is not None and abs(wrong.got - (wrong.expected or 0.0)) <= most
+            for wrong in wrong_numbers(each.case, each.answer)
+        )
 
     def _bounded_leaves(
         self, seen: Sequence[tuple[float, float]], changed: Sequence[tuple[float, float]]
@@ -316,7 +333,8 @@ class _Diagnosis:
         learned = learn(seen, base, self.rel)
         self._name_rules(learned, dict.fromkeys((each.op, each.kinds[:2]) for each in seen))
         if len(self.left) >= _MANY:
-            self._whole_pass(learned.rules, every=False)
+            while self.left and self._whole_pass(learned.rules, every=False):
+                pass  # one op after the other may be wrong
 
     def _fits(self, each: Outcome, rules: Rules, made: bool = False) -> bool | None:  # noqa: FBT001, FBT002
         """Whether rules give an outcome's numbers; None: that can't be said.
@@ -342,6 +360,11 @@ class _Diagnosis:
 
     def _passes(self, each: Outcome, wrong: Pass, made: bool) -> bool | None:  # noqa: FBT001
         """Whether a wrong backward pass gives an outcome's numbers; None: that can't be said."""
+        if wrong.orders:
+            tried = [
+                self._fits(each, wrong.rules._replace(order=order), made) for order in wrong.orders
+            ]
+            return True if True in tried else tried[0]
         if not wrong.own_seed:
             return self._fits(each, wrong.rules, made)
         pair = root_pair(each)
@@ -415,7 +438,8 @@ class _Diagnosis:
         for each in wrong_passes(rules, *self._hints()):
             for made in styles:
                 cases = self._explained(each, made=made, every=every)
-                if len(cases) <= (len(best.cases) if best else least):
+                cases += self._shaken(each, made=made) if cases else []
+                if len(cases) <= (len(best.cases) if best else min(least, 1) if each.op else least):
                     continue
                 if all(self._passes(ok, each, made) is not False for ok in fine):
                     best = Cause(each.cause, each.op, each.says, cases)
@@ -443,6 +467,20 @@ class _Diagnosis:
             if wrong.got and wrong.outcome == WRONG_GRADIENT
         )
         return ops, roots, [bound for bound, _ in gots.most_common(5)]
+
+    def _shaken(self, wrong: Pass, *, made: bool) -> list[Outcome]:
+        """Return what isn't reproducible since nodes that overwrite are visited in any order."""
+        if wrong.cause != "overwritten":
+            return []
+        return [
+            each
+            for each in self.outcomes
+            if each.outcome == NOT_REPRODUCIBLE
+            and any(
+                wrong.op in ("", step.op)
+                for step in (self._made(each) if made else each.answer.program).steps
+            )
+        ]
 
     def _explained(self, wrong: Pass, *, made: bool, every: bool) -> list[Outcome]:
         explained: list[Outcome] = []
@@ -494,11 +532,21 @@ def _said(op: str, faults: Sequence[Fault], *, reflected: bool) -> tuple[str, st
         what = f"it {guess.says}" if guess else "it is another function"
         return "reflected", f"2 {_SYMBOLS.get(op, op)} x (__r{_method(op)}__): {what}"
     if guess:
-        return guess.cause, f"{op} {guess.says}"
+        return guess.cause, f"{op} {guess.says}{_to_one(op, faults)}"
     if value:
         return "value", f"{op} gives a wrong value"
     place = faults[0].place or 0
     return "slope", f"{op} has a wrong slope; it is {OPS[op].slope_text(place)}"
+
+
+def _to_one(op: str, faults: Sequence[Fault]) -> str:
+    """Say which operand gets nothing, where the other one does."""
+    places = {each.place for each in faults if each.kinds == "VV"}
+    causes = {each.guess and each.guess.cause for each in faults}
+    if OPS[op].fold or len(places) != 1 or causes != {"no-gradient"}:
+        return ""
+    names = ("base", "exponent") if op == "pow" else ("first operand", "second operand")
+    return f" to its {names[places.pop() or 0]}"
 
 
 def _method(op: str) -> str:

@@ -17,6 +17,7 @@ twice where a second building of the same graph gave other numbers (`again`); or
 
 from __future__ import annotations
 
+import ast
 import gc
 import importlib
 import importlib.util
@@ -207,6 +208,9 @@ class Engine:
         self.attribute: dict[str, str] = {}
         self.attribute["data"] = self.find_attribute(sample, "data", 0.5)
         self.attribute["grad"] = self.find_attribute(sample, "grad", None)
+        for name, spelling in names.items():
+            if name not in self.attribute:
+                self.given(spelling)  # raises now what isn't there
 
     def find_keywords(self) -> None:
         """Ask for gradients where a constructor wants to be asked."""
@@ -284,6 +288,14 @@ class Engine:
                     yield name
 
     def candidates(self, op: str, kinds: str) -> Iterator[Callable[..., Any]]:
+        """Yield how an op may be called; last, with Values made of plain numbers, if told how."""
+        yield from self.usual(op, kinds)
+        if "N" in kinds and "number" in self.names:
+            make = self.given(self.names["number"])
+            for candidate in self.usual(op, "V" * len(kinds)):
+                yield converting(candidate, kinds, make)
+
+    def usual(self, op: str, kinds: str) -> Iterator[Callable[..., Any]]:
         """Yield how an op may be called, most likely first, as functions of its operands."""
         if op in self.names:
             yield self.given(self.names[op])
@@ -304,7 +316,13 @@ class Engine:
                     yield function
 
     def given(self, spelling: str) -> Callable[..., Any]:
-        """Return what `--op` names: MODULE:FUNCTION, or a method or function of the engine."""
+        """Return what `--op` names: MODULE:FUNCTION, or a method or function of the engine.
+
+        With `(ARGUMENT)` behind it, that is handed over after the operands.
+        """
+        if spelling.endswith(")"):
+            name, _, argument = spelling[:-1].rpartition("(")
+            return followed_by(self.given(name), ast.literal_eval(argument))
         module, colon, name = spelling.rpartition(":")
         if colon:
             found: Any = load(module)
@@ -428,6 +446,20 @@ def takes_any(call: Any) -> bool:
 def methodcaller(name: str) -> Callable[..., Any]:
     """Return a function that calls a method of its first operand with the others."""
     return lambda first, *rest: getattr(first, name)(*rest)
+
+
+def followed_by(function: Callable[..., Any], argument: object) -> Callable[..., Any]:
+    """Return a function with one more argument, always the same."""
+    return lambda *operands: function(*operands, argument)
+
+
+def converting(
+    function: Callable[..., Any], kinds: str, make: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Return a function that is handed plain numbers (N) as what is made of them."""
+    return lambda *operands: function(
+        *(make(each) if kind == "N" else each for each, kind in zip(operands, kinds))  # noqa: B905
+    )
 
 
 def added_up(first: Any, *rest: Any) -> Any:

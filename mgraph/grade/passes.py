@@ -24,6 +24,7 @@ class Pass(NamedTuple):
         says: What is wrong.
         rules: How the engine behaves.
         own_seed: Whether each case starts at what its output got.
+        orders: Ways to walk back that may change from case to case; empty: that of the rules.
     """
 
     cause: str
@@ -31,6 +32,7 @@ class Pass(NamedTuple):
     says: str
     rules: Rules
     own_seed: bool = False
+    orders: tuple[Order, ...] = ()
 
 
 MADE: Final = {"neg": "x * -1", "sub": "a + b * -1", "div": "a * b**-1"}
@@ -153,10 +155,15 @@ def _in_one_op(rules: Rules, op: str) -> Iterator[Pass]:
         for place in range(OPS[op].inputs if OPS[op].inputs > 1 else 0):
             one = rules._replace(keeps=partial(_is_place, op, place), order=order)
             yield Pass("overwritten", op, says, one)
+    whole = rules._replace(keeps=partial(_is_op, op))  # in the order of a set
+    yield Pass("overwritten", op, says, whole, orders=RIGHT_ORDERS)
     for place in range(OPS[op].inputs):
         says = f"{op} doesn't keep its operand, so that backward never goes on from there"
         cut = rules._replace(order=sim.whole(partial(_cut, op, place)))
         yield Pass("no-gradient", op, says, cut)
+        says = f"{op} sets _backward of its operand, in the place of the operand's own"
+        lost = rules._replace(order=sim.whole(partial(_without_own, op, place)))
+        yield Pass("no-gradient", op, says, lost)
 
 
 # --- orders --------------------------------------------------------------------------------------
@@ -220,6 +227,12 @@ def _cut(op: str, place: int, program: Program) -> list[int]:
         for step in program.steps
     )
     return sim.postorder(Program(kept, program.places, program.root), flip=True)[::-1]
+
+
+def _without_own(op: str, place: int, program: Program) -> list[int]:
+    """List what passes its gradient on where an op's rule takes the place of its operand's."""
+    lost = [step.args[place] for step in program.steps if step.op == op]
+    return [i for i in _reversed_post(program) if i not in lost]
 
 
 def _kept(args: tuple[int, ...], place: int, *, all_but_one: bool) -> tuple[int, ...]:

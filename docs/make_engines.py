@@ -1,0 +1,301 @@
+# ruff: noqa: INP001, T201 - a script beside its page, which tells how far it is
+"""Grade engines from PyPI, and make docs/engines.md of what comes out.
+
+Run it from the top folder, with the network at hand:
+
+    python docs/make_engines.py --folder ~/engines
+
+Each engine of docs/engines.toml is installed into an environment of its own in that folder, unless
+it is there already, and graded. The numbers go to docs/engines.json. To write the page anew, with
+other words about the same numbers and without the network:
+
+    python docs/make_engines.py --page
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import mgraph
+from mgraph.codec import write_file
+from mgraph.grade.cases import cases_of, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+DOCS: Final = Path(__file__).parent
+TABLE: Final = DOCS / "engines.toml"
+NUMBERS: Final = DOCS / "engines.json"
+PAGE: Final = DOCS / "engines.md"
+
+WRONG: Final = ("wrong value", "wrong gradient", "not reproducible")
+CRASHED: Final = ("crashed", "timed out")
+
+HEAD: Final = """\
+# Engines from PyPI, graded
+
+<!-- python docs/make_engines.py writes this page, of docs/engines.toml and docs/engines.json -->
+
+[`mgraph grade`](grade.md) was run on {count} small autodiff engines from PyPI, each in an
+environment of its own: on {date}, with {python} on {platform}, mgraph {mgraph}, and the
+pack that comes with it, {graphs} graphs with {runs} runs.
+
+This is a snapshot of just these versions; there may be newer ones. Many of these engines are
+learning projects, and say so. A function that an engine hasn't got is no fault, and neither is
+a choice where there are several; only a number that is neither the value nor the derivative is
+wrong. Every engine with a wrong number was also looked at by hand.
+"""
+
+TABLE_HEAD: Final = """\
+## What came out
+
+| engine | ok | convention | unsupported | wrong | crashed | relu'(0) | second backward | causes |
+|---|---:|---:|---:|---:|---:|---|---|---|
+"""
+
+TABLE_TEXT: Final = """
+- **ok** and the four beside it count runs, and add up to {runs}. *Unsupported* are those with an
+  op that the engine lacks, *convention* those that are right with another choice. *Wrong* are
+  values, gradients, and what changes when the same graph is built once more.
+- **crashed** is nearly always one of two things. Chains of 1,000 and 2,000 ops exceed Python's
+  recursion limit where backward calls itself (`depth`). A plain number on the left, as in `2 / x`,
+  isn't taken (`reflected`). Both raise an error that one sees; no number is wrong.
+- **relu'(0)** is the slope chosen at the kink.
+- **second backward**: what another call on the same graph gives where there are interior nodes.
+  *Doubled* are the gradients of leaves in PyTorch; *more*: interior nodes keep their first
+  gradient and pass it on once more, as in micrograd.
+- **causes** are those that the grader named; [what they mean](grade.md#likely-causes).
+"""
+
+WRONG_HEAD: Final = """\
+## What is wrong, and why
+
+What `mgraph grade` said is quoted. What stands behind *by hand* was found without it, by reading
+the source and by central differences with 60 digits.
+"""
+
+BESIDE_HEAD: Final = """\
+## Beside the numbers
+
+Seen while reading, and of no consequence for the numbers above:
+"""
+
+HOW_HEAD: Final = """\
+## How each was run
+
+`pip install` into an empty environment, then `mgraph grade` with that environment's `--python` and:
+
+| pip install | mgraph grade |
+|---|---|
+"""
+
+AGAIN: Final = """
+    python docs/make_engines.py --folder ~/engines
+
+does all of it again.
+"""
+
+# --- running -------------------------------------------------------------------------------------
+
+
+def engines() -> list[dict[str, Any]]:
+    """Return the table."""
+    listed: list[dict[str, Any]] = tomllib.loads(TABLE.read_text(encoding="utf-8"))["engine"]
+    return listed
+
+
+def environment(engine: Mapping[str, Any], folder: Path) -> Path:
+    """Install an engine, if that isn't done; return the environment's Python.
+
+    Raises:
+        subprocess.CalledProcessError: pip can't install it.
+    """
+    specs = "\n".join(engine["pip"])
+    home = folder / re.sub(r"\W+", "-", specs)
+    python = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    done = home / "installed.txt"  # written last
+    if not (done.exists() and done.read_text(encoding="utf-8") == specs):
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        for command in (
+            [sys.executable, "-m", "venv", "--clear", str(home)],
+            [*pip, *engine["pip"]],
+        ):
+            subprocess.run(command, check=True, capture_output=True, encoding="utf-8")  # noqa: S603
+        done.write_text(specs, encoding="utf-8")
+    return python
+
+
+def command_of(engine: Mapping[str, Any]) -> list[str]:
+    """Return the words after `mgraph grade`."""
+    return [engine["class"], *engine.get("options", ())]
+
+
+def graded(engine: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Grade an engine; return what the page tells of it."""
+    try:
+        python = environment(engine, folder)
+    except subprocess.CalledProcessError as error:
+        return {"error": f"can't be installed: {last_line(error.stderr)}"}
+    verb = [sys.executable, "-m", "mgraph", "grade", *command_of(engine)]
+    done = subprocess.run(  # noqa: S603 - our own command
+        [*verb, "--python", str(python), "--json"],
+        capture_output=True, check=False, encoding="utf-8",
+    )  # fmt: skip
+    if not done.stdout:
+        return {"error": f"can't be graded: {last_line(done.stderr)}"}
+    return summary(json.loads(done.stdout))
+
+
+def last_line(text: str) -> str:
+    """Return the last line that says something."""
+    return (text.strip().splitlines() or [""])[-1]
+
+
+def summary(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is kept of a report."""
+    counts = report["summary"]
+    told = ("cause", "op", "says", "cases")
+    return {
+        "ok": counts["ok"],
+        "convention": counts["differing convention"],
+        "unsupported": counts["unsupported"],
+        "wrong": sum(counts[each] for each in WRONG),
+        "crashed": sum(counts[each] for each in CRASHED),
+        "relu": slope_at_zero(run_of(report, "convention-relu-at-zero.json")),
+        "second": second_backward(run_of(report, "second-backward-with-inner-nodes.json")),
+        "causes": [{key: each[key] for key in told} for each in report["causes"]],
+    }
+
+
+def run_of(report: Mapping[str, Any], file: str) -> Mapping[str, Any]:
+    """Return what became of the first run of a file of the pack."""
+    return next(each for each in report["cases"] if Path(each["file"]).name == file)
+
+
+def slope_at_zero(case: Mapping[str, Any]) -> str:
+    """Return the slope of relu at 0; a dash: that can't be said."""
+    chosen = re.search(r"relu has (\S+) at 0", case["note"] or "")
+    return "0" if case["outcome"] == "ok" else chosen[1] if chosen else "–"
+
+
+def second_backward(case: Mapping[str, Any]) -> str:
+    """Say what a second backward does; a dash: that can't be said."""
+    words = {"adds to what": "more", "from zero": "as the first", "raises": "refused"}
+    said = (word for note, word in words.items() if note in (case["note"] or ""))
+    return "doubled" if case["outcome"] == "ok" else next(said, "–")
+
+
+def run_all(folder: Path) -> dict[str, Any]:
+    """Grade all engines, with a line about each."""
+    cases = list(cases_of([str(pack())]))
+    found: dict[str, Any] = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "platform": f"{platform.system()} {platform.machine()}",
+        "mgraph": mgraph.__version__,
+        "graphs": len({case.file for case in cases}),
+        "runs": len(cases),
+        "engines": {},
+    }
+    for i, engine in enumerate(listed := engines()):
+        print(f"{i + 1}/{len(listed)} {engine['name']}", end=" … ", flush=True)
+        done = found["engines"][engine["name"]] = graded(engine, folder)
+        print(done.get("error") or f"{done['ok']} ok, {done['wrong']} wrong", flush=True)
+    return found
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+
+def page(found: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> str:
+    """Return the page."""
+    done = found["engines"]
+    rows = "".join(row(each, done[each["name"]]) for each in listed)
+    wrong = [each for each in listed if done[each["name"]].get("wrong")]
+    parts = (
+        HEAD.format(count=len(listed), **found),
+        TABLE_HEAD + rows + TABLE_TEXT.format(**found),
+        "\n".join((WRONG_HEAD, *(paragraph(each, done[each["name"]]) for each in wrong))),
+        "\n".join((BESIDE_HEAD, *besides(listed))) + "\n",
+        HOW_HEAD + "".join(how(each) for each in listed) + AGAIN,
+    )
+    return "\n".join(parts)
+
+
+def label(engine: Mapping[str, Any]) -> str:
+    """Return an engine's name, with its version."""
+    name = re.escape(engine["name"].partition(",")[0])
+    found = (re.fullmatch(rf"(?i){name}==(.+)", spec) for spec in engine["pip"])
+    return f"{engine['name']} {next(match[1] for match in found if match)}"
+
+
+def row(engine: Mapping[str, Any], done: Mapping[str, Any]) -> str:
+    """Return an engine's row of the table."""
+    if "error" in done:
+        return f"| {label(engine)} | | | | | | | | {cell(done['error'])} |\n"
+    named = ", ".join(
+        f"{each['cause']} ({each['op']})" if each["op"] else each["cause"]
+        for each in done["causes"]
+    )
+    counts = (done[key] for key in ("ok", "convention", "unsupported", "wrong", "crashed"))
+    cells = (label(engine), *counts, done["relu"], done["second"], named or "none")
+    return f"| {' | '.join(map(str, cells))} |\n"
+
+
+def cell(text: str) -> str:
+    """Return text that may stand in a table."""
+    return text.replace("|", "&#124;").replace("<", "&lt;")
+
+
+def paragraph(engine: Mapping[str, Any], done: Mapping[str, Any]) -> str:
+    """Say what is wrong with an engine: what the grader said, and what was found by hand."""
+    quoted = "\n>\n".join(
+        f"> {cell(each['says'])} · {each['cases']} run{'s' * (each['cases'] != 1)}"
+        for each in done["causes"]
+        if each["cause"] != "depth"
+    )
+    checked = engine.get("checked", "nobody has looked yet.")
+    return f"### {label(engine)}\n\n{quoted}\n\n*By hand:* {checked}\n"
+
+
+def besides(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what was seen and not graded."""
+    for each in listed:
+        if "beside" in each:
+            yield f"- **{each['name']}** {each['beside']}"
+
+
+def how(engine: Mapping[str, Any]) -> str:
+    """Return the row with an engine's commands."""
+    installed, typed = shlex.join(engine["pip"]), shlex.join(command_of(engine))
+    return f"| `{cell(installed)}` | `{cell(typed)}` |\n"
+
+
+def main() -> None:
+    """Read the command line, and write the page."""
+    parser = argparse.ArgumentParser(prog="python docs/make_engines.py", description=__doc__)
+    parser.add_argument("--folder", type=Path, help="where engines are installed, and stay")
+    parser.add_argument("--page", action="store_true", help="run nothing; write the page anew")
+    asked = parser.parse_args()
+    if not asked.page:
+        with tempfile.TemporaryDirectory() as aside:
+            found = run_all(asked.folder or Path(aside))
+        written = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+        write_file(str(NUMBERS), [written.encode()])
+    text = page(json.loads(NUMBERS.read_text(encoding="utf-8")), engines())
+    write_file(str(PAGE), [text.encode()])
+
+
+if __name__ == "__main__":
+    main()
