@@ -248,7 +248,7 @@ def _print(found: Report, *, hide: bool, err: bool) -> None:
     click.echo(f"{printable(named['name'] or '')}{f' ({said})' if said else ''}", err=err)
     _print_cases(found, hide=hide, err=err)
     for cause in found.causes:
-        _print_cause(cause, err=err)
+        _print_cause(cause, hide=hide, err=err)
     _print_unknown(found, err=err)
     click.echo(_summary(found), err=err)
 
@@ -300,16 +300,17 @@ def _lacking(outcome: Outcome) -> str:
     return {("pow", "VV"): "x ** y", ("pow", "NV"): "2 ** x"}.get((op, kinds), op)
 
 
-def _print_cause(cause: Any, *, err: bool) -> None:  # noqa: ANN401 - imported when used
+def _print_cause(cause: Any, *, hide: bool, err: bool) -> None:  # noqa: ANN401 - imported when used
     room = width(err=err)
     count = counted(len(cause.cases), "case")
     head = styled(f"{cause.id}{f' in {cause.op}' if cause.op else ''}", "red")
     click.echo(f"\n{head}, {count}", err=err)
     lesson = cause.lesson
-    parts = [f"{printable(cause.says)}.", printable(lesson.graph.doc)]
+    parts = [f"{printable(cause.says)}.", "" if hide else printable(lesson.graph.doc)]
     for part in filter(None, parts):
         click.echo(f"  {prose(part, '  ', room)}", err=err)
-    click.echo(f"  mgraph view {shlex.quote(_shown_path(lesson.file))}", err=err)
+    if not hide:  # the file has the numbers, and a doc may tell them
+        click.echo(f"  mgraph view {shlex.quote(_shown_path(lesson.file))}", err=err)
 
 
 def _shown_path(file: str) -> str:

@@ -134,7 +134,8 @@ def _section(graph: Graph, file: str) -> Mapping[str, Any]:
     Raises:
         GraphError: `type`: it is not as the format reference says.
     """
-    said = graph.header.get("meta", {}).get(SECTION, {})
+    meta = graph.header.get("meta")
+    said = meta.get(SECTION, {}) if isinstance(meta, dict) else {}
     compose = said.get("compose", {}) if isinstance(said, dict) else None
     is_right = (
         isinstance(compose, dict)
@@ -142,7 +143,7 @@ def _section(graph: Graph, file: str) -> Mapping[str, Any]:
         and said.get("backward", 1) in (1, 2)
     )
     if is_right:
-        return said  # type: ignore[no-any-return]
+        return said
     message = f"meta.{SECTION} is not as expected"
     expected = 'an object like {"compose": {"relu": "max(x, 0)"}, "backward": 2}'
     raise GraphError.of("type", message, expected=expected).named(file)

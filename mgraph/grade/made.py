@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from mgraph.grade.program import LEAF, NUMBER, Program, Step, composition
+from mgraph.grade.program import LEAF, NUMBER, Program, Step, composition, operand_names
 from mgraph.grade.simulate import simulate
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _ways(op: str, kinds: str) -> tuple[tuple[tuple[Step, ...], int], ...]:
     n = len(kinds)
     found = [composition(formula, n) for formula in FORMULAS.get(op, ())]
     if op == "sum":
-        found.append(composition(" + ".join(f"x{i}" for i in range(n)), n))
+        found.append(composition(" + ".join(operand_names(n)), n))
     return tuple(found)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mgraph.expression import graph_of
+from mgraph.expression import ExpressionError, graph_of
 from mgraph.ops import CONST, is_leaf
 from mgraph.run import seeded_nodes, set_nodes
 
@@ -109,6 +109,12 @@ def program_of(
     return Program(tuple(writer.steps), places, root, backward)
 
 
+def operand_names(count: int) -> tuple[str, ...]:
+    """Return what so many operands are called in a formula."""
+    few = {1: ("x",), 2: ("a", "b")}
+    return few.get(count, tuple(f"x{i}" for i in range(count)))
+
+
 def composition(formula: str, operands: int) -> tuple[tuple[Step, ...], int]:
     """Write a formula as steps that follow those of its operands.
 
@@ -120,11 +126,14 @@ def composition(formula: str, operands: int) -> tuple[tuple[Step, ...], int]:
         The steps, and the one that is the result.
 
     Raises:
-        ExpressionError: It can't be read.
+        ExpressionError: It can't be read, or is about something else than the operands.
     """
-    few = {1: ("x",), 2: ("a", "b")}
-    names = few.get(operands, tuple(f"x{i}" for i in range(operands)))
+    names = operand_names(operands)
     body = graph_of(formula, {}).columns
+    for node in body.leaves:
+        if body.op(node) != CONST and body.ids[node] not in names:
+            message = f"{body.ids[node]} is none of the operands {', '.join(names)}"
+            raise ExpressionError(message)
     writer = _Writer(body)
     writer.steps = [Step(LEAF)] * operands
     for node in range(len(body)):
@@ -132,7 +141,8 @@ def composition(formula: str, operands: int) -> tuple[tuple[Step, ...], int]:
             writer.value[node] = names.index(body.ids[node])
         else:
             writer.write(node, {})
-    return tuple(writer.steps[operands:]), writer.value[body.outputs[0]]
+    root = writer.as_value(body.outputs[0])  # a formula may be just a number
+    return tuple(writer.steps[operands:]), root
 
 
 class _Writer:
