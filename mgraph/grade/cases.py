@@ -143,7 +143,7 @@ def _section(graph: Graph, file: str) -> Mapping[str, Any]:
         and said.get("backward", 1) in (1, 2)
     )
     if is_right:
-        return said  # type: ignore[no-any-return]
+        return said
     message = f"meta.{SECTION} is not as expected"
     expected = 'an object like {"compose": {"relu": "max(x, 0)"}, "backward": 2}'
     raise GraphError.of("type", message, expected=expected).named(file)
