@@ -60,29 +60,29 @@ wrong. Every engine with a wrong number was also looked at by hand.
 TABLE_HEAD: Final = """\
 ## What came out
 
-| engine | ok | convention | unsupported | wrong | crashed | relu'(0) | second backward | causes |
+| engine | ok | other | lacks | wrong | crash | relu'(0) | again | causes |
 |---|---:|---:|---:|---:|---:|---|---|---|
 """
 
 TABLE_TEXT: Final = """
-- **ok** and the four beside it count runs, and add up to {runs}. *Unsupported* are those with an
-  op that the engine lacks, *convention* those that are right with another choice. *Wrong* are
-  values, gradients, and what changes when the same graph is built once more.
-- **crashed** is nearly always one of two things. Chains of 1,000 and 2,000 ops exceed Python's
-  recursion limit where backward calls itself (`depth`). A plain number on the left, as in `2 / x`,
-  isn't taken (`reflected`). Both raise an error that one sees; no number is wrong.
+- **ok**, **other**, **lacks**, **wrong** and **crash** count runs, and add up to {runs}: right;
+  right with another convention; not asked, since the engine lacks an op; wrong values, wrong
+  gradients, and what changes when the same graph is built once more; ended by an error.
+- Such errors are nearly always one of two. Chains of 1,000 and 2,000 ops exceed Python's recursion
+  limit where backward calls itself (`depth`). A plain number isn't taken as an operand, mostly on
+  the left, as in `2 / x` (`reflected`). One sees both at once; no number is wrong.
 - **relu'(0)** is the slope chosen at the kink.
-- **second backward**: what another call on the same graph gives where there are interior nodes.
+- **again** is what a second backward on the same graph gives where there are interior nodes.
   *Doubled* are the gradients of leaves in PyTorch; *more*: interior nodes keep their first
-  gradient and pass it on once more, as in micrograd.
+  gradient and pass it on once more, as in micrograd; *same*: the graph is gone after the first.
 - **causes** are those that the grader named; [what they mean](grade.md#likely-causes).
 """
 
 WRONG_HEAD: Final = """\
-## What is wrong, and why
+## Where numbers are wrong, and why
 
-What `mgraph grade` said is quoted. What stands behind *by hand* was found without it, by reading
-the source and by central differences with 60 digits.
+What `mgraph grade` said is quoted, but for the depth of chains. What stands behind *by hand* was
+found without it, by reading the source and by central differences with 60 digits.
 """
 
 BESIDE_HEAD: Final = """\
@@ -158,8 +158,9 @@ def graded(engine: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def last_line(text: str) -> str:
-    """Return the last line that says something."""
-    return (text.strip().splitlines() or [""])[-1]
+    """Return the last line that tells an error, or says something."""
+    lines = text.strip().splitlines() or [""]
+    return next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
 
 
 def summary(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,6 +176,9 @@ def summary(report: Mapping[str, Any]) -> dict[str, Any]:
         "relu": slope_at_zero(run_of(report, "convention-relu-at-zero.json")),
         "second": second_backward(run_of(report, "second-backward-with-inner-nodes.json")),
         "causes": [{key: each[key] for key in told} for each in report["causes"]],
+        "unknown": sum(
+            each["outcome"] in (*WRONG, *CRASHED) and not each["cause"] for each in report["cases"]
+        ),
     }
 
 
@@ -191,7 +195,7 @@ def slope_at_zero(case: Mapping[str, Any]) -> str:
 
 def second_backward(case: Mapping[str, Any]) -> str:
     """Say what a second backward does; a dash: that can't be said."""
-    words = {"adds to what": "more", "from zero": "as the first", "raises": "refused"}
+    words = {"adds to what": "more", "from zero": "same", "raises": "refused"}
     said = (word for note, word in words.items() if note in (case["note"] or ""))
     return "doubled" if case["outcome"] == "ok" else next(said, "–")
 
@@ -235,21 +239,30 @@ def page(found: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> str:
 
 def label(engine: Mapping[str, Any]) -> str:
     """Return an engine's name, with its version."""
-    name = re.escape(engine["name"].partition(",")[0])
-    found = (re.fullmatch(rf"(?i){name}==(.+)", spec) for spec in engine["pip"])
-    return f"{engine['name']} {next(match[1] for match in found if match)}"
+    name, comma, more = engine["name"].partition(",")
+    found = (re.fullmatch(rf"(?i){re.escape(name)}==(.+)", spec) for spec in engine["pip"])
+    return f"{name} {next(match[1] for match in found if match)}{comma}{more}"
 
 
 def row(engine: Mapping[str, Any], done: Mapping[str, Any]) -> str:
     """Return an engine's row of the table."""
     if "error" in done:
-        return f"| {label(engine)} | | | | | | | | {cell(done['error'])} |\n"
-    named = ", ".join(
-        f"{each['cause']} ({each['op']})" if each["op"] else each["cause"]
-        for each in done["causes"]
+        return f"| {label(engine).replace(' ', '&nbsp;')} | | | | | | | | {cell(done['error'])} |\n"
+    named: dict[str, list[str]] = {}
+    for each in done["causes"]:
+        named.setdefault(each["cause"], []).extend(filter(None, [each["op"]]))
+    causes = ", ".join(
+        f"{cause} ({', '.join(ops)})".replace(" ", "&nbsp;") if ops else cause
+        for cause, ops in named.items()
     )
     counts = (done[key] for key in ("ok", "convention", "unsupported", "wrong", "crashed"))
-    cells = (label(engine), *counts, done["relu"], done["second"], named or "none")
+    cells = (
+        label(engine).replace(" ", "&nbsp;"),
+        *counts,
+        done["relu"],
+        done["second"],
+        causes or "none",
+    )
     return f"| {' | '.join(map(str, cells))} |\n"
 
 
@@ -258,15 +271,32 @@ def cell(text: str) -> str:
     return text.replace("|", "&#124;").replace("<", "&lt;")
 
 
+def verbatim(text: str) -> str:
+    """Return text that is shown as it is, with only its backticks taken for Markdown."""
+    parts = text.split("`")
+    parts[::2] = [re.sub(r"([*_<\[\\])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts)
+
+
+def quoted(done: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the grader said of an engine, and in how many runs it saw that."""
+    for each in done["causes"]:
+        if each["cause"] != "depth":
+            yield f"> - {verbatim(each['says'])} · {runs(each['cases'])}"
+    if done["unknown"]:
+        yield f"> - cause unknown; no single mistake explains the numbers · {runs(done['unknown'])}"
+
+
+def runs(count: int) -> str:
+    """Return a number of runs, in words."""
+    return f"{count} run{'s' * (count != 1)}"
+
+
 def paragraph(engine: Mapping[str, Any], done: Mapping[str, Any]) -> str:
     """Say what is wrong with an engine: what the grader said, and what was found by hand."""
-    quoted = "\n>\n".join(
-        f"> {cell(each['says'])} · {each['cases']} run{'s' * (each['cases'] != 1)}"
-        for each in done["causes"]
-        if each["cause"] != "depth"
-    )
+    said = "\n".join(quoted(done))
     checked = engine.get("checked", "nobody has looked yet.")
-    return f"### {label(engine)}\n\n{quoted}\n\n*By hand:* {checked}\n"
+    return f"### {label(engine)}\n\n{said}\n\n*By hand:* {checked}\n"
 
 
 def besides(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -278,8 +308,13 @@ def besides(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def how(engine: Mapping[str, Any]) -> str:
     """Return the row with an engine's commands."""
-    installed, typed = shlex.join(engine["pip"]), shlex.join(command_of(engine))
+    installed, typed = shlex.join(engine["pip"]), " ".join(map(quote, command_of(engine)))
     return f"| `{cell(installed)}` | `{cell(typed)}` |\n"
+
+
+def quote(word: str) -> str:
+    """Return a word as one types it, with double quotes around single ones."""
+    return f'"{word}"' if "'" in word else shlex.quote(word)
 
 
 def main() -> None:

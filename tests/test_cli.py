@@ -158,7 +158,7 @@ def test_version(mgraph: Shell) -> None:
         ("gradcheck neuron.json -o a.svg", "-o goes with --leaf"),
         ("gradcheck neuron.json --leaf w1 -o a.gif", "a name that ends in .svg or .png, or -"),
         ("gradcheck neuron.json --leaf w1 --all", "exclude each other"),
-        ("gradcheck neuron.json --tolerance -1", "a finite number from 0, for example 1e-6"),
+        ("gradcheck neuron.json --tolerance -1", "a finite number from 0, for example 1e-9"),
         ("test --rel -1", "a finite number from 0, for example 1e-9"),
         ("test --abs nan", "a finite number from 0"),
         ("test --exact --rel 1e-9", "--exact goes with neither --rel nor --abs"),

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mgraph.grade import by_driver, report
 from mgraph.grade.cases import Case, cases_of, pack
 from mgraph.grade.child import Allowance, Driven
 from mgraph.grade.diagnosis import CAUSES, diagnose
+from mgraph.grade.grading import by_driver, report
 from mgraph.grade.judge import OUTCOMES, Answer, judged
 from mgraph.grade.simulate import CORRECT, simulate
 from tests.command_line import FIXTURES, strict_json

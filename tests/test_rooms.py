@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 ROOMS = (
     "errors", "ieee", "ops", "formulas", "codec", "schema", "migrate", "graph", "runs", "value",
-    "loader", "run", "tape", "document", "expression", "network", "golden", "trace", "compare",
+    "loader", "run", "tape", "document", "expression", "network", "golden", "compare",
     "junit", "testing", "pytest_plugin", "draw", "nodewise", "explain", "steps", "gradcheck",
-    "grade", "viewer", "cli",
+    "grade", "trace", "viewer", "cli",
 )  # fmt: skip
 """From the ground floor up."""
 

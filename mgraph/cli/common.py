@@ -30,6 +30,7 @@ from mgraph.document import ENGINES, Graph, as_graph, extension_of
 from mgraph.errors import REPORTED, Diagnostic, GraphError, printable, quoted
 from mgraph.graph.numbers import doubles
 from mgraph.loader import inspect
+from mgraph.runs import Tolerance
 from mgraph.runs.read import SETTABLE
 from mgraph.schema.fields import shown
 
@@ -177,6 +178,40 @@ def engine_option(command: F) -> F:
         show_default=True,
         help="What evaluates the graph.",
     )(command)
+
+
+def not_negative(_ctx: click.Context, param: click.Parameter, x: float | None) -> float | None:
+    """Refuse a tolerance that is none."""
+    if x is not None and not (isfinite(x) and x >= 0.0):
+        message = "a tolerance is a finite number from 0, for example 1e-9"
+        raise click.BadParameter(message, param=param)
+    return x
+
+
+_TOLERANCE: Final = (
+    click.option(
+        "--rel", type=float, callback=not_negative, metavar="X",
+        help="Relative tolerance, instead of each run's own.",
+    ),
+    click.option(
+        "--abs", "abs_", type=float, callback=not_negative, metavar="X",
+        help="Absolute tolerance, instead of each run's own.",
+    ),
+)  # fmt: skip
+
+
+def tolerance_options(command: F) -> F:
+    """Add `--rel` and `--abs` to a verb; it gets `tolerance`, None if neither is given."""
+
+    @wraps(command)
+    def with_tolerance(*, rel: float | None, abs_: float | None, **parameters: Any) -> Any:  # noqa: ANN401
+        tolerance = None if rel is None and abs_ is None else Tolerance(rel, abs_)
+        return command(tolerance=tolerance, **parameters)
+
+    verb: Any = with_tolerance
+    for option in reversed(_TOLERANCE):
+        verb = option(verb)
+    return verb  # type: ignore[no-any-return]
 
 
 class Asked(NamedTuple):

@@ -16,6 +16,7 @@ from mgraph.cli.common import (
     called,
     limit_option,
     look_options,
+    not_negative,
     read_graph,
 )
 from mgraph.cli.output import json_option, print_json
@@ -99,13 +100,6 @@ class _Result:
     count: int
 
 
-def _not_negative(_ctx: click.Context, param: click.Parameter, x: float) -> float:
-    if not (isfinite(x) and x >= 0.0):
-        message = "a tolerance is a finite number from 0, for example 1e-6"
-        raise click.BadParameter(message, param=param)
-    return x
-
-
 @click.command("gradcheck", short_help="Measure every slope, and compare it with the gradient.")
 @click.argument("graph", type=GraphPath())
 @click.option(
@@ -117,7 +111,7 @@ def _not_negative(_ctx: click.Context, param: click.Parameter, x: float) -> floa
     help="With --leaf: plot the limit's error, too, as .svg or .png; - is SVG on standard output.",
 )  # fmt: skip
 @click.option(
-    "--tolerance", type=float, default=TOLERANCE, show_default=True, callback=_not_negative,
+    "--tolerance", type=float, default=TOLERANCE, show_default=True, callback=not_negative,
     metavar="X", help="Relative difference that is allowed beyond the error of measuring.",
 )  # fmt: skip
 @click.option(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mgraph.cli.common import STREAM, GraphPath, limit_option, read_bytes
+from mgraph.cli.common import STREAM, GraphPath, limit_option, read_bytes, tolerance_options
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.terminal import clipped, counted, progress, prose, styled, table, width
 from mgraph.codec import write_file
@@ -27,16 +27,16 @@ from mgraph.grade.judge import (
     WRONG_GRADIENT,
     WRONG_VALUE,
 )
-from mgraph.runs import Tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from mgraph.codec import Limits
-    from mgraph.grade import Report
     from mgraph.grade.cases import Case
+    from mgraph.grade.grading import Report
     from mgraph.grade.judge import Outcome
+    from mgraph.runs import Tolerance
 
 _SHOWN: Final = 12
 _TITLE: Final = 36
@@ -79,13 +79,6 @@ def _positive(_ctx: click.Context, param: click.Parameter, x: float) -> float:
     return x
 
 
-def _tolerance(_ctx: click.Context, param: click.Parameter, x: float | None) -> float | None:
-    if x is not None and not (isfinite(x) and x >= 0.0):
-        message = "a tolerance is a finite number from 0, for example 1e-9"
-        raise click.BadParameter(message, param=param)
-    return x
-
-
 @click.command(
     "grade", short_help="Run the golden graphs on another engine, and say what is wrong."
 )
@@ -112,14 +105,7 @@ def _tolerance(_ctx: click.Context, param: click.Parameter, x: float | None) -> 
 @click.option(
     "--hide", is_flag=True, help="Say which rule is wrong, but not which numbers were expected."
 )
-@click.option(
-    "--rel", type=float, callback=_tolerance, metavar="X",
-    help="Relative tolerance, instead of each run's own.",
-)  # fmt: skip
-@click.option(
-    "--abs", "abs_", type=float, callback=_tolerance, metavar="X",
-    help="Absolute tolerance, instead of each run's own.",
-)  # fmt: skip
+@tolerance_options
 @click.option(
     "--timeout", type=float, default=10.0, show_default=True, callback=_positive, metavar="SECONDS",
     help="What one case may take.",
@@ -140,8 +126,7 @@ def command(
     quick: bool,  # noqa: FBT001 - click calls by name
     strict: bool,  # noqa: FBT001
     hide: bool,  # noqa: FBT001
-    rel: float | None,
-    abs_: float | None,
+    tolerance: Tolerance | None,
     timeout: float,
     memory: int,
     junit: str | None,
@@ -164,7 +149,6 @@ def command(
     if cmd is not None:  # then the first word is a path, too
         engine, paths = None, tuple(each for each in (engine, *paths) if each is not None)
     _check(engine, cmd, python, spellings, paths, quick=quick)
-    tolerance = Tolerance(rel, abs_) if (rel, abs_) != (None, None) else None
     cases = _cases(paths, tolerance, limits, quick=quick)
     if not cases:
         message = f"no runs to grade with in {' '.join(map(printable, paths))}"
@@ -231,8 +215,8 @@ def _graded(
     engine: str | None, cmd: str | None, python: str, names: dict[str, str],
     timeout: float, memory: int, cases: Sequence[Case], strict: bool,  # noqa: FBT001
 ) -> Report:  # fmt: skip
-    from mgraph.grade import by_command, by_driver, report  # noqa: PLC0415
     from mgraph.grade.child import Allowance, Driven, EndedError, Spoken  # noqa: PLC0415
+    from mgraph.grade.grading import by_command, by_driver, report  # noqa: PLC0415
 
     allowance = Allowance(timeout, memory)
     named: dict[str, str | None] = {"name": printable(cmd or engine or "")}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from itertools import islice
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from mgraph.cli.common import (
     limit_option,
     read_bytes,
     read_graph,
+    tolerance_options,
     write_graph,
 )
 from mgraph.cli.output import json_option, print_json
@@ -47,23 +47,9 @@ _SHOWN = 20
 _COLOURS = {OK: "green", WRONG: "red", REFUSED: "red", UNTESTED: "yellow", SKIPPED: None}
 
 
-def _not_negative(_ctx: click.Context, param: click.Parameter, x: float | None) -> float | None:
-    if x is not None and not (isfinite(x) and x >= 0.0):
-        message = "a tolerance is a finite number from 0, for example 1e-9"
-        raise click.BadParameter(message, param=param)
-    return x
-
-
 @click.command("test", short_help="Golden tests: replay every run of every file and compare.")
 @click.argument("paths", type=GraphPath(), nargs=-1, metavar="[PATH]...")
-@click.option(
-    "--rel", type=float, callback=_not_negative, metavar="X",
-    help="Relative tolerance, instead of each run's own.",
-)  # fmt: skip
-@click.option(
-    "--abs", "abs_", type=float, callback=_not_negative, metavar="X",
-    help="Absolute tolerance, instead of each run's own.",
-)  # fmt: skip
+@tolerance_options
 @click.option("--exact", is_flag=True, help="Bit for bit.")
 @click.option("--junit", type=GraphPath(), metavar="FILE", help="Write a JUnit XML report, too.")
 @click.option(
@@ -75,8 +61,7 @@ def _not_negative(_ctx: click.Context, param: click.Parameter, x: float | None) 
 @limit_option
 def command(
     paths: tuple[str, ...],
-    rel: float | None,
-    abs_: float | None,
+    tolerance: Tolerance | None,
     exact: bool,  # noqa: FBT001 - click calls by name
     junit: str | None,
     accept: bool,  # noqa: FBT001
@@ -96,13 +81,12 @@ def command(
       mgraph test . --junit report.xml
       mgraph test neuron.json --rel 1e-6
     """  # noqa: D301 - \b is click's
-    if exact and (rel is not None or abs_ is not None):
+    if exact and tolerance is not None:
         message = "--exact goes with neither --rel nor --abs"
         raise click.UsageError(message)
     if accept and (as_json or junit):
         message = "--accept goes with neither --json nor --junit"
         raise click.UsageError(message)
-    tolerance = Tolerance(rel, abs_) if (rel, abs_) != (None, None) else None
     options = Options(EXACT if exact else tolerance, engine, limits, _read)
     if accept:
         return _accept(paths, options)

@@ -78,6 +78,7 @@ CAUSES: Final[Mapping[str, str]] = {
 _SYMBOLS: Final = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**"}
 _MANY: Final = 3  # cases that are no coincidence
 _FEW: Final = 10  # as a part of all cases: less may have another reason
+_SINGLE: Final = 2.0**-22  # what an op in single precision may lose, twice
 _TRIED: Final = 40  # small failures, after which a hypothesis that explains none is given up
 
 
@@ -243,28 +244,24 @@ class _Diagnosis:
                 self.leaf = leaf
                 if cause == "precision":
                     self.rel = 1e-4 if leaf is float32 else 2e-2
-                rules = CORRECT._replace(leaf=leaf)
-                cases = [
-                    each
-                    for each in self.wrong
-                    if self._is_rounding(each) or self._fits(each, rules) is not False
-                ]
+                cases = [each for each in self.wrong if self._is_rounding(each, leaf)]
                 self.name(cause, "", says, cases if cause == "precision" else self.wrong)
                 return
         self._bounded_leaves(seen, changed)
         if self.leaf is None:
             self._mutated()
 
-    def _is_rounding(self, each: Outcome) -> bool:
+    def _is_rounding(self, each: Outcome, leaf: Callable[[float], float]) -> bool:
         """Whether what is wrong is little beside the largest number: lost where it cancels out."""
-        want = each.case.want
-        known = [step.x for step in each.answer.program.steps]
+        steps, want = each.answer.program.steps, each.case.want
+        known = [step.x for step in steps]
         known += [x for numbers in (want.data, want.grad) for x in (numbers or {}).values()]
-        most = self.rel * max(map(abs, known))
+        unit = min(self.rel, _SINGLE * len(steps)) if leaf is float32 else self.rel
         return all(
-            wrong.got is not None and abs(wrong.got - (wrong.expected or 0.0)) <= most
+            wrong.got is not None
+            and abs(wrong.got - (wrong.expected or 0.0)) <= unit * max(map(abs, known))
             for wrong in wrong_numbers(each.case, each.answer)
-        )
+        ) or (leaf is not float32 and self._fits(each, CORRECT._replace(leaf=leaf)) is not False)
 
     def _bounded_leaves(
         self, seen: Sequence[tuple[float, float]], changed: Sequence[tuple[float, float]]
@@ -361,10 +358,10 @@ class _Diagnosis:
     def _passes(self, each: Outcome, wrong: Pass, made: bool) -> bool | None:  # noqa: FBT001
         """Whether a wrong backward pass gives an outcome's numbers; None: that can't be said."""
         if wrong.orders:
-            tried = [
+            tried = (
                 self._fits(each, wrong.rules._replace(order=order), made) for order in wrong.orders
-            ]
-            return True if True in tried else tried[0]
+            )
+            return None if is_long(each) else any(tried)
         if not wrong.own_seed:
             return self._fits(each, wrong.rules, made)
         pair = root_pair(each)
@@ -398,7 +395,8 @@ class _Diagnosis:
         for each in [each for each in self.left if self.causes and self._fits(each, learned.rules)]:
             made = [step.op for step in self._made(each).steps]
             own = [cause for cause in self.causes if cause.op in made]
-            (own or self.causes)[-1].cases.append(each)
+            if own or self.leaf is not float32:  # whose losses are counted already
+                (own or self.causes)[-1].cases.append(each)
         self._settle()
 
     def _settle(self) -> None:

@@ -82,6 +82,7 @@ SPELLINGS = {
         "backpropagation",
         "backwardpass",
         "backwardpropagation",
+        "runbackward",
     ),
     "data": ("data", "value", "val", "item", "x", "v"),
     "grad": ("grad", "gradient", "adjoint", "derivative", "deriv", "g"),

@@ -38,6 +38,7 @@ class Pass(NamedTuple):
 MADE: Final = {"neg": "x * -1", "sub": "a + b * -1", "div": "a * b**-1"}
 """How many engines make some ops of others, so that they have more steps to go back."""
 
+_SCATTER: Final = 0x9E3779B1  # the bits of its multiples are as good as drawn by lot
 _EARLY: Final = "a node must wait until all of its users have passed their gradients on to it"
 _AGAIN: Final = "each node must pass its gradient on once, after all of its users"
 
@@ -149,14 +150,12 @@ def _in_one_op(rules: Rules, op: str) -> Iterator[Pass]:
         says = f"{op} counts an operand that it uses twice only once"
         yield Pass("repeated", op, says, rules._replace(once=partial(_is_op, op)))
     says = f"{op} sets the gradient of its operands with `=`; it must add with `+=`"
-    for order in RIGHT_ORDERS:
-        whole = rules._replace(keeps=partial(_is_op, op), order=order)
-        yield Pass("overwritten", op, says, whole)
-        for place in range(OPS[op].inputs if OPS[op].inputs > 1 else 0):
-            one = rules._replace(keeps=partial(_is_place, op, place), order=order)
-            yield Pass("overwritten", op, says, one)
-    whole = rules._replace(keeps=partial(_is_op, op))  # in the order of a set
-    yield Pass("overwritten", op, says, whole, orders=RIGHT_ORDERS)
+    both = [partial(_is_op, op)]
+    one = [partial(_is_place, op, k) for k in range(OPS[op].inputs if OPS[op].inputs > 1 else 0)]
+    for keeps in (*both, *one):
+        for order in RIGHT_ORDERS:
+            yield Pass("overwritten", op, says, rules._replace(keeps=keeps, order=order))
+        yield Pass("overwritten", op, says, rules._replace(keeps=keeps), orders=ANY_ORDER)
     for place in range(OPS[op].inputs):
         says = f"{op} doesn't keep its operand, so that backward never goes on from there"
         cut = rules._replace(order=sim.whole(partial(_cut, op, place)))
@@ -189,6 +188,19 @@ RIGHT_ORDERS: Final[tuple[Order, ...]] = (
     sim.whole(_reversed_flipped),
 )
 """Ways to walk back that are right; which one matters where gradients are overwritten."""
+
+
+def _mixed(some: int, program: Program) -> list[int]:
+    """List steps as an engine does that keeps operands in a set: now this one first, now that."""
+    steps = tuple(
+        step._replace(args=step.args[::-1]) if i * _SCATTER >> some & 1 else step
+        for i, step in enumerate(program.steps)
+    )
+    return sim.postorder(program._replace(steps=steps))[::-1]
+
+
+ANY_ORDER: Final = (*RIGHT_ORDERS, *(sim.whole(partial(_mixed, some)) for some in range(8, 20)))
+"""Ways to walk back where that may change from graph to graph."""
 
 
 def _ascending(program: Program) -> range:

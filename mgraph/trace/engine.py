@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from mgraph import __version__
 from mgraph.run import VALUE
 from mgraph.runs import SELF_RECORDED
-from mgraph.trace.spellings import BACKWARD, DATA, GRAD
+from mgraph.trace.spellings import DATA, GRAD, is_backward
 from mgraph.value import Value
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def is_value_like(cls: type) -> bool:
     methods = dict(_functions(cls))
     if not ("__add__" in methods and "__mul__" in methods):
         return False
-    if not any(name in methods for name in BACKWARD):
+    if not any(map(is_backward, methods)):
         return False
     names = dict.fromkeys(_attributes(cls, methods))
     return any(name in names for name in DATA) and any(name in names for name in GRAD)

@@ -14,7 +14,7 @@ from mgraph.ops import CONST
 from mgraph.trace.capture import Capture
 from mgraph.trace.engine import is_value_like
 from mgraph.trace.nodes import LEAF, UNKNOWN, Node, Nodes, ancestry, attribute
-from mgraph.trace.spellings import BACKWARD, DATA, SYMBOLS, meaning_of
+from mgraph.trace.spellings import DATA, SYMBOLS, is_backward, meaning_of
 from mgraph.value import Value
 from mgraph.value import ancestry as values_before
 
@@ -81,7 +81,7 @@ class Recorder:
             owner = next((base for base in cls.__mro__ if name in vars(base)), cls)
             if not isinstance(found, _METHODS) or name in self._wrappers.get(owner, ()):
                 continue
-            if name in BACKWARD:
+            if is_backward(name):
                 yield name, self._backward(found)
             elif cls is not Value and (meaning := meaning_of(name)):
                 yield name, self._method(found, meaning)

@@ -4,39 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from mgraph.grade import driver
 from mgraph.ops import OPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
-    "add": ("add", "plus"),
-    "sub": ("sub", "subtract", "minus"),
-    "mul": ("mul", "multiply", "times"),
-    "div": ("truediv", "div", "divide"),
-    "pow": ("pow", "power"),
-    "max": ("max", "maximum"),
-    "min": ("min", "minimum"),
-    "sum": ("sum", "total"),
-    "neg": ("neg", "negate", "negative"),
-    "abs": ("abs", "absolute"),
-    "sqrt": ("sqrt", "squareroot"),
-    "exp": ("exp", "exponential"),
-    "log": ("log", "ln", "naturallog"),
-    "sin": ("sin", "sine"),
-    "cos": ("cos", "cosine"),
-    "tan": ("tan", "tangent"),
-    "atan": ("atan", "arctan"),
-    "sinh": ("sinh",),
-    "cosh": ("cosh",),
-    "tanh": ("tanh",),
-    "sigmoid": ("sigmoid", "logistic", "sigm", "sigmod"),
-    "softplus": ("softplus",),
-    "relu": ("relu", "rectify"),
+    op: driver.SPELLINGS.get(op, ("sum", "total")) for op in OPS
 }
-"""Op to the names of its methods and functions, in lower case, without underscores around them.
+"""Op to the names of its methods and functions, in lower case, without underscores.
 
-So `__add__` is `add`, and `reLU` is `relu`.
+The table of the grader's driver, which has to stand alone: `__add__` is `add`, `reLU` is `relu`.
 """
 
 SYMBOLS: Final[Mapping[str, str]] = {"+": "add", "-": "sub", "*": "mul", "/": "div", "**": "pow"}
@@ -47,9 +26,6 @@ DATA: Final = ("data", "value", "val", "_data", "_value")
 
 GRAD: Final = ("grad", "gradient", "adjoint", "derivative", "_grad")
 """The attribute that holds the adjoint; the first that is there counts."""
-
-BACKWARD: Final = ("backward", "backprop", "backpropagate", "backward_pass", "run_backward")
-"""The method that starts the backward pass."""
 
 LABEL: Final = ("label", "name", "_label", "_name")
 """The attribute that names a node; the first that is there counts."""
@@ -87,9 +63,10 @@ def _spelling(op: str, *, is_reflected: bool = False) -> Spelling:
 
 
 def _meanings() -> dict[str, Spelling]:
-    found = {name: _spelling(op) for op, names in SPELLINGS.items() for name in names}
+    found = {name: _spelling(op) for op in OPS for name in SPELLINGS[op]}
     for op in SYMBOLS.values():
-        name = SPELLINGS[op][0]
+        name = driver.plain(driver.SLOTS[op])
+        found[name] = _spelling(op)
         found[f"r{name}"] = _spelling(op, is_reflected=True)
         found[f"i{name}"] = _spelling(op)
     return found
@@ -98,6 +75,11 @@ def _meanings() -> dict[str, Spelling]:
 _MEANINGS: Final = _meanings()
 
 
+def is_backward(name: str) -> bool:
+    """Whether a method starts the backward pass; `_backward` is usually that of one op."""
+    return not name.startswith("_") and driver.plain(name) in driver.SPELLINGS["backward"]
+
+
 def meaning_of(name: str) -> Spelling | None:
     """Return what the name of a method or a function means; None if mgraph has no such op."""
-    return _MEANINGS.get(name.strip("_").lower())
+    return _MEANINGS.get(driver.plain(name))

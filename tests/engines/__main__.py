@@ -20,9 +20,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from mgraph.grade import by_driver, report
 from mgraph.grade.cases import Case, cases_of, pack
 from mgraph.grade.child import Allowance, Driven
+from mgraph.grade.grading import by_driver, report
 from mgraph.grade.quick import QUICK
 from tests.engines.mutants import MUTANTS, Mutant, is_held_out, mutated
 
