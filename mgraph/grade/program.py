@@ -130,6 +130,9 @@ def composition(formula: str, operands: int) -> tuple[tuple[Step, ...], int]:
     """
     names = operand_names(operands)
     body = graph_of(formula, {}).columns
+    if len(body.outputs) > 1:
+        message = "a formula has one result"
+        raise ExpressionError(message)
     for node in body.leaves:
         if body.op(node) != CONST and body.ids[node] not in names:
             message = f"{body.ids[node]} is none of the operands {', '.join(names)}"
