@@ -314,7 +314,10 @@ def _print_cause(cause: Any, *, hide: bool, err: bool) -> None:  # noqa: ANN401 
 
 
 def _shown_path(file: str) -> str:
-    """Return a path as one types it here."""
+    """Return a path as one types it here; in a checkout, of the pack in its fixtures."""
+    checkout = os.path.join("fixtures", "pack", os.path.basename(file))
+    if os.path.exists(checkout) and os.path.samefile(checkout, file):
+        return printable(checkout)
     relative = os.path.relpath(file)
     return printable(relative if len(relative) < len(file) else file)
 
