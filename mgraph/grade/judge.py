@@ -33,8 +33,6 @@ OUTCOMES: Final = (
 FAILURES: Final = (WRONG_VALUE, WRONG_GRADIENT, NOT_REPRODUCIBLE, CRASHED, TIMED_OUT)
 """The outcomes that make an engine fail."""
 
-Numbers = "Sequence[float | None]"
-
 
 @dataclass(frozen=True)
 class Answer:
