@@ -362,9 +362,10 @@ class _Diagnosis:
     def _passes(self, each: Outcome, wrong: Pass, made: bool) -> bool | None:  # noqa: FBT001
         """Whether a wrong backward pass gives an outcome's numbers; None: that can't be said."""
         if wrong.orders:
-            tried = (
-                self._fits(each, wrong.rules._replace(order=order), made) for order in wrong.orders
-            )
+            program = self._made(each) if made else each.answer.program
+            matters = any(step.op == wrong.op for step in program.steps)  # else all are alike
+            orders = wrong.orders if matters else wrong.orders[:1]
+            tried = (self._fits(each, wrong.rules._replace(order=order), made) for order in orders)
             return None if is_long(each) else any(tried)
         if not wrong.own_seed:
             return self._fits(each, wrong.rules, made)

@@ -199,7 +199,7 @@ def _mixed(some: int, program: Program) -> list[int]:
     return sim.postorder(program._replace(steps=steps))[::-1]
 
 
-ANY_ORDER: Final = (*RIGHT_ORDERS, *(sim.whole(partial(_mixed, some)) for some in range(8, 20)))
+ANY_ORDER: Final = (*RIGHT_ORDERS, *(sim.whole(partial(_mixed, some)) for some in range(8, 32)))
 """Ways to walk back where that may change from graph to graph."""
 
 
