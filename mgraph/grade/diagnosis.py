@@ -76,6 +76,7 @@ CAUSES: Final[Mapping[str, str]] = {
 """What can be named, and what it means."""
 
 _SYMBOLS: Final = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**"}
+_BUDGET: Final = 1_500_000  # simulated steps, some seconds: after them no more passes are tried
 _MANY: Final = 3  # cases that are no coincidence
 _FEW: Final = 10  # as a part of all cases: less may have another reason
 _SINGLE: Final = 2.0**-22  # what an op in single precision may lose, twice
@@ -141,6 +142,7 @@ class _Diagnosis:
         self.left: list[Outcome] = []
         self.programs: dict[int, Program] = {}
         self.is_mutated = False
+        self.spent = 0
         self.rel = 1e-9
         self.leaf: Callable[[float], float] | None = None
 
@@ -348,6 +350,7 @@ class _Diagnosis:
         if is_long(each):
             return None
         program = self._made(each) if made else each.answer.program
+        self.spent += len(program.steps)
         ran = simulate(program, rules)
         if ran.unknown:
             return None
@@ -439,7 +442,7 @@ class _Diagnosis:
         best: Cause | None = None
         least = 0 if every else len([each for each in self.left if not is_long(each)]) // 2
         for each in wrong_passes(rules, *self._hints()):
-            for made in styles:
+            for made in styles if self.spent < _BUDGET else ():
                 cases = self._explained(each, made=made, every=every)
                 cases += self._shaken(each, made=made) if cases else []
                 if len(cases) <= (len(best.cases) if best else min(least, 1) if each.op else least):
