@@ -11,7 +11,7 @@ from tests.engines.__main__ import cases, graded, key, quickly
 from tests.engines.mutants import MUTANTS, Mutant
 
 PARTS = 16
-SAMPLE = MUTANTS[::24]
+SAMPLE = MUTANTS[::16]
 """`python -m tests.engines` takes all, on the whole pack; here is time for some."""
 
 

@@ -76,7 +76,7 @@ CAUSES: Final[Mapping[str, str]] = {
 """What can be named, and what it means."""
 
 _SYMBOLS: Final = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**"}
-_BUDGET: Final = 1_500_000  # simulated steps, some seconds: after them no more passes are tried
+_BUDGET: Final = 600_000  # simulated steps, some seconds: after them no more passes are tried
 _MANY: Final = 3  # cases that are no coincidence
 _FEW: Final = 10  # as a part of all cases: less may have another reason
 _SINGLE: Final = 2.0**-22  # what an op in single precision may lose, twice
@@ -143,6 +143,7 @@ class _Diagnosis:
         self.programs: dict[int, Program] = {}
         self.is_mutated = False
         self.spent = 0
+        self.kinks: dict[int, list[dict[str, Sequence[float]]]] = {}
         self.rel = 1e-9
         self.leaf: Callable[[float], float] | None = None
 
@@ -350,17 +351,20 @@ class _Diagnosis:
         if is_long(each):
             return None
         program = self._made(each) if made else each.answer.program
-        self.spent += len(program.steps)
-        ran = simulate(program, rules)
-        if ran.unknown:
-            return None
-        if matches(each.case, each.answer, program, ran.data, ran.grad, self.rel):
-            return True
-        for kinks in choices(program):
+        for kinks in ({}, *self._kinks(program)):
+            self.spent += len(program.steps)
             ran = simulate(program, rules._replace(kinks=kinks))
+            if ran.unknown:
+                return None
             if matches(each.case, each.answer, program, ran.data, ran.grad, self.rel):
                 return True
         return False
+
+    def _kinks(self, program: Program) -> Sequence[Mapping[str, Sequence[float]]]:
+        """Return the other slopes that an engine may have at the kinks of a program."""
+        if id(program) not in self.kinks:
+            self.kinks[id(program)] = [*choices(program)]
+        return self.kinks[id(program)]
 
     def _passes(self, each: Outcome, wrong: Pass, made: bool) -> bool | None:  # noqa: FBT001
         """Whether a wrong backward pass gives an outcome's numbers; None: that can't be said."""
@@ -442,7 +446,7 @@ class _Diagnosis:
         best: Cause | None = None
         least = 0 if every else len([each for each in self.left if not is_long(each)]) // 2
         for each in wrong_passes(rules, *self._hints()):
-            for made in styles if self.spent < _BUDGET else ():
+            for made in styles:
                 cases = self._explained(each, made=made, every=every)
                 cases += self._shaken(each, made=made) if cases else []
                 if len(cases) <= (len(best.cases) if best else min(least, 1) if each.op else least):
@@ -491,6 +495,8 @@ class _Diagnosis:
     def _explained(self, wrong: Pass, *, made: bool, every: bool) -> list[Outcome]:
         explained: list[Outcome] = []
         for i, each in enumerate(self.left):
+            if self.spent >= _BUDGET:
+                return []
             fits = self._passes(each, wrong, made)
             if fits:
                 explained.append(each)
