@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:  # noqa: ANN401 - xdist's
+    """Let workers that are done take tests from others: some files are slow, most are quick."""
+    from xdist.scheduler import WorkStealingScheduling  # noqa: PLC0415 - may not be installed
+
+    return WorkStealingScheduling(config, log)
+
+
 @pytest.fixture
 def mgraph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     """Return a folder with the neuron in it, and `mgraph` to call there."""

@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from pathlib import Path
 from queue import Empty, Full, Queue
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import jiter
@@ -188,7 +188,7 @@ class Process:
         """Wait for whole lines; there are none if the process is gone."""
         until = monotonic() + seconds
         while True:
-            is_gone = self.child.poll() is not None  # others may hold its pipes
+            is_gone = self._is_gone()  # others may hold its pipes
             wait = _ENDING if is_gone else min(_ENDING, max(0.0, until - monotonic()))
             try:
                 return self.answers.get(timeout=wait)
@@ -202,8 +202,12 @@ class Process:
         """Say how the process ended, with the last line that it printed."""
         if self.is_flood:
             return _FLOOD
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.child.wait(1.0)
+        until = monotonic() + 1.0
+        while not self._is_gone() and monotonic() < until:
+            sleep(0.01)
+        if self._is_gone():
+            self._end_group()
+            self.child.wait()
         self.threads[1].join(0.2)
         lines = "".join(self.said).strip().splitlines()
         last = f": {printable(lines[-1][:300])}" if lines else ""
@@ -221,9 +225,7 @@ class Process:
         self.questions.put(b"")
         with contextlib.suppress(Empty):
             self.answers.get_nowait()  # room for what is being put
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(OSError):
-                os.killpg(self.child.pid, signal.SIGKILL)
+        self._end_group()
         with contextlib.suppress(OSError):
             self.child.kill()
         self.child.wait()
@@ -233,6 +235,19 @@ class Process:
         for stream in (self.child.stdin, self.child.stdout, self.child.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.close()  # type: ignore[union-attr]
+
+    def _is_gone(self) -> bool:
+        """Whether the process has ended; it is not waited for, so that its number stays its own."""
+        if self.child.returncode is not None or not hasattr(os, "waitid"):
+            return self.child.poll() is not None
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.child.pid, options) is not None
+
+    def _end_group(self) -> None:
+        """End what it started in its group; once waited for, the number may be a stranger's."""
+        if hasattr(os, "killpg") and self.child.returncode is None:
+            with contextlib.suppress(OSError):
+                os.killpg(self.child.pid, signal.SIGKILL)
 
     def _are_done(self) -> bool:
         until = monotonic() + _ENDING
