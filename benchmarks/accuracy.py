@@ -17,9 +17,9 @@ import numpy as np
 from benchmarks.measure import take_turns
 from benchmarks.report import table
 from mgraph import Graph, Value
+from mgraph.engine.tape.libraries import NAMES, library
 from mgraph.errors import MissingExtraError
 from mgraph.ops import OPS, ROWS, Op
-from mgraph.tape.libraries import NAMES, library
 from mgraph.value import apply
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from benchmarks.flat import Flat
-    from mgraph.tape.replay import Batch
+    from mgraph.engine.tape.replay import Batch
 
 
 class Table(NamedTuple):

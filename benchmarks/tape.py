@@ -22,7 +22,7 @@ from benchmarks.flat import flat, graph_of, relative_error
 from benchmarks.graphs import Node, random_graph
 from benchmarks.measure import ratio, take_turns, timed
 from benchmarks.report import RATIO_COLUMNS, ratio_cells, seconds, table, verdict
-from mgraph.tape import engine
+from mgraph.engine.tape import engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from benchmarks.measure import Ratio
     from benchmarks.report import Figures
     from mgraph import Graph
-    from mgraph.tape.replay import Replay
+    from mgraph.engine.tape.replay import Replay
 
 TARGETS: Final = {
     "random": {"single run": 1.1, "step": 0.8, "step, vectors": 0.5},

@@ -9,17 +9,15 @@ pytest is warned that it comes too late.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mgraph.codec import Limits
     from mgraph.document import Graph, load, loads, save
     from mgraph.errors import Diagnostic, GraphError
-    from mgraph.runs import Run, Tolerance
+    from mgraph.format import FORMAT_VERSION as FORMAT_VERSION
+    from mgraph.graph.run import Run, Tolerance
     from mgraph.trace import record
     from mgraph.value import Value
     from mgraph.value import maximum as max  # noqa: A004 - as documented: mgraph.max
@@ -27,16 +25,15 @@ if TYPE_CHECKING:
     from mgraph.value import total as sum  # noqa: A004
 
 __version__ = "0.1.0"
-FORMAT_VERSION = "1.0"
-"""The newest version of the file format that this mgraph reads and writes."""
 
 _HOME = {
     "Diagnostic": "errors",
+    "FORMAT_VERSION": "format",
     "Graph": "document",
     "GraphError": "errors",
     "Limits": "codec",
-    "Run": "runs",
-    "Tolerance": "runs",
+    "Run": "graph.run",
+    "Tolerance": "graph.run",
     "Value": "value",
     "load": "document",
     "loads": "document",
@@ -73,16 +70,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
     module, _, attribute = _HOME[name].partition(":")
     value = getattr(import_module(f"{__name__}.{module}"), attribute or name)
     globals()[name] = value
-    if values := sys.modules.get(f"{__name__}.value"):
-        vars(values)["picture"] = _picture
     return value
-
-
-def _picture(thing: object) -> Mapping[str, str]:
-    """Draw a Value or a Graph for a notebook; the room is entered when the first one is shown."""
-    from mgraph.draw import notebook  # noqa: PLC0415 - no program without pictures pays for it
-
-    return notebook.picture(thing)
 
 
 def __dir__() -> list[str]:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self
 
-from mgraph import loader, tape
 from mgraph.codec import LIMITS, Limits, paused_collector, read_file, write_file
+from mgraph.engine import tape
+from mgraph.engine.evaluate import evaluate, without_value
+from mgraph.engine.values import VALUE, columns_of, values_of
 from mgraph.errors import GraphError, printable
-from mgraph.loader import GraphFile
-from mgraph.run import VALUE, evaluate, without_value
+from mgraph.format.faults import check_header, check_runs
+from mgraph.format.file import GraphFile
+from mgraph.format.reading import read
+from mgraph.format.writing import to_json, to_msgpack
+from mgraph.graph.run import over_graph
 from mgraph.value import Value, mimebundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from mgraph.run import Engine
-    from mgraph.runs import Run
-    from mgraph.tape.replay import Replay
+    from mgraph.engine.evaluate import Engine
+    from mgraph.engine.tape.replay import Replay
+    from mgraph.graph.run import Run
 
 ANNOTATED: Final = ".annotated"
 """What stands before the extension of a file that `mgraph run` has made by itself."""
@@ -32,8 +36,8 @@ LARGE: Final = 200_000
 """Nodes from which "auto" takes the tape: below, Values are done before its libraries are."""
 
 WRITERS: Final[Mapping[str, Callable[[GraphFile], Iterator[bytes]]]] = {
-    ".json": loader.to_json,
-    ".msgpack": loader.to_msgpack,
+    ".json": to_json,
+    ".msgpack": to_msgpack,
 }
 """How a graph is written, by the extension of the file."""
 
@@ -57,8 +61,8 @@ class Graph(GraphFile):
                 there are none, or one is given twice; `type` or `limit` for name and doc.
         """
         header = {key: text for key, text in (("name", name), ("doc", doc)) if text}
-        _as_read(GraphFile(loader.columns_of([Value(0.0)]), header))  # whatever the graph
-        return cls(loader.columns_of(outputs), header)
+        check_header(header)
+        return cls(columns_of(outputs), header)
 
     @property
     def name(self) -> str:
@@ -132,7 +136,7 @@ class Graph(GraphFile):
             MissingExtraError: NumPy or llvmlite is not installed, or that library is not there.
         """
         tape.require()
-        from mgraph.tape.replay import Replay  # noqa: PLC0415 - an extra
+        from mgraph.engine.tape.replay import Replay  # noqa: PLC0415 - an extra
 
         return Replay(self.columns, math)
 
@@ -145,7 +149,7 @@ class Graph(GraphFile):
         if missing := [self.columns.ids[i] for i in self.columns.unbound()]:
             raise without_value(missing)
         with paused_collector():
-            values = loader.values_of(self.columns)
+            values = values_of(self.columns)
         return dict(zip(self.columns.ids, values, strict=True))
 
     def with_runs(self, runs: Iterable[Run]) -> Self:
@@ -154,9 +158,9 @@ class Graph(GraphFile):
         Raises:
             GraphError: What a reader would say of a run that was made by hand.
         """
-        over = tuple(loader.over_graph(run, self.columns) for run in runs)
-        graph = replace(self, runs=over)
-        return graph if loader.are_clean(over, self.columns) else _as_read(graph)
+        over = tuple(over_graph(run, self.columns) for run in runs)
+        check_runs(over, self.columns)
+        return replace(self, runs=over)
 
     def to_bytes(self, extension: str = ".json") -> Iterator[bytes]:
         """Write the file into memory, in chunks; `extension` is a key of `WRITERS`."""
@@ -174,24 +178,6 @@ class Graph(GraphFile):
         """
         graph = self if runs is None else self.with_runs(runs)
         write_file(path, graph.to_bytes(extension_of(path)))
-
-
-G = TypeVar("G", bound=GraphFile)
-
-
-def _as_read(graph: G) -> G:
-    """Return a graph whose file a reader will accept.
-
-    Raises:
-        GraphError: What the reader would say.
-    """
-    try:
-        text = b"".join(loader.to_json(graph))
-    except UnicodeEncodeError:
-        message = "a text holds half of a surrogate pair"
-        raise GraphError.of("encoding", message) from None
-    loader.read(text, limits=Limits(size=sys.maxsize, nodes=sys.maxsize))
-    return graph
 
 
 def engine_for(engine: str, nodes: int) -> str:
@@ -213,7 +199,7 @@ def _engine(name: str, nodes: int) -> Engine:
     if engine_for(name, nodes) == "value":
         return VALUE
     tape.require()
-    from mgraph.tape.engine import TAPE  # noqa: PLC0415 - an extra
+    from mgraph.engine.tape.engine import TAPE  # noqa: PLC0415 - an extra
 
     return TAPE
 
@@ -254,7 +240,7 @@ def loads(data: bytes | str, name: str = "", limits: Limits = LIMITS) -> Graph:
         GraphError: Everything that is wrong with it.
     """
     raw = data.encode(errors="surrogatepass") if isinstance(data, str) else data
-    return as_graph(loader.read(raw, name, limits))
+    return as_graph(read(raw, name, limits))
 
 
 def as_graph(file: GraphFile) -> Graph:

@@ -1,9 +1,10 @@
-"""Diagnostic and GraphError: the one shape of every complaint."""
+"""Diagnostic and GraphError: structured errors."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
@@ -77,6 +78,12 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)
+
+
+def some(names: Iterable[str], most: int = 5) -> str:
+    """List a few names for a message."""
+    shown = list(islice(names, most + 1))
+    return ", ".join(shown[:most]) + (", …" if len(shown) > most else "")
 
 
 def rounded(value: float, digits: int) -> str:

@@ -10,23 +10,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 from mgraph.ops import CONST, INPUT, OPS, PARAM, Op
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
 Operand: TypeAlias = "Value | float"
 
 _numbers = count()
 
-picture: Callable[[object], Mapping[str, str]] | None = None
-"""What a notebook shows of an object beside its text, by media type.
-
-Drawing stands above this room, and a room looks at none above it: the package's entrance, which
-stands above all of them, hangs the function here. It must not raise.
-"""
-
 
 def mimebundle(thing: object) -> dict[str, str]:
-    """Return what a notebook shows of a Value or a Graph: its text, and maybe a picture."""
-    return {"text/plain": repr(thing), **(picture(thing) if picture else {})}
+    """Return what a notebook shows of a Value or a Graph: its text, and its picture if possible.
+
+    The only import of a module above this one: no program without pictures pays for it.
+    """
+    from mgraph.draw import notebook  # noqa: PLC0415 - imported on first display
+
+    return {"text/plain": repr(thing), **notebook.picture(thing)}
 
 
 class Value:

@@ -52,7 +52,7 @@ def node(name: str, op: str, *args: str) -> dict[str, Any]:
 
 def mlp(*sizes: int) -> mgraph.Graph:
     """Return a network whose inputs have values."""
-    from mgraph.network import mlp as network  # noqa: PLC0415 - not part of the public API
+    from mgraph.build.network import mlp as network  # noqa: PLC0415 - not part of the public API
 
     return network(sizes, inputs={f"x{i + 1}": 0.5 - i for i in range(sizes[0])})
 

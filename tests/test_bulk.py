@@ -16,12 +16,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mgraph import loader
 from mgraph.codec import Limits, binary
+from mgraph.format import reading as loader
 from mgraph.graph import passes
-from mgraph.graph.bulk import BULK, Names, _names_in
 from mgraph.graph.ids import Ids
 from mgraph.graph.passes import ARITY, FOLDS, PLAIN, Passes
+from mgraph.graph.passes.vectorised import BULK, Names, _names_in
 from mgraph.ops import NAMES
 from tests.fuzz.documents import Maker
 from tests.fuzz.mutations import damaged
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from mgraph.loader import GraphFile, Inspection
+    from mgraph.format.file import GraphFile
+    from mgraph.format.reading import Inspection
 
 Patch = pytest.MonkeyPatch
 

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 import pytest
 
-from mgraph import migrate
 from mgraph.codec import LIMITS
 from mgraph.codec.limits import DEEPEST
 from mgraph.errors import CODES, REPORTED, WARNINGS
-from mgraph.loader import inspect
+from mgraph.format import versions as migrate
+from mgraph.format.fields import FIELDS
+from mgraph.format.ids import ID, ID_BYTES
+from mgraph.format.reading import inspect
+from mgraph.graph.run import DEFAULT
 from mgraph.ops import LEAVES, ROWS
-from mgraph.runs import DEFAULT
-from mgraph.schema.fields import FIELDS, ID, ID_BYTES, LOOKED_AT
+from mgraph.suggestions import LOOKED_AT
 from tests.command_line import HERE
 from tests.test_rooms import ROOMS
 
@@ -228,7 +230,7 @@ def test_minus_zero_as_an_integer() -> None:
 
 def rewritten(content: object) -> dict[str, Any]:
     """Return a document as mgraph writes it."""
-    from mgraph.loader import to_json  # noqa: PLC0415 - used here only
+    from mgraph.format.writing import to_json  # noqa: PLC0415 - used here only
 
     graph = inspect(as_json(content)).graph
     assert graph is not None

@@ -12,8 +12,8 @@ import pytest
 
 import mgraph
 from mgraph import Graph, GraphError, Value
-from mgraph.loader import inspect
-from mgraph.run import annotated
+from mgraph.format.reading import inspect
+from mgraph.graph.run import annotated
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 

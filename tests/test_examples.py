@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import mgraph
-from mgraph.golden import mismatches
+from mgraph.golden.rerun import mismatches
+from mgraph.graph.run import DEFAULT, EXACT
 from mgraph.ops import LEAVES
-from mgraph.runs import DEFAULT, EXACT
 from tests.command_line import FIXTURES, HERE, NEURON, Said, strict_json
 from tests.reference.evaluate import in_evaluation_order
 from tests.reference.reading import nodes_of

@@ -13,8 +13,8 @@ import pytest
 
 import mgraph as library
 from mgraph import Graph, Value
-from mgraph.explain import MOST, Explanation, explain, no_way
-from mgraph.nodewise import Nodewise, run_nodewise
+from mgraph.analysis.explain import MOST, Explanation, explain, no_way
+from mgraph.analysis.nodewise import Nodewise, run_nodewise
 from mgraph.ops import OPS, Op
 from mgraph.value import apply
 from tests.command_line import FIXTURES, NEURON, Shell

@@ -12,9 +12,7 @@ import pytest
 
 import mgraph as library
 from mgraph import Graph, Value
-from mgraph.cli import gradcheck as verb
-from mgraph.draw import process
-from mgraph.gradcheck import (
+from mgraph.analysis.gradcheck import (
     EDGE,
     KINK,
     NO_PATH,
@@ -26,7 +24,9 @@ from mgraph.gradcheck import (
     limit,
     sample,
 )
-from mgraph.nodewise import Nodewise, run_nodewise
+from mgraph.analysis.nodewise import Nodewise, run_nodewise
+from mgraph.cli import gradcheck as verb
+from mgraph.draw import process
 from mgraph.ops import ROWS, Op, no_kink
 from mgraph.value import apply
 from tests.command_line import FIXTURES, NEURON, Shell

@@ -10,7 +10,7 @@ import pytest
 
 from mgraph.codec import LIMITS, Limits
 from mgraph.errors import CODES, WARNINGS, Diagnostic
-from mgraph.loader import Inspection, inspect
+from mgraph.format.reading import Inspection, inspect
 from tests.hostile.case import REPORTED
 from tests.hostile.frames import NEURON, document, packed_open, runs
 from tests.hostile.of_size import LargeCase, large_cases

@@ -16,12 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mgraph
-from mgraph import Graph, Value, ieee, loader
+from mgraph import Graph, Value
+from mgraph.engine.tape import blocks, engine, libraries, lower, machine, replay, schedule, source
 from mgraph.errors import MissingExtraError
-from mgraph.golden import mismatches, ulps
-from mgraph.ops import OPS, ROWS, Op
-from mgraph.runs import DEFAULT
-from mgraph.tape import blocks, engine, libraries, lower, machine, replay, schedule, source
+from mgraph.format import reading as loader
+from mgraph.golden.rerun import mismatches, ulps
+from mgraph.graph.run import DEFAULT
+from mgraph.ops import OPS, ROWS, Op, ieee
 from tests.test_tape import GOLDEN, assert_same, bits, declared, random_graph
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 import mgraph
-from mgraph import GraphError, migrate, ops
-from mgraph.migrate import downgraded, lowest, upgraded, version_of
-from mgraph.schema import models
+from mgraph import GraphError, ops
+from mgraph.format import models
+from mgraph.format import versions as migrate
+from mgraph.format.versions import downgraded, lowest, upgraded, version_of
 
 # A made-up past: in 0.8 nodes were called "vertices", in 0.9 ops were called "kind".
 MADE_UP = ((0, 8), (0, 9), (1, 0))

@@ -14,8 +14,8 @@ import pytest
 
 import mgraph
 from mgraph import Value, draw, value
+from mgraph.build.network import mlp
 from mgraph.draw import notebook, process
-from mgraph.network import mlp
 from tests.command_line import HERE, NEURON, environment
 from tests.test_draw import boxes, texts
 

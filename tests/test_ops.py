@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgraph import ieee, ops
-from mgraph.ops import LEAVES, NAMES, OPCODES, OPS, ROWS, Interval, Op
+from mgraph import ops
+from mgraph.ops import LEAVES, NAMES, OPCODES, OPS, ROWS, Interval, Op, ieee
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,8 +12,8 @@ import msgpack
 import pytest
 
 import mgraph
+from mgraph.graph.run import DEFAULT, EXACT, Tolerance
 from mgraph.ops import LEAVES, OPS
-from mgraph.runs import DEFAULT, EXACT, Tolerance
 from mgraph.viewer import page as page_of
 from tests.browser import READY
 from tests.command_line import FIXTURES, HERE, NEURON

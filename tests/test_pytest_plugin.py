@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mgraph import golden, pytest_plugin, testing
-from mgraph.loader import inspect
-from mgraph.pytest_plugin import goldens, items
-from mgraph.schema import models
+from mgraph.format import models
+from mgraph.format.reading import inspect
+from mgraph.golden import asserting as testing
+from mgraph.golden import pytest_plugin
+from mgraph.golden import rerun as golden
+from mgraph.golden.pytest_plugin import goldens, items
 from tests.command_line import FIXTURES, NEURON, environment, in_shell, typed
 
 if TYPE_CHECKING:
     from mgraph.codec import Limits
-    from mgraph.loader import Inspection
+    from mgraph.format.reading import Inspection
 
 READ = (testing, goldens, items, models)
 """What a session in this process needs: it forgets modules that it was the first to import."""

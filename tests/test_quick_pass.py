@@ -16,9 +16,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mgraph import loader
 from mgraph.codec import Limits, Reading, binary, decode, text
 from mgraph.errors import CODES, GraphError
+from mgraph.format import reading as loader
 from tests.fuzz.documents import Maker
 from tests.fuzz.mutations import damage, damaged, damaged_text
 from tests.fuzz.oracle import consume

@@ -17,8 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgraph import loader
-from mgraph.loader import GraphFile, inspect
+from mgraph.format import reading as loader
+from mgraph.format.file import GraphFile
+from mgraph.format.reading import inspect
 from tests.fuzz.documents import (
     BINARY,
     LEAVES,

@@ -8,8 +8,8 @@ from array import array
 import pytest
 
 import mgraph
-from mgraph.golden import Mismatch, mismatches, ulps
-from mgraph.runs import DEFAULT, EXACT, Numbers, Run, Tolerance
+from mgraph.golden.rerun import Mismatch, mismatches, ulps
+from mgraph.graph.run import DEFAULT, EXACT, Numbers, Run, Tolerance
 
 INF, NAN = math.inf, math.nan
 

@@ -11,9 +11,9 @@ import jsonschema
 import pytest
 
 from mgraph.codec import Limits
-from mgraph.loader import inspect
-from mgraph.migrate import VERSIONS, spelled
-from mgraph.schema import fields, models
+from mgraph.format import fields, models
+from mgraph.format.reading import inspect
+from mgraph.format.versions import VERSIONS, spelled
 
 ROOT = Path(__file__).parent.parent
 SCHEMAS = ROOT / "schemas"

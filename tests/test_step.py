@@ -16,9 +16,9 @@ import pytest
 
 import mgraph as library
 from mgraph import Graph, Value
+from mgraph.analysis.nodewise import run_nodewise
+from mgraph.analysis.steps import BACKWARD, FORWARD, SEED, Steps
 from mgraph.cli.stepper import Stepper
-from mgraph.nodewise import run_nodewise
-from mgraph.steps import BACKWARD, FORWARD, SEED, Steps
 from tests.command_line import FIXTURES, NEURON, SCRIPT, Shell, environment
 
 if TYPE_CHECKING:

@@ -20,13 +20,13 @@ from click.testing import CliRunner
 import mgraph
 from mgraph import Graph, GraphError, Value, ops
 from mgraph.cli import cli
+from mgraph.engine.tape import cache, missing, source
 from mgraph.ops import OPS
-from mgraph.tape import cache, missing, source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from mgraph.tape.replay import Replay
+    from mgraph.engine.tape.replay import Replay
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 GOLDEN = sorted([FIXTURES / "neuron.json", *(FIXTURES / "run").rglob("*.json")])

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import mgraph
-from mgraph import GraphError, Tolerance, Value, testing
-from mgraph.testing import assert_graph
+from mgraph import GraphError, Tolerance, Value
+from mgraph.golden import asserting as testing
+from mgraph.golden.asserting import assert_graph
 from tests.command_line import FIXTURES, NEURON
 
 if TYPE_CHECKING:

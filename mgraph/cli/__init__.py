@@ -54,7 +54,7 @@ class Verbs(click.Group):
             if os.path.exists(name):
                 hint = f"did you mean: mgraph run {name}"
             else:
-                from mgraph.schema.fields import closest, did_you_mean  # noqa: PLC0415
+                from mgraph.suggestions import closest, did_you_mean  # noqa: PLC0415
 
                 hint = did_you_mean(closest(name, self.list_commands(ctx)))
                 hint = hint or f"the verbs are {', '.join(self.list_commands(ctx))}"

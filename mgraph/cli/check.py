@@ -16,7 +16,7 @@ from mgraph.cli.common import (
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.terminal import counted, print_diagnostics, progress
 from mgraph.errors import GraphError, printable
-from mgraph.loader import Inspection, inspect
+from mgraph.format.reading import Inspection, inspect
 
 if TYPE_CHECKING:
     from mgraph.codec import Limits

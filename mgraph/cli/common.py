@@ -28,11 +28,11 @@ from mgraph.codec import (
 )
 from mgraph.document import ENGINES, Graph, as_graph, extension_of
 from mgraph.errors import REPORTED, Diagnostic, GraphError, printable, quoted
-from mgraph.graph.numbers import doubles
-from mgraph.loader import inspect
-from mgraph.runs import Tolerance
-from mgraph.runs.read import SETTABLE
-from mgraph.schema.fields import shown
+from mgraph.format.fields import shown
+from mgraph.format.numbers import doubles
+from mgraph.format.reading import inspect
+from mgraph.format.runs import SETTABLE
+from mgraph.graph.run import Tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

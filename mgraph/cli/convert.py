@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mgraph import migrate
 from mgraph.cli.common import (
     STREAM,
     GraphPath,
@@ -19,6 +18,8 @@ from mgraph.cli.common import (
 )
 from mgraph.cli.terminal import counted, progress
 from mgraph.errors import GraphError, printable
+from mgraph.format import VERSIONS
+from mgraph.format.versions import downgraded, parsed, spelled
 
 if TYPE_CHECKING:
     from mgraph.codec import Limits
@@ -73,8 +74,8 @@ def _can_say(needed: str, asked: str) -> None:
         UsageError: With what to type instead.
     """
     try:
-        migrate.downgraded({"mgraph": needed}, migrate.parsed(asked))
+        downgraded({"mgraph": needed}, parsed(asked))
     except GraphError as error:
-        known = ", ".join(map(migrate.spelled, migrate.VERSIONS))
+        known = ", ".join(map(spelled, VERSIONS))
         message = f"{error.diagnostics[0].message}: choose one of {known}"
         raise click.UsageError(message) from None

@@ -15,8 +15,8 @@ from mgraph.cli.common import (
 )
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.terminal import clipped, progress
-from mgraph.compare import Difference, differences
 from mgraph.errors import REPORTED, printable
+from mgraph.golden.compare import Difference, differences
 
 if TYPE_CHECKING:
     from mgraph.codec import Limits

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mgraph.codec import Limits
     from mgraph.document import Graph
     from mgraph.draw.fold import Picture
-    from mgraph.runs import Run
+    from mgraph.graph.run import Run
 
 _FINEST: Final = -1  # --fold without a depth
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mgraph.analysis.explain import MOST, Edge, Explanation, NoWay, Path, explain, no_way
+from mgraph.analysis.nodewise import Contribution, Nodewise, row, run_nodewise
 from mgraph.cli.common import (
     Asked,
     GraphPath,
@@ -42,12 +44,10 @@ from mgraph.cli.terminal import (
     wrapped,
 )
 from mgraph.codec import spelled
+from mgraph.engine.evaluate import node_named
 from mgraph.errors import GraphError
-from mgraph.explain import MOST, Edge, Explanation, NoWay, Path, explain, no_way
-from mgraph.golden import ulps
-from mgraph.nodewise import Contribution, Nodewise, row, run_nodewise
+from mgraph.golden.rerun import ulps
 from mgraph.ops import CONST
-from mgraph.run import node_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,6 +8,24 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
+from mgraph.analysis.gradcheck import (
+    EDGE,
+    EVALUATIONS,
+    KINK,
+    NO_PATH,
+    NOTHING,
+    OK,
+    TOLERANCE,
+    UNSURE,
+    VERDICTS,
+    WRONG,
+    Check,
+    Quotient,
+    check,
+    limit,
+    sample,
+)
+from mgraph.analysis.nodewise import Nodewise, row, run_nodewise
 from mgraph.cli.common import (
     STREAM,
     Asked,
@@ -35,28 +53,11 @@ from mgraph.cli.terminal import (
 from mgraph.codec import spelled, write_file
 from mgraph.draw import png, process
 from mgraph.draw.text import middle_clipped
+from mgraph.engine.evaluate import node_named
 from mgraph.errors import GraphError, printable, quoted
-from mgraph.gradcheck import (
-    EDGE,
-    EVALUATIONS,
-    KINK,
-    NO_PATH,
-    NOTHING,
-    OK,
-    TOLERANCE,
-    UNSURE,
-    VERDICTS,
-    WRONG,
-    Check,
-    Quotient,
-    check,
-    limit,
-    sample,
-)
-from mgraph.nodewise import Nodewise, row, run_nodewise
+from mgraph.format.runs import SETTABLE
+from mgraph.graph.run import question
 from mgraph.ops import CONST
-from mgraph.run import node_named, question
-from mgraph.runs.read import SETTABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mgraph.grade.cases import Case
     from mgraph.grade.grading import Report
     from mgraph.grade.judge import Outcome
-    from mgraph.runs import Tolerance
+    from mgraph.graph.run import Tolerance
 
 _SHOWN: Final = 12
 _TITLE: Final = 36
@@ -339,7 +339,7 @@ def _summary(found: Report) -> str:
 
 
 def _write_junit(path: str, found: Report, *, hide: bool) -> None:
-    from mgraph.junit import Line, xml  # noqa: PLC0415 - only here
+    from mgraph.golden.junit import Line, xml  # noqa: PLC0415 - only here
 
     lines = [
         Line(

@@ -10,8 +10,8 @@ from mgraph.cli.terminal import folded, number
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mgraph.explain import Explanation, Path
-    from mgraph.nodewise import Nodewise
+    from mgraph.analysis.explain import Explanation, Path
+    from mgraph.analysis.nodewise import Nodewise
 
 _FACTORS: Final = 12  # of a product that are shown
 _BREAK: Final = " \\\\\n  &"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 from click.core import ParameterSource
 
+from mgraph.build.expression import graph_of
+from mgraph.build.network import ACTIVATIONS, mlp
 from mgraph.cli.common import STREAM, GraphPath, Setting, check_extension, write_graph
 from mgraph.cli.terminal import counted
 from mgraph.errors import printable, quoted
-from mgraph.expression import graph_of
-from mgraph.network import ACTIVATIONS, mlp
 
 Settings = tuple[tuple[str, float | None], ...]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mgraph.document import Graph
     from mgraph.graph.columns import Columns
-    from mgraph.runs import Numbers, Run
+    from mgraph.graph.run import Numbers, Run
 
 LONG: Final = 60
 """Graphs of more nodes are folded in the middle."""

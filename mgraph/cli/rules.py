@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from mgraph.analysis.nodewise import row
 from mgraph.cli.report import formula
 from mgraph.cli.terminal import clipped, number
 from mgraph.errors import printable
-from mgraph.nodewise import row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from mgraph.analysis.nodewise import Nodewise
     from mgraph.graph.columns import Columns
-    from mgraph.nodewise import Nodewise
 
 LABEL: Final = 60
 """Characters of a label that are shown."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mgraph import tape
 from mgraph.cli.common import (
     STREAM,
     Asked,
@@ -25,8 +24,9 @@ from mgraph.cli.output import json_option, print_json
 from mgraph.cli.report import print_run, run_as_json
 from mgraph.cli.terminal import progress
 from mgraph.document import ANNOTATED, LARGE, engine_for
+from mgraph.engine import tape
 from mgraph.errors import GraphError, printable
-from mgraph.run import annotated
+from mgraph.graph.run import annotated
 
 if TYPE_CHECKING:
     from mgraph.codec import Limits
@@ -121,8 +121,8 @@ def _say_what_takes_time(engine: str, nodes: int) -> None:
             click.echo(f"hint: {tape.INSTALL} runs graphs of this size much faster", err=True)
         return
     tape.require()
-    from mgraph.tape.cache import is_ready  # noqa: PLC0415 - an extra
-    from mgraph.tape.source import SWEEPS  # noqa: PLC0415
+    from mgraph.engine.tape.cache import is_ready  # noqa: PLC0415 - an extra
+    from mgraph.engine.tape.source import SWEEPS  # noqa: PLC0415
 
     if not is_ready(SWEEPS):
         click.echo("compiling the tape engine: only the first time on this machine", err=True)

@@ -15,6 +15,6 @@ def command() -> None:
     Example:
       mgraph schema > mgraph.schema.json
     """  # noqa: D301 - \b is click's
-    from mgraph.schema.models import json_schema  # noqa: PLC0415 - pydantic takes its time
+    from mgraph.format.models import json_schema  # noqa: PLC0415 - pydantic takes its time
 
     click.echo(json.dumps(json_schema(), ensure_ascii=False, indent=2))

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mgraph.analysis.nodewise import row, run_nodewise
+from mgraph.analysis.steps import FORWARD, SEED, Step, Steps
 from mgraph.cli.common import Asked, GraphPath, called, limit_option, look_options, read_graph
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.rules import equation, factor, formula_of, label, slope_equation
 from mgraph.cli.terminal import clipped, counted, number, progress, width, wrapped
 from mgraph.codec import spelled
 from mgraph.errors import GraphError
-from mgraph.nodewise import row, run_nodewise
 from mgraph.ops import CONST
-from mgraph.steps import FORWARD, SEED, Step, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mgraph.analysis.nodewise import Contribution
     from mgraph.codec import Limits
-    from mgraph.nodewise import Contribution
 
 _PASSED: Final = 20  # arguments of one node that are shown
 

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mgraph.analysis.steps import BACKWARD, FORWARD, SEED
 from mgraph.cli.rules import formula_of
 from mgraph.cli.step import step_lines
 from mgraph.cli.terminal import aligned, clipped, number
 from mgraph.errors import printable
 from mgraph.ops import CONST
-from mgraph.schema.fields import closest, did_you_mean
-from mgraph.steps import BACKWARD, FORWARD, SEED
+from mgraph.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mgraph.steps import Steps
+    from mgraph.analysis.steps import Steps
 
 _KEY: Final = re.compile(r"\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Za-z])|.", re.DOTALL)
 _NEXT: Final = (" ", "\r", "\n", "\x1b[C", "\x1b[B", "\x1bOC", "\x1bOB", "n")

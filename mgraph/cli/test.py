@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mgraph.analysis.gradcheck import OK, WRONG
 from mgraph.cli.common import (
     STREAM,
     GraphPath,
@@ -23,12 +24,10 @@ from mgraph.cli.output import json_option, print_json
 from mgraph.cli.terminal import counted, print_diagnostics, progress, styled
 from mgraph.codec import spelled, write_file
 from mgraph.errors import printable
-from mgraph.golden import (
-    OK,
+from mgraph.golden.rerun import (
     REFUSED,
     SKIPPED,
     UNTESTED,
-    WRONG,
     Options,
     Outcome,
     accepted,
@@ -36,7 +35,7 @@ from mgraph.golden import (
     mismatches,
     outcomes_of,
 )
-from mgraph.runs import DEFAULT, EXACT, SELF_RECORDED, Tolerance
+from mgraph.graph.run import DEFAULT, EXACT, SELF_RECORDED, Tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -103,7 +102,7 @@ def command(
 
 
 def _write_report(path: str, outcomes: Sequence[Outcome]) -> None:
-    from mgraph.junit import report  # noqa: PLC0415 - only here
+    from mgraph.golden.junit import report  # noqa: PLC0415 - only here
 
     if path == STREAM:
         sys.stdout.buffer.write(report(outcomes))

@@ -13,8 +13,7 @@ from mgraph.cli.common import STREAM, GraphPath, check_extension, write_graph
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.terminal import counted
 from mgraph.codec import spelled as spelled_number
-from mgraph.errors import GraphError, printable
-from mgraph.graph.columns import some
+from mgraph.errors import GraphError, printable, some
 from mgraph.trace.capture import disagreements
 from mgraph.trace.engine import spelled
 from mgraph.trace.script import Traced, trace
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mgraph.document import Graph
-    from mgraph.golden import Mismatch
+    from mgraph.golden.rerun import Mismatch
 
 
 @click.command("trace", short_help="Record the graph that a Python script builds.")

@@ -14,14 +14,14 @@ from mgraph.draw import dot, fold, layout, mermaid, png, process, svg
 from mgraph.draw.cards import Numbers, cards_of, edge_label, slot
 from mgraph.draw.text import one_line, without
 from mgraph.draw.themes import THEMES
+from mgraph.engine.evaluate import no_node
 from mgraph.errors import GraphError, printable, quoted
-from mgraph.run import no_node
 
 if TYPE_CHECKING:
     from mgraph.document import Graph
     from mgraph.draw.fold import Picture
     from mgraph.graph.columns import Columns
-    from mgraph.runs import Run
+    from mgraph.graph.run import Run
 
 FULL: Final = 300
 """Nodes up to which a graph is drawn as it is, unless something else is asked for."""

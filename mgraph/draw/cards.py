@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mgraph.draw.fold import Box, Edge, Picture
     from mgraph.graph.columns import Columns
-    from mgraph.runs import Run
+    from mgraph.graph.run import Run
 
 OP: Final = "op"
 KINDS: Final = (*LEAVES, OP, GROUP, REST)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from mgraph import draw
 from mgraph.document import Graph
+from mgraph.engine.values import columns_of
 from mgraph.errors import GraphError
 from mgraph.graph.ids import default_id
-from mgraph.loader import columns_of
+from mgraph.graph.run import Numbers, Run
 from mgraph.ops import CONST
-from mgraph.runs import Numbers, Run
 from mgraph.value import Value, ancestry
 
 if TYPE_CHECKING:

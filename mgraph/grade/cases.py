@@ -7,14 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mgraph.build.expression import ExpressionError
 from mgraph.codec import LIMITS, Limits, read_file
 from mgraph.document import Graph, as_graph
 from mgraph.errors import GraphError
-from mgraph.expression import ExpressionError
-from mgraph.golden import graph_files
+from mgraph.format.reading import inspect
+from mgraph.golden.rerun import graph_files
 from mgraph.grade.program import Program, program_of
-from mgraph.loader import inspect
-from mgraph.runs import DEFAULT, Run, Tolerance
+from mgraph.graph.run import DEFAULT, Run, Tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -8,9 +8,8 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mgraph import ieee
 from mgraph.grade.simulate import right_partials, right_value
-from mgraph.ops import OPCODES, ROWS, row_of
+from mgraph.ops import OPCODES, ROWS, ieee, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.errors import printable, render
+from mgraph.format.reading import inspect
 from mgraph.grade.child import Driven, EndedError, Spoken, TimedOutError
 from mgraph.grade.diagnosis import Cause, diagnose
 from mgraph.grade.judge import CONVENTION, OUTCOMES, Answer, Outcome, judged
-from mgraph.loader import inspect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

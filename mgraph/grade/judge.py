@@ -7,7 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.codec import spelled
-from mgraph.golden import Mismatch, ulps
+from mgraph.golden.rerun import Mismatch, ulps
 from mgraph.grade.simulate import CORRECT, Rules, simulate
 from mgraph.ops import CONST, OPCODES, is_leaf, row_of
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mgraph.expression import ExpressionError, graph_of
+from mgraph.build.expression import ExpressionError, graph_of
+from mgraph.engine.evaluate import seeded_nodes, set_nodes
 from mgraph.ops import CONST, is_leaf
-from mgraph.run import seeded_nodes, set_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

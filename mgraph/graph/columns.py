@@ -6,17 +6,23 @@ from array import array
 from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import accumulate, islice
-from typing import TYPE_CHECKING, Any, Self
+from hashlib import sha256
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Final, Self
 
+from mgraph.codec import binary
 from mgraph.graph.ids import index_of, own_ids
 from mgraph.graph.passes import passes_for
-from mgraph.ops import NAMES
+from mgraph.ops import NAMES, OPCODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from mgraph.graph.passes import Passes
+    from mgraph.graph.passes.plain import Passes
+
+
+HASH_NAME: Final = "mgraph1-sha256:"
+"""How a canonical hash begins."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +41,6 @@ class Columns:
         order: u32[N], the nodes in the order in which a file of rows lists them; None if that
             is evaluation order.
         labels: Node to its label, for the nodes that have one; `docs` and `metas` likewise.
-        known_hash: The canonical hash, once it has been worked out.
     """
 
     opcode: bytes
@@ -50,7 +55,6 @@ class Columns:
     labels: Mapping[int, str] = field(default_factory=dict)
     docs: Mapping[int, str] = field(default_factory=dict)
     metas: Mapping[int, Any] = field(default_factory=dict)
-    known_hash: list[str] = field(default_factory=list, init=False)
 
     def __len__(self) -> int:
         """Return the number of nodes."""
@@ -65,6 +69,35 @@ class Columns:
     def own_ids(self) -> tuple[array[int], Sequence[str]]:
         """The nodes whose id is not the default, ascending, and these ids."""
         return own_ids(self.ids)
+
+    @cached_property
+    def hash(self) -> str:
+        """The canonical hash of the declared graph.
+
+        It covers ops, arguments, leaf data, ids, evaluation order and outputs; no texts, no runs.
+        """
+        outputs = [self.ids[i] for i in self.outputs]
+        digest = sha256(usedforsecurity=False)
+        for chunk in binary.encode({"nodes": self.declared(), "outputs": outputs}):
+            digest.update(chunk)
+        return HASH_NAME + digest.hexdigest()
+
+    def declared(self) -> dict[str, Any]:
+        """Return what the hash covers of the nodes, as packed files have it; no empty columns."""
+        used = sorted((name for code, name in enumerate(NAMES) if code in self.opcode))
+        table = bytearray(256)
+        for place, name in enumerate(used):
+            table[OPCODES[name]] = place
+        columns: dict[str, Any] = {
+            "op": self.opcode.translate(bytes(table)),
+            "arity": self.passes.stated_arity(self.opcode, self.first),
+            "args": self.args,
+            "data": self.passes.canonical(self.data),
+            "has_data": self.has_data or b"",
+            "id": sparse(*self.own_ids),
+        }
+        full = {name: column for name, column in columns.items() if column}
+        return {"count": len(self), "ops": used, **full}
 
     @property
     def passes(self) -> Passes:
@@ -142,7 +175,6 @@ def leaves_of(opcode: bytes) -> array[int]:
     return passes_for(len(opcode)).leaves(opcode)
 
 
-def some(names: Iterable[str], most: int = 5) -> str:
-    """List a few names for a message."""
-    shown = list(islice(names, most + 1))
-    return ", ".join(shown[:most]) + (", …" if len(shown) > most else "")
+def sparse(at: array[int], values: Sequence[Any]) -> dict[str, Any]:
+    """Return values of some nodes, ascending, as a packed column; empty if there are none."""
+    return {"at": at, "value": values} if at else {}

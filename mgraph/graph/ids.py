@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, overload
 
-from mgraph.graph import passes
-from mgraph.graph.passes import place_in
+from mgraph.graph.passes import MANY
+from mgraph.graph.passes.plain import place_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,23 +83,6 @@ class Ids(Sequence[str]):
             return None
 
 
-def ids_from(at: array[int], values: object, count: int) -> Ids:
-    """Return ids from those that a file names.
-
-    Raises:
-        ValueError: They are not clean.
-    """
-    over = passes.passes_for(count)
-    own = over.names(values)
-    for place in over.numbered(own):
-        number = default_node(own[place])
-        if number is None or number >= count:
-            continue
-        if number == at[place] or place_in(at, number) is None:  # somebody's default id
-            raise ValueError
-    return Ids(count, at, own)
-
-
 def own_ids(ids: Sequence[str]) -> tuple[array[int], Sequence[str]]:
     """Return the nodes whose id is not the default, and these ids."""
     if isinstance(ids, Ids):
@@ -136,6 +119,6 @@ class _Index(Mapping[str, int]):
 
 def index_of(ids: Sequence[str]) -> Mapping[str, int]:
     """Return the node of each id."""
-    if isinstance(ids, Ids) and len(ids) >= passes.MANY:
+    if isinstance(ids, Ids) and len(ids) >= MANY:
         return _Index(ids)
     return dict(zip(ids, range(len(ids)), strict=True))

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from mgraph.codec import LIMITS, paused_collector
 from mgraph.document import Graph
+from mgraph.engine.evaluate import node_named
 from mgraph.errors import REPORTED, Diagnostic, GraphError, printable, quoted
-from mgraph.golden import mismatches
+from mgraph.format.ids import are_ids
+from mgraph.format.texts import is_short
+from mgraph.golden.rerun import mismatches
+from mgraph.graph.run import DEFAULT, Run
 from mgraph.ops import CONST, INPUT, LEAVES, OPCODES, OPS, PARAM
-from mgraph.run import node_named
-from mgraph.runs import DEFAULT, Run
-from mgraph.schema.fields import are_ids, is_short
 from mgraph.trace.engine import origin_of
 from mgraph.trace.nodes import LEAF, UNKNOWN, attribute, number_of
 from mgraph.trace.spellings import DATA, GRAD, LABEL, PARENTS
@@ -22,7 +23,7 @@ from mgraph.value import Value, apply, leaf
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mgraph.golden import Mismatch
+    from mgraph.golden.rerun import Mismatch
     from mgraph.trace.nodes import Node
 
 _SCALARS: Final = "graphs are of single numbers"

@@ -9,8 +9,8 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Final
 
 from mgraph import __version__
-from mgraph.run import VALUE
-from mgraph.runs import SELF_RECORDED
+from mgraph.engine.values import VALUE
+from mgraph.graph.run import SELF_RECORDED
 from mgraph.trace.spellings import DATA, GRAD, is_backward
 from mgraph.value import Value
 

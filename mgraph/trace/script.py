@@ -13,9 +13,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.codec import LIMITS, read_file
-from mgraph.errors import Diagnostic, GraphError, printable, quoted
-from mgraph.graph.columns import some
-from mgraph.schema.fields import closest, did_you_mean
+from mgraph.errors import Diagnostic, GraphError, printable, quoted, some
+from mgraph.suggestions import closest, did_you_mean
 from mgraph.trace import Recording
 from mgraph.trace.engine import is_value_like, spelled
 from mgraph.value import Value

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from mgraph import __version__
 from mgraph.errors import GraphError
-from mgraph.loader import to_json
+from mgraph.format.writing import to_json
 from mgraph.viewer.translate import javascript
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mgraph.loader import GraphFile
+    from mgraph.format.file import GraphFile
 
 MODULES: Final = (
     "ieee", "ops", "numbers", "refusal", "bytes", "heap", "read", "engine", "steps", "paths",

@@ -8,13 +8,12 @@ from functools import cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
-from mgraph import formulas, ieee
-from mgraph.ops import LEAVES
+from mgraph.ops import LEAVES, formulas, ieee
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from mgraph.formulas import Formulas
+    from mgraph.ops.formulas import Formulas
 
 PRIMITIVES: Final = tuple(
     name
@@ -36,7 +35,7 @@ def javascript() -> str:
     helpers = list(formulas.helpers())
     known = [helper.name for helper in helpers]
     return "\n".join([
-        "/** The table of ops; made by mgraph from mgraph/ops.py. */",
+        "/** The table of ops; made by mgraph from mgraph/ops/table.py. */",
         'import { ieee } from "./ieee.js";',
         "",
         *(_helper(each, known) for each in helpers),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
 
-from mgraph.loader import inspect
+from mgraph.format.reading import inspect
 from tests.fuzz.oracle import CONSTANT, MULTIPLE
 
 if TYPE_CHECKING:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from mgraph import loader
 from mgraph.codec import LIMITS, Limits
 from mgraph.document import as_graph
 from mgraph.errors import CODES, REPORTED, WARNINGS, Diagnostic, GraphError
+from mgraph.format import reading as loader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mgraph.document import Graph
-    from mgraph.loader import GraphFile, Inspection
+    from mgraph.format.file import GraphFile
+    from mgraph.format.reading import Inspection
 
 SMALL: Final = 2000
 """Nodes of a graph that is run and written again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mgraph import loader
+from mgraph.format import reading as loader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

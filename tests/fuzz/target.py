@@ -13,10 +13,10 @@ import atheris
 import msgpack
 
 with atheris.instrument_imports(include=["mgraph"]):
-    import mgraph.graph.check
-    import mgraph.runs.check
-    import mgraph.schema.faults  # noqa: F401 - imported late otherwise, and not watched
-    from mgraph import loader
+    import mgraph.format.nodes
+    import mgraph.format.runs
+    import mgraph.format.shape  # noqa: F401 - imported late otherwise, and not watched
+    from mgraph.format import reading as loader
 
 from tests.fuzz.mutations import damage, damaged, damaged_text
 from tests.fuzz.oracle import CONSTANT, MULTIPLE, consume

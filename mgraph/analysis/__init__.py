@@ -1,0 +1,1 @@
+"""Explanations of one run: paths, steps, and gradients measured by differences."""

@@ -1,0 +1,1 @@
+"""New graphs: from formulas, and of networks."""

@@ -1,0 +1,400 @@
+"""Formulas to graphs: `L = tanh(x1*w1 + b)`, read as Python spells it, and never run."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import TYPE_CHECKING, Final
+
+from mgraph.document import Graph
+from mgraph.errors import quoted, some
+from mgraph.format.ids import are_ids
+from mgraph.ops import OPS
+from mgraph.suggestions import closest, did_you_mean
+from mgraph.value import Value, apply, leaf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+OPERATORS: Final = {
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.Div: "div",
+    ast.Pow: "pow",
+    ast.USub: "neg",
+}
+FUNCTIONS: Final = {**{name: name for name in OPS}, "ln": "log", "arctan": "atan"}
+LONGEST: Final = 2**20
+
+Place = tuple[int, int]
+"""Line and column of a formula, from 1."""
+
+_STRANGE: Final = re.compile(r"[^\t\n -~]")
+_MEANT: Final = {"·": "*", "×": "*", "÷": "/", "−": "-", "²": "**2", "³": "**3", "√": "sqrt()"}
+_SHOWN: Final = 72
+_USE: Final = "use + - * / ** and the ops that `mgraph ops` lists"
+_EXAMPLE: Final = "write, for example, 'L = tanh(x*w + b)'"
+
+
+class ExpressionError(ValueError):
+    """A formula can't be read; the message says why, and shows where."""
+
+    def __init__(self, message: str, at: Place | None = None) -> None:
+        """Take the message, and the place in the formula that it is about."""
+        super().__init__(message)
+        self.at = at
+
+
+def graph_of(
+    text: str,
+    leaves: Mapping[str, tuple[str, float | None]],
+    outputs: Iterable[str] = (),
+) -> Graph:
+    """Read statements `name = formula` into a graph.
+
+    Every name that is assigned becomes the id of its node. Names that are neither assigned nor
+    declared become inputs without a value.
+
+    Args:
+        text: Statements, separated by `;` or newlines. The last may be a bare formula.
+        leaves: Declared leaves: id to op and primal (None: an input without one).
+        outputs: Ids of outputs; none: what no statement uses.
+
+    Raises:
+        ExpressionError: What can't be read, and where.
+    """
+    if len(text) > LONGEST:
+        message = f"a formula of {len(text):,} characters; at most {LONGEST:,}"
+        raise ExpressionError(message)
+    source = [line.strip() for line in text.strip().split("\n")]
+    try:
+        return _graph_of(source, leaves, outputs)
+    except ExpressionError as error:
+        if error.at is None:
+            raise
+        raise ExpressionError(_with_caret(str(error), source, error.at), error.at) from None
+
+
+def _graph_of(
+    source: list[str], leaves: Mapping[str, tuple[str, float | None]], outputs: Iterable[str]
+) -> Graph:
+    statements = _statements(source)
+    reader = _Reader(leaves, statements)
+    for statement in statements:
+        reader.assign(statement)
+    chosen = reader.chosen(outputs)
+    graph = Graph.of(*chosen, name=", ".join(each.name or "" for each in chosen))
+    names = (*leaves, *(each.target for each in statements if each.target))
+    if unused := [name for name in names if name not in graph.columns.index]:
+        message = f"no output depends on {some(map(quoted, unused))}: leave it out, or use it"
+        raise ExpressionError(message)
+    return without_data(graph, reader.unbound)
+
+
+def without_data(graph: Graph, names: Iterable[str]) -> Graph:
+    """Return the graph, some of its inputs having no declared primal."""
+    columns = graph.columns
+    has = bytearray(b"\x01" * len(columns.leaves))
+    for name in names:
+        if name in columns.index:
+            has[columns.leaf_place[columns.index[name]]] = 0
+    return replace(graph, columns=replace(columns, has_data=bytes(has) if 0 in has else None))
+
+
+# --- text to statements ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Statement:
+    """One `name = formula`; the last statement may lack the name."""
+
+    target: str
+    formula: ast.expr
+    at: Place
+
+
+def _with_caret(message: str, source: list[str], at: Place) -> str:
+    """Show the line that a message is about, and point at the place in it."""
+    line = source[at[0] - 1] if at[0] <= len(source) else ""
+    start = max(0, at[1] - _SHOWN)
+    shown = line[start : start + _SHOWN + 8]
+    return f"line {at[0]}, column {at[1]}: {message}\n  {shown}\n  {' ' * (at[1] - 1 - start)}^"
+
+
+def _statements(source: list[str]) -> list[_Statement]:
+    for number, line in enumerate(source, start=1):
+        if strange := _STRANGE.search(line):
+            meant = _MEANT.get(strange[0], "")
+            fix = f"write {meant}" if meant else "ids are of a-z, A-Z, 0-9 and _ . [ ]"
+            message = f"{quoted(strange[0])} can't stand in a formula: {fix}"
+            raise ExpressionError(message, (number, strange.start() + 1))
+    tree = _parsed(source)
+    if not tree.body:
+        message = f"the formula is empty: {_EXAMPLE}"
+        raise ExpressionError(message)
+    return [_statement(each, last=each is tree.body[-1]) for each in tree.body]
+
+
+def _parsed(source: list[str]) -> ast.Module:
+    places = _Places(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's hints are about programs
+            tree = ast.parse("\n".join(source).replace("^", "**"))
+    except SyntaxError as error:
+        why = error.msg.removesuffix(" here. Maybe you meant '==' instead of '='?")
+        why = "a number has too many digits" if "integer string conversion" in why else why
+        message = f"the formula can't be read: {why}"
+        raise ExpressionError(message, places.of(error.lineno or 1, error.offset or 1)) from None
+    except (RecursionError, MemoryError, ValueError):
+        message = "the formula is nested too deeply: give names to parts of it"
+        raise ExpressionError(message) from None
+    for node in ast.walk(tree):  # in the text's own columns from here on
+        if isinstance(node, (ast.expr, ast.stmt)):
+            node.lineno, node.col_offset = places.of(node.lineno, node.col_offset + 1)
+    return tree
+
+
+class _Places:
+    """Columns of what Python read to columns of what was written: a ^ was read as **."""
+
+    def __init__(self, source: list[str]) -> None:
+        self.source = source
+        self.carets: dict[int, list[int]] = {}
+
+    def of(self, line: int, column: int) -> Place:
+        """Return the place in the text as it was written."""
+        if line not in self.carets:
+            text = self.source[line - 1] if line <= len(self.source) else ""
+            found = (i for i, c in enumerate(text, start=1) if c == "^")
+            self.carets[line] = [i + before for before, i in enumerate(found)]
+        return line, max(1, column - bisect_left(self.carets[line], column))
+
+
+def _at(node: ast.expr | ast.stmt) -> Place:
+    return node.lineno, node.col_offset
+
+
+def _statement(node: ast.stmt, *, last: bool) -> _Statement:
+    if isinstance(node, ast.Expr) and last:
+        return _Statement("", node.value, _at(node))
+    if isinstance(node, ast.Assign) and len(node.targets) == 1:
+        return _Statement(_name(node.targets[0]), node.value, _at(node))
+    message = "expected 'name = formula', separated by ; or newlines"
+    raise ExpressionError(message, _at(node))
+
+
+def _name(node: ast.expr) -> str:
+    """Return the id that a name, with dots and [numbers], spells."""
+    parts: list[str] = []
+    inner = node
+    while not isinstance(inner, ast.Name):
+        if isinstance(inner, ast.Attribute):
+            parts.append(f".{inner.attr}")
+        elif isinstance(inner, ast.Subscript) and _is_index(inner.slice):
+            parts.append(f"[{inner.slice.value}]")  # type: ignore[attr-defined]
+        else:
+            message = "this can't be an id: a-z, A-Z, 0-9 and _ . [ ] only, x[3] but not x[i]"
+            raise ExpressionError(message, _at(node))
+        inner = inner.value
+    name = "".join([inner.id, *reversed(parts)])
+    if not are_ids([name]):
+        message = f"{quoted(name)} can't be an id: it is too long"
+        raise ExpressionError(message, _at(node))
+    return name
+
+
+def _is_index(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is int
+
+
+# --- statements to Values --------------------------------------------------------------------
+
+
+class _Reader:
+    """Turns statements into Values, leaves first, without recursion."""
+
+    def __init__(
+        self, leaves: Mapping[str, tuple[str, float | None]], statements: list[_Statement]
+    ) -> None:
+        self.named: dict[str, Value] = {}
+        self.assigned: list[Value] = []
+        self.used: dict[int, None] = {}
+        self.unbound: list[str] = []
+        targets = {each.target: each for each in reversed(statements)}
+        for name in leaves:
+            if name in targets:
+                message = f"{name} is declared as a leaf, and computed here"
+                raise ExpressionError(message, targets[name].at)
+        for statement in statements:
+            for name in _names(statement.formula):
+                if name not in self.named and name not in targets:
+                    op, data = leaves.get(name, ("input", None))
+                    if data is None:
+                        self.unbound.append(name)
+                    self.named[name] = leaf(op, 0.0 if data is None else data, name)
+
+    def assign(self, statement: _Statement) -> None:
+        """Build the Values of one statement."""
+        target = statement.target
+        if target in self.named:
+            message = f"{target} is assigned twice: a node is computed once, so use another name"
+            raise ExpressionError(message, statement.at)
+        value = self._value(statement.formula)
+        if target and (value.name is not None or not value.args):
+            raise ExpressionError(_only_a_name(target, value), statement.at)
+        if not target and any(value is each for each in self.assigned):
+            message = (
+                f"{value.name} alone computes nothing: choose the output, --output {value.name}"
+            )
+            raise ExpressionError(message, statement.at)
+        if target:
+            value.name = target
+            self.named[target] = value
+        self.assigned.append(value)
+
+    def _value(self, formula: ast.expr) -> Value:
+        """Evaluate a formula: arguments before their users, left to right."""
+        todo: list[tuple[ast.expr, bool]] = [(formula, False)]
+        done: list[Value] = []
+        while todo:
+            node, ready = todo.pop()
+            op, inputs = _operation(node)
+            if ready:
+                args = done[len(done) - len(inputs) :]
+                del done[len(done) - len(inputs) :]
+                done.append(self._applied(op, tuple(args)))
+            elif inputs:
+                todo.append((node, True))
+                todo.extend((each, False) for each in reversed(inputs))
+            else:
+                done.append(self._leaf(node))
+        return done[0]
+
+    def _applied(self, op: str, args: tuple[Value, ...]) -> Value:
+        self.used.update(dict.fromkeys(id(arg) for arg in args))
+        return apply(OPS[op], args)
+
+    def _leaf(self, node: ast.expr) -> Value:
+        number = _literal(node)
+        if number is not None:
+            return leaf("const", number)
+        name = _name(node)
+        if name not in self.named:
+            message = f"{name} is used before it is assigned"
+            raise ExpressionError(message, _at(node))
+        return self.named[name]
+
+    def chosen(self, outputs: Iterable[str]) -> list[Value]:
+        """Return the outputs: those asked for, else what nothing uses."""
+        names = list(outputs)
+        for i, name in enumerate(names):
+            if name not in self.named:
+                known = did_you_mean(closest(name, self.named))
+                message = f"the output {quoted(name)} is not in the formula; {known}".rstrip("; ")
+                raise ExpressionError(message)
+            if name in names[:i]:
+                message = f"the output {quoted(name)} is named twice"
+                raise ExpressionError(message)
+        if names:
+            return [self.named[name] for name in names]
+        return [value for value in self.assigned if id(value) not in self.used]
+
+
+def _only_a_name(target: str, value: Value) -> str:
+    if value.name is not None:
+        return f"{target} would be another name for {value.name}: use {value.name} itself"
+    return f"{target} would be a name for {value.data!r}: declare it, --const {target}={value.data}"
+
+
+def _names(formula: ast.expr) -> Iterator[str]:
+    """Yield the names of a formula, left to right."""
+    todo = [formula]
+    while todo:
+        node = todo.pop()
+        _, inputs = _operation(node)
+        if not inputs and _literal(node) is None:
+            yield _name(node)
+        todo.extend(reversed(inputs))
+
+
+def _literal(node: ast.expr) -> float | None:
+    """Return the number that a leaf of a formula spells; None if it is a name."""
+    sign = 1.0
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        sign, node = -1.0, node.operand
+    if not isinstance(node, ast.Constant) or type(node.value) not in (int, float):
+        return None
+    try:
+        number = float(node.value)  # type: ignore[arg-type]
+    except OverflowError:
+        number = float("inf")
+    if not isfinite(number):
+        message = "this number is beyond every double"
+        raise ExpressionError(message, _at(node))
+    return sign * number
+
+
+def _operation(node: ast.expr) -> tuple[str, list[ast.expr]]:
+    """Return the op and the inputs of one step of a formula; no inputs: a leaf."""
+    if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)) or _literal(node) is not None:
+        return "", []
+    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
+        return OPERATORS[type(node.op)], [node.left, node.right]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return "neg", [node.operand]
+    if isinstance(node, ast.Call):
+        return _call(node)
+    what = _WORDS.get(type(getattr(node, "op", node)), "this")
+    message = f"{what} can't stand in a formula: {_USE}"
+    raise ExpressionError(message, _at(node))
+
+
+_WORDS: Final[Mapping[type, str]] = {
+    ast.Mod: "%",
+    ast.FloorDiv: "//",
+    ast.MatMult: "@",
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.UAdd: "a + without a left side",
+    ast.And: "and",
+    ast.Or: "or",
+    ast.Not: "not",
+    ast.Compare: "a comparison",
+    ast.IfExp: "a condition",
+    ast.Lambda: "a function",
+    ast.Constant: "anything but names and numbers",
+    ast.JoinedStr: "anything but names and numbers",
+    ast.Tuple: "a list",
+    ast.List: "a list",
+}
+
+
+def _call(node: ast.Call) -> tuple[str, list[ast.expr]]:
+    name = _function_of(node.func)
+    op = FUNCTIONS.get(name, "")
+    if not op:
+        last = name.rpartition(".")[2]
+        hint = did_you_mean(last if last in FUNCTIONS else closest(last, FUNCTIONS))
+        what = f"{quoted(name)} is no op" if name else "what is called here is no op"
+        raise ExpressionError(f"{what}: {hint or _USE}", _at(node))
+    if node.keywords or any(isinstance(arg, ast.Starred) for arg in node.args):
+        message = f"{name} takes plain arguments only"
+        raise ExpressionError(message, _at(node))
+    if not OPS[op].takes(len(node.args)):
+        expected = "at least 1" if OPS[op].fold else OPS[op].inputs
+        raise ExpressionError(f"{name} takes {expected}, not {len(node.args)}", _at(node))
+    return op, node.args
+
+
+def _function_of(node: ast.expr) -> str:
+    """Return the name, dots included, of what is called; empty if it has none."""
+    try:
+        return _name(node)
+    except ExpressionError:
+        return ""

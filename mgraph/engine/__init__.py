@@ -1,0 +1,1 @@
+"""Running a graph: inputs and seed in, a Run out."""

@@ -1,0 +1,152 @@
+"""Inputs and seed in, data and grad out, by either engine; results back into the document."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from mgraph import __version__
+from mgraph.errors import GraphError, quoted
+from mgraph.format.runs import SETTABLE
+from mgraph.graph.run import SELF_RECORDED, Numbers, Run, as_number
+from mgraph.suggestions import closest, did_you_mean
+
+if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Mapping, Sequence
+
+    from mgraph.graph.columns import Columns
+
+
+class Sweeps(Protocol):
+    """Runs a graph whose leaves all have primals."""
+
+    def __call__(
+        self, graph: Columns, seeds: Mapping[int, float], *, grad: bool
+    ) -> tuple[array[float], array[int] | None, array[float] | None]:
+        """Return all primals; the nodes that have an adjoint, ascending, and their adjoints.
+
+        Without `grad` there is None instead of the latter two.
+        """
+
+
+class Engine(NamedTuple):
+    """What runs graphs, and its name, as the origin of a run says it."""
+
+    name: str
+    sweeps: Sweeps
+
+
+def evaluate(
+    graph: Columns,
+    inputs: Mapping[str, float] | None,
+    seed: Mapping[str, float] | None,
+    engine: Engine,
+    *,
+    grad: bool = True,
+) -> Run:
+    """Run a graph forward and, unless told otherwise, backward.
+
+    Args:
+        graph: The graph.
+        inputs: Primals that replace the declared ones, by id of an input or param.
+        seed: Adjoints given to outputs, by id; none: 1.0 to the only one.
+        engine: What runs it.
+        grad: Whether to run backward.
+
+    Returns:
+        A complete run: a primal for every node and, with `grad`, an adjoint for every node
+        that has one.
+
+    Raises:
+        GraphError: `run-node`, `seed`, `number` or `unbound-input`.
+    """
+    given = {name: as_number(name, value) for name, value in (inputs or {}).items()}
+    asked = {name: as_number(name, value) for name, value in (seed or {}).items()}
+    by_node = set_nodes(graph, given)
+    if missing := [graph.ids[i] for i in graph.unbound() if i not in by_node]:
+        raise without_value(missing)
+    seeds = seeded_nodes(graph, asked)
+    primals, nodes, adjoints = engine.sweeps(graph.with_data(by_node), seeds, grad=grad)
+    return Run(
+        data=Numbers(graph, None, primals),
+        grad=None if adjoints is None else Numbers(graph, nodes, adjoints),
+        inputs=given,
+        seed=asked,
+        origin=f"{SELF_RECORDED}{__version__} {engine.name}",
+        graph=graph.hash,
+    )
+
+
+def set_nodes(graph: Columns, inputs: Mapping[str, float]) -> dict[int, float]:
+    """Return the leaves that a run sets, by node.
+
+    Raises:
+        GraphError: `run-node`: one of them is not there, or is no input and no param.
+    """
+    by_node = {}
+    for name, value in inputs.items():
+        node = graph.index.get(name)
+        if node is None:
+            raise no_node(graph, name, "an input or a param")
+        if graph.op(node) not in SETTABLE:
+            message = f"a run can't set {quoted(name)}: it is a {graph.op(node)}"
+            raise GraphError.of("run-node", message, expected="an input or a param")
+        by_node[node] = value
+    return by_node
+
+
+def node_named(graph: Columns, name: str) -> int:
+    """Return the node with an id.
+
+    Raises:
+        GraphError: `run-node`: there is none.
+    """
+    node = graph.index.get(name)
+    if node is None:
+        raise no_node(graph, name, "the id of a node")
+    return node
+
+
+def without_value(names: Sequence[str]) -> GraphError:
+    """Build the error for inputs that have no value."""
+    from mgraph.format.runs import no_value  # noqa: PLC0415 - only to complain
+
+    return GraphError([no_value(name) for name in names])
+
+
+def seeded_nodes(graph: Columns, seed: Mapping[str, float]) -> dict[int, float]:
+    """Return the adjoint that each seeded output starts with, by node.
+
+    Raises:
+        GraphError: `seed`: there are several outputs and no seed, or it names no output, or is
+            not finite.
+    """
+    names = {graph.ids[i]: i for i in graph.outputs}
+    if not seed and len(names) == 1:
+        return {graph.outputs[0]: 1.0}
+    if not seed or any(name not in names for name in seed):
+        raise _bad_seed(graph, [*names], seed)
+    for name, value in seed.items():
+        if not isfinite(value):
+            message = f"the seed of {quoted(name)} is {value}"
+            raise GraphError.of("seed", message, expected="a finite number")
+    return {names[name]: value for name, value in seed.items()}
+
+
+def _bad_seed(graph: Columns, outputs: list[str], seed: Mapping[str, float]) -> GraphError:
+    from mgraph.format.runs import no_seed, not_an_output  # noqa: PLC0415 - only to complain
+
+    if not seed:
+        return GraphError([no_seed(outputs)])
+    for name in seed:
+        if name not in graph.index:
+            return no_node(graph, name, "an output")
+    return GraphError([not_an_output(name, outputs) for name in seed if name not in outputs])
+
+
+def no_node(graph: Columns, name: str, expected: str) -> GraphError:
+    """Build the error for an id that no node has, with what may have been meant."""
+    fix = did_you_mean(closest(name, graph.index))
+    message = f"{quoted(name)} is no node of this graph"
+    return GraphError.of("run-node", message, expected=expected, fix=fix)

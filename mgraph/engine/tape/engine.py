@@ -1,0 +1,142 @@
+"""Sweeps over the columns of a graph."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from mgraph.engine.evaluate import Engine
+from mgraph.engine.tape.cache import kernels
+from mgraph.engine.tape.source import SWEEPS
+from mgraph.ops import CONST, OPCODES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from mgraph.graph.columns import Columns
+
+
+class Tape(NamedTuple):
+    """A graph as NumPy arrays, over the memory of its columns.
+
+    Attributes:
+        opcode: uint8[N], index into `ops.NAMES`.
+        first: uint32[N + 1]; the arguments of node i are `args[first[i]:first[i + 1]]`.
+        args: uint32[sum of all arguments].
+        primals: float64[N], the declared primals of the leaves; NaN where an input has none.
+    """
+
+    opcode: NDArray[np.uint8]
+    first: NDArray[np.uint32]
+    args: NDArray[np.uint32]
+    primals: NDArray[np.float64]
+
+
+def tape_of(graph: Columns) -> Tape:
+    """Return a graph's tape."""
+    primals = np.zeros(len(graph))
+    leaves = np.frombuffer(graph.leaves, np.uint32)
+    primals[leaves] = np.frombuffer(graph.data, np.float64)
+    if graph.has_data is not None:
+        primals[leaves[np.frombuffer(graph.has_data, np.uint8) == 0]] = np.nan
+    args = np.frombuffer(graph.args, np.uint32) if len(graph.args) else np.zeros(0, np.uint32)
+    return Tape(
+        np.frombuffer(graph.opcode, np.uint8), np.frombuffer(graph.first, np.uint32), args, primals
+    )
+
+
+def forward(tape: Tape, primals: NDArray[np.float64]) -> None:
+    """Fill in the primals of all ops, from those of the leaves.
+
+    Args:
+        tape: The graph.
+        primals: float64[N], changed in place.
+    """
+    kernels(SWEEPS).forward(tape.opcode, tape.first, tape.args, primals)
+
+
+def reached(tape: Tape, seeds: Mapping[int, float]) -> NDArray[np.uint8]:
+    """Return uint8[N], 1 for the seeded nodes and all that they depend on."""
+    marks = np.zeros(tape.opcode.size, np.uint8)
+    marks[[*seeds]] = 1
+    kernels(SWEEPS).reach(tape.first, tape.args, marks)
+    return marks
+
+
+def backward(
+    tape: Tape,
+    marks: NDArray[np.uint8],
+    primals: NDArray[np.float64],
+    adjoints: NDArray[np.float64],
+    seeds: Mapping[int, float],
+) -> None:
+    """Propagate adjoints from the seeded nodes to the leaves.
+
+    Args:
+        tape: The graph.
+        marks: uint8[N], from `reached` with the same seeded nodes.
+        primals: float64[N], from `forward`.
+        adjoints: float64[N], changed in place. Nodes that are not marked keep 0.0; what a const
+            catches on the way is no adjoint, and is set to 0.0.
+        seeds: The adjoint that each of some nodes starts with.
+    """
+    adjoints[:] = 0.0
+    for node, seed in seeds.items():
+        adjoints[node] += seed
+    kernels(SWEEPS).backward(tape.opcode, tape.first, tape.args, marks, primals, adjoints)
+    adjoints[tape.opcode == OPCODES[CONST]] = 0.0
+
+
+def has_adjoint(tape: Tape, marks: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Return the nodes that have an adjoint, ascending: what was reached, but no const."""
+    return np.flatnonzero((marks != 0) & (tape.opcode != OPCODES[CONST]))
+
+
+def sweeps(
+    graph: Columns, seeds: Mapping[int, float], *, grad: bool
+) -> tuple[array[float], array[int] | None, array[float] | None]:
+    """Run a graph whose leaves all have primals, forward and backward.
+
+    Returns:
+        Primals of all nodes; the nodes that have an adjoint, and their adjoints (None twice
+        without `grad`).
+    """
+    tape = tape_of(graph)
+    column, primals = fresh(len(graph))
+    primals[:] = tape.primals
+    forward(tape, primals)
+    if not grad:
+        return column, None, None
+    marks = reached(tape, seeds)
+    adjoints = tape.primals  # whose memory nobody needs any more
+    backward(tape, marks, primals, adjoints, seeds)
+    nodes = has_adjoint(tape, marks)
+    return column, indices(nodes), taken(adjoints, nodes)
+
+
+TAPE: Final = Engine("tape, libm", sweeps)
+"""Its exp, tanh and so on are the C library's, as Python's are."""
+
+
+def fresh(count: int) -> tuple[array[float], NDArray[np.float64]]:
+    """Return a column of a run, and the same memory as float64[count]."""
+    column = array("d", bytes(8 * count))
+    return column, np.frombuffer(column, np.float64)
+
+
+def taken(values: NDArray[np.float64], places: NDArray[Any]) -> array[float]:
+    """Return some of float64[N] as a column of a run."""
+    column, found = fresh(places.size)
+    np.take(values, places, out=found, mode="clip")  # which writes there at once
+    return column
+
+
+def indices(nodes: NDArray[np.intp]) -> array[int]:
+    """Return nodes as a column of a graph or a run."""
+    column = array("I", bytes(4 * nodes.size))
+    np.frombuffer(column, np.uint32)[:] = nodes
+    return column

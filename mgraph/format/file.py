@@ -1,0 +1,77 @@
+"""A graph file in memory, and the quick reading of a document that is clean.
+
+`GraphFile` is what the format knows; `mgraph.Graph` adds to it what needs an engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from mgraph.format.fields import FIELDS
+from mgraph.format.packed.nodes import from_packed
+from mgraph.format.rows import from_rows
+from mgraph.format.runs import runs_from
+from mgraph.format.texts import is_short, meta_faults
+from mgraph.format.versions import lowest, spelled
+from mgraph.ops import NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mgraph.codec import Limits, Reading
+    from mgraph.graph.columns import Columns
+    from mgraph.graph.run import Run
+
+HEADER: Final = ("$schema", "name", "doc", "meta")
+"""The fields of a document that are neither version nor graph nor runs."""
+
+
+@dataclass(frozen=True, eq=False)
+class GraphFile:
+    """A graph file in memory: the checked graph, its texts, its runs. Not to be changed.
+
+    Attributes:
+        columns: The graph.
+        header: Those of `$schema`, `name`, `doc` and `meta` that the file has.
+        runs: What happened, or must happen, when the graph is run.
+    """
+
+    columns: Columns
+    header: Mapping[str, Any] = field(default_factory=dict)
+    runs: tuple[Run, ...] = ()
+
+    @property
+    def hash(self) -> str:
+        """The canonical hash of the declared graph."""
+        return self.columns.hash
+
+    @property
+    def version(self) -> str:
+        """The lowest format version that can say all this."""
+        used = (name for code, name in enumerate(NAMES) if code in self.columns.opcode)
+        return spelled(lowest(used))
+
+
+def clean(document: dict[str, Any], reading: Reading) -> GraphFile | None:
+    """Read a document of the current version; None if anything in it is not clean."""
+    header: dict[str, Any] = {key: document[key] for key in HEADER if key in document}
+    known = all(key in FIELDS["document"] for key in document)
+    if not (known and header_is_clean(header, reading.limits)):
+        return None
+    nodes: Any = document.get("nodes")
+    outputs = document.get("outputs", [])
+    is_packed = isinstance(nodes, dict)
+    columns = (from_packed if is_packed else from_rows)(nodes, outputs, reading)
+    runs = None if columns is None else runs_from(document, columns, reading)
+    if columns is None or runs is None:
+        return None
+    return GraphFile(columns, header, tuple(runs))
+
+
+def header_is_clean(header: Mapping[str, Any], limits: Limits) -> bool:
+    """Whether texts and meta of a document are within the limits and well-formed."""
+    return all(
+        is_short(header.get(key, ""), limits.doc if key == "doc" else limits.text)
+        for key in ("$schema", "name", "doc")
+    ) and not any(meta_faults(header.get("meta"), ("meta",), limits))

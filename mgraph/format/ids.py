@@ -1,0 +1,32 @@
+"""What an id is: the quick check of many ids, and what is said of one that is malformed."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from mgraph.errors import Diagnostic, Path, quoted
+
+ID: Final = r"[A-Za-z_][A-Za-z0-9_./\[\]-]{0,127}"
+
+ID_BYTES: Final = 128
+
+_IDS: Final = re.compile(rf"(?:{ID}\n)*+")
+
+
+def are_ids(names: list[str]) -> bool:
+    """Whether all strings are well-formed ids; a line each, one match for all."""
+    joined = "\n".join([*names, ""])
+    return joined.count("\n") == len(names) and _IDS.fullmatch(joined) is not None
+
+
+def bad_id(path: Path, value: str) -> Diagnostic:
+    """Describe what is wrong with a malformed id."""
+    long = len(value.encode(errors="replace"))
+    message = f"{quoted(value)} can't be an id"
+    if long > ID_BYTES:
+        message = f"an id of {long:,} bytes"
+    elif not value:
+        message = "an empty id"
+    expected = f"a letter or _, then letters, digits and _ . - / [ ], {ID_BYTES} bytes at most"
+    return Diagnostic("id", message, path, expected=expected, fix='any text can stand in "label"')

@@ -1,0 +1,81 @@
+"""What both encodings of nodes share: ids that are referred to, ops, outputs.
+
+What finds faults runs on documents that are not clean, so it takes nothing for granted, and
+leaves out what `format.shape` has reported already.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mgraph.errors import Diagnostic, Path, quoted
+from mgraph.format import FORMAT_VERSION
+from mgraph.ops import CONST, OPCODES
+from mgraph.suggestions import Suggestions, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mgraph.graph.columns import Columns
+
+
+class KnownIds:
+    """The ids of a document that is not clean, and whether they are all known."""
+
+    def __init__(
+        self, first: dict[str, int], count: int, *, complete: bool, leaves: dict[str, bool]
+    ) -> None:
+        """Remember where each id stands first, and of each leaf whether a run may set it."""
+        self.first = first
+        self.count = count
+        self.complete = complete
+        self.leaves = leaves
+        self.hints = Suggestions()
+
+    def unknown(self, code: str, name: str, path: Path, what: str) -> Iterator[Diagnostic]:
+        """Report a name that is no node, unless it may be one whose id could not be read."""
+        if name in self.first or not self.complete:
+            return
+        fix = did_you_mean(self.hints.closest(name, self.first)) or "declare it, or name another"
+        message = f"{what} {quoted(name)}, which is no node of this graph"
+        yield Diagnostic(code, message, path, expected="the id of a node", fix=fix)
+
+
+def ids_of(graph: Columns) -> KnownIds:
+    """Return the ids of a graph that is clean."""
+    leaves = {graph.ids[i]: graph.op(i) != CONST for i in graph.leaves}
+    first = {name: i for i, name in enumerate(graph.ids)}
+    return KnownIds(first, len(graph), complete=True, leaves=leaves)
+
+
+def unknown_op(op: str, path: Path, who: str, hints: Suggestions) -> Diagnostic:
+    """Say that the format has no such op."""
+    message = f"{who} op {quoted(op)}, which format {FORMAT_VERSION} lacks"
+    known = "one of " + ", ".join(OPCODES)
+    fix = did_you_mean(hints.closest(op, OPCODES)) or "`mgraph ops` lists what there is"
+    return Diagnostic("unknown-op", message, path, expected=known, fix=fix)
+
+
+def outputs_are_clean(outputs: object) -> bool:
+    """Whether the outputs are a list of at least one, each once; the ids are not looked at."""
+    return type(outputs) is list and 0 < len(outputs) == len({*outputs})
+
+
+def output_faults(outputs: list[Any], names: KnownIds) -> Iterator[Diagnostic]:
+    """Find what is wrong with the outputs, if there are any nodes."""
+    if not names.first and names.complete:
+        return
+    if not outputs:
+        fix = "name the node whose value is the result"
+        yield Diagnostic(
+            "output", "the graph has no output", ("outputs",), expected="at least one", fix=fix
+        )
+    seen: dict[str, int] = {}
+    for k, name in enumerate(outputs):
+        if not isinstance(name, str):
+            continue
+        if name in seen:
+            message = f"the output {quoted(name)} is named twice"
+            yield Diagnostic("output", message, ("outputs", k), expected="each output once")
+        seen[name] = k
+        yield from names.unknown("output", name, ("outputs", k), "outputs names")

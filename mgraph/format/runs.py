@@ -1,0 +1,306 @@
+"""The runs of a file: reading them, and what is wrong with them."""
+
+from __future__ import annotations
+
+from array import array
+from functools import partial
+from itertools import islice
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from mgraph.codec.binary import from_little
+from mgraph.errors import REPORTED, Diagnostic, Path, quoted
+from mgraph.format.fields import FIELDS
+from mgraph.format.ids import are_ids
+from mgraph.format.numbers import canonical, doubles
+from mgraph.format.packed.column import index_faults, read_column, wrong_length
+from mgraph.format.texts import is_short
+from mgraph.graph.run import Numbers, Run, Tolerance
+from mgraph.ops import INPUT, PARAM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from mgraph.codec import Limits, Reading
+    from mgraph.format.nodes import KnownIds
+    from mgraph.graph.columns import Columns
+
+SETTABLE: Final = (INPUT, PARAM)
+"""The leaves that a run can give another value."""
+
+
+class _Declared(NamedTuple):
+    """What the runs of a graph refer to."""
+
+    graph: Columns
+    outputs: Mapping[str, None]
+    unbound: Sequence[str]
+
+
+def _declared(graph: Columns) -> _Declared:
+    outputs = dict.fromkeys(graph.ids[i] for i in graph.outputs)
+    return _Declared(graph, outputs, [graph.ids[i] for i in graph.unbound()])
+
+
+def runs_from(document: Mapping[str, Any], graph: Columns, reading: Reading) -> list[Run] | None:
+    """Read the runs of a document whose nodes are clean; None if any of them is not."""
+    rows = document.get("runs", [])
+    if type(rows) is not list or len(rows) > reading.limits.runs:
+        return None
+    is_packed = isinstance(document["nodes"], dict)
+    try:
+        runs = [_run(row, graph, reading, is_packed=is_packed) for row in rows]
+        return runs if runs_are_clean(runs, graph, reading.limits) else None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def runs_are_clean(runs: Sequence[Run], graph: Columns, limits: Limits) -> bool:
+    """Whether runs, whose data and grad are over the graph, may stand in its file.
+
+    Raises:
+        KeyError: An input is not a node; TypeError: a field has the wrong type.
+    """
+    declared = _declared(graph)
+    return len(runs) <= limits.runs and all(_is_clean(run, declared, limits) for run in runs)
+
+
+def _is_clean(run: Run, declared: _Declared, limits: Limits) -> bool:
+    """Whether a run sets leaves, seeds outputs, one at least, and gives every input a value."""
+    graph = declared.graph
+    return (
+        is_short(run.origin, limits.text)
+        and all(graph.op(graph.index[name]) in SETTABLE for name in run.inputs)
+        and all(name in run.inputs for name in declared.unbound)
+        and all(name in declared.outputs and isfinite(x) for name, x in run.seed.items())
+        and (bool(run.seed) or len(declared.outputs) == 1)
+        and (run.tolerance is None or _is_tolerance(run.tolerance))
+        and run.graph in ("", graph.hash)
+    )
+
+
+def _is_tolerance(tolerance: Tolerance) -> bool:
+    halves = [half for half in (tolerance.rel, tolerance.abs) if half is not None]
+    return all(isfinite(half) and half >= 0.0 for half in halves)
+
+
+def _run(row: dict[str, Any], graph: Columns, reading: Reading, *, is_packed: bool) -> Run:
+    """Read one run.
+
+    Raises:
+        ValueError: Something is not clean; also KeyError, TypeError, AttributeError.
+    """
+    bare = reading.is_binary
+    read = _packed_numbers if is_packed else partial(_numbers, bare=bare)
+    clean = (
+        all(key in _RUN_FIELDS for key in row)
+        and all(type(x) is not str for x in row.get("seed", {}).values())
+        and ("graph" not in row or bool(row["graph"]))
+    )
+    if not clean:
+        raise ValueError
+    return Run(
+        data=read(row["data"], graph) if "data" in row else None,
+        grad=read(row["grad"], graph) if "grad" in row else None,
+        inputs=_few_numbers(row.get("inputs", {}), bare=bare),
+        seed=_few_numbers(row.get("seed", {}), bare=bare),
+        tolerance=_tolerance(row["tolerance"]) if "tolerance" in row else None,
+        origin=row.get("origin", ""),
+        graph=row.get("graph", ""),
+    )
+
+
+_RUN_FIELDS: Final = FIELDS["run"]
+
+
+def _few_numbers(members: dict[str, Any], *, bare: bool = False) -> dict[str, float]:
+    values = doubles(members.values(), bare=bare)
+    if values is None or type(members) is not dict:
+        raise ValueError
+    return dict(zip(members, values, strict=True))
+
+
+def _numbers(members: dict[str, Any], graph: Columns, *, bare: bool) -> Numbers:
+    values = doubles(members.values(), bare=bare)
+    if values is None or type(members) is not dict:
+        raise ValueError
+    at = array("I", map(graph.index.__getitem__, members))
+    if not graph.passes.ascends(at, len(graph)):
+        pairs = sorted(zip(at, values, strict=True))
+        at, values = array("I", [i for i, _ in pairs]), array("d", [x for _, x in pairs])
+    return Numbers(graph, at, values)
+
+
+def _packed_numbers(column: dict[str, Any], graph: Columns) -> Numbers:
+    values = from_little("d", column.get("value", b""))
+    at = None if values and "at" not in column else from_little("I", column.get("at", b""))
+    known = len([key for key in ("at", "value") if key in column])
+    count = len(graph) if at is None else len(at)
+    ascends = graph.passes.ascends
+    clean = (
+        known == len(column) and count == len(values) and (at is None or ascends(at, len(graph)))
+    )
+    if not clean or (column and not values):
+        raise ValueError
+    return Numbers(graph, at, canonical(values))
+
+
+def _tolerance(members: dict[str, Any]) -> Tolerance:
+    values = _few_numbers(members)
+    if not all(type(x) in (float, int) for x in members.values()):
+        raise ValueError
+    return Tolerance(**values)
+
+
+# --- what is wrong ---------------------------------------------------------------------------
+
+
+def run_faults(
+    document: Mapping[str, Any], names: KnownIds, graph: Columns | None
+) -> Iterator[Diagnostic | int]:
+    """Find what is wrong with the runs, apart from their shape.
+
+    Args:
+        document: Plain data of the current version.
+        names: Its ids.
+        graph: Its graph; None if that has faults of its own.
+
+    Yields:
+        Diagnostics; an integer stands for so many more that nobody would read.
+    """
+    runs, outputs = document.get("runs"), document.get("outputs")
+    known = {name: None for name in _list(outputs) if isinstance(name, str)}
+    unbound = dict.fromkeys(_unbound(document, graph))
+    missing = 0
+    for i, row in enumerate(_list(runs)):
+        if not isinstance(row, dict):
+            continue
+        path = ("runs", i)
+        yield from _input_faults(row.get("inputs"), path, names)
+        given = row.get("inputs", {})
+        if isinstance(given, dict):
+            absent = len(unbound) - sum(name in unbound for name in given)
+            told = min(absent, max(0, REPORTED - missing))
+            yield from islice(_missing_inputs(given, path, unbound), told)
+            yield absent - told
+            missing += absent
+        if isinstance(outputs, list):
+            yield from _seed_faults(row, path, names, outputs, known)
+        for field in ("data", "grad"):
+            if isinstance(document.get("nodes"), list):
+                yield from _named(row.get(field), (*path, field), names)
+            elif names.count:
+                yield from _column_faults(row.get(field), (*path, field), names)
+        if graph is not None and "graph" in row:
+            yield from _hash_faults(row["graph"], (*path, "graph"), graph.hash)
+
+
+def _list(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
+
+
+def _named(members: object, path: Path, names: KnownIds) -> Iterator[Diagnostic]:
+    """Report the ids that are no nodes."""
+    for name in members if isinstance(members, dict) else ():
+        yield from names.unknown("run-node", name, (*path, name), "the run names")
+
+
+def _input_faults(members: object, path: Path, names: KnownIds) -> Iterator[Diagnostic]:
+    path = (*path, "inputs")
+    yield from _named(members, path, names)
+    for name in members if isinstance(members, dict) else ():
+        if name in names.first and not names.leaves.get(name, False):
+            message = f"a run can't set {quoted(name)}: it is no input and no param"
+            fix = "set the leaves that it depends on"
+            yield Diagnostic(
+                "run-node", message, (*path, name), expected="an input or a param", fix=fix
+            )
+
+
+def _unbound(document: Mapping[str, Any], graph: Columns | None) -> list[str]:
+    """Return the inputs without a declared value, as far as they can be known."""
+    if graph is not None:
+        return [graph.ids[i] for i in graph.unbound()]
+    rows = document.get("nodes")
+    return [
+        row["id"]
+        for row in (rows if isinstance(rows, list) else ())
+        if isinstance(row, dict)
+        and row.get("op") == INPUT
+        and "data" not in row
+        and isinstance(row.get("id"), str)
+    ]
+
+
+def _missing_inputs(
+    given: dict[str, Any], path: Path, unbound: Iterable[str]
+) -> Iterator[Diagnostic]:
+    return (no_value(name, path) for name in unbound if name not in given)
+
+
+def no_value(name: str, path: Path = ()) -> Diagnostic:
+    """Say that an input has no value."""
+    message = f"the input {quoted(name)} has no value"
+    fix = f'give it "data" in its node, or a value in the run: --set {_typed(name)}=1.0'
+    return Diagnostic("unbound-input", message, path, expected="a value for every input", fix=fix)
+
+
+def _typed(name: object) -> str:
+    """Return an id as it is typed; a file that is not clean may have anything in its place."""
+    return name if isinstance(name, str) and are_ids([name]) else "ID"
+
+
+def _seed_faults(
+    row: dict[str, Any], path: Path, names: KnownIds, outputs: list[Any], known: Mapping[str, None]
+) -> Iterator[Diagnostic]:
+    seed = row.get("seed", {})
+    if not isinstance(seed, dict):
+        return
+    if not seed and len(outputs) > 1:
+        yield no_seed(outputs, path)
+    for name in seed:
+        yield from names.unknown("run-node", name, (*path, "seed", name), "the seed names")
+        if name in names.first and name not in known:
+            yield not_an_output(name, outputs, (*path, "seed", name))
+
+
+def no_seed(outputs: list[Any], path: Path = ()) -> Diagnostic:
+    """Say that there are several outputs, and nothing says which one to differentiate."""
+    message = f"the graph has {len(outputs)} outputs, and the run seeds none of them"
+    fix = f"seed one, for example --seed {_typed(outputs[0])}=1"
+    return Diagnostic("seed", message, path, expected="a seed for at least one output", fix=fix)
+
+
+def not_an_output(name: str, outputs: list[Any], path: Path = ()) -> Diagnostic:
+    """Say that only outputs can be seeded."""
+    message = f"the seed names {quoted(name)}, which is no output"
+    known = ", ".join(dict.fromkeys(_typed(each) for each in outputs[:5]))
+    return Diagnostic("seed", message, path, expected=f"one of {known}")
+
+
+def _hash_faults(found: object, path: Path, actual: str) -> Iterator[Diagnostic]:
+    if isinstance(found, str) and found != actual:
+        message = "the run was recorded from another graph (its declared leaf data count, too)"
+        fix = "restore the graph, or take out the runs: mgraph convert FILE NEW --strip"
+        yield Diagnostic("hash", message, path, expected=actual, fix=fix)
+
+
+def _column_faults(column: object, path: Path, names: KnownIds) -> Iterator[Diagnostic]:
+    """Find what is wrong with the packed numbers of a run."""
+    count = names.count
+    if not isinstance(column, dict) or any(key not in FIELDS["sparse"] for key in column):
+        return  # its shape is wrong already
+    at, values = read_column(column, "at", "I"), read_column(column, "value", "d")
+    if at is None and isinstance(column["at"], bytes):
+        yield wrong_length("at", column["at"], len(column["at"]) // 4 * 4, path)
+    if values is None and isinstance(column["value"], bytes):
+        yield wrong_length("value", column["value"], len(column["value"]) // 8 * 8, path)
+    if at is None or values is None:
+        return
+    rows = len(at) if "at" in column or not values else count
+    if len(values) != rows:
+        yield wrong_length("value", column.get("value", b""), 8 * rows, path)
+    elif column and not values:
+        message, name = "an empty column", next(iter(column))
+        yield Diagnostic("packed", message, (*path, name), expected="no such column")
+    yield from index_faults(at, (*path, "at"), count)

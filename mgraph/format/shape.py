@@ -1,0 +1,163 @@
+"""Faults of a document's shape: what pydantic finds, in this project's codes and words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import StrictStr, ValidationError
+
+from mgraph.errors import Diagnostic, Path, quoted
+from mgraph.format.fields import known_fields, over_limit, shown, subject
+from mgraph.format.ids import bad_id
+from mgraph.format.models import Doc, Document, Id, Node, PackedNodes, PackedRun, Run, Text, adapter
+from mgraph.format.texts import meta_faults, metas
+from mgraph.suggestions import Suggestions, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mgraph.codec import Reading
+
+_TYPES: Final = {
+    "string_type": "a string",
+    "list_type": "an array",
+    "dict_type": "an object",
+    "bytes_type": "a byte string",
+    "int_type": "an integer",
+}
+_CHUNK: Final = 4096
+
+
+def shape_faults(document: dict[str, Any], reading: Reading) -> Iterator[Diagnostic]:
+    """Find every fault in the shape of a document.
+
+    Args:
+        document: Plain data of the current version.
+        reading: How it is read.
+
+    Yields:
+        Diagnostics without line and column, no follow-on errors among them.
+    """
+    limits = reading.limits
+    hints = Suggestions()
+    shell, parts = _taken_apart(document, reading)
+    yield from _of_model(Document, shell, (), reading, hints)
+    for model, part, path in parts:
+        yield from _of_model(model, part, path, reading, hints)
+    yield from meta_faults(document.get("meta"), ("meta",), limits)
+    nodes = document.get("nodes")
+    inner = replace(limits, depth=limits.levels) if isinstance(nodes, dict) else limits
+    for path, meta in metas(document):
+        yield from meta_faults(meta, path, inner)
+
+
+def _taken_apart(
+    document: dict[str, Any], reading: Reading
+) -> tuple[dict[str, Any], list[tuple[Any, Any, Path]]]:
+    """Split off what may be long, so that a million faults are not held at once."""
+    parts: list[tuple[Any, Any, Path]] = []
+    shell = dict(document)
+    nodes, outputs, runs = (document.get(name) for name in ("nodes", "outputs", "runs"))
+    packed = isinstance(nodes, dict) and reading.is_binary
+    if packed or isinstance(nodes, list):
+        shell["nodes"] = _STAND_IN
+        parts.extend(_columns(nodes) if packed else [(list[Node], nodes, ("nodes",))])
+    if isinstance(outputs, list):
+        shell["outputs"] = ["none"]  # that there is none, the graph's checker says
+        parts.append((list[StrictStr], outputs, ("outputs",)))
+    if isinstance(runs, list):
+        shell["runs"] = []
+        parts.append((list[PackedRun] if packed else list[Run], runs, ("runs",)))
+    return shell, parts
+
+
+_STAND_IN: Final = [{"id": "n0", "op": "const"}]
+
+
+def _columns(nodes: Any) -> Iterator[tuple[Any, Any, Path]]:  # noqa: ANN401 - plain data
+    """Split off the lists of packed nodes."""
+    shell = dict(nodes)
+    if isinstance(nodes.get("ops"), list):
+        shell["ops"] = []
+        yield list[StrictStr], nodes["ops"], ("nodes", "ops")
+    for name, model in (("id", list[Id]), ("label", list[Text]), ("doc", list[Doc])):
+        column = nodes.get(name)
+        if isinstance(column, dict) and isinstance(column.get("value"), list):
+            shell[name] = {**column, "value": []}
+            yield model, column["value"], ("nodes", name, "value")
+    yield PackedNodes, shell, ("nodes",)
+
+
+def _of_model(
+    model: Any,  # noqa: ANN401 - a type form
+    value: Any,  # noqa: ANN401 - any plain data
+    path: Path,
+    reading: Reading,
+    hints: Suggestions,
+) -> Iterator[Diagnostic]:
+    if isinstance(value, list):
+        limit = getattr(reading.limits, str(path[-1]), len(value))
+        if len(value) > limit:
+            yield over_limit(path, str(path[-1]), f"{len(value):,} {path[-1]}", limit)
+            return
+    for chunk, before in _chunks(value):
+        try:
+            adapter(model).validate_python(chunk, context=reading)
+        except ValidationError as error:
+            for each in error.errors(include_url=False):
+                loc = each["loc"]
+                if before and isinstance(loc[0], int):
+                    loc = (loc[0] + before, *loc[1:])
+                yield from _translated(each, (*path, *loc), hints)
+
+
+def _chunks(value: Any) -> Iterator[tuple[Any, int]]:  # noqa: ANN401
+    if not isinstance(value, list):
+        yield value, 0
+        return
+    rows = iter(value)
+    before = 0
+    while chunk := list(islice(rows, _CHUNK)):
+        yield chunk, before
+        before += len(chunk)
+
+
+def _translated(error: Any, path: Path, hints: Suggestions) -> Iterator[Diagnostic]:  # noqa: ANN401
+    """Say one of pydantic's findings in our words."""
+    kind, value = error["type"], error["input"]
+    if kind == "missing":
+        if path[-1] not in hints.meant(value, known_fields(path[:-1])):
+            yield _missing(path)
+    elif kind == "extra_forbidden":
+        yield _unknown(path, hints)
+    elif kind == "limit":
+        yield over_limit(path, **error["ctx"])
+    elif kind == "string_pattern_mismatch":
+        yield bad_id(path, value)
+    else:
+        code = kind if kind in ("number", "seed", "packed") else "type"
+        message = f"{subject(path)} is {shown(value)}"
+        expected = _TYPES.get(kind, error["msg"])
+        fix = _NUMBER_FIX if code == "number" and isinstance(value, str) else ""
+        yield Diagnostic(code, message, path, expected=expected, fix=fix)
+
+
+_NUMBER_FIX: Final = 'numbers stand without quotes; only "nan", "inf" and "-inf" have them'
+
+
+def _missing(path: Path) -> Diagnostic:
+    message = f"{quoted(path[-1])} is missing"
+    expected = ", ".join(name for name in known_fields(path[:-1]) if name == path[-1])
+    return Diagnostic("missing-field", message, path[:-1], expected=f"the field {expected}")
+
+
+def _unknown(path: Path, hints: Suggestions) -> Diagnostic:
+    known = known_fields(path[:-1])
+    meant_name = hints.closest(str(path[-1]), known)
+    own = 'put what is your own into "meta"' if "meta" in known else ""
+    fix = did_you_mean(meant_name) or own
+    message = f"{quoted(path[-1])} is no field here"
+    expected = "one of " + ", ".join(known)
+    return Diagnostic("unknown-field", message, path, expected=expected, fix=fix, at_key=True)

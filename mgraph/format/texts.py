@@ -1,0 +1,79 @@
+"""The texts of a file and its `meta`: within their limits, and such as JSON can say."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from mgraph.codec import Limits, descend, too_deep
+from mgraph.errors import Diagnostic, Path
+from mgraph.format.fields import INTEGERS, over_limit, shown, subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+def is_short(text: object, limit: int) -> bool:
+    """Whether something is a text of at most `limit` bytes of UTF-8."""
+    if type(text) is not str:
+        return False
+    return len(text) * 4 <= limit or len(text.encode()) <= limit
+
+
+def texts_are_clean(
+    labels: Mapping[int, str], docs: Mapping[int, str], metas: Mapping[int, Any], limits: Limits
+) -> bool:
+    """Whether labels, docs and metas of nodes are within the limits and well-formed."""
+    return (
+        all(is_short(text, limits.text) for text in labels.values())
+        and all(is_short(text, limits.doc) for text in docs.values())
+        and not any(
+            fault
+            for i, meta in metas.items()
+            for fault in meta_faults(meta, ("nodes", i, "meta"), limits)
+        )
+    )
+
+
+def metas(document: dict[str, Any]) -> Iterator[tuple[Path, object]]:
+    """Yield the meta of every node, with its path."""
+    nodes = document.get("nodes")
+    if isinstance(nodes, list):
+        for i, row in enumerate(nodes):
+            if isinstance(row, dict) and "meta" in row:
+                yield ("nodes", i, "meta"), row["meta"]
+    elif isinstance(nodes, dict):
+        sparse = nodes.get("meta")
+        values = sparse.get("value") if isinstance(sparse, dict) else None
+        for i, value in enumerate(values if isinstance(values, list) else ()):
+            yield ("nodes", "meta", "value", i), value
+
+
+def meta_faults(value: object, path: Path, limits: Limits) -> Iterator[Diagnostic]:
+    """Find what can't stand in a meta: it is kept as it is, in JSON and in msgpack."""
+    if deep := too_deep(value, limits, path):
+        yield from deep.diagnostics
+        return
+    for where, each in descend(value, path):
+        if isinstance(each, dict):
+            for key in each:
+                if not is_short(key, limits.text):
+                    yield over_limit((*where, key), "text", "a long key", limits.text)
+        elif not isinstance(each, list):
+            yield from _scalar_faults(each, where, limits)
+
+
+def _scalar_faults(value: object, path: Path, limits: Limits) -> Iterator[Diagnostic]:
+    if isinstance(value, str) and not is_short(value, limits.text):
+        found = f"a text of {len(value.encode()):,} bytes"
+        yield over_limit(path, "text", found, limits.text)
+    elif isinstance(value, bytes):
+        message = f"{subject(path)} is a byte string"
+        yield Diagnostic("type", message, path, expected="what JSON can say")
+    elif isinstance(value, float) and not math.isfinite(value):
+        message = f"{subject(path)} is {shown(value)}"
+        yield Diagnostic("number", message, path, expected="a finite number")
+    elif isinstance(value, int) and not -INTEGERS <= value <= INTEGERS:
+        message = f"{subject(path)} is an integer that a double can't hold exactly"
+        expected, fix = "an integer within ±2⁵³", "write it as a string"
+        yield Diagnostic("number", message, path, expected=expected, fix=fix)

@@ -1,0 +1,116 @@
+"""Format versions: what can be read, one small pure step per version, and what must be stamped."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from mgraph.errors import GraphError, quoted
+from mgraph.format import VERSIONS
+from mgraph.format.fields import shown
+from mgraph.ops import OPS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+Version = tuple[int, int]
+Data = dict[str, Any]
+
+UP: Final[Mapping[Version, Callable[[Data], Data]]] = {}
+"""From a version: the step to the next one. A step returns new data and changes none."""
+
+DOWN: Final[Mapping[Version, Callable[[Data], Data]]] = {}
+"""From a version: the step to the one before.
+
+A step raises `GraphError`, naming every node that can't be said in the older version.
+"""
+
+_SPELLING: Final = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
+
+
+def spelled(version: Version) -> str:
+    """Spell a version as files do."""
+    return f"{version[0]}.{version[1]}"
+
+
+def version_of(document: object, newest: Version = VERSIONS[-1]) -> Version:
+    """Read the format version of a document.
+
+    Raises:
+        GraphError: `format` if it has none; `version` if it can't be read, or is too new.
+    """
+    stated = _as_graph_file(document, newest)["mgraph"]
+    match = _SPELLING.fullmatch(stated) if isinstance(stated, str) else None
+    if match is None:
+        found = quoted(stated) if isinstance(stated, str) else shown(stated)
+        message = f"{found} is no format version"
+        expected = f'a string like "{spelled(newest)}"'
+        raise GraphError.of("version", message, ("mgraph",), expected=expected)
+    return int(match[1]), int(match[2])
+
+
+def _as_graph_file(document: object, newest: Version) -> Data:
+    if isinstance(document, dict) and "mgraph" in document:
+        return document
+    message = 'there is no "mgraph" field, so this is no graph file'
+    expected = f'an object with "mgraph": "{spelled(newest)}"'
+    raise GraphError.of("format", message, expected=expected)
+
+
+def parsed(text: str) -> Version:
+    """Read a version that somebody typed.
+
+    Raises:
+        GraphError: `version`.
+    """
+    return version_of({"mgraph": text})
+
+
+def upgraded(
+    document: object,
+    versions: tuple[Version, ...] = VERSIONS,
+    steps: Mapping[Version, Callable[[Data], Data]] = UP,
+) -> Data:
+    """Bring a document of any released version to the newest, in memory.
+
+    Raises:
+        GraphError: `format`, or `version`: unknown, or newer than this mgraph.
+    """
+    version = version_of(document, versions[-1])
+    if version not in versions:
+        reads = spelled(versions[-1])
+        message = f"needs format {spelled(version)}, this mgraph reads up to {reads}"
+        fix = "upgrade mgraph" if version > versions[-1] else ""
+        raise GraphError.of("version", message, ("mgraph",), expected=reads, fix=fix)
+    data = _as_graph_file(document, versions[-1])
+    for older in versions[versions.index(version) : -1]:
+        data = steps[older](data)
+    return data
+
+
+def downgraded(
+    document: Data,
+    target: Version,
+    versions: tuple[Version, ...] = VERSIONS,
+    steps: Mapping[Version, Callable[[Data], Data]] = DOWN,
+) -> Data:
+    """Bring a document back to an older version.
+
+    Raises:
+        GraphError: `version`: there is no such version; or whatever stops a step.
+    """
+    version = version_of(document, versions[-1])
+    if target not in versions:
+        known = ", ".join(spelled(each) for each in versions)
+        message = f"there is no format {spelled(target)}"
+        raise GraphError.of("version", message, expected=f"one of {known}")
+    path = versions[versions.index(target) + 1 : versions.index(version) + 1]
+    for newer in reversed(path):
+        document = steps[newer](document)
+    return document
+
+
+def lowest(op_names: Iterable[str]) -> Version:
+    """Return the lowest version that has all these ops."""
+    since = (OPS[name].since for name in op_names if name in OPS)
+    return max((parsed(each) for each in since), default=VERSIONS[0])

@@ -1,0 +1,103 @@
+"""Writing a graph file, as JSON for people or as packed msgpack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mgraph.codec import Blocks, Entries, Rows, binary, compact, literal, spelled, text
+from mgraph.format.fields import FIELDS
+from mgraph.format.file import HEADER, GraphFile
+from mgraph.format.numbers import canonical
+from mgraph.format.packed.nodes import packed
+from mgraph.graph.run import Numbers, Run
+from mgraph.ops import NAMES, is_leaf
+
+if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from mgraph.graph.columns import Columns
+
+
+def to_json(graph: GraphFile) -> Iterator[bytes]:
+    """Write a graph file as JSON, in chunks."""
+    yield from text.encode(_document(graph, Rows(_lines(graph.columns)), _json_run))
+
+
+def to_msgpack(graph: GraphFile) -> Iterator[bytes]:
+    """Write a graph file as packed msgpack, in chunks."""
+    document = _document(graph, packed(graph.columns), _packed_run)
+    if graph.runs:
+        document["runs"] = document["runs"].objects
+    yield from binary.encode(document)
+
+
+def _document(graph: GraphFile, nodes: object, run: Any) -> dict[str, Any]:  # noqa: ANN401
+    columns = graph.columns
+    document: dict[str, Any] = {"mgraph": graph.version}
+    document.update((key, graph.header[key]) for key in HEADER if key in graph.header)
+    document["nodes"] = nodes
+    document["outputs"] = [columns.ids[i] for i in columns.outputs]
+    if graph.runs:
+        document["runs"] = Blocks([run(each) for each in graph.runs])
+    return document
+
+
+def _lines(graph: Columns) -> Iterator[str]:
+    """Yield every node as JSON text, in file order."""
+    ids, args, first = [*graph.ids], graph.args, graph.first
+    has = graph.has_data
+    given = {"label": graph.labels, "doc": graph.docs, "meta": graph.metas}
+    noted = [(key, texts) for key, texts in given.items() if texts]
+    for i in range(len(graph)) if graph.order is None else graph.order:
+        code = graph.opcode[i]
+        line = f'{{"id": "{ids[i]}", "op": "{NAMES[code]}"'
+        if is_leaf(code):
+            place = graph.leaf_place[i]
+            if has is None or has[place]:
+                line += f', "data": {literal(graph.data[place])}'
+        else:
+            names = '", "'.join([ids[arg] for arg in args[first[i] : first[i + 1]]])
+            line += f', "args": ["{names}"]'
+        for key, texts in noted:
+            if i in texts:
+                line += f', "{key}": {compact(texts[i])}'
+        yield line + "}"
+
+
+def _json_run(run: Run) -> dict[str, Any]:
+    return run_fields(run, lambda numbers: Entries(numbers, _values_of(numbers)))
+
+
+def _packed_run(run: Run) -> dict[str, Any]:
+    return run_fields(run, _packed_numbers)
+
+
+def run_fields(run: Run, numbers: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return a run as plain data; `numbers` says how data and grad are written."""
+    fields = {
+        "inputs": {name: spelled(value) for name, value in run.inputs.items()},
+        "seed": {name: spelled(value) for name, value in run.seed.items()},
+        "origin": run.origin,
+        "graph": run.graph,
+    }
+    written = {key: value for key, value in fields.items() if value}
+    if run.tolerance is not None:
+        halves = {"rel": run.tolerance.rel, "abs": run.tolerance.abs}
+        stated = {key: spelled(half) for key, half in halves.items() if half is not None}
+        written["tolerance"] = stated
+    for key, given in (("data", run.data), ("grad", run.grad)):
+        if given is not None:
+            written[key] = numbers(given)
+    return {key: written[key] for key in FIELDS["run"] if key in written}
+
+
+def _values_of(numbers: Mapping[str, float]) -> Iterable[float]:
+    return numbers.numbers if isinstance(numbers, Numbers) else numbers.values()
+
+
+def _packed_numbers(numbers: Numbers) -> dict[str, array[Any]]:
+    if not numbers:
+        return {}
+    values = {"value": canonical(numbers.numbers)}
+    return values if numbers.at is None else {"at": numbers.at, **values}

@@ -1,0 +1,1 @@
+"""Golden tests: expectations in files, and graphs compared with them."""

@@ -1,0 +1,217 @@
+"""Run: what happened, or must happen, when a graph is run; and when two numbers are equal."""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf, isfinite
+from numbers import Real
+from typing import TYPE_CHECKING, Final
+
+from mgraph.errors import GraphError, quoted
+from mgraph.graph.passes.plain import place_in
+
+if TYPE_CHECKING:
+    from mgraph.graph.columns import Columns
+
+SELF_RECORDED: Final = "mgraph "
+"""How the origin of a run begins that mgraph itself recorded."""
+
+
+class Numbers(Mapping[str, float]):
+    """A number for each of some nodes of one graph, by id, in evaluation order.
+
+    Attributes:
+        graph: The graph.
+        at: u32[K], the nodes, ascending; None if there is a number for every node.
+        numbers: f64[K].
+    """
+
+    def __init__(self, graph: Columns, at: array[int] | None, values: array[float]) -> None:
+        """Take the nodes and their numbers."""
+        self.graph = graph
+        self.at = None if at is not None and len(at) == len(graph) else at
+        self.numbers = values
+
+    def __getitem__(self, name: str) -> float:
+        """Return the number of a node; KeyError if there is none."""
+        x = self.of(self.graph.index[name])
+        if x is None:
+            raise KeyError(name)
+        return x
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a number for this id."""
+        node = self.graph.index.get(name)  # type: ignore[call-overload]
+        return node is not None and self.of(node) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the ids, in evaluation order."""
+        ids = self.graph.ids
+        return iter(ids) if self.at is None else (ids[i] for i in self.at)
+
+    def __len__(self) -> int:
+        """Return how many numbers there are."""
+        return len(self.numbers)
+
+    def __repr__(self) -> str:
+        """Show them as a dict."""
+        return repr(dict(self))
+
+    @property
+    def nodes(self) -> range | array[int]:
+        """The nodes that have a number, ascending."""
+        return range(len(self.graph)) if self.at is None else self.at
+
+    def of(self, node: int) -> float | None:
+        """Return the number of a node; None if there is none."""
+        place = node if self.at is None else place_in(self.at, node)
+        return None if place is None else self.numbers[place]
+
+    def among(self, nodes: array[int]) -> tuple[array[int], array[float]]:
+        """Return those of some nodes, ascending, that have a number; and these."""
+        if self.at is None:
+            return nodes, array("d", [self.numbers[node] for node in nodes])
+        return self.graph.passes.among(nodes, self.at, self.numbers)
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far a result may be from an expectation: rel times it, or abs, whichever is more.
+
+    Attributes:
+        rel: Part of the expectation; None is 0.
+        abs: In units of the value; None is 0.
+    """
+
+    rel: float | None = None
+    abs: float | None = None
+
+    def __str__(self) -> str:
+        """Name the halves that are stated."""
+        halves = (("rel", self.rel), ("abs", self.abs))
+        return ", ".join(f"{name} {half!r}" for name, half in halves if half is not None) or "none"
+
+    def allows(self, got: float, want: float) -> bool:
+        """Whether `got` counts as `want`: same bits, both NaN, or both finite and near."""
+        if got != got or want != want:
+            return got != got and want != want
+        if bits(got) == bits(want):
+            return True
+        if not (isfinite(got) and isfinite(want)):
+            return False
+        return abs(got - want) <= max(self.abs or 0.0, (self.rel or 0.0) * abs(want))
+
+
+def as_number(name: str, value: object) -> float:
+    """Return a number that somebody gave for an id, as a double.
+
+    Raises:
+        GraphError: `number`: it is none.
+    """
+    if isinstance(value, Real) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            return inf if value > 0 else -inf  # type: ignore[operator]
+    message = f"the value of {quoted(name)} is {type(value).__name__}, no number"
+    raise GraphError.of("number", message, expected="a number")
+
+
+DEFAULT: Final = Tolerance(1e-9, 1e-12)
+
+
+class Exactly(Tolerance):
+    """No tolerance at all: only the same bits count, and NaN for NaN."""
+
+    def allows(self, got: float, want: float) -> bool:
+        """Whether `got` is `want`, bit for bit, the sign of zero included."""
+        return bits(got) == bits(want) or (got != got and want != want)
+
+
+EXACT: Final = Exactly()
+
+
+def bits(x: float) -> int:
+    """Return the 64 bits of a double."""
+    return int.from_bytes(struct.pack(">d", x), "big")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a graph: what went in, and what came out or must come out.
+
+    Attributes:
+        data: Primals by id; None if nothing is said of them.
+        grad: Adjoints by id, of the nodes that have one; None if nothing is said of them.
+        inputs: Primals that replace the declared ones, by id of an input or param.
+        seed: Adjoints given to outputs; empty: 1.0 to the only one.
+        tolerance: As the file states it; None for the default.
+        origin: Where the numbers come from.
+        graph: Hash of the declared graph.
+    """
+
+    data: Mapping[str, float] | None = None
+    grad: Mapping[str, float] | None = None
+    inputs: Mapping[str, float] = field(default_factory=dict)
+    seed: Mapping[str, float] = field(default_factory=dict)
+    tolerance: Tolerance | None = None
+    origin: str = ""
+    graph: str = ""
+
+    @property
+    def is_self_recorded(self) -> bool:
+        """Whether the numbers come from mgraph itself, so that they only tell of changes."""
+        return self.origin.startswith(SELF_RECORDED)
+
+
+def over_graph(run: Run, graph: Columns) -> Run:
+    """Return a run whose numbers are columns over a graph.
+
+    Raises:
+        GraphError: `run-node` if data or grad name a node that is not there; `number`.
+    """
+    return replace(
+        run,
+        data=_over(run.data, graph),
+        grad=_over(run.grad, graph),
+        inputs={name: as_number(name, value) for name, value in run.inputs.items()},
+        seed={name: as_number(name, value) for name, value in run.seed.items()},
+    )
+
+
+def _over(given: Mapping[str, float] | None, graph: Columns) -> Mapping[str, float] | None:
+    if given is None or (isinstance(given, Numbers) and given.graph is graph):
+        return given
+    for name in given:
+        if name not in graph.index:
+            message = f"the run names {quoted(name)}, which is no node of this graph"
+            raise GraphError.of("run-node", message)
+    pairs = sorted((graph.index[name], as_number(name, value)) for name, value in given.items())
+    at, values = array("I", [i for i, _ in pairs]), array("d", [x for _, x in pairs])
+    return Numbers(graph, at, values)
+
+
+def annotated(runs: Sequence[Run], run: Run, outputs: Sequence[str]) -> tuple[Run, ...]:
+    """Return the runs with a new one: in the place of its like, if mgraph recorded that, else last.
+
+    A run whose numbers come from elsewhere is an expectation and is never replaced.
+    """
+    asked = question(run, outputs)
+    kept = list(runs)
+    for i, old in enumerate(runs):
+        if old.is_self_recorded and question(old, outputs) == asked:
+            kept[i] = replace(run, tolerance=old.tolerance)
+            return tuple(kept)
+    return (*kept, run)
+
+
+def question(run: Run, outputs: Sequence[str]) -> tuple[tuple[tuple[str, int], ...], ...]:
+    """Return what a run asks, so that equal questions are equal: inputs and seed, bit by bit."""
+    seed = run.seed or {outputs[0]: 1.0}
+    return tuple(
+        tuple(sorted((name, bits(value)) for name, value in numbers.items()))
+        for numbers in (run.inputs, seed)
+    )

@@ -1,0 +1,195 @@
+"""The table of ops; the only file that knows calculus.
+
+A row is read by machines: Python calls it with floats, others compile it. So it uses only
+`+ - *`, comparisons, `and`, `or`, `x if c else y`, `abs`, float literals, the small helpers
+below and `ieee.*`. An op's value or derivative never changes once released: a different choice
+is a new op.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from mgraph.ops import ieee
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+INF: Final = ieee.INF
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The real numbers from `low` to `high`; `open_low` leaves `low` itself out."""
+
+    low: float
+    high: float = INF
+    open_low: bool = False
+
+    def __str__(self) -> str:
+        """Spell it as in mathematics, for example `(0, ∞)`."""
+        low = "-∞" if self.low == -INF else f"{self.low:g}"
+        high = "∞" if self.high == INF else f"{self.high:g}"
+        left = "(" if self.open_low or self.low == -INF else "["
+        return f"{left}{low}, {high}{')' if self.high == INF else ']'}"
+
+
+REAL: Final = Interval(-INF)
+POSITIVE: Final = Interval(0.0, open_low=True)
+NOT_NEGATIVE: Final = Interval(0.0)
+
+
+def no_kink(*_: float) -> float:
+    """Distance to the nearest kink of an op that has none."""
+    return INF
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """Everything mgraph knows about one operation.
+
+    Attributes:
+        name: As spelled in graph files.
+        forward: Input primals to primal.
+        partials: (*inputs, output) to one partial per input.
+        formula: For people; a, b (or x) stand for the inputs.
+        slopes: The partials for people; y stands for the output.
+        domain: Where it is smooth and defined, one interval per input; None: everywhere.
+        exact: One right answer, bit for bit; else it depends on the math library.
+        fold: A step of two inputs, applied left to right to any number of them; each
+            partial of the step is 1, so each partial of the whole is.
+        kink_distance: How far the inputs are from where the slope jumps.
+        at_kink: The slopes chosen there, for people.
+        since: The first format version that has it.
+    """
+
+    name: str
+    forward: Callable[..., float]
+    partials: Callable[..., tuple[float, ...]]
+    formula: str
+    slopes: str
+    domain: tuple[Interval, ...] | None = None
+    exact: bool = False
+    fold: bool = False
+    kink_distance: Callable[..., float] = no_kink
+    at_kink: str = ""
+    since: str = "1.0"
+
+    def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
+        """Pickle a row as its name: the table is the same everywhere."""
+        return named, (self.name,)
+
+    @property
+    def inputs(self) -> int:
+        """How many inputs `forward` takes; 2 for a fold, which takes any number from 1."""
+        return self.forward.__code__.co_argcount
+
+    def slope_text(self, place: int) -> str:
+        """Return the slope by one input for people; all slopes where words don't tell them apart."""
+        parts = self.slopes.split(", ") if self.inputs > 1 else [self.slopes]
+        return parts[place] if len(parts) == self.inputs else self.slopes
+
+    def takes(self, count: int) -> bool:
+        """Whether a node of this op may have `count` arguments."""
+        return count >= 1 if self.fold else count == self.inputs
+
+
+def logistic(x: float) -> float:
+    """1/(1 + e^-x), computed so that neither tail overflows."""
+    return (
+        ieee.div(1.0, 1.0 + ieee.exp(-x)) if x >= 0.0 else ieee.div(ieee.exp(x), 1.0 + ieee.exp(x))
+    )
+
+
+def ramp(x: float) -> float:
+    """X above zero, else +0; NaN stays NaN."""
+    return x if x > 0.0 or x != x else 0.0
+
+
+def sign(x: float) -> float:
+    """1 above zero, -1 below, else 0 (NaN included)."""
+    return 1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0
+
+
+# fmt: off
+ROWS: Final = (
+    Op("add",  lambda a, b: a + b,          lambda a, b, y: (1.0, 1.0),           "a + b", "1, 1", exact=True),
+    Op("sub",  lambda a, b: a - b,          lambda a, b, y: (1.0, -1.0),          "a - b", "1, -1", exact=True),
+    Op("mul",  lambda a, b: a * b,          lambda a, b, y: (b, a),               "a·b", "b, a", exact=True),
+    Op("div",  lambda a, b: ieee.div(a, b), lambda a, b, y: (ieee.div(1.0, b), ieee.div(-y, b)),
+               "a/b", "1/b, -y/b", exact=True,
+               kink_distance=lambda a, b: abs(b), at_kink="a pole at b = 0: ±inf or NaN, as IEEE"),
+    Op("pow",  lambda a, b: ieee.power(a, b),
+               lambda a, b, y: (0.0 if b == 0.0 else b * ieee.power(a, b - 1.0),
+                                0.0 if a == 0.0 and b >= 0.0 else y * ieee.log(a)),
+               "a^b", "b·a^(b-1), y·ln a", domain=(POSITIVE, REAL),
+               at_kink="0 for a where b = 0; 0 for b where a = 0 and b ≥ 0"),
+    Op("max",  lambda a, b: a if a > b or a != a else b,
+               lambda a, b, y: (0.5, 0.5) if a == b else (1.0, 0.0) if a > b or a != a else (0.0, 1.0),
+               "max(a, b)", "1 to the larger; 0 to the other", exact=True,
+               kink_distance=lambda a, b: abs(a - b), at_kink="½, ½; NaN: 1 to the NaN, to a if both"),
+    Op("min",  lambda a, b: a if a < b or a != a else b,
+               lambda a, b, y: (0.5, 0.5) if a == b else (1.0, 0.0) if a < b or a != a else (0.0, 1.0),
+               "min(a, b)", "1 to the smaller; 0 to the other", exact=True,
+               kink_distance=lambda a, b: abs(a - b), at_kink="½, ½; NaN: 1 to the NaN, to a if both"),
+    Op("sum",  lambda a, b: a + b,          lambda a, b, y: (1.0, 1.0),           "a + b + …", "1 each", exact=True, fold=True),
+    Op("neg",  lambda x: -x,                lambda x, y: (-1.0,),                 "-x", "-1", exact=True),
+    Op("abs",  lambda x: abs(x),            lambda x, y: (sign(x),),              "|x|", "sign of x", exact=True,
+               kink_distance=lambda x: abs(x), at_kink="0"),
+    Op("sqrt", lambda x: ieee.sqrt(x),      lambda x, y: (ieee.div(0.5, y),),     "√x", "0.5/y", domain=(NOT_NEGATIVE,), exact=True,
+               kink_distance=lambda x: abs(x), at_kink="inf"),
+    Op("exp",  lambda x: ieee.exp(x),       lambda x, y: (y,),                    "exp x", "y"),
+    Op("log",  lambda x: ieee.log(x),       lambda x, y: (ieee.div(1.0, x),),     "ln x", "1/x", domain=(POSITIVE,),
+               kink_distance=lambda x: abs(x), at_kink="a pole at x = 0: ±inf"),
+    Op("sin",  lambda x: ieee.sin(x),       lambda x, y: (ieee.cos(x),),          "sin x", "cos x"),
+    Op("cos",  lambda x: ieee.cos(x),       lambda x, y: (-ieee.sin(x),),         "cos x", "-sin x"),
+    Op("tan",  lambda x: ieee.tan(x),       lambda x, y: (1.0 + y * y,),          "tan x", "1 + y·y",
+               kink_distance=lambda x: abs(ieee.cos(x)), at_kink="no double is a pole"),
+    Op("atan", lambda x: ieee.atan(x),      lambda x, y: (ieee.div(1.0, 1.0 + x * x),), "atan x", "1/(1 + x·x)"),
+    Op("sinh", lambda x: ieee.sinh(x),      lambda x, y: (ieee.cosh(x),),         "sinh x", "cosh x"),
+    Op("cosh", lambda x: ieee.cosh(x),      lambda x, y: (ieee.sinh(x),),         "cosh x", "sinh x"),
+    Op("tanh", lambda x: ieee.tanh(x),      lambda x, y: (1.0 - y * y,),          "tanh x", "1 - y·y"),
+    Op("sigmoid",  lambda x: logistic(x),   lambda x, y: (y * (1.0 - y),),        "sigmoid x", "y·(1 - y)"),
+    Op("softplus", lambda x: ramp(x) + ieee.log1p(ieee.exp(-abs(x))),
+                   lambda x, y: (logistic(x),),                                   "softplus x", "sigmoid x"),
+    Op("relu", lambda x: ramp(x),           lambda x, y: (1.0 if x > 0.0 else 0.0,), "relu x", "1 if x > 0, else 0", exact=True,
+               kink_distance=lambda x: abs(x), at_kink="0"),
+)
+# fmt: on
+"""One row an op, in the order of the format reference."""
+
+OPS: Final[Mapping[str, Op]] = MappingProxyType({row.name: row for row in ROWS})
+
+
+def named(name: str) -> Op:
+    """Return the row of an op."""
+    return OPS[name]
+
+
+INPUT: Final = "input"
+PARAM: Final = "param"
+CONST: Final = "const"
+LEAVES: Final = (INPUT, PARAM, CONST)
+"""What a node without arguments can be."""
+
+NAMES: Final = (*LEAVES, *OPS)
+"""Every word that may stand as a node's `op`; an opcode is an index into it."""
+
+OPCODES: Final[Mapping[str, int]] = MappingProxyType({name: i for i, name in enumerate(NAMES)})
+
+
+def row_of(opcode: int) -> Op:
+    """Return the row of an opcode that is no leaf."""
+    return ROWS[opcode - len(LEAVES)]
+
+
+def is_leaf(opcode: int) -> bool:
+    """Whether an opcode is a leaf's."""
+    return opcode < len(LEAVES)
+
+
+def can_take(opcode: int, count: int) -> bool:
+    """Whether a node with this opcode may have `count` arguments."""
+    return count == 0 if is_leaf(opcode) else row_of(opcode).takes(count)
