@@ -124,8 +124,8 @@ def points(op: Op) -> Iterator[str]:
     yield "| a | b | y | ∂y/∂a | ∂y/∂b |"
     yield "|---:|---:|---:|---:|---:|"
     for a, b in POINTS[op.name]:
-        y = op.forward(a, b)
-        yield f"| {' | '.join(map(number, (a, b, y, *op.partials(a, b, y))))} |"
+        y = op.step(a, b)
+        yield f"| {' | '.join(map(number, (a, b, y, *op.step_partials(a, b, y))))} |"
 
 
 def picture_link(op: Op) -> str:
@@ -174,7 +174,7 @@ def breaks(op: Op) -> list[Break]:
         if isfinite(near) and near <= min(op.kink_distance(left), op.kink_distance(right)):
             x = lowest(op.kink_distance, left, right)
             if op.kink_distance(x) < 1e-9:  # noqa: PLR2004 - nothing, but for rounding
-                found.append(Break(x, abs(op.forward(x)) > _FAR))
+                found.append(Break(x, abs(op.step(x)) > _FAR))
     return found
 
 
@@ -208,7 +208,7 @@ def _drawn(op: Op) -> Iterator[str]:
     for each in at_breaks:
         if each.pole:
             yield f'<path class="pole" d="M{_across(each.x)} {_PAD}V{_HEIGHT - _PAD}"/>'
-    for name, f, radius in (("value", op.forward, 5), ("slope", _slope(op), 3)):
+    for name, f, radius in (("value", op.step, 5), ("slope", _slope(op), 3)):
         for line in _lines(f, [each.x for each in at_breaks]):
             yield f'<polyline class="{name}" points="{line}"/>'
         for each in at_breaks:
@@ -220,7 +220,7 @@ def _drawn(op: Op) -> Iterator[str]:
 
 
 def _slope(op: Op) -> Callable[[float], float]:
-    return lambda x: op.partials(x, op.forward(x))[0]
+    return lambda x: op.step_partials(x, op.step(x))[0]
 
 
 def _frame() -> Iterator[str]:

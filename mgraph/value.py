@@ -273,15 +273,15 @@ def leaf(op: str, data: float, name: str | None = None) -> Value:
 
 def apply(row: Op, args: tuple[Value, ...]) -> Value:
     """Make the Value of an op applied to its arguments; the number of them is not checked."""
-    forward = row.forward
+    step = row.step
     if row.fold:
         primal = args[0]._data
         for arg in args[1:]:
-            primal = forward(primal, arg._data)
+            primal = step(primal, arg._data)
     elif len(args) == 1:
-        primal = forward(args[0]._data)
+        primal = step(args[0]._data)
     else:
-        primal = forward(args[0]._data, args[1]._data)
+        primal = step(args[0]._data, args[1]._data)
     return _node(row, primal, args)
 
 
@@ -303,7 +303,7 @@ def _binary(row: Op, a: Any, b: Any) -> Value:  # noqa: ANN401 - operands of any
         if None in pair:
             return NotImplemented  # type: ignore[no-any-return]
         a, b = pair
-    return _node(row, row.forward(a._data, b._data), (a, b))
+    return _node(row, row.step(a._data, b._data), (a, b))
 
 
 def _operand(x: object) -> Value | None:
@@ -400,13 +400,13 @@ def _pass_on(value: Value, row: Op) -> None:
     if len(args) == 2 and not row.fold:  # noqa: PLR2004 - most nodes are of this kind
         a, b = args
         adjoint = value._grad
-        slope_a, slope_b = row.partials(a._data, b._data, value._data)
+        slope_a, slope_b = row.step_partials(a._data, b._data, value._data)
         a._grad += adjoint * slope_a
         b._grad += adjoint * slope_b  # +=: a and b may be one node
     elif row.fold:
-        share = value._grad * row.partials(0.0, 0.0, 0.0)[1]  # the same for every argument
+        share = value._grad * row.step_partials(0.0, 0.0, 0.0)[1]  # the same for every argument
         for arg in args:
             arg._grad += share
     else:
         (a,) = args
-        a._grad += value._grad * row.partials(a._data, value._data)[0]
+        a._grad += value._grad * row.step_partials(a._data, value._data)[0]

@@ -17,17 +17,20 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mgraph.codec import Limits, binary
-from mgraph.format import reading as loader
+from mgraph.format.packed.ids import numbered, unique_ids
+from mgraph.format.packed.ids_numpy import PackedIds, packed_ids
+from mgraph.format.reading import inspect, read
+from mgraph.format.writing import to_json, to_msgpack
 from mgraph.graph import passes
 from mgraph.graph.ids import Ids
-from mgraph.graph.passes import ARITY, FOLDS, PLAIN, Passes
-from mgraph.graph.passes.vectorised import BULK, Names, _names_in
+from mgraph.graph.passes.plain import ARITY, FOLDS, PLAIN, Passes
+from mgraph.graph.passes.vectorised import VECTORISED
 from mgraph.ops import NAMES
 from tests.fuzz.documents import Maker
 from tests.fuzz.mutations import damaged
 from tests.hostile.pack import Bin, Raw, Wide, pack
+from tests.test_layout import modules_after
 from tests.test_quick_pass import TIGHT, case, chances, packed
-from tests.test_rooms import modules_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,9 +57,9 @@ nodes = st.lists(st.integers(0, NODES), max_size=NODES)
 
 
 def test_every_pass_is_compared() -> None:
-    """What `Bulk` does in its own way is one of the passes below."""
+    """What `Vectorised` does in its own way is one of the passes below."""
     compared = {name.removeprefix("test_pass_") for name in globals() if "test_pass_" in name}
-    assert {name for name in vars(type(BULK)) if not name.startswith("_")} == compared
+    assert {name for name in vars(type(VECTORISED)) if not name.startswith("_")} == compared
     assert compared == {name for name in vars(Passes) if not name.startswith("_")}
 
 
@@ -70,7 +73,7 @@ def test_pass_ascends(at: list[int], count: int) -> None:
     for each in (at, sorted({*at})):
         expected = each == sorted({*each}) and all(node < count for node in each)
         assert PLAIN.ascends(array("I", each), count) is expected
-        assert BULK.ascends(array("I", each), count) is expected
+        assert VECTORISED.ascends(array("I", each), count) is expected
 
 
 @given(doubles)
@@ -82,7 +85,7 @@ def test_pass_canonical(values: list[float]) -> None:
     expected = b"".join(struct.pack("<Q", 0x7FF8 << 48) if isnan(x) else struct.pack("<d", x)
                         for x in values)  # fmt: skip
     before = bits(given_column)
-    for each in (PLAIN, BULK):
+    for each in (PLAIN, VECTORISED):
         assert bits(each.canonical(given_column)) == expected
     assert bits(given_column) == before
 
@@ -93,7 +96,7 @@ def test_pass_canonical(values: list[float]) -> None:
 def test_pass_first_not_finite(values: list[float]) -> None:
     """The first infinity or NaN, whatever the values add up to."""
     expected = next((i for i, x in enumerate(values) if x - x != 0.0), None)
-    for each in (PLAIN, BULK):
+    for each in (PLAIN, VECTORISED):
         assert each.first_not_finite(array("d", values)) == expected
 
 
@@ -103,7 +106,7 @@ def test_pass_largest(values: list[float], most: int) -> None:
     """As the standard library sorts them: NaN is as large as infinity, ties keep their order."""
     ranks = [inf if isnan(x) else abs(x) for x in values]
     expected = sorted(range(len(values)), key=lambda i: -ranks[i])[:most]
-    for each in (PLAIN, BULK):
+    for each in (PLAIN, VECTORISED):
         assert each.largest(array("d", values), most) == expected
 
 
@@ -113,7 +116,7 @@ def test_pass_among(asked: set[int], at: set[int]) -> None:
     """Those that both have, with the values of the one."""
     columns = array("I", sorted(asked)), array("I", sorted(at)), array("d", sorted(at))
     both = sorted(asked & at)
-    for each in (PLAIN, BULK):
+    for each in (PLAIN, VECTORISED):
         kept, values = each.among(*columns)
         assert ([*kept], [*values]) == (both, both)
 
@@ -128,7 +131,7 @@ opcodes = st.binary(min_size=1, max_size=NODES).map(
 def test_pass_leaves(opcode: bytes) -> None:
     """Inputs, params and consts."""
     expected = [i for i, code in enumerate(opcode) if NAMES[code] in ("input", "param", "const")]
-    for each in (PLAIN, BULK):
+    for each in (PLAIN, VECTORISED):
         assert [*each.leaves(opcode)] == expected
 
 
@@ -140,7 +143,7 @@ def test_pass_starts(opcode: bytes, source: Random) -> None:
     rest = iter(stated)
     counts = [next(rest) if code in FOLDS else ARITY[code] for code in opcode]
     expected = [sum(counts[:i]) for i in range(len(counts) + 1)]
-    for each in (PLAIN, BULK):
+    for each in (PLAIN, VECTORISED):
         if expected[-1] < 2**32:
             assert [*each.starts(opcode, array("I", stated))] == expected
         else:
@@ -155,7 +158,7 @@ def test_pass_starts(opcode: bytes, source: Random) -> None:
 def test_pass_stated_arity(opcode: bytes) -> None:
     """How many arguments sums have is what `starts` was told."""
     stated = array("I", (1 + i % 3 for i in range(sum(code in FOLDS for code in opcode))))
-    for each in (PLAIN, BULK):
+    for each in (PLAIN, VECTORISED):
         assert each.stated_arity(opcode, each.starts(opcode, stated)) == stated
 
 
@@ -166,7 +169,7 @@ def test_pass_precede(lists: list[list[int]]) -> None:
     args = array("I", (arg for each in lists for arg in each))
     first = array("I", (sum(map(len, lists[:i])) for i in range(len(lists) + 1)))
     expected = all(arg < user for user, each in enumerate(lists) for arg in each)
-    for each in (PLAIN, BULK):
+    for each in (PLAIN, VECTORISED):
         assert each.precede(args, first) is expected
 
 
@@ -175,7 +178,7 @@ def test_pass_precede(lists: list[list[int]]) -> None:
 def test_pass_unused(args: list[int]) -> None:
     """The nodes that are no argument, in order."""
     expected = [i for i in range(NODES + 1) if i not in args]
-    for each in (PLAIN, BULK):
+    for each in (PLAIN, VECTORISED):
         assert [*each.unused(array("I", args), NODES + 1)] == expected
 
 
@@ -184,7 +187,7 @@ def test_pass_unused(args: list[int]) -> None:
 def test_pass_uses(args: list[int]) -> None:
     """How often each node is an argument."""
     expected = [args.count(i) for i in range(NODES + 1)]
-    for each in (PLAIN, BULK):
+    for each in (PLAIN, VECTORISED):
         assert each.uses(array("I", args), NODES + 1) == expected
 
 
@@ -199,7 +202,7 @@ def test_pass_blanks_are_clean(opcode: bytes, source: Random) -> None:
     expected = all(
         NAMES[opcode[leaves[i]]] == "input" and struct.pack("d", data[i]) == bytes(8) for i in blank
     )
-    for each in (PLAIN, BULK):
+    for each in (PLAIN, VECTORISED):
         assert each.blanks_are_clean(opcode, leaves, data, has) is expected
 
 
@@ -217,10 +220,14 @@ def as_texts(value: object) -> binary.Texts:
     return found[1]
 
 
-def opinion(each: Passes, value: Any) -> list[str] | None:  # noqa: ANN401 - any plain data
-    """Return the ids that a pass finds, or None if it refuses them."""
+FEW, MANY = 1, passes.MANY
+"""How many nodes a file has whose ids are read in plain Python, and by NumPy."""
+
+
+def opinion(count: int, value: Any) -> list[str] | None:  # noqa: ANN401 - any plain data
+    """Return the ids that are found in a file of so many nodes, or None if they are refused."""
     try:
-        return [*each.names(value)]
+        return [*unique_ids(value, count)]
     except ValueError:
         return None
 
@@ -263,9 +270,9 @@ def test_ids_in_bytes(name: str) -> None:
     value, is_clean = TEXTS[name]
     plain = msgpack.unpackb(pack(value).data)
     expected = plain if is_clean else None
-    for each in (PLAIN, BULK):
-        assert opinion(each, as_texts(value)) == expected
-        assert opinion(each, plain) == expected
+    for count in (FEW, MANY):
+        assert opinion(count, as_texts(value)) == expected
+        assert opinion(count, plain) == expected
 
 
 RAW: Final[dict[str, tuple[list[Any], list[str] | None]]] = {
@@ -279,9 +286,9 @@ RAW: Final[dict[str, tuple[list[Any], list[str] | None]]] = {
 def test_ids_in_bytes_of_somebody_else(name: str) -> None:
     """Bytes that could be taken for others, or that would be written in another way."""
     value, expected = RAW[name]
-    for each in (PLAIN, BULK):
-        assert opinion(each, as_texts(value)) == expected
-    assert _names_in(as_texts(value)) is None
+    for count in (FEW, MANY):
+        assert opinion(count, as_texts(value)) == expected
+    assert packed_ids(as_texts(value)) is None
 
 
 CHARACTERS: Final = "nab019_.-/[] \n\x7fé"
@@ -292,25 +299,25 @@ some_names = st.lists(
 
 @given(some_names)
 @settings(deadline=None)
-def test_pass_names(values: list[str]) -> None:
+def test_ids_of_files(values: list[str]) -> None:
     """Ids, each another one: whether they are read from a list or from bytes."""
     texts = as_texts(values)
-    expected = opinion(PLAIN, values)
+    expected = opinion(FEW, values)
     assert expected in (None, values)
-    assert opinion(PLAIN, texts) == opinion(BULK, values) == opinion(BULK, texts) == expected
+    assert opinion(FEW, texts) == opinion(MANY, values) == opinion(MANY, texts) == expected
 
 
 @given(some_names)
 @settings(deadline=None)
-def test_pass_numbered(values: list[str]) -> None:
+def test_numbered_ids(values: list[str]) -> None:
     """N and a digit, at the start."""
-    if opinion(PLAIN, values) is None:
+    if opinion(FEW, values) is None:
         return
     expected = [
         k for k, name in enumerate(values) if name[:1] == "n" and name[1:2] in [*"0123456789"]
     ]
-    for each in (PLAIN, BULK):
-        assert [*each.numbered(each.names(as_texts(values)))] == expected
+    for count in (FEW, MANY):
+        assert [*numbered(unique_ids(as_texts(values), count))] == expected
 
 
 @given(some_names, st.text(CHARACTERS, max_size=4), st.booleans())
@@ -321,10 +328,10 @@ def test_ids_are_made_when_they_are_asked_for(
     has_all: bool,  # noqa: FBT001
 ) -> None:
     """Names, as a sequence, are the list: by place, by slice, searched for, and iterated."""
-    if opinion(PLAIN, values) is None:
+    if opinion(FEW, values) is None:
         return
-    names = BULK.names(as_texts(values))
-    assert isinstance(names, Names)
+    names = unique_ids(as_texts(values), MANY)
+    assert isinstance(names, PackedIds)
     assert (len(names), [*names], names[:2], names[-1]) == (
         len(values), values, values[:2], values[-1],
     )  # fmt: skip
@@ -345,7 +352,7 @@ def test_an_index_of_ids_searches_and_then_makes_a_table(monkeypatch: Patch) -> 
     """The same answers for few questions and for many."""
     monkeypatch.setattr(passes, "MANY", 1)
     values = [f"w{i}" for i in range(30)]
-    graph = loader.read(file_of(values)).columns
+    graph = read(file_of(values)).columns
     for _ in range(2):
         for i in (0, 7, 29):
             assert graph.index[f"w{i}"] == i
@@ -386,17 +393,17 @@ def content(graph: GraphFile) -> tuple[object, ...]:
     return (
         graph.hash, [*columns.ids], columns.outputs, columns.has_data, columns.unreached(),
         bits(columns.first), bits(columns.args), bits(columns.leaves), bits(columns.data),
-        b"".join(loader.to_msgpack(graph)), b"".join(loader.to_json(graph)),
+        b"".join(to_msgpack(graph)), b"".join(to_json(graph)),
     )  # fmt: skip
 
 
 def both_ways(data: bytes, limits: Limits) -> Inspection:
     """Read bytes with the plain passes and with the others, and check that they agree."""
-    plain = loader.inspect(data, "it", limits)
+    plain = inspect(data, "it", limits)
     expected = told(plain)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passes, "MANY", 1)
-        assert told(loader.inspect(data, "it", limits)) == expected
+        assert told(inspect(data, "it", limits)) == expected
     return plain
 
 
@@ -510,7 +517,7 @@ def test_damaged_bytes_are_told_the_same() -> None:
 
     @chances(500)
     def check(seed: int) -> None:
-        source = Random(seed)  # noqa: S311
+        source = Random(seed)  # noqa: S311 - scattered, not secret
         data = msgpack.packb(packed(Maker(source).document()))
         for _ in range(source.choice((1, 1, 2))):
             data = damaged(data, source)
@@ -528,26 +535,26 @@ def test_a_file_of_many_ids_is_read_and_written(wide: bool, monkeypatch: Patch) 
         document = msgpack.unpackb(data)
         document["nodes"]["id"]["value"] = Wide(document["nodes"]["id"]["value"])
         data, short = bytes(pack(document).data), data
-    plain = loader.read(data)
+    plain = read(data)
     monkeypatch.setattr(passes, "MANY", 1000)
-    graph = loader.read(data)
+    graph = read(data)
     assert isinstance(graph.columns.ids, Ids)
-    assert isinstance(graph.columns.ids.own, list if wide else Names)
-    assert b"".join(loader.to_msgpack(graph)) == b"".join(loader.to_msgpack(plain))
-    assert b"".join(loader.to_msgpack(graph)) == (short if wide else data)
+    assert isinstance(graph.columns.ids.own, list if wide else PackedIds)
+    assert b"".join(to_msgpack(graph)) == b"".join(to_msgpack(plain))
+    assert b"".join(to_msgpack(graph)) == (short if wide else data)
     assert content(graph) == content(plain)
 
 
 def test_hashes_that_meet_are_looked_at_again(monkeypatch: Patch) -> None:
     """That two hashes are the same refuses nothing: then the names themselves are compared."""
-    bulk = sys.modules["mgraph.graph.bulk"]
+    bulk = sys.modules["mgraph.format.packed.ids_numpy"]
     monkeypatch.setattr(
         bulk, "_hashes", lambda _data, starts, _sizes: np.zeros(starts.size, np.uint64)
     )
     monkeypatch.setattr(passes, "MANY", 1)
     data = file_of(["x", "y", "z"])
-    assert [*loader.read(data).columns.ids] == ["x", "y", "z", "n3"]
-    twice = loader.inspect(file_of(["x", "y", "x"]))
+    assert [*read(data).columns.ids] == ["x", "y", "z", "n3"]
+    twice = inspect(file_of(["x", "y", "x"]))
     assert [each.code for each in twice.diagnostics] == ["duplicate-id"]
 
 
@@ -585,7 +592,7 @@ def test_without_numpy_all_is_the_same(tmp_path: Path) -> None:
     big_file(tmp_path / "big.msgpack", passes.MANY)
     for out, start in (("with.msgpack", ""), ("without.msgpack", HIDDEN)):
         loaded = modules_after(start + RUN.format(out=out), tmp_path)
-        assert ("mgraph.graph.bulk" in loaded) == (not start)
+        assert ("mgraph.graph.passes.vectorised" in loaded) == (not start)
     written = [(tmp_path / f"{out}.msgpack").read_bytes() for out in ("with", "without")]
     assert written[0] == written[1]
     assert msgpack.unpackb(written[0])["nodes"]["count"] == passes.MANY
@@ -598,4 +605,4 @@ def test_small_files_need_no_numpy(tmp_path: Path) -> None:
     """Below the threshold nothing is imported, however the file is written."""
     big_file(tmp_path / "big.msgpack", passes.MANY - 1)
     loaded = modules_after(RUN.format(out="out.msgpack"), tmp_path)
-    assert [name for name in ("numpy", "mgraph.graph.bulk") if name in loaded] == []
+    assert [name for name in ("numpy", "mgraph.graph.passes.vectorised") if name in loaded] == []

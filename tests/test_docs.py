@@ -14,6 +14,7 @@ import pytest
 from mgraph.codec import LIMITS
 from mgraph.codec.limits import DEEPEST
 from mgraph.errors import CODES, REPORTED, WARNINGS
+from mgraph.format import VERSIONS
 from mgraph.format import versions as migrate
 from mgraph.format.fields import FIELDS
 from mgraph.format.ids import ID, ID_BYTES
@@ -22,7 +23,7 @@ from mgraph.graph.run import DEFAULT
 from mgraph.ops import LEAVES, ROWS
 from mgraph.suggestions import LOOKED_AT
 from tests.command_line import HERE
-from tests.test_rooms import ROOMS
+from tests.test_layout import MODULES, ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,7 @@ def test_every_limit_is_told() -> None:
 
 def test_numbers_of_the_text() -> None:
     """Constants that the text names are those of the code."""
-    assert f"version {migrate.spelled(migrate.VERSIONS[-1])}" in FORMAT.splitlines()[0]
+    assert f"version {migrate.spelled(VERSIONS[-1])}" in FORMAT.splitlines()[0]
     assert f"the first {REPORTED}" in FORMAT
     assert f"no more than {LOOKED_AT:,} names" in FORMAT
     assert f"at most {ID_BYTES} bytes" in FORMAT
@@ -111,10 +112,13 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_the_rooms_are_drawn_as_they_are() -> None:
-    """CONTRIBUTING.md draws every room, the ground floor last."""
+    """CONTRIBUTING.md lists every package, in order, and every module of the format."""
     text = (HERE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
     drawing = text.split("```text\n")[1].split("```")[0]
-    assert re.findall(r"^(\w+)  ", drawing, re.MULTILINE) == [*ROOMS][::-1]
+    assert re.findall(r"^(\w+)  ", drawing, re.MULTILINE) == [*ORDER]
+    listed = re.findall(r"^(\w+)/? ", text.split("```text\n")[2].split("```")[0], re.MULTILINE)
+    modules = [name.split(".") for name in MODULES if name.startswith("format.")]
+    assert sorted(listed) == sorted({"__init__", *(parts[1] for parts in modules)})
 
 
 def test_the_modules_that_contributors_call_are_there() -> None:

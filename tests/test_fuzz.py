@@ -84,7 +84,7 @@ def test_a_reader_that_breaks_is_noticed(monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(KeyError):
             consume(good)
     with monkeypatch.context() as patch:
-        patch.setattr("mgraph.loader.clean", lambda *_: None)
+        patch.setattr("mgraph.format.reading.clean", lambda *_: None)
         with pytest.raises(AssertionError):
             consume(good)
     with monkeypatch.context() as patch:

@@ -19,7 +19,7 @@ import mgraph
 from mgraph import Graph, Value
 from mgraph.engine.tape import blocks, engine, libraries, lower, machine, replay, schedule, source
 from mgraph.errors import MissingExtraError
-from mgraph.format import reading as loader
+from mgraph.format import reading
 from mgraph.golden.rerun import mismatches, ulps
 from mgraph.graph.run import DEFAULT
 from mgraph.ops import OPS, ROWS, Op, ieee
@@ -270,7 +270,7 @@ def test_lying_files_are_refused_before_kernels(changes: list[tuple[int, int]]) 
     data = bytearray(packed_bytes())
     for place, value in changes:
         data[place % len(data)] = value
-    found = loader.inspect(bytes(data))
+    found = reading.inspect(bytes(data))
     if found.graph is None:
         assert found.diagnostics
     else:

@@ -10,7 +10,7 @@ import pytest
 
 import mgraph
 from mgraph import GraphError, ops
-from mgraph.format import models
+from mgraph.format import VERSIONS, models
 from mgraph.format import versions as migrate
 from mgraph.format.versions import downgraded, lowest, upgraded, version_of
 
@@ -119,17 +119,17 @@ def test_the_lowest_sufficient_version_is_stamped(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(migrate, "OPS", newer)
     assert lowest(["input", "mul"]) == (1, 0)
     assert lowest(["input", "mul", "neg"]) == (1, 3)
-    assert lowest([]) == migrate.VERSIONS[0]
+    assert lowest([]) == VERSIONS[0]
 
 
 def test_the_newest_version_is_one() -> None:
     """Steps, package and models agree on what the newest version is."""
-    newest = migrate.spelled(migrate.VERSIONS[-1])
+    newest = migrate.spelled(VERSIONS[-1])
     assert newest == mgraph.FORMAT_VERSION
     assert models.json_schema()["properties"]["mgraph"]["const"] == newest
 
 
 def test_steps_connect_the_released_versions() -> None:
     """From every version but the newest there is a step up, and back."""
-    assert [*migrate.UP] == [*migrate.VERSIONS[:-1]]
-    assert [*migrate.DOWN] == [*migrate.VERSIONS[1:]]
+    assert [*migrate.UP] == [*VERSIONS[:-1]]
+    assert [*migrate.DOWN] == [*VERSIONS[1:]]

@@ -66,7 +66,7 @@ def outside(node: ast.expr, names: tuple[str, ...]) -> Iterator[str]:
 
 def rows_as_written() -> Iterator[tuple[str, str, ast.Lambda]]:
     """Yield (op, which, lambda) of every function of every row, from the source."""
-    tree = ast.parse(inspect.getsource(ops))
+    tree = ast.parse(inspect.getsource(ops.table))
     (table,) = (
         node.value
         for node in tree.body
@@ -144,8 +144,8 @@ def test_other_rows_are_refused(source: str) -> None:
 def test_nothing_raises(op: Op) -> None:
     """Every row answers every combination of special values with floats."""
     for inputs in itertools.product(SPECIAL, repeat=op.inputs):
-        output = op.forward(*inputs)
-        partials = op.partials(*inputs, output)
+        output = op.step(*inputs)
+        partials = op.step_partials(*inputs, output)
         assert type(output) is float, inputs
         assert [type(each) for each in partials] == [float] * op.inputs, inputs
         assert (
@@ -252,9 +252,9 @@ def test_values_and_slopes_are_true(op: Op, data: st.DataObject) -> None:
     """
     x = data.draw(points(op))
     exact = [mpmath.mpf(each) for each in x]
-    output = op.forward(*x)
+    output = op.step(*x)
     assert output == pytest.approx(float(TRUE[op.name](*exact)), rel=1e-13, abs=1e-300)
-    for k, partial in enumerate(op.partials(*x, output)):
+    for k, partial in enumerate(op.step_partials(*x, output)):
         order = tuple(int(i == k) for i in range(op.inputs))
         slope = mpmath.diff(TRUE[op.name], tuple(exact), order, h=mpmath.mpf(10) ** -20)
         assert partial == pytest.approx(float(slope), rel=1e-12, abs=1e-14)
@@ -284,11 +284,11 @@ def test_formulas_say_what_rows_do(op: Op) -> None:
     """The formula and slopes that people read give the numbers that engines compute."""
     x = (1.25, 0.75)[: op.inputs]
     names = dict(zip("ab" if op.inputs > 1 else "x", x, strict=True))
-    output = op.forward(*x)
+    output = op.step(*x)
     assert evaluated(op.formula.removesuffix(" + …"), names) == pytest.approx(output, rel=1e-14)
     if op.name not in WORDED:
         slopes = [evaluated(part, names | {"y": output}) for part in op.slopes.split(", ")]
-        assert slopes == pytest.approx(op.partials(*x, output), rel=1e-14)
+        assert slopes == pytest.approx(op.step_partials(*x, output), rel=1e-14)
 
 
 def test_folds_have_unit_slopes() -> None:
@@ -296,7 +296,7 @@ def test_folds_have_unit_slopes() -> None:
     folds = [op for op in ROWS if op.fold]
     assert [op.name for op in folds] == ["sum"]
     for op in folds:
-        assert op.partials(2.0, 3.0, op.forward(2.0, 3.0)) == (1.0, 1.0)
+        assert op.step_partials(2.0, 3.0, op.step(2.0, 3.0)) == (1.0, 1.0)
 
 
 def test_registry_is_whole() -> None:

@@ -18,7 +18,7 @@ import pytest
 from mgraph.format import models
 from mgraph.format.reading import inspect
 from mgraph.golden import asserting as testing
-from mgraph.golden import pytest_plugin
+from mgraph.golden.pytest_plugin import settings as plugin_settings
 from mgraph.golden import rerun as golden
 from mgraph.golden.pytest_plugin import goldens, items
 from tests.command_line import FIXTURES, NEURON, environment, in_shell, typed
@@ -104,14 +104,19 @@ def test_unused_it_imports_nothing(project: pytest.Pytester, more: tuple[str, ..
     assert "1 passed" in done.stdout
     loaded = done.stdout.splitlines()[-1].split()
     ours = [name for name in loaded if name.split(".")[0] == "mgraph"]
-    assert ours == ["mgraph", "mgraph.pytest_plugin"]
+    assert ours == [
+        "mgraph",
+        "mgraph.golden",
+        "mgraph.golden.pytest_plugin",
+        "mgraph.golden.pytest_plugin.settings",
+    ]
     needs = ("click", "pydantic", "msgpack", "jiter", "numpy")
     assert [name for name in needs if name in loaded] == []
 
 
 def test_extensions() -> None:
     """The plugin looks at the files that golden tests know."""
-    assert pytest_plugin.EXTENSIONS == golden.EXTENSIONS
+    assert plugin_settings.EXTENSIONS == golden.EXTENSIONS
 
 
 def test_importing_mgraph_first_is_no_matter(project: pytest.Pytester) -> None:
@@ -219,7 +224,7 @@ def test_every_file_is_read_once(project: pytest.Pytester, monkeypatch: pytest.M
         read.append(name)
         return inspect(data, name, limits)
 
-    monkeypatch.setattr("mgraph.golden.inspect", counting)
+    monkeypatch.setattr("mgraph.golden.rerun.inspect", counting)
     project.runpytest("-p", "no:randomly").assert_outcomes(passed=4)
     assert sorted(read) == ["graphs/deep/two.json", "graphs/neuron.json"]
 
@@ -676,4 +681,4 @@ def test_the_page_names_what_is_there() -> None:
     options = {"mgraph_paths", "mgraph_goldens"}
     assert {*re.findall(r"\bmgraph_\w+", PAGE)} == options
     assert {*re.findall(r"--mgraph-\w+", PAGE)} == {"--mgraph-accept"}
-    assert options == {pytest_plugin.PATHS, pytest_plugin.GOLDENS}
+    assert options == {plugin_settings.PATHS, plugin_settings.GOLDENS}

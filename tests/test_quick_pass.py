@@ -18,7 +18,10 @@ from hypothesis import strategies as st
 
 from mgraph.codec import Limits, Reading, binary, decode, text
 from mgraph.errors import CODES, GraphError
-from mgraph.format import reading as loader
+from mgraph.format.faults import faults_of
+from mgraph.format.file import clean
+from mgraph.format.reading import inspect, read
+from mgraph.format.writing import to_msgpack
 from tests.fuzz.documents import Maker
 from tests.fuzz.mutations import damage, damaged, damaged_text
 from tests.fuzz.oracle import consume
@@ -49,8 +52,8 @@ def chances(count: int) -> Callable[[Callable[[int], None]], Callable[[], None]]
 
 def packed(document: dict[str, Any]) -> dict[str, Any]:
     """Return a valid document with its nodes as columns."""
-    graph = loader.read(json.dumps(document).encode())
-    columns: dict[str, Any] = msgpack.unpackb(b"".join(loader.to_msgpack(graph)))
+    graph = read(json.dumps(document).encode())
+    columns: dict[str, Any] = msgpack.unpackb(b"".join(to_msgpack(graph)))
     return columns
 
 
@@ -74,8 +77,8 @@ def test_the_quick_pass_and_the_checker_agree() -> None:
     @chances(2500)
     def check(seed: int) -> None:
         document, reading = case(seed)
-        graph = loader.clean(document, reading)
-        faults, count = loader._faults(document, reading)  # noqa: SLF001 - one of the two
+        graph = clean(document, reading)
+        faults, count = faults_of(document, reading)
         assert (graph is None) == (count > 0), faults
         assert len(faults) == count
         opinions["clean"] += graph is not None
@@ -184,11 +187,11 @@ def test_every_bit_of_a_packed_file_counts() -> None:
     run |= {"data": {"n3": 3.0}, "grad": {"x": -6.0, "w": 1.0, "s": -3.0, "n3": 1.0}}
     document = {"mgraph": "1.0", "nodes": nodes, "outputs": ["s", "n3"], "runs": [run]}
     data = msgpack.packb(packed(document))
-    assert loader.inspect(data).diagnostics == ()
+    assert inspect(data).diagnostics == ()
     for bit in range(8 * len(data)):
         changed = bytearray(data)
         changed[bit // 8] ^= 1 << bit % 8
-        found = loader.inspect(bytes(changed))
+        found = inspect(bytes(changed))
         assert found.graph is not None or found.diagnostics, bit
 
 

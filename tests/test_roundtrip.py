@@ -17,9 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgraph.format import reading as loader
-from mgraph.format.file import GraphFile
 from mgraph.format.reading import inspect
+from mgraph.format.writing import to_json, to_msgpack
 from tests.fuzz.documents import (
     BINARY,
     LEAVES,
@@ -36,6 +35,8 @@ from tests.reference.reading import nodes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from mgraph.format.file import GraphFile
 
 often = settings(max_examples=100, derandomize=True, deadline=None)
 seldom = settings(max_examples=40, derandomize=True, deadline=None)
@@ -116,12 +117,12 @@ def read(data: bytes) -> GraphFile:
 
 def written_json(graph: GraphFile) -> bytes:
     """Return a graph as a JSON file."""
-    return b"".join(loader.to_json(graph))
+    return b"".join(to_json(graph))
 
 
 def written_msgpack(graph: GraphFile) -> bytes:
     """Return a graph as a msgpack file."""
-    return b"".join(loader.to_msgpack(graph))
+    return b"".join(to_msgpack(graph))
 
 
 @often

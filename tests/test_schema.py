@@ -11,9 +11,9 @@ import jsonschema
 import pytest
 
 from mgraph.codec import Limits
-from mgraph.format import fields, models
+from mgraph.format import VERSIONS, fields, models
 from mgraph.format.reading import inspect
-from mgraph.format.versions import VERSIONS, spelled
+from mgraph.format.versions import spelled
 
 ROOT = Path(__file__).parent.parent
 SCHEMAS = ROOT / "schemas"
@@ -45,9 +45,9 @@ def test_fields_are_those_of_the_models() -> None:
     """The list of fields that the quick pass knows is the models' own."""
     kinds = {
         "document": models.Document,
-        "node": models.Node,
-        "run": models.Run,
-        "tolerance": models.Tolerance,
+        "node": models.NodeModel,
+        "run": models.RunModel,
+        "tolerance": models.ToleranceModel,
         "nodes": models.PackedNodes,
     }
     for kind, model in kinds.items():

@@ -221,7 +221,7 @@ TANH = "0.7071067811865477"
 
 RUN = """
 import sys, mgraph
-from mgraph.tape import cache
+from mgraph.engine.tape import cache
 ready = cache.is_ready("sweeps")
 run = mgraph.load(sys.argv[1]).run(engine="tape")
 print(ready, cache.is_ready("sweeps"), repr(run.data["o"]))
@@ -381,7 +381,7 @@ def without_llvmlite() -> str:
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The tape says what to install; a large graph runs as Values, with a hint."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mgraph.tape.missing", without_llvmlite)
+    monkeypatch.setattr("mgraph.engine.tape.missing", without_llvmlite)
     monkeypatch.setattr("mgraph.document.LARGE", 10)
     monkeypatch.setattr("mgraph.cli.run.LARGE", 10)
     path = str(FIXTURES / "neuron.json")

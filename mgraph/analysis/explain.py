@@ -70,7 +70,7 @@ class Paths:
     total: float
 
 
-class Edge(NamedTuple):
+class PathEdge(NamedTuple):
     """A place where something happened to the gradient on its way.
 
     Attributes:
@@ -113,7 +113,7 @@ class Explanation(NamedTuple):
     node: int
     contributions: tuple[Contribution, ...]
     paths: Paths
-    edges: tuple[Edge, ...]
+    edges: tuple[PathEdge, ...]
 
 
 def explain(ran: Nodewise, node: int, most: int = 10) -> Explanation:
@@ -126,7 +126,7 @@ def explain(ran: Nodewise, node: int, most: int = 10) -> Explanation:
     """
     ways = _Ways(ran, node)
     adjoint = ran.adjoints[node]
-    edges: Iterable[Edge] = ()
+    edges: Iterable[PathEdge] = ()
     if adjoint == 0.0:
         edges = _edges(ran, ways, zero=True)
     elif not isfinite(adjoint):
@@ -397,7 +397,7 @@ class _Search:
             rank = _plus(rank, _rank(path.slopes[step]))
 
 
-def _edges(ran: Nodewise, ways: _Ways, *, zero: bool) -> Iterator[Edge]:
+def _edges(ran: Nodewise, ways: _Ways, *, zero: bool) -> Iterator[PathEdge]:
     """Yield where the gradient became 0, or not finite, on its ways to the target."""
     target, adjoints = ways.target, ran.adjoints
     arrives = bytearray(len(ways.counts))  # whether something that is not yet so arrives there
@@ -409,7 +409,7 @@ def _edges(ran: Nodewise, ways: _Ways, *, zero: bool) -> Iterator[Edge]:
         here = adjoints[node]
         if not _is_fine(here, zero=zero):
             if arrives[node - target] == 1:
-                yield Edge("cancel" if zero else "sum", node, None)
+                yield PathEdge("cancel" if zero else "sum", node, None)
             continue
         for place, arg, slope in ways.edges(node):
             if _is_fine(here * slope, zero=zero):
@@ -417,7 +417,7 @@ def _edges(ran: Nodewise, ways: _Ways, *, zero: bool) -> Iterator[Edge]:
                 continue
             arrives[arg - target] |= 0 if zero else 2
             kind = ("zero slope", "underflow") if zero else ("slope", "overflow")
-            yield Edge(kind[_is_fine(slope, zero=zero)], node, place)
+            yield PathEdge(kind[_is_fine(slope, zero=zero)], node, place)
 
 
 def _is_fine(x: float, *, zero: bool) -> bool:

@@ -104,7 +104,7 @@ class Quotient(NamedTuple):
     error: float
 
 
-class Line:
+class LeafFunction:
     """The seeded outputs as a function of one leaf: what depends on it, and no more.
 
     Attributes:
@@ -133,16 +133,16 @@ class Line:
         """Return the function where the leaf is `x`: the outputs times their seeds, added up."""
         primals = self._primals
         primals[self.leaf] = x
-        for node, forward, fold, args in self._work:
+        for node, step, fold, args in self._work:
             if fold:
                 total = primals[args[0]]
                 for arg in args[1:]:
-                    total = forward(total, primals[arg])
+                    total = step(total, primals[arg])
                 primals[node] = total
             elif len(args) == 1:
-                primals[node] = forward(primals[args[0]])
+                primals[node] = step(primals[args[0]])
             else:
-                primals[node] = forward(primals[args[0]], primals[args[1]])
+                primals[node] = step(primals[args[0]], primals[args[1]])
         values = [seed * primals[i] for i, seed in self.seeds]
         return fsum(values) if all(map(isfinite, values)) else nan
 
@@ -172,7 +172,7 @@ def _rule(ran: Nodewise, node: int) -> tuple[Callable[..., float], bool, Sequenc
     op = row(ran.graph, node)
     if op is None:
         raise ValueError(node)  # leaves are in no cone
-    return op.forward, op.fold, ran.graph.arguments(node)
+    return op.step, op.fold, ran.graph.arguments(node)
 
 
 def _bends(ran: Nodewise, node: int) -> bool:
@@ -237,7 +237,7 @@ def check(
 
 
 def _judged(ran: Nodewise, leaf: int, tolerance: float) -> Check:
-    line, analytic = Line(ran, leaf), ran.adjoints[leaf]
+    line, analytic = LeafFunction(ran, leaf), ran.adjoints[leaf]
     middle = line.at(line.start)
     near = line.distances()
     if not (isfinite(line.start) and isfinite(middle)):
@@ -276,7 +276,7 @@ def _is_noise(samples: Sequence[_Sample], middle: float, noise: float) -> bool:
     return noise > max(_LARGE * widest, _ROUGH * abs(middle), _LOST)
 
 
-def _lowest(line: Line, distances: Sequence[float]) -> int | None:
+def _lowest(line: LeafFunction, distances: Sequence[float]) -> int | None:
     """Return the first bend that is at its kink."""
     return next((i for i, x in zip(line.bends, distances, strict=True) if x == 0.0), None)
 
@@ -288,7 +288,7 @@ def _agree(slope: float, measured: Measured, tolerance: float) -> bool:
 
 
 def _measured(
-    line: Line, near: Sequence[float], *, thorough: bool = False
+    line: LeafFunction, near: Sequence[float], *, thorough: bool = False
 ) -> tuple[list[_Sample], Measured]:
     """Measure a slope, with finer steps as long as coarse ones give nothing, or as all agree."""
     samples: list[_Sample] = []
@@ -304,7 +304,7 @@ def _measured(
     return samples, series.best()
 
 
-def _noise(line: Line, scale: float) -> tuple[float, float]:
+def _noise(line: LeafFunction, scale: float) -> tuple[float, float]:
     """Return what rounding may change at a point, and by how much more for each unit away.
 
     Where a square has its minimum, it is all in the second number.
@@ -330,7 +330,7 @@ def _steps(scale: float) -> Iterator[float]:
         yield _LARGEST * scale * _SHRINK**i
 
 
-def _sample(line: Line, near: Sequence[float], h: float) -> _Sample:
+def _sample(line: LeafFunction, near: Sequence[float], h: float) -> _Sample:
     left, right = line.start - h, line.start + h
     before, left_distances = line.at(left), line.distances()
     after, right_distances = line.at(right), line.distances()
@@ -390,7 +390,7 @@ class _Series:
         )
 
 
-def _side(line: Line, middle: float, sign: float) -> Measured:
+def _side(line: LeafFunction, middle: float, sign: float) -> Measured:
     """Measure the slope to one side."""
     series = _Series(1)
     for scale in _scales(abs(line.start)):
@@ -409,7 +409,7 @@ def limit(ran: Nodewise, leaf: int) -> list[Quotient]:
         ran: The run.
         leaf: An input or a param that has an adjoint.
     """
-    line, analytic = Line(ran, leaf), ran.adjoints[leaf]
+    line, analytic = LeafFunction(ran, leaf), ran.adjoints[leaf]
     middle = line.at(line.start)
     quotients = []
     for digits in range(1, 16):

@@ -109,13 +109,7 @@ def primal_of(graph: Columns, node: int, primals: Sequence[float]) -> float:
         primals: At least those of its arguments, by node.
     """
     op = row_of(graph.opcode[node])
-    args = graph.arguments(node)
-    if not op.fold:
-        return op.forward(*[primals[arg] for arg in args])
-    total = primals[args[0]]
-    for arg in args[1:]:
-        total = op.forward(total, primals[arg])
-    return total
+    return op.value([primals[arg] for arg in graph.arguments(node)])
 
 
 def slopes_of(graph: Columns, node: int, primals: Sequence[float]) -> tuple[float, ...]:
@@ -129,10 +123,7 @@ def slopes_of(graph: Columns, node: int, primals: Sequence[float]) -> tuple[floa
     op = row(graph, node)
     if op is None:
         return ()
-    args = graph.arguments(node)
-    if op.fold:  # each slope of a fold is that of its step, which is the same everywhere
-        return (op.partials(0.0, 0.0, 0.0)[1],) * len(args)
-    return op.partials(*[primals[arg] for arg in args], primals[node])
+    return op.partials([primals[arg] for arg in graph.arguments(node)], primals[node])
 
 
 def uses_of(graph: Columns, node: int) -> Iterator[tuple[int, int]]:

@@ -6,14 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mgraph.cli.common import (
-    GraphPath,
-    called,
-    diagnostics_json,
-    limit_option,
-    read_bytes,
-)
+from mgraph.cli.files import called, diagnostics_json, read_bytes
+from mgraph.cli.options import limit_option
 from mgraph.cli.output import json_option, print_json
+from mgraph.cli.parameters import GraphPath
 from mgraph.cli.terminal import counted, print_diagnostics, progress
 from mgraph.errors import GraphError, printable
 from mgraph.format.reading import Inspection, inspect

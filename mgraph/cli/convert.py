@@ -8,14 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mgraph.cli.common import (
-    STREAM,
-    GraphPath,
-    check_extension,
-    limit_option,
-    read_graph,
-    write_graph,
-)
+from mgraph.cli.files import STREAM, check_extension, read_graph, write_graph
+from mgraph.cli.options import limit_option
+from mgraph.cli.parameters import GraphPath
 from mgraph.cli.terminal import counted, progress
 from mgraph.errors import GraphError, printable
 from mgraph.format import VERSIONS

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mgraph.cli.common import (
-    STREAM,
-    GraphPath,
-    limit_option,
-    read_graph,
-)
+from mgraph.cli.files import STREAM, read_graph
+from mgraph.cli.options import limit_option
 from mgraph.cli.output import json_option, print_json
+from mgraph.cli.parameters import GraphPath
 from mgraph.cli.terminal import clipped, progress
 from mgraph.errors import REPORTED, printable
 from mgraph.golden.compare import Difference, differences

@@ -9,18 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mgraph import draw
-from mgraph.cli.common import (
-    STREAM,
-    Asked,
-    GraphPath,
-    NodeId,
-    called,
-    engine_option,
-    limit_option,
-    look_options,
-    read_graph,
-)
+from mgraph.cli.files import STREAM, called, read_graph
+from mgraph.cli.options import engine_option, limit_option
 from mgraph.cli.output import json_option, print_json
+from mgraph.cli.parameters import GraphPath, NodeId
+from mgraph.cli.question import Asked, look_options
 from mgraph.cli.terminal import counted, progress
 from mgraph.codec import write_file
 from mgraph.draw.mermaid import MOST_CHARACTERS, MOST_EDGES

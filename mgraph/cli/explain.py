@@ -8,19 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mgraph.analysis.explain import MOST, Edge, Explanation, NoWay, Path, explain, no_way
+from mgraph.analysis.explain import MOST, Explanation, NoWay, Path, PathEdge, explain, no_way
 from mgraph.analysis.nodewise import Contribution, Nodewise, row, run_nodewise
-from mgraph.cli.common import (
-    Asked,
-    GraphPath,
-    NodeId,
-    called,
-    limit_option,
-    look_options,
-    read_graph,
-)
+from mgraph.cli.files import called, read_graph
 from mgraph.cli.latex import chain_rule
+from mgraph.cli.options import limit_option
 from mgraph.cli.output import json_option, print_json
+from mgraph.cli.parameters import GraphPath, NodeId
+from mgraph.cli.question import Asked, look_options
 from mgraph.cli.rules import (
     equation,
     factor,
@@ -310,7 +305,7 @@ def _strange(ran: Nodewise) -> Iterator[int]:
         yield from (i for i in (*ran.graph.arguments(node), node) if not isfinite(ran.primals[i]))
 
 
-def _remark(ran: Nodewise, edge: Edge) -> str:
+def _remark(ran: Nodewise, edge: PathEdge) -> str:
     graph, node, place = ran.graph, edge.node, edge.place
     name, adjoint = graph.ids[node], number(ran.adjoints[node])
     if place is None:

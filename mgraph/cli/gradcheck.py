@@ -26,18 +26,11 @@ from mgraph.analysis.gradcheck import (
     sample,
 )
 from mgraph.analysis.nodewise import Nodewise, row, run_nodewise
-from mgraph.cli.common import (
-    STREAM,
-    Asked,
-    GraphPath,
-    NodeId,
-    called,
-    limit_option,
-    look_options,
-    not_negative,
-    read_graph,
-)
+from mgraph.cli.files import STREAM, called, read_graph
+from mgraph.cli.options import limit_option, not_negative
 from mgraph.cli.output import json_option, print_json
+from mgraph.cli.parameters import GraphPath, NodeId
+from mgraph.cli.question import Asked, look_options
 from mgraph.cli.rules import formula_of, label, seeded
 from mgraph.cli.terminal import (
     aligned,

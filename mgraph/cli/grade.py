@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mgraph.cli.common import STREAM, GraphPath, limit_option, read_bytes, tolerance_options
+from mgraph.cli.files import STREAM, read_bytes
+from mgraph.cli.options import limit_option, tolerance_options
 from mgraph.cli.output import json_option, print_json
+from mgraph.cli.parameters import GraphPath
 from mgraph.cli.terminal import clipped, counted, progress, prose, styled, table, width
 from mgraph.codec import write_file
 from mgraph.errors import printable
@@ -47,7 +49,7 @@ _COLOURS: Final = {
 }  # fmt: skip
 
 
-class Spelling(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
+class OpSpelling(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
     """`NAME=SPELLING`: how an engine spells an op."""
 
     name = "NAME=SPELLING"
@@ -95,7 +97,7 @@ def _positive(_ctx: click.Context, param: click.Parameter, x: float) -> float:
     help="The interpreter that has the engine; it needs nothing of mgraph. Default: this one.",
 )
 @click.option(
-    "--op", "spellings", type=Spelling(), multiple=True, metavar="NAME=SPELLING",
+    "--op", "spellings", type=OpSpelling(), multiple=True, metavar="NAME=SPELLING",
     help="How the engine spells an op (or backward, data, grad): a method, a function beside the "
     "class, or MODULE:FUNCTION; (ARGUMENT) may follow. number=FUNCTION makes Values of plain "
     "numbers where they are refused.",
@@ -339,10 +341,10 @@ def _summary(found: Report) -> str:
 
 
 def _write_junit(path: str, found: Report, *, hide: bool) -> None:
-    from mgraph.golden.junit import Line, xml  # noqa: PLC0415 - only here
+    from mgraph.golden.junit import ReportLine, xml  # noqa: PLC0415 - only here
 
     lines = [
-        Line(
+        ReportLine(
             each.case.file,
             f"run {each.case.run}",
             f"{each.outcome}: {each.line(hide=hide)}",

@@ -7,7 +7,8 @@ from click.core import ParameterSource
 
 from mgraph.build.expression import graph_of
 from mgraph.build.network import ACTIVATIONS, mlp
-from mgraph.cli.common import STREAM, GraphPath, Setting, check_extension, write_graph
+from mgraph.cli.files import STREAM, check_extension, write_graph
+from mgraph.cli.parameters import GraphPath, Setting
 from mgraph.cli.terminal import counted
 from mgraph.errors import printable, quoted
 

@@ -8,19 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mgraph.cli.common import (
-    STREAM,
-    Asked,
-    GraphPath,
-    called,
-    check_extension,
-    engine_option,
-    limit_option,
-    question_options,
-    read_graph,
-    write_graph,
-)
+from mgraph.cli.files import STREAM, called, check_extension, read_graph, write_graph
+from mgraph.cli.options import engine_option, limit_option
 from mgraph.cli.output import json_option, print_json
+from mgraph.cli.parameters import GraphPath
+from mgraph.cli.question import Asked, question_options
 from mgraph.cli.report import print_run, run_as_json
 from mgraph.cli.terminal import progress
 from mgraph.document import ANNOTATED, LARGE, engine_for

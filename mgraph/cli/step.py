@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mgraph.analysis.nodewise import row, run_nodewise
+from mgraph.analysis.nodewise import run_nodewise
 from mgraph.analysis.steps import FORWARD, SEED, Step, Steps
-from mgraph.cli.common import Asked, GraphPath, called, limit_option, look_options, read_graph
+from mgraph.cli.files import called, read_graph
+from mgraph.cli.options import limit_option
 from mgraph.cli.output import json_option, print_json
-from mgraph.cli.rules import equation, factor, formula_of, label, slope_equation
-from mgraph.cli.terminal import clipped, counted, number, progress, width, wrapped
+from mgraph.cli.parameters import GraphPath
+from mgraph.cli.question import Asked, look_options
+from mgraph.cli.rules import formula_of
+from mgraph.cli.step_lines import step_lines
+from mgraph.cli.terminal import counted, progress, width
 from mgraph.codec import spelled
 from mgraph.errors import GraphError
 from mgraph.ops import CONST
@@ -21,10 +25,7 @@ from mgraph.ops import CONST
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mgraph.analysis.nodewise import Contribution
     from mgraph.codec import Limits
-
-_PASSED: Final = 20  # arguments of one node that are shown
 
 
 @click.command("step", short_help="Step through the forward and backward pass, node by node.")
@@ -88,47 +89,6 @@ def _listing(steps: Steps, room: int) -> Iterator[str]:
             yield ""
             yield click.style("backward", dim=True)
         yield from step_lines(steps, step, room)
-
-
-def step_lines(steps: Steps, step: Step, room: int) -> Iterator[str]:
-    """Yield what there is to say of one step, in lines; the first names it."""
-    graph = steps.ran.graph
-    if step.kind == SEED:
-        for node, seed in steps.ran.seeds.items():
-            yield f"{_bold(graph.ids[node])} is an output: its gradient starts at {number(seed)}"
-        return
-    name = graph.ids[step.node]
-    if step.kind == FORWARD:
-        note = graph.op(step.node) if row(graph, step.node) is None else ""
-        text = f"{equation(steps.ran, step.node).removeprefix(name)}  {note}".rstrip()
-    else:
-        upstream = number(steps.ran.adjoints[step.node])
-        text = f" = {formula_of(graph, step.node)}, {name}.grad is {upstream}, passed on"
-    named = label(graph, step.node)
-    text = clipped(text, room - len(name)) + (f"  {named}" if named else "")
-    yield _bold(name) + text
-    for share in step.passed[:_PASSED]:
-        yield "  " + wrapped(_passed(steps, share), "    ", room)
-    if len(step.passed) > _PASSED:
-        yield f"  … to {len(step.passed) - _PASSED:,} more"
-
-
-def _bold(name: str) -> str:
-    return click.style(name, bold=True)
-
-
-def _passed(steps: Steps, share: Contribution) -> Iterator[str]:
-    """Yield the parts of a line about one argument: product, gradient before and after, rule."""
-    graph = steps.ran.graph
-    arg = graph.arguments(share.user)[share.place]
-    name = graph.ids[arg]
-    yield f"to {name}:"
-    yield f"{factor(share.upstream)}·{factor(share.slope)} = {number(share.amount)},"
-    if graph.op(arg) == CONST:
-        yield "lost: a const has no gradient"
-    else:
-        yield f"{name}.grad {number(share.before)} → {number(share.after)}"
-    yield click.style(slope_equation(steps.ran, share.user, share.place, share.slope), dim=True)
 
 
 def _as_json(steps: Steps, step: Step) -> dict[str, Any]:

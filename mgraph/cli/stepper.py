@@ -15,7 +15,7 @@ import click
 
 from mgraph.analysis.steps import BACKWARD, FORWARD, SEED
 from mgraph.cli.rules import formula_of
-from mgraph.cli.step import step_lines
+from mgraph.cli.step_lines import step_lines
 from mgraph.cli.terminal import aligned, clipped, number
 from mgraph.errors import printable
 from mgraph.ops import CONST

@@ -10,17 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mgraph.analysis.gradcheck import OK, WRONG
-from mgraph.cli.common import (
-    STREAM,
-    GraphPath,
-    engine_option,
-    limit_option,
-    read_bytes,
-    read_graph,
-    tolerance_options,
-    write_graph,
-)
+from mgraph.cli.files import STREAM, read_bytes, read_graph, write_graph
+from mgraph.cli.options import engine_option, limit_option, tolerance_options
 from mgraph.cli.output import json_option, print_json
+from mgraph.cli.parameters import GraphPath
 from mgraph.cli.terminal import counted, print_diagnostics, progress, styled
 from mgraph.codec import spelled, write_file
 from mgraph.errors import printable
@@ -28,8 +21,8 @@ from mgraph.golden.rerun import (
     REFUSED,
     SKIPPED,
     UNTESTED,
+    FileOutcome,
     Options,
-    Outcome,
     accepted,
     graph_files,
     mismatches,
@@ -101,7 +94,7 @@ def command(
     return 1 if any(each.failed for each in outcomes) or not outcomes else 0
 
 
-def _write_report(path: str, outcomes: Sequence[Outcome]) -> None:
+def _write_report(path: str, outcomes: Sequence[FileOutcome]) -> None:
     from mgraph.golden.junit import report  # noqa: PLC0415 - only here
 
     if path == STREAM:
@@ -114,9 +107,9 @@ def _read(path: Path, limits: Limits) -> bytes:
     return read_bytes(str(path), limits)
 
 
-def _tested(paths: Sequence[str], options: Options) -> list[Outcome]:
+def _tested(paths: Sequence[str], options: Options) -> list[FileOutcome]:
     files = list(graph_files(paths))
-    outcomes: list[Outcome] = []
+    outcomes: list[FileOutcome] = []
     with progress(len(files), "testing") as bar:
         for path, walked in files:
             outcomes.extend(outcomes_of(path, options, walked=walked))
@@ -124,12 +117,12 @@ def _tested(paths: Sequence[str], options: Options) -> list[Outcome]:
     return outcomes
 
 
-def _json(outcome: Outcome) -> dict[str, Any]:
+def _json(outcome: FileOutcome) -> dict[str, Any]:
     fields = outcome.as_json()
     return {key: spelled(x) if isinstance(x, float) else x for key, x in fields.items()}
 
 
-def _counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
+def _counts(outcomes: Sequence[FileOutcome]) -> dict[str, int]:
     counts = {
         status: sum(each.status == status for each in outcomes)
         for status in (OK, WRONG, REFUSED, UNTESTED, SKIPPED)
@@ -139,7 +132,7 @@ def _counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
     return {"files": files, **counts, "self-recorded": own}
 
 
-def _print(outcomes: Sequence[Outcome], *, err: bool) -> None:
+def _print(outcomes: Sequence[FileOutcome], *, err: bool) -> None:
     for each in outcomes:
         if each.status in (OK, SKIPPED):
             continue

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mgraph.cli.common import STREAM, GraphPath, check_extension, write_graph
+from mgraph.cli.files import STREAM, check_extension, write_graph
 from mgraph.cli.output import json_option, print_json
+from mgraph.cli.parameters import GraphPath
 from mgraph.cli.terminal import counted
 from mgraph.codec import spelled as spelled_number
 from mgraph.errors import GraphError, printable, some

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mgraph.cli.common import STREAM, GraphPath, called, limit_option, read_graph
+from mgraph.cli.files import STREAM, called, read_graph
+from mgraph.cli.options import limit_option
+from mgraph.cli.parameters import GraphPath
 from mgraph.cli.terminal import counted
 from mgraph.codec import write_file
 from mgraph.document import ANNOTATED

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mgraph.draw import dot, fold, layout, mermaid, png, process, svg
-from mgraph.draw.cards import Numbers, cards_of, edge_label, slot
+from mgraph.draw.cards import CardNumbers, cards_of, edge_label, slot
 from mgraph.draw.text import one_line, without
 from mgraph.draw.themes import THEMES
 from mgraph.engine.evaluate import no_node
@@ -56,7 +56,7 @@ class Drawing:
 
     graph: Columns
     picture: Picture
-    numbers: Numbers
+    numbers: CardNumbers
     title: str
     theme: str = "light"
     seconds: float = process.SECONDS
@@ -167,7 +167,7 @@ def drawing(
     """Put a picture and the numbers of a run together; without a run, what leaves declare."""
     nodes = f"{len(graph):,} node{'s' * (len(graph) != 1)}"
     title = f"{one_line(name) or 'computation graph'}, {nodes}"
-    return Drawing(graph, picture, Numbers.of(graph, run), title, theme)
+    return Drawing(graph, picture, CardNumbers.of(graph, run), title, theme)
 
 
 def everything(graph: Columns, most: int = MOST_BOXES) -> View:

@@ -77,14 +77,14 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class CardNumbers:
     """The numbers of a picture: of a run, or of what leaves declare if there is none."""
 
     data: Mapping[str, float]
     grad: Mapping[str, float] | None
 
     @classmethod
-    def of(cls, graph: Columns, run: Run | None) -> Numbers:
+    def of(cls, graph: Columns, run: Run | None) -> CardNumbers:
         """Take the numbers of a run; without one, the declared ones of leaves."""
         if run is not None:
             return cls(run.data or {}, run.grad)
@@ -93,7 +93,7 @@ class Numbers:
         return cls({graph.ids[i]: x for i, x in pairs if i not in without}, None)
 
 
-def cards_of(graph: Columns, picture: Picture, numbers: Numbers) -> list[Card]:
+def cards_of(graph: Columns, picture: Picture, numbers: CardNumbers) -> list[Card]:
     """Return the content of each box of a picture."""
     used_outside = bytearray(len(graph))
     box_of = {node: i for i, box in enumerate(picture.boxes) for node in box.nodes}
@@ -105,7 +105,7 @@ def cards_of(graph: Columns, picture: Picture, numbers: Numbers) -> list[Card]:
     return [_card(graph, box, numbers, used_outside) for box in picture.boxes]
 
 
-def _card(graph: Columns, box: Box, numbers: Numbers, used_outside: bytearray) -> Card:
+def _card(graph: Columns, box: Box, numbers: CardNumbers, used_outside: bytearray) -> Card:
     if box.kind == REST:
         return Card(REST, False, box.name, False, "", (), f"{box.name}, not drawn")  # noqa: FBT003
     if box.kind == GROUP:
@@ -124,7 +124,7 @@ def _card(graph: Columns, box: Box, numbers: Numbers, used_outside: bytearray) -
     )
 
 
-def _group_card(graph: Columns, box: Box, numbers: Numbers, used_outside: bytearray) -> Card:
+def _group_card(graph: Columns, box: Box, numbers: CardNumbers, used_outside: bytearray) -> Card:
     """Count what is folded; where one node speaks for the group, show its numbers."""
     params = sum(graph.op(node) == PARAM for node in box.nodes)
     rows = [Row("params", f"{params:,}")] if params else []
@@ -147,7 +147,7 @@ def _group_card(graph: Columns, box: Box, numbers: Numbers, used_outside: bytear
     )
 
 
-def _rows(numbers: Numbers, name: str, op: str) -> Iterator[Row]:
+def _rows(numbers: CardNumbers, name: str, op: str) -> Iterator[Row]:
     if name in numbers.data:
         yield _row("data", numbers.data[name])
     if numbers.grad is None or op == CONST:
@@ -162,7 +162,7 @@ def _row(name: str, x: float) -> Row:
     return Row(name, rounded(x, DIGITS), PLAIN if isfinite(x) else STRANGE)
 
 
-def _tip(graph: Columns, node: int, numbers: Numbers) -> Iterator[str]:
+def _tip(graph: Columns, node: int, numbers: CardNumbers) -> Iterator[str]:
     """Say everything of a node, with all digits."""
     name = graph.ids[node]
     label = one_line(graph.labels.get(node, ""))
@@ -207,6 +207,6 @@ def edge_label(graph: Columns, picture: Picture, edge: Edge) -> str:
 _ORDERED: Final = tuple(
     name
     for name, row in OPS.items()
-    if row.inputs == len(ORDINALS) and row.forward(2.0, 3.0) != row.forward(3.0, 2.0)
+    if row.inputs == len(ORDINALS) and row.step(2.0, 3.0) != row.step(3.0, 2.0)
 )
 """The ops whose operands can't be swapped."""

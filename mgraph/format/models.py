@@ -131,7 +131,7 @@ Values = dict[str, Number]
 # --- a document ------------------------------------------------------------------------------
 
 
-class Node(TypedDict, total=False):
+class NodeModel(TypedDict, total=False):
     """A leaf (input, param, const) or an op with its arguments."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
@@ -145,7 +145,7 @@ class Node(TypedDict, total=False):
     meta: Any
 
 
-class Tolerance(TypedDict, total=False):
+class ToleranceModel(TypedDict, total=False):
     """How far a result may be from the expectation."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
@@ -154,14 +154,14 @@ class Tolerance(TypedDict, total=False):
     abs: NotNegative
 
 
-class Run(TypedDict, total=False):
+class RunModel(TypedDict, total=False):
     """What happened, or must happen, when the graph is run."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
     inputs: Values
     seed: dict[str, Seed]
-    tolerance: Tolerance
+    tolerance: ToleranceModel
     origin: Text
     graph: str
     data: Values
@@ -174,13 +174,17 @@ _DOCUMENT: Final = {
     "name": Text,
     "doc": Doc,
     "meta": Any,
-    "nodes": Required[Annotated[list[Node], Field(min_length=1, max_length=LIMITS.nodes)]],
+    "nodes": Required[Annotated[list[NodeModel], Field(min_length=1, max_length=LIMITS.nodes)]],
     "outputs": Required[Annotated[list[str], Field(min_length=1)]],
-    "runs": Annotated[list[Run], Field(max_length=LIMITS.runs)],
+    "runs": Annotated[list[RunModel], Field(max_length=LIMITS.runs)],
 }
 Document = TypedDict("Document", _DOCUMENT, total=False)  # type: ignore[misc]
 Document.__doc__ = "A graph file: a graph of scalar operations, and what running it gave."
 Document.__pydantic_config__ = _STRICT  # type: ignore[attr-defined]
+
+
+for _model, _name in ((NodeModel, "Node"), (RunModel, "Run"), (ToleranceModel, "Tolerance")):
+    _model.__name__ = _model.__qualname__ = _name  # what the JSON Schema calls it
 
 
 # --- the same, packed in msgpack -------------------------------------------------------------
@@ -229,7 +233,7 @@ class PackedRun(TypedDict, total=False):
 
     inputs: Values
     seed: dict[str, Seed]
-    tolerance: Tolerance
+    tolerance: ToleranceModel
     origin: Text
     graph: str
     data: _sparse("Primals", bytes)  # type: ignore[valid-type]

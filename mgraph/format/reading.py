@@ -23,7 +23,7 @@ from mgraph.format.faults import Collected, faults_of
 from mgraph.format.file import GraphFile, clean
 from mgraph.format.versions import upgraded
 from mgraph.format.warnings import warnings
-from mgraph.graph.passes import MANY, passes_for
+from mgraph.graph import passes
 from mgraph.graph.passes.plain import PLAIN
 
 
@@ -85,9 +85,9 @@ def _without_ids(
     """
     limits = reading.limits
     header = apart = None
-    if reading.is_binary and len(data) >= MANY:
+    if reading.is_binary and len(data) >= passes.MANY:
         header = binary.array_at(data, ("nodes", "id", "value"), limits.levels)
-    if header is not None and passes_for(header.count) is not PLAIN:
+    if header is not None and passes.passes_for(header.count) is not PLAIN:
         apart = binary.without_texts(data, header)
     if apart is None:
         return b"", {}, None

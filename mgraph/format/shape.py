@@ -11,7 +11,17 @@ from pydantic import StrictStr, ValidationError
 from mgraph.errors import Diagnostic, Path, quoted
 from mgraph.format.fields import known_fields, over_limit, shown, subject
 from mgraph.format.ids import bad_id
-from mgraph.format.models import Doc, Document, Id, Node, PackedNodes, PackedRun, Run, Text, adapter
+from mgraph.format.models import (
+    Doc,
+    Document,
+    Id,
+    NodeModel,
+    PackedNodes,
+    PackedRun,
+    RunModel,
+    Text,
+    adapter,
+)
 from mgraph.format.texts import meta_faults, metas
 from mgraph.suggestions import Suggestions, did_you_mean
 
@@ -63,13 +73,13 @@ def _taken_apart(
     packed = isinstance(nodes, dict) and reading.is_binary
     if packed or isinstance(nodes, list):
         shell["nodes"] = _STAND_IN
-        parts.extend(_columns(nodes) if packed else [(list[Node], nodes, ("nodes",))])
+        parts.extend(_columns(nodes) if packed else [(list[NodeModel], nodes, ("nodes",))])
     if isinstance(outputs, list):
         shell["outputs"] = ["none"]  # that there is none, the graph's checker says
         parts.append((list[StrictStr], outputs, ("outputs",)))
     if isinstance(runs, list):
         shell["runs"] = []
-        parts.append((list[PackedRun] if packed else list[Run], runs, ("runs",)))
+        parts.append((list[PackedRun] if packed else list[RunModel], runs, ("runs",)))
     return shell, parts
 
 

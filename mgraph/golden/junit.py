@@ -11,10 +11,10 @@ from mgraph.golden.rerun import SKIPPED, UNTESTED
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mgraph.golden.rerun import Outcome
+    from mgraph.golden.rerun import FileOutcome
 
 
-class Line(NamedTuple):
+class ReportLine(NamedTuple):
     """A test case.
 
     Attributes:
@@ -34,7 +34,7 @@ class Line(NamedTuple):
     skipped: bool = False
 
 
-def xml(suite: str, lines: Sequence[Line]) -> bytes:
+def xml(suite: str, lines: Sequence[ReportLine]) -> bytes:
     """Return a report of a suite of test cases."""
     root = ET.Element(
         "testsuite",
@@ -55,13 +55,13 @@ def xml(suite: str, lines: Sequence[Line]) -> bytes:
     return written + b"\n"
 
 
-def report(outcomes: Sequence[Outcome]) -> bytes:
+def report(outcomes: Sequence[FileOutcome]) -> bytes:
     """Return a report with a test case a run; files that were not tested count as skipped."""
     return xml("mgraph", [_line(each) for each in outcomes])
 
 
-def _line(outcome: Outcome) -> Line:
-    return Line(
+def _line(outcome: FileOutcome) -> ReportLine:
+    return ReportLine(
         outcome.file,
         "file" if outcome.run is None else f"run {outcome.run}",
         str(outcome.first) if outcome.first else outcome.note or outcome.status,

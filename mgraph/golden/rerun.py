@@ -104,7 +104,7 @@ def mismatches(got: Run, want: Run, tolerance: Tolerance) -> Iterator[Mismatch]:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FileOutcome:
     """What became of one run of one file, or of the file, if it has none.
 
     Attributes:
@@ -164,7 +164,7 @@ class Outcome:
         }
 
 
-class Case(NamedTuple):
+class RunResult(NamedTuple):
     """One thing to test in a file that was read.
 
     Attributes:
@@ -173,7 +173,7 @@ class Case(NamedTuple):
     """
 
     run: int | None
-    test: Callable[[], Outcome]
+    test: Callable[[], FileOutcome]
 
 
 @dataclass(frozen=True)
@@ -227,13 +227,13 @@ def is_graph_file(name: str) -> bool:
     )
 
 
-def outcomes_of(path: Path, options: Options, *, walked: bool = False) -> Iterator[Outcome]:
+def outcomes_of(path: Path, options: Options, *, walked: bool = False) -> Iterator[FileOutcome]:
     """Test one file; see `cases_of`."""
     for case in cases_of(path, options, walked=walked):
         yield case.test()
 
 
-def cases_of(path: Path, options: Options, *, walked: bool = False) -> Iterator[Case]:
+def cases_of(path: Path, options: Options, *, walked: bool = False) -> Iterator[RunResult]:
     """Read one file, and yield what there is to test.
 
     Args:
@@ -243,12 +243,12 @@ def cases_of(path: Path, options: Options, *, walked: bool = False) -> Iterator[
     """
     name = str(path)
     if name.endswith(EXPECTED) and any(_partners(path)):
-        yield _known(Outcome(name, None, SKIPPED, note="what the file beside it must give"))
+        yield _known(FileOutcome(name, None, SKIPPED, note="what the file beside it must give"))
         return
     try:
         data = options.read(path, options.limits)
     except GraphError as error:
-        yield _known(Outcome(name, None, REFUSED, diagnostics=error.named(name).diagnostics))
+        yield _known(FileOutcome(name, None, REFUSED, diagnostics=error.named(name).diagnostics))
         return
     found = inspect(data, name, options.limits)
     expected = _expected_diagnostics(path, options.limits)
@@ -257,21 +257,21 @@ def cases_of(path: Path, options: Options, *, walked: bool = False) -> Iterator[
     elif found.graph is None:
         not_ours = walked and found.diagnostics[0].code == "format"
         status, note = (SKIPPED, "not a graph file") if not_ours else (REFUSED, "")
-        yield _known(Outcome(name, None, status, diagnostics=found.diagnostics, note=note))
+        yield _known(FileOutcome(name, None, status, diagnostics=found.diagnostics, note=note))
     if found.graph is None:
         return
     graph = as_graph(found.graph)
     for i, want in enumerate(graph.runs):
-        yield Case(i, partial(replayed, graph, name, i, want, options))
+        yield RunResult(i, partial(replayed, graph, name, i, want, options))
     if not graph.runs and expected is None:
-        yield _known(Outcome(name, None, UNTESTED, note="it has no runs"))
+        yield _known(FileOutcome(name, None, UNTESTED, note="it has no runs"))
 
 
-def _known(outcome: Outcome) -> Case:
-    return Case(None, lambda: outcome)
+def _known(outcome: FileOutcome) -> RunResult:
+    return RunResult(None, lambda: outcome)
 
 
-def replayed(graph: Graph, name: str, i: int, want: Run, options: Options) -> Outcome:
+def replayed(graph: Graph, name: str, i: int, want: Run, options: Options) -> FileOutcome:
     """Ask a graph what a run asked, and compare the answer.
 
     Raises:
@@ -284,7 +284,7 @@ def replayed(graph: Graph, name: str, i: int, want: Run, options: Options) -> Ou
     first = next(wrong, None)
     status = OK if first is None else WRONG
     count = 0 if first is None else 1 + sum(1 for _ in wrong)
-    return Outcome(name, i, status, want.origin, count, first)
+    return FileOutcome(name, i, status, want.origin, count, first)
 
 
 def _partners(path: Path) -> Iterator[bool]:
@@ -309,16 +309,16 @@ def _expected_diagnostics(path: Path, limits: Limits) -> dict[str, Any] | None:
 
 def _as_expected(
     name: str, found: Sequence[Diagnostic], more: int, expected: Mapping[str, Any]
-) -> Outcome:
+) -> FileOutcome:
     wanted = expected.get("diagnostics")
     if wanted is None:
-        return Outcome(name, None, WRONG, note=f"its {EXPECTED} file can't be read")
+        return FileOutcome(name, None, WRONG, note=f"its {EXPECTED} file can't be read")
     got = [each.as_json() for each in found]
     same = len(got) == len(wanted) and more == expected.get("more", 0)
     if same and all(want.items() <= have.items() for want, have in zip(wanted, got, strict=True)):
-        return Outcome(name, None, OK, origin=EXPECTED)
+        return FileOutcome(name, None, OK, origin=EXPECTED)
     note = f"expected {_listed(wanted)}, found {_listed(got)}"
-    return Outcome(name, None, WRONG, diagnostics=found, note=note)
+    return FileOutcome(name, None, WRONG, diagnostics=found, note=note)
 
 
 def _listed(diagnostics: Iterable[Mapping[str, Any]]) -> str:

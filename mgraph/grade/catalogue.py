@@ -8,8 +8,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mgraph.grade.simulate import right_partials, right_value
-from mgraph.ops import OPCODES, ROWS, ieee, row_of
+from mgraph.ops import OPS, ROWS, ieee
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -103,7 +102,7 @@ def value_guesses(op: str, kinds: str) -> Iterator[Guess]:
 def _turned(op: str, kinds: str) -> Iterator[Guess]:
     if len(kinds) == 2:  # noqa: PLR2004 - operands
         says = "takes its operands in the wrong order"
-        yield Guess("swapped", says, lambda xs: right_value(op, xs[::-1]))
+        yield Guess("swapped", says, lambda xs: OPS[op].value(xs[::-1]))
 
 
 def _whole(op: str, kinds: str) -> Iterator[Guess]:
@@ -126,11 +125,11 @@ def _whole(op: str, kinds: str) -> Iterator[Guess]:
 
 
 def _value_at(op: str, point: Point, xs: Sequence[float]) -> float:
-    return right_value(op, point(xs))
+    return OPS[op].value(point(xs))
 
 
 def _signs(op: str) -> Iterator[Guess]:
-    yield Guess("sign", "has the wrong sign", lambda xs: -right_value(op, xs))
+    yield Guess("sign", "has the wrong sign", lambda xs: -OPS[op].value(xs))
     if op == "sub":
         yield Guess("sign", "adds", lambda xs: xs[0] + xs[1])
     if op == "add":
@@ -143,7 +142,7 @@ def _lossy(op: str) -> Iterator[Guess]:
 
 
 def _lost(op: str, loss: Callable[[float], float], xs: Sequence[float]) -> float:
-    return loss(right_value(op, xs))
+    return loss(OPS[op].value(xs))
 
 
 def _other(op: str, kinds: str) -> Iterator[Guess]:
@@ -154,15 +153,15 @@ def _other(op: str, kinds: str) -> Iterator[Guess]:
             yield Guess("value", says, partial(_scaled, op, 1.0 / log))
     if op in ("sin", "cos", "tan"):
         says = "takes degrees for radians"
-        yield Guess("value", says, lambda xs: right_value(op, [math.radians(xs[0])]))
+        yield Guess("value", says, lambda xs: OPS[op].value([math.radians(xs[0])]))
     says = "gives its absolute value"
-    yield Guess("value", says, lambda xs: abs(right_value(op, xs)))
+    yield Guess("value", says, lambda xs: abs(OPS[op].value(xs)))
     if op == "neg":
         yield Guess("value", says, lambda xs: abs(xs[0]))
-    if len(kinds) == 2:  # noqa: PLR2004
+    if len(kinds) == 2:  # noqa: PLR2004 - operands
         says = "takes one operand twice"
-        yield Guess("value", says, lambda xs: right_value(op, [xs[0], xs[0]]))
-        yield Guess("value", says, lambda xs: right_value(op, [xs[1], xs[1]]))
+        yield Guess("value", says, lambda xs: OPS[op].value([xs[0], xs[0]]))
+        yield Guess("value", says, lambda xs: OPS[op].value([xs[1], xs[1]]))
     for eps in EPSILONS:
         for at in range(min(len(kinds), 2)):
             says = f"adds {eps:g} to an operand"
@@ -170,7 +169,7 @@ def _other(op: str, kinds: str) -> Iterator[Guess]:
     yield Guess("value", "gives its operand unchanged", lambda xs: xs[0])
     for row in ROWS:
         if row.inputs == len(kinds) and row.name != op and not row.fold:
-            yield Guess("value", f"computes {row.name}", partial(right_value, row.name))
+            yield Guess("value", f"computes {row.name}", row.value)
     yield Guess("factor", "gives twice its value", partial(_scaled, op, 2.0))
     yield Guess("factor", "gives half its value", partial(_scaled, op, 0.5))
 
@@ -185,7 +184,7 @@ def _leaky(leak: float, xs: Sequence[float]) -> float:
 
 
 def _scaled(op: str, factor: float, xs: Sequence[float]) -> float:
-    return factor * right_value(op, xs)
+    return factor * OPS[op].value(xs)
 
 
 # --- slopes --------------------------------------------------------------------------------------
@@ -197,9 +196,9 @@ def slope_guesses(op: str, place: int, kinds: str) -> Iterator[Guess]:
         yield Guess(cause, says, guarded(partial(_times, op, local)))
     yield from _beside(op, place, kinds)
     says = "passes on its local slope alone, without the upstream gradient"
-    yield Guess("upstream", says, guarded(lambda xs, y, _: right_partials(op, xs, y)[place]))
+    yield Guess("upstream", says, guarded(lambda xs, y, _: OPS[op].partials(xs, y)[place]))
     says = "adds the upstream gradient to its slope instead of multiplying"
-    yield Guess("upstream", says, guarded(lambda xs, y, up: right_partials(op, xs, y)[place] + up))
+    yield Guess("upstream", says, guarded(lambda xs, y, up: OPS[op].partials(xs, y)[place] + up))
 
 
 def _beside(op: str, place: int, kinds: str) -> Iterator[Guess]:
@@ -221,7 +220,7 @@ def _slope_at(
     op: str, place: int, point: Point, xs: Sequence[float], _: float, upstream: float
 ) -> float:
     moved = point(xs)
-    return right_partials(op, moved, right_value(op, moved))[place] * upstream
+    return OPS[op].partials(moved, OPS[op].value(moved))[place] * upstream
 
 
 def _made_whole(at: int, whole: Callable[[float], float], xs: Sequence[float]) -> list[float]:
@@ -233,17 +232,17 @@ def _moved(at: int, eps: float, xs: Sequence[float]) -> list[float]:
 
 
 def _times(op: str, local: Local, xs: Sequence[float], y: float, upstream: float) -> float:
-    return local(xs, y, right_partials(op, xs, y)) * upstream
+    return local(xs, y, OPS[op].partials(xs, y)) * upstream
 
 
 def _local(op: str, place: int, kinds: str) -> Iterator[tuple[str, str, Local]]:
     """Yield wrong local slopes: functions of inputs, output and right partials."""
     k = place
-    slope = row_of(OPCODES[op]).slope_text(place)
+    slope = OPS[op].slope_text(place)
     yield "sign", f"has the wrong sign in its slope, which is {slope}", lambda xs, y, p: -p[k]
     if op in ("max", "min"):
         yield from _of_one_op(op, slope)
-    if len(kinds) == 2:  # noqa: PLR2004
+    if len(kinds) == 2:  # noqa: PLR2004 - operands
         says = f"takes the slope of the other operand; this one's is {slope}"
         yield "swapped", says, lambda xs, y, p: p[1 - k]
         says = f"has its operands swapped in the slope, which is {slope}"
@@ -257,14 +256,14 @@ def _local(op: str, place: int, kinds: str) -> Iterator[tuple[str, str, Local]]:
     yield "inner", says, lambda xs, y, p: 1.0
     yield "no-gradient", "passes nothing on", lambda xs, y, p: 0.0
     says = f"takes its slope at the output where it belongs at the input: it is {slope}"
-    yield "place", says, lambda xs, y, p: right_partials(op, [*xs[:k], y, *xs[k + 1 :]], y)[k]
-    yield "place", says, lambda xs, y, p: right_partials(op, [y, *xs[1:]], y)[k]
+    yield "place", says, lambda xs, y, p: OPS[op].partials([*xs[:k], y, *xs[k + 1 :]], y)[k]
+    yield "place", says, lambda xs, y, p: OPS[op].partials([y, *xs[1:]], y)[k]
     yield (
         "place", says,
-        lambda xs, y, p: right_partials(op, [y] * len(xs), right_value(op, [y] * len(xs)))[k],
+        lambda xs, y, p: OPS[op].partials([y] * len(xs), OPS[op].value([y] * len(xs)))[k],
     )  # fmt: skip
     says = f"takes its slope at the input where it belongs at the output: it is {slope}"
-    yield "place", says, lambda xs, y, p: right_partials(op, xs, xs[k])[k]
+    yield "place", says, lambda xs, y, p: OPS[op].partials(xs, xs[k])[k]
     yield from _of_one_op(op, slope)
     yield from _factors(k, slope)
     says = f"has the slope in single precision; it is {slope}"
@@ -273,11 +272,11 @@ def _local(op: str, place: int, kinds: str) -> Iterator[tuple[str, str, Local]]:
 
 
 def _turned_value(op: str, xs: Sequence[float]) -> float:
-    return right_value(op, xs[::-1])
+    return OPS[op].value(xs[::-1])
 
 
 def _turned_partials(op: str, xs: Sequence[float], y: float) -> Sequence[float]:
-    return right_partials(op, xs[::-1], y)
+    return OPS[op].partials(xs[::-1], y)
 
 
 def _factors(k: int, slope: str) -> Iterator[tuple[str, str, Local]]:
@@ -440,11 +439,11 @@ def _of_three(
 
 
 def _logistic(x: float) -> float:
-    return right_value("sigmoid", [x])
+    return OPS["sigmoid"].value([x])
 
 
 def _logistic_slope(x: float, *_: float) -> float:
-    return right_partials("sigmoid", [x], _logistic(x))[0]
+    return OPS["sigmoid"].partials([x], _logistic(x))[0]
 
 
 def _others(k: int, slope: str) -> Iterator[tuple[str, str, Local]]:

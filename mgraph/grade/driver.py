@@ -150,7 +150,7 @@ def described(thing: object) -> str:
     return f"{shown(type(thing).__name__, str, START)}: {text}"
 
 
-def as_float(thing: Any, engine: Engine | None = None) -> float | None:
+def as_float(thing: Any, engine: ForeignEngine | None = None) -> float | None:
     """Return the one number in a thing: a float, a NumPy scalar, an array or Value of one.
 
     Raises:
@@ -164,7 +164,7 @@ def as_float(thing: Any, engine: Engine | None = None) -> float | None:
         raise Failure("no number but a " + described(thing), kind="no-number") from error
 
 
-def inner(thing: Any, engine: Engine | None, depth: int) -> float | None:
+def inner(thing: Any, engine: ForeignEngine | None, depth: int) -> float | None:
     """Look for a number inside of something.
 
     Raises:
@@ -188,7 +188,7 @@ def inner(thing: Any, engine: Engine | None, depth: int) -> float | None:
     raise TypeError
 
 
-class Engine:
+class ForeignEngine:
     """A foreign Value class, and how it spells things."""
 
     def __init__(self, target: str, names: dict[str, str]) -> None:
@@ -508,7 +508,7 @@ def load(name: str) -> ModuleType:
 # --- programs --------------------------------------------------------------------------------
 
 
-def build(engine: Engine, steps: list[Any]) -> list[Any]:
+def build(engine: ForeignEngine, steps: list[Any]) -> list[Any]:
     """Build a graph; return its steps, Values and numbers."""
     made: list[Any] = []
     for i, step in enumerate(steps):
@@ -530,7 +530,7 @@ def build(engine: Engine, steps: list[Any]) -> list[Any]:
     return made
 
 
-def numbers(engine: Engine, steps: list[Any], made: list[Any], what: str) -> list[Any]:
+def numbers(engine: ForeignEngine, steps: list[Any], made: list[Any], what: str) -> list[Any]:
     """Read a number of every step that is a Value."""
     found: list[Any] = []
     for i, (step, value) in enumerate(zip(steps, made)):  # noqa: B905 - strict came with 3.10
@@ -550,7 +550,7 @@ def numbers(engine: Engine, steps: list[Any], made: list[Any], what: str) -> lis
     return found
 
 
-def run(engine: Engine, program: Any) -> tuple[dict[str, Any], list[Any]]:
+def run(engine: ForeignEngine, program: Any) -> tuple[dict[str, Any], list[Any]]:
     """Build a graph, run backward, read."""
     steps, root = program["steps"], program["root"]
     made = build(engine, steps)
@@ -574,7 +574,7 @@ def run(engine: Engine, program: Any) -> tuple[dict[str, Any], list[Any]]:
     return answer, made
 
 
-def answered(engine: Engine, program: Any) -> dict[str, Any]:
+def answered(engine: ForeignEngine, program: Any) -> dict[str, Any]:
     """Run a program twice; the second time only tells whether it gives the same."""
     try:
         answer, kept = run(engine, program)
@@ -601,11 +601,11 @@ def version_of(module: ModuleType) -> str | None:
         return None
 
 
-def hello(settings: Any) -> tuple[Engine | None, dict[str, Any]]:
+def hello(settings: Any) -> tuple[ForeignEngine | None, dict[str, Any]]:
     """Import the engine; return it, and what is to be said of it."""
     sys.path[0] = os.getcwd()  # as `python -m` does; this file's own folder is not the engine's
     try:
-        engine = Engine(settings["target"], settings.get("names", {}))
+        engine = ForeignEngine(settings["target"], settings.get("names", {}))
     except Failure as error:
         return None, {"error": str(error)}
     except BaseException as error:  # noqa: BLE001 - whatever importing it does

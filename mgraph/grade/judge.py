@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mgraph.codec import spelled
 from mgraph.golden.rerun import Mismatch, ulps
 from mgraph.grade.simulate import CORRECT, Rules, simulate
-from mgraph.ops import CONST, OPCODES, is_leaf, row_of
+from mgraph.ops import CONST, OPCODES, OPS, is_leaf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -251,7 +251,7 @@ KINK_SLOPES: Final = {
 
 def at_kink(op: str, xs: Sequence[float]) -> bool:
     """Whether an op has several fair slopes at a point."""
-    return op in KINK_SLOPES and row_of(OPCODES[op]).kink_distance(*xs) == 0.0
+    return op in KINK_SLOPES and OPS[op].kink_distance(*xs) == 0.0
 
 
 def kinked(program: Program, primals: Sequence[float]) -> list[str]:

@@ -10,13 +10,12 @@ from mgraph.grade.judge import near
 from mgraph.grade.made import made_of, through
 from mgraph.grade.observe import Seen, says_slope
 from mgraph.grade.passes import clamp
-from mgraph.grade.simulate import Rules, right_partials, right_value
 from mgraph.ops import OPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from mgraph.grade.simulate import Passed, Value
+    from mgraph.grade.simulate import Passed, Rules, Value
 
 
 _SINGLE: Final = 1e-5  # relative error of a few operations in single precision
@@ -101,7 +100,7 @@ class _Learner:
         return self.rules._replace(values=dict(self.values), slopes=dict(self.slopes))
 
     def _value(self, op: str, kinds: str, at: Sequence[Seen]) -> None:
-        wrong = [each for each in at if not near(each.y, right_value(op, each.xs), self.rel)]
+        wrong = [each for each in at if not near(each.y, OPS[op].value(each.xs), self.rel)]
         if not wrong:
             return
         way = self._way(op, kinds, at, None)
@@ -132,7 +131,7 @@ class _Learner:
         self.faults.append(Fault(op, kinds, place, guess))
 
     def _is_right(self, place: int, each: Seen) -> bool:
-        partials = right_partials(each.op, each.xs, each.y)
+        partials = OPS[each.op].partials(each.xs, each.y)
         upstream: float = each.upstream  # type: ignore[assignment]
         return near(each.passed[place], partials[place] * upstream, self.rel)
 
@@ -143,7 +142,7 @@ class _Learner:
     def _multiple(self, place: int, at: Sequence[Seen]) -> Guess | None:
         """Look for one factor by which all slopes are wrong."""
         op = at[0].op
-        slope = right_partials(op, at[0].xs, at[0].y)[place]
+        slope = OPS[op].partials(at[0].xs, at[0].y)[place]
         right = slope * (at[0].upstream or 0.0)
         got = at[0].passed[place]
         if not right or not got or len(at) < _MANY:
@@ -152,7 +151,7 @@ class _Learner:
         guess = Guess(
             "factor",
             f"passes on {factor:g} times its slope, which is {OPS[op].slope_text(place)}",
-            lambda xs, y, up: factor * right_partials(op, xs, y)[place] * up,
+            lambda xs, y, up: factor * OPS[op].partials(xs, y)[place] * up,
         )
         return guess if all(self._gives_slope(place, guess, each) for each in at) else None
 
@@ -163,7 +162,7 @@ class _Learner:
         guess = Guess(
             "clipped",
             f"cuts its slope off at {bound:g}; it is {text}",
-            lambda xs, y, up: clamp(bound, right_partials(op, xs, y)[place]) * up,
+            lambda xs, y, up: clamp(bound, OPS[op].partials(xs, y)[place]) * up,
         )
         return (
             guess if bound and all(self._gives_slope(place, guess, each) for each in at) else None
@@ -202,9 +201,9 @@ def _single(at: Sequence[Seen]) -> Guess | None:
     op = at[0].op
     if not all(float32(each.y) == each.y for each in at):
         return None
-    if not all(near(each.y, right_value(op, each.xs), _SINGLE) for each in at):
+    if not all(near(each.y, OPS[op].value(each.xs), _SINGLE) for each in at):
         return None
-    return Guess("precision", "works in single precision", lambda xs: right_value(op, xs))
+    return Guess("precision", "works in single precision", OPS[op].value)
 
 
 def _cut_off(at: Sequence[Seen], wrong: Sequence[Seen]) -> Guess | None:
@@ -223,9 +222,7 @@ def _cut_off(at: Sequence[Seen], wrong: Sequence[Seen]) -> Guess | None:
     return Guess(
         "clipped",
         f"is cut off: it never goes beyond {' or '.join(f'{level:g}' for level in levels)}",
-        lambda xs: (
-            levels[0] if xs[0] < low else levels[-1] if xs[0] > high else right_value(op, xs)
-        ),
+        lambda xs: levels[0] if xs[0] < low else levels[-1] if xs[0] > high else OPS[op].value(xs),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from mgraph.grade.program import LEAF, NUMBER, Program, Step, composition, operand_names
+from mgraph.grade.program import LEAF, NUMBER, Instruction, Program, composition, operand_names
 from mgraph.grade.simulate import simulate
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ FORMULAS: Final = {
 def made_of(op: str, kinds: str, xs: Sequence[float]) -> Iterator[Program]:
     """Yield programs for an op whose first steps are its operands."""
     operands = tuple(
-        Step(NUMBER if kind == "N" else LEAF, (), x) for kind, x in zip(kinds, xs, strict=True)
+        Instruction(NUMBER if kind == "N" else LEAF, (), x)
+        for kind, x in zip(kinds, xs, strict=True)
     )
     for steps, root in _ways(op, kinds):
         yield Program((*operands, *steps), tuple(range(len(xs))), root)
@@ -44,7 +45,7 @@ def made_of(op: str, kinds: str, xs: Sequence[float]) -> Iterator[Program]:
 
 
 @cache
-def _ways(op: str, kinds: str) -> tuple[tuple[tuple[Step, ...], int], ...]:
+def _ways(op: str, kinds: str) -> tuple[tuple[tuple[Instruction, ...], int], ...]:
     n = len(kinds)
     found = [composition(formula, n) for formula in FORMULAS.get(op, ())]
     if op == "sum":
@@ -52,19 +53,23 @@ def _ways(op: str, kinds: str) -> tuple[tuple[tuple[Step, ...], int], ...]:
     return tuple(found)
 
 
-def _with_numbers(op: str, kinds: str, operands: Sequence[Step]) -> Iterator[Program]:
+def _with_numbers(op: str, kinds: str, operands: Sequence[Instruction]) -> Iterator[Program]:
     """Yield what becomes of a plain number beside a Value."""
     at = kinds.index("N")
     x = operands[at].x
     places = (0, 1)
     value = tuple(2 if place == at else place for place in places)
-    yield Program((*operands, Step(LEAF, (), x), Step(op, value)), places, 3)
+    yield Program((*operands, Instruction(LEAF, (), x), Instruction(op, value)), places, 3)
     if op in ("add", "mul"):
-        yield Program((*operands, Step(op, (1, 0))), places, 2)
+        yield Program((*operands, Instruction(op, (1, 0))), places, 2)
     if op == "sub" and at == 1:
-        yield Program((*operands, Step(NUMBER, (), -x), Step("add", (0, 2))), places, 3)
+        yield Program(
+            (*operands, Instruction(NUMBER, (), -x), Instruction("add", (0, 2))), places, 3
+        )
     if op == "div" and at == 1 and x:
-        yield Program((*operands, Step(NUMBER, (), 1.0 / x), Step("mul", (0, 2))), places, 3)
+        yield Program(
+            (*operands, Instruction(NUMBER, (), 1.0 / x), Instruction("mul", (0, 2))), places, 3
+        )
 
 
 def through(

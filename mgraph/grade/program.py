@@ -21,7 +21,7 @@ BY_OPERATOR: Final = ("add", "sub", "mul", "div", "pow")
 _WHOLE: Final = 2.0**53
 
 
-class Step(NamedTuple):
+class Instruction(NamedTuple):
     """One thing to do.
 
     Attributes:
@@ -51,7 +51,7 @@ class Program(NamedTuple):
         backward: How often it is called.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[Instruction, ...]
     places: tuple[int, ...]
     root: int
     backward: int = 1
@@ -115,7 +115,7 @@ def operand_names(count: int) -> tuple[str, ...]:
     return few.get(count, tuple(f"x{i}" for i in range(count)))
 
 
-def composition(formula: str, operands: int) -> tuple[tuple[Step, ...], int]:
+def composition(formula: str, operands: int) -> tuple[tuple[Instruction, ...], int]:
     """Write a formula as steps that follow those of its operands.
 
     Args:
@@ -138,7 +138,7 @@ def composition(formula: str, operands: int) -> tuple[tuple[Step, ...], int]:
             message = f"{body.ids[node]} is none of the operands {', '.join(names)}"
             raise ExpressionError(message)
     writer = _Writer(body)
-    writer.steps = [Step(LEAF)] * operands
+    writer.steps = [Instruction(LEAF)] * operands
     for node in range(len(body)):
         if body.op(node) != CONST and body.ids[node] in names:
             writer.value[node] = names.index(body.ids[node])
@@ -153,12 +153,12 @@ class _Writer:
 
     def __init__(self, graph: Columns) -> None:
         self.graph = graph
-        self.steps: list[Step] = []
+        self.steps: list[Instruction] = []
         self.value: dict[int, int] = {}
         self.number: dict[int, int] = {}
 
     def add(self, op: str, args: tuple[int, ...] = (), x: float = 0.0) -> int:
-        self.steps.append(Step(op, args, x))
+        self.steps.append(Instruction(op, args, x))
         return len(self.steps) - 1
 
     def primal(self, node: int) -> float:

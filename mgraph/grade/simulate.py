@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.grade.program import LEAF, NUMBER
-from mgraph.ops import OPCODES, row_of
+from mgraph.ops import OPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -79,23 +79,6 @@ CHOOSING: Final = ("max", "min")
 """Ops that usually do nothing at all for the operand that isn't chosen."""
 
 
-def right_value(op: str, xs: Sequence[float]) -> float:
-    """Return what an op gives."""
-    row = row_of(OPCODES[op])
-    if not row.fold:
-        return row.forward(*xs)
-    total = xs[0]
-    for x in xs[1:]:
-        total = row.forward(total, x)
-    return total
-
-
-def right_partials(op: str, xs: Sequence[float], y: float) -> tuple[float, ...]:
-    """Return the partials of an op."""
-    row = row_of(OPCODES[op])
-    return (1.0,) * len(xs) if row.fold else row.partials(*xs, y)
-
-
 def simulate(program: Program, rules: Rules) -> Simulated:
     """Run a program as an engine with these rules would."""
     data, unknown = _forward(program, rules)
@@ -153,9 +136,9 @@ def _forward(program: Program, rules: Rules) -> tuple[list[float], bool]:
             if key in rules.values:
                 wrong = rules.values[key]
                 unknown = unknown or wrong is None
-                data.append(wrong(xs) if wrong else right_value(step.op, xs))
+                data.append(wrong(xs) if wrong else OPS[step.op].value(xs))
             else:
-                data.append(right_value(step.op, xs))
+                data.append(OPS[step.op].value(xs))
     return data, unknown
 
 
@@ -173,8 +156,8 @@ def _slopes(
                 wrong = rules.slopes[key]
                 return wrong(xs, data[i], upstream) if wrong else None
         if i not in known:
-            partials = right_partials(step.op, xs, data[i])
-            if step.op in rules.kinks and row_of(OPCODES[step.op]).kink_distance(*xs) == 0.0:
+            partials = OPS[step.op].partials(xs, data[i])
+            if step.op in rules.kinks and OPS[step.op].kink_distance(*xs) == 0.0:
                 partials = tuple(rules.kinks[step.op])
             known[i] = partials
         return known[i][place] * upstream

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, overload
 
-from mgraph.graph.passes import MANY
+from mgraph.graph import passes
 from mgraph.graph.passes.plain import place_in
 
 if TYPE_CHECKING:
@@ -119,6 +119,6 @@ class _Index(Mapping[str, int]):
 
 def index_of(ids: Sequence[str]) -> Mapping[str, int]:
     """Return the node of each id."""
-    if isinstance(ids, Ids) and len(ids) >= MANY:
+    if isinstance(ids, Ids) and len(ids) >= passes.MANY:
         return _Index(ids)
     return dict(zip(ids, range(len(ids)), strict=True))

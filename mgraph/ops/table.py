@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from mgraph.ops import ieee
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 INF: Final = ieee.INF
 
@@ -52,8 +52,8 @@ class Op:
 
     Attributes:
         name: As spelled in graph files.
-        forward: Input primals to primal.
-        partials: (*inputs, output) to one partial per input.
+        step: Inputs to output, for the number of inputs that it takes; `value` applies it to any.
+        step_partials: (*inputs, output) to one partial per input; `partials` applies it to any.
         formula: For people; a, b (or x) stand for the inputs.
         slopes: The partials for people; y stands for the output.
         domain: Where it is smooth and defined, one interval per input; None: everywhere.
@@ -66,8 +66,8 @@ class Op:
     """
 
     name: str
-    forward: Callable[..., float]
-    partials: Callable[..., tuple[float, ...]]
+    step: Callable[..., float]
+    step_partials: Callable[..., tuple[float, ...]]
     formula: str
     slopes: str
     domain: tuple[Interval, ...] | None = None
@@ -83,8 +83,32 @@ class Op:
 
     @property
     def inputs(self) -> int:
-        """How many inputs `forward` takes; 2 for a fold, which takes any number from 1."""
-        return self.forward.__code__.co_argcount
+        """How many inputs `step` takes; 2 for a fold, which takes any number from 1."""
+        return self.step.__code__.co_argcount
+
+    def value(self, inputs: Sequence[float]) -> float:
+        """Return the output for any number of inputs that the op takes; a fold adds left to right.
+
+        Args:
+            inputs: Primals of the arguments, in order; at least one.
+        """
+        if not self.fold:
+            return self.step(*inputs)
+        output = inputs[0]
+        for x in inputs[1:]:
+            output = self.step(output, x)
+        return output
+
+    def partials(self, inputs: Sequence[float], output: float) -> tuple[float, ...]:
+        """Return one partial per input, in order.
+
+        Args:
+            inputs: Primals of the arguments, in order.
+            output: What `value` gives for them.
+        """
+        if self.fold:  # each partial of a fold is that of its step, which is the same everywhere
+            return (self.step_partials(0.0, 0.0, 0.0)[1],) * len(inputs)
+        return self.step_partials(*inputs, output)
 
     def slope_text(self, place: int) -> str:
         """Return the slope by one input for people; all slopes where words don't tell them apart."""

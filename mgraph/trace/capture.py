@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from mgraph.golden.rerun import Mismatch
-    from mgraph.trace.nodes import Node
+    from mgraph.trace.nodes import TracedNode
 
 _SCALARS: Final = "graphs are of single numbers"
 _COMPOSE: Final = "record an op that `mgraph ops` lists, or write it with operators"
@@ -43,7 +43,7 @@ class Capture:
         stale: Leaves that had a gradient already before backward, by place.
     """
 
-    def __init__(self, nodes: Sequence[Node], values: list[Any], seed: float = 1.0) -> None:
+    def __init__(self, nodes: Sequence[TracedNode], values: list[Any], seed: float = 1.0) -> None:
         """Take the Values, None for the dead, and look at the leaves before backward begins."""
         self.nodes = nodes
         self.engine = type(values[-1])
@@ -87,7 +87,7 @@ class Capture:
             self._fault("number", f"{self._called(i)} holds {error}: {_SCALARS}")
             return None
 
-    def _judge(self, i: int, node: Node, value: object) -> None:
+    def _judge(self, i: int, node: TracedNode, value: object) -> None:
         """Find out what keeps a node from being one of mgraph's."""
         if node.op == UNKNOWN:
             made = f"was made by {printable(node.place)}"

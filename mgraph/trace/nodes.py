@@ -20,7 +20,7 @@ UNKNOWN: Final = "unknown"
 """The op of a Value that was computed by something that mgraph has no op for."""
 
 
-class Node:
+class TracedNode:
     """One Value of the program, which may be dead by now.
 
     Attributes:
@@ -36,7 +36,7 @@ class Node:
     __slots__ = ("args", "key", "number", "op", "place", "primal", "ref")
 
     def __init__(
-        self, op: str, args: tuple[Node, ...], number: int, key: int, primal: object = None
+        self, op: str, args: tuple[TracedNode, ...], number: int, key: int, primal: object = None
     ) -> None:
         """Take what is known when the node comes to be."""
         self.op = op
@@ -57,7 +57,7 @@ class Nodes:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._by_key: dict[int, Node] = {}
+        self._by_key: dict[int, TracedNode] = {}
         self._numbers = count()
         self._held: dict[int, object] = {}
 
@@ -65,27 +65,27 @@ class Nodes:
         """Return how many Values are remembered."""
         return len(self._by_key)
 
-    def of(self, value: object) -> Node | None:
+    def of(self, value: object) -> TracedNode | None:
         """Return the node of a Value; None if it is not known."""
         return self._by_key.get(id(value))
 
-    def add(self, value: object, op: str, args: tuple[Node, ...] = ()) -> Node:
+    def add(self, value: object, op: str, args: tuple[TracedNode, ...] = ()) -> TracedNode:
         """Remember a Value, in the place of what its object was before."""
         key = id(value)
-        node = self._by_key[key] = Node(op, args, next(self._numbers), key)
+        node = self._by_key[key] = TracedNode(op, args, next(self._numbers), key)
         if type(value).__weakrefoffset__:
             node.ref = weakref.ref(value)
         return node
 
-    def const(self, number: object) -> Node:
+    def const(self, number: object) -> TracedNode:
         """Make the node of a plain number."""
-        return Node(CONST, (), next(self._numbers), 0, number)
+        return TracedNode(CONST, (), next(self._numbers), 0, number)
 
     def forget(self, value: object) -> None:
         """Forget a Value that dies."""
         self._by_key.pop(id(value), None)
 
-    def values(self, nodes: Sequence[Node]) -> list[Any]:
+    def values(self, nodes: Sequence[TracedNode]) -> list[Any]:
         """Return the Value of each node; None for the dead, and for those that became another."""
         held = self._held
         if not held and any(node.ref is None and node.key for node in nodes):
@@ -104,7 +104,7 @@ class Nodes:
         self._held = {node.key: each for node, each in zip(nodes, values, strict=True)}
 
 
-def ancestry(root: Node) -> list[Node]:
+def ancestry(root: TracedNode) -> list[TracedNode]:
     """Return everything that a node was computed from, and it, in ascending order."""
     seen = {root.number: root}
     stack = [root]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mgraph.ops import CONST
 from mgraph.trace.capture import Capture
 from mgraph.trace.engine import is_value_like
-from mgraph.trace.nodes import LEAF, UNKNOWN, Node, Nodes, ancestry, attribute
+from mgraph.trace.nodes import LEAF, UNKNOWN, Nodes, TracedNode, ancestry, attribute
 from mgraph.trace.spellings import DATA, SYMBOLS, is_backward, meaning_of
 from mgraph.value import Value
 from mgraph.value import ancestry as values_before
@@ -214,7 +214,7 @@ class Recorder:
         args = tuple([self._node(each) for each in operands])
         self.nodes.add(result, meaning.op, args[::-1] if meaning.is_reflected else args)
 
-    def _node(self, operand: object) -> Node:
+    def _node(self, operand: object) -> TracedNode:
         """Return the node of an operand: a Value that is not known yet is a leaf."""
         node = self.nodes.of(operand)
         if node is None:
@@ -308,9 +308,9 @@ class Recorder:
         method = getattr_static(type(first), caller.f_code.co_name, None)
         return getattr(method, "__code__", None) is caller.f_code
 
-    def _own(self, value: Value) -> Node:
+    def _own(self, value: Value) -> TracedNode:
         """Return the node of one of mgraph's own Values, which knows what it came from."""
-        nodes: dict[Value, Node] = {}
+        nodes: dict[Value, TracedNode] = {}
         for each in values_before([value]):
             known = self.nodes.of(each)
             args = tuple([nodes[arg] for arg in each.args])

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 from mgraph.codec import LIMITS, Limits
 from mgraph.document import as_graph
 from mgraph.errors import CODES, REPORTED, WARNINGS, Diagnostic, GraphError
-from mgraph.format import reading as loader
+from mgraph.format.reading import inspect, read
+from mgraph.format.writing import to_json, to_msgpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +43,7 @@ def consume(data: bytes, limits: Limits = LIMITS) -> Inspection:
     Raises:
         AssertionError: Something else happened.
     """
-    found = loader.inspect(data, "fuzz", limits)
+    found = inspect(data, "fuzz", limits)
     codes = CODES if found.graph is None else WARNINGS
     assert all(each.code in codes for each in found.diagnostics)
     assert len(found.diagnostics) <= REPORTED
@@ -101,10 +102,10 @@ def codes_of(action: Callable[[], object]) -> set[str]:
 
 def check_writing(graph: GraphFile, limits: Limits) -> None:
     """What is written is read as the same, and written as the same."""
-    as_json = b"".join(loader.to_json(graph))
-    as_msgpack = b"".join(loader.to_msgpack(graph))
-    for written, same in ((as_json, loader.to_json), (as_msgpack, loader.to_msgpack)):
-        again = loader.read(written, "written", limits)
+    as_json = b"".join(to_json(graph))
+    as_msgpack = b"".join(to_msgpack(graph))
+    for written, same in ((as_json, to_json), (as_msgpack, to_msgpack)):
+        again = read(written, "written", limits)
         assert b"".join(same(again)) == written
         assert again.hash == graph.hash
-        assert b"".join(loader.to_msgpack(again)) == as_msgpack
+        assert b"".join(to_msgpack(again)) == as_msgpack

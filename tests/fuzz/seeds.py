@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mgraph.format import reading as loader
+from mgraph.format.reading import inspect
+from mgraph.format.writing import to_msgpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,5 +28,5 @@ def seeds(reader: str) -> Iterator[bytes]:
             continue
         if path.suffix == f".{reader}":
             yield data
-        elif path.suffix == ".json" and (graph := loader.inspect(data).graph):
-            yield b"".join(loader.to_msgpack(graph))
+        elif path.suffix == ".json" and (graph := inspect(data).graph):
+            yield b"".join(to_msgpack(graph))

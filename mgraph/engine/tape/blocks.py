@@ -73,7 +73,7 @@ class _Results(NamedTuple):
     sums: NDArray[np.float64]
 
 
-class Blocks:
+class RowBlocks:
     """Does one job, over any rows."""
 
     def __init__(self, order: Forward, job: Job, math: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mgraph.engine.evaluate import Engine, evaluate, seeded_nodes, set_nodes, without_value
 from mgraph.engine.tape import engine, schedule
-from mgraph.engine.tape.blocks import Blocks, Job
+from mgraph.engine.tape.blocks import Job, RowBlocks
 from mgraph.engine.tape.cache import kernels
 from mgraph.engine.tape.libraries import AUTO, LIBM, library
 from mgraph.engine.tape.lower import LANES
@@ -84,7 +84,7 @@ class _Job:
         ids: The leaves whose adjoints it gives.
     """
 
-    blocks: Blocks
+    blocks: RowBlocks
     nodes: Mapping[int, float]
     ids: Sequence[str]
 
@@ -318,7 +318,7 @@ class Replay:
                 self._consts.astype(np.int64), grad == "sum",
             )  # fmt: skip
             ids = [self.leaf_ids[i] for i in job.asked]  # leaves stand first, in their order
-            self._jobs = {key: _Job(Blocks(self._order, job, math), nodes, ids)}
+            self._jobs = {key: _Job(RowBlocks(self._order, job, math), nodes, ids)}
         self._check_bound(self._jobs[key].nodes)
         return self._jobs[key]
 

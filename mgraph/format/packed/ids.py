@@ -8,13 +8,13 @@ from mgraph.codec.binary import Texts
 from mgraph.errors import Diagnostic, quoted
 from mgraph.format.ids import are_ids
 from mgraph.format.packed.column import read_column, sparse_faults
+from mgraph.graph import passes
 from mgraph.graph.ids import Ids, default_id, default_node
-from mgraph.graph.passes import MANY
 from mgraph.graph.passes.plain import place_in
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from mgraph.format.nodes import KnownIds
 
@@ -25,8 +25,8 @@ def ids_from(at: array[int], values: object, count: int) -> Ids:
     Raises:
         ValueError: They are not clean.
     """
-    own, numbered = _own_ids(values, count)
-    for place in numbered:
+    own = unique_ids(values, count)
+    for place in numbered(own):
         number = default_node(own[place])
         if number is None or number >= count:
             continue
@@ -35,36 +35,38 @@ def ids_from(at: array[int], values: object, count: int) -> Ids:
     return Ids(count, at, own)
 
 
-def _own_ids(values: object, count: int) -> tuple[Sequence[str], Iterable[int]]:
-    """Return the texts of a file, which are ids, and where they may look like default ones.
-
-    Raises:
-        ValueError: They are not ids, or not unique.
-    """
-    if count >= MANY and isinstance(values, Texts):
-        try:
-            from mgraph.format.packed import ids_numpy  # noqa: PLC0415 - an extra
-        except ImportError:
-            pass
-        else:
-            ids = ids_numpy.packed_ids(values)
-            if ids is not None:
-                return ids, ids_numpy.numbered(ids)
-    names = unique_ids(values)
-    return names, [k for k, name in enumerate(names) if name[0] == "n" and name[1:2].isdigit()]
-
-
-def unique_ids(values: object) -> list[str]:
+def unique_ids(values: object, count: int) -> Sequence[str]:
     """Return texts of a file that are ids, each once.
+
+    Args:
+        values: A list, or the bytes of one.
+        count: The number of nodes in the file.
 
     Raises:
         ValueError: They are not.
     """
+    if count >= passes.MANY and isinstance(values, Texts):
+        try:
+            from mgraph.format.packed.ids_numpy import packed_ids  # noqa: PLC0415 - an extra
+        except ImportError:
+            pass
+        else:
+            ids = packed_ids(values)
+            if ids is not None:
+                return ids
     names: Any = values.read() if isinstance(values, Texts) else values
     clean = type(names) is list and {*map(type, names)} <= {str} and are_ids(names)
     if not clean or len({*names}) < len(names):
         raise ValueError
     return list(names)
+
+
+def numbered(names: Sequence[str]) -> Sequence[int]:
+    """Return the places of the ids that may look like default ones: n and a digit."""
+    if isinstance(names, list):
+        return [k for k, name in enumerate(names) if name[0] == "n" and name[1:2].isdigit()]
+    places: Sequence[int] = names.numbered()  # type: ignore[attr-defined] # of `ids_numpy`
+    return places
 
 
 # --- what is wrong ---------------------------------------------------------------------------

@@ -82,6 +82,14 @@ class PackedIds(Texts, Sequence[str]):
         at = self.data.index(header + text, self.body, self.end)  # no name holds a header
         return int(np.searchsorted(self.starts, at + len(header)))
 
+    def numbered(self) -> list[int]:
+        """Return the places of the ids that may look like default ones: n and a digit."""
+        raw = _bytes(self.data)
+        starts = self.starts[raw[self.starts] == ord("n")]
+        second = np.minimum(starts + 1, raw.size - 1)  # after a name that is only n: a header
+        places = np.searchsorted(self.starts, starts[_DIGIT[raw[second]]])
+        return [int(k) for k in places]
+
 
 def packed_ids(texts: Texts) -> PackedIds | None:
     """Find ids in the bytes of an array, each another one; None: look again."""
@@ -197,15 +205,6 @@ def _differ(hashes: NDArray[np.uint64]) -> bool:
 
 def _places(hashes: NDArray[np.uint64]) -> Places:
     return (hashes >> np.uint64(64 - _BITS)).view(np.intp)
-
-
-def numbered(names: PackedIds) -> list[int]:
-    """Return the places of the ids that may look like default ones: n and a digit."""
-    raw = _bytes(names.data)
-    starts = names.starts[raw[names.starts] == ord("n")]
-    second = np.minimum(starts + 1, raw.size - 1)  # after a name that is only n: a header
-    places = np.searchsorted(names.starts, starts[_DIGIT[raw[second]]])
-    return [int(k) for k in places]
 
 
 def _bytes(column: bytes) -> Bytes:

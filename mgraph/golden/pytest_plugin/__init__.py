@@ -6,18 +6,18 @@ mgraph until a project's configuration asks for it, or somebody names a graph fi
 
 from __future__ import annotations
 
-import os
+
 from fnmatch import fnmatch
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from mgraph.golden.pytest_plugin.items import GoldenFile
+from mgraph.golden.pytest_plugin.settings import EXTENSIONS, GOLDENS, PATHS, configured, is_plain
 
-EXTENSIONS: Final = (".json", ".msgpack")  # those of golden, which nobody may need
-PATHS, GOLDENS = "mgraph_paths", "mgraph_goldens"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mgraph.golden.pytest_plugin.items import GoldenFile
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,17 +58,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if is_plain(config):
         for path in configured(config, PATHS):
             _add(path, config)
-
-
-def configured(config: pytest.Config, option: str) -> list[Path]:
-    """Return configured paths, absolute and without `..`, as pytest spells those of files."""
-    return [Path(os.path.abspath(path)) for path in config.getini(option)]
-
-
-def is_plain(config: pytest.Config) -> bool:
-    """Whether pytest runs in its root folder, and nobody names what to collect."""
-    at_root = config.invocation_params.dir == config.rootpath
-    return at_root and config.args_source != pytest.Config.ArgsSource.ARGS
 
 
 def _add(path: Path, config: pytest.Config) -> None:

@@ -17,7 +17,7 @@ from mgraph.codec import write_file
 from mgraph.errors import GraphError
 from mgraph.golden import asserting as testing
 from mgraph.golden.asserting import Session, Use, shown
-from mgraph.golden.pytest_plugin import EXTENSIONS, GOLDENS, configured, is_plain
+from mgraph.golden.pytest_plugin.settings import EXTENSIONS, GOLDENS, configured, is_plain
 from mgraph.golden.rerun import graph_files
 
 if TYPE_CHECKING:

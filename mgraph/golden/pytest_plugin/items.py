@@ -13,9 +13,9 @@ from mgraph.errors import GraphError, printable, render
 from mgraph.golden.rerun import (
     SKIPPED,
     UNTESTED,
-    Case,
+    FileOutcome,
     Options,
-    Outcome,
+    RunResult,
     cases_of,
     graph_files,
     is_graph_file,
@@ -32,7 +32,7 @@ class GoldenFile(pytest.File):
         """Say whether a walk found it, so that it may turn out to be no graph file at all."""
         super().__init__(**node)
         self.walked = walked
-        self.cases: dict[int | None, Case] = {}
+        self.cases: dict[int | None, RunResult] = {}
 
     def collect(self) -> Iterator[GoldenRun]:
         """Yield a test for each run, and one for what is to be said of the file as a whole."""
@@ -42,7 +42,7 @@ class GoldenFile(pytest.File):
                 test.add_marker(pytest.mark.skip(reason=outcome.note))
             yield test
 
-    def read(self) -> dict[int | None, Case]:
+    def read(self) -> dict[int | None, RunResult]:
         """Return what there is to test."""
         if not self.cases:
             path = Path(from_here(self.path))  # at this moment it leads there
@@ -63,7 +63,7 @@ class GoldenRun(pytest.Item):
         self.file = file
         self.run = run
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> FileOutcome:
         """Test it."""
         return self.file.read()[self.run].test()
 
@@ -95,7 +95,7 @@ def from_here(path: Path) -> str:
         return str(path)
 
 
-def closer(outcome: Outcome) -> str:
+def closer(outcome: FileOutcome) -> str:
     """Return the command that shows more of what is wrong."""
     file = printable(shlex.quote(outcome.file))
     if outcome.first is None:

@@ -1,4 +1,4 @@
-"""Rooms: a module imports only from rooms listed before its own, and verbs import little."""
+"""The layout: a module imports only from modules below it, and commands import little."""
 
 from __future__ import annotations
 
@@ -15,63 +15,88 @@ import mgraph
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOMS = (
-    "errors", "ieee", "ops", "formulas", "codec", "schema", "migrate", "graph", "runs", "value",
-    "loader", "run", "tape", "document", "expression", "network", "golden", "compare",
-    "junit", "testing", "pytest_plugin", "draw", "nodewise", "explain", "steps", "gradcheck",
-    "grade", "trace", "viewer", "cli",
+ORDER = (
+    "errors", "suggestions", "ops", "codec", "graph", "format", "value", "engine", "document",
+    "build", "analysis", "draw", "viewer", "golden", "testing", "grade", "trace", "cli",
 )  # fmt: skip
-"""From the ground floor up."""
+"""The packages and modules, from the ground up."""
 
-CONSTANTS = ("mgraph.__version__", "mgraph.FORMAT_VERSION")
-"""What every room may read of the package itself."""
+EXCEPTIONS = (("value", "draw.notebook"),)
+"""The only import upward: a Value draws itself in a notebook, by a late import."""
 
 PACKAGE = Path(mgraph.__file__).parent
-MODULES = sorted(
-    path.relative_to(PACKAGE)
-    for path in PACKAGE.rglob("*.py")
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
     if path.name != "__main__.py" and path != PACKAGE / "__init__.py"
-)
-
-
-def room_of(module: str) -> str:
-    """Return the room of a module of the package, named from its root."""
-    return module.split(".", maxsplit=1)[0]
+}
+"""Every module of the package, named from its root."""
 
 
 def imported(path: Path) -> Iterator[str]:
     """Yield what a file imports of the package, at whatever place, without `mgraph.`."""
-    tree = ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module == "mgraph":
-            names = [f"mgraph.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            names = [node.module or ""]
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
-        yield from (
-            name.removeprefix("mgraph.")
-            for name in names
-            if name.startswith("mgraph.")
-            and name not in ("mgraph.__version__", "mgraph.FORMAT_VERSION")
-        )
+        yield from (_module(name) for name in names if name.startswith("mgraph."))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=str)
-def test_imports_go_down(path: Path) -> None:
-    """A room imports only from rooms below it, type checking and late imports included."""
-    own = room_of(path.with_suffix("").as_posix().replace("/", "."))
-    below = ROOMS[: ROOMS.index(own) + 1]
-    assert [name for name in imported(path) if room_of(name) not in below] == []
+def _module(name: str) -> str:
+    """Return the module in which an imported name lives; empty for the package's own names."""
+    module = name.removeprefix("mgraph.")
+    while module and module not in MODULES:
+        module = module.rpartition(".")[0]
+    return module
 
 
-def test_every_room_is_listed() -> None:
+IMPORTS = {
+    module: [*dict.fromkeys(each for each in imported(path) if each)]
+    for module, path in MODULES.items()
+}
+
+
+def test_imports_go_down() -> None:
+    """A module imports only from modules below it, type checking and late imports included."""
+    place = {name: i for i, name in enumerate(ORDER)}
+    upward = [
+        (module, other)
+        for module, others in IMPORTS.items()
+        for other in others
+        if place[other.split(".")[0]] > place[module.split(".")[0]]
+    ]
+    assert upward == [*EXCEPTIONS]
+
+
+def test_there_are_no_import_circles() -> None:
+    """Modules can be sorted so that each imports only from earlier ones."""
+    waiting = {
+        module: {*others} - {other for name, other in EXCEPTIONS if name == module}
+        for module, others in IMPORTS.items()
+    }
+    while ready := [module for module, others in waiting.items() if not others & waiting.keys()]:
+        for module in ready:
+            del waiting[module]
+    assert waiting == {}
+
+
+def test_every_package_is_listed() -> None:
     """The list above is what the package has."""
-    found = {room_of(path.with_suffix("").as_posix().replace("/", ".")) for path in MODULES}
-    assert found == {*ROOMS}
+    assert {module.split(".")[0] for module in MODULES} == {*ORDER}
+
+
+def test_class_names_are_unique() -> None:
+    """No two modules define a class of the same name; those of a module's own start with _."""
+    homes: dict[str, list[str]] = {}
+    for module, path in MODULES.items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(module)
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}
 
 
 def modules_after(code: str, tmp_path: Path) -> list[str]:
@@ -87,7 +112,7 @@ HEAVY = ("pydantic", "pydantic_core", "numpy", "llvmlite", "hypothesis", "xml.et
 
 
 def test_running_a_clean_file_imports_little(tmp_path: Path) -> None:
-    """A file that is clean needs no validator, and nothing that other verbs need."""
+    """A file that is clean needs no validator, and nothing that other commands need."""
     graph = Path(__file__).parent.parent / "fixtures" / "neuron.json"
     code = (
         "import contextlib, io\nfrom mgraph.cli import cli\n"
@@ -95,7 +120,7 @@ def test_running_a_clean_file_imports_little(tmp_path: Path) -> None:
         "standalone_mode=False)"
     )
     loaded = modules_after(code, tmp_path)
-    assert "mgraph.run" in loaded
+    assert "mgraph.engine.evaluate" in loaded
     assert [name for name in HEAVY if name in loaded] == []
     others = (
         "new",
@@ -129,7 +154,7 @@ def test_the_table_of_ops_needs_no_reader(tmp_path: Path) -> None:
 
 
 def test_the_package_imports_lazily(tmp_path: Path) -> None:
-    """`import mgraph` alone reads no room."""
+    """`import mgraph` alone imports no module of the package."""
     loaded = modules_after("import mgraph", tmp_path)
     assert [name for name in loaded if name.startswith("mgraph.")] == []
 

@@ -1,0 +1,82 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from functools import wraps
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from mgraph.codec import LIMITS, Limits, parse_limit
+from mgraph.document import ENGINES
+from mgraph.graph.run import Tolerance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def limit_option(command: F) -> F:
+    """Add `--limit NAME=N` to a verb that reads files; it gets `limits`."""
+
+    def limits_of(_ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> Limits:
+        try:
+            return LIMITS.raised(dict(map(parse_limit, given)))
+        except ValueError as error:
+            raise click.BadParameter(str(error), param=param) from None
+
+    return click.option(
+        "--limit",
+        "limits",
+        metavar="NAME=N",
+        multiple=True,
+        callback=limits_of,
+        help="Change a limit of reading: size, nodes, depth, text, doc, args or runs.",
+    )(command)
+
+
+def engine_option(command: F) -> F:
+    """Add `--engine` to a verb."""
+    return click.option(
+        "--engine",
+        type=click.Choice(ENGINES),
+        default="auto",
+        show_default=True,
+        help="What evaluates the graph.",
+    )(command)
+
+
+def not_negative(_ctx: click.Context, param: click.Parameter, x: float | None) -> float | None:
+    """Refuse a tolerance that is none."""
+    if x is not None and not (isfinite(x) and x >= 0.0):
+        message = "a tolerance is a finite number from 0, for example 1e-9"
+        raise click.BadParameter(message, param=param)
+    return x
+
+
+_TOLERANCE: Final = (
+    click.option(
+        "--rel", type=float, callback=not_negative, metavar="X",
+        help="Relative tolerance, instead of each run's own.",
+    ),
+    click.option(
+        "--abs", "abs_", type=float, callback=not_negative, metavar="X",
+        help="Absolute tolerance, instead of each run's own.",
+    ),
+)  # fmt: skip
+
+
+def tolerance_options(command: F) -> F:
+    """Add `--rel` and `--abs` to a verb; it gets `tolerance`, None if neither is given."""
+
+    @wraps(command)
+    def with_tolerance(*, rel: float | None, abs_: float | None, **parameters: Any) -> Any:  # noqa: ANN401
+        tolerance = None if rel is None and abs_ is None else Tolerance(rel, abs_)
+        return command(tolerance=tolerance, **parameters)
+
+    verb: Any = with_tolerance
+    for option in reversed(_TOLERANCE):
+        verb = option(verb)
+    return verb  # type: ignore[no-any-return]

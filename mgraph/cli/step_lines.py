@@ -1,0 +1,60 @@
+"""One step of a run, as lines of text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from mgraph.analysis.nodewise import Contribution, row
+from mgraph.analysis.steps import FORWARD, SEED, Step, Steps
+from mgraph.cli.rules import equation, factor, formula_of, label, slope_equation
+from mgraph.cli.terminal import clipped, number, wrapped
+from mgraph.ops import CONST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def step_lines(steps: Steps, step: Step, room: int) -> Iterator[str]:
+    """Yield what there is to say of one step, in lines; the first names it."""
+    graph = steps.ran.graph
+    if step.kind == SEED:
+        for node, seed in steps.ran.seeds.items():
+            yield f"{_bold(graph.ids[node])} is an output: its gradient starts at {number(seed)}"
+        return
+    name = graph.ids[step.node]
+    if step.kind == FORWARD:
+        note = graph.op(step.node) if row(graph, step.node) is None else ""
+        text = f"{equation(steps.ran, step.node).removeprefix(name)}  {note}".rstrip()
+    else:
+        upstream = number(steps.ran.adjoints[step.node])
+        text = f" = {formula_of(graph, step.node)}, {name}.grad is {upstream}, passed on"
+    named = label(graph, step.node)
+    text = clipped(text, room - len(name)) + (f"  {named}" if named else "")
+    yield _bold(name) + text
+    for share in step.passed[:_PASSED]:
+        yield "  " + wrapped(_passed(steps, share), "    ", room)
+    if len(step.passed) > _PASSED:
+        yield f"  … to {len(step.passed) - _PASSED:,} more"
+
+
+def _bold(name: str) -> str:
+    return click.style(name, bold=True)
+
+
+def _passed(steps: Steps, share: Contribution) -> Iterator[str]:
+    """Yield the parts of a line about one argument: product, gradient before and after, rule."""
+    graph = steps.ran.graph
+    arg = graph.arguments(share.user)[share.place]
+    name = graph.ids[arg]
+    yield f"to {name}:"
+    yield f"{factor(share.upstream)}·{factor(share.slope)} = {number(share.amount)},"
+    if graph.op(arg) == CONST:
+        yield "lost: a const has no gradient"
+    else:
+        yield f"{name}.grad {number(share.before)} → {number(share.after)}"
+    yield click.style(slope_equation(steps.ran, share.user, share.place, share.slope), dim=True)
+
+
+_PASSED: Final = 20  # arguments of one node that are shown

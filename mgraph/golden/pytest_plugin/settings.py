@@ -1,0 +1,23 @@
+"""What a project can configure of the plugin."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+EXTENSIONS: Final = (".json", ".msgpack")  # those of golden, which nobody may need
+PATHS, GOLDENS = "mgraph_paths", "mgraph_goldens"
+
+
+def configured(config: pytest.Config, option: str) -> list[Path]:
+    """Return configured paths, absolute and without `..`, as pytest spells those of files."""
+    return [Path(os.path.abspath(path)) for path in config.getini(option)]
+
+
+def is_plain(config: pytest.Config) -> bool:
+    """Whether pytest runs in its root folder, and nobody names what to collect."""
+    at_root = config.invocation_params.dir == config.rootpath
+    return at_root and config.args_source != pytest.Config.ArgsSource.ARGS
