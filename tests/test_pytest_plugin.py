@@ -18,9 +18,9 @@ import pytest
 from mgraph.format import models
 from mgraph.format.reading import inspect
 from mgraph.golden import asserting as testing
-from mgraph.golden.pytest_plugin import settings as plugin_settings
 from mgraph.golden import rerun as golden
 from mgraph.golden.pytest_plugin import goldens, items
+from mgraph.golden.pytest_plugin import settings as plugin_settings
 from tests.command_line import FIXTURES, NEURON, environment, in_shell, typed
 
 if TYPE_CHECKING:
