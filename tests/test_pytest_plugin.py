@@ -107,8 +107,8 @@ def test_unused_it_imports_nothing(project: pytest.Pytester, more: tuple[str, ..
     assert ours == [
         "mgraph",
         "mgraph.golden",
-        "mgraph.golden.pytest_plugin",
         "mgraph.golden.pytest_plugin.settings",
+        "mgraph.golden.pytest_plugin",
     ]
     needs = ("click", "pydantic", "msgpack", "jiter", "numpy")
     assert [name for name in needs if name in loaded] == []

@@ -6,7 +6,6 @@ mgraph until a project's configuration asks for it, or somebody names a graph fi
 
 from __future__ import annotations
 
-
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
