@@ -15,14 +15,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 
-def layout(dot: bytes) -> bytes:
-    """Return Graphviz's answer, as JSON, for a graph in the DOT language."""
+def layout(dot: bytes, form: str = "json0") -> bytes:
+    """Return Graphviz's answer, in one of its formats, for a graph in the DOT language."""
     libraries = _libraries()
     if libraries is not None:
-        return _call_graphviz(libraries, dot)
+        return _call_graphviz(libraries, dot, form)
     from pygraphviz import AGraph  # noqa: PLC0415 - an extra
 
-    answer: bytes = AGraph(string=dot.decode("ascii")).draw(format="json0", prog="dot")
+    answer: bytes = AGraph(string=dot.decode()).draw(format=form, prog="dot")
     return answer
 
 
@@ -53,7 +53,7 @@ class _Symbol(Structure):
     _fields_ = (("name", c_char_p), ("address", c_void_p))
 
 
-def _call_graphviz(libraries: list[Path], dot: bytes) -> bytes:
+def _call_graphviz(libraries: list[Path], dot: bytes, form: str) -> bytes:
     """Lay out with Graphviz's C library.
 
     Nothing is freed: the process ends with the answer.
@@ -74,7 +74,7 @@ def _call_graphviz(libraries: list[Path], dot: bytes) -> bytes:
         message = "Graphviz could not lay out this graph"
         raise ValueError(message)
     answer, size = c_void_p(), c_size_t()
-    gvc.gvRenderData(context, graph, b"json0", byref(answer), byref(size))
+    gvc.gvRenderData(context, graph, form.encode(), byref(answer), byref(size))
     return string_at(answer, size.value)
 
 
