@@ -8,6 +8,7 @@ import re
 import signal
 import struct
 import subprocess
+import sys
 import time
 import xml.etree.ElementTree as ET
 from importlib.util import find_spec
@@ -19,14 +20,13 @@ import pytest
 from fontTools.pens.boundsPen import BoundsPen
 from fontTools.svgLib.path import parse_path
 from fontTools.ttLib import TTFont
-from pygraphviz import AGraph
 
 from mgraph.document import loads
-from mgraph.draw import FORMATS, Drawing, drawing, everything, layout, process
+from mgraph.draw import FORMATS, Drawing, drawing, engine, everything, layout, process
 from mgraph.draw.cards import ABSENT, ORDINALS, STRANGE, cards_of
 from mgraph.draw.text import FONTS, clipped, is_covered, middle_clipped, one_line, width, without
 from mgraph.draw.themes import THEMES
-from mgraph.errors import GraphError
+from mgraph.errors import GraphError, MissingExtraError
 from mgraph.ops import LEAVES, ROWS
 from tests.command_line import FIXTURES, NEURON, SCRIPT, Shell, environment, in_shell
 from tests.command_line import process as in_process
@@ -257,7 +257,7 @@ def test_dot_reads_back() -> None:
     """Graphviz reads from the .dot file the very lines that were to be written."""
     picture = drawn(hostile())
     cards = cards_of(picture.graph, picture.picture, picture.numbers)
-    svg = ET.fromstring(AGraph(picture.dot().decode()).draw(format="svg", prog="dot"))  # noqa: S314
+    svg = ET.fromstring(engine.layout(picture.dot(), "svg"))  # noqa: S314 - it is Graphviz's
     nodes = {g.findtext(f"{SVG}title"): g for g in svg.iter(f"{SVG}g") if g.get("class") == "node"}
     assert nodes.keys() == {f"b{i}" for i in range(len(cards))}
     for i, card in enumerate(cards):
@@ -636,6 +636,85 @@ def test_without_the_extra(
     )
     for text in ("dot", "mmd"):
         assert mgraph("draw", "neuron.json", "-o", f"a.{text}").status == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "library", "install"),
+    [
+        (  # glibc
+            "libgobject-2.0.so.0: cannot open shared object file: No such file or directory",
+            "libgobject-2.0.so.0",
+            "apt-get install libglib2.0-0",
+        ),
+        (  # musl
+            "Error loading shared library libexpat.so.1: No such file or directory (needed by x)",
+            "libexpat.so.1",
+            "apt-get install libexpat1",
+        ),
+        (
+            "libodd-3.so: cannot open shared object file: No such file or directory",
+            "libodd-3.so",
+            "apt-file search libodd-3.so names it",
+        ),
+    ],
+)
+@pytest.mark.parametrize("error", ["ImportError", "OSError"])
+def test_a_missing_system_library_is_named(  # noqa: PLR0913, PLR0917 - cases
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    error: str,
+    said: str,
+    library: str,
+    install: str,
+) -> None:
+    """Where a wheel lacks a library of the system, the message says which and how to get it."""
+    script = tmp_path / "engine.py"
+    script.write_text(f"raise {error}({said!r})")
+    monkeypatch.setattr(process, "_ENGINE", script)
+    with pytest.raises(MissingExtraError) as refused:
+        layout.lay_out([(90.0, 40.0)], [])
+    assert str(refused.value) == (
+        f"the layout needs the system library {library}, which is not installed; "
+        f"on Debian and Ubuntu: {install}"
+    )
+
+
+def test_the_layout_is_that_of_pygraphviz() -> None:
+    """Without Pango the boxes are where PyGraphviz puts them, and curves within two pixels.
+
+    Where an arrow meets the half of a box depends by about a pixel on the system's font.
+    """
+    try:
+        from pygraphviz import AGraph  # noqa: PLC0415 - mgraph does without what it loads
+    except ImportError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"PyGraphviz loads all of Graphviz: {error}")
+    sizes = [(90.0 + 10 * (i % 3), 40.0 + 9 * (i % 4)) for i in range(12)]
+    links = [layout.Link(i, j, (i + j) % 2) for i, j in pairwise(range(12))]
+    links += [layout.Link(i, i + 4) for i in range(8)]
+    dot = "".join(layout._dot(sizes, links))  # noqa: SLF001 - the same question to both
+    theirs = layout._read(AGraph(string=dot).draw(format="json0", prog="dot"), 12)  # noqa: SLF001
+    ours = layout.lay_out(sizes, links)
+    for our, their in zip(ours.centers, theirs.centers, strict=True):
+        assert our == pytest.approx(their, abs=2)
+    for mine, other in zip(ours.curves, theirs.curves, strict=True):
+        assert [*mine[0], *mine[-1]] == pytest.approx([*other[0], *other[-1]], abs=2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the wheel for Linux")
+def test_a_layout_does_without_pango() -> None:
+    """The child loads no library that paints texts: those need more than a bare system has."""
+    script = (
+        "import sys, mgraph.draw.engine as engine\n"
+        "engine.layout(b'digraph { a -> b }')\n"
+        "print(open('/proc/self/maps').read())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "libgvc" in done.stdout
+    assert not re.findall(r"libpango|libcairo|libgobject|libX11", done.stdout)
 
 
 def test_signs_that_no_font_has_are_told(mgraph: Shell) -> None:

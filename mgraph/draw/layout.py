@@ -74,7 +74,7 @@ def lay_out(
 
     Raises:
         GraphError: `limit` if it is too much to draw.
-        MissingExtraError: There is no engine.
+        MissingExtraError: There is no engine, or the system lacks a library that it needs.
     """
     process.require("pygraphviz")
     for count, most, what in ((len(sizes), MOST_BOXES, "boxes"), (len(links), MOST_EDGES, "edges")):

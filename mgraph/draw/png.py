@@ -33,7 +33,7 @@ def paint(picture: str, seconds: float = process.SECONDS) -> tuple[bytes, str]:
 
     Raises:
         GraphError: `limit` if it takes too long.
-        MissingExtraError: There is no painter.
+        MissingExtraError: There is no painter, or the system lacks a library that it needs.
     """
     process.require("resvg_py")
     found = _SIZE.search(picture)
