@@ -30,15 +30,15 @@ CURVES = [op for op in ROWS if op.inputs == 1]
 
 
 def script(name: str) -> dict[str, Any]:
-    """Return the names of a script in docs."""
-    return runpy.run_path(str(DOCS / name))
+    """Return the names of a script in tools."""
+    return runpy.run_path(str(ROOT / "tools" / name))
 
 
 # --- pages that are made -----------------------------------------------------------------------
 
 
 def test_ops_are_up_to_date() -> None:
-    """docs/ops.md and docs/ops are what docs/make_ops.py makes; no picture is left over."""
+    """docs/ops.md and docs/ops are what tools/make_ops.py makes; no picture is left over."""
     made: dict[Path, str] = script("make_ops.py")["files"]()
     for path, text in made.items():
         assert path.read_text(encoding="utf-8") == text, path
@@ -46,7 +46,7 @@ def test_ops_are_up_to_date() -> None:
 
 
 def test_verbs_are_up_to_date() -> None:
-    """docs/verbs.md is what docs/make_verbs.py makes: every help, and every command's output."""
+    """docs/verbs.md is what tools/make_verbs.py makes: every help, and every command's output."""
     made = script("make_verbs.py")
     assert made["PAGE"].read_text(encoding="utf-8") == made["page"]()
 
@@ -185,7 +185,7 @@ def test_dead_links_are_found(tmp_path: Path) -> None:
     """Links to a page, a heading or a file of the checkout that is not there fail the build."""
     shutil.copytree(DOCS, tmp_path / "docs")
     pages = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
-    for name in (*pages, "properdocs.yml", "fixtures", "examples"):
+    for name in (*pages, "properdocs.yml", "fixtures", "examples", "tools"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "docs" / "view.md").write_text(
         "\n".join(("# The page", *(f"[x]({target})" for target in DEAD))), encoding="utf-8"
