@@ -25,6 +25,7 @@ ROOT: Final = Path(__file__).parents[2]
 ELSEWHERE: Final = {
     "CHANGELOG.md": "changes.md",
     "README.md": "index.md",
+    "SECURITY.md": "security.md",
     "docs/tutorial.ipynb": "tutorial.md",
     "fixtures/README.md": "fixtures.md",
 }
