@@ -1,7 +1,7 @@
 """Measure, print the tables as Markdown, and keep and draw what was measured.
 
-`--docs` brings docs/benchmarks.json, .md, the pictures and the README's table up to date; with
-`--from docs/benchmarks.json` it does so without measuring.
+`--docs` brings benchmarks/figures.json, docs/benchmarks.md, its pictures and the README's table up
+to date; with `--from benchmarks/figures.json` it does so without measuring.
 """
 
 from __future__ import annotations

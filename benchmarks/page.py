@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from benchmarks.store import Made
 
-FIGURES: Final = ROOT / "docs" / "benchmarks.json"
+FIGURES: Final = ROOT / "benchmarks" / "figures.json"
 PICTURE: Final = ROOT / "docs" / "benchmarks.png"
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 README: Final = ROOT / "README.md"

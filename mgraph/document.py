@@ -43,7 +43,7 @@ WRITERS: Final[Mapping[str, Callable[[GraphFile], Iterator[bytes]]]] = {
 
 
 class Graph(GraphFile):
-    """A computation graph, with its texts and the runs that its file holds.
+    """A graph file in memory: the graph, its texts, and its runs. It can't be changed.
 
     ```python
     graph = mgraph.load("neuron.json")
@@ -54,11 +54,17 @@ class Graph(GraphFile):
 
     @classmethod
     def of(cls, *outputs: Value, name: str = "", doc: str = "") -> Self:
-        """Return the graph of everything that some Values were computed from.
+        """Return the graph of some Values and everything that they were computed from.
+
+        Args:
+            outputs: One or more Values, which become the graph's outputs in this order.
+            name: What the graph is called.
+            doc: What the graph is about.
 
         Raises:
-            GraphError: `id` or `duplicate-id` if the Values' names can't be ids; `output` if
-                there are none, or one is given twice; `type` or `limit` for name and doc.
+            GraphError: `id` or `duplicate-id` if a Value's name can't be its id; `output` if there
+                are no outputs, or one is given twice; `type`, `limit` or `encoding` if `name` or
+                `doc` is not a text, is too long, or is not valid Unicode.
         """
         header = {key: text for key, text in (("name", name), ("doc", doc)) if text}
         check_header(header)
@@ -66,13 +72,13 @@ class Graph(GraphFile):
 
     @property
     def name(self) -> str:
-        """What the graph is called; may be empty."""
+        """What the graph is called; empty if the file does not say."""
         name: str = self.header.get("name", "")
         return name
 
     @property
     def doc(self) -> str:
-        """What the graph is about; may be empty."""
+        """What the graph is about; empty if the file does not say."""
         doc: str = self.header.get("doc", "")
         return doc
 
@@ -104,36 +110,48 @@ class Graph(GraphFile):
         engine: str = "auto",
         **more: float,
     ) -> Run:
-        """Run forward and backward.
+        """Run the graph forward and backward.
 
         Args:
-            inputs: Primals of inputs and params that replace the declared ones, by id.
-            seed: Adjoints of the outputs, by id; none: 1.0 to the only one.
+            inputs: Values of inputs and params that replace the declared ones, by id.
+            seed: Gradients that outputs start with, by id. It may be left out if there is only one
+                output, which then starts with 1.0.
             grad: Whether to run backward.
-            engine: One of `ENGINES`.
-            more: More inputs, for ids that are Python names.
+            engine: `"value"` builds Values, `"tape"` uses flat arrays and machine code (the extra
+                `fast`), `"auto"` takes the tape for large graphs if it is installed. All of them
+                give the same bits.
+            more: More inputs, as keywords, for ids that are Python names.
 
         Returns:
-            A complete run: `run.data` has every node, `run.grad` each that has an adjoint.
+            A complete run. `run.data` has the value of every node. `run.grad` has the gradient of
+            every node from which a path leads to a seeded output, except consts; it is None
+            without `grad`.
 
         Raises:
-            GraphError: `run-node`, `seed` or `unbound-input`.
-            MissingExtraError: The tape engine was asked for, and is not installed.
+            GraphError: `run-node` if an id is not that of an input or param; `number` if something
+                given is not a number; `unbound-input` if an input has no value; `seed` if there are
+                several outputs and no seed, or the seed is not that of an output or not finite.
+            MissingExtraError: The tape engine was asked for and is not installed.
             ValueError: There is no such engine.
         """
         given = {**(inputs or {}), **more}
         return evaluate(self.columns, given, seed, _engine(engine, len(self)), grad=grad)
 
     def compile(self, *, math: str = "libm") -> Replay:
-        """Prepare the graph to be run again and again over the same flat arrays.
+        """Prepare the graph to be run many times. Needs the extra `fast`.
 
         Args:
-            math: Where steps take exp, tanh and so on from. "libm" gives the bits of a single
-                run; "libmvec" (part of glibc), "svml" (of Intel's runtime) and "mgraph" answer for
-                several nodes at once, each op within 2 ulp; "auto" is the fastest that is there.
+            math: The library for `exp`, `tanh` and so on, in steps and calls. `"libm"` gives the
+                same bits as `run`. `"libmvec"` (part of glibc), `"svml"` (Intel's runtime) and
+                `"mgraph"` compute several nodes at once, each op within 2 ulp. `"auto"` is the
+                fastest that this machine has.
+
+        Returns:
+            A `Replay`, which holds the graph as flat arrays and reuses them.
 
         Raises:
-            MissingExtraError: NumPy or llvmlite is not installed, or that library is not there.
+            MissingExtraError: NumPy, llvmlite or the library is not installed.
+            ValueError: There is no such library.
         """
         tape.require()
         from mgraph.engine.tape.replay import Replay  # noqa: PLC0415 - an extra
@@ -141,10 +159,13 @@ class Graph(GraphFile):
         return Replay(self.columns, math)
 
     def values(self) -> dict[str, Value]:
-        """Build live Values, by id, in evaluation order.
+        """Build a live Value for each node.
+
+        Returns:
+            The Values by id, in evaluation order, with the declared values of the leaves.
 
         Raises:
-            GraphError: `unbound-input` if an input has no declared primal.
+            GraphError: `unbound-input` if an input has no declared value.
         """
         if missing := [self.columns.ids[i] for i in self.columns.unbound()]:
             raise without_value(missing)
@@ -153,28 +174,40 @@ class Graph(GraphFile):
         return dict(zip(self.columns.ids, values, strict=True))
 
     def with_runs(self, runs: Iterable[Run]) -> Self:
-        """Return the same graph with other runs.
+        """Return the same graph with other runs instead of its own.
+
+        Args:
+            runs: Results of `run`, runs of other graph files, or runs made by hand.
 
         Raises:
-            GraphError: What a reader would say of a run that was made by hand.
+            GraphError: A run does not fit this graph; the codes are those that reading the file
+                would give.
         """
         over = tuple(over_graph(run, self.columns) for run in runs)
         check_runs(over, self.columns)
         return replace(self, runs=over)
 
     def to_bytes(self, extension: str = ".json") -> Iterator[bytes]:
-        """Write the file into memory, in chunks; `extension` is a key of `WRITERS`."""
+        """Yield the content of the graph's file in chunks.
+
+        Args:
+            extension: The encoding: `".json"` or `".msgpack"`.
+
+        Raises:
+            KeyError: It is neither of these.
+        """
         return WRITERS[extension](self)
 
     def to_file(self, path: str | os.PathLike[str], runs: Iterable[Run] | None = None) -> None:
-        """Write the file, atomically; its extension says in which encoding.
+        """Write the graph to a file, completely or not at all.
 
         Args:
-            path: Ends in `.json` or `.msgpack`.
-            runs: What to write in the place of the graph's own runs.
+            path: A name that ends in `.json` or `.msgpack`, which decides the encoding.
+            runs: Runs to write instead of the graph's own.
 
         Raises:
-            GraphError: `io` if it can't be written, or its name has another extension.
+            GraphError: `io` if the file can't be written or its name ends in something else; a run
+                does not fit this graph.
         """
         graph = self if runs is None else self.with_runs(runs)
         write_file(path, graph.to_bytes(extension_of(path)))
@@ -221,8 +254,12 @@ def extension_of(path: str | os.PathLike[str]) -> str:
 def load(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Graph:
     """Read a graph file, JSON or msgpack.
 
+    Args:
+        path: The file. Its content decides the encoding, not its name.
+        limits: The largest size, number of nodes and so on to accept.
+
     Raises:
-        GraphError: Everything that is wrong with it.
+        GraphError: The file can't be read, or is not valid; it lists every fault.
     """
     name = os.fspath(path)
     return loads(read_file(path, limits), str(name), limits)
@@ -232,12 +269,12 @@ def loads(data: bytes | str, name: str = "", limits: Limits = LIMITS) -> Graph:
     """Read a graph file from memory.
 
     Args:
-        data: JSON text, or the bytes of either encoding.
-        name: What diagnostics call it.
-        limits: What it may ask for.
+        data: JSON as text, or the bytes of either encoding.
+        name: What diagnostics call the file.
+        limits: The largest size, number of nodes and so on to accept.
 
     Raises:
-        GraphError: Everything that is wrong with it.
+        GraphError: The data are not valid; it lists every fault.
     """
     raw = data.encode(errors="surrogatepass") if isinstance(data, str) else data
     return as_graph(read(raw, name, limits))
@@ -255,23 +292,23 @@ def save(
     name: str = "",
     doc: str = "",
 ) -> Graph:
-    """Record the graph of some Values, and what running it gives, in a file.
+    """Write the graph of some Values to a file, with a run.
 
-    Ids come from the Values' names, else n0, n1, … The graph is run anew, so that the file
-    agrees with itself even if leaves were changed since. With several outputs there is a run
-    for each of them, seeded with 1.0.
+    Ids are the Values' names; those without a name get `n0`, `n1`, … The graph is run again first,
+    so the numbers in the file agree with each other even if leaves were changed since. With several
+    outputs the file gets one run for each of them, seeded with 1.0.
 
     Args:
-        outputs: A Value, or several.
-        path: Ends in `.json` or `.msgpack`.
+        outputs: A Value, or a sequence of them.
+        path: A name that ends in `.json` or `.msgpack`, which decides the encoding.
         name: What the graph is called.
-        doc: What it is about.
+        doc: What the graph is about.
 
     Returns:
         The graph, with its runs.
 
     Raises:
-        GraphError: As `Graph.of` and `Graph.to_file`.
+        GraphError: As for `Graph.of` and `Graph.to_file`.
     """
     listed = [outputs] if isinstance(outputs, Value) else [*outputs]
     graph = recorded(Graph.of(*listed, name=name, doc=doc))

@@ -99,18 +99,18 @@ def pointer(path: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One thing that is wrong (or worth a warning) in one place of one file.
+    """One error or warning: what was found, where, what was expected, and how to fix it.
 
     Attributes:
-        code: A key of `CODES`, or of `WARNINGS`.
-        message: What was found, one line.
-        path: Where: keys and indices from the document's root.
+        code: A permanent name of the kind of fault, such as `unknown-op`.
+        message: What was found, in one line.
+        path: Where in the document: keys and indices from its root.
         expected: What would have been right; may be empty.
         fix: What to do about it; may be empty.
-        at_key: The place is the key's, not the value's.
-        line: Line in a JSON file, from 1; None if unknown.
-        column: Column in code points, from 1; None if unknown.
-        offset: Byte offset in a msgpack file, from 0; None if unknown.
+        at_key: Whether the position is that of the key instead of the value.
+        line: The line in a JSON file, from 1; None if unknown.
+        column: The column in code points, from 1; None if unknown.
+        offset: The byte in a msgpack file, from 0; None if unknown.
         file: What the file is called; empty if it has no name.
     """
 
@@ -127,24 +127,24 @@ class Diagnostic:
 
     @property
     def severity(self) -> str:
-        """Either "error" or "warning", as the code says."""
+        """Either `"error"` or `"warning"`, depending on the code."""
         return "error" if self.code in CODES else "warning"
 
     @property
     def pointer(self) -> str:
-        """The path as a JSON pointer; empty for the whole document."""
+        """The path as a JSON pointer (RFC 6901); empty for the whole document."""
         return pointer(self.path)
 
     @property
     def place(self) -> str:
-        """File and position, as compilers print them: `graph.json:14:13`."""
+        """The file and the position, as compilers print them: `graph.json:14:13`."""
         name = printable(self.file) or "graph"
         if self.line is not None:
             return f"{name}:{self.line}:{self.column}"
         return name if self.offset is None else f"{name}:byte {self.offset}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return the fields that say something, as plain data."""
+        """Return the fields that are not empty as a dict, as `mgraph check --json` prints them."""
         fields = {
             "code": self.code,
             "severity": self.severity,
@@ -171,11 +171,13 @@ class Diagnostic:
 
 @dataclass(eq=False)
 class GraphError(Exception):
-    """A graph file, or a value given to a graph, was refused.
+    """A graph file, or something given to a graph, is not valid.
+
+    Its text lists all diagnostics, as the command line prints them.
 
     Attributes:
-        diagnostics: Why: every error found, up to `REPORTED`, in file order.
-        more: How many errors were found beyond those.
+        diagnostics: The errors, in the order of the file, at most 100.
+        more: The number of errors beyond those.
     """
 
     diagnostics: Sequence[Diagnostic] = field(default_factory=tuple)
@@ -196,7 +198,7 @@ class GraphError(Exception):
 
 
 class MissingExtraError(ImportError):
-    """Something that is asked for needs a package that is not installed."""
+    """A package that this feature needs is not installed; the message says how to install it."""
 
 
 def render(diagnostics: Iterable[Diagnostic], more: int = 0) -> str:

@@ -28,19 +28,20 @@ def mimebundle(thing: object) -> dict[str, str]:
 
 
 class Value:
-    """A scalar in a computation graph, with micrograd's habits.
+    """A scalar that remembers how it was computed, so that it can be differentiated.
 
-    `Value(2.0)` is an input, `Value.param(2.0)` is trainable, and a plain number in an
-    expression becomes a const, which receives no gradient. Operators, methods and the functions
-    `mgraph.max`, `mgraph.min` and `mgraph.sum` make new Values; nothing raises where IEEE 754
-    has an answer. Values are equal only if they are the same object.
+    It works like micrograd's `Value`. `Value(2.0)` is an input, `Value.param(2.0)` is a trainable
+    parameter, and a plain number in an expression becomes a const, which gets no gradient.
+
+    The operators `+ - * / **`, `abs()`, the methods below and the functions `mgraph.max`,
+    `mgraph.min` and `mgraph.sum` return new Values. Arithmetic never raises: dividing by zero or
+    leaving a function's domain gives an infinity or NaN, as in IEEE 754. Two Values are equal only
+    if they are the same object.
 
     Attributes:
-        data: The primal, a float.
-        grad: The adjoint that `backward` left; 0.0 before.
-        op: As files spell it: input, param, const, or the op's name.
-        args: What the op was applied to, in order, repeats kept.
-        name: The id it gets in a file; None for n0, n1, …
+        op: The name of the op, as in a graph file; `"input"`, `"param"` or `"const"` for a leaf.
+        args: The Values that the op was applied to, in order, with repeats; empty for a leaf.
+        name: The id of the node in a graph file; None to have one assigned (`n0`, `n1`, …).
     """
 
     __slots__ = ("__weakref__", "_data", "_grad", "_number", "_row", "args", "name", "op")
@@ -60,11 +61,11 @@ class Value:
         """Make an input.
 
         Args:
-            data: Its primal.
-            name: The id it gets in a file.
+            data: Its value, any real number; stored as a float.
+            name: The id of the node in a graph file; None to have one assigned.
 
         Raises:
-            TypeError: `data` is no number.
+            TypeError: `data` is not a number.
         """
         self._data = _float(data)
         self._grad = 0.0
@@ -76,22 +77,22 @@ class Value:
 
     @classmethod
     def input(cls, data: float, *, name: str | None = None) -> Value:
-        """Make a leaf that is given anew in each run; the same as `Value(data)`."""
+        """Make an input, which each run can set; `data` and `name` are as for `Value`."""
         return cls(data, name=name)
 
     @classmethod
     def param(cls, data: float, *, name: str | None = None) -> Value:
-        """Make a trainable leaf."""
+        """Make a trainable parameter; `data` and `name` are as for `Value`."""
         return leaf(PARAM, _float(data), name)
 
     @classmethod
     def const(cls, data: float, *, name: str | None = None) -> Value:
-        """Make a leaf that receives no gradient; its `grad` stays 0.0."""
+        """Make a constant, whose `grad` stays 0.0; `data` and `name` are as for `Value`."""
         return leaf(CONST, _float(data), name)
 
     @property
     def data(self) -> float:
-        """The primal. What was computed from it before does not change with it."""
+        """The value, a float. Setting it does not change what was computed from it before."""
         return self._data
 
     @data.setter
@@ -100,7 +101,10 @@ class Value:
 
     @property
     def grad(self) -> float:
-        """The adjoint: how fast the output of the last `backward` changes with this value."""
+        """The gradient: how fast the output of `backward` changes with this value.
+
+        A float, in units of the output per unit of this value; 0.0 before the first `backward`.
+        """
         return self._grad
 
     @grad.setter
@@ -108,13 +112,17 @@ class Value:
         self._grad = _float(grad)
 
     def backward(self, seed: float = 1.0) -> None:
-        """Compute the adjoint of everything that this value was computed from.
+        """Compute the gradients of everything that this value was computed from.
 
-        Leaves accumulate: a second call adds to their `grad`, as in PyTorch, so set it to 0.0
-        between steps. The others start at 0.0 each time.
+        The gradients of leaves accumulate, as in PyTorch: a second call adds to their `grad`, so
+        set it to 0.0 between training steps. The gradients of all other nodes start at 0.0 in each
+        call.
 
         Args:
-            seed: The adjoint given to this value.
+            seed: The gradient that this value starts with.
+
+        Raises:
+            TypeError: `seed` is not a number.
         """
         sweep(((self, _float(seed)),))
 
@@ -182,11 +190,11 @@ class Value:
         return apply(_ABS, (self,))
 
     def max(self, other: Operand) -> Value:
-        """Return the larger; at a tie the gradient is shared."""
+        """Return the larger of this and `other`; if they are equal, each gets half the gradient."""
         return maximum(self, other)
 
     def min(self, other: Operand) -> Value:
-        """Return the smaller; at a tie the gradient is shared."""
+        """Return the smaller of this and `other`; if equal, each gets half the gradient."""
         return minimum(self, other)
 
     def sqrt(self) -> Value:
@@ -194,7 +202,7 @@ class Value:
         return apply(OPS["sqrt"], (self,))
 
     def exp(self) -> Value:
-        """Return e to the power of this."""
+        """Return e to the power of this value."""
         return apply(OPS["exp"], (self,))
 
     def log(self) -> Value:
@@ -202,15 +210,15 @@ class Value:
         return apply(OPS["log"], (self,))
 
     def sin(self) -> Value:
-        """Return the sine of this, in radians."""
+        """Return the sine of this value, an angle in radians."""
         return apply(OPS["sin"], (self,))
 
     def cos(self) -> Value:
-        """Return the cosine of this, in radians."""
+        """Return the cosine of this value, an angle in radians."""
         return apply(OPS["cos"], (self,))
 
     def tan(self) -> Value:
-        """Return the tangent of this, in radians."""
+        """Return the tangent of this value, an angle in radians."""
         return apply(OPS["tan"], (self,))
 
     def atan(self) -> Value:
@@ -230,15 +238,15 @@ class Value:
         return apply(OPS["tanh"], (self,))
 
     def sigmoid(self) -> Value:
-        """Return 1/(1 + e^-x)."""
+        """Return 1/(1 + e⁻ˣ), where x is this value."""
         return apply(OPS["sigmoid"], (self,))
 
     def softplus(self) -> Value:
-        """Return ln(1 + e^x)."""
+        """Return ln(1 + eˣ), where x is this value."""
         return apply(OPS["softplus"], (self,))
 
     def relu(self) -> Value:
-        """Return this above zero, else 0; the slope at 0 is 0."""
+        """Return this value if it is above zero, else 0; the slope at 0 is 0."""
         return apply(OPS["relu"], (self,))
 
 
@@ -329,19 +337,31 @@ def as_value(x: Operand) -> Value:
 
 
 def maximum(a: Operand, b: Operand) -> Value:
-    """Return the larger of two; at a tie the gradient is shared (`mgraph.max`)."""
+    """Return the larger of `a` and `b`; if they are equal, each gets half the gradient.
+
+    Raises:
+        TypeError: One of them is neither a Value nor a number.
+    """
     return apply(OPS["max"], (as_value(a), as_value(b)))
 
 
 def minimum(a: Operand, b: Operand) -> Value:
-    """Return the smaller of two; at a tie the gradient is shared (`mgraph.min`)."""
+    """Return the smaller of `a` and `b`; if they are equal, each gets half the gradient.
+
+    Raises:
+        TypeError: One of them is neither a Value nor a number.
+    """
     return apply(OPS["min"], (as_value(a), as_value(b)))
 
 
 def total(values: Iterable[Operand]) -> Value:
-    """Return the sum of one or more values, left to right, as one node (`mgraph.sum`).
+    """Return the sum of one or more values as one node, added from left to right.
+
+    Args:
+        values: Values or numbers.
 
     Raises:
+        TypeError: One of them is neither a Value nor a number.
         ValueError: There are none.
     """
     args = tuple(as_value(each) for each in values)

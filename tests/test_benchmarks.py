@@ -182,7 +182,7 @@ MEASURED = pytest.mark.skipif(
 
 @MEASURED
 def test_the_documentation_is_what_was_measured() -> None:
-    """Page and README say what docs/benchmarks.json says: python -m benchmarks --docs --from it."""
+    """Page and README say what benchmarks/figures.json says; --docs --from it writes them."""
     tables = store.load(page.FIGURES)
     assert {*tables} == {*TABLES}
     assert [name for name, made in tables.items() if "--quick" in made.text] == []

@@ -22,7 +22,7 @@ from mgraph.format.reading import inspect
 from mgraph.graph.run import DEFAULT
 from mgraph.ops import LEAVES, ROWS
 from mgraph.suggestions import LOOKED_AT
-from tests.command_line import HERE
+from tests.command_line import HERE, Shell
 from tests.test_layout import MODULES, ORDER
 
 if TYPE_CHECKING:
@@ -127,6 +127,43 @@ def test_the_modules_that_contributors_call_are_there() -> None:
     modules = {*re.findall(r"python -m ([\w.]+)", text)}
     assert {"tests.reference", "tests.hostile", "tests.fuzz", "benchmarks"} <= modules
     assert [name for name in sorted(modules) if find_spec(name) is None] == []
+
+
+EDITORS = (HERE.parent / "docs" / "editors.md").read_text(encoding="utf-8")
+
+
+def test_what_editors_are_given() -> None:
+    """The graph file is clean, and the task's pattern takes a diagnostic apart."""
+    graph, _, tasks = re.findall(r"^```json\n(.*?)^```", EDITORS, re.MULTILINE | re.DOTALL)
+    assert inspect(graph.encode()).diagnostics == ()
+    (fault,) = inspect(graph.replace("tanh", "tahn").encode(), "a:b.json").diagnostics
+    pattern = json.loads(tasks)["tasks"][0]["problemMatcher"]["pattern"]
+    found = re.search(pattern["regexp"], str(fault), re.MULTILINE)
+    assert found is not None
+    assert [found[pattern[key]] for key in ("file", "line", "column", "severity", "code")] == [
+        "a:b.json", "6", "23", "error", "unknown-op",
+    ]  # fmt: skip
+    assert found[pattern["message"]] == fault.message
+
+
+HOOK = re.compile(r"^- id: (?P<id>[\w-]+)\n(?P<fields>(?:  .*\n)+)", re.MULTILINE)
+
+
+def test_hooks_for_pre_commit(mgraph: Shell) -> None:
+    """Each hook takes a good graph file, refuses a bad one, and is shown; its patterns fit."""
+    root = HERE.parent
+    hooks = [*HOOK.finditer((root / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))]
+    assert [hook["id"] for hook in hooks] == re.findall(r"^ +- id: (.+)$", EDITORS, re.MULTILINE)
+    good = str(root / "fixtures" / "neuron.json")
+    bad = mgraph.write("bad.json", (root / "fixtures/reject/cycle/three.json").read_bytes())
+    for hook in hooks:
+        stated = dict(re.findall(r"^  (\w+): (.+)$", hook["fields"], re.MULTILINE))
+        program, *words = stated["entry"].split()
+        assert (program, stated["language"]) == ("mgraph", "python")
+        assert mgraph(*words, good).status == 0
+        assert mgraph(*words, good, bad).status == 1
+        names = ("a/b.json", "a/b.msgpack", "a/b.py")
+        assert [bool(re.search(stated["files"], name)) for name in names] == [True, True, False]
 
 
 # --- claims ----------------------------------------------------------------------------------

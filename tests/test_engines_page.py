@@ -18,11 +18,11 @@ from tests.command_line import HERE, Shell
 if TYPE_CHECKING:
     from pathlib import Path
 
-DOCS: Final = HERE.parent / "docs"
-MADE: Final[dict[str, Any]] = runpy.run_path(str(DOCS / "make_engines.py"))
+TOOLS: Final = HERE.parent / "tools"
+MADE: Final[dict[str, Any]] = runpy.run_path(str(TOOLS / "make_engines.py"))
 ENGINES: Final[list[dict[str, Any]]] = MADE["engines"]()
-FOUND: Final[dict[str, Any]] = json.loads((DOCS / "engines.json").read_text(encoding="utf-8"))
-PAGE: Final = (DOCS / "engines.md").read_text(encoding="utf-8")
+FOUND: Final[dict[str, Any]] = json.loads((TOOLS / "engines.json").read_text(encoding="utf-8"))
+PAGE: Final = (HERE.parent / "docs" / "engines.md").read_text(encoding="utf-8")
 
 WRONG_BY_HAND: Final = {
     "coregrad": {("no-gradient", "pow")},
@@ -50,12 +50,12 @@ HARMLESS: Final = ("depth", "reflected")
 
 
 def test_the_page_is_made_of_its_files() -> None:
-    """docs/engines.md is what docs/make_engines.py writes for the stored numbers."""
+    """docs/engines.md is what tools/make_engines.py writes for the stored numbers."""
     assert MADE["page"](FOUND, ENGINES) == PAGE
 
 
 def test_every_engine_has_its_rows() -> None:
-    """The table, the numbers and the commands have just the engines of docs/engines.toml."""
+    """The table, the numbers and the commands have just the engines of tools/engines.toml."""
     names = [each["name"] for each in ENGINES]
     assert len({*names}) == len(names) >= 21
     assert [*FOUND["engines"]] == names

@@ -22,8 +22,7 @@ from tests.test_draw import boxes, texts
 if TYPE_CHECKING:
     from pathlib import Path
 
-DOCS = HERE.parent / "docs"
-TUTORIAL = DOCS / "tutorial.ipynb"
+TUTORIAL = HERE.parent / "docs" / "tutorial.ipynb"
 
 
 def shown(thing: Any) -> dict[str, str]:  # noqa: ANN401 - what IPython would be given
@@ -153,7 +152,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Return the tutorial's cells as a fresh kernel leaves them."""
     out = tmp_path_factory.mktemp("tutorial") / "out.ipynb"
     subprocess.run(
-        [sys.executable, DOCS / "run_tutorial.py", out],
+        [sys.executable, HERE.parent / "tools" / "run_tutorial.py", out],
         check=True, env=environment(), capture_output=True, timeout=300,
     )  # fmt: skip
     return cells(out)

@@ -121,7 +121,7 @@ def words(svg: str) -> list[str]:
 
 def test_the_pictures_are_up_to_date() -> None:
     """docs/run.svg and docs/draw.svg say what the commands do now, and fetch nothing."""
-    script = runpy.run_path(str(ROOT / "docs" / "make_picture.py"))
+    script = runpy.run_path(str(ROOT / "tools" / "make_picture.py"))
     picture = script["PICTURE"].read_text(encoding="utf-8")
     assert words(picture) == words(script["picture"]())
     assert words(script["picture"]()) == words(script["picture"]())

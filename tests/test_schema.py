@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,18 @@ def test_schema_is_what_the_models_say() -> None:
     """The file is generated; `mgraph schema > schemas/mgraph-1.0.schema.json` makes it anew."""
     text = (SCHEMAS / "mgraph-1.0.schema.json").read_text(encoding="utf-8")
     assert text == json.dumps(models.json_schema(), ensure_ascii=False, indent=2) + "\n"
+
+
+def test_everything_is_described(validator: Any) -> None:  # noqa: ANN401
+    """Every kind of object, and every field of it, has a description that ends as a sentence."""
+    schema = validator.schema
+    objects = [schema, *schema["$defs"].values()]
+    fields_of = [fields.FIELDS[kind] for kind in ("document", "node", "run", "tolerance")]
+    assert [*schema["$defs"]] == ["Node", "Run", "Tolerance"]
+    assert [(*each["properties"],) for each in objects] == fields_of
+    for each in objects:
+        for name, field in (("", each), *each["properties"].items()):
+            assert re.search(r"\w.*[.)…]$", field.get("description", "")), (each["title"], name)
 
 
 def test_every_version_has_a_schema() -> None:

@@ -30,15 +30,15 @@ CURVES = [op for op in ROWS if op.inputs == 1]
 
 
 def script(name: str) -> dict[str, Any]:
-    """Return the names of a script in docs."""
-    return runpy.run_path(str(DOCS / name))
+    """Return the names of a script in tools."""
+    return runpy.run_path(str(ROOT / "tools" / name))
 
 
 # --- pages that are made -----------------------------------------------------------------------
 
 
 def test_ops_are_up_to_date() -> None:
-    """docs/ops.md and docs/ops are what docs/make_ops.py makes; no picture is left over."""
+    """docs/ops.md and docs/ops are what tools/make_ops.py makes; no picture is left over."""
     made: dict[Path, str] = script("make_ops.py")["files"]()
     for path, text in made.items():
         assert path.read_text(encoding="utf-8") == text, path
@@ -46,7 +46,7 @@ def test_ops_are_up_to_date() -> None:
 
 
 def test_verbs_are_up_to_date() -> None:
-    """docs/verbs.md is what docs/make_verbs.py makes: every help, and every command's output."""
+    """docs/verbs.md is what tools/make_verbs.py makes: every help, and every command's output."""
     made = script("make_verbs.py")
     assert made["PAGE"].read_text(encoding="utf-8") == made["page"]()
 
@@ -61,7 +61,7 @@ def test_every_verb_is_shown() -> None:
         assert f"Usage: mgraph {verb}" in part
 
 
-@pytest.mark.parametrize("name", ["index.md", "teaching.md"])
+@pytest.mark.parametrize("name", ["index.md", "teaching.md", "editors.md"])
 def test_consoles_show_what_is_printed(name: str, tmp_path: Path) -> None:
     """Each `$` line, typed into a shell one after the other, prints what stands under it."""
     (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
@@ -184,8 +184,8 @@ DEAD: Final = ("nowhere.md", "format.md#nowhere", "../nowhere.py")
 def test_dead_links_are_found(tmp_path: Path) -> None:
     """Links to a page, a heading or a file of the checkout that is not there fail the build."""
     shutil.copytree(DOCS, tmp_path / "docs")
-    pages = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
-    for name in (*pages, "properdocs.yml", "fixtures", "examples"):
+    pages = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+    for name in (*pages, "properdocs.yml", "fixtures", "examples", "tools"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "docs" / "view.md").write_text(
         "\n".join(("# The page", *(f"[x]({target})" for target in DEAD))), encoding="utf-8"
@@ -203,9 +203,14 @@ def pages(site: Path) -> list[Path]:
 
 
 def test_the_site_has_every_document(site: Path) -> None:
-    """Each document in docs, the notebook, the fixtures and the changes are pages in the menu."""
+    """Each document in docs, the notebook and the pages from elsewhere are in the menu."""
     names = {path.stem for path in pages(site)}
-    assert names == {path.stem for path in DOCS.glob("*.md")} | {"tutorial", "fixtures", "changes"}
+    assert names == {path.stem for path in DOCS.glob("*.md")} | {
+        "tutorial",
+        "fixtures",
+        "changes",
+        "security",
+    }
     start = (site / "index.html").read_text(encoding="utf-8")
     menu = start[start.index('id="menu"') :]
     assert {*re.findall(r'href="(\w+)\.html"', menu)} == names

@@ -17,16 +17,19 @@ _UNITS: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of one reading, checked before memory is taken.
+    """What a graph file may ask for at most, checked before memory is allocated.
 
     Attributes:
-        size: Bytes of the file.
-        nodes: Nodes of the graph.
-        depth: Levels of nesting; the document is level 1. At most 200.
-        text: Bytes of a label or any other text.
-        doc: Bytes of a doc.
-        args: Arguments of one node.
-        runs: Runs of one file.
+        size: Size of the file, in bytes.
+        nodes: Number of nodes.
+        depth: Levels of nesting, where the document is level 1; at most 200.
+        text: Length of a label or any other text but `doc`, in bytes of UTF-8.
+        doc: Length of a `doc`, in bytes of UTF-8.
+        args: Number of arguments of one node.
+        runs: Number of runs.
+
+    Raises:
+        ValueError: `depth` is more than 200.
     """
 
     size: int = 2**30

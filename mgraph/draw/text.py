@@ -12,7 +12,7 @@ from typing import Final
 from mgraph.errors import printable
 
 FONTS: Final = Path(__file__).with_name("fonts")
-"""Inter in two weights, a licence, and `widths.json`; made by docs/make_fonts.py."""
+"""Inter in two weights, a licence, and `widths.json`; made by tools/make_fonts.py."""
 
 _JOINERS: Final = "\u200c\u200d"  # Persian and emoji need them; they can't reorder anything
 MISSING: Final = "□"

@@ -29,11 +29,11 @@ HEADER: Final = ("$schema", "name", "doc", "meta")
 
 @dataclass(frozen=True, eq=False)
 class GraphFile:
-    """A graph file in memory: the checked graph, its texts, its runs. Not to be changed.
+    """A graph file in memory: the checked graph, its texts, its runs. It can't be changed.
 
     Attributes:
-        columns: The graph.
-        header: Those of `$schema`, `name`, `doc` and `meta` that the file has.
+        columns: The checked graph as flat arrays, for internal use.
+        header: The fields `$schema`, `name`, `doc` and `meta`, as far as the file has them.
         runs: What happened, or must happen, when the graph is run.
     """
 
@@ -43,12 +43,12 @@ class GraphFile:
 
     @property
     def hash(self) -> str:
-        """The canonical hash of the declared graph."""
+        """The canonical hash of the graph with its declared values: `mgraph1-sha256:…`."""
         return self.columns.hash
 
     @property
     def version(self) -> str:
-        """The lowest format version that can say all this."""
+        """The lowest version of the file format that has all ops of the graph."""
         used = (name for code, name in enumerate(NAMES) if code in self.columns.opcode)
         return spelled(lowest(used))
 

@@ -28,7 +28,7 @@ from typing_extensions import TypedDict
 from mgraph.codec import LIMITS, SPECIAL, Reading
 from mgraph.format import FORMAT_VERSION
 from mgraph.format.ids import ID
-from mgraph.ops import NAMES
+from mgraph.ops import NAMES, ROWS
 
 _STRICT: Final = ConfigDict(extra="forbid", strict=True)
 
@@ -122,10 +122,17 @@ Args = Annotated[
     list[str],
     BeforeValidator(_few),
     WithJsonSchema({
-        "type": "array", "items": {"type": "string"}, "maxItems": LIMITS.args,
+        "type": "array",
+        "items": {"type": "string", "description": "The id of a node."},
+        "maxItems": LIMITS.args,
     }),
 ]  # fmt: skip
-Values = dict[str, Number]
+_OPS: Final = ", ".join(
+    row.name if row.formula == f"{row.name} x" else f"{row.name} ({row.formula})" for row in ROWS
+)
+Values = dict[
+    str, Annotated[Number, Field(description='A number, or one of "nan", "inf" and "-inf".')]
+]
 
 
 # --- a document ------------------------------------------------------------------------------
@@ -136,22 +143,62 @@ class NodeModel(TypedDict, total=False):
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
-    id: Required[Id]
-    op: Required[OpName]
-    args: Args
-    data: Number
-    label: Text
-    doc: Doc
-    meta: Any
+    id: Required[
+        Annotated[
+            Id,
+            Field(
+                description=(
+                    "The name of the node, unique in the file: a letter or _, then letters, "
+                    "digits and _ . - / [ ], at most 128 bytes. Dots and slashes group nodes: "
+                    "layer1.neuron3.w2."
+                )
+            ),
+        ]
+    ]
+    op: Required[
+        Annotated[
+            OpName,
+            Field(
+                description=(
+                    "A leaf: input (each run can set it), param (trainable) or const (gets no "
+                    f"gradient). Or what the node computes of its args: {_OPS}."
+                )
+            ),
+        ]
+    ]
+    args: Annotated[
+        Args,
+        Field(description="The ids of the arguments, in order, with repeats. Leaves have none."),
+    ]
+    data: Annotated[
+        Number,
+        Field(
+            description=(
+                "The declared value of a leaf: required for param and const, the default of an "
+                'input. An op has none. NaN and the infinities are the strings "nan", "inf" and '
+                '"-inf".'
+            )
+        ),
+    ]
+    label: Annotated[
+        Text, Field(description="How to display the node, in any script, for example x₁.")
+    ]
+    doc: Annotated[Doc, Field(description="A text about the node.")]
+    meta: Annotated[Any, Field(description="Anything of your own, as JSON. It is kept.")]
 
 
 class ToleranceModel(TypedDict, total=False):
-    """How far a result may be from the expectation."""
+    """How far a result may be from the expected number: max(abs, rel·|expected|).
+
+    Without a tolerance, rel is 1e-9 and abs is 1e-12.
+    """
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
-    rel: NotNegative
-    abs: NotNegative
+    rel: Annotated[
+        NotNegative, Field(description="Relative to the expected number; 0 if left out.")
+    ]
+    abs: Annotated[NotNegative, Field(description="In units of the number; 0 if left out.")]
 
 
 class RunModel(TypedDict, total=False):
@@ -159,27 +206,91 @@ class RunModel(TypedDict, total=False):
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
-    inputs: Values
-    seed: dict[str, Seed]
-    tolerance: ToleranceModel
-    origin: Text
-    graph: str
-    data: Values
-    grad: Values
+    inputs: Annotated[
+        Values,
+        Field(description="Values for this run, by id of an input or param. Others keep theirs."),
+    ]
+    seed: Annotated[
+        dict[str, Annotated[Seed, Field(description="A finite number.")]],
+        Field(
+            description=(
+                "The gradients that outputs start with, by id. Left out, the only output starts "
+                "with 1.0; a graph with several outputs needs a seed."
+            )
+        ),
+    ]
+    tolerance: Annotated[
+        ToleranceModel,
+        Field(
+            description=(
+                "How far results may be from the numbers of this run: max(abs, rel·|expected|). "
+                "Left out, rel is 1e-9 and abs is 1e-12."
+            )
+        ),
+    ]
+    origin: Annotated[
+        Text,
+        Field(
+            description=(
+                "Where the numbers come from. It begins with mgraph and a space if mgraph "
+                "recorded them: then they show changes, not correctness."
+            )
+        ),
+    ]
+    graph: Annotated[
+        str, Field(description="The hash of the graph with its declared values: mgraph1-sha256:…")
+    ]
+    data: Annotated[
+        Values, Field(description="The values of nodes, by id: what was computed, or must be.")
+    ]
+    grad: Annotated[
+        Values,
+        Field(
+            description=(
+                "The gradients of nodes, by id. If data names every node, a node that is missing "
+                "here must have no gradient: no path leads from it to a seeded output."
+            )
+        ),
+    ]
 
 
+_Nodes = Annotated[list[NodeModel], Field(min_length=1, max_length=LIMITS.nodes)]
 _DOCUMENT: Final = {
-    "mgraph": Required[Literal[FORMAT_VERSION]],
-    "$schema": Text,
-    "name": Text,
-    "doc": Doc,
-    "meta": Any,
-    "nodes": Required[Annotated[list[NodeModel], Field(min_length=1, max_length=LIMITS.nodes)]],
-    "outputs": Required[Annotated[list[str], Field(min_length=1)]],
-    "runs": Annotated[list[RunModel], Field(max_length=LIMITS.runs)],
+    "mgraph": Required[
+        Annotated[
+            Literal[FORMAT_VERSION],
+            Field(description="The version of the file format: major.minor."),
+        ]
+    ],
+    "$schema": Annotated[Text, Field(description="The address of this schema, for editors.")],
+    "name": Annotated[Text, Field(description="What the graph is called.")],
+    "doc": Annotated[Doc, Field(description="What the graph is about.")],
+    "meta": Annotated[
+        Any,
+        Field(description="Anything of your own, as JSON. It is kept, and not part of the hash."),
+    ],
+    "nodes": Required[
+        Annotated[_Nodes, Field(description="The nodes. A node may stand before its arguments.")]
+    ],
+    "outputs": Required[
+        Annotated[
+            list[Annotated[str, Field(description="The id of a node.")]],
+            Field(min_length=1),
+            Field(description="The ids of the nodes that gradients are of, in order, each once."),
+        ]
+    ],
+    "runs": Annotated[
+        list[RunModel],
+        Field(max_length=LIMITS.runs),
+        Field(
+            description=(
+                "What happened, or must happen, when the graph is run. Tests run them again."
+            )
+        ),
+    ],
 }
 Document = TypedDict("Document", _DOCUMENT, total=False)  # type: ignore[misc]
-Document.__doc__ = "A graph file: a graph of scalar operations, and what running it gave."
+Document.__doc__ = "A graph file: a graph of scalar operations, and what running it gives."
 Document.__pydantic_config__ = _STRICT  # type: ignore[attr-defined]
 
 

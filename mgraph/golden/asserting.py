@@ -70,21 +70,21 @@ def assert_graph(
     *,
     tolerance: Tolerance | None = None,
 ) -> None:
-    """Assert that a graph, and what it gives when it is run, are those of a golden file.
+    """Assert that a graph has the structure and the numbers of a golden file.
 
-    Nodes are compared by id: op, arguments, primals of leaves, their order; and the outputs. Then
-    every run of the file is asked of the graph, which needs no `backward()` before. Names, docs,
-    labels and meta are the file's own affair.
+    Nodes are compared by id: their op, their arguments, the values of leaves, and their order. The
+    outputs must be the same, too. Then every run of the file is repeated with this graph and
+    compared; no `backward()` is needed before. Names, docs, labels and meta may differ.
 
     Args:
-        value: The output, or several, or a graph.
-        golden: The file; a relative path starts at the folder of the code that calls this.
-        tolerance: Instead of each run's own.
+        value: The output of the graph, a sequence of outputs, or a `Graph`.
+        golden: The golden file. A relative path starts at the folder of the calling code.
+        tolerance: How far numbers may be off, instead of what each run says.
 
     Raises:
-        AssertionError: Something differs, or the file is not there or is refused. With
-            `pytest --mgraph-accept` what differs, or is not there, is recorded instead.
-        GraphError: There is no such graph; see `Graph.of`.
+        AssertionError: Something differs, or the file is missing or not valid. Under
+            `pytest --mgraph-accept` the golden file is written instead.
+        GraphError: The Values do not make a graph; see `Graph.of`.
     """
     __tracebackhide__ = True
     path = _beside(sys._getframe(1), golden)  # noqa: SLF001 - there is no other way

@@ -79,11 +79,11 @@ class Numbers(Mapping[str, float]):
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far a result may be from an expectation: rel times it, or abs, whichever is more.
+    """How far a result may be from the expected number `want`: max(abs, rel·|want|).
 
     Attributes:
-        rel: Part of the expectation; None is 0.
-        abs: In units of the value; None is 0.
+        rel: Relative tolerance, without a unit; None means 0.
+        abs: Absolute tolerance, in units of the value or gradient; None means 0.
     """
 
     rel: float | None = None
@@ -95,7 +95,10 @@ class Tolerance:
         return ", ".join(f"{name} {half!r}" for name, half in halves if half is not None) or "none"
 
     def allows(self, got: float, want: float) -> bool:
-        """Whether `got` counts as `want`: same bits, both NaN, or both finite and near."""
+        """Whether `got` counts as `want`.
+
+        It does if both have the same bits, both are NaN, or both are finite and near enough.
+        """
         if got != got or want != want:
             return got != got and want != want
         if bits(got) == bits(want):
@@ -144,13 +147,16 @@ class Run:
     """One run of a graph: what went in, and what came out or must come out.
 
     Attributes:
-        data: Primals by id; None if nothing is said of them.
-        grad: Adjoints by id, of the nodes that have one; None if nothing is said of them.
-        inputs: Primals that replace the declared ones, by id of an input or param.
-        seed: Adjoints given to outputs; empty: 1.0 to the only one.
-        tolerance: As the file states it; None for the default.
-        origin: Where the numbers come from.
-        graph: Hash of the declared graph.
+        data: The values of nodes, by id; None if the run does not say.
+        grad: The gradients of nodes, by id; a node without a path to a seeded output has none.
+            None if the run does not say.
+        inputs: Values that replace the declared ones, by id of an input or param.
+        seed: The gradients that outputs start with, by id; empty if the only output starts with
+            1.0.
+        tolerance: How far a result may be from these numbers; None for the default, relative 1e-9
+            and absolute 1e-12.
+        origin: Where the numbers come from. It begins with `mgraph ` if mgraph recorded them.
+        graph: The canonical hash of the graph that was run; empty if the run does not say.
     """
 
     data: Mapping[str, float] | None = None
@@ -163,7 +169,7 @@ class Run:
 
     @property
     def is_self_recorded(self) -> bool:
-        """Whether the numbers come from mgraph itself, so that they only tell of changes."""
+        """Whether mgraph recorded the numbers: then they show changes, not correctness."""
         return self.origin.startswith(SELF_RECORDED)
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 class Recording:
-    """What a program computes with a Value-like class while a `with` block runs.
+    """What a program computes with another engine's Value class inside a `with` block.
+
+    `mgraph.record` makes one.
 
     ```python
     with mgraph.record(Value) as recording:
@@ -49,27 +51,27 @@ class Recording:
 
     @property
     def calls(self) -> int:
-        """How many times backward was called."""
+        """How many times `backward` was called in the block."""
         return self.recorder.calls
 
     @property
     def call(self) -> int | None:
-        """The call of backward that `graph` returned, from 0; None if it was asked for a Value."""
+        """The call of `backward` that the last `graph` shows, from 0; None if given an output."""
         is_backward = self._last is not None and self._last is self.recorder.captured
         return self.recorder.captured_call if is_backward else None
 
     @property
     def engine(self) -> type:
-        """The class of the output that `graph` returned."""
+        """The class of the output of the last `graph`; `object` before."""
         return self._last.engine if self._last else object
 
     @property
     def stale(self) -> Sequence[int]:
-        """Leaves that had a gradient before backward, as nodes of what `graph` returned."""
+        """The positions, in the last `graph`, of leaves that had a gradient before `backward`."""
         return self._last.stale if self._last else ()
 
     def records(self, value: object) -> bool:
-        """Whether something is a Value of a class that is recorded."""
+        """Whether `value` belongs to a class that is recorded."""
         return isinstance(value, self.recorder.classes)
 
     def graph(
@@ -81,21 +83,22 @@ class Recording:
         name: str = "",
         doc: str = "",
     ) -> Graph:
-        """Return a recorded graph, with the engine's numbers as its run.
+        """Return a recorded graph, with the engine's own numbers as its run.
 
         Args:
-            output: A Value of the engine, whose numbers are read as they are now; None for the
-                one that backward was called on, with the numbers that this left.
-            inputs: Leaves that are to be inputs, as Values or by id; the others are params.
-            names: Variables that become ids, for example `locals()`, with what they hold:
-                `model.layers[0].w`. The engine's own labels go first.
+            output: A Value of the engine, whose numbers are read now. None for the one that
+                `backward` was called on, with the numbers that this call left.
+            inputs: The leaves that become inputs, as Values or ids; all others become params.
+            names: Variables whose names become ids, for example `locals()`. Values inside them are
+                named, too: `model.layers[0].w`. Labels that the engine gives its Values come first.
             name: What the graph is called.
-            doc: What it is about.
+            doc: What the graph is about.
 
         Raises:
-            GraphError: `unknown-op` if something was computed that mgraph has no op for;
-                `number` if a Value holds none; `run-node` if an input is no leaf; `output` if
-                there is nothing to return.
+            GraphError: `unknown-op` if something was computed that mgraph has no op for; `number`
+                if a Value does not hold a number; `run-node` if an input is not a leaf; `output` if
+                nothing was recorded that could be returned.
+            TypeError: `output` does not belong to a recorded class.
         """
         self._last = capture = self._capture(output)
         places = {node.number: i for i, node in enumerate(capture.nodes)}
@@ -119,10 +122,19 @@ class Recording:
         name: str = "",
         doc: str = "",
     ) -> Graph:
-        """Write a recorded graph to a file; takes and returns what `graph` does.
+        """Write a recorded graph to a file, and return it.
+
+        Args:
+            path: A name that ends in `.json` or `.msgpack`, which decides the encoding.
+            output: As for `graph`, like all that follow.
+            inputs: As for `graph`.
+            names: As for `graph`.
+            name: As for `graph`.
+            doc: As for `graph`.
 
         Raises:
-            GraphError: As `graph` and `Graph.to_file`.
+            GraphError: As for `graph` and `Graph.to_file`.
+            TypeError: As for `graph`.
         """
         graph = self.graph(output, inputs=inputs, names=names, name=name, doc=doc)
         graph.to_file(path)
@@ -158,17 +170,20 @@ def _first(found: Iterable[tuple[int | None, str]]) -> dict[int, str]:
 
 
 def record(*classes: type, call: int | None = None) -> Recording:
-    """Record what Values of somebody else's engine compute, while a `with` block runs.
+    """Record what another engine's Values compute inside a `with` block.
 
-    The operators, methods and constructor of the classes are wrapped; nothing of the engine is
-    changed for good. One thread is recorded.
+    Inside the block the operators, methods and constructor of the classes are wrapped; afterwards
+    the classes are as they were. Only one thread is recorded.
 
     Args:
-        classes: One or more: micrograd's `Value`, or another of its kind, in Python.
-        call: Which call of backward to keep, from 0; None for the last.
+        classes: One or more classes written in Python, such as micrograd's `Value`.
+        call: Which call of `backward` to keep, from 0; None for the last.
+
+    Returns:
+        A `Recording`, for the `with` statement.
 
     Raises:
-        TypeError: No class is given, or one can't be watched.
+        TypeError: No class is given, or, on entering the block, one can't be recorded.
     """
     if not classes or not all(isinstance(each, type) for each in classes):
         message = "mgraph.record takes the classes to record, for example record(Value)"

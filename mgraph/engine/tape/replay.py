@@ -41,14 +41,15 @@ _NO_WAY: Final = schedule.Backward(
 
 @dataclass(frozen=True)
 class Batch:
-    """What running a graph over many rows gave.
+    """The results of running a graph over N rows.
 
     Attributes:
-        outputs: float64[N] by id of an output.
-        grad: By id of an input or param: float64[N], or their sum over the rows, a float, or
-            nothing, as was asked for. Leaves without a path to a seeded output are absent.
-        engine: What worked it out, for example "tape, libm".
-        memory: What the arrays are parts of.
+        outputs: The values of each output, float64[N], by id.
+        grad: The gradients of each input and param, by id: float64[N] with `grad="rows"`, their sum
+            over the rows as a float with `grad="sum"`, and empty without `grad`. Leaves without a
+            path to a seeded output are left out.
+        engine: The engine and its math library, for example `"tape, libm"`.
+        memory: The memory that the arrays are parts of.
     """
 
     outputs: dict[str, NDArray[np.float64]]
@@ -90,16 +91,25 @@ class _Job:
 
 
 class Replay:
-    """A graph as flat arrays that are reused between calls.
+    """A graph that is prepared to be run many times, over flat arrays that are reused.
 
-    It takes about 60 bytes a node: the primals and adjoints, and both orders.
+    `Graph.compile` makes one. With N nodes and L leaves it takes about 60 bytes for each node. A
+    replay must not be used by two threads at once.
+
+    ```python
+    replay = mgraph.load("neuron.json").compile()
+    replay.step({"w1": -2.9})
+    replay.leaf_primals[:] -= 0.1 * replay.leaf_adjoints
+    ```
 
     Attributes:
-        graph: The checked graph.
-        tape: The same as arrays, in evaluation order.
-        leaf_primals: float64[L], theirs; what is written here, but to a const, holds for
-            the steps and batches that follow.
-        leaf_adjoints: float64[L], as the last `step` left them; 0.0 where a leaf has none.
+        graph: The checked graph. `graph.ids` lists the ids in evaluation order, and
+            `graph.index[id]` is the position of a node in `primals` and `adjoints`.
+        tape: The same graph as arrays, in evaluation order, for internal use.
+        leaf_primals: float64[L], the values of the leaves in the order of `leaf_ids`. What is
+            written here holds for all later steps and batches. Consts must keep their values.
+        leaf_adjoints: float64[L], the gradients of the leaves after the last `step`; 0.0 where a
+            leaf has none.
     """
 
     def __init__(self, graph: Columns, math: str = LIBM) -> None:
@@ -107,7 +117,7 @@ class Replay:
 
         Args:
             graph: The checked graph.
-            math: Where steps and calls take exp, tanh and so on from, as in `Graph.compile`.
+            math: The library for `exp`, `tanh` and so on, as in `Graph.compile`.
 
         Raises:
             MissingExtraError: That library is not on this machine.
@@ -141,13 +151,13 @@ class Replay:
 
     @property
     def primals(self) -> NDArray[np.float64]:
-        """float64[N], a copy in evaluation order, as the last `step` left them."""
+        """The values of all nodes after the last `step`, float64[N]: a copy in evaluation order."""
         found: NDArray[np.float64] = self._primals[self._order.place]
         return found
 
     @property
     def adjoints(self) -> NDArray[np.float64]:
-        """float64[N], a copy in evaluation order; 0.0 where a node has none."""
+        """The gradients of all nodes after the last `step`, float64[N]: a copy, 0.0 if none."""
         found: NDArray[np.float64] = self._adjoints[self._order.place]
         return found
 
@@ -160,7 +170,22 @@ class Replay:
         grad: bool = True,
         **more: float,
     ) -> Run:
-        """Run forward and backward from the declared leaves, as `Graph.run` does."""
+        """Run forward and backward with the declared values, as `Graph.run` does.
+
+        Steps before have no effect on it, and it has none on later steps.
+
+        Args:
+            inputs: Values of inputs and params that replace the declared ones, by id.
+            seed: Gradients that outputs start with, by id; may be left out with one output.
+            grad: Whether to run backward.
+            more: More inputs, as keywords, for ids that are Python names.
+
+        Returns:
+            A complete run.
+
+        Raises:
+            GraphError: `run-node`, `number`, `unbound-input` or `seed`, as for `Graph.run`.
+        """
         given = {**(inputs or {}), **more}
         return evaluate(self.graph, given, seed, self._engine, grad=grad)
 
@@ -184,13 +209,17 @@ class Replay:
         *,
         seed: Mapping[str, float] | None = None,
     ) -> None:
-        """Set some leaves, for this step and the following, and run forward and backward.
+        """Set some leaves, for this step and all later ones, and run forward and backward.
 
-        A step that is refused sets nothing. The results are in `primals` and `adjoints`, those of
-        the leaves also in `leaf_primals` and `leaf_adjoints`, which cost nothing to look at.
+        The results are in `primals` and `adjoints`, and those of the leaves also in `leaf_primals`
+        and `leaf_adjoints`, which are not copied. A step that raises sets nothing.
+
+        Args:
+            leaves: Values of inputs and params, by id.
+            seed: Gradients that outputs start with, by id; may be left out with one output.
 
         Raises:
-            GraphError: `run-node`, `seed` or `unbound-input`.
+            GraphError: `run-node`, `number`, `unbound-input` or `seed`, as for `Graph.run`.
         """
         given = {name: as_number(name, value) for name, value in (leaves or {}).items()}
         by_node = set_nodes(self.graph, given)
@@ -257,28 +286,33 @@ class Replay:
         math: str = AUTO,
         reuse: Batch | None = None,
     ) -> Batch:
-        """Run the graph over rows of leaves.
+        """Run the graph forward and backward over N rows.
 
         Args:
-            columns: float64[N] by id of an input or param; the others have in every row the
-                primal that they are declared with, or that a step or `leaf_primals` gave them.
-            grad: "rows": adjoints of every row; "sum": added up over the rows, in row order,
-                so that the bits depend on nothing else; None: forward only.
-            seed: Adjoints of the outputs, the same in every row; none: 1.0 to the only one.
-            workers: Threads.
-            math: "libm" gives the bits of single runs; "libmvec", "svml" and "mgraph" answer for
-                several rows at once, each op within 2 ulp; "auto" is the fastest that is there.
-            reuse: A batch that nobody needs any more: its arrays are written over, if they have
-                the right size and are no columns. Fresh memory can take as long as the work.
+            columns: The values of inputs and params in each row, float64[N], by id. All other
+                leaves have the same value in every row: what the last `step` or `leaf_primals` set,
+                else the declared one.
+            grad: `"rows"` gives the gradients of each row. `"sum"` adds them up over the rows, in
+                row order, so that the bits depend on nothing else. None runs forward only.
+            seed: Gradients that outputs start with, by id, the same in every row; may be left out
+                with one output.
+            workers: The number of threads.
+            math: The library for `exp`, `tanh` and so on. `"libm"` gives the same bits as single
+                runs; `"libmvec"`, `"svml"` and `"mgraph"` compute several rows at once, each op
+                within 2 ulp; `"auto"` is the fastest that this machine has.
+            reuse: A batch that is no longer needed, whose arrays are overwritten if they have the
+                right size and are not among the columns. Allocating new memory can take as long as
+                the computation.
 
         Returns:
-            Outputs, and adjoints of the inputs and params.
+            The values of the outputs, and the gradients of the inputs and params.
 
         Raises:
-            GraphError: `run-node`, `seed`, `unbound-input`, or `number` if the columns are no
-                float64[N] of one length.
+            GraphError: `number` if the columns are not float64[N] of one length, or there are none;
+                `run-node`, `unbound-input` or `seed`, as for `Graph.run`.
             MissingExtraError: The library is not on this machine.
-            ValueError: `grad` or `workers` is none of these.
+            ValueError: `grad` is none of these, `workers` is less than 1, or there is no such
+                library.
         """
         if grad not in GRADS or workers < 1:
             message = 'grad is "rows", "sum" or None, and workers at least 1'

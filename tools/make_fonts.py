@@ -1,10 +1,9 @@
-# ruff: noqa: INP001 - a script beside what it makes
 """Make mgraph/draw/fonts: two small cuts of Inter, and how wide each of their characters is.
 
 Run it from the top folder; it is needed again only for more characters or a newer Inter:
 
     pip install fonttools==4.68.0 fontpkg-inter==4.1.post1
-    python docs/make_fonts.py
+    python tools/make_fonts.py
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-# ruff: noqa: INP001 - a script beside its picture
 """Make the README's pictures: what `mgraph run` shows on a terminal, and what `mgraph draw` draws.
 
 Run it from the top folder, after a change of what the commands print or draw:
 
-    python docs/make_picture.py
+    python tools/make_picture.py
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ def shown() -> str:
     """Return what the command prints, in colour."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "fixtures").symlink_to(ROOT / "fixtures")
-        done = subprocess.run(  # noqa: S603 - our own command
+        done = subprocess.run(
             [sys.executable, "-m", "mgraph", *COMMAND.split()[1:]],
             cwd=folder,
             env={**os.environ, "FORCE_COLOR": "1", "PYTHONIOENCODING": "utf-8"},
@@ -88,7 +87,7 @@ def _words(match: re.Match[str]) -> str:
 
 def drawing() -> str:
     """Return what `mgraph draw` makes of the neuron."""
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(
         [sys.executable, "-m", "mgraph", *DRAW.split()[1:]],
         cwd=ROOT, capture_output=True, check=True, encoding="utf-8",
     )  # fmt: skip

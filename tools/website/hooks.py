@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - properdocs loads it by its path
 """What the site has beyond docs/*.md: the notebook, and pages that lie elsewhere in the checkout.
 
 properdocs calls the functions by their names. Documents link to files as they lie in the checkout,
@@ -22,10 +21,11 @@ if TYPE_CHECKING:
     from properdocs.structure.files import Files
     from properdocs.structure.pages import Page
 
-ROOT: Final = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[2]
 ELSEWHERE: Final = {
     "CHANGELOG.md": "changes.md",
     "README.md": "index.md",
+    "SECURITY.md": "security.md",
     "docs/tutorial.ipynb": "tutorial.md",
     "fixtures/README.md": "fixtures.md",
 }

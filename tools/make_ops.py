@@ -1,9 +1,8 @@
-# ruff: noqa: INP001 - a script beside its page
 """Make docs/ops.md and the pictures in docs/ops, from the table of ops.
 
 Run it from the top folder, after a change of mgraph/ops.py:
 
-    python docs/make_ops.py
+    python tools/make_ops.py
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from mgraph.ops import ROWS, Op
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-DOCS: Final = Path(__file__).parent
+DOCS: Final = Path(__file__).parents[1] / "docs"
 PAGE: Final = DOCS / "ops.md"
 PICTURES: Final = DOCS / "ops"
 
@@ -68,7 +67,7 @@ POINTS: Final[Mapping[str, Sequence[tuple[float, float]]]] = {
 HEAD: Final = """\
 # Ops
 
-<!-- python docs/make_ops.py writes this page -->
+<!-- python tools/make_ops.py writes this page -->
 
 Every node of a graph is a leaf or one of these ops. `a` and `b` (or `x`) are the arguments, `y`
 is the value. A *slope* says how much the value changes for each step of an argument; going

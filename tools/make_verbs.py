@@ -1,9 +1,8 @@
-# ruff: noqa: INP001 - a script beside its page
 """Make docs/verbs.md: every verb, with its help and with what it prints.
 
 Run it from the top folder, after a change of what a command says or prints:
 
-    python docs/make_verbs.py
+    python tools/make_verbs.py
 """
 
 from __future__ import annotations
@@ -80,7 +79,7 @@ PICTURES: Final = {
 HEAD: Final = """\
 # Verbs
 
-<!-- python docs/make_verbs.py writes this page -->
+<!-- python tools/make_verbs.py writes this page -->
 
 What each verb of `mgraph` is for, what it prints, and its help. The commands were typed one after
 the other in a folder beside `fixtures`; what stands under them is what came out.
@@ -124,7 +123,7 @@ def said(line: str, folder: str) -> str:
     """Return what a line prints, typed into bash, without colour."""
     plain = {key: x for key, x in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
     path = os.pathsep.join((str(Path(sys.executable).parent), plain.get("PATH", "")))
-    done = subprocess.run(  # noqa: S603 - our own commands
+    done = subprocess.run(
         ["bash", "-c", f"{{ {line}\n}} 2>&1"],  # noqa: S607
         cwd=folder, env={**plain, "PATH": path, "PYTHONIOENCODING": "utf-8", "BROWSER": "true"},
         stdin=subprocess.DEVNULL, capture_output=True, check=False, encoding="utf-8",

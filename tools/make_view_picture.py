@@ -1,9 +1,8 @@
-# ruff: noqa: INP001 - a script beside its picture
 """Make docs/view.png: the page of `mgraph view fixtures/neuron.json` in a backward step.
 
 Run it from the top folder, after a change of the page:
 
-    python docs/make_view_picture.py
+    python tools/make_view_picture.py
 """
 
 from __future__ import annotations

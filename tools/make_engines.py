@@ -1,15 +1,14 @@
-# ruff: noqa: INP001, T201 - a script beside its page, which tells how far it is
 """Grade engines from PyPI, and make docs/engines.md of what comes out.
 
 Run it from the top folder, with the network at hand:
 
-    python docs/make_engines.py --folder ~/engines
+    python tools/make_engines.py --folder ~/engines
 
-Each engine of docs/engines.toml is installed into an environment of its own in that folder, unless
-it is there already, and graded. The numbers go to docs/engines.json. To write the page anew, with
+Each engine of tools/engines.toml is installed into an environment of its own in that folder, unless
+it is there already, and graded. The numbers go to tools/engines.json. To write the page anew, with
 other words about the same numbers and without the network:
 
-    python docs/make_engines.py --page
+    python tools/make_engines.py --page
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ from mgraph.grade.cases import cases_of, pack
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-DOCS: Final = Path(__file__).parent
-TABLE: Final = DOCS / "engines.toml"
-NUMBERS: Final = DOCS / "engines.json"
-PAGE: Final = DOCS / "engines.md"
+HERE: Final = Path(__file__).parent
+TABLE: Final = HERE / "engines.toml"
+NUMBERS: Final = HERE / "engines.json"
+PAGE: Final = HERE.parent / "docs" / "engines.md"
 
 WRONG: Final = ("wrong value", "wrong gradient", "not reproducible")
 CRASHED: Final = ("crashed", "timed out")
@@ -45,7 +44,7 @@ CRASHED: Final = ("crashed", "timed out")
 HEAD: Final = """\
 # Engines from PyPI, graded
 
-<!-- python docs/make_engines.py writes this page, of docs/engines.toml and docs/engines.json -->
+<!-- python tools/make_engines.py writes this page, of tools/engines.toml and tools/engines.json -->
 
 [`mgraph grade`](grade.md) was run on {count} small autodiff engines from PyPI, each in an
 environment of its own: on {date}, with {python} on {platform}, mgraph {mgraph}, and the
@@ -101,7 +100,7 @@ HOW_HEAD: Final = """\
 """
 
 AGAIN: Final = """
-    python docs/make_engines.py --folder ~/engines
+    python tools/make_engines.py --folder ~/engines
 
 does all of it again.
 """
@@ -131,7 +130,7 @@ def environment(engine: Mapping[str, Any], folder: Path) -> Path:
             [sys.executable, "-m", "venv", "--clear", str(home)],
             [*pip, *engine["pip"]],
         ):
-            subprocess.run(command, check=True, capture_output=True, encoding="utf-8")  # noqa: S603
+            subprocess.run(command, check=True, capture_output=True, encoding="utf-8")
         done.write_text(specs, encoding="utf-8")
     return python
 
@@ -148,7 +147,7 @@ def graded(engine: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     except subprocess.CalledProcessError as error:
         return {"error": f"can't be installed: {last_line(error.stderr)}"}
     verb = [sys.executable, "-m", "mgraph", "grade", *command_of(engine)]
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(
         [*verb, "--python", str(python), "--json"],
         capture_output=True, check=False, encoding="utf-8",
     )  # fmt: skip
@@ -319,7 +318,7 @@ def quote(word: str) -> str:
 
 def main() -> None:
     """Read the command line, and write the page."""
-    parser = argparse.ArgumentParser(prog="python docs/make_engines.py", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python tools/make_engines.py", description=__doc__)
     parser.add_argument("--folder", type=Path, help="where engines are installed, and stay")
     parser.add_argument("--page", action="store_true", help="run nothing; write the page anew")
     asked = parser.parse_args()

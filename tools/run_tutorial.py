@@ -1,9 +1,8 @@
-# ruff: noqa: INP001 - a script beside its notebook
 """Run docs/tutorial.ipynb, and write it with what it shows: into itself, or where one says.
 
 After a change of its cells, or of what pictures look like:
 
-    python docs/run_tutorial.py
+    python tools/run_tutorial.py
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from typing import Any, Final
 import nbformat
 from nbclient import NotebookClient
 
-NOTEBOOK: Final = Path(__file__).with_name("tutorial.ipynb")
+NOTEBOOK: Final = Path(__file__).parents[1] / "docs" / "tutorial.ipynb"
 KERNEL: Final = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
 def executed() -> Any:  # noqa: ANN401 - nbformat has no types
     """Return the notebook as a fresh kernel leaves it, without traces of this machine."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     with tempfile.TemporaryDirectory() as folder:
         resources = {"metadata": {"path": folder}}
         NotebookClient(notebook, timeout=120, resources=resources, record_timing=False).execute()
@@ -48,4 +47,5 @@ def joined(outputs: list[Any]) -> list[Any]:
 
 if __name__ == "__main__":
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else NOTEBOOK
-    target.write_text(nbformat.writes(executed()) + "\n", encoding="utf-8")
+    text = nbformat.writes(executed())  # type: ignore[no-untyped-call]
+    target.write_text(text + "\n", encoding="utf-8")

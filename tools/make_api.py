@@ -1,0 +1,329 @@
+"""Make docs/api.md: the public names of the library, from their signatures and docstrings.
+
+Run it from the top folder, after a change of a public name or its docstring:
+
+    python tools/make_api.py
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from functools import cached_property
+from pathlib import Path
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import mgraph
+from mgraph.engine.tape.replay import Batch, Replay
+from mgraph.errors import MissingExtraError
+from mgraph.golden import pytest_plugin
+from mgraph.golden.asserting import assert_graph
+from mgraph.trace import Recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+PAGE: Final = Path(__file__).parents[1] / "docs" / "api.md"
+WIDTH: Final = 88  # columns of a signature, before it gets one line per parameter
+
+HEAD: Final = """\
+# The Python API
+
+<!-- python tools/make_api.py writes this page -->
+
+Headings show what to import: `mgraph.load` is in the module `mgraph`. Classes whose heading names
+no module are what functions return; you need not import them. What needs an extra says so.
+`mgraph.__version__` is the version of mgraph, and `mgraph.FORMAT_VERSION` is the newest version of
+the [file format](format.md) that it reads and writes.
+
+A *value* is what a node computes. A *gradient* is how fast the output changes with it, in units of
+the output per unit of the node's value. `float64[N]` is a NumPy array of N doubles. The codes of
+errors, such as `run-node`, are explained in [the file format](format.md#refusals).
+"""
+
+Thing = tuple[str, Any]
+
+SECTIONS: Final[Mapping[str, tuple[Thing, ...]]] = {
+    "Graph files": (
+        ("mgraph.load", mgraph.load),
+        ("mgraph.loads", mgraph.loads),
+        ("mgraph.save", mgraph.save),
+        ("mgraph.Graph", mgraph.Graph),
+        ("mgraph.Run", mgraph.Run),
+        ("mgraph.Tolerance", mgraph.Tolerance),
+        ("mgraph.Limits", mgraph.Limits),
+    ),
+    "Values": (
+        ("mgraph.Value", mgraph.Value),
+        ("mgraph.max", mgraph.max),
+        ("mgraph.min", mgraph.min),
+        ("mgraph.sum", mgraph.sum),
+    ),
+    "Errors": (
+        ("mgraph.GraphError", mgraph.GraphError),
+        ("mgraph.Diagnostic", mgraph.Diagnostic),
+        ("mgraph.errors.MissingExtraError", MissingExtraError),
+    ),
+    "Many runs": (
+        ("Replay", Replay),
+        ("Batch", Batch),
+    ),
+    "Other engines": (
+        ("mgraph.record", mgraph.record),
+        ("Recording", Recording),
+    ),
+    "Tests": (("mgraph.testing.assert_graph", assert_graph),),
+}
+"""What the page shows, under its headings; `mgraph.__all__` is in it whole, and a test says so."""
+
+INTERNAL: Final = (
+    "Batch.memory",
+    "Graph.columns",
+    "GraphError.named",
+    "GraphError.of",
+    "Limits.levels",
+    "Limits.raised",
+    "Replay.tape",
+)
+"""Members without an underscore that only mgraph itself uses."""
+
+SPECIAL: Final = {"__call__": "{}", "__len__": "len({})"}
+"""The special methods that are shown, as they are used; docstrings of classes name operators."""
+
+NOT_CALLED: Final = (mgraph.Graph, mgraph.GraphError, MissingExtraError, Replay, Batch, Recording)
+"""Classes that users don't call: functions return the objects, or mgraph raises them."""
+
+PLUGIN_HEAD: Final = """\
+### The pytest plugin
+
+It is installed with mgraph, and does nothing until it is asked for. [mgraph in pytest](pytest.md)
+shows it at work.
+
+| setting or option | what it is for |
+|---|---|
+"""
+
+# --- docstrings ----------------------------------------------------------------------------------
+
+_SECTION: Final = re.compile(r"^(Args|Attributes|Returns|Yields|Raises|Source):\n", re.MULTILINE)
+_ENTRY: Final = re.compile(r"^(\w+): ", re.MULTILINE)
+
+
+class Doc(NamedTuple):
+    """A docstring in its parts.
+
+    Attributes:
+        text: What stands before the first section, as Markdown.
+        sections: The text of each section, without its indentation.
+    """
+
+    text: str
+    sections: Mapping[str, str]
+
+    def entries(self, section: str) -> dict[str, str]:
+        """Return the names that a section explains, each with its explanation on one line."""
+        _, *parts = _ENTRY.split(self.sections.get(section, ""))
+        return {name: on_one_line(text) for name, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def doc_of(thing: Any) -> Doc:  # noqa: ANN401 - anything with a docstring
+    """Take a docstring apart."""
+    text, *parts = _SECTION.split(inspect.cleandoc(thing.__doc__ or ""))
+    named = zip(parts[::2], parts[1::2], strict=True)
+    return Doc(text.strip(), {name: inspect.cleandoc(part) for name, part in named})
+
+
+def on_one_line(text: str) -> str:
+    """Join the lines of a paragraph."""
+    return " ".join(text.split())
+
+
+# --- signatures ----------------------------------------------------------------------------------
+
+_ALIASES: Final = {
+    "Grad": 'Literal["rows", "sum"]',
+    "Operand": "Value | float",
+    "Path": "tuple[str | int, ...]",
+}
+_COMMA: Final = "\0"  # stands for a comma inside a type
+
+
+class _Verbatim(NamedTuple):
+    """A type or default whose `repr` is just its text."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text.replace(", ", f"{_COMMA} ")
+
+
+def signature(name: str, function: Callable[..., Any]) -> str:
+    """Return a call as one would declare it, with types and defaults."""
+    called = inspect.signature(function)
+    parameters = [_verbatim(each) for each in called.parameters.values() if each.name != "self"]
+    text = str(inspect.Signature(parameters))[1:-1]
+    parts = [part.replace(_COMMA, ",") for part in text.split(", ")] if text else []
+    end = f"){_result(name, function, called)}"
+    line = f"{name}({', '.join(parts)}{end}"
+    if len(line) <= WIDTH:
+        return line
+    return "\n".join((f"{name}(", *(f"    {part}," for part in parts), end))
+
+
+def _verbatim(parameter: inspect.Parameter) -> inspect.Parameter:
+    words = [_ALIASES.get(word, word) for word in re.split(r"\b", str(parameter.annotation))]
+    default = parameter.default
+    if default is not parameter.empty:
+        default = _Verbatim(_default(default))
+    return parameter.replace(annotation=_Verbatim("".join(words)), default=default)
+
+
+def _default(value: object) -> str:
+    if isinstance(value, mgraph.Limits):
+        return "Limits()"
+    if repr(value) == "<factory>":  # how dataclasses show one
+        return "…"
+    if type(value) is int:
+        return f"{value:_}"
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def _result(name: str, function: Callable[..., Any], called: inspect.Signature) -> str:
+    result = called.return_annotation
+    if isinstance(function, type) or result == "None":
+        return ""
+    return f" -> {name.partition('.')[0] if result == 'Self' else result}"
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+
+def page() -> str:
+    """Return the page."""
+    return "\n".join((HEAD, *_parts()))
+
+
+def _parts() -> Iterator[str]:
+    for title, things in SECTIONS.items():
+        yield f"## {title}\n"
+        for name, thing in things:
+            yield from _class(name, thing) if isinstance(thing, type) else _call(name, thing, "###")
+    yield PLUGIN_HEAD + "".join(f"| `{name}` | {text} |\n" for name, text in plugin_options())
+
+
+def _class(name: str, cls: type) -> Iterator[str]:
+    """Yield what there is to say of a class."""
+    yield f"### {name}\n"
+    doc = doc_of(cls)
+    is_called = cls not in NOT_CALLED
+    if is_called:
+        yield _code(signature(cls.__name__, cls))
+    yield f"{doc.text}\n"
+    if is_called and not dataclasses.is_dataclass(cls):
+        doc = doc_of(vars(cls)["__init__"])
+        yield from _list("Args", doc.entries("Args"))
+    yield from _list("Attributes", attributes(cls))
+    yield from _list("Raises", doc.entries("Raises"))
+    calls = [(_used(cls, member), function) for member, function in methods(cls)]
+    short = [(called, function) for called, function in calls if not doc_of(function).sections]
+    yield from _list("Methods", dict(_short(called, function) for called, function in short))
+    for called, function in calls:
+        if (called, function) not in short:
+            yield from _call(called, function, "####")
+
+
+def _used(cls: type, member: str) -> str:
+    """Return how a method is called: by the class's name, or as what its special name is for."""
+    instance = cls.__name__.lower()
+    return SPECIAL.get(member, f"{cls.__name__}.{member}").format(instance)
+
+
+def _short(name: str, function: Callable[..., Any]) -> tuple[str, str]:
+    shown = name if name.endswith(")") else signature(name, function)
+    return shown, on_one_line(doc_of(function).text)
+
+
+def _call(name: str, function: Callable[..., Any], level: str) -> Iterator[str]:
+    """Yield what there is to say of a function or method."""
+    doc = doc_of(function)
+    yield f"{level} {name if '.' in name else f'{name}(…)'}\n"
+    yield _code(signature(name.removeprefix("mgraph.").removeprefix("testing."), function))
+    yield f"{doc.text}\n"
+    yield from _list("Args", doc.entries("Args"))
+    if returned := doc.sections.get("Returns"):
+        yield f"**Returns** {on_one_line(returned)}\n"
+    yield from _list("Raises", doc.entries("Raises"))
+
+
+def _code(text: str) -> str:
+    return f"```python\n{text}\n```\n"
+
+
+def _list(section: str, entries: Mapping[str, str]) -> Iterator[str]:
+    if entries:
+        title = {"Args": "Arguments"}.get(section, section)
+        lines = (f"- `{name}`: {text}" for name, text in entries.items())
+        yield "\n".join((f"**{title}**\n", *lines, ""))
+
+
+def lineage(cls: type) -> Iterator[type]:
+    """Yield the classes of mgraph that a class is made from, the class itself last."""
+    for each in reversed(cls.__mro__):
+        if each.__module__.startswith("mgraph"):
+            yield each
+
+
+def members(cls: type) -> Iterator[tuple[str, Any]]:
+    """Yield what a class defines or inherits for its users, by name."""
+    found = {name: member for each in lineage(cls) for name, member in vars(each).items()}
+    for name, member in found.items():
+        if name in SPECIAL or not (name.startswith("_") or f"{cls.__name__}.{name}" in INTERNAL):
+            yield name, member
+
+
+def attributes(cls: type) -> dict[str, str]:
+    """Return the attributes and properties of objects of a class, each with what it is."""
+    found: dict[str, str] = {}
+    for each in lineage(cls):
+        found.update(doc_of(each).entries("Attributes"))
+    for name, member in members(cls):
+        if isinstance(member, (property, cached_property)):
+            found[name] = on_one_line(doc_of(member).text)
+    return {name: text for name, text in found.items() if f"{cls.__name__}.{name}" not in INTERNAL}
+
+
+def methods(cls: type) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Yield the methods of a class, bound where they are class methods."""
+    for name, member in members(cls):
+        if isinstance(member, (FunctionType, classmethod)):
+            yield name, getattr(cls, name)
+
+
+class _Parser:
+    """Stands in for pytest's parser, and remembers what the plugin adds."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str]] = []
+
+    def getgroup(self, _name: str) -> _Parser:
+        return self
+
+    def addoption(self, name: str, *, help: str, **_: object) -> None:  # noqa: A002 - pytest's
+        self.found.append((f"pytest {name}", help))
+
+    def addini(self, name: str, help: str, **_: object) -> None:  # noqa: A002
+        self.found.append((name, help))
+
+
+def plugin_options() -> Iterable[tuple[str, str]]:
+    """Return the settings and options of the plugin, with their help."""
+    parser: Any = _Parser()
+    pytest_plugin.pytest_addoption(parser)
+    found: list[tuple[str, str]] = parser.found
+    return sorted(found, key=lambda each: each[0].startswith("pytest"))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
