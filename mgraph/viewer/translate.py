@@ -1,4 +1,4 @@
-"""The table of ops as JavaScript: translated word by word from its rows, nothing added."""
+"""The table of ops as JavaScript, translated word by word from its rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PRIMITIVES: Final = tuple(
     for name, each in vars(ieee).items()
     if callable(each) and each.__module__ == ieee.__name__ and name[0] != "_"
 )
-"""What rows may call of `ieee`; the page's ieee.js has each under the same name."""
+"""The functions of `ieee` that rows may call; the page's ieee.js has the same names."""
 
 _ARITHMETIC: Final = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
 _COMPARISONS: Final = {
@@ -32,7 +32,7 @@ _LOGIC: Final = {ast.And: "&&", ast.Or: "||"}
 
 @cache
 def javascript() -> str:
-    """Return the module `ops.js`: the helpers, and `OPS`, one object a row."""
+    """Return the module `ops.js`: the helpers, and `OPS` with one object per row."""
     helpers = list(formulas.helpers())
     known = [helper.name for helper in helpers]
     return "\n".join([
@@ -71,10 +71,7 @@ def _rows(known: Collection[str]) -> Iterator[str]:
 
 def _texts(row: Formulas) -> dict[str, Any]:
     op = row.op
-    return {
-        "inputs": op.inputs, "fold": op.fold, "exact": op.exact,
-        "formula": op.formula, "slopes": op.slopes, "atKink": op.at_kink,
-    }  # fmt: skip
+    return {"inputs": op.inputs, "fold": op.fold, "formula": op.formula, "slopes": op.slopes}
 
 
 def expression(  # noqa: C901, PLR0911 - one case a construct of the row language

@@ -19,7 +19,7 @@ import { layOut } from "./layout.js";
 
 /**
  * What changes from step to step.
- * @typedef {object} State
+ * @typedef {object} BoxState
  * @property {string} data
  * @property {string} grad
  * @property {string} classes
@@ -44,10 +44,11 @@ const LONGEST = 300;
 const PATH = /^[\w./[\]-]*[./][\w./[\]-]*$/;
 
 /**
- * @param {string} name
+ * Make an element of SVG.
+ * @template {keyof SVGElementTagNameMap} Name
+ * @param {Name} name
  * @param {Record<string, string | number>} attributes
  * @param {string} text
- * @returns {any}
  */
 export function element(name, attributes = {}, text = "") {
   const made = document.createElementNS(SVG, name);
@@ -191,7 +192,8 @@ class Box {
     const label = isGroup ? 0 : Math.max(pen.measureText(look.note).width, pen.measureText("grad").width);
     pen.font = FONTS.number;
     const width = isGroup ? (right - left) / 2 : right - left - label;
-    this.room = Math.floor((width - 5) / pen.measureText("0").width); // for a number, in characters
+    // for a number, in characters
+    this.room = Math.floor((width - 5) / pen.measureText("0").width);
     const corner = element("text", { class: "note", x: right, y: top }, look.corner);
     this.group.append(title, corner, this.data, this.grad);
     if (!isGroup) this.group.append(element("text", { class: "name", x: left, y: first }, look.note));
@@ -201,7 +203,7 @@ class Box {
     this.shown = { data: "", grad: "", classes: "" };
   }
 
-  /** @param {State} state */
+  /** @param {BoxState} state */
   show({ data, grad, classes }) {
     const { shown } = this;
     if (shown.data !== data) this.data.textContent = shown.data = data;
@@ -231,8 +233,11 @@ export class Picture {
     this.boxes = [];
     /** @type {SVGElement[]} */
     this.arrows = [];
-    /** @type {{left: number, top: number, right: number, bottom: number}[]} */
-    this.extents = []; // of the boxes, then of the arrows
+    /**
+     * Of the boxes, then of the arrows.
+     * @type {{left: number, top: number, right: number, bottom: number}[]}
+     */
+    this.extents = [];
     /** @type {boolean[]} */
     this.culled = [];
     /** @type {Scene | null} */
@@ -279,7 +284,7 @@ export class Picture {
     this.extents.push(...ways.map(extentOf));
     const shorten = shortener(looks.map((look) => look.title));
     this.boxes = looks.map((look, i) => new Box(look, layout.x[i], layout.y[i], sizes[i], shorten));
-    this.boxes.forEach((box, i) => (box.group.dataset.item = i));
+    this.boxes.forEach((box, i) => (box.group.dataset.item = String(i)));
     lines.append(...this.arrows);
     cards.append(...this.boxes.map((box) => box.group));
     this.drawn.replaceChildren(lines, cards, this.chips);
@@ -296,7 +301,7 @@ export class Picture {
   #arrow(link, points) {
     const arrow = element("g", { class: "arrow" });
     arrow.append(element("path", { class: "line", d: curve(points, this.#down) }));
-    arrow.append(element("path", { class: "tip", d: tip(/** @type {any} */ (points.at(-1)), this.#down) }));
+    arrow.append(element("path", { class: "tip", d: tip(points[points.length - 1], this.#down) }));
     if (link.count > 1) arrow.classList.add("many");
     return arrow;
   }
@@ -326,7 +331,7 @@ export class Picture {
 
   /**
    * Update texts and marks of what can be seen.
-   * @param {(item: number, room: number) => State} stateOf a number has room for so many characters
+   * @param {(item: number, room: number) => BoxState} stateOf a number has room for so many characters
    * @param {Map<number, Passing>} passing by link
    */
   paint(stateOf, passing) {

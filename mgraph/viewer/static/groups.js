@@ -1,6 +1,7 @@
 /** What is drawn: nodes, groups folded to one box each, or the surroundings of one node. */
 
-/** @typedef {import("./read.js").Graph} Graph */
+/** @typedef {import("./graph.js").Graph} Graph */
+/** @typedef {import("./graph.js").Users} Users */
 
 /**
  * The groups that dots and slashes in ids make; a group stands behind the one it is in.
@@ -43,7 +44,7 @@
  * @property {Map<number, number>} byPair the link between two items one of which is a group
  */
 
-export const FOLD_ABOVE = 300;
+const FOLD_ABOVE = 300;
 export const MOST_ITEMS = 1600;
 const FOLDED_ITEMS = 120;
 const SURROUNDINGS = 24;
@@ -232,7 +233,7 @@ function linksOf({ first, args }, nodes, items, itemOf) {
 /**
  * Return the surroundings of a node: what it is made of and what uses it, the nearest first.
  * @param {Graph} graph
- * @param {{first: Uint32Array, node: Uint32Array}} users
+ * @param {Users} users
  * @param {number} focus
  * @returns {Scene}
  */
@@ -248,7 +249,7 @@ export function sceneAround(graph, users, focus) {
 
 /**
  * @param {Graph} graph
- * @param {{first: Uint32Array, node: Uint32Array}} users
+ * @param {Users} users
  * @param {number} focus
  * @returns {number[]} ascending
  */
@@ -262,7 +263,8 @@ function nearest({ first, args }, users, focus) {
   };
   for (let k = 0; k < found.length && found.length < SURROUNDINGS; k++) {
     const node = found[k];
-    const most = k ? 4 : SURROUNDINGS / 2; // of one with thousands of arguments, a few
+    // a node may have thousands of neighbours
+    const most = k ? 4 : SURROUNDINGS / 2;
     const last = Math.min(first[node + 1], first[node] + most);
     for (let e = first[node]; e < last; e++) visit(args[e]);
     const end = Math.min(users.first[node + 1], users.first[node] + most);
@@ -273,7 +275,7 @@ function nearest({ first, args }, users, focus) {
 
 /**
  * @param {Graph} graph
- * @param {{first: Uint32Array, node: Uint32Array}} users
+ * @param {Users} users
  * @param {Int32Array} itemOf
  * @param {number} node
  */

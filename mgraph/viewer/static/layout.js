@@ -76,8 +76,11 @@ function cellsOf({ items, links }, level, breadths) {
   const cells = {
     count: items.length, level: level.slice(), breadth: breadths.slice(), from: [], to: [], through: [],
   };
-  /** @type {number[][]} */
-  const passages = items.map(() => []); // all links of one item share its way
+  /**
+   * The cells that links from each item pass through: they share their way.
+   * @type {number[][]}
+   */
+  const passages = items.map(() => []);
   for (const { from, to } of links) {
     const way = [];
     const isLong = level[to] - level[from] > 1 && cells.count < items.length + MOST_PASSAGES;
