@@ -228,8 +228,8 @@ def test_a_backward_step_tells_every_product(show: Callable[..., Page]) -> None:
     to_step(page, "Backward, 5")
     text = step_text(page)
     assert "The gradient of x1w1 is complete: 0.5." in text
-    assert "x1 0.5 × (−3) = −1.5 0 → −1.5 derivative w1" in text
-    assert "w1 0.5 × 2 = 1 0 → 1 derivative x1" in text
+    assert "x1 0.5 × (−3) = −1.5 0 → −1.5 derivative: w1" in text
+    assert "w1 0.5 × 2 = 1 0 → 1 derivative: x1" in text
     assert page.locator(".chip").all_text_contents() == ["× −3", "× 2"]
     assert page.locator(".arrow[data-way=backward]").count() == 2
 
@@ -567,7 +567,8 @@ def test_a_large_graph_without_groups_shows_surroundings(visit: Visit) -> None:
     """A thousand nodes without dots: some around the output; stepping and clicking move there."""
     page = page_with(visit, mgraph.load(FIXTURES / "run" / "shapes" / "chain_1000.json"))
     assert 1 < page.locator(".box[data-item]").count() <= 24
-    assert "are shown. Click a node to see its surroundings" in page.locator("#scene-note").inner_text()
+    note = page.locator("#scene-note").inner_text()
+    assert "are shown. Click a node to see its surroundings" in note
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
     assert page.locator(".box.current").count() == 1

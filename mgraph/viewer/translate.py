@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 PRIMITIVES: Final = tuple(
     name
-    for name, each in vars(ieee).items()
-    if callable(each) and each.__module__ == ieee.__name__ and name[0] != "_"
+    for name, value in vars(ieee).items()
+    if callable(value) and value.__module__ == ieee.__name__ and name[0] != "_"
 )
 """The functions of `ieee` that rows may call; the page's ieee.js has the same names."""
 
@@ -39,7 +39,7 @@ def javascript() -> str:
         "/** The table of ops; made by mgraph from mgraph/ops.py. */",
         'import { ieee } from "./ieee.js";',
         "",
-        *(_helper(each, known) for each in helpers),
+        *(_helper(helper, known) for helper in helpers),
         f"export const LEAVES = {json.dumps(LEAVES)};",
         "",
         "export const OPS = new Map([",
@@ -50,7 +50,7 @@ def javascript() -> str:
 
 
 def _helper(node: ast.FunctionDef, known: Collection[str]) -> str:
-    (result,) = (each for each in node.body if isinstance(each, ast.Return))
+    (result,) = (line for line in node.body if isinstance(line, ast.Return))
     assert result.value is not None  # noqa: S101 - our own table
     names = [arg.arg for arg in node.args.args]
     text = expression(result.value, names, known)
@@ -74,7 +74,7 @@ def _texts(row: Formulas) -> dict[str, Any]:
     return {"inputs": op.inputs, "fold": op.fold, "formula": op.formula, "slopes": op.slopes}
 
 
-def expression(  # noqa: C901, PLR0911 - one case a construct of the row language
+def expression(  # noqa: C901, PLR0911 - one case per construct of the row language
     node: ast.expr, names: Collection[str], helpers: Collection[str] = ()
 ) -> str:
     """Translate an expression of the row language.
@@ -85,11 +85,11 @@ def expression(  # noqa: C901, PLR0911 - one case a construct of the row languag
         helpers: The functions beside it that it may call.
 
     Raises:
-        ValueError: It uses anything that the row language does not have.
+        ValueError: It uses something that the row language does not have.
     """
 
-    def text(each: ast.expr) -> str:
-        return expression(each, names, helpers)
+    def text(part: ast.expr) -> str:
+        return expression(part, names, helpers)
 
     match node:
         case ast.Constant(value=float(number)) if isfinite(number):

@@ -98,8 +98,8 @@ function partialFormula(graph, node, edge) {
   const parts = row.slopes.split(", ");
   const own = row.inputs === 2 && parts.length === 2 && !row.slopes.includes(" to ");
   const text = own ? parts[edge - graph.first[node]] : row.slopes;
-  const names = [...graph.args.subarray(graph.first[node], graph.first[node + 1]), node];
-  return filled(text, names.map((each) => nameOf(graph, each)));
+  const stops = [...graph.args.subarray(graph.first[node], graph.first[node + 1]), node];
+  return filled(text, stops.map((stop) => nameOf(graph, stop)));
 }
 
 /**
@@ -133,7 +133,7 @@ export function equation(left, right) {
 export function backwardCard(graph, result, node, all) {
   const name = nameOf(graph, node);
   const table = make("table.sent", make("thead", make("tr", ...["gradient × derivative", "sum so far"].map(headCell))));
-  for (const each of all.slice(0, ROWS)) table.append(contributionRows(graph, node, each));
+  for (const contribution of all.slice(0, ROWS)) table.append(contributionRows(graph, node, contribution));
   const rest = all.length - ROWS;
   return [
     make("p", "The gradient of ", breakable("b", name), " is complete: ", figure(result.adjoints[node], ".grad"),
@@ -153,17 +153,18 @@ function headCell(text) {
 /**
  * @param {Graph} graph
  * @param {number} node
- * @param {Contribution} each
+ * @param {Contribution} contribution
  */
-function contributionRows(graph, node, each) {
-  const to = breakable("th", nameOf(graph, each.to));
+function contributionRows(graph, node, contribution) {
+  const { upstream, sent, before, after } = contribution;
+  const to = breakable("th", nameOf(graph, contribution.to));
   to.setAttribute("scope", "rowgroup");
-  const partial = make("td.quiet", "derivative ", make("i", partialFormula(graph, node, each.edge)));
+  const partial = make("td.quiet", "derivative: ", make("i", partialFormula(graph, node, contribution.edge)));
   for (const cell of [to, partial]) cell.setAttribute("colspan", "2");
   const product = make("td.product",
-    figure(each.upstream, ".grad", 4), " × ", factorOf(each.partial, ".slope"), " = ", figure(each.sent, ".grad", 4));
-  const sum = each.counts
-    ? make("td.product", figure(each.before, "", 4), " → ", figure(each.after, ".grad", 4))
+    figure(upstream, ".grad", 4), " × ", factorOf(contribution.partial, ".slope"), " = ", figure(sent, ".grad", 4));
+  const sum = contribution.counts
+    ? make("td.product", figure(before, "", 4), " → ", figure(after, ".grad", 4))
     : make("td.quiet", "a const gets none");
   return make("tbody", make("tr", to), make("tr", product, sum), make("tr", partial));
 }

@@ -49,7 +49,7 @@ function stepCard({ kind, node }) {
   if (kind === "forward") return forwardCard(graph, result, node);
   if (kind === "seed") {
     const given = [...seeds].map(([output, seed]) => `${nameOf(graph, output)} gets ${shown(seed)}`).join(", ");
-    return [make("p", `The backward pass starts at the output: ${given}. A gradient says how fast the output changes with a node; with itself it changes at the rate 1.`)];
+    return [make("p", `The backward pass starts at the output: ${given}. A gradient says how fast the output changes with a node. With itself, the output changes at rate 1.`)];
   }
   if (kind === "backward") return backwardCard(graph, result, node, contributionsOf(node, state.at - 1));
   const score = quiz.on && quiz.right + quiz.helped ? [make("p.score", scoreText())] : [];

@@ -65,7 +65,7 @@ function scientific(x, digits) {
 export function squeezed(x, room) {
   if (!Number.isFinite(x)) return shown(x);
   for (let digits = 6; digits > 0; digits--) {
-    const text = [shown(x, digits), scientific(x, digits)].find((each) => each.length <= room);
+    const text = [shown(x, digits), scientific(x, digits)].find((spelled) => spelled.length <= room);
     if (text) return text;
   }
   return scientific(x, 1);

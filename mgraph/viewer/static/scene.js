@@ -53,7 +53,7 @@ function lookOf({ node, group, hidden }) {
   };
 }
 
-/** Say what is not drawn, and offer to change it. */
+/** Show a note that says what is not drawn, with buttons to change it. */
 function noteScene() {
   const { graph, groups, folded, scene } = state;
   const total = counted(graph.count, "node");
