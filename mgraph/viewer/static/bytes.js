@@ -127,7 +127,7 @@ function lenient(text) {
     const document = JSON.parse(`${json}${text.slice(from, end)}${rest}`);
     if (fault.code === "trailing" && /^[ \t\r\n]*$/.test(text.slice(end))) return document;
   } catch {
-    fault = new Refusal("syntax", text.trim() ? "it is not JSON, nor msgpack" : "it is empty");
+    fault = new Refusal("syntax", text.trim() ? "it is neither JSON nor msgpack" : "it is empty");
   }
   throw fault;
 }
@@ -271,7 +271,7 @@ class Unpacker {
       case 0xc1: throw new Refusal("syntax", "it is not msgpack");
       default:
         this.take(1 + (head >= 0xd4 ? 1 << (head - 0xd4) : this.unsigned(1 << (head - 0xc7))));
-        throw new Refusal("type", "it has an extension type");
+        throw new Refusal("type", "it contains an extension type");
     }
   }
 

@@ -78,7 +78,7 @@ export function checkedText(text, what, most) {
 export function checkMeta(meta) {
   for (const item of within(meta)) {
     if (typeof item === "string") checkedText(item, "meta", LIMITS.text);
-    if (item instanceof Uint8Array) throw new Refusal("type", "a meta has bytes");
+    if (item instanceof Uint8Array) throw new Refusal("type", "a meta contains a byte string");
     if (typeof item === "number" && !Number.isFinite(item)) {
       throw new Refusal("number", "a number in meta is not finite");
     }

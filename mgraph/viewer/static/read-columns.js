@@ -36,7 +36,7 @@ export function fromPacked(nodes) {
   if (nodes.count === 0) throw new Refusal("output", "the graph has no nodes");
   required(nodes, ["count", "ops", "op"], "the packed nodes");
   const { count, op } = nodes;
-  if (typeof count !== "number" || !Number.isSafeInteger(count) || count < 0) throw new Refusal("type", "“count” is not a count");
+  if (typeof count !== "number" || !Number.isSafeInteger(count) || count < 0) throw new Refusal("type", "“count” is not a whole number");
   if (count > LIMITS.nodes) throw new Refusal("limit", "it has too many nodes");
   if (!(op instanceof Uint8Array)) throw new Refusal("type", "“op” is not a byte string");
   if (op.length !== count) throw badColumn("the length of “op” is not “count”");
@@ -71,7 +71,7 @@ function opTable(names, op) {
   /** @type {string[]} */
   const ops = [];
   for (const name of names) {
-    if (typeof name !== "string") throw new Refusal("type", "“ops” has what is not a string");
+    if (typeof name !== "string") throw new Refusal("type", "“ops” has an item that is not a string");
     if (!OPS.has(name) && !isLeafOp(name)) throw new Refusal("unknown-op", `there is no op ${quoted(name)}`);
     if (ops.length && ops[ops.length - 1] >= name) throw badColumn("“ops” is not sorted");
     ops.push(name);
@@ -131,7 +131,7 @@ function addPackedData(graph, nodes) {
     graph.known[node] = has ? has[k] : 1;
     if (graph.known[node]) return;
     if (graph.ops[node] !== "input") throw new Refusal("leaf-data", `node ${node} has no data`);
-    if (!Object.is(data[k], 0)) throw badColumn("there is data where “has_data” says there is none");
+    if (!Object.is(data[k], 0)) throw badColumn("a leaf has data, but “has_data” says that it has none");
   });
 }
 

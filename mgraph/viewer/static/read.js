@@ -38,7 +38,7 @@ export async function readGraph(bytes) {
  */
 function graphFrom(document, binary) {
   if (!isObject(document) || !Object.hasOwn(document, "mgraph")) {
-    throw new Refusal("format", "it does not say that it is a graph file");
+    throw new Refusal("format", "it has no field “mgraph”, so it is not a graph file");
   }
   if (document.mgraph !== VERSION) {
     throw new Refusal("version", `it is of format ${quoted(document.mgraph)}; this page reads ${VERSION}`);
