@@ -228,8 +228,8 @@ def test_a_backward_step_tells_every_product(show: Callable[..., Page]) -> None:
     to_step(page, "Backward, 5")
     text = step_text(page)
     assert "The gradient of x1w1 is complete: 0.5." in text
-    assert "x1 0.5 × (−3) = −1.5 0 → −1.5 slope w1" in text
-    assert "w1 0.5 × 2 = 1 0 → 1 slope x1" in text
+    assert "x1 0.5 × (−3) = −1.5 0 → −1.5 derivative: w1" in text
+    assert "w1 0.5 × 2 = 1 0 → 1 derivative: x1" in text
     assert page.locator(".chip").all_text_contents() == ["× −3", "× 2"]
     assert page.locator(".arrow[data-way=backward]").count() == 2
 
@@ -293,14 +293,14 @@ def test_hovering_tells_formula_and_numbers(show: Callable[..., Page]) -> None:
 
 
 def test_why_lists_the_path(show: Callable[..., Page]) -> None:
-    """A click shows the path from the output, its slopes, their product, and the sum."""
+    """A click shows the path from the output, its derivatives, their product, and the sum."""
     page = show(NEURON)
     box(page, "w1").click()
     assert page.locator("#node-title").text_content() == "Why w1?"
     words = " ".join(page.locator("#node-body").inner_text().split())
     assert "One path leads back to w1" in words
     assert "o ← n ← x1w1x2w2 ← x1w1 ← w1 1 × 0.5 × 1 × 1 × 2 = 1" in words
-    assert words.endswith("Their sum is the gradient: 1")
+    assert words.endswith("That is the gradient: 1")
     page.keyboard.press("Escape")
     assert page.locator("#node-card").is_hidden()
 
@@ -313,7 +313,7 @@ def test_paths_are_counted_exactly_and_the_largest_listed(show: Callable[..., Pa
     page = show(document(*nodes[:-1], node("y", "sub", "d59", "e59")))
     page.evaluate("() => mgraph.goTo(0)")
     words = " ".join(page.locator("#node-body").inner_text().split())
-    assert f"{2**60:,} paths lead back to d0; these count most" in words
+    assert f"{2**60:,} paths lead back to d0; these contribute most" in words
     assert f"The other {2**60 - 8:,} paths together" in words
     assert page.locator(".paths li").count() == 8
 
@@ -345,7 +345,7 @@ def test_a_long_chain_is_explained_without_recursion(show: Callable[..., Page]) 
     words = page.locator("#node-body").inner_text()
     assert "One path leads back to x" in words
     assert "(19993 more)" in words
-    assert words.rstrip().endswith("Their sum is the gradient: 1")
+    assert words.rstrip().endswith("That is the gradient: 1")
 
 
 def test_why_there_is_none(show: Callable[..., Page]) -> None:
@@ -430,7 +430,7 @@ def test_inputs_without_a_value_get_one(show: Callable[..., Page]) -> None:
     """They are taken as 0, and the page says so."""
     page = show(document({"id": "x", "op": "input"}, node("y", "exp", "x")))
     assert numbers_of(page, "y") == ("1", "1")
-    assert "no value: 0 is taken" in page.locator("#leaves-note").inner_text()
+    assert "no value: 0 is used" in page.locator("#leaves-note").inner_text()
 
 
 # --- finding one's way -----------------------------------------------------------------------
@@ -567,7 +567,8 @@ def test_a_large_graph_without_groups_shows_surroundings(visit: Visit) -> None:
     """A thousand nodes without dots: some around the output; stepping and clicking move there."""
     page = page_with(visit, mgraph.load(FIXTURES / "run" / "shapes" / "chain_1000.json"))
     assert 1 < page.locator(".box[data-item]").count() <= 24
-    assert "are shown. Click a node to look around it" in page.locator("#scene-note").inner_text()
+    note = page.locator("#scene-note").inner_text()
+    assert "are shown. Click a node to see its surroundings" in note
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
     assert page.locator(".box.current").count() == 1

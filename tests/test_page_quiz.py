@@ -27,7 +27,7 @@ def test_the_quiz_asks_before_it_shows(show: Callable[..., Page]) -> None:
     assert title(page) == "Backward, 1 of 5: your turn"
     assert numbers_of(page, "n") == ("0.881374", "")
     assert page.locator(".chip").count() == 0
-    assert "o has the gradient 1. What gradient does it give n?" in step_text(page)
+    assert "o has the gradient 1. What does it pass on to n?" in step_text(page)
     answer(page, "0.5")
     assert "Right: 1 × 0.5 = 0.5." in step_text(page)
     assert numbers_of(page, "n") == ("0.881374", "0.5")
@@ -36,7 +36,7 @@ def test_the_quiz_asks_before_it_shows(show: Callable[..., Page]) -> None:
     assert title(page) == "Backward, 5 of 5"
     page.keyboard.press("ArrowRight")
     assert title(page) == "Done"
-    assert "1 right at your own hand, 8 shown" in step_text(page)
+    assert "1 right on your own, 8 shown" in step_text(page)
     page.click("#quiz")
     assert "Quiz" not in step_text(page)
 
@@ -45,7 +45,7 @@ def test_the_quiz_keeps_its_secrets(show: Callable[..., Page]) -> None:
     """While it asks, neither the tooltip nor the card of a node tells a gradient."""
     page = show(NEURON, quiz=True)
     box(page, "w1").click()
-    assert "its gradient is told at the end" in page.locator("#node-body").inner_text()
+    assert "the gradient is shown at the end" in page.locator("#node-body").inner_text()
     assert page.locator(".paths").count() == 0
 
 

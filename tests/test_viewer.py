@@ -7,6 +7,9 @@ import base64
 import hashlib
 import json
 import re
+from graphlib import CycleError
+from html.parser import HTMLParser
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +17,7 @@ import pytest
 import mgraph
 from mgraph import viewer
 from mgraph.ops import ROWS
-from mgraph.viewer import page, script
+from mgraph.viewer import constants, page, script
 from mgraph.viewer.translate import PRIMITIVES, expression, javascript
 from tests.command_line import FIXTURES, NEURON, Shell
 from tests.test_ops import PRIMITIVES as ALL_PRIMITIVES
@@ -68,12 +71,131 @@ def test_the_translator_refuses_everything_else(source: str) -> None:
         expression(ast.parse(source, mode="eval").body, ("a", "b"))
 
 
-def test_modules_import_only_what_those_before_export(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scripts are joined in an order in which every import is satisfied."""
+# --- the scripts -----------------------------------------------------------------------------
+
+STATIC = files(viewer) / "static"
+
+
+def joined(monkeypatch: pytest.MonkeyPatch, **modules: str) -> str:
+    """Return the script that is made of some modules."""
+    monkeypatch.setattr(viewer, "_static", lambda name: modules[name.removesuffix(".js")])
+    return str(script.__wrapped__())
+
+
+def test_scripts_stand_behind_those_that_they_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order follows from the imports, which are gone then; so are comments and exports."""
     assert not re.search(r"^(import|export) ", script(), re.MULTILINE)
-    monkeypatch.setattr(viewer, "MODULES", ("heap", "engine", "steps", "paths"))
-    with pytest.raises(LookupError, match=r"paths\.js imports usersOf, which read\.js"):
-        script.__wrapped__()
+    text = joined(
+        monkeypatch,
+        page='/** Starts. */\nimport { b } from "./b.js";\nimport { a } from "./a.js";\nb(a);\n',
+        b='import { a, other } from "./a.js";\n// calls a\nexport function b() {\n  a(other);\n}\n',
+        a="export const a = 1;\nexport const other = 2;\n",
+    )
+    assert text == "const a = 1;\nconst other = 2;\nfunction b() {\na(other);\n}\nb(a);\n"
+
+
+def test_all_scripts_are_in_the_page() -> None:
+    """The page imports every script there is, directly or not."""
+    written = {
+        path.name.removesuffix(".js") for path in STATIC.iterdir() if path.name[-3:] == ".js"
+    }
+    assert {*viewer.modules()} == {*written, "ops", "constants"}
+
+
+def test_imports_that_can_not_be_joined_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that the other script doesn't export, and scripts that import each other."""
+    page, other = 'import { x } from "./a.js";\n', 'import { y } from "./page.js";\n'
+    with pytest.raises(LookupError, match=r"page\.js imports x, which a\.js lacks"):
+        joined(monkeypatch, page=page, a="export const y = 1;\n")
+    with pytest.raises(CycleError):
+        joined(monkeypatch, page=f"{page}export const y = 1;\n", a=f"{other}export const x = 1;\n")
+
+
+@pytest.mark.parametrize("name", ["ops", "constants"])
+def test_made_scripts_have_the_types_that_are_declared(name: str) -> None:
+    """The declarations, by which scripts are checked, name what the made script exports."""
+    declared = (STATIC / f"{name}.d.ts").read_text(encoding="utf-8")
+    exported = re.findall(r"^export const (\w+)", viewer.modules()[name], re.MULTILINE)
+    assert sorted(re.findall(r"^export const (\w+)", declared, re.MULTILINE)) == sorted(exported)
+
+
+def test_declared_members_are_those_of_the_made_objects() -> None:
+    """Each op has the members of its type; so have the limits and the fields."""
+    declared = (STATIC / "ops.d.ts").read_text(encoding="utf-8")
+    members = re.findall(r"^  (\w+)[(:]", declared, re.MULTILINE)
+    made = javascript()
+    for row in made.split("export const OPS")[1].split("  }],\n")[:-1]:
+        assert re.findall(r"^    (\w+): ", row, re.MULTILINE) == members
+    declared = (STATIC / "constants.d.ts").read_text(encoding="utf-8")
+    for name in ("FIELDS", "LIMITS"):
+        keys = re.findall(r'"(\w+)"', declared.split(f"{name}: Record<")[1].split(",")[0])
+        value = constants.javascript().split(f"{name} = ")[1].split(";\n")[0]
+        assert re.findall(r"[{,](\w+):", value) == keys
+
+
+def test_the_constants_are_those_of_the_format() -> None:
+    """What docs/format.md says of limits, ids and first bytes, the page's reader has."""
+    made = constants.javascript()
+    for line in (
+        'const VERSION = "1.0";',
+        'tolerance:["rel","abs"]',
+        'const HEADER = ["$schema","name","doc","meta"];',
+        'const ID = new RegExp("^[A-Za-z_][A-Za-z0-9_./\\\\[\\\\]-]{0,127}$");',
+        "nodes:10000000,depth:32,text:1024,doc:65536,args:65535,runs:65535}",
+        "const INTEGERS = 9007199254740992;",
+        "const LONGEST_INTEGER = 4300;",
+        "const TOLERANCE = {rel:1e-09,abs:1e-12};",
+        'const HASH_NAME = "mgraph1-sha256:";',
+        'const SPECIAL = new Map([["nan",NaN],["inf",Infinity],["-inf",-Infinity]]);',
+        '["gzip",[31,139]]',
+        "[239,187,191]",
+    ):
+        assert line in made
+
+
+class Ids(HTMLParser):
+    """The tags of page.html by their ids."""
+
+    def __init__(self) -> None:
+        """Read page.html."""
+        super().__init__()
+        self.tags: dict[str, str] = {}
+        self.feed((STATIC / "page.html").read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note the tag if it has an id."""
+        if name := dict(attrs).get("id"):
+            self.tags[name] = tag
+
+
+def test_elements_are_looked_up_as_what_they_are() -> None:
+    """elements.js knows each id of page.html, and which kind of element has it."""
+    types = {
+        "button": "HTMLButtonElement", "input": "HTMLInputElement", "select": "HTMLSelectElement",
+        "details": "HTMLDetailsElement", "script": "HTMLScriptElement",
+        "dialog": "HTMLDialogElement", "svg": "SVGSVGElement",
+    }  # fmt: skip
+    text = (STATIC / "elements.js").read_text(encoding="utf-8")
+    declared = {
+        name: kind
+        for names, kind in re.findall(r"Record<([^>]*),[\s*]*(\w+)>", text)
+        for name in re.findall(r'"([\w-]+)"', names)
+    }
+    made = {
+        "run-a": "HTMLSelectElement",
+        "run-b": "HTMLSelectElement",
+        "differences": "HTMLElement",
+    }
+    tags = Ids().tags.items()
+    assert declared == {name: types.get(tag, "HTMLElement") for name, tag in tags} | made
+
+
+def test_no_type_is_left_open() -> None:
+    """No comment gives the type any, by which nothing is checked."""
+    for path in STATIC.iterdir():
+        if path.name.endswith((".js", ".d.ts")):
+            types = re.findall(r"\{[^}\n]*(?<!\")\bany\b|: any\b", path.read_text(encoding="utf-8"))
+            assert types == [], path.name
 
 
 # --- the file --------------------------------------------------------------------------------
@@ -116,8 +238,8 @@ def test_data_can_not_leave_its_script() -> None:
 
 def test_the_limits_of_writer_and_reader_are_one() -> None:
     """What `mgraph view` writes, the page opens."""
-    assert "const LARGEST = 64 * 2 ** 20;" in script()
-    assert viewer.LARGEST == 64 * 2**20
+    assert "const LIMITS = {size:67108864," in script()
+    assert constants.LARGEST == 67_108_864
 
 
 def test_nothing_in_the_scripts_reads_markup() -> None:

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 __all__ = [
+    "COMPRESSED",
     "LIMITS",
     "LIMIT_NAMES",
+    "OTHER_TEXT",
     "SPECIAL",
     "Blocks",
     "Entries",
@@ -60,7 +62,7 @@ __all__ = [
 JSON: Final = "json"
 MSGPACK: Final = "msgpack"
 
-_COMPRESSED: Final = (
+COMPRESSED: Final = (
     (b"\x1f\x8b", "gzip"),
     (b"PK\x03\x04", "zip"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
@@ -68,7 +70,7 @@ _COMPRESSED: Final = (
     (b"BZh", "bzip2"),
     (b"\x04\x22\x4d\x18", "lz4"),
 )
-_OTHER_TEXT: Final = (
+OTHER_TEXT: Final = (
     (b"\xef\xbb\xbf", "a UTF-8 byte-order mark"),
     (b"\xff\xfe\x00\x00", "UTF-32"),
     (b"\x00\x00\xfe\xff", "UTF-32"),
@@ -103,12 +105,12 @@ def encoding_of(data: bytes) -> str:
     Raises:
         GraphError: `compressed` or `encoding`: the bytes are neither.
     """
-    for magic, name in _COMPRESSED:
+    for magic, name in COMPRESSED:
         if data.startswith(magic):
             message = f"the file is compressed ({name})"
             fix = "decompress it first"
             raise GraphError.of("compressed", message, line=1, column=1, fix=fix)
-    for magic, name in _OTHER_TEXT:
+    for magic, name in OTHER_TEXT:
         if data.startswith(magic):
             message = f"the file starts with {name}" if "mark" in name else f"the text is {name}"
             expected, fix = "UTF-8 without a byte-order mark", "save the file as plain UTF-8"

@@ -7,33 +7,31 @@ import hashlib
 import json
 import re
 from functools import cache
+from graphlib import TopologicalSorter
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from mgraph import __version__
 from mgraph.errors import GraphError
 from mgraph.format.writing import to_json
-from mgraph.viewer.translate import javascript
+from mgraph.viewer import constants, translate
+from mgraph.viewer.constants import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mgraph.format.file import GraphFile
 
-MODULES: Final = (
-    "ieee", "ops", "numbers", "refusal", "bytes", "heap", "read", "engine", "steps", "paths",
-    "quiz", "compare", "write", "groups", "layout", "draw", "cards", "model", "scene",
-    "player", "asking", "telling", "leaves", "runs", "files", "find", "page",
-)  # fmt: skip
-"""The scripts of the page, each after those that it imports."""
+MAIN: Final = "page"
+"""The script that starts the page; all others are imported by it, or by those that it imports."""
 
-LARGEST: Final = 64 * 2**20
-"""Bytes of JSON that the page opens, as bytes.js says, too."""
-
-_IMPORT: Final = re.compile(r'^import \{ ([\w, ]+) \} from "\./(\w+)\.js";\n', re.MULTILINE)
+_IMPORT: Final = re.compile(r'^import \{ ([\w, ]+) \} from "\./([\w-]+)\.js";\n', re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export (?=(?:async )?function|const|class)", re.MULTILINE)
 _DECLARED: Final = re.compile(r"^export (?:(?:async )?function\*?|const|class) (\w+)", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^ *// .*\n|/\*\*(?:[^*]|\*(?!/))*\*/\s*|^ +|^\n", re.MULTILINE)
+_SPARE: Final = re.compile(r"^/\*[^*]*\*/\n|^ +|^\n", re.MULTILINE)
+"""What the style and the markup don't need: comments, indentation and empty lines."""
+
 _POLICY: Final = (
     "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data:; "
     "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
@@ -81,9 +79,9 @@ def _inert(text: bytes) -> bytes:
 @cache
 def _around() -> tuple[bytes, bytes, bytes]:
     """Return what stands before, between and after the settings and the graph."""
-    style, code = _static("style.css"), script()
+    style, code = _SPARE.sub("", _static("style.css")), script()
     policy = _POLICY.format(script=_digest(code), style=_digest(style))
-    shell = _static("page.html")
+    shell = _SPARE.sub("", _static("page.html"))
     for mark, text in (("POLICY", policy), ("STYLE", style), ("SCRIPT", code)):
         shell = shell.replace(f"{{{{ {mark} }}}}", text, 1)
     before, rest = shell.split("{{ SETTINGS }}")
@@ -100,20 +98,44 @@ def script() -> str:
     """Join the modules into one script without imports, comments, indentation and empty lines.
 
     Raises:
-        LookupError: A module imports what none before it exports.
+        LookupError: A module imports what another one does not export.
+        graphlib.CycleError: Modules import each other in a circle.
     """
-    exported: dict[str, list[str]] = {}
-    joined = []
-    for name in MODULES:
-        text = javascript() if name == "ops" else _static(f"{name}.js")
+    texts = modules()
+    for name, text in texts.items():
         for names, origin in _IMPORT.findall(text):
-            for each in names.split(", "):
-                if each not in exported.get(origin, ()):
-                    message = f"{name}.js imports {each}, which {origin}.js before it lacks"
-                    raise LookupError(message)
-        exported[name] = _DECLARED.findall(text)
-        joined.append(_EXPORT.sub("", _IMPORT.sub("", _COMMENT.sub("", text))))
-    return "".join(joined)
+            exported = _DECLARED.findall(texts[origin])
+            missing = [word for word in names.split(", ") if word not in exported]
+            if missing:
+                message = f"{name}.js imports {', '.join(missing)}, which {origin}.js lacks"
+                raise LookupError(message)
+    order = TopologicalSorter({name: _imported(text) for name, text in texts.items()})
+    return "".join(_bare(texts[name]) for name in order.static_order())
+
+
+def modules() -> dict[str, str]:
+    """Return the text of the main module and of all that it needs, by name."""
+    texts: dict[str, str] = {}
+    wanted = [MAIN]
+    while wanted:
+        name = wanted.pop()
+        if name not in texts:
+            texts[name] = _module(name)
+            wanted.extend(_imported(texts[name]))
+    return texts
+
+
+def _module(name: str) -> str:
+    generated = {"ops": translate.javascript, "constants": constants.javascript}.get(name)
+    return generated() if generated else _static(f"{name}.js")
+
+
+def _imported(text: str) -> list[str]:
+    return [origin for _, origin in _IMPORT.findall(text)]
+
+
+def _bare(text: str) -> str:
+    return _EXPORT.sub("", _IMPORT.sub("", _COMMENT.sub("", text)))
 
 
 def _static(name: str) -> str:

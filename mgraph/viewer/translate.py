@@ -1,4 +1,4 @@
-"""The table of ops as JavaScript: translated word by word from its rows, nothing added."""
+"""The table of ops as JavaScript, translated word by word from its rows."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 PRIMITIVES: Final = tuple(
     name
-    for name, each in vars(ieee).items()
-    if callable(each) and each.__module__ == ieee.__name__ and name[0] != "_"
+    for name, value in vars(ieee).items()
+    if callable(value) and value.__module__ == ieee.__name__ and name[0] != "_"
 )
-"""What rows may call of `ieee`; the page's ieee.js has each under the same name."""
+"""The functions of `ieee` that rows may call; the page's ieee.js has the same names."""
 
 _ARITHMETIC: Final = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
 _COMPARISONS: Final = {
@@ -31,14 +31,14 @@ _LOGIC: Final = {ast.And: "&&", ast.Or: "||"}
 
 @cache
 def javascript() -> str:
-    """Return the module `ops.js`: the helpers, and `OPS`, one object a row."""
+    """Return the module `ops.js`: the helpers, and `OPS` with one object per row."""
     helpers = list(formulas.helpers())
     known = [helper.name for helper in helpers]
     return "\n".join([
         "/** The table of ops; made by mgraph from mgraph/ops/table.py. */",
         'import { ieee } from "./ieee.js";',
         "",
-        *(_helper(each, known) for each in helpers),
+        *(_helper(helper, known) for helper in helpers),
         f"export const LEAVES = {json.dumps(LEAVES)};",
         "",
         "export const OPS = new Map([",
@@ -49,7 +49,7 @@ def javascript() -> str:
 
 
 def _helper(node: ast.FunctionDef, known: Collection[str]) -> str:
-    (result,) = (each for each in node.body if isinstance(each, ast.Return))
+    (result,) = (line for line in node.body if isinstance(line, ast.Return))
     assert result.value is not None  # noqa: S101 - our own table
     names = [arg.arg for arg in node.args.args]
     text = expression(result.value, names, known)
@@ -70,13 +70,10 @@ def _rows(known: Collection[str]) -> Iterator[str]:
 
 def _texts(row: Formulas) -> dict[str, Any]:
     op = row.op
-    return {
-        "inputs": op.inputs, "fold": op.fold, "exact": op.exact,
-        "formula": op.formula, "slopes": op.slopes, "atKink": op.at_kink,
-    }  # fmt: skip
+    return {"inputs": op.inputs, "fold": op.fold, "formula": op.formula, "slopes": op.slopes}
 
 
-def expression(  # noqa: C901, PLR0911 - one case a construct of the row language
+def expression(  # noqa: C901, PLR0911 - one case per construct of the row language
     node: ast.expr, names: Collection[str], helpers: Collection[str] = ()
 ) -> str:
     """Translate an expression of the row language.
@@ -87,11 +84,11 @@ def expression(  # noqa: C901, PLR0911 - one case a construct of the row languag
         helpers: The functions beside it that it may call.
 
     Raises:
-        ValueError: It uses anything that the row language does not have.
+        ValueError: It uses something that the row language does not have.
     """
 
-    def text(each: ast.expr) -> str:
-        return expression(each, names, helpers)
+    def text(part: ast.expr) -> str:
+        return expression(part, names, helpers)
 
     match node:
         case ast.Constant(value=float(number)) if isfinite(number):

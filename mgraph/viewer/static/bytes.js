@@ -1,38 +1,45 @@
 /** Bytes to plain data and back: strict JSON, strict msgpack, links. */
+import { COMPRESSED, INTEGERS, LIMITS, LONGEST_INTEGER, OTHER_TEXT } from "./constants.js";
 import { Refusal, quoted } from "./refusal.js";
 
-export const DEEPEST = 32;
-const LARGEST = 64 * 2 ** 20;
+/**
+ * What JSON can say, and byte strings, which only msgpack has.
+ * @typedef {null | boolean | number | string | Uint8Array | Plain[] | PlainObject} Plain
+ */
+/** @typedef {{[key: string]: Plain}} PlainObject */
+
+/** @typedef {string | number | Uint8Array | Packable[] | {[key: string]: Packable}} Packable */
 
 /**
  * Read the bytes of a graph file.
  * @param {Uint8Array} bytes
- * @returns {{document: any, binary: boolean, rounded: boolean}} whether integers may be rounded
+ * @returns {{document: Plain, binary: boolean, rounded: boolean}} rounded: integers may be
  */
 export function decode(bytes) {
-  if (bytes.length > LARGEST) {
-    throw new Refusal("size", "it is larger than 64 MB, too large for this page");
+  if (bytes.length > LIMITS.size) {
+    throw new Refusal("size", `it is larger than ${LIMITS.size / 2 ** 20} MB, too large for this page`);
   }
-  const begins = (/** @type {number[]} */ magic) => magic.every((byte, i) => bytes[i] === byte);
+  const startsWith = (/** @type {number[]} */ magic) => magic.every((byte, i) => bytes[i] === byte);
   for (const [name, magic] of COMPRESSED) {
-    if (begins(magic)) throw new Refusal("compressed", `it is compressed (${name}): decompress it first`);
+    if (startsWith(magic)) throw new Refusal("compressed", `it is compressed (${name}): decompress it first`);
   }
-  if (OTHER_TEXT.some(begins)) throw new Refusal("encoding", "it is not plain UTF-8 without a byte-order mark");
+  if (OTHER_TEXT.some(startsWith)) throw new Refusal("encoding", "it is not plain UTF-8 without a byte-order mark");
   if (bytes[0] >= 0x80) {
     const unpacker = new Unpacker(bytes);
     const document = unpacker.whole();
     // a node's meta stands one level deeper in packed columns than in rows
-    if (unpacker.deepest > DEEPEST && Array.isArray(document?.nodes)) throw tooDeep();
+    if (unpacker.deepest > LIMITS.depth && isObject(document) && Array.isArray(document.nodes)) throw tooDeep();
     return { document, binary: true, rounded: unpacker.rounded };
   }
   const text = utf8(bytes, "its text");
   return { document: decodeJson(text), binary: false, rounded: hasLarge(text) };
 }
 
-const EXACT_INTEGERS = 2n ** 53n;
-
-/** @param {bigint} whole whether it is beyond where a double holds every integer */
-const isLarge = (whole) => whole > EXACT_INTEGERS || whole < -EXACT_INTEGERS;
+/**
+ * Whether an integer lies beyond those that a double holds exactly.
+ * @param {bigint} integer
+ */
+const isLarge = (integer) => integer > INTEGERS || integer < -INTEGERS;
 
 /** @param {string} text */
 function hasLarge(text) {
@@ -42,20 +49,14 @@ function hasLarge(text) {
   return false;
 }
 
-/** @type {[string, number[]][]} */
-const COMPRESSED = [
-  ["gzip", [0x1f, 0x8b]],
-  ["zip", [0x50, 0x4b, 3, 4]],
-  ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
-  ["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a]],
-  ["bzip2", [0x42, 0x5a, 0x68]],
-  ["lz4", [4, 0x22, 0x4d, 0x18]],
-];
-
-/** Byte-order marks, and what UTF-16 and UTF-32 make of a brace. */
-const OTHER_TEXT = [
-  [0xef, 0xbb, 0xbf], [0xff, 0xfe], [0xfe, 0xff], [0, 0, 0], [0, 0, 0xfe, 0xff], [0, 0x7b], [0x7b, 0],
-];
+/**
+ * @param {Plain | undefined} value
+ * @returns {value is PlainObject}
+ */
+export function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    && !(value instanceof Uint8Array);
+}
 
 /**
  * @param {Uint8Array} bytes
@@ -65,13 +66,16 @@ function utf8(bytes, what) {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new Refusal("encoding", `${what} is not clean UTF-8`);
+    throw new Refusal("encoding", `${what} is not valid UTF-8`);
   }
 }
 
 // --- JSON ---
 
-/** @param {string} text */
+/**
+ * @param {string} text
+ * @returns {Plain}
+ */
 function decodeJson(text) {
   let document;
   try {
@@ -86,11 +90,13 @@ function decodeJson(text) {
 }
 
 const WORD = /[^\s,:"[\]{}]+/y;
+const LONG = new RegExp(`^-?\\d{${LONGEST_INTEGER + 1}}`);
 
 /**
- * Parse a text that is not JSON: with NaN and infinities, which are refused where they stand; or
- * tell what is wrong first.
+ * Parse JSON that may also have NaN and infinities, to be refused later where they stand.
+ * Refuse the first fault of any other text.
  * @param {string} text
+ * @returns {Plain}
  */
 function lenient(text) {
   let [json, from, end, closing] = ["", 0, text.length, ""];
@@ -102,7 +108,7 @@ function lenient(text) {
     const [word] = WORD.exec(text) ?? [""];
     if (c === '"') at = stringEnd(text, at);
     else if (c === "{" || c === "[") {
-      if (closing.length === DEEPEST) {
+      if (closing.length === LIMITS.depth) {
         fault = tooDeep();
         rest = `0${closing}`;
         end = at;
@@ -112,7 +118,7 @@ function lenient(text) {
     } else if (c === "}" || c === "]") closing = closing.slice(1);
     else if (word) {
       if (/^(-?Infinity|NaN)$/.test(word)) [json, from] = [`${json}${text.slice(from, at)}1e999`, at + word.length];
-      if (/^-?\d{4301}/.test(word)) fault = new Refusal("number", "an integer has more than 4,300 digits");
+      if (LONG.test(word)) fault = new Refusal("number", `an integer has more than ${LONGEST_INTEGER} digits`);
       at += word.length - 1;
     } else continue;
     if (!closing) end = at + 1;
@@ -121,7 +127,7 @@ function lenient(text) {
     const document = JSON.parse(`${json}${text.slice(from, end)}${rest}`);
     if (fault.code === "trailing" && /^[ \t\r\n]*$/.test(text.slice(end))) return document;
   } catch {
-    fault = new Refusal("syntax", text.trim() ? "it is not JSON, nor msgpack" : "it is empty");
+    fault = new Refusal("syntax", text.trim() ? "it is neither JSON nor msgpack" : "it is empty");
   }
   throw fault;
 }
@@ -156,7 +162,7 @@ function scan(text) {
       if (keys && /^\s*:/.test(text.slice(end + 1, end + 8))) addKey(keys, text.slice(at, end + 1));
       at = end;
     } else if (c === "{" || c === "[") {
-      if (open.push(c === "{" ? new Set() : null) > DEEPEST) throw tooDeep();
+      if (open.push(c === "{" ? new Set() : null) > LIMITS.depth) throw tooDeep();
     } else if (c === "}" || c === "]") {
       open.pop();
     }
@@ -174,19 +180,21 @@ function addKey(keys, raw) {
   }
 }
 
-const tooDeep = () => new Refusal("depth", `values are nested more than ${DEEPEST} levels deep`);
+const tooDeep = () => new Refusal("depth", `values are nested more than ${LIMITS.depth} levels deep`);
 
-/** @param {any} document no deeper than `DEEPEST` */
+/**
+ * Refuse half a surrogate pair: JSON.stringify escapes it again.
+ * @param {Plain} document no deeper than the limit
+ */
 function checkSurrogates(document) {
-  const found = JSON.stringify(document); // well-formed: what is half a pair is escaped again
-  if (/(^|[^\\])(\\\\)*\\ud[89a-f]/.test(found)) {
-    throw new Refusal("encoding", "a text holds half of a surrogate pair");
+  if (/(^|[^\\])(\\\\)*\\ud[89a-f]/.test(JSON.stringify(document))) {
+    throw new Refusal("encoding", "a text has half a surrogate pair");
   }
 }
 
 // --- msgpack ---
 
-/** A strict reader: no extension types, keys are strings and stand once, nothing follows. */
+/** A strict reader: no extension types, keys are strings, none is repeated, nothing follows. */
 class Unpacker {
   /** @param {Uint8Array} bytes */
   constructor(bytes) {
@@ -204,8 +212,9 @@ class Unpacker {
   }
 
   /**
-   * @param {number} width
-   * @returns {number} where so many bytes begin, which are passed over
+   * Advance over some bytes.
+   * @param {number} width how many
+   * @returns {number} where they start
    */
   take(width) {
     const start = this.at;
@@ -221,21 +230,21 @@ class Unpacker {
     return width === 1 ? this.bytes[at] : width === 2 ? this.view.getUint16(at) : this.view.getUint32(at);
   }
 
-  /** @param {bigint} whole */
-  integer(whole) {
-    this.rounded ||= isLarge(whole);
-    return Number(whole);
+  /** @param {bigint} integer */
+  integer(integer) {
+    this.rounded ||= isLarge(integer);
+    return Number(integer);
   }
 
   /** @param {number} depth how many containers are around one */
   enter(depth) {
     this.deepest = Math.max(this.deepest, depth + 1);
-    if (depth > DEEPEST) throw tooDeep();
+    if (depth > LIMITS.depth) throw tooDeep();
   }
 
   /**
    * @param {number} depth how many containers are around it
-   * @returns {any}
+   * @returns {Plain}
    */
   value(depth) {
     const head = this.unsigned(1);
@@ -262,7 +271,7 @@ class Unpacker {
       case 0xc1: throw new Refusal("syntax", "it is not msgpack");
       default:
         this.take(1 + (head >= 0xd4 ? 1 << (head - 0xd4) : this.unsigned(1 << (head - 0xc7))));
-        throw new Refusal("type", "it holds an extension type");
+        throw new Refusal("type", "it contains an extension type");
     }
   }
 
@@ -280,6 +289,7 @@ class Unpacker {
   /**
    * @param {number} count
    * @param {number} depth
+   * @returns {Plain[]}
    */
   array(count, depth) {
     this.enter(depth);
@@ -291,13 +301,14 @@ class Unpacker {
   /**
    * @param {number} count
    * @param {number} depth
+   * @returns {PlainObject}
    */
   map(count, depth) {
     this.enter(depth);
     const members = Object.create(null);
     for (let i = 0; i < count; i++) {
       const key = this.value(depth + 1);
-      if (typeof key !== "string") throw new Refusal("type", "a key is no string");
+      if (typeof key !== "string") throw new Refusal("type", "a key is not a string");
       if (key in members) throw new Refusal("duplicate-key", `an object has the key ${quoted(key)} twice`);
       members[key] = this.value(depth + 1);
     }
@@ -306,9 +317,8 @@ class Unpacker {
 }
 
 /**
- * Encode plain data as msgpack, each item with its shortest header: what the hash is taken of.
- * @param {any} value strings, byte arrays, arrays, maps, integers from 0
- * @returns {Uint8Array}
+ * Encode plain data as msgpack, each item with its shortest header, as the hash needs it.
+ * @param {Packable} value its numbers are integers from 0
  */
 export function pack(value) {
   /** @type {Uint8Array[]} */
@@ -325,7 +335,7 @@ export function pack(value) {
 
 /**
  * @param {Uint8Array[]} parts
- * @param {any} value nested as deep as a packed document is
+ * @param {Packable} value nested no deeper than a packed document
  */
 function packInto(parts, value) {
   if (typeof value === "string") {
@@ -337,21 +347,21 @@ function packInto(parts, value) {
     parts.push(header(value.length, [0, 0], [0xc4, 0xc5, 0xc6]), value);
   } else if (Array.isArray(value)) {
     parts.push(header(value.length, [0x90, 16], [null, 0xdc, 0xdd]));
-    for (const each of value) packInto(parts, each);
+    for (const item of value) packInto(parts, item);
   } else {
     const members = Object.entries(value);
     parts.push(header(members.length, [0x80, 16], [null, 0xde, 0xdf]));
-    for (const [key, each] of members) {
+    for (const [key, member] of members) {
       packInto(parts, key);
-      packInto(parts, each);
+      packInto(parts, member);
     }
   }
 }
 
 /**
  * @param {number} size
- * @param {[number, number]} small first byte, and below which size it holds it
- * @param {(number | null)[]} wide first bytes for sizes of 1, 2 and 4 bytes
+ * @param {[number, number]} small the first byte for sizes below a limit, and that limit
+ * @param {(number | null)[]} wide the first bytes for sizes of 1, 2 and 4 bytes
  */
 function header(size, [first, below], wide) {
   if (size < below) return Uint8Array.of(first | size);
@@ -382,10 +392,10 @@ export async function toFragment(text) {
  * @param {string} fragment with or without `#`
  */
 export async function fromFragment(fragment) {
-  const found = /^#?([zj])=([A-Za-z0-9_-]+)$/.exec(fragment);
-  if (!found) return null;
-  const bytes = fromBase64(found[2]);
-  if (found[1] === "j") return bytes;
+  const parts = /^#?([zj])=([A-Za-z0-9_-]+)$/.exec(fragment);
+  if (!parts) return null;
+  const bytes = fromBase64(parts[2]);
+  if (parts[1] === "j") return bytes;
   try {
     return await inflated(bytes);
   } catch (error) {
@@ -393,9 +403,9 @@ export async function fromFragment(fragment) {
   }
 }
 
-/** @param {Uint8Array} bytes */
+/** @param {Uint8Array<ArrayBuffer>} bytes */
 async function inflated(bytes) {
-  const stream = new Blob([/** @type {any} */ (bytes)]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   const reader = stream.getReader();
   const chunks = [];
   let size = 0;

@@ -1,29 +1,17 @@
-/** The cards beside the picture: what happens in a step, why a gradient is what it is. */
+/** The texts and tables of the cards: what happens in a step, why a gradient is what it is. */
+import { make } from "./elements.js";
 import { counted, exact, factor, shown } from "./numbers.js";
 import { OPS } from "./ops.js";
 
-/** @typedef {import("./read.js").Graph} Graph */
+/** @typedef {import("./graph.js").Graph} Graph */
 /** @typedef {import("./engine.js").Result} Result */
 /** @typedef {import("./steps.js").Contribution} Contribution */
+/** @typedef {import("./paths.js").Explanation} Explanation */
 /** @typedef {import("./paths.js").Path} Path */
 
 const ROWS = 12;
 const WORDS = 6;
 const ENDS = 4;
-
-/**
- * Make an element. Strings become text, never markup.
- * @param {string} name `p.note` for a class
- * @param {(Node | string)[]} children
- * @returns {HTMLElement}
- */
-export function make(name, ...children) {
-  const [tag, ...classes] = name.split(".");
-  const made = document.createElement(tag);
-  if (classes.length) made.className = classes.join(" ");
-  made.append(...children);
-  return made;
-}
 
 /**
  * A number with all its digits in the tooltip.
@@ -79,7 +67,7 @@ function plainFormula(formula, words) {
 }
 
 /**
- * What people call a node.
+ * Return the label of a node, or else its id.
  * @param {Graph} graph
  * @param {number} node
  */
@@ -88,7 +76,7 @@ export function nameOf(graph, node) {
 }
 
 /**
- * A name that may go over lines behind its dots.
+ * Make an element for a name that may be broken into lines after its dots.
  * @param {string} tag
  * @param {string} name
  */
@@ -99,19 +87,19 @@ function breakable(tag, name) {
 }
 
 /**
- * Spell the local slope towards one argument, with names.
+ * Spell the local derivative with respect to one argument, with names.
  * @param {Graph} graph
  * @param {number} node
  * @param {number} edge
  */
-function slopeFormula(graph, node, edge) {
+function partialFormula(graph, node, edge) {
   const row = OPS.get(graph.ops[node]);
   if (!row || row.fold) return "1";
   const parts = row.slopes.split(", ");
   const own = row.inputs === 2 && parts.length === 2 && !row.slopes.includes(" to ");
   const text = own ? parts[edge - graph.first[node]] : row.slopes;
-  const names = [...graph.args.subarray(graph.first[node], graph.first[node + 1]), node];
-  return filled(text, names.map((each) => nameOf(graph, each)));
+  const stops = [...graph.args.subarray(graph.first[node], graph.first[node + 1]), node];
+  return filled(text, stops.map((stop) => nameOf(graph, stop)));
 }
 
 /**
@@ -144,12 +132,12 @@ export function equation(left, right) {
  */
 export function backwardCard(graph, result, node, all) {
   const name = nameOf(graph, node);
-  const table = make("table.sent", make("thead", make("tr", ...["gradient × slope", "its sum"].map(headCell))));
-  for (const each of all.slice(0, ROWS)) table.append(contributionRows(graph, node, each));
+  const table = make("table.sent", make("thead", make("tr", ...["gradient × derivative", "sum so far"].map(headCell))));
+  for (const contribution of all.slice(0, ROWS)) table.append(contributionRows(graph, node, contribution));
   const rest = all.length - ROWS;
   return [
     make("p", "The gradient of ", breakable("b", name), " is complete: ", figure(result.adjoints[node], ".grad"),
-      ". It goes back to each argument, times the local slope."),
+      ". It goes back to each argument, multiplied by the local derivative."),
     make("div.scroll", table),
     ...(rest > 0 ? [make("p.quiet", `… and ${counted(rest, "more argument")}.`)] : []),
   ];
@@ -165,19 +153,20 @@ function headCell(text) {
 /**
  * @param {Graph} graph
  * @param {number} node
- * @param {Contribution} each
+ * @param {Contribution} contribution
  */
-function contributionRows(graph, node, each) {
-  const to = breakable("th", nameOf(graph, each.to));
+function contributionRows(graph, node, contribution) {
+  const { upstream, sent, before, after } = contribution;
+  const to = breakable("th", nameOf(graph, contribution.to));
   to.setAttribute("scope", "rowgroup");
-  const slope = make("td.quiet", "slope ", make("i", slopeFormula(graph, node, each.edge)));
-  for (const cell of [to, slope]) cell.setAttribute("colspan", "2");
+  const partial = make("td.quiet", "derivative: ", make("i", partialFormula(graph, node, contribution.edge)));
+  for (const cell of [to, partial]) cell.setAttribute("colspan", "2");
   const product = make("td.product",
-    figure(each.upstream, ".grad", 4), " × ", factorOf(each.slope, ".slope"), " = ", figure(each.sent, ".grad", 4));
-  const sum = each.counts
-    ? make("td.product", figure(each.before, "", 4), " → ", figure(each.after, ".grad", 4))
-    : make("td.quiet", "a const has none");
-  return make("tbody", make("tr", to), make("tr", product, sum), make("tr", slope));
+    figure(upstream, ".grad", 4), " × ", factorOf(contribution.partial, ".slope"), " = ", figure(sent, ".grad", 4));
+  const sum = contribution.counts
+    ? make("td.product", figure(before, "", 4), " → ", figure(after, ".grad", 4))
+    : make("td.quiet", "a const gets none");
+  return make("tbody", make("tr", to), make("tr", product, sum), make("tr", partial));
 }
 
 /**
@@ -196,11 +185,11 @@ function factorOf(x, kind) {
  * @param {Result} result
  * @param {Map<number, number>} seeds
  * @param {number} node
- * @param {{count: bigint | null, paths: Path[]}} found
+ * @param {Explanation} explanation
  */
 export function pathsCard(graph, result, seeds, node, { count, paths }) {
   if (!result.has[node]) {
-    const why = graph.ops[node] === "const" ? "A const receives no gradient." : "No path leads from the seeded output to it, so it has no gradient.";
+    const why = graph.ops[node] === "const" ? "A const receives no gradient." : "No path leads from the seeded output to this node, so it has no gradient.";
     return [make("p", why)];
   }
   const list = make("ol.paths");
@@ -212,7 +201,7 @@ export function pathsCard(graph, result, seeds, node, { count, paths }) {
     const words = rest === null ? "All other paths together" : `The other ${counted(rest, "path")} together`;
     cards.push(make("p", `${words}: `, figure(result.adjoints[node] - listed, ".grad")));
   }
-  cards.push(make("p.total", "Their sum is the gradient: ", figure(result.adjoints[node], ".grad")));
+  cards.push(make("p.total", count === 1n ? "That is the gradient: " : "Their sum is the gradient: ", figure(result.adjoints[node], ".grad")));
   return cards;
 }
 
@@ -223,11 +212,11 @@ export function pathsCard(graph, result, seeds, node, { count, paths }) {
  * @param {number} listed
  */
 function pathsSentence(graph, node, count, listed) {
-  if (count === null) return `More paths than 10 to the 1,000 lead back to ${nameOf(graph, node)}; these count most:`;
-  if (count === 1n) return `One path leads back to ${nameOf(graph, node)}. Along it, the seed and the slopes multiply:`;
+  if (count === null) return `More than 10^1,000 paths lead back to ${nameOf(graph, node)}; these contribute most:`;
+  if (count === 1n) return `One path leads back to ${nameOf(graph, node)}. Along it, the seed and the local derivatives are multiplied:`;
   const paths = count < 10n ** 12n ? counted(count, "path") : `${shortCount(count)} paths`;
-  const most = BigInt(listed) < count ? "; these count most" : "";
-  return `${paths} lead back to ${nameOf(graph, node)}${most}. Along each, the seed and the slopes multiply:`;
+  const most = BigInt(listed) < count ? "; these contribute most" : "";
+  return `${paths} lead back to ${nameOf(graph, node)}${most}. Along each, the seed and the local derivatives are multiplied:`;
 }
 
 /** @param {bigint} count */
@@ -245,7 +234,7 @@ function shortCount(count) {
 function pathItem(graph, result, seeds, { output, edges, product }) {
   const stops = [output, ...edges.map((edge) => graph.args[edge])];
   const names = shortened(stops.map((stop) => nameOf(graph, stop)), " ← ");
-  const factors = [seeds.get(output) ?? 0, ...edges.map((edge) => result.slopes[edge])];
+  const factors = [seeds.get(output) ?? 0, ...edges.map((edge) => result.partials[edge])];
   const words = shortened(factors.map((x) => factor(x)), " × ");
   return make("li", breakable("span", names), make("span.product", words, " = ", figure(product, ".grad")));
 }

@@ -1,11 +1,13 @@
-/** Two runs side by side: where they differ. */
+/** Where two runs differ. */
 import { equal } from "./numbers.js";
 
-/** @typedef {import("./read.js").Graph} Graph */
-/** @typedef {import("./read.js").Numbers} Numbers */
+/** @typedef {import("./graph.js").Graph} Graph */
+/** @typedef {import("./graph.js").Numbers} Numbers */
+
+/** @typedef {{data: Numbers | null, grad: Numbers | null}} Results */
 
 /**
- * A node that two runs say different things of; null where one says nothing.
+ * A node whose numbers differ in two runs; null where a run has none.
  * @typedef {object} Difference
  * @property {number} node
  * @property {"data" | "grad"} kind
@@ -16,13 +18,13 @@ import { equal } from "./numbers.js";
 /**
  * Compare two runs: values in the order of evaluation, then gradients from the output backward.
  * @param {Graph} graph
- * @param {{data: Numbers | null, grad: Numbers | null}} a
- * @param {{data: Numbers | null, grad: Numbers | null}} b
- * @param {{rel?: number, abs?: number}} tolerance
+ * @param {Results} a
+ * @param {Results} b
+ * @param {import("./numbers.js").Tolerance} tolerance
  * @returns {Difference[]}
  */
 export function compareRuns(graph, a, b, tolerance) {
-  const found = [];
+  const differences = [];
   for (const kind of /** @type {const} */ (["data", "grad"])) {
     const [left, right] = [a[kind], b[kind]];
     if (!left || !right) continue;
@@ -31,10 +33,10 @@ export function compareRuns(graph, a, b, tolerance) {
       const node = kind === "data" ? k : graph.count - 1 - k;
       const [x, y] = [of.get(node) ?? null, to.get(node) ?? null];
       if (x === null && y === null) continue;
-      if (x === null || y === null || !equal(x, y, tolerance)) found.push({ node, kind, a: x, b: y });
+      if (x === null || y === null || !equal(x, y, tolerance)) differences.push({ node, kind, a: x, b: y });
     }
   }
-  return found;
+  return differences;
 }
 
 /** @param {Numbers} numbers */

@@ -1,4 +1,4 @@
-/** The picture: boxes and arrows in SVG, zoom and pan. Every text is set as text, never as markup. */
+/** The picture: boxes and arrows in SVG, zoom and pan. Texts are set as text, never as markup. */
 import { layOut } from "./layout.js";
 
 /** @typedef {import("./groups.js").Scene} Scene */
@@ -13,20 +13,20 @@ import { layOut } from "./layout.js";
  * @property {boolean} output
  * @property {string} title
  * @property {string} note the op; of a group nothing
- * @property {string} corner what stands at the end of the title's line; mostly nothing
+ * @property {string} corner the text at the end of the title's line; usually empty
  * @property {string} about for screen readers
  */
 
 /**
- * What changes from step to step.
- * @typedef {object} State
+ * The texts and classes of a box that change from step to step.
+ * @typedef {object} BoxState
  * @property {string} data
  * @property {string} grad
  * @property {string} classes
  */
 
 /**
- * What an arrow shows in a step: words on it, and the way something passes along it.
+ * What an arrow shows in a step: a text, and the direction in which something passes along it.
  * @typedef {{text: string, classes: string}} Passing
  */
 
@@ -44,10 +44,11 @@ const LONGEST = 300;
 const PATH = /^[\w./[\]-]*[./][\w./[\]-]*$/;
 
 /**
- * @param {string} name
+ * Make an element of SVG.
+ * @template {keyof SVGElementTagNameMap} Name
+ * @param {Name} name
  * @param {Record<string, string | number>} attributes
  * @param {string} text
- * @returns {any}
  */
 export function element(name, attributes = {}, text = "") {
   const made = document.createElementNS(SVG, name);
@@ -59,8 +60,8 @@ export function element(name, attributes = {}, text = "") {
 const pen = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
 
 /**
- * Return what shortens texts that are seen together, so that they can still be told apart.
- * In names with dots the words before the last dot go first, their numbers stay: l1.n12.sum.
+ * Return a function that shortens texts which are seen together, so that they stay distinct.
+ * In names with dots the words before the last dot are shortened first, and keep their numbers: l1.n12.sum.
  * @param {string[]} texts
  * @returns {(text: string, width: number) => string}
  */
@@ -77,23 +78,23 @@ export function shortener(texts) {
     const fits = (/** @type {string} */ name) => name.length <= LONGEST && pen.measureText(name).width <= width;
     const clear = ways.filter(({ isOwn }) => isOwn(text)).map(({ names }) => names);
     const name = (/** @type {Map<string, string>} */ names) => names.get(text) ?? text;
-    const found = clear.map(name).find(fits);
+    const fitting = clear.map(name).find(fits);
     const shortest = clear[clear.length - 1];
-    return found ?? cut(name(shortest), width, [...shortest.values()]);
+    return fitting ?? cut(name(shortest), width, [...shortest.values()]);
   };
 }
 
 /**
  * @param {string} text
- * @param {number} letters that are left of each word before the last dot
+ * @param {number} letters how many to keep of each word before the last dot
  */
 function abbreviated(text, letters) {
   return PATH.test(text) ? text.replace(/[a-z_]+(?=[^./]*[./])/gi, (word) => word.slice(0, letters)) : text;
 }
 
 /**
- * Cut a text so that it fits: a name with dots in its middle, others at the end; elsewhere where
- * another would look the same.
+ * Cut a text so that it fits: a name with dots in the middle, others at the end, or elsewhere if
+ * another text would look the same.
  * @param {string} text
  * @param {number} width
  * @param {string[]} others
@@ -104,8 +105,8 @@ function cut(text, width, others) {
   for (const share of [PATH.test(text) ? 0.4 : 1, 0.6, 0.2, 0.8]) {
     const [start, end] = ends(letters, width, share);
     first ||= `${start}…${end}`;
-    const isLike = (/** @type {string} */ each) =>
-      each !== text && each.length > start.length + end.length && each.startsWith(start) && each.endsWith(end);
+    const isLike = (/** @type {string} */ other) =>
+      other !== text && other.length > start.length + end.length && other.startsWith(start) && other.endsWith(end);
     if (!others.some(isLike)) return `${start}…${end}`;
   }
   return first;
@@ -191,7 +192,8 @@ class Box {
     const label = isGroup ? 0 : Math.max(pen.measureText(look.note).width, pen.measureText("grad").width);
     pen.font = FONTS.number;
     const width = isGroup ? (right - left) / 2 : right - left - label;
-    this.room = Math.floor((width - 5) / pen.measureText("0").width); // for a number, in characters
+    // for a number, in characters
+    this.room = Math.floor((width - 5) / pen.measureText("0").width);
     const corner = element("text", { class: "note", x: right, y: top }, look.corner);
     this.group.append(title, corner, this.data, this.grad);
     if (!isGroup) this.group.append(element("text", { class: "name", x: left, y: first }, look.note));
@@ -201,7 +203,7 @@ class Box {
     this.shown = { data: "", grad: "", classes: "" };
   }
 
-  /** @param {State} state */
+  /** @param {BoxState} state */
   show({ data, grad, classes }) {
     const { shown } = this;
     if (shown.data !== data) this.data.textContent = shown.data = data;
@@ -221,18 +223,21 @@ export class Picture {
   /**
    * @param {SVGSVGElement} svg
    * @param {{select: (item: number) => void, hover: (item: number) => void, leave: () => void,
-   *   moved: () => void}} told
+   *   moved: () => void}} events
    */
-  constructor(svg, told) {
+  constructor(svg, events) {
     this.svg = svg;
-    this.told = told;
+    this.events = events;
     this.view = { k: 1, x: 0, y: 0 };
     /** @type {Box[]} */
     this.boxes = [];
     /** @type {SVGElement[]} */
     this.arrows = [];
-    /** @type {{left: number, top: number, right: number, bottom: number}[]} */
-    this.extents = []; // of the boxes, then of the arrows
+    /**
+     * Of the boxes, then of the arrows.
+     * @type {{left: number, top: number, right: number, bottom: number}[]}
+     */
+    this.extents = [];
     /** @type {boolean[]} */
     this.culled = [];
     /** @type {Scene | null} */
@@ -250,7 +255,7 @@ export class Picture {
     this.#listen();
   }
 
-  /** Look how large the picture is: when that may have changed, not at every step. */
+  /** Measure the picture. This is slow: do it when the size may have changed, not at every step. */
   measure() {
     this.size = { width: this.svg.clientWidth, height: this.svg.clientHeight };
   }
@@ -279,7 +284,7 @@ export class Picture {
     this.extents.push(...ways.map(extentOf));
     const shorten = shortener(looks.map((look) => look.title));
     this.boxes = looks.map((look, i) => new Box(look, layout.x[i], layout.y[i], sizes[i], shorten));
-    this.boxes.forEach((box, i) => (box.group.dataset.item = i));
+    this.boxes.forEach((box, i) => (box.group.dataset.item = String(i)));
     lines.append(...this.arrows);
     cards.append(...this.boxes.map((box) => box.group));
     this.drawn.replaceChildren(lines, cards, this.chips);
@@ -296,7 +301,7 @@ export class Picture {
   #arrow(link, points) {
     const arrow = element("g", { class: "arrow" });
     arrow.append(element("path", { class: "line", d: curve(points, this.#down) }));
-    arrow.append(element("path", { class: "tip", d: tip(/** @type {any} */ (points.at(-1)), this.#down) }));
+    arrow.append(element("path", { class: "tip", d: tip(points[points.length - 1], this.#down) }));
     if (link.count > 1) arrow.classList.add("many");
     return arrow;
   }
@@ -325,8 +330,8 @@ export class Picture {
   }
 
   /**
-   * Update texts and marks of what can be seen.
-   * @param {(item: number, room: number) => State} stateOf a number has room for so many characters
+   * Update the texts and marks of what is in view.
+   * @param {(item: number, room: number) => BoxState} stateOf a number has room for so many characters
    * @param {Map<number, Passing>} passing by link
    */
   paint(stateOf, passing) {
@@ -337,7 +342,7 @@ export class Picture {
     this.#pass(passing);
   }
 
-  /** Take out of a large picture what is not in sight, boxes and arrows; return which boxes. */
+  /** Hide the boxes and arrows of a large picture that are out of view; return which ones. */
   #cull() {
     const { extents, boxes, arrows } = this;
     if (extents.length < MANY) return this.culled;
@@ -377,7 +382,7 @@ export class Picture {
   }
 
   /**
-   * Return the tip of an arrow along which a gradient goes back.
+   * Return the tip of an arrow for a gradient that goes back along it.
    * @param {number} link
    */
   #returnTip(link) {
@@ -400,19 +405,19 @@ export class Picture {
 
   // --- zoom and pan ---
 
-  #place() {
+  #transform() {
     const { k, x, y } = this.view;
     this.drawn.setAttribute("transform", `translate(${x} ${y}) scale(${k})`);
-    this.told.moved();
+    this.events.moved();
   }
 
-  /** How much room the buttons take at the bottom. */
+  /** The height of the buttons at the bottom. */
   get #below() {
     return this.size.width < PHONE ? 40 : 0;
   }
 
   /**
-   * Return the scale at which everything can be seen.
+   * Return the scale at which everything is in view.
    * @param {Layout["bounds"]} bounds
    * @param {number} above
    */
@@ -425,7 +430,7 @@ export class Picture {
 
   /**
    * Show all of it.
-   * @param {number} above how much room something else takes at the top
+   * @param {number} above the height of what covers the top
    */
   fit(above = 0) {
     if (!this.layout) return;
@@ -434,24 +439,24 @@ export class Picture {
     const k = Math.max(this.#scaleOf(this.layout.bounds, above), FARTHEST);
     const [x, y] = [width / 2 - (k * (left + right)) / 2, (height + above - this.#below) / 2 - (k * (top + bottom)) / 2];
     this.view = { k, x, y };
-    this.#place();
+    this.#transform();
   }
 
-  /** Whether this is a phone, and all at once would be too small to read there. */
+  /** Whether this is a phone, and the whole picture is too small to read there. */
   get tooSmall() {
     return this.size.width < PHONE && this.view.k < LEGIBLE;
   }
 
   /**
    * @param {number} factor
-   * @param {number} [x] what stays where it is, in pixels of the picture
+   * @param {number} [x] the point that stays where it is, in pixels of the picture
    * @param {number} [y]
    */
   zoom(factor, x = this.size.width / 2, y = this.size.height / 2) {
     const k = Math.min(NEAREST, Math.max(FARTHEST, this.view.k * factor));
     const by = k / this.view.k;
     this.view = { k, x: x - by * (x - this.view.x), y: y - by * (y - this.view.y) };
-    this.#place();
+    this.#transform();
   }
 
   /**
@@ -461,11 +466,11 @@ export class Picture {
   pan(dx, dy) {
     this.view.x += dx;
     this.view.y += dy;
-    this.#place();
+    this.#transform();
   }
 
   /**
-   * Bring an item into sight, legible.
+   * Bring an item into view, at a scale at which it can be read.
    * @param {number} item
    */
   reveal(item) {
@@ -477,11 +482,11 @@ export class Picture {
     const inside = x > 80 && y > 45 && x < width - 80 && y < height - 45;
     if (k === this.view.k && inside) return;
     this.view = { k, x: width / 2 - k * box.x, y: height / 2 - k * box.y };
-    this.#place();
+    this.#transform();
   }
 
   /**
-   * Bring an item into sight, and leave the scale as it is.
+   * Bring an item into view without a change of scale.
    * @param {number} item
    */
   follow(item) {
@@ -525,21 +530,21 @@ export class Picture {
       /** @type {Element} */ (event.target).closest?.("[data-item]")?.getAttribute("data-item");
     svg.addEventListener("click", (event) => {
       const item = itemOf(event);
-      if (item && travelled <= 5) this.told.select(Number(item));
+      if (item && travelled <= 5) this.events.select(Number(item));
     });
     svg.addEventListener("keydown", (event) => {
       const item = itemOf(event);
       if (!item || (event.key !== "Enter" && event.key !== " ")) return;
       event.preventDefault();
       event.stopPropagation();
-      this.told.select(Number(item));
+      this.events.select(Number(item));
     });
     for (const [name, way] of /** @type {const} */ ([["pointerover", "hover"], ["focusin", "hover"], ["pointerout", "leave"], ["focusout", "leave"]])) {
       svg.addEventListener(name, (event) => {
         const item = itemOf(event);
         if (item && name === "focusin") this.follow(Number(item));
-        if (item && way === "hover") this.told.hover(Number(item));
-        else this.told.leave();
+        if (item && way === "hover") this.events.hover(Number(item));
+        else this.events.leave();
       });
     }
   }
@@ -598,7 +603,7 @@ function tip([x, y], down, way = 1) {
 }
 
 /**
- * Draw words on arrows so that they don't cover each other.
+ * Draw texts on arrows so that they don't cover each other.
  * @param {{text: string, spot: [number, number]}[]} spots
  * @param {boolean} down
  */

@@ -1,14 +1,14 @@
-/** The engine: forward, backward, and what passes over every edge. No formula of its own. */
+/** Runs a graph forward and backward, by the formulas of the op table. */
 
-/** @typedef {import("./read.js").Graph} Graph */
+/** @typedef {import("./graph.js").Graph} Graph */
 
 /**
- * What running a graph gave.
+ * The result of running a graph.
  * @typedef {object} Result
  * @property {Float64Array} primals of all nodes
  * @property {Float64Array} adjoints of all nodes; 0 where there is none
  * @property {Uint8Array} has 1 for the nodes that have an adjoint
- * @property {Float64Array} slopes one for each entry of `args`; 0 where nothing passes
+ * @property {Float64Array} partials one for each entry of `args`; 0 where nothing passes
  * @property {Float64Array} sent the contribution of each entry of `args`
  */
 
@@ -22,15 +22,17 @@
 export function evaluate(graph, leaves, seeds) {
   const primals = forward(graph, leaves);
   const has = reached(graph, seeds.keys());
-  const adjoints = new Float64Array(graph.count);
-  const slopes = new Float64Array(graph.args.length);
+  const partials = new Float64Array(graph.args.length);
   const sent = new Float64Array(graph.args.length);
+  const adjoints = new Float64Array(graph.count);
+  const result = { primals, adjoints, has, partials, sent };
   for (const [node, seed] of seeds) if (has[node]) adjoints[node] += seed;
-  for (let i = graph.count - 1; i >= 0; i--) { // every user of i is already done
+  // from the last node to the first: every user of i is done before i
+  for (let i = graph.count - 1; i >= 0; i--) {
     const row = has[i] ? graph.rows[i] : undefined;
-    if (row) sendBack(graph, row, i, primals, adjoints, has, slopes, sent);
+    if (row) sendBack(graph, row, i, result);
   }
-  return { primals, adjoints, has, slopes, sent };
+  return result;
 }
 
 /**
@@ -57,7 +59,7 @@ function forward({ count, rows, first, args }, leaves) {
 }
 
 /**
- * Mark the nodes that have an adjoint: the seeded, and all arguments of those but consts.
+ * Mark the nodes that have an adjoint: the seeded ones and all that these depend on, except consts.
  * @param {Graph} graph
  * @param {Iterable<number>} seeded
  */
@@ -74,25 +76,22 @@ function reached({ count, ops, first, args }, seeded) {
 /**
  * Send the adjoint of one node to its arguments, in order.
  * @param {Graph} graph
- * @param {any} row
+ * @param {import("./ops.js").Op} row of the node
  * @param {number} i
- * @param {Float64Array} primals
- * @param {Float64Array} adjoints
- * @param {Uint8Array} has
- * @param {Float64Array} slopes
- * @param {Float64Array} sent
+ * @param {Result} result
  */
-function sendBack({ first, args }, row, i, primals, adjoints, has, slopes, sent) {
+function sendBack({ first, args }, row, i, { primals, adjoints, has, partials, sent }) {
   const up = adjoints[i];
   const at = first[i];
-  const partials = row.fold
+  const own = row.fold
     ? row.partials(0, 0, 0)
     : row.inputs === 1
       ? row.partials(primals[args[at]], primals[i])
       : row.partials(primals[args[at]], primals[args[at + 1]], primals[i]);
   for (let e = at; e < first[i + 1]; e++) {
-    slopes[e] = partials[row.fold ? 1 : e - at];
-    sent[e] = up * slopes[e];
-    if (has[args[e]]) adjoints[args[e]] += sent[e]; // +=: it may be used twice, even by one op
+    partials[e] = own[row.fold ? 1 : e - at];
+    sent[e] = up * partials[e];
+    // added, because the argument may be used elsewhere, or twice by this op
+    if (has[args[e]]) adjoints[args[e]] += sent[e];
   }
 }

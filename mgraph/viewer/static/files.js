@@ -1,34 +1,35 @@
-/** Graphs that come and go: files, downloads, links. */
-import { startQuiz } from "./asking.js";
-import { fromFragment, toFragment } from "./bytes.js";
-import { make } from "./cards.js";
+/** Opening graphs from files and links, and saving them as such. */
+import { byId, make } from "./elements.js";
+import { usersOf } from "./graph.js";
 import { foldedAtFirst, groupsOf } from "./groups.js";
 import { ask } from "./leaves.js";
-import { byId, complain, model, quiz, refresh, settings } from "./model.js";
 import { pause } from "./player.js";
-import { readGraph, usersOf } from "./read.js";
+import { startQuiz } from "./quiz.js";
+import { readGraph } from "./read.js";
 import { Refusal } from "./refusal.js";
 import { listRuns } from "./runs.js";
 import { drawScene, picture } from "./scene.js";
+import { quiz, refresh, settings, state } from "./state.js";
 import { recorded, toJson, withRun } from "./write.js";
+import { fromFragment, toFragment } from "./bytes.js";
 
 const LINK = 8000;
 
-/** @typedef {import("./read.js").Graph} Graph */
+/** @typedef {import("./graph.js").Graph} Graph */
 
 /**
  * Show a graph.
  * @param {Graph} graph
  * @param {string} file
- * @param {boolean} asRecorded whether to start as its first run says, as links do
+ * @param {boolean} asRecorded whether to start with the inputs and seed of its first run, as links do
  */
 export function open(graph, file, asRecorded) {
   pause();
-  Object.assign(model, {
-    file, graph, groups: groupsOf(graph), users: usersOf(graph.count, graph.first, graph.args),
-    selected: -1, focus: graph.outputs[0], differing: new Set(),
-  });
-  model.folded = foldedAtFirst(graph, model.groups);
+  const groups = groupsOf(graph);
+  Object.assign(state, /** @satisfies {Partial<import("./state.js").State>} */ ({
+    file, graph, groups, users: usersOf(graph.count, graph.first, graph.args),
+    selected: -1, focus: graph.outputs[0], differing: new Set(), folded: foldedAtFirst(graph, groups),
+  }));
   byId("name").textContent = graph.header.name || file;
   byId("doc").textContent = graph.header.doc ?? "";
   document.title = `${graph.header.name || file} – mgraph`;
@@ -36,7 +37,7 @@ export function open(graph, file, asRecorded) {
   byId("leaf-filter").value = "";
   byId("search").value = "";
   ask(asRecorded ? graph.runs[0] : undefined);
-  model.at = model.film.last;
+  state.at = state.steps.last;
   if (quiz.on) startQuiz();
   picture.measure();
   drawScene();
@@ -56,8 +57,17 @@ export async function openFile(file) {
     open(graph, file.name, false);
   } catch (error) {
     const why = error instanceof Refusal ? `${error.message} (${error.code})` : "it can't be read";
-    complain(`${file.name} was not opened: ${why}. Every fault, with its place: `, `mgraph check ${inShell(file.name)}`);
+    complain(`${file.name} was not opened: ${why}. To list all faults: `, `mgraph check ${inShell(file.name)}`);
   }
+}
+
+/**
+ * @param {string} words
+ * @param {string} command
+ */
+function complain(words, command = "") {
+  byId("alert").replaceChildren(words, ...(command ? [make("code", command)] : []));
+  byId("alert").hidden = false;
 }
 
 /**
@@ -69,7 +79,7 @@ function inShell(name) {
   return /^[\w.][\w./-]*$/.test(plain) ? plain : `'${plain.replace(/'/g, "'\\''")}'`;
 }
 
-/** Open what the address carries behind its #. Returns whether there was something. */
+/** Open the graph in the address after its #. Returns whether there was one. */
 export async function openFragment() {
   try {
     const bytes = await fromFragment(location.hash);
@@ -84,7 +94,7 @@ export async function openFragment() {
 
 /** Return the run on the page as a file records it. */
 function runNow() {
-  const { graph, result, seeds, changed, values } = model;
+  const { graph, result, seeds, changed, values } = state;
   const inputs = new Map([...changed].sort((a, b) => a - b).map((node) => [graph.ids[node], values[node]]));
   const [first, ...more] = [...seeds];
   const plain = graph.outputs.length === 1 && !more.length && first[1] === 1;
@@ -93,10 +103,10 @@ function runNow() {
 }
 
 export async function download() {
-  const { graph, file } = model;
+  const { graph, file } = state;
   const text = toJson(graph, withRun(graph, await runNow()));
   const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  const anchor = /** @type {HTMLAnchorElement} */ (make("a"));
+  const anchor = make("a");
   anchor.href = address;
   anchor.download = `${file.replace(/\.[^.]*$/, "").replace(/\.annotated$/, "")}.annotated.json`;
   anchor.click();
@@ -104,12 +114,12 @@ export async function download() {
 }
 
 export async function copyLink() {
-  const { graph } = model;
+  const { graph } = state;
   const run = { ...(await runNow()), data: null, grad: null, origin: "", graph: undefined };
   const compact = JSON.stringify(JSON.parse(toJson(graph, [run])));
   const fragment = await toFragment(compact);
   if (fragment.length > LINK) {
-    complain("This graph is too large for a link. Download the file, and pass that on.");
+    complain("This graph is too large for a link. Download the file and pass it on instead.");
     return;
   }
   history.replaceState(null, "", `#${fragment}`);
@@ -120,6 +130,6 @@ export async function copyLink() {
   } catch {
     byId("link").textContent = "In the address bar";
   }
-  byId("live").textContent = "The link is ready: it holds the whole graph.";
+  byId("live").textContent = "The link is ready: it contains the whole graph.";
   setTimeout(() => { byId("link").textContent = "Link"; }, 2500);
 }

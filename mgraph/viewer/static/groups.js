@@ -1,14 +1,15 @@
 /** What is drawn: nodes, groups folded to one box each, or the surroundings of one node. */
 
-/** @typedef {import("./read.js").Graph} Graph */
+/** @typedef {import("./graph.js").Graph} Graph */
+/** @typedef {import("./graph.js").Users} Users */
 
 /**
- * The groups that dots and slashes in ids make; a group stands behind the one it is in.
+ * The groups that dots and slashes in ids make; each comes after the group that contains it.
  * @typedef {object} Groups
  * @property {string[]} path `layer1.neuron3`
  * @property {number[]} parent of each group; -1 at the top
  * @property {number[]} depth from 1
- * @property {number[]} size how many nodes are in it, those of inner groups too
+ * @property {number[]} size the number of nodes in it and in its inner groups
  * @property {number[]} last the last node in it
  * @property {Int32Array} of the innermost group of each node; -1: none
  */
@@ -18,13 +19,13 @@
  * @typedef {object} Item
  * @property {number} node -1 for a group
  * @property {number} group -1 for a node
- * @property {number} key places it in the order of evaluation
+ * @property {number} key its position in the order of evaluation
  * @property {number} exit the only node of a group that others use; -1 if there are several
- * @property {number} hidden how many neighbours are not drawn
+ * @property {number} hidden the number of neighbours that are not drawn
  */
 
 /**
- * An arrow: one entry of `args`, or all those between two boxes one of which is a group.
+ * An arrow: one entry of `args`, or all entries between two boxes, one of which is a group.
  * @typedef {object} Link
  * @property {number} from item
  * @property {number} to item
@@ -40,10 +41,10 @@
  * @property {Link[]} links
  * @property {Int32Array} itemOf the item of each node; -1: it is not drawn
  * @property {Map<number, number>} byEdge the link of an entry of `args`
- * @property {Map<number, number>} byPair the link between two items one of which is a group
+ * @property {Map<number, number>} byPair the link between two items, one of which is a group
  */
 
-export const FOLD_ABOVE = 300;
+const FOLD_ABOVE = 300;
 export const MOST_ITEMS = 1600;
 const FOLDED_ITEMS = 120;
 const SURROUNDINGS = 24;
@@ -84,10 +85,10 @@ function addGroup(groups, path, parent) {
 }
 
 /**
- * Return the groups to fold at first: the innermost level at which the picture can be read.
+ * Return the groups to fold at first: those of the innermost level at which the picture is readable.
  * @param {Graph} graph
  * @param {Groups} groups
- * @returns {Set<number> | null} null: even so there is too much to draw
+ * @returns {Set<number> | null} null: there is too much to draw, however it is folded
  */
 export function foldedAtFirst(graph, groups) {
   if (graph.count <= FOLD_ABOVE) return new Set();
@@ -176,7 +177,7 @@ export function foldedScene(graph, groups, folded) {
 }
 
 /**
- * Find the node through which a folded group speaks to others, where there is only one.
+ * Set the exit of each folded group.
  * @param {Graph} graph
  * @param {Item[]} items
  * @param {Int32Array} itemOf
@@ -230,9 +231,9 @@ function linksOf({ first, args }, nodes, items, itemOf) {
 }
 
 /**
- * Return the surroundings of a node: what it is made of and what uses it, the nearest first.
+ * Return the surroundings of a node: its nearest arguments and users.
  * @param {Graph} graph
- * @param {{first: Uint32Array, node: Uint32Array}} users
+ * @param {Users} users
  * @param {number} focus
  * @returns {Scene}
  */
@@ -248,32 +249,33 @@ export function sceneAround(graph, users, focus) {
 
 /**
  * @param {Graph} graph
- * @param {{first: Uint32Array, node: Uint32Array}} users
+ * @param {Users} users
  * @param {number} focus
  * @returns {number[]} ascending
  */
 function nearest({ first, args }, users, focus) {
-  const found = [focus];
-  const seen = new Set(found);
+  const nodes = [focus];
+  const seen = new Set(nodes);
   const visit = (/** @type {number} */ node) => {
-    if (seen.has(node) || found.length >= SURROUNDINGS) return;
+    if (seen.has(node) || nodes.length >= SURROUNDINGS) return;
     seen.add(node);
-    found.push(node);
+    nodes.push(node);
   };
-  for (let k = 0; k < found.length && found.length < SURROUNDINGS; k++) {
-    const node = found[k];
-    const most = k ? 4 : SURROUNDINGS / 2; // of one with thousands of arguments, a few
+  for (let k = 0; k < nodes.length && nodes.length < SURROUNDINGS; k++) {
+    const node = nodes[k];
+    // a node may have thousands of neighbours
+    const most = k ? 4 : SURROUNDINGS / 2;
     const last = Math.min(first[node + 1], first[node] + most);
     for (let e = first[node]; e < last; e++) visit(args[e]);
     const end = Math.min(users.first[node + 1], users.first[node] + most);
     for (let u = users.first[node]; u < end; u++) visit(users.node[u]);
   }
-  return found.sort((a, b) => a - b);
+  return nodes.sort((a, b) => a - b);
 }
 
 /**
  * @param {Graph} graph
- * @param {{first: Uint32Array, node: Uint32Array}} users
+ * @param {Users} users
  * @param {Int32Array} itemOf
  * @param {number} node
  */

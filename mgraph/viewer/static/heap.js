@@ -1,4 +1,4 @@
-// A heap: whatever was put in, what stands above all the rest comes out first.
+/** A heap: a queue whose uppermost item comes out first. */
 
 /** @template T */
 export class Heap {
@@ -9,7 +9,7 @@ export class Heap {
     this.items = [];
   }
 
-  /** @param {T} item of equals, this one is the first to come out */
+  /** @param {T} item if `above` is true of equals, this one comes out before them */
   push(item) {
     const { items, above } = this;
     let at = items.length;

@@ -1,7 +1,7 @@
-/** The primitives that rows of the table call: arithmetic that answers as IEEE 754 and C do. */
+/** The functions that the op table calls: arithmetic by IEEE 754, as in C. */
 
 /**
- * Raise a to the power b. JavaScript says NaN where C says 1: at 1 to the NaN and ±1 to ±inf.
+ * Raise a to the power b. Unlike JavaScript, C says 1 for 1 to the NaN and for ±1 to ±inf.
  * @param {number} a
  * @param {number} b
  */

@@ -1,4 +1,4 @@
-/** A layered layout: arrows go one way, long ones keep clear of the boxes, all without recursion. */
+/** A layered layout: all arrows go one way, and long ones keep clear of the boxes. */
 
 /** @typedef {import("./groups.js").Scene} Scene */
 /** @typedef {{w: number, h: number}} Size */
@@ -14,14 +14,14 @@
  */
 
 /**
- * Cells of the layers: the items, then the places where long links pass through a layer.
+ * Cells of the layers: the items, then the passages of long links through a layer.
  * @typedef {object} Cells
  * @property {number} count
  * @property {number[]} level
  * @property {number[]} breadth along the layer
  * @property {number[]} from pairs of cells in neighbouring layers
  * @property {number[]} to
- * @property {number[][]} through the passing places of each link
+ * @property {number[][]} through the passages of each link
  */
 
 const BETWEEN_LAYERS = { across: 72, down: 54 };
@@ -47,7 +47,7 @@ export function layOut(scene, sizes, down) {
 }
 
 /**
- * Longest paths from the left; what nothing leads to stands next to its first user.
+ * Return the level of each item: the longest path to it, or for a start the level before its first user.
  * @param {Scene} scene
  */
 function levelsOf({ items, links }) {
@@ -76,8 +76,11 @@ function cellsOf({ items, links }, level, breadths) {
   const cells = {
     count: items.length, level: level.slice(), breadth: breadths.slice(), from: [], to: [], through: [],
   };
-  /** @type {number[][]} */
-  const passages = items.map(() => []); // all links of one item share its way
+  /**
+   * The cells that links from each item pass through: they share their way.
+   * @type {number[][]}
+   */
+  const passages = items.map(() => []);
   for (const { from, to } of links) {
     const way = [];
     const isLong = level[to] - level[from] > 1 && cells.count < items.length + MOST_PASSAGES;
@@ -109,7 +112,7 @@ function connect(cells, from, to) {
 }
 
 /**
- * Return the neighbours of each cell in the layers before and behind, as flat lists.
+ * Return the neighbours of each cell in the layers before and after it, as flat lists.
  * @param {Cells} cells
  */
 function neighbours({ count, from, to }) {
@@ -128,7 +131,7 @@ function neighbours({ count, from, to }) {
 /** @typedef {ReturnType<typeof neighbours>} Neighbours */
 
 /**
- * Order the cells of each layer by the places of their neighbours, back and forth.
+ * Order the cells of each layer by the positions of their neighbours, back and forth.
  * @param {Cells} cells
  * @param {Neighbours} near
  * @param {Scene} scene
@@ -141,21 +144,21 @@ function sorted(cells, near, { items }) {
   let layers = Array.from({ length: deepest + 1 }, () => []);
   for (let cell = 0; cell < cells.count; cell++) layers[cells.level[cell]].push(cell);
   const key = (/** @type {number} */ cell) => items[cell]?.key ?? cell;
-  const place = new Float64Array(cells.count);
+  const position = new Float64Array(cells.count);
   for (const layer of layers) {
     layer.sort((a, b) => key(a) - key(b));
-    layer.forEach((cell, i) => (place[cell] = i));
+    layer.forEach((cell, i) => (position[cell] = i));
   }
   const small = cells.count < 2000;
-  let best = small ? crossings(layers, near, place) : 0;
+  let best = small ? crossings(layers, near, position) : 0;
   let kept = layers.map((layer) => layer.slice());
   for (let sweep = 0; sweep < (small ? 12 : 2); sweep++) {
     const forth = sweep % 2 === 0;
     const side = forth ? near.before : near.behind;
     const order = forth ? layers : layers.slice().reverse();
-    for (const layer of order) sortLayer(layer, side, place);
+    for (const layer of order) sortLayer(layer, side, position);
     if (!small) continue;
-    const count = crossings(layers, near, place);
+    const count = crossings(layers, near, position);
     if (count >= best) continue;
     best = count;
     kept = layers.map((layer) => layer.slice());
@@ -166,31 +169,31 @@ function sorted(cells, near, { items }) {
 /**
  * @param {number[]} layer
  * @param {{first: Uint32Array, list: Uint32Array}} side
- * @param {Float64Array} place
+ * @param {Float64Array} position
  */
-function sortLayer(layer, { first, list }, place) {
+function sortLayer(layer, { first, list }, position) {
   const wishes = layer.map((cell) => {
     let sum = 0;
-    for (let k = first[cell]; k < first[cell + 1]; k++) sum += place[list[k]];
+    for (let k = first[cell]; k < first[cell + 1]; k++) sum += position[list[k]];
     const count = first[cell + 1] - first[cell];
-    return { cell, at: count ? sum / count : place[cell], was: place[cell] };
+    return { cell, at: count ? sum / count : position[cell], was: position[cell] };
   });
   wishes.sort((a, b) => a.at - b.at || a.was - b.was);
-  wishes.forEach(({ cell }, i) => (place[(layer[i] = cell)] = i));
+  wishes.forEach(({ cell }, i) => (position[(layer[i] = cell)] = i));
 }
 
 /**
  * Count how often links between neighbouring layers cross.
  * @param {number[][]} layers
  * @param {Neighbours} near
- * @param {Float64Array} place
+ * @param {Float64Array} position
  */
-function crossings(layers, { behind }, place) {
+function crossings(layers, { behind }, position) {
   let count = 0;
   for (const layer of layers) {
     const ends = [];
     for (const cell of layer) {
-      const own = Array.from(behind.list.subarray(behind.first[cell], behind.first[cell + 1]), (to) => place[to]);
+      const own = Array.from(behind.list.subarray(behind.first[cell], behind.first[cell + 1]), (to) => position[to]);
       ends.push(...own.sort((a, b) => a - b));
     }
     count += inversions(ends);
@@ -237,7 +240,7 @@ function placed(cells, near, layers) {
 }
 
 /**
- * Return how far the cells of a layer stand behind its first one when they touch.
+ * Return the distances of the cells of a layer from its first one when they are packed tightly.
  * @param {Cells} cells
  * @param {number[]} layer
  */
@@ -251,7 +254,8 @@ function offsetsOf({ breadth }, layer) {
 }
 
 /**
- * The least squares under a fixed order: neighbours that would overlap form blocks that move as one.
+ * Move cells close to where they would like to be, by least squares in a fixed order: neighbours that
+ * would overlap form blocks that move as one.
  * @param {Cells} cells
  * @param {Neighbours} near
  * @param {number[]} layer
@@ -277,7 +281,7 @@ function alignLayer(cells, near, layer, across) {
 }
 
 /**
- * Return where a cell would like to be, and how much.
+ * Return where a cell would like to be, and the weight of that wish.
  * @param {Neighbours} near
  * @param {number} cell
  * @param {Float64Array} across
@@ -296,7 +300,7 @@ function wishOf(near, cell, across) {
 }
 
 /**
- * Put the layers one behind the other.
+ * Put the layers one after the other.
  * @param {Cells} cells
  * @param {Size[]} sizes
  * @param {boolean} down

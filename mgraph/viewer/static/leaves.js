@@ -1,30 +1,33 @@
-/** What the graph is asked: values of leaves, and the seed. */
-import { make, nameOf } from "./cards.js";
+/** The card of the leaves: their values, and the seed. */
+import { nameOf } from "./cards.js";
 import { shortener } from "./draw.js";
-import { byId, evaluateNow, model, refresh, runAll, setLeaf, views } from "./model.js";
+import { byId, make } from "./elements.js";
+import { nodeOf } from "./graph.js";
 import { counted, exact, typed } from "./numbers.js";
+import { evaluateNow, refresh, runAll, setLeaf, state } from "./state.js";
 
 const LEAF_ROWS = 40;
 const LEAF_WIDTH = 112;
 
-let listedFor = -1; // the node that was selected
+/** The node that was selected when the leaves were listed. */
+let listedFor = -1;
 
 /**
  * Take the declared values, or those of a run, and run the graph.
- * @param {import("./read.js").Run | undefined} run
+ * @param {import("./graph.js").Run | undefined} run
  */
 export function ask(run) {
-  const { graph } = model;
-  model.values = graph.data.slice();
-  model.changed = new Set();
-  model.given = new Set();
+  const { graph } = state;
+  state.values = graph.data.slice();
+  state.changed = new Set();
+  state.given = new Set();
   const unknown = [...graph.ids.keys()].filter((node) => graph.ops[node] === "input" && !graph.known[node]);
   const from = run ?? (unknown.length || graph.outputs.length > 1 ? graph.runs[0] : undefined);
-  for (const [id, value] of run?.inputs ?? []) setLeaf(graph.index.get(id), value);
+  for (const [id, value] of run?.inputs ?? []) setLeaf(nodeOf(graph, id), value);
   for (const node of unknown) setLeaf(node, from?.inputs.get(graph.ids[node]) ?? 0);
-  if (!from) unknown.forEach((node) => model.given.add(node));
-  model.seeds = from?.seed.size
-    ? new Map([...from.seed].map(([id, seed]) => [graph.index.get(id), seed]))
+  if (!from) unknown.forEach((node) => state.given.add(node));
+  state.seeds = from?.seed.size
+    ? new Map(Array.from(from.seed, ([id, seed]) => [nodeOf(graph, id), seed]))
     : new Map([[graph.outputs[0], 1]]);
   runAll();
   listSeeds();
@@ -32,11 +35,11 @@ export function ask(run) {
 }
 
 function listSeeds() {
-  const { graph, seeds } = model;
+  const { graph, seeds } = state;
   const row = byId("seed-row");
   const label = make("span", "Gradient of");
   const amount = numberField("Seed", [...seeds.values()][0], (seed) => Number.isFinite(seed) && changeSeed(Number(choice.value), seed));
-  const choice = /** @type {HTMLSelectElement} */ (make("select"));
+  const choice = make("select");
   choice.setAttribute("aria-label", "Output to differentiate");
   for (const node of graph.outputs.slice(0, 500)) choice.append(new Option(nameOf(graph, node), String(node)));
   choice.value = String([...seeds.keys()][0]);
@@ -54,10 +57,10 @@ function listSeeds() {
  * @param {number} seed
  */
 function changeSeed(output, seed) {
-  model.seeds = new Map([[output, seed]]);
-  const done = model.at >= model.film.last;
+  state.seeds = new Map([[output, seed]]);
+  const done = state.at >= state.steps.last;
   runAll();
-  if (done) model.at = model.film.last;
+  if (done) state.at = state.steps.last;
   listSeeds();
   refresh();
 }
@@ -65,10 +68,10 @@ function changeSeed(output, seed) {
 /**
  * @param {string} label
  * @param {number} value
- * @param {(value: number) => unknown} changed
+ * @param {(value: number) => unknown} changed what to do with another number; false refuses it
  */
 function numberField(label, value, changed) {
-  const field = /** @type {HTMLInputElement} */ (make("input.number"));
+  const field = make("input.number");
   Object.assign(field, { type: "text", value: shortest(Number(value.toPrecision(6))), autocomplete: "off", spellcheck: false, title: exact(value) });
   field.setAttribute("aria-label", label);
   field.addEventListener("change", () => {
@@ -84,36 +87,38 @@ function numberField(label, value, changed) {
 const shortest = (x) => (Number.isFinite(x) ? (Object.is(x, -0) ? "-0" : String(x)) : Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "-inf");
 
 export function listLeaves() {
-  const { graph, selected } = model;
+  const { graph, selected } = state;
   listedFor = selected;
   const wanted = byId("leaf-filter").value.trim().toLowerCase();
   const all = [];
   for (let node = 0; node < graph.count; node++) if (["input", "param"].includes(graph.ops[node])) all.push(node);
-  const isFound = (/** @type {number} */ node) => !wanted || graph.ids[node].toLowerCase().includes(wanted) || nameOf(graph, node).toLowerCase().includes(wanted);
-  const found = all.filter(isFound);
-  const first = found.slice(0, LEAF_ROWS);
+  const matching = all.filter((node) => !wanted || graph.ids[node].toLowerCase().includes(wanted) || nameOf(graph, node).toLowerCase().includes(wanted));
+  const first = matching.slice(0, LEAF_ROWS);
   if (all.includes(selected) && !first.includes(selected)) first.unshift(selected);
   const shorten = shortener(first.map((node) => nameOf(graph, node)));
   byId("leaves").replaceChildren(...first.map((node) => leafRow(node, shorten)));
   byId("leaf-filter").hidden = all.length <= 12;
-  const hidden = found.length - first.length;
+  const hidden = matching.length - first.length;
   const notes = [];
-  if (model.given.size) notes.push(`The file gives ${model.given.size === 1 ? "one input" : `${model.given.size} inputs`} no value: 0 is taken.`);
+  if (state.given.size) notes.push(`The file gives ${state.given.size === 1 ? "one input" : `${state.given.size} inputs`} no value: 0 is used.`);
   if (hidden > 0) notes.push(`${counted(hidden, "more leaf").replace("leafs", "leaves")}: filter by name.`);
-  if (!all.length) notes.push("There are only consts.");
+  if (!all.length) notes.push("This graph has only consts.");
   byId("leaves-note").textContent = notes.join(" ");
 }
 
-views.push(() => { if (model.selected >= 0 && model.selected !== listedFor) listLeaves(); });
+/** List the leaves again when another node is selected: it is always in the list. */
+export function listSelected() {
+  if (state.selected >= 0 && state.selected !== listedFor) listLeaves();
+}
 
 /**
  * @param {number} node
  * @param {(text: string, width: number) => string} shorten
  */
 function leafRow(node, shorten) {
-  const { graph, values } = model;
+  const { graph, values } = state;
   const name = nameOf(graph, node);
-  const slider = /** @type {HTMLInputElement} */ (make("input"));
+  const slider = make("input");
   Object.assign(slider, { type: "range", step: "any" });
   slider.setAttribute("aria-label", `${name}, slider`);
   slider.dataset.leaf = graph.ids[node];
@@ -150,7 +155,7 @@ function spread(slider, value) {
 
 let moving = 0;
 
-/** Follow a leaf that moves, once a frame. */
+/** Evaluate after a leaf has moved, once per frame. */
 function moved() {
   moving ||= requestAnimationFrame(() => {
     moving = 0;
@@ -160,8 +165,8 @@ function moved() {
 }
 
 export function reset() {
-  const done = model.at >= model.film.last;
+  const done = state.at >= state.steps.last;
   ask(undefined);
-  if (done) model.at = model.film.last;
+  if (done) state.at = state.steps.last;
   refresh();
 }

@@ -1,6 +1,7 @@
 /** Numbers: as files spell them, as people read them, as people type them. */
+import { SPECIAL } from "./constants.js";
 
-const SPECIAL = new Map([["nan", NaN], ["inf", Infinity], ["-inf", -Infinity]]);
+/** @typedef {{rel?: number, abs?: number}} Tolerance */
 
 /**
  * Read a number of a node or run: a number, or the string of one that JSON lacks; else null.
@@ -64,7 +65,7 @@ function scientific(x, digits) {
 export function squeezed(x, room) {
   if (!Number.isFinite(x)) return shown(x);
   for (let digits = 6; digits > 0; digits--) {
-    const text = [shown(x, digits), scientific(x, digits)].find((each) => each.length <= room);
+    const text = [shown(x, digits), scientific(x, digits)].find((spelled) => spelled.length <= room);
     if (text) return text;
   }
   return scientific(x, 1);
@@ -102,7 +103,7 @@ export function typed(text) {
  * Whether a result counts as what is expected, by the format's rule.
  * @param {number} got
  * @param {number} want
- * @param {{rel?: number, abs?: number}} tolerance
+ * @param {Tolerance} tolerance
  */
 export function equal(got, want, tolerance) {
   if (Number.isNaN(got) || Number.isNaN(want)) return Number.isNaN(got) && Number.isNaN(want);
@@ -111,8 +112,6 @@ export function equal(got, want, tolerance) {
   const room = Math.max(tolerance.abs ?? 0, (tolerance.rel ?? 0) * Math.abs(want));
   return Math.abs(got - want) <= room;
 }
-
-export const TOLERANCE = { rel: 1e-9, abs: 1e-12 };
 
 /**
  * Spell a count with its noun.

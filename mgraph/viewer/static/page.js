@@ -1,25 +1,32 @@
-/** The page: keys, buttons, help; and how it starts. */
-import { toggleQuiz } from "./asking.js";
-import { make } from "./cards.js";
+/** Starts the page: keys, buttons, help. */
+import { showNode, showStep } from "./details.js";
 import { element, outline } from "./draw.js";
+import { byId, make } from "./elements.js";
 import { evaluate } from "./engine.js";
 import { copyLink, download, open, openFile, openFragment } from "./files.js";
-import { search, searchKey } from "./find.js";
-import { listLeaves, reset } from "./leaves.js";
-import { byId, model, quiz, refresh, settings } from "./model.js";
+import { hashOf } from "./hash.js";
+import { listLeaves, listSelected, reset } from "./leaves.js";
 import { explain } from "./paths.js";
 import { go, next, pause, toggle } from "./player.js";
-import { hashOf, readGraph } from "./read.js";
+import { toggleQuiz } from "./quiz.js";
+import { readGraph } from "./read.js";
 import { showComparison } from "./runs.js";
-import { goTo, picture, redraw, showAll } from "./scene.js";
+import { goTo, paint, picture, redraw, showAll } from "./scene.js";
+import { search, searchKey } from "./search.js";
+import { refresh, settings, state, views } from "./state.js";
 
-/** @type {[string, string, () => void][]} */
+/** @typedef {import("./elements.js").Elements} Elements */
+
+/**
+ * What keys do: the name of the key, the words for the help, the action.
+ * @type {[string, string, () => void][]}
+ */
 const KEYS = [
   [" ", "play, pause", toggle],
-  ["ArrowRight", "one step on", next],
-  ["ArrowLeft", "one step back", () => { pause(); go(model.at - 1); }],
+  ["ArrowRight", "one step forward", next],
+  ["ArrowLeft", "one step back", () => { pause(); go(state.at - 1); }],
   ["Home", "to the start", () => { pause(); go(0); }],
-  ["End", "to the end", () => { pause(); go(model.film.last); }],
+  ["End", "to the end", () => { pause(); go(state.steps.last); }],
   ["+", "zoom in", () => picture.zoom(1.25)],
   ["-", "zoom out", () => picture.zoom(0.8)],
   ["0", "show all", showAll],
@@ -31,8 +38,8 @@ const KEYS = [
 function close() {
   byId("alert").hidden = true;
   byId("tooltip").hidden = true;
-  if (model.selected >= 0) {
-    model.selected = -1;
+  if (state.selected >= 0) {
+    state.selected = -1;
     refresh();
   }
 }
@@ -59,16 +66,16 @@ function theme() {
 }
 
 function listen() {
-  const on = (/** @type {string} */ id, /** @type {string} */ event, /** @type {(event: any) => void} */ act) => byId(id).addEventListener(event, act);
+  const on = (/** @type {Exclude<keyof Elements, "answer">} */ id, /** @type {string} */ event, /** @type {() => void} */ act) => byId(id).addEventListener(event, act);
   on("play", "click", toggle);
   on("next", "click", next);
-  on("back", "click", () => { pause(); go(model.at - 1); });
+  on("back", "click", () => { pause(); go(state.at - 1); });
   on("first", "click", () => { pause(); go(0); });
-  on("last", "click", () => { pause(); go(model.film.last); });
-  on("scrub", "input", (event) => { pause(); go(Number(event.target.value)); });
+  on("last", "click", () => { pause(); go(state.steps.last); });
+  on("scrub", "input", () => { pause(); go(Number(byId("scrub").value)); });
   on("quiz", "click", toggleQuiz);
   on("open", "click", () => byId("file").click());
-  on("file", "change", (event) => { if (event.target.files[0]) openFile(event.target.files[0]); event.target.value = ""; });
+  on("file", "change", () => { openFirst(byId("file").files); byId("file").value = ""; });
   on("download", "click", download);
   on("link", "click", copyLink);
   on("theme", "click", theme);
@@ -82,7 +89,7 @@ function listen() {
   on("leaf-filter", "input", listLeaves);
   on("runs-card", "toggle", showComparison);
   on("search", "input", search);
-  on("search", "keydown", searchKey);
+  byId("search").addEventListener("keydown", searchKey);
   on("search", "blur", () => { byId("found").hidden = true; });
   document.addEventListener("keydown", onKey);
   addEventListener("hashchange", openFragment);
@@ -103,9 +110,13 @@ function listenToDrops() {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     over(false);
-    const file = event.dataTransfer?.files[0];
-    if (file) openFile(file);
+    openFirst(event.dataTransfer?.files);
   });
+}
+
+/** @param {FileList | null | undefined} files */
+function openFirst(files) {
+  if (files?.[0]) openFile(files[0]);
 }
 
 function fillHelp() {
@@ -125,9 +136,9 @@ function swatch(kind) {
 }
 
 async function start() {
+  views.push(paint, showStep, showNode, listSelected, showComparison);
   fillHelp();
   listen();
-  quiz.on = settings.quiz;
   if (!(await openFragment())) {
     const bytes = new TextEncoder().encode(byId("graph").textContent);
     open(await readGraph(bytes), settings.file, false);
@@ -136,6 +147,6 @@ async function start() {
 }
 
 /** For the console, and for tests: the reader and the engine as the page uses them. */
-Object.assign(window, { mgraph: { model, readGraph, hashOf, evaluate, explain, goTo, go } });
+Object.assign(window, { mgraph: { state, readGraph, hashOf, evaluate, explain, goTo, go } });
 
 await start();

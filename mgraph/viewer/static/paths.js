@@ -1,16 +1,19 @@
-/** Why a gradient is what it is: the paths from the seeded outputs to a node. */
+/** Explains a gradient by the paths from the seeded outputs to the node. */
+import { usersOf } from "./graph.js";
 import { Heap } from "./heap.js";
-import { usersOf } from "./read.js";
 
-/** @typedef {import("./read.js").Graph} Graph */
+/** @typedef {import("./graph.js").Graph} Graph */
+/** @typedef {import("./graph.js").Users} Users */
 /** @typedef {import("./engine.js").Result} Result */
 
 /**
  * @typedef {object} Path
  * @property {number} output
  * @property {number[]} edges entries of `args`, from the output to the node
- * @property {number} product of the seed and all slopes
+ * @property {number} product of the seed and all partials
  */
+
+/** @typedef {{count: bigint | null, paths: Path[]}} Explanation the count is null if it is huge */
 
 const MOST_BITS = 4096;
 const MOST_STEPS = 200_000;
@@ -22,7 +25,7 @@ const MOST_STEPS = 200_000;
  * @param {Map<number, number>} seeds
  * @param {number} node
  * @param {number} most how many paths to list, those with the largest products
- * @returns {{count: bigint | null, paths: Path[]}} the count is null beyond any use
+ * @returns {Explanation}
  */
 export function explain(graph, result, seeds, node, most) {
   const users = usersOf(graph.count, graph.first, graph.args);
@@ -34,24 +37,24 @@ export function explain(graph, result, seeds, node, most) {
 }
 
 /**
- * Return the nodes from which gradient flows to a node, it among them, ascending.
+ * Return the nodes from which gradient flows to a node, ascending, with the node itself.
  * @param {Graph} graph
  * @param {Result} result
- * @param {{first: Uint32Array, node: Uint32Array}} users
+ * @param {Users} users
  * @param {number} node
  */
 function above(graph, result, users, node) {
   const marks = new Uint8Array(graph.count);
-  const found = [];
+  const nodes = [];
   marks[node] = result.has[node];
   for (let i = node; i < graph.count; i++) {
     if (!marks[i]) continue;
-    found.push(i);
+    nodes.push(i);
     for (let u = users.first[i]; u < users.first[i + 1]; u++) {
       if (result.has[users.node[u]]) marks[users.node[u]] = 1;
     }
   }
-  return found;
+  return nodes;
 }
 
 /**
@@ -78,42 +81,44 @@ function countPaths(graph, seeds, around, node) {
   return 0n;
 }
 
-/** A path that is being walked from the node up: its last edge, and the rest below. */
-/** @typedef {{at: number, edge: number, below: Partial_ | null, size: number, rank: number}} Partial_ */
+/**
+ * The part of a path that has been walked from the node up: its last edge, and the part below it.
+ * @typedef {{at: number, edge: number, below: Walk | null, size: number, rank: number}} Walk
+ */
 
 /**
- * Find the paths with the largest products, best first: what a partial path can still become is
- * known, so that no other path is walked.
+ * Find the paths with the largest products, largest first. The best product that each walk can
+ * still reach is known, so that only these paths are walked.
  * @param {Result} result
  * @param {Map<number, number>} seeds
  * @param {number[]} around
- * @param {{first: Uint32Array, node: Uint32Array, edge: Uint32Array}} users
+ * @param {Users} users
  * @param {number} node
  * @param {number} most
  * @returns {Path[]}
  */
 function largest(result, seeds, around, users, node, most) {
   const best = bestAbove(result, seeds, around, users);
-  // of equals, the last one put in: so walks come to an end
-  const queue = /** @type {Heap<Partial_>} */ (new Heap((a, b) => a.rank >= b.rank));
+  // of equals the newest goes first, so that walks come to an end
+  const queue = /** @type {Heap<Walk>} */ (new Heap((a, b) => a.rank >= b.rank));
   /** @type {Path[]} */
   const paths = [];
-  const put = (/** @type {Partial_} */ each) => queue.push(each);
+  const put = (/** @type {Walk} */ walk) => queue.push(walk);
   if (best.has(node)) put({ at: node, edge: -1, below: null, size: 0, rank: best.get(node) ?? 0 });
   for (let steps = 0; steps < MOST_STEPS && paths.length < most; steps++) {
-    const each = queue.pop();
-    if (!each) break;
-    if (each.edge === END) {
-      paths.push(finished(each, result, seeds));
+    const walk = queue.pop();
+    if (!walk) break;
+    if (walk.edge === END) {
+      paths.push(finished(walk, result, seeds));
       continue;
     }
-    const seed = seeds.get(each.at);
-    if (seed !== undefined) put({ ...each, edge: END, below: each, rank: each.size + sizeOf(seed) });
-    for (let u = users.first[each.at]; u < users.first[each.at + 1]; u++) {
+    const seed = seeds.get(walk.at);
+    if (seed !== undefined) put({ ...walk, edge: END, below: walk, rank: walk.size + sizeOf(seed) });
+    for (let u = users.first[walk.at]; u < users.first[walk.at + 1]; u++) {
       const rest = best.get(users.node[u]);
       if (rest === undefined) continue;
-      const size = each.size + sizeOf(result.slopes[users.edge[u]]);
-      put({ at: users.node[u], edge: users.edge[u], below: each, size, rank: size + rest });
+      const size = walk.size + sizeOf(result.partials[users.edge[u]]);
+      put({ at: users.node[u], edge: users.edge[u], below: walk, size, rank: size + rest });
     }
   }
   return paths;
@@ -121,10 +126,13 @@ function largest(result, seeds, around, users, node, most) {
 
 const END = -2;
 
-/** What each edge adds to a rank: of equal paths the one that is farthest goes on. */
+/** What each edge adds to a rank, so that of equal walks the longest goes on. */
 const PROGRESS = 1e-6;
 
-/** @param {number} factor its part in the logarithm of a product; NaN and infinities go first */
+/**
+ * Return what a factor adds to the logarithm of a product. NaN and infinities go first.
+ * @param {number} factor
+ */
 const sizeOf = (factor) =>
   PROGRESS + (Number.isFinite(factor) ? Math.max(Math.log(Math.abs(factor)), -800) : 800);
 
@@ -132,8 +140,8 @@ const sizeOf = (factor) =>
  * @param {Result} result
  * @param {Map<number, number>} seeds
  * @param {number[]} around
- * @param {{first: Uint32Array, node: Uint32Array, edge: Uint32Array}} users
- * @returns {Map<number, number>} for each node the largest logarithm of seed times slopes above it
+ * @param {Users} users
+ * @returns {Map<number, number>} for each node the largest logarithm of seed times partials above it
  */
 function bestAbove(result, seeds, around, users) {
   const best = new Map();
@@ -143,7 +151,7 @@ function bestAbove(result, seeds, around, users) {
     let size = seed === undefined ? -Infinity : sizeOf(seed);
     for (let u = users.first[i]; u < users.first[i + 1]; u++) {
       const rest = best.get(users.node[u]);
-      if (rest !== undefined) size = Math.max(size, rest + sizeOf(result.slopes[users.edge[u]]));
+      if (rest !== undefined) size = Math.max(size, rest + sizeOf(result.partials[users.edge[u]]));
     }
     if (size > -Infinity) best.set(i, size);
   }
@@ -151,15 +159,15 @@ function bestAbove(result, seeds, around, users) {
 }
 
 /**
- * @param {Partial_} end
+ * @param {Walk} end
  * @param {Result} result
  * @param {Map<number, number>} seeds
  * @returns {Path}
  */
 function finished(end, result, seeds) {
   const edges = [];
-  for (let each = end.below; each && each.edge >= 0; each = each.below) edges.push(each.edge);
+  for (let walk = end.below; walk && walk.edge >= 0; walk = walk.below) edges.push(walk.edge);
   let product = seeds.get(end.at) ?? 0;
-  for (const edge of edges) product *= result.slopes[edge];
+  for (const edge of edges) product *= result.partials[edge];
   return { output: end.at, edges, product };
 }

@@ -1,16 +1,19 @@
-/** Going through the steps: by hand, or by itself. */
-import { byId, model, quiz, refresh, stepAsked, stepNow } from "./model.js";
+/** Going through the steps: by hand, or automatically. */
+import { byId } from "./elements.js";
 import { drawScene, picture } from "./scene.js";
+import { quiz, refresh, state, stepAsked, stepNow } from "./state.js";
 
-/** @param {number} at */
+/**
+ * Go to a step.
+ * @param {number} at
+ */
 export function go(at) {
-  const { film, folded, scene } = model;
-  model.at = Math.max(0, Math.min(film.last, at));
+  const { steps, folded, scene } = state;
+  state.at = Math.max(0, Math.min(steps.last, at));
   quiz.asked = 0;
-  quiz.tries = 0;
   const { node } = stepAsked() ?? stepNow();
   if (!folded && node >= 0 && scene.itemOf[node] < 0) {
-    model.focus = node;
+    state.focus = node;
     drawScene();
   }
   if (node >= 0) follow(node);
@@ -19,20 +22,20 @@ export function go(at) {
 
 /** @param {number} node */
 function follow(node) {
-  const item = model.scene.itemOf[node];
+  const item = state.scene.itemOf[node];
   if (item >= 0) picture.follow(item);
 }
 
 let timer = 0;
 
 function play() {
-  if (model.at >= model.film.last) go(0);
+  if (state.at >= state.steps.last) go(0);
   byId("play").classList.add("playing");
   byId("play").setAttribute("aria-label", "Pause");
   const tick = () => {
     if (stepAsked()) return pause();
-    go(model.at + 1);
-    if (model.at >= model.film.last || stepAsked()) return pause();
+    go(state.at + 1);
+    if (state.at >= state.steps.last || stepAsked()) return pause();
     timer = setTimeout(tick, Number(byId("speed").value));
   };
   timer = setTimeout(tick, Math.min(250, Number(byId("speed").value)));
@@ -47,9 +50,9 @@ export function pause() {
 
 export const toggle = () => (timer ? pause() : play());
 
-/** One step on; if the quiz is waiting, to its question. */
+/** Go one step forward, or to the question of the quiz if it waits for an answer. */
 export function next() {
   pause();
   if (stepAsked()) byId("answer")?.focus();
-  else go(model.at + 1);
+  else go(state.at + 1);
 }

@@ -1,118 +1,112 @@
-/** Asking for gradients, and recognising how an answer went wrong. */
-import { OPS } from "./ops.js";
+/** The quiz: its questions, hints and score. */
+import { isNear, questions, recognise } from "./answers.js";
+import { equation, formulas, nameOf } from "./cards.js";
+import { byId, make } from "./elements.js";
+import { shown, typed } from "./numbers.js";
+import { go, pause } from "./player.js";
+import { contributionsOf, quiz, refresh, state } from "./state.js";
 
-/** @typedef {import("./read.js").Graph} Graph */
-/** @typedef {import("./engine.js").Result} Result */
-/** @typedef {import("./steps.js").Contribution} Contribution */
+export function startQuiz() {
+  quiz.on = true;
+  Object.assign(quiz, { asked: 0, right: 0, helped: 0 });
+  byId("quiz").setAttribute("aria-pressed", "true");
+  state.at = state.steps.forward.length + 1;
+}
 
-const NEAR = 0.005;
+export function toggleQuiz() {
+  pause();
+  if (quiz.on) {
+    quiz.on = false;
+    byId("quiz").setAttribute("aria-pressed", "false");
+  } else startQuiz();
+  refresh();
+}
 
-/**
- * Whether an answer is right to two or three digits, as one writes by hand.
- * @param {number} answer
- * @param {number} want
- */
-export function isNear(answer, want) {
-  if (Number.isNaN(want) || Number.isNaN(answer)) return Number.isNaN(want) && Number.isNaN(answer);
-  if (!Number.isFinite(want) || !Number.isFinite(answer)) return answer === want;
-  return Math.abs(answer - want) <= Math.max(NEAR * Math.abs(want), 1e-6);
+export const scoreText = () => `Quiz: ${quiz.right} right on your own, ${quiz.helped} shown.`;
+
+/** @param {number} node */
+export function questionText(node) {
+  const { graph, result } = state;
+  const asked = askedNow(node);
+  const to = nameOf(graph, asked.to);
+  const question = asked.first
+    ? `What does it pass on to ${to}?`
+    : `${to} already has ${shown(asked.before)} from another use. What is its gradient after this?`;
+  return `${nameOf(graph, node)} has the gradient ${shown(result.adjoints[node])}. ${question}`;
+}
+
+/** @param {number} node */
+function askedNow(node) {
+  const all = questions(contributionsOf(node, state.at));
+  return all[Math.min(quiz.asked, all.length - 1)];
+}
+
+/** @param {number} node */
+export function questionCard(node) {
+  const { graph, result } = state;
+  if (!questions(contributionsOf(node, state.at)).length) return constsOnly();
+  const [names, numbers] = formulas(graph, result.primals, node);
+  const answer = make("input");
+  Object.assign(answer, { id: "answer", type: "text", autocomplete: "off", inputMode: "text" });
+  answer.setAttribute("aria-label", "Your answer");
+  const hint = make("p.hint");
+  hint.id = "hint";
+  hint.setAttribute("role", "status");
+  const check = make("button", "Check");
+  const show = make("button.plain", "Show me");
+  const submit = () => answered(node, answer.value, hint);
+  check.addEventListener("click", submit);
+  show.addEventListener("click", () => passQuestion(node, false));
+  answer.addEventListener("keydown", (event) => { if (event.key === "Enter") submit(); });
+  check.id = "check";
+  show.id = "show";
+  return [
+    equation(nameOf(graph, node), `${names} = ${numbers} = ${shown(result.primals[node])}`),
+    make("p", questionText(node)),
+    make("div.row", answer, check, show), hint,
+    ...(quiz.right + quiz.helped ? [make("p.quiet", scoreText())] : []),
+  ];
+}
+
+function constsOnly() {
+  const on = make("button", "Continue");
+  on.addEventListener("click", () => go(state.at + 1));
+  return [make("p", "All arguments of this node are consts, which receive no gradient."), on];
 }
 
 /**
- * What to ask in a backward step: of each argument that receives something, but no more than few.
- * @param {Contribution[]} all
- */
-export function questions(all) {
-  return all.filter((each) => each.counts).slice(0, 3);
-}
-
-/**
- * Say in one kind sentence what may have gone wrong.
- * @param {Graph} graph
- * @param {Result} result
- * @param {number} node whose backward step it is
- * @param {Contribution} asked
- * @param {number} answer
- * @returns {{mistake: string, hint: string}}
- */
-export function recognise(graph, result, node, asked, answer) {
-  const to = graph.ids[asked.to];
-  const from = graph.ids[node];
-  for (const [mistake, value, hint] of mistakes(graph, result, node, asked)) {
-    if (!isNear(value, asked.after) && isNear(answer, value)) return { mistake, hint };
-  }
-  return {
-    mistake: "",
-    hint: `Not yet: take the gradient of ${from}, times the local slope towards ${to}`
-      + `${asked.first ? "." : ", and add it to what is already there."}`,
-  };
-}
-
-/**
- * Yield the classic mistakes with the number that each leads to.
- * @param {Graph} graph
- * @param {Result} result
+ * Judge an answer.
  * @param {number} node
- * @param {Contribution} asked
- * @returns {Generator<[string, number, string]>}
+ * @param {string} text
+ * @param {HTMLElement} hint
  */
-function* mistakes(graph, result, node, asked) {
-  const to = graph.ids[asked.to];
-  const from = graph.ids[node];
-  const op = graph.ops[node];
-  const { before, upstream, slope, sent } = asked;
-  if (!asked.first) {
-    yield ["overwrote", sent,
-      `Nearly: that is what ${from} sends now, but ${to} is used in several places, so add it to what is already there.`];
-  }
-  for (const kept of asked.first ? [0] : [before, 0]) {
-    yield ["inner", kept + upstream,
-      `That passes the gradient of ${from} on unchanged; multiply it by the local slope of ${op}, too.`];
-    yield ["upstream", kept + slope,
-      `That is the local slope of ${op} alone; multiply it by the gradient that arrives at ${from}.`];
-    for (const other of otherSlopes(graph, result, node, asked)) {
-      yield ["swapped", kept + upstream * other,
-        `That is the slope towards the other operand of ${op}; look which of the two ${to} is.`];
-    }
-    for (const part of partsOf(graph, result, node)) {
-      yield ["order", kept + part * slope,
-        `That uses ${from} too early: wait until everything that uses ${from} has sent its share, then pass the whole sum back.`];
-    }
-    yield ["value", kept + upstream * result.primals[node],
-      `That multiplies by the value of ${from}; the chain rule wants its slope.`];
-    yield ["sign", kept - sent, "Right size, but look at the sign again."];
+function answered(node, text, hint) {
+  const value = typed(text);
+  const asked = askedNow(node);
+  if (value === null) hint.textContent = "Type a number, such as −0.5 or 1/3.";
+  else if (isNear(value, asked.after)) return passQuestion(node, true);
+  else {
+    const guess = recognise(state.graph, state.result, node, asked, value);
+    hint.textContent = guess.hint;
+    hint.dataset.mistake = guess.mistake;
   }
 }
 
 /**
- * @param {Graph} graph
- * @param {Result} result
+ * Say the answer, and go on to the next question or step.
  * @param {number} node
- * @param {Contribution} asked
+ * @param {boolean} right
  */
-function otherSlopes({ first, ops }, result, node, asked) {
-  if (OPS.get(ops[node])?.inputs !== 2) return [];
-  const others = [];
-  for (let e = first[node]; e < first[node + 1]; e++) if (e !== asked.edge) others.push(result.slopes[e]);
-  return others;
-}
-
-/**
- * Return what the gradient of a node was on the way, before it was complete.
- * @param {Graph} graph
- * @param {Result} result
- * @param {number} node
- */
-function partsOf({ count, first, args }, result, node) {
-  const parts = [];
-  let sum = 0;
-  for (let i = count - 1; i > node; i--) {
-    if (!result.has[i]) continue;
-    for (let e = first[i]; e < first[i + 1]; e++) {
-      if (args[e] !== node) continue;
-      sum += result.sent[e];
-      parts.push(result.sent[e], sum);
-    }
-  }
-  return parts.length > 2 ? parts.slice(0, -1) : [];
+function passQuestion(node, right) {
+  quiz[right ? "right" : "helped"]++;
+  const count = questions(contributionsOf(node, state.at)).length;
+  const asked = askedNow(node);
+  const told = `${right ? "Right" : "The answer"}: ${shown(asked.upstream)} × ${shown(asked.partial)} = ${shown(asked.sent)}`
+    + `${asked.first ? "" : `, and ${shown(asked.before)} + ${shown(asked.sent)} = ${shown(asked.after)}`}.`;
+  if (quiz.asked + 1 < count) {
+    quiz.asked++;
+    refresh();
+  } else go(state.at + 1);
+  byId("step-body").prepend(make(right ? "p.praise" : "p.told", told));
+  byId("answer")?.focus();
 }

@@ -1,8 +1,8 @@
-/** The one shape of every complaint about a file. */
+/** Why a file is refused. */
 
 export class Refusal extends Error {
   /**
-   * @param {string} code as `mgraph check` says it
+   * @param {string} code the code of the diagnostic of `mgraph check`
    * @param {string} message one line
    */
   constructor(code, message) {
@@ -12,7 +12,7 @@ export class Refusal extends Error {
 }
 
 /**
- * Show a text of a hostile file in a short line of characters that can be seen.
+ * Quote a text of a file that may be hostile: short, in one line, and without invisible characters.
  * @param {unknown} value
  */
 export function quoted(value) {

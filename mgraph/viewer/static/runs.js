@@ -1,16 +1,18 @@
-/** The runs of the file: load one, compare two. */
-import { make, nameOf } from "./cards.js";
+/** The card of the runs in the file: load one, compare two. */
+import { nameOf } from "./cards.js";
 import { compareRuns } from "./compare.js";
+import { TOLERANCE } from "./constants.js";
+import { byId, make } from "./elements.js";
 import { ask } from "./leaves.js";
-import { byId, model, refresh, views } from "./model.js";
-import { TOLERANCE, counted, shown } from "./numbers.js";
+import { counted, shown } from "./numbers.js";
 import { goTo, paint } from "./scene.js";
+import { refresh, state } from "./state.js";
 import { numbersOf } from "./write.js";
 
-const DIFFERENCES = 100;
+const MOST_DIFFERENCES = 100;
 
 export function listRuns() {
-  const { graph } = model;
+  const { graph } = state;
   byId("runs-card").hidden = !graph.runs.length;
   byId("runs-card").open = false;
   const list = make("ul.runs");
@@ -18,9 +20,9 @@ export function listRuns() {
     const load = make("button.small", "Load");
     load.setAttribute("aria-label", `Load run ${k + 1}`);
     load.addEventListener("click", () => {
-      const done = model.at >= model.film.last;
+      const done = state.at >= state.steps.last;
       ask(run);
-      if (done) model.at = model.film.last;
+      if (done) state.at = state.steps.last;
       refresh();
     });
     const inputs = [...run.inputs].slice(0, 4).map(([id, x]) => `${id} = ${shown(x)}`).join(", ");
@@ -33,11 +35,11 @@ export function listRuns() {
 function listChoices() {
   const row = make("div.row", make("span", "Compare"));
   for (const [id, label, start] of [["run-a", "Run A", "0"], ["run-b", "Run B", "now"]]) {
-    const choice = /** @type {HTMLSelectElement} */ (make("select"));
+    const choice = make("select");
     choice.id = id;
     choice.setAttribute("aria-label", label);
     choice.append(new Option("this page, now", "now"));
-    model.graph.runs.slice(0, 50).forEach((_, k) => choice.append(new Option(`run ${k + 1}`, String(k))));
+    state.graph.runs.slice(0, 50).forEach((_, k) => choice.append(new Option(`run ${k + 1}`, String(k))));
     choice.value = start;
     choice.addEventListener("change", refresh);
     row.append(choice, ...(id === "run-a" ? ["with"] : []));
@@ -48,36 +50,41 @@ function listChoices() {
 }
 
 export function showComparison() {
-  const { graph, result } = model;
-  const before = model.differing.size;
-  model.differing = new Set();
+  const { graph } = state;
+  const before = state.differing.size;
+  state.differing = new Set();
   if (byId("runs-card").open && graph.runs.length) {
-    const chosen = ["run-a", "run-b"].map((id) => graph.runs[byId(id).value] ?? numbersOf(result));
-    const tolerance = chosen.find((run) => "tolerance" in run && run.tolerance)?.tolerance ?? TOLERANCE;
-    const found = compareRuns(graph, chosen[0], chosen[1], tolerance);
-    model.differing = new Set(found.map(({ node }) => node));
-    byId("differences").replaceChildren(...differenceTable(found));
+    const [a, b] = [chosenRun("run-a"), chosenRun("run-b")];
+    const differences = compareRuns(graph, a, b, a.tolerance ?? b.tolerance ?? TOLERANCE);
+    state.differing = new Set(differences.map(({ node }) => node));
+    byId("differences").replaceChildren(...differenceTable(differences));
   }
-  if (before || model.differing.size) paint();
+  if (before || state.differing.size) paint();
 }
 
-views.push(showComparison);
+/**
+ * @param {"run-a" | "run-b"} id
+ * @returns {import("./compare.js").Results & {tolerance?: import("./numbers.js").Tolerance}}
+ */
+function chosenRun(id) {
+  return state.graph.runs[Number(byId(id).value)] ?? numbersOf(state.result);
+}
 
-/** @param {import("./compare.js").Difference[]} found */
-function differenceTable(found) {
-  const { graph } = model;
-  if (!found.length) return [make("p", "No differences, within the tolerance.")];
+/** @param {import("./compare.js").Difference[]} differences */
+function differenceTable(differences) {
+  const { graph } = state;
+  if (!differences.length) return [make("p", "No differences, within the tolerance.")];
   const body = make("tbody");
   const spelled = (/** @type {number | null} */ x) => (x === null ? "–" : shown(x, 8));
-  for (const { node, kind, a, b } of found.slice(0, DIFFERENCES)) {
+  for (const { node, kind, a, b } of differences.slice(0, MOST_DIFFERENCES)) {
     const name = make("button.plain", nameOf(graph, node));
     name.addEventListener("click", () => goTo(node));
     body.append(make("tr", make("td", name), make("td.quiet", kind), make("td.num", spelled(a)), make("td.num", spelled(b))));
   }
   const heads = ["node", "", "A", "B"].map((text) => make("th", text));
-  const rest = found.length - DIFFERENCES;
+  const rest = differences.length - MOST_DIFFERENCES;
   return [
-    make("p", `${counted(found.length, "difference")}; the nodes are marked.`),
+    make("p", `${counted(differences.length, "difference")}; the nodes are marked.`),
     make("div.scroll", make("table", make("thead", make("tr", ...heads)), body)),
     ...(rest > 0 ? [make("p.quiet", `… and ${rest.toLocaleString("en-US")} more.`)] : []),
   ];

@@ -1,9 +1,10 @@
-/** What the picture shows: groups, surroundings, the present step; and what pointing at it tells. */
-import { formulas, make, nameOf } from "./cards.js";
+/** What the picture shows: groups, surroundings, the present step, tooltips. */
+import { formulas, nameOf } from "./cards.js";
 import { Picture } from "./draw.js";
+import { byId, make } from "./elements.js";
 import { MOST_ITEMS, atDepth, foldedAtFirst, foldedScene, itemCount, linkOf, sceneAround } from "./groups.js";
-import { byId, model, refresh, stepAsked, stepNow, views } from "./model.js";
 import { counted, exact, shown, squeezed } from "./numbers.js";
+import { refresh, state, stepAsked, stepNow } from "./state.js";
 import { accumulators } from "./steps.js";
 
 const NOTE = 40;
@@ -15,14 +16,14 @@ export const picture = new Picture(byId("picture"), {
   moved: () => { byId("tooltip").hidden = true; paintSoon(); },
 });
 
-/** Lay out and draw what is to be seen. */
+/** Lay out and draw the scene. */
 export function drawScene() {
-  const { graph, groups, folded, users, focus } = model;
-  model.scene = folded ? foldedScene(graph, groups, folded) : sceneAround(graph, users, focus);
+  const { graph, groups, folded, users, focus } = state;
+  state.scene = folded ? foldedScene(graph, groups, folded) : sceneAround(graph, users, focus);
   noteScene();
-  picture.show(model.scene, model.scene.items.map(lookOf));
+  picture.show(state.scene, state.scene.items.map(lookOf));
   showAll();
-  if (picture.tooSmall) picture.reveal(model.scene.itemOf[model.focus]);
+  if (picture.tooSmall) picture.reveal(state.scene.itemOf[state.focus]);
 }
 
 export function showAll() {
@@ -34,7 +35,7 @@ export function showAll() {
  * @returns {import("./draw.js").Look}
  */
 function lookOf({ node, group, hidden }) {
-  const { graph, groups } = model;
+  const { graph, groups } = state;
   if (group >= 0) {
     const size = groups.size[group];
     return {
@@ -52,9 +53,9 @@ function lookOf({ node, group, hidden }) {
   };
 }
 
-/** Say what is not drawn, and offer to change it. */
+/** Show a note that says what is not drawn, with buttons to change it. */
 function noteScene() {
-  const { graph, groups, folded, scene } = model;
+  const { graph, groups, folded, scene } = state;
   const total = counted(graph.count, "node");
   const parts = [];
   const whole = graph.count <= MOST_ITEMS;
@@ -63,10 +64,10 @@ function noteScene() {
     made.addEventListener("click", act);
     return made;
   };
-  const show = (/** @type {Set<number> | null} */ set) => () => { model.folded = set; redraw(); };
+  const show = (/** @type {Set<number> | null} */ set) => () => { state.folded = set; redraw(); };
   const levels = Math.max(0, ...groups.depth.slice(0, 5000));
   if (!folded) {
-    parts.push(`${total}; ${scene.items.length} of them around ${nameOf(graph, model.focus)} are shown. Click a node to look around it.`);
+    parts.push(`${total}; ${scene.items.length} of them around ${nameOf(graph, state.focus)} are shown. Click a node to see its surroundings.`);
     if (groups.path.length) parts.push(button("Groups", () => show(foldedAtFirst(graph, groups))()));
   } else if (folded.size) {
     parts.push(`${total}, folded by their names: click a group to open it.`);
@@ -87,13 +88,13 @@ export function redraw() {
 
 /** @param {number} i */
 function selectItem(i) {
-  const { node, group } = model.scene.items[i];
+  const { node, group } = state.scene.items[i];
   if (group >= 0) {
     const folded = opened(group);
-    if (itemCount(model.graph, model.groups, folded) > MOST_ITEMS) {
-      model.folded = null;
-      model.focus = model.groups.last[group];
-    } else model.folded = folded;
+    if (itemCount(state.graph, state.groups, folded) > MOST_ITEMS) {
+      state.folded = null;
+      state.focus = state.groups.last[group];
+    } else state.folded = folded;
     redraw();
     return;
   }
@@ -101,15 +102,15 @@ function selectItem(i) {
 }
 
 /**
- * Return the folded groups when one is opened: its inner groups stay folded if there are many nodes.
+ * Return the folded groups after one is opened: its inner groups stay folded if it has many nodes.
  * @param {number} group
  */
 function opened(group) {
-  const { groups } = model;
-  const folded = new Set(model.folded);
+  const { groups } = state;
+  const folded = new Set(state.folded);
   folded.delete(group);
   if (groups.size[group] <= 60) return folded;
-  groups.parent.forEach((/** @type {number} */ parent, /** @type {number} */ g) => {
+  groups.parent.forEach((parent, g) => {
     if (parent === group && groups.size[g] > 1) folded.add(g);
   });
   return folded;
@@ -117,37 +118,37 @@ function opened(group) {
 
 /** @param {number} node */
 function select(node) {
-  model.selected = node;
-  if (!model.folded) {
-    model.focus = node;
+  state.selected = node;
+  if (!state.folded) {
+    state.focus = node;
     drawScene();
   }
   refresh();
 }
 
 /**
- * Select a node wherever it is, and bring it into sight.
+ * Select a node, and bring it into view.
  * @param {number} node
  */
 export function goTo(node) {
-  if (model.folded && model.scene.items[model.scene.itemOf[node]]?.node !== node) unfoldTo(node);
+  if (state.folded && state.scene.items[state.scene.itemOf[node]]?.node !== node) unfoldTo(node);
   select(node);
-  picture.reveal(model.scene.itemOf[node]);
+  picture.reveal(state.scene.itemOf[node]);
   paint();
 }
 
 /** @param {number} node */
 function unfoldTo(node) {
-  const { graph, groups } = model;
+  const { graph, groups } = state;
   for (;;) {
-    const folded = /** @type {Set<number>} */ (model.folded);
+    const folded = /** @type {Set<number>} */ (state.folded);
     let outer = -1;
     for (let g = groups.of[node]; g >= 0; g = groups.parent[g]) if (folded.has(g)) outer = g;
     if (outer < 0) break;
-    model.folded = opened(outer);
+    state.folded = opened(outer);
   }
-  if (itemCount(graph, groups, /** @type {Set<number>} */ (model.folded)) > MOST_ITEMS) model.folded = null;
-  model.focus = node;
+  if (itemCount(graph, groups, /** @type {Set<number>} */ (state.folded)) > MOST_ITEMS) state.folded = null;
+  state.focus = node;
   drawScene();
 }
 
@@ -156,14 +157,14 @@ let painting = 0;
 function paintSoon() {
   painting ||= requestAnimationFrame(() => {
     painting = 0;
-    if (model.scene) paint();
+    paint();
   });
 }
 
 export function paint() {
-  const { graph, result, film, seeds, at, scene } = model;
+  const { graph, result, steps, seeds, at, scene } = state;
   const step = stepNow();
-  const { sums, has } = accumulators(graph, result, film, seeds, at);
+  const { sums, has } = accumulators(graph, result, steps, seeds, at);
   const asked = stepAsked();
   const active = asked ?? step;
   const receivers = new Set(active.kind === "backward" ? graph.args.subarray(graph.first[active.node], graph.first[active.node + 1]) : []);
@@ -175,12 +176,12 @@ export function paint() {
     if (active.node >= 0 && scene.itemOf[active.node] === i) classes.push("current", active.kind);
     if (active.kind === "seed" && seeds.has(item.node)) classes.push("current", "backward");
     if (item.node >= 0 && receivers.has(item.node)) classes.push("receiver");
-    if (item.node >= 0 && item.node === model.selected) classes.push("selected");
-    if (item.node >= 0 && model.differing.has(item.node)) classes.push("differs");
+    if (item.node >= 0 && item.node === state.selected) classes.push("selected");
+    if (item.node >= 0 && state.differing.has(item.node)) classes.push("differs");
     if (node < 0) return { data: "", grad: "", classes: classes.join(" ") };
-    const known = model.ranks[node] <= at;
+    const known = state.ranks[node] <= at;
     if (!known) classes.push("pending");
-    if (has[node] && visited > film.settled[node]) classes.push("partial");
+    if (has[node] && visited > steps.settled[node]) classes.push("partial");
     return {
       data: known ? squeezed(result.primals[node], room) : "",
       grad: has[node] ? squeezed(sums[node], room) : "",
@@ -189,14 +190,12 @@ export function paint() {
   }, passingNow(active, asked !== null));
 }
 
-views.push(paint);
-
 /**
  * @param {import("./steps.js").Step} step
- * @param {boolean} secret whether the slopes are not to be told
+ * @param {boolean} secret whether to hide the partials
  */
 function passingNow({ kind, node }, secret) {
-  const { graph, result, scene } = model;
+  const { graph, result, scene } = state;
   const passing = new Map();
   if (node < 0) return passing;
   for (let e = graph.first[node]; e < graph.first[node + 1]; e++) {
@@ -205,17 +204,17 @@ function passingNow({ kind, node }, secret) {
     const single = scene.links[link].edge === e;
     const back = kind === "backward";
     if (back && !result.has[graph.args[e]]) continue;
-    passing.set(link, { text: back && single && !secret ? `× ${shown(result.slopes[e], 3)}` : "", classes: kind });
+    passing.set(link, { text: back && single && !secret ? `× ${shown(result.partials[e], 3)}` : "", classes: kind });
   }
   return passing;
 }
 
 /** @param {number} item */
 function showTooltip(item) {
-  const { graph, result, scene, ranks, at } = model;
+  const { graph, result, scene, ranks, at } = state;
   const { node, group, hidden } = scene.items[item];
   const tip = byId("tooltip");
-  if (group >= 0) tip.replaceChildren(make("b", model.groups.path[group]), make("div", `${counted(model.groups.size[group], "node")}; click to open`));
+  if (group >= 0) tip.replaceChildren(make("b", state.groups.path[group]), make("div", `${counted(state.groups.size[group], "node")}; click to open`));
   else {
     const [names, numbers] = formulas(graph, result.primals, node);
     const lines = [make("b", nameOf(graph, node)), ...(graph.labels.has(node) ? [make("div.quiet", graph.ids[node])] : [])];
@@ -223,7 +222,7 @@ function showTooltip(item) {
     if (names && ranks[node] <= at) lines.push(make("div", `= ${numbers}`), make("div", `= ${exact(result.primals[node])}`));
     if (!names) lines.push(make("div", `${graph.ops[node]} = ${exact(result.primals[node])}`));
     if (graph.docs.has(node)) lines.push(make("div.quiet", (graph.docs.get(node) ?? "").slice(0, 300)));
-    if (hidden) lines.push(make("div.quiet", `${counted(hidden, "neighbour")} of it not shown`));
+    if (hidden) lines.push(make("div.quiet", `${counted(hidden, "neighbour")} not shown`));
     tip.replaceChildren(...lines);
   }
   tip.hidden = false;

@@ -1,6 +1,6 @@
-/** A run as a film: leaves, then forward node by node, then the seed, then backward. */
+/** A run in steps: leaves, then forward node by node, then the seed, then backward. */
 
-/** @typedef {import("./read.js").Graph} Graph */
+/** @typedef {import("./graph.js").Graph} Graph */
 /** @typedef {import("./engine.js").Result} Result */
 
 /**
@@ -9,8 +9,8 @@
  */
 
 /**
- * The film of one result.
- * @typedef {object} Film
+ * The steps of one result.
+ * @typedef {object} Steps
  * @property {Uint32Array} forward the nodes computed, in order
  * @property {Uint32Array} backward the nodes that send gradients, in order
  * @property {number} last the number of the last step
@@ -18,11 +18,12 @@
  */
 
 /**
+ * List the steps of a result.
  * @param {Graph} graph
  * @param {Result} result
- * @returns {Film}
+ * @returns {Steps}
  */
-export function filmOf(graph, result) {
+export function stepsOf(graph, result) {
   const { count, first, args } = graph;
   const forward = [];
   const backward = [];
@@ -43,7 +44,7 @@ export function filmOf(graph, result) {
 }
 
 /**
- * @param {Film} film
+ * @param {Steps} steps
  * @param {number} at
  * @returns {Step}
  */
@@ -56,25 +57,25 @@ export function stepAt({ forward, backward }, at) {
 }
 
 /**
- * Return the accumulators as they are after a step.
+ * Return the sums of gradients as they are after a step, and which of them something has reached.
  * @param {Graph} graph
  * @param {Result} result
- * @param {Film} film
+ * @param {Steps} steps
  * @param {Map<number, number>} seeds
  * @param {number} at
- * @returns {{sums: Float64Array, has: Uint8Array}} and which of them something has reached
+ * @returns {Accumulators}
  */
-export function accumulators(graph, result, film, seeds, at) {
+export function accumulators(graph, result, steps, seeds, at) {
   const sums = new Float64Array(graph.count);
   const has = new Uint8Array(graph.count);
-  const done = Math.min(at - film.forward.length - 1, film.backward.length);
+  const done = Math.min(at - steps.forward.length - 1, steps.backward.length);
   if (done < 0) return { sums, has };
   for (const [node, seed] of seeds) {
     if (!result.has[node]) continue;
     sums[node] += seed;
     has[node] = 1;
   }
-  for (let k = 0; k < done; k++) add(graph, result, film.backward[k], sums, has);
+  for (let k = 0; k < done; k++) add(graph, result, steps.backward[k], sums, has);
   return { sums, has };
 }
 
@@ -93,16 +94,18 @@ function add({ first, args }, result, node, sums, has) {
   }
 }
 
+/** @typedef {{sums: Float64Array, has: Uint8Array}} Accumulators */
+
 /**
  * One contribution of a backward step.
  * @typedef {object} Contribution
  * @property {number} edge
  * @property {number} to
  * @property {number} upstream
- * @property {number} slope
+ * @property {number} partial
  * @property {number} sent
  * @property {boolean} counts false for a const, which receives no gradient
- * @property {number} before the accumulator
+ * @property {number} before the sum before it
  * @property {number} after
  * @property {boolean} first whether nothing was there before
  */
@@ -111,7 +114,7 @@ function add({ first, args }, result, node, sums, has) {
  * Return what the node of a backward step sends to each of its arguments.
  * @param {Graph} graph
  * @param {Result} result
- * @param {{sums: Float64Array, has: Uint8Array}} before accumulators before the step; are changed
+ * @param {Accumulators} before the step; they are brought forward
  * @param {number} node
  * @returns {Contribution[]}
  */
@@ -127,7 +130,7 @@ export function contributions({ first, args }, result, before, node) {
       before.has[to] = 1;
     }
     all.push({
-      edge: e, to, upstream: result.adjoints[node], slope: result.slopes[e], sent: result.sent[e],
+      edge: e, to, upstream: result.adjoints[node], partial: result.partials[e], sent: result.sent[e],
       counts, before: old, after: before.sums[to], first: isFirst,
     });
   }

@@ -1,13 +1,14 @@
-/** A graph and its runs as a file: what `mgraph run` would have written. */
+/** A graph and its runs as a file, as `mgraph run` would have written it. */
+import { VERSION } from "./constants.js";
+import { hashOf } from "./hash.js";
 import { literal } from "./numbers.js";
-import { HEADER, hashOf } from "./read.js";
 
-/** @typedef {import("./read.js").Graph} Graph */
-/** @typedef {import("./read.js").Run} Run */
-/** @typedef {import("./read.js").Numbers} Numbers */
+/** @typedef {import("./graph.js").Graph} Graph */
+/** @typedef {import("./graph.js").Run} Run */
+/** @typedef {import("./graph.js").Numbers} Numbers */
 
 /**
- * Return the runs with a new one: in the place of a self-recorded one that asks the same, else last.
+ * Return the runs with a new one. It replaces a self-recorded one that asks the same, else it is last.
  * @param {Graph} graph
  * @param {Run} run
  * @returns {Run[]}
@@ -33,16 +34,14 @@ function questionOf(graph, { inputs, seed }) {
 }
 
 /**
- * Write a graph file, one node a line.
+ * Write a graph file, one node per line.
  * @param {Graph} graph
  * @param {Run[]} runs
  * @returns {string}
  */
 export function toJson(graph, runs) {
-  const members = ['"mgraph": "1.0"'];
-  for (const key of HEADER) {
-    if (Object.hasOwn(graph.header, key)) members.push(`"${key}": ${JSON.stringify(graph.header[key])}`);
-  }
+  const members = [`"mgraph": "${VERSION}"`];
+  for (const [key, value] of Object.entries(graph.header)) members.push(`"${key}": ${JSON.stringify(value)}`);
   const order = graph.order ?? graph.ids.keys();
   const rows = Array.from(order, (node) => `    ${rowOf(graph, node)}`);
   members.push(`"nodes": [\n${rows.join(",\n")}\n  ]`);
@@ -62,7 +61,7 @@ function rowOf({ ids, ops, first, args, data, known, labels, docs, metas }, node
   if (known[node]) parts.push(`"data": ${literal(data[node])}`);
   const names = Array.from(args.subarray(first[node], first[node + 1]), (arg) => `"${ids[arg]}"`);
   if (names.length) parts.push(`"args": [${names.join(", ")}]`);
-  for (const [key, texts] of /** @type {[string, Map<number, any>][]} */ (
+  for (const [key, texts] of /** @type {const} */ (
     [["label", labels], ["doc", docs], ["meta", metas]])) {
     if (texts.has(node)) parts.push(`"${key}": ${JSON.stringify(texts.get(node))}`);
   }

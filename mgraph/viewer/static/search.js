@@ -1,7 +1,8 @@
-/** Finding a node by its name. */
-import { make, nameOf } from "./cards.js";
-import { byId, model } from "./model.js";
+/** Searching for nodes by their names. */
+import { nameOf } from "./cards.js";
+import { byId, make } from "./elements.js";
 import { goTo } from "./scene.js";
+import { state } from "./state.js";
 
 const FOUND = 12;
 
@@ -10,7 +11,7 @@ let hits = [];
 let chosen = 0;
 
 export function search() {
-  const { graph } = model;
+  const { graph } = state;
   const wanted = byId("search").value.trim().toLowerCase();
   hits = [];
   chosen = 0;
@@ -25,7 +26,7 @@ export function search() {
 function showHits(wanted) {
   const list = byId("found");
   list.replaceChildren(...hits.map((node, k) => {
-    const option = make("li", make("b", nameOf(model.graph, node)), ` ${model.graph.ops[node]}`);
+    const option = make("li", make("b", nameOf(state.graph, node)), ` ${state.graph.ops[node]}`);
     option.id = `hit-${k}`;
     option.setAttribute("role", "option");
     option.setAttribute("aria-selected", String(k === chosen));

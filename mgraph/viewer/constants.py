@@ -1,0 +1,55 @@
+"""The format's names, limits and magic numbers as JavaScript, each from where Python states it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from mgraph.codec import COMPRESSED, LIMITS, OTHER_TEXT, SPECIAL
+from mgraph.codec.text import LONGEST_INTEGER
+from mgraph.format import FORMAT_VERSION
+from mgraph.format.fields import FIELDS, INTEGERS
+from mgraph.format.file import HEADER
+from mgraph.format.ids import ID
+from mgraph.graph.columns import HASH_NAME
+from mgraph.graph.run import DEFAULT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LARGEST: Final = 64 * 2**20
+"""Bytes of JSON that a page opens: less than the command line, for browsers need more memory."""
+
+_KEY: Final = re.compile(r'"(\w+)":')
+
+
+@cache
+def javascript() -> str:
+    """Return the module `constants.js`."""
+    lines = (f"export const {name} = {value};\n" for name, value in _constants())
+    return "/** The constants of the format; made by mgraph/viewer/constants.py. */\n" + "".join(
+        lines
+    )
+
+
+def _constants() -> Iterator[tuple[str, str]]:
+    yield "VERSION", _json(FORMAT_VERSION)
+    yield "FIELDS", _json(dict(FIELDS))
+    yield "HEADER", _json(HEADER)
+    yield "ID", f"new RegExp({_json(f'^{ID}$')})"
+    yield "LIMITS", _json({**asdict(LIMITS), "size": LARGEST})
+    yield "INTEGERS", str(INTEGERS)
+    yield "LONGEST_INTEGER", str(LONGEST_INTEGER)
+    yield "SPECIAL", f"new Map({_json([*SPECIAL.items()])})"
+    yield "TOLERANCE", _json({"rel": DEFAULT.rel, "abs": DEFAULT.abs})
+    yield "HASH_NAME", _json(HASH_NAME)
+    yield "COMPRESSED", _json([[name, [*magic]] for magic, name in COMPRESSED])
+    yield "OTHER_TEXT", _json([[*magic] for magic, _ in OTHER_TEXT])
+
+
+def _json(value: Any) -> str:  # noqa: ANN401 - plain data
+    """Return plain data as JavaScript, which spells NaN and infinities as json does."""
+    return _KEY.sub(r"\1:", json.dumps(value, separators=(",", ":")))

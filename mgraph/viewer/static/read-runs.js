@@ -1,0 +1,145 @@
+/** The runs of a file, checked against its graph. */
+import { arrayOf, checkedNumber, knownOnly, objectOf, textOf } from "./checks.js";
+import { FIELDS, LIMITS } from "./constants.js";
+import { nodeOf } from "./graph.js";
+import { numberFrom } from "./numbers.js";
+import { badColumn, checkPlaces, column } from "./read-columns.js";
+import { Refusal, quoted } from "./refusal.js";
+
+/** @typedef {import("./bytes.js").Plain} Plain */
+/** @typedef {import("./graph.js").Graph} Graph */
+/** @typedef {import("./graph.js").Numbers} Numbers */
+/** @typedef {import("./graph.js").Run} Run */
+
+/**
+ * @param {Plain} runs
+ * @param {Graph} graph
+ * @param {boolean} bare whether NaN and infinities may stand as they are, as in msgpack
+ * @param {boolean} packed whether their numbers are columns
+ * @returns {Run[]}
+ */
+export function runsFrom(runs, graph, bare, packed) {
+  const all = arrayOf(runs, "runs");
+  if (all.length > LIMITS.runs) throw new Refusal("limit", "it has too many runs");
+  return all.map((item) => {
+    const row = objectOf(item, "a run");
+    knownOnly(row, FIELDS.run);
+    const read = (/** @type {string} */ key) => {
+      if (!Object.hasOwn(row, key)) return null;
+      return packed ? packedNumbers(row[key], graph) : namedNumbers(row[key], graph, bare);
+    };
+    const run = {
+      inputs: fewNumbers(row.inputs ?? {}, "inputs", bare),
+      seed: seedFrom(row.seed ?? {}, bare),
+      tolerance: Object.hasOwn(row, "tolerance") ? toleranceFrom(row.tolerance) : undefined,
+      origin: textOf(row, "origin", LIMITS.text) ?? "",
+      graph: textOf(row, "graph", LIMITS.text),
+      data: read("data"),
+      grad: read("grad"),
+    };
+    checkQuestion(run, graph);
+    return run;
+  });
+}
+
+/**
+ * @param {Plain} members
+ * @param {string} what
+ * @param {boolean} bare
+ * @returns {Map<string, number>}
+ */
+function fewNumbers(members, what, bare) {
+  return new Map(Object.entries(objectOf(members, what))
+    .map(([id, value]) => [id, checkedNumber(value, bare, `the value of ${quoted(id)}`)]));
+}
+
+/**
+ * @param {Plain} members
+ * @param {boolean} bare
+ */
+function seedFrom(members, bare) {
+  for (const [id, value] of Object.entries(objectOf(members, "seed"))) {
+    const special = typeof value === "string" && numberFrom(value, true) !== null;
+    if (special || (typeof value === "number" && !Number.isFinite(value))) {
+      throw new Refusal(special || bare ? "seed" : "number", `the seed of ${quoted(id)} is not finite`);
+    }
+  }
+  return fewNumbers(members, "seed", false);
+}
+
+/**
+ * @param {Plain} members
+ * @returns {import("./numbers.js").Tolerance}
+ */
+function toleranceFrom(members) {
+  const halves = objectOf(members, "tolerance");
+  knownOnly(halves, FIELDS.tolerance);
+  for (const half of Object.values(halves)) {
+    if (typeof half !== "number" || !(half >= 0) || half === Infinity) {
+      throw new Refusal("number", "a tolerance is negative or not finite");
+    }
+  }
+  return { ...halves };
+}
+
+/**
+ * @param {Plain} members
+ * @param {Graph} graph
+ * @param {boolean} bare
+ * @returns {Numbers}
+ */
+function namedNumbers(members, graph, bare) {
+  const pairs = Object.entries(objectOf(members, "data")).map(([id, value]) => {
+    const number = checkedNumber(value, bare, `the result of ${quoted(id)}`);
+    return /** @type {[number, number]} */ ([nodeOf(graph, id), number]);
+  });
+  pairs.sort((a, b) => a[0] - b[0]);
+  return {
+    at: Uint32Array.from(pairs, ([node]) => node),
+    value: Float64Array.from(pairs, ([, value]) => value),
+  };
+}
+
+/**
+ * @param {Plain} members
+ * @param {Graph} graph
+ * @returns {Numbers}
+ */
+function packedNumbers(members, graph) {
+  const columns = objectOf(members, "data");
+  knownOnly(columns, FIELDS.sparse);
+  const value = column(columns.value, 8);
+  const everywhere = !("at" in columns) && "value" in columns;
+  const at = everywhere ? Array.from({ length: graph.count }, (_, i) => i) : column(columns.at, 4);
+  if (at.length !== value.length || (!at.length && Object.keys(columns).length)) {
+    throw badColumn("“at” and “value” of a run don't match");
+  }
+  checkPlaces(at, graph.count);
+  return { at: Uint32Array.from(at), value: Float64Array.from(value) };
+}
+
+/**
+ * Check what a run asks for: its inputs can be set, none is missing, and there is a seed.
+ * @param {Run} run
+ * @param {Graph} graph
+ */
+function checkQuestion(run, graph) {
+  for (const id of run.inputs.keys()) {
+    if (!["input", "param"].includes(graph.ops[nodeOf(graph, id)])) {
+      throw new Refusal("run-node", `a run sets ${quoted(id)}, which is neither an input nor a param`);
+    }
+  }
+  for (const id of run.seed.keys()) {
+    if (!graph.outputs.includes(nodeOf(graph, id))) {
+      throw new Refusal("seed", `a run seeds ${quoted(id)}, which is not an output`);
+    }
+  }
+  if (!run.seed.size && graph.outputs.length > 1) {
+    throw new Refusal("seed", "there are several outputs, and a run has no seed");
+  }
+  for (const [i, op] of graph.ops.entries()) {
+    if (op === "input" && !graph.known[i] && !run.inputs.has(graph.ids[i])) {
+      throw new Refusal("unbound-input", `a run leaves ${quoted(graph.ids[i])} without a value`);
+    }
+  }
+}

@@ -1,0 +1,124 @@
+/** The state of the page: its graph, how far it has been stepped, and what is selected. */
+import { byId } from "./elements.js";
+import { evaluate } from "./engine.js";
+import { blank, usersOf } from "./graph.js";
+import { foldedScene, groupsOf } from "./groups.js";
+import { accumulators, contributions, stepAt, stepsOf } from "./steps.js";
+
+/** @typedef {import("./graph.js").Graph} Graph */
+
+/**
+ * What `mgraph view` sets.
+ * @typedef {object} Settings
+ * @property {string} file the name of the graph's file
+ * @property {string} version of mgraph
+ * @property {boolean} quiz whether the page starts as a quiz
+ */
+
+/**
+ * Everything that changes while the page is open.
+ * @typedef {object} State
+ * @property {string} file the name of the graph's file
+ * @property {Graph} graph
+ * @property {import("./groups.js").Groups} groups
+ * @property {import("./graph.js").Users} users
+ * @property {Float64Array} values of the leaves, by node
+ * @property {Map<number, number>} seeds by node
+ * @property {Set<number>} changed leaves whose value is not the declared one
+ * @property {Set<number>} given inputs without any value, which are 0 here
+ * @property {import("./engine.js").Result} result
+ * @property {import("./steps.js").Steps} steps
+ * @property {Uint32Array} ranks the step that computes each node; 0 for leaves
+ * @property {number} at the present step
+ * @property {number} selected a node; -1: none
+ * @property {number} focus the node whose surroundings are drawn where the whole is too large
+ * @property {Set<number> | null} folded groups; null: only the surroundings of `focus` are drawn
+ * @property {import("./groups.js").Scene} scene
+ * @property {Set<number>} differing nodes that differ in the runs that are compared
+ * @property {Quiz} quiz
+ */
+
+/**
+ * @typedef {object} Quiz
+ * @property {boolean} on
+ * @property {number} asked which argument of the present step is asked for
+ * @property {number} right how many answers were right
+ * @property {number} helped how many answers were shown
+ */
+
+/** @type {Settings} */
+export const settings = JSON.parse(byId("settings").textContent);
+
+const nothing = blank(0, 0);
+const groups = groupsOf(nothing);
+const result = evaluate(nothing, nothing.data, new Map());
+
+/**
+ * At first the state of a graph without nodes.
+ * @type {State}
+ */
+export const state = {
+  file: "", graph: nothing, groups, users: usersOf(0, nothing.first, nothing.args),
+  values: nothing.data, seeds: new Map(), changed: new Set(), given: new Set(),
+  result, steps: stepsOf(nothing, result), ranks: new Uint32Array(0), at: 0, selected: -1, focus: -1,
+  folded: new Set(), scene: foldedScene(nothing, groups, new Set()), differing: new Set(),
+  quiz: { on: settings.quiz, asked: 0, right: 0, helped: 0 },
+};
+
+export const quiz = state.quiz;
+
+/**
+ * The functions that show the state, in the order in which they are called.
+ * @type {(() => void)[]}
+ */
+export const views = [];
+
+/** Show the state as it is now: in the picture, and in the cards. */
+export function refresh() {
+  for (const show of views) show();
+}
+
+/**
+ * @param {number} node
+ * @param {number} value
+ */
+export function setLeaf(node, value) {
+  const { graph, values, changed } = state;
+  values[node] = value;
+  if (graph.known[node] && Object.is(value, graph.data[node])) changed.delete(node);
+  else changed.add(node);
+}
+
+/** Evaluate, and rebuild the list of steps. */
+export function runAll() {
+  evaluateNow();
+  const steps = stepsOf(state.graph, state.result);
+  const ranks = new Uint32Array(state.graph.count);
+  steps.forward.forEach((node, k) => (ranks[node] = k + 1));
+  Object.assign(state, { steps, ranks, at: Math.min(state.at, steps.last) });
+  byId("scrub").max = String(steps.last);
+  byId("phase-forward").style.width = `${(100 * steps.forward.length / steps.last).toFixed(1)}%`;
+}
+
+export function evaluateNow() {
+  state.result = evaluate(state.graph, state.values, state.seeds);
+}
+
+export const stepNow = () => stepAt(state.steps, state.at);
+
+/** Return the step whose gradients are asked for, if the quiz waits for an answer. */
+export function stepAsked() {
+  if (!quiz.on || state.at >= state.steps.last) return null;
+  const step = stepAt(state.steps, state.at + 1);
+  return step.kind === "backward" ? step : null;
+}
+
+/**
+ * Return what a node sends in its backward step.
+ * @param {number} node
+ * @param {number} before the number of the step before that one
+ */
+export function contributionsOf(node, before) {
+  const { graph, result, steps, seeds } = state;
+  return contributions(graph, result, accumulators(graph, result, steps, seeds, before), node);
+}
