@@ -245,6 +245,15 @@ def test_a_full_disk_is_told(folder: Path, command: str) -> None:
 
 
 @ON_POSIX
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize("command", ["run nowhere.json", "check nowhere.json", "run neuron.json"])
+def test_a_full_disk_under_standard_error(folder: Path, command: str) -> None:
+    """What can't be said changes no status: 1 for a bad file, 0 where nothing had to be said."""
+    expected = 0 if command == "run neuron.json" else 1
+    assert in_shell(f"mgraph {command} 2> /dev/full", folder).status == expected
+
+
+@ON_POSIX
 def test_a_document_is_not_lost_in_a_closed_stream(folder: Path) -> None:
     """With standard output closed, `-o -` can't write: that is no success."""
     said = in_shell("mgraph run neuron.json -o - >&-", folder)
