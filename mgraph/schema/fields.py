@@ -36,13 +36,13 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )  # fmt: skip
 """What may stand in each kind of object, in the order in which it is written."""
 
-_IDS: Final = re.compile(rf"(?:{ID}\n)*+")
+_NO_ID: Final = re.compile(rf"\n(?!{ID}(?:\n|\Z))")
 
 
 def are_ids(names: list[str]) -> bool:
-    """Whether all strings are well-formed ids; a line each, one match for all."""
-    joined = "\n".join([*names, ""])
-    return joined.count("\n") == len(names) and _IDS.fullmatch(joined) is not None
+    """Whether all strings are well-formed ids; one line each, one search through all."""
+    joined = "\n".join(["", *names])
+    return joined.count("\n") == len(names) and _NO_ID.search(joined) is None
 
 
 def is_short(text: object, limit: int) -> bool:
