@@ -110,7 +110,8 @@ class Shell:
 
 def environment(**more: str) -> dict[str, str]:
     """Return an environment where `mgraph` is found, without colour, and with a mute browser."""
-    plain = {key: x for key, x in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
+    others = ("NO_COLOR", "FORCE_COLOR", "PYTHONUNBUFFERED")  # buffers hide failures until the end
+    plain = {key: x for key, x in os.environ.items() if key not in others}
     path = os.pathsep.join((str(Path(SCRIPT).parent), plain.get("PATH", "")))
     return {**plain, "PATH": path, "PYTHONIOENCODING": "utf-8", "BROWSER": "true", **more}
 
@@ -131,6 +132,11 @@ def in_shell(line: str, cwd: Path) -> Said:
         env=environment(), timeout=60, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     return Said(done.returncode, done.stdout, done.stderr)
+
+
+def on_any_python(text: str) -> str:
+    """Leave out which Python ran an engine: a printed page names the one that made it."""
+    return re.sub(r"\(Python 3\.[0-9.]+\w*\)", "(Python 3)", text)
 
 
 def typed(text: str) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ import mgraph
 from mgraph.golden.rerun import mismatches
 from mgraph.graph.run import DEFAULT, EXACT
 from mgraph.ops import LEAVES
-from tests.command_line import FIXTURES, HERE, NEURON, Said, strict_json
+from tests.command_line import FIXTURES, HERE, NEURON, Said, environment, strict_json
 from tests.reference.evaluate import in_evaluation_order
 from tests.reference.reading import nodes_of
 
@@ -367,8 +367,9 @@ def test_a_full_disk(any_engine: list[str]) -> None:
     with open("/dev/full", "wb") as full:
         question = line_of(neuron())
         done = subprocess.run(
-            any_engine, input=question, stdout=full, stderr=subprocess.PIPE, check=False
-        )
+            any_engine, input=question, stdout=full, stderr=subprocess.PIPE, check=False,
+            env=environment(),
+        )  # fmt: skip
     assert done.returncode == 1
     assert SENTENCE.fullmatch(done.stderr.decode())
 

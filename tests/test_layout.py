@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -166,3 +167,10 @@ def test_public_names() -> None:
         assert getattr(mgraph, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = mgraph.nothing
+
+
+def test_no_group_of_a_pattern_is_possessive() -> None:
+    """`(...)*+`, `(...)++` and `(...)?+` match wrongly before Python 3.11.5; `[...]*+` is right."""
+    possessive = re.compile(r"\)(?:[*+?]|\{[0-9,]*\})\+")
+    files = sorted(PACKAGE.rglob("*.py"))
+    assert [path for path in files if possessive.search(path.read_text(encoding="utf-8"))] == []

@@ -160,7 +160,7 @@ def test_a_bar_tells_what_is_done() -> None:
 
 @pytest.fixture(scope="module")
 def long_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a graph that takes some seconds."""
+    """Return a folder with a graph that takes the engine `value` some seconds."""
     folder = tmp_path_factory.mktemp("long")
     sets = [f"--input=x{i}=1" for i in range(1, 21)]
     process("new", "--mlp", "20,300,300,1", *sets, "-o", "long.json", cwd=folder)
@@ -189,8 +189,8 @@ def test_ctrl_c_while_modules_are_read(tmp_path: Path) -> None:
 def test_ctrl_c_is_quiet(long_run: Path, seconds: float) -> None:
     """Interrupted, it goes without a word, and leaves no half file."""
     child = subprocess.Popen(
-        [SCRIPT, "run", "long.json", "-o", "out.json"], cwd=long_run, env=environment(),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [SCRIPT, "run", "long.json", "--engine", "value", "-o", "out.json"], cwd=long_run,
+        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     time.sleep(seconds)
     child.send_signal(signal.SIGINT)
@@ -198,6 +198,32 @@ def test_ctrl_c_is_quiet(long_run: Path, seconds: float) -> None:
     assert (out, err) == (b"", b"")
     assert child.returncode in (130, -signal.SIGINT)  # the latter while modules are read
     assert [path.name for path in long_run.iterdir()] == ["long.json"]
+
+
+@ON_POSIX
+@pytest.mark.parametrize(
+    ("event", "what"),
+    [("import", "mgraph.cli.report"), ("open", "neuron.json"), ("os.rename", "out.json")],
+)
+def test_ctrl_c_at_a_moment(folder: Path, event: str, what: str) -> None:
+    """Nor does it say a word while it starts, while it reads, or just before its file is there."""
+    code = (
+        "import os, signal, sys\n"
+        "def hook(event, args):\n"
+        f"    if event == {event!r} and {what!r} in str(args):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.addaudithook(hook)\n"
+        "from mgraph.__main__ import main\n"
+        "sys.argv = ['mgraph', 'run', 'neuron.json', '-o', 'out.json']\n"
+        "main()"
+    )
+    before = sorted(path.name for path in folder.iterdir())
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+    assert sorted(path.name for path in folder.iterdir()) == before
 
 
 @ON_POSIX
@@ -242,6 +268,15 @@ def test_a_full_disk_is_told(folder: Path, command: str) -> None:
     assert said.status == 1
     assert said.err == "error[io]: can't write to standard output: No space left on device\n"
     assert in_shell(f"mgraph {command} > /dev/full 2>&1", folder).status == 1
+
+
+@ON_POSIX
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize("command", ["run nowhere.json", "check nowhere.json", "run neuron.json"])
+def test_a_full_disk_under_standard_error(folder: Path, command: str) -> None:
+    """What can't be said changes no status: 1 for a bad file, 0 where nothing had to be said."""
+    expected = 0 if command == "run neuron.json" else 1
+    assert in_shell(f"mgraph {command} 2> /dev/full", folder).status == expected
 
 
 @ON_POSIX

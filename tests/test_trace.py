@@ -1059,6 +1059,7 @@ def failed(scripts: Scripts, end: str, *options: str) -> Said:
         ("raise SystemExit('sorry')", "sorry"),
         ("import sys; sys.exit(3)", "exits with 3"),
         ("x = (", "SyntaxError"),
+        ("x = 1\x00", "SyntaxError: source code string cannot contain null bytes"),
         ("raise SystemExit(0)", "backward was not called on __main__:Value"),
         ("x = Value(2.0)", "--output NAME"),
         ("x = Value(2.0)\nx.backward(1, 2, 3, 4)", "failed before any backward"),

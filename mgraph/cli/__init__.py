@@ -141,11 +141,17 @@ def _status() -> int:
     except OSError as error:
         if error.errno == errno.EPIPE:
             return _silent(_CLOSED_PIPE)
-        message = f"error[io]: can't write to standard output: {error.strerror}"
-        with contextlib.suppress(OSError):
-            click.echo(message, err=True)
-        return _silent(1)
+        return _silent(1, keep_stderr=_is_told(error))
     return status
+
+
+def _is_told(error: OSError) -> bool:
+    """Report on standard error that nothing can be written; return whether that worked."""
+    try:
+        click.echo(f"error[io]: can't write to standard output: {error.strerror}", err=True)
+    except OSError:
+        return False
+    return True
 
 
 def _run() -> int:
@@ -187,11 +193,11 @@ def _with_what_to_type(error: click.ClickException) -> click.ClickException:
     return error
 
 
-def _silent(status: int) -> int:
-    """Keep the interpreter from complaining about streams that nobody reads."""
+def _silent(status: int, *, keep_stderr: bool = False) -> int:
+    """Discard what the streams still hold: the interpreter would fail to write it, and exit 120."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
-        if status != 1:
+        if not keep_stderr:
             os.dup2(nowhere, sys.stderr.fileno())
     return status

@@ -426,11 +426,12 @@ def places(data: bytes, wanted: Iterable[Path], deepest: int) -> dict[tuple[Path
 
 
 # A run of items that are not of single precision, nor of a length that stands behind the first
-# byte. Headers of arrays and maps count as items: the structure is known to be sound.
+# byte. Headers of arrays and maps count as items: the structure is known to be sound. A match
+# remembers every item, so a run has an end.
 _RUN: Final = (
     rb"(?s:[\x00-\xa0\xc0\xc2\xc3\xe0-\xff]|[\xcb\xcf\xd3].{8}|"
     + b"|".join(bytes((0xA0 + size,)) + b".{%d}" % size for size in range(1, 32))
-    + rb"|[\xcc\xd0].|[\xcd\xd1\xdc\xde]..|[\xce\xd2\xdd\xdf].{4})*+"
+    + rb"|[\xcc\xd0].|[\xcd\xd1\xdc\xde]..|[\xce\xd2\xdd\xdf].{4}){0,1000}"
 )
 
 
