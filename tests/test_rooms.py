@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOMS = (
-    "errors", "ieee", "ops", "formulas", "codec", "schema", "migrate", "graph", "runs", "value",
-    "loader", "run", "tape", "document", "expression", "network", "golden", "compare",
-    "junit", "testing", "pytest_plugin", "draw", "nodewise", "explain", "steps", "gradcheck",
-    "grade", "trace", "viewer", "cli",
+    "errors", "appearance", "ieee", "ops", "formulas", "codec", "schema", "migrate", "graph",
+    "runs", "value", "loader", "run", "tape", "document", "expression", "network", "golden",
+    "compare", "junit", "testing", "pytest_plugin", "draw", "nodewise", "explain", "steps",
+    "gradcheck", "grade", "trace", "viewer", "cli",
 )  # fmt: skip
 """From the ground floor up."""
 

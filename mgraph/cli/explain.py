@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mgraph.appearance import number
 from mgraph.cli.common import (
     Asked,
     GraphPath,
@@ -34,7 +35,6 @@ from mgraph.cli.terminal import (
     clipped,
     counted,
     folded,
-    number,
     progress,
     prose,
     table,

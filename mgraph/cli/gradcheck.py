@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
+from mgraph.appearance import number
 from mgraph.cli.common import (
     STREAM,
     Asked,
@@ -25,7 +26,6 @@ from mgraph.cli.terminal import (
     aligned,
     clipped,
     counted,
-    number,
     progress,
     prose,
     styled,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from mgraph.appearance import number
 from mgraph.cli.report import formula
-from mgraph.cli.terminal import clipped, number
+from mgraph.cli.terminal import clipped
 from mgraph.errors import printable
 from mgraph.nodewise import row
 

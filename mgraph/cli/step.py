@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mgraph.appearance import number
 from mgraph.cli.common import Asked, GraphPath, called, limit_option, look_options, read_graph
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.rules import equation, factor, formula_of, label, slope_equation
-from mgraph.cli.terminal import clipped, counted, number, progress, width, wrapped
+from mgraph.cli.terminal import clipped, counted, progress, width, wrapped
 from mgraph.codec import spelled
 from mgraph.errors import GraphError
 from mgraph.nodewise import row, run_nodewise

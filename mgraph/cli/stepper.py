@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mgraph.appearance import number
 from mgraph.cli.rules import formula_of
 from mgraph.cli.step import step_lines
-from mgraph.cli.terminal import aligned, clipped, number
+from mgraph.cli.terminal import aligned, clipped
 from mgraph.errors import printable
 from mgraph.ops import CONST
 from mgraph.schema.fields import closest, did_you_mean

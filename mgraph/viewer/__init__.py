@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from mgraph import __version__
 from mgraph.errors import GraphError
 from mgraph.loader import to_json
-from mgraph.viewer.translate import javascript
+from mgraph.viewer import style, translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from mgraph.loader import GraphFile
 
 MODULES: Final = (
-    "ieee", "ops", "numbers", "refusal", "bytes", "heap", "read", "engine", "steps", "paths",
-    "quiz", "compare", "write", "groups", "layout", "draw", "cards", "model", "scene",
+    "appearance", "ieee", "ops", "numbers", "refusal", "bytes", "heap", "read", "engine", "steps",
+    "paths", "quiz", "compare", "write", "groups", "layout", "draw", "cards", "model", "scene",
     "player", "asking", "telling", "leaves", "runs", "files", "find", "page",
 )  # fmt: skip
 """The scripts of the page, each after those that it imports."""
+
+_GENERATED: Final = {"appearance": style.javascript, "ops": translate.javascript}
 
 LARGEST: Final = 64 * 2**20
 """Bytes of JSON that the page opens, as bytes.js says, too."""
@@ -34,6 +36,7 @@ _IMPORT: Final = re.compile(r'^import \{ ([\w, ]+) \} from "\./(\w+)\.js";\n', r
 _EXPORT: Final = re.compile(r"^export (?=(?:async )?function|const|class)", re.MULTILINE)
 _DECLARED: Final = re.compile(r"^export (?:(?:async )?function\*?|const|class) (\w+)", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^ *// .*\n|/\*\*(?:[^*]|\*(?!/))*\*/\s*|^ +|^\n", re.MULTILINE)
+_CSS_COMMENT: Final = re.compile(r"^/\*(?:[^*]|\*(?!/))*\*/\n|^ +|^\n", re.MULTILINE)
 _POLICY: Final = (
     "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data:; "
     "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
@@ -81,10 +84,10 @@ def _inert(text: bytes) -> bytes:
 @cache
 def _around() -> tuple[bytes, bytes, bytes]:
     """Return what stands before, between and after the settings and the graph."""
-    style, code = _static("style.css"), script()
-    policy = _POLICY.format(script=_digest(code), style=_digest(style))
+    rules, code = style.css() + _CSS_COMMENT.sub("", _static("style.css")), script()
+    policy = _POLICY.format(script=_digest(code), style=_digest(rules))
     shell = _static("page.html")
-    for mark, text in (("POLICY", policy), ("STYLE", style), ("SCRIPT", code)):
+    for mark, text in (("POLICY", policy), ("STYLE", rules), ("SCRIPT", code)):
         shell = shell.replace(f"{{{{ {mark} }}}}", text, 1)
     before, rest = shell.split("{{ SETTINGS }}")
     between, after = rest.split("{{ GRAPH }}")
@@ -105,7 +108,7 @@ def script() -> str:
     exported: dict[str, list[str]] = {}
     joined = []
     for name in MODULES:
-        text = javascript() if name == "ops" else _static(f"{name}.js")
+        text = _GENERATED[name]() if name in _GENERATED else _static(f"{name}.js")
         for names, origin in _IMPORT.findall(text):
             for each in names.split(", "):
                 if each not in exported.get(origin, ()):

@@ -1,4 +1,5 @@
 /** The cards beside the picture: what happens in a step, why a gradient is what it is. */
+import { ARROW_DIGITS, BOX_DIGITS } from "./appearance.js";
 import { counted, exact, factor, shown } from "./numbers.js";
 import { OPS } from "./ops.js";
 
@@ -31,7 +32,7 @@ export function make(name, ...children) {
  * @param {string} kind
  * @param {number} digits
  */
-function figure(x, kind = "", digits = 6) {
+function figure(x, kind = "", digits = BOX_DIGITS) {
   const made = make(`span.num${kind}`, shown(x, digits));
   made.title = exact(x);
   return made;
@@ -45,7 +46,7 @@ function figure(x, kind = "", digits = 6) {
 function filled(formula, words) {
   const y = words.at(-1) ?? "";
   const named = new Map([["a", words[0]], ["b", words[1]], ["x", words[0]], ["y", y]]);
-  return formula.replace(/\b[abxy]\b/g, (name) => named.get(name) ?? name).replace(/-/g, "−");
+  return formula.replace(/\b[abxy]\b/g, (name) => named.get(name) ?? name);
 }
 
 /**
@@ -173,9 +174,9 @@ function contributionRows(graph, node, each) {
   const slope = make("td.quiet", "slope ", make("i", slopeFormula(graph, node, each.edge)));
   for (const cell of [to, slope]) cell.setAttribute("colspan", "2");
   const product = make("td.product",
-    figure(each.upstream, ".grad", 4), " × ", factorOf(each.slope, ".slope"), " = ", figure(each.sent, ".grad", 4));
+    figure(each.upstream, ".grad", ARROW_DIGITS), " × ", factorOf(each.slope, ".slope"), " = ", figure(each.sent, ".grad", ARROW_DIGITS));
   const sum = each.counts
-    ? make("td.product", figure(each.before, "", 4), " → ", figure(each.after, ".grad", 4))
+    ? make("td.product", figure(each.before, "", ARROW_DIGITS), " → ", figure(each.after, ".grad", ARROW_DIGITS))
     : make("td.quiet", "a const has none");
   return make("tbody", make("tr", to), make("tr", product, sum), make("tr", slope));
 }
@@ -185,7 +186,7 @@ function contributionRows(graph, node, each) {
  * @param {string} kind
  */
 function factorOf(x, kind) {
-  const made = make(`span.num${kind}`, factor(x, 4));
+  const made = make(`span.num${kind}`, factor(x, ARROW_DIGITS));
   made.title = exact(x);
   return made;
 }

@@ -1,4 +1,5 @@
 /** The page: keys, buttons, help; and how it starts. */
+import { LEGEND } from "./appearance.js";
 import { toggleQuiz } from "./asking.js";
 import { make } from "./cards.js";
 import { element, outline } from "./draw.js";
@@ -111,8 +112,7 @@ function listenToDrops() {
 function fillHelp() {
   const names = new Map([[" ", "space"], ["ArrowRight", "→"], ["ArrowLeft", "←"], ["Escape", "Esc"]]);
   byId("keys").replaceChildren(...KEYS.flatMap(([key, what]) => [make("dt", make("kbd", names.get(key) ?? key)), make("dd", what)]));
-  const kinds = [["input", "input"], ["param", "param, trainable"], ["const", "const, no gradient"], ["op", "operation"], ["op output", "output"]];
-  byId("legend").replaceChildren(...kinds.map(([kind, words]) => make("li", swatch(kind), words)));
+  byId("legend").replaceChildren(...Object.entries(LEGEND).map(([kind, words]) => make("li", swatch(kind), words)));
 }
 
 /** @param {string} kind */

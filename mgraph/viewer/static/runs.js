@@ -1,4 +1,5 @@
 /** The runs of the file: load one, compare two. */
+import { ABSENT, DIGITS } from "./appearance.js";
 import { make, nameOf } from "./cards.js";
 import { compareRuns } from "./compare.js";
 import { ask } from "./leaves.js";
@@ -68,7 +69,7 @@ function differenceTable(found) {
   const { graph } = model;
   if (!found.length) return [make("p", "No differences, within the tolerance.")];
   const body = make("tbody");
-  const spelled = (/** @type {number | null} */ x) => (x === null ? "–" : shown(x, 8));
+  const spelled = (/** @type {number | null} */ x) => (x === null ? ABSENT : shown(x, DIGITS));
   for (const { node, kind, a, b } of found.slice(0, DIFFERENCES)) {
     const name = make("button.plain", nameOf(graph, node));
     name.addEventListener("click", () => goTo(node));

@@ -1,4 +1,5 @@
 /** What the picture shows: groups, surroundings, the present step; and what pointing at it tells. */
+import { ARROW_DIGITS } from "./appearance.js";
 import { formulas, make, nameOf } from "./cards.js";
 import { Picture } from "./draw.js";
 import { MOST_ITEMS, atDepth, foldedAtFirst, foldedScene, itemCount, linkOf, sceneAround } from "./groups.js";
@@ -205,7 +206,7 @@ function passingNow({ kind, node }, secret) {
     const single = scene.links[link].edge === e;
     const back = kind === "backward";
     if (back && !result.has[graph.args[e]]) continue;
-    passing.set(link, { text: back && single && !secret ? `× ${shown(result.slopes[e], 3)}` : "", classes: kind });
+    passing.set(link, { text: back && single && !secret ? `× ${shown(result.slopes[e], ARROW_DIGITS)}` : "", classes: kind });
   }
   return passing;
 }

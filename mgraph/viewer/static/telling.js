@@ -1,4 +1,5 @@
 /** The cards of the present step, and of the node that was clicked. */
+import { DIGITS } from "./appearance.js";
 import { questionCard, questionText, scoreText } from "./asking.js";
 import { backwardCard, equation, formulas, forwardCard, make, nameOf, pathsCard } from "./cards.js";
 import { byId, contributionsOf, model, quiz, stepAsked, stepNow, views } from "./model.js";
@@ -55,7 +56,7 @@ function stepCard({ kind, node }) {
 
 function outputsLine() {
   const { graph, result } = model;
-  return graph.outputs.slice(0, 6).map((node) => equation(nameOf(graph, node), shown(result.primals[node], 10)));
+  return graph.outputs.slice(0, 6).map((node) => equation(nameOf(graph, node), shown(result.primals[node], DIGITS)));
 }
 
 /** @param {import("./steps.js").Step} step */
@@ -84,7 +85,7 @@ function showNode() {
   if (graph.labels.has(selected)) lines.push(make("p.quiet", `id ${graph.ids[selected]}`));
   if (names) lines.push(equation("value", names));
   if (names) lines.push(equation("", numbers));
-  lines.push(equation(names ? "" : "value", make("span.num.data", shown(result.primals[selected], 10))));
+  lines.push(equation(names ? "" : "value", make("span.num.data", shown(result.primals[selected], DIGITS))));
   if (quiz.on && model.at < model.film.last) lines.push(make("p", "The quiz is on: its gradient is told at the end."));
   else {
     if (explained.result !== result || explained.node !== selected) {
