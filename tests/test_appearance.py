@@ -232,6 +232,33 @@ def test_the_terminal_has_the_styles_of_the_table() -> None:
     assert styled_node("x", "param", is_output=True) == click.style("x", **both)
 
 
+def test_the_page_has_the_outlines_and_digits_of_the_table() -> None:
+    """The script's module states each kind's corners, their sizes, the legend, and the digits."""
+    lines = re.findall(r"^export const (\w+) = (.*);$", style.javascript(), re.MULTILINE)
+    stated = {name: json.loads(value) for name, value in lines}
+    assert stated.pop("OUTLINES") == {
+        name: kind.corners for name, kind in KINDS.items() if name != REST
+    }
+    assert stated.pop("CORNERS") == CORNERS
+    legend = {name: KINDS[name].legend for name in (*LEAVES, OP)}
+    assert stated.pop("LEGEND") == {**legend, "op output": OUTPUT.legend}
+    assert stated == {
+        "DIGITS": DIGITS, "BOX_DIGITS": BOX_DIGITS, "ARROW_DIGITS": ARROW_DIGITS, "ABSENT": "-"
+    }  # fmt: skip
+
+
+def test_the_legend_in_the_docs_is_the_table() -> None:
+    """docs/view.md lists the kinds with how the terminal shows their ids."""
+    text = (HERE.parent / "docs" / "view.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([a-z ]+) \| .* \| ([a-z]*) ?\|$", text, re.MULTILINE)
+    styles = {
+        **{name: KINDS[name].terminal for name in LEAVES},
+        "operation": KINDS[OP].terminal, "output": OUTPUT.terminal,
+    }  # fmt: skip
+    words = {name: each.get("fg") or "".join(each) or "plain" for name, each in styles.items()}
+    assert dict(rows) == {**words, "group of nodes": ""}
+
+
 # --- numbers ---------------------------------------------------------------------------------
 
 SPELLED: Final = (
