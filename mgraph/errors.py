@@ -86,12 +86,6 @@ def some(names: Iterable[str], most: int = 5) -> str:
     return ", ".join(shown[:most]) + (", …" if len(shown) > most else "")
 
 
-def rounded(value: float, digits: int) -> str:
-    """Spell a double for people: so many digits at most, always told from an integer."""
-    text = f"{value:.{digits}g}"
-    return text if any(c in text for c in ".en") else text + ".0"
-
-
 def pointer(path: Path) -> str:
     """Spell a path as a JSON pointer (RFC 6901)."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mgraph.appearance import GROUP, REST
 from mgraph.build.network import mlp
 from mgraph.document import Graph
 from mgraph.draw import FULL, NEAR, around, everything, finest, folded, overview
-from mgraph.draw.fold import GROUP, NODE, REPEATS, REST, Folding, group_of, members
+from mgraph.draw.fold import NODE, REPEATS, Folding, group_of, members
 from mgraph.draw.fold import finest as finest_folding
 from mgraph.errors import GraphError
 from mgraph.value import Value, total

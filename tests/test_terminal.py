@@ -14,7 +14,8 @@ import click
 import pytest
 
 import mgraph
-from mgraph.cli.terminal import Progress, aligned, clipped, folded, number
+from mgraph.appearance import number
+from mgraph.cli.terminal import Progress, aligned, clipped, folded
 from tests.command_line import NEURON, SCRIPT, environment, in_shell, process
 
 if TYPE_CHECKING:
@@ -93,10 +94,10 @@ def test_help_uses_the_width_there_is(folder: Path) -> None:
 
 @ON_POSIX
 def test_colours_of_a_run(folder: Path) -> None:
-    """Inputs are cyan, params green, the output bold, remarks yellow; no empty sequence."""
+    """Inputs are cyan, params magenta, the output bold, remarks yellow; no empty sequence."""
     _, seen = on_terminal("run", "neuron.json", cwd=folder)
     assert "\x1b[36mx1\x1b[0m " in seen
-    assert "\x1b[32mw1\x1b[0m " in seen
+    assert "\x1b[35mw1\x1b[0m " in seen
     assert "\x1b[1mo\x1b[0m " in seen
     assert "\x1b[33mzero gradient\x1b[0m\n" in seen
     assert seen.count(ESCAPE) == 2 * len(re.findall(r"\x1b\[[1-9]\d*m", seen))

@@ -99,7 +99,7 @@ def test_all_scripts_are_in_the_page() -> None:
     written = {
         path.name.removesuffix(".js") for path in STATIC.iterdir() if path.name[-3:] == ".js"
     }
-    assert {*viewer.modules()} == {*written, "ops", "constants"}
+    assert {*viewer.modules()} == {*written, "appearance", "constants", "ops"}
 
 
 def test_imports_that_can_not_be_joined_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

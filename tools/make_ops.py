@@ -12,8 +12,8 @@ from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from mgraph.appearance import number
 from mgraph.cli.ops import domain_text
-from mgraph.cli.terminal import number
 from mgraph.ops import ROWS, Op
 
 if TYPE_CHECKING:

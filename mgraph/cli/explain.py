@@ -10,6 +10,7 @@ import click
 
 from mgraph.analysis.explain import MOST, Explanation, NoWay, Path, PathEdge, explain, no_way
 from mgraph.analysis.nodewise import Contribution, Nodewise, row, run_nodewise
+from mgraph.appearance import number
 from mgraph.cli.files import called, read_graph
 from mgraph.cli.latex import chain_rule
 from mgraph.cli.options import limit_option
@@ -31,7 +32,6 @@ from mgraph.cli.terminal import (
     clipped,
     counted,
     folded,
-    number,
     progress,
     prose,
     table,

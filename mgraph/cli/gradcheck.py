@@ -26,6 +26,7 @@ from mgraph.analysis.gradcheck import (
     sample,
 )
 from mgraph.analysis.nodewise import Nodewise, row, run_nodewise
+from mgraph.appearance import number
 from mgraph.cli.files import STREAM, called, read_graph
 from mgraph.cli.options import limit_option, not_negative
 from mgraph.cli.output import json_option, print_json
@@ -36,7 +37,6 @@ from mgraph.cli.terminal import (
     aligned,
     clipped,
     counted,
-    number,
     progress,
     prose,
     styled,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
-from mgraph.cli.terminal import folded, number
+from mgraph.appearance import number
+from mgraph.cli.terminal import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

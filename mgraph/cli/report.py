@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
-from mgraph.cli.terminal import aligned, clipped, folded, number, styled, table, width
+from mgraph.appearance import number
+from mgraph.cli.terminal import aligned, clipped, folded, styled, styled_node, table, width
 from mgraph.codec import spelled
 from mgraph.errors import printable
 from mgraph.ops import CONST, OPS
@@ -126,20 +127,13 @@ def _rows(found: Findings, nodes: Sequence[int], room: int) -> list[list[str]]:
     rows = []
     for node, name, value, slope, remarks in zip(nodes, names, data, grads, flags, strict=True):
         rows.append([
-            _styled_id(name, columns.op(node), remarks),
+            styled_node(name, columns.op(node), is_output="output" in remarks),
             clipped(formula(columns, node), max(_SHORTEST, left)),
             value,
             slope,
             _styled_flags(remarks),
         ])  # fmt: skip
     return rows
-
-
-def _styled_id(name: str, op: str, flags: Sequence[str]) -> str:
-    if "output" in flags:
-        return click.style(name, bold=True)
-    colour = {"input": "cyan", "param": "green", "const": "bright_black"}.get(op)
-    return styled(name, colour)
 
 
 def _styled_flags(flags: Sequence[str]) -> str:

@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from mgraph.analysis.nodewise import row
+from mgraph.appearance import number
 from mgraph.cli.report import formula
-from mgraph.cli.terminal import clipped, number
+from mgraph.cli.terminal import clipped
 from mgraph.errors import printable
 
 if TYPE_CHECKING:

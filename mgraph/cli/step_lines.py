@@ -8,8 +8,9 @@ import click
 
 from mgraph.analysis.nodewise import Contribution, row
 from mgraph.analysis.steps import FORWARD, SEED, Step, Steps
+from mgraph.appearance import number
 from mgraph.cli.rules import equation, factor, formula_of, label, slope_equation
-from mgraph.cli.terminal import clipped, number, wrapped
+from mgraph.cli.terminal import clipped, wrapped
 from mgraph.ops import CONST
 
 if TYPE_CHECKING:

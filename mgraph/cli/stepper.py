@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mgraph.analysis.steps import BACKWARD, FORWARD, SEED
+from mgraph.appearance import number
 from mgraph.cli.rules import formula_of
 from mgraph.cli.step_lines import step_lines
-from mgraph.cli.terminal import aligned, clipped, number
+from mgraph.cli.terminal import aligned, clipped
 from mgraph.errors import printable
 from mgraph.ops import CONST
 from mgraph.suggestions import closest, did_you_mean

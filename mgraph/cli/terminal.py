@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from mgraph.errors import render, rounded
+from mgraph.appearance import KINDS, OP, OUTPUT
+from mgraph.errors import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -46,11 +47,6 @@ def width(*, err: bool = False) -> int:
     if not (sys.stderr if err else sys.stdout).isatty():
         return PIPED_WIDTH
     return max(60, shutil.get_terminal_size().columns)
-
-
-def number(x: float | None) -> str:
-    """Spell a number for people: up to ten digits, always told from an integer."""
-    return "-" if x is None else rounded(x, 10)
 
 
 def aligned(numbers: Iterable[str]) -> list[str]:
@@ -97,6 +93,12 @@ def counted(count: int, what: str) -> str:
 def styled(text: str, colour: str | None) -> str:
     """Colour a text, if it is to have a colour at all."""
     return click.style(text, fg=colour) if colour else text
+
+
+def styled_node(name: str, op: str, *, is_output: bool) -> str:
+    """Colour the id of a node as its kind is coloured in pictures."""
+    style = {**KINDS.get(op, KINDS[OP]).terminal, **(OUTPUT.terminal if is_output else {})}
+    return click.style(name, **style) if style else name
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, err: bool = False) -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
-from mgraph.draw.fold import GROUP, REST
+from mgraph import appearance
+from mgraph.appearance import BOX_DIGITS, GROUP, OP, REST, number
 from mgraph.draw.text import clipped, middle_clipped, one_line
-from mgraph.errors import rounded
 from mgraph.ops import CONST, LEAVES, OPS, PARAM
 
 if TYPE_CHECKING:
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from mgraph.graph.columns import Columns
     from mgraph.graph.run import Run
 
-OP: Final = "op"
-KINDS: Final = (*LEAVES, OP, GROUP, REST)
-"""What boxes are told apart by: the three leaves, ops, groups, and what was left out."""
-
-DIGITS: Final = 6
 NAME_SIZE: Final = 13.0  # pixels
 WIDEST: Final = 190.0  # pixels of a name
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
@@ -53,7 +48,7 @@ class Card:
     """The content of a box; its texts are visible characters only, but hostile ones.
 
     Attributes:
-        kind: One of `KINDS`.
+        kind: A key of `appearance.KINDS`.
         is_output: Whether it is, or holds, an output of the graph.
         name: The label, else the id; of a group, what its ids begin with.
         is_label: Whether the name is a label.
@@ -155,11 +150,11 @@ def _rows(numbers: CardNumbers, name: str, op: str) -> Iterator[Row]:
     if name in numbers.grad:
         yield _row("grad", numbers.grad[name])
     else:
-        yield Row("grad", "none", ABSENT)
+        yield Row("grad", appearance.ABSENT, ABSENT)
 
 
 def _row(name: str, x: float) -> Row:
-    return Row(name, rounded(x, DIGITS), PLAIN if isfinite(x) else STRANGE)
+    return Row(name, number(x, BOX_DIGITS), PLAIN if isfinite(x) else STRANGE)
 
 
 def _tip(graph: Columns, node: int, numbers: CardNumbers) -> Iterator[str]:

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from mgraph.draw.cards import OP, Row, edge_label
-from mgraph.draw.fold import GROUP, REST
-from mgraph.ops import CONST, INPUT, PARAM
+from mgraph.appearance import KINDS, OUTPUT
+from mgraph.draw.cards import Row, edge_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from mgraph.draw.cards import Card
     from mgraph.draw.fold import Picture
     from mgraph.draw.themes import Theme
     from mgraph.graph.columns import Columns
-
-_SHAPES: Final[Mapping[str, str]] = {
-    INPUT: 'shape=cds style="filled" margin="0.2,0.12"',
-    PARAM: 'shape=octagon style="filled"',
-    CONST: 'shape=box style="filled,dashed"',
-    OP: 'shape=box style="filled,rounded"',
-    GROUP: 'shape=box3d style="filled"',
-    REST: 'shape=plaintext style=""',
-}
 
 
 def write(
@@ -37,9 +27,9 @@ def write(
     for i, card in enumerate(cards):
         ink = theme.kinds[card.kind]
         line = theme.output if card.is_output else ink.line
-        twice = " peripheries=2" if card.is_output else ""
+        twice = f" {OUTPUT.dot}" if card.is_output else ""
         yield (
-            f"  b{i} [label={_label(card)} tooltip={_quoted(card.tip)} {_SHAPES[card.kind]} "
+            f"  b{i} [label={_label(card)} tooltip={_quoted(card.tip)} {KINDS[card.kind].dot} "
             f'color="{line}" fillcolor="{ink.fill}"{twice}]\n'
         )
     for edge in picture.edges:

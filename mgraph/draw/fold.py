@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from mgraph.appearance import GROUP, REST
 from mgraph.graph.columns import starts
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from mgraph.graph.columns import Columns
 
 NODE: Final = "node"
-GROUP: Final = "group"
-REST: Final = "rest"
 
 REPEATS: Final = 8
 """Edges from one node to another that are drawn one by one; more become one that is counted."""

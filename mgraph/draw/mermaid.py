@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mgraph.draw.cards import KINDS, OP, edge_label
+from mgraph.appearance import KINDS, OP, OUTPUT
+from mgraph.draw.cards import edge_label
 from mgraph.draw.dot import lines_of
-from mgraph.draw.fold import GROUP, REST
-from mgraph.ops import CONST, INPUT, PARAM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from mgraph.draw.cards import Card
     from mgraph.draw.fold import Picture
@@ -21,15 +20,6 @@ MOST_EDGES: Final = 500
 MOST_CHARACTERS: Final = 50_000
 """What Mermaid draws unless its page is configured otherwise."""
 
-_SHAPES: Final[Mapping[str, tuple[str, str]]] = {
-    INPUT: ("[/", "/]"),
-    PARAM: ("{{", "}}"),
-    CONST: ("[", "]"),
-    OP: ("(", ")"),
-    GROUP: ("[(", ")]"),
-    REST: ("([", "])"),
-}
-_OUTPUT: Final = ("[[", "]]")
 _BACKSLASH: Final = (
     "\N{SET MINUS}"  # Mermaid would take the code of a real one, and an n, for a new line
 )
@@ -39,17 +29,17 @@ def write(graph: Columns, picture: Picture, cards: Sequence[Card], theme: Theme)
     """Yield the lines of a flowchart; what the graph says is spelled in letters and codes only."""
     yield "flowchart LR\n"
     for i, card in enumerate(cards):
-        left, right = _OUTPUT if card.is_output else _SHAPES[card.kind]
+        left, right = (OUTPUT if card.is_output else KINDS[card.kind]).mermaid
         text = "<br/>".join(map(_escaped, lines_of(card)))
         yield f'  b{i}{left}"{text}"{right}:::{"output" if card.is_output else card.kind}\n'
     for edge in picture.edges:
         text = edge_label(graph, picture, edge)
         label = f'|"{_escaped(text)}"|' if text else ""
         yield f"  b{edge.tail} -->{label} b{edge.head}\n"
-    for kind in KINDS:
-        ink = theme.kinds[kind]
-        dashes = ",stroke-dasharray:4 3" if kind in (CONST, REST) else ""
-        yield f"  classDef {kind} fill:{ink.fill},stroke:{ink.line},color:{theme.text}{dashes}\n"
+    for name, kind in KINDS.items():
+        ink = theme.kinds[name]
+        dashes = ",stroke-dasharray:4 3" if kind.dashed else ""
+        yield f"  classDef {name} fill:{ink.fill},stroke:{ink.line},color:{theme.text}{dashes}\n"
     fill = theme.kinds[OP].fill
     colours = f"fill:{fill},stroke:{theme.output},color:{theme.text}"
     yield f"  classDef output {colours},stroke-width:4px\n"

@@ -7,10 +7,9 @@ from html import escape
 from math import hypot, log10
 from typing import TYPE_CHECKING, Final
 
-from mgraph.draw.cards import ABSENT, NAME_SIZE, OP, STRANGE
-from mgraph.draw.fold import GROUP, REST
+from mgraph.appearance import CORNERS, GROUP, KINDS, OP, REST
+from mgraph.draw.cards import ABSENT, NAME_SIZE, STRANGE
 from mgraph.draw.text import is_covered, width
-from mgraph.ops import CONST, INPUT, PARAM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,9 +34,6 @@ _GAP: Final = 14.0
 _HEAD: Final = 27.0
 _LINE: Final = 17.0
 _FOOT: Final = 5.0
-_POINT: Final = 11.0
-_CUT: Final = 8.0
-_ROUND: Final = 6.0
 _RING: Final = 4.0
 _STACK: Final = 5.0
 _PAGE: Final = 18.0
@@ -72,7 +68,13 @@ class Shape:
     @property
     def right(self) -> float:
         """Where its texts end on the right."""
-        return self.width - _PAD - (_POINT if self.card.kind == INPUT else 0.0)
+        return self.width - _PAD - _point(self.card.kind)
+
+
+def _point(kind: str) -> float:
+    """Return how far the point of a box reaches beyond its texts."""
+    corners = KINDS[kind].corners
+    return CORNERS[corners] if corners == "point" else 0.0
 
 
 def shape_of(card: Card) -> Shape:
@@ -83,9 +85,8 @@ def shape_of(card: Card) -> Shape:
     head = width(name, NAME_SIZE, "bold") + _GAP + width(card.tag, _TAG)
     rows = (width(each.name, _ROW) + _GAP + width(each.text, _ROW) for each in card.rows)
     inside = max(head, _NARROWEST - 2 * _PAD, *rows)
-    point = _POINT if card.kind == INPUT else 0.0
     height = _HEAD + _LINE * len(card.rows) + _FOOT * bool(card.rows)
-    return Shape(card, name, float(round(inside + 2 * _PAD + point)), height)
+    return Shape(card, name, float(round(inside + 2 * _PAD + _point(card.kind))), height)
 
 
 def write(
@@ -196,25 +197,26 @@ def _outlines(shape: Shape, fill: str, line: str) -> Iterator[str]:
     if kind == GROUP:
         behind = f'transform="translate({_STACK:g} {-_STACK:g})" d="{_outline(OP, w, h)}"'
         yield f"<path {paint} {behind}/>"
-    dashes = ' stroke-dasharray="4 3"' if kind in (CONST, REST) else ""
+    dashes = ' stroke-dasharray="4 3"' if KINDS[kind].dashed else ""
     yield f'<path {paint}{dashes} d="{_outline(kind, w, h)}"/>'
 
 
 def _outline(kind: str, w: float, h: float) -> str:
     """Return the outline of a kind of box: its corners tell leaves from ops."""
-    if kind == INPUT:  # a signpost: this flows in
-        return f"M0,0H{w - _POINT:g}L{w:g},{h / 2:g}L{w - _POINT:g},{h:g}H0Z"
-    if kind == PARAM:  # cut corners
-        c, x, y = _CUT, w - _CUT, h - _CUT
+    corners = KINDS[kind].corners
+    c = CORNERS.get(corners, h / 2)
+    if corners == "point":
+        return f"M0,0H{w - c:g}L{w:g},{h / 2:g}L{w - c:g},{h:g}H0Z"
+    if corners == "cut":
+        x, y = w - c, h - c
         return f"M{c:g},0H{x:g}L{w:g},{c:g}V{y:g}L{x:g},{h:g}H{c:g}L0,{y:g}V{c:g}Z"
-    if kind == CONST:  # sharp corners
+    if corners == "sharp":
         return f"M0,0H{w:g}V{h:g}H0Z"
-    r = h / 2 if kind == REST else _ROUND
-    arc = f"a{r:g},{r:g} 0 0 1"
-    x, y = w - 2 * r, h - 2 * r
+    arc = f"a{c:g},{c:g} 0 0 1"
+    x, y = w - 2 * c, h - 2 * c
     return (
-        f"M{r:g},0h{x:g}{arc} {r:g},{r:g}v{y:g}{arc} {-r:g},{r:g}"
-        f"h{-x:g}{arc} {-r:g},{-r:g}v{-y:g}{arc} {r:g},{-r:g}Z"
+        f"M{c:g},0h{x:g}{arc} {c:g},{c:g}v{y:g}{arc} {-c:g},{c:g}"
+        f"h{-x:g}{arc} {-c:g},{-c:g}v{-y:g}{arc} {c:g},{-c:g}Z"
     )
 
 
@@ -222,12 +224,13 @@ def _texts(shape: Shape, theme: Theme) -> Iterator[str]:
     card = shape.card
     ink = theme.kinds[card.kind]
     yield _name(shape.name)
-    yield _text(card.tag, shape.right, 18.0, _TAG, fill=ink.tag, end=True)
-    colours = {STRANGE: theme.strange, ABSENT: theme.muted}
+    yield _text(card.tag, shape.right, 18.0, _TAG, fill=ink.line, end=True)
+    tones = {STRANGE: theme.strange, ABSENT: theme.muted}
+    colours = {"data": theme.data, "grad": theme.grad}
     for i, row in enumerate(card.rows):
         y = _HEAD + _LINE * (i + 1) - 5.0
         yield _text(row.name, _PAD, y, _ROW, fill=theme.muted)
-        fill = colours.get(row.tone, "")
+        fill = tones.get(row.tone) or colours.get(row.name, "")
         yield _text(row.text, shape.right, y, _ROW, fill=fill, end=True)
 
 
