@@ -1,10 +1,12 @@
-"""Many cases in one test, which names the one that fails."""
+"""Many cases: in one test that names the one that fails, or as tests of which most wait."""
 
 from __future__ import annotations
 
 import inspect
 from functools import wraps
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,3 +39,23 @@ def looped(argument: str, values: Iterable[object]) -> Callable[[_Test], _Test]:
         return loop
 
     return decorated
+
+
+def crossed(rows: Iterable[object], columns: Iterable[object]) -> list[Any]:
+    """Return all pairs of two lists as parameters; thorough if both parts are tried without it."""
+    rows, columns = [*rows], [*columns]
+    pairs = []
+    for i, row in enumerate(rows):
+        for j, column in enumerate(columns):
+            is_first = i == j % len(rows) or j == i % len(columns)
+            marks = () if is_first else pytest.mark.thorough
+            pairs.append(pytest.param(row, column, marks=marks))
+    return pairs
+
+
+def thinned(values: Iterable[object], every: int) -> list[Any]:
+    """Return values as parameters; all but each so many-th are thorough."""
+    return [
+        pytest.param(value, marks=pytest.mark.thorough if i % every else ())
+        for i, value in enumerate(values)
+    ]

@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from tests.loops import looped
+from tests.loops import crossed, looped, thinned
 
 
 def test_a_loop_names_the_case_that_fails() -> None:
@@ -34,3 +34,23 @@ def test_pytest_sees_the_other_arguments() -> None:
         raise NotImplementedError(number, mgraph)
 
     assert [*inspect.signature(test).parameters] == ["mgraph"]
+
+
+def test_every_part_is_tried_without_the_thorough_ones() -> None:
+    """Each row and each column is in a pair that isn't thorough; all pairs are there."""
+    rows, columns = ["a", "b", "c"], [1, 2, 3, 4, 5]
+    pairs = [*crossed(rows, columns)]
+    assert len(pairs) == len({pair.values for pair in pairs}) == 15
+    quick = [pair.values for pair in pairs if not pair.marks]
+    assert {row for row, _ in quick} == {*rows}
+    assert {column for _, column in quick} == {*columns}
+    assert len(quick) == 5
+    columns = [1, 2]
+    assert {row for row, _ in (p.values for p in crossed(rows, columns) if not p.marks)} == {*rows}
+
+
+def test_every_third_is_not_thorough() -> None:
+    """The others are."""
+    params = [*thinned(range(7), 3)]
+    assert [param.values for param in params] == [(i,) for i in range(7)]
+    assert [param.values[0] for param in params if not param.marks] == [0, 3, 6]

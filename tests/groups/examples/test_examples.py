@@ -19,6 +19,7 @@ import mgraph
 from mgraph.golden import mismatches
 from mgraph.ops import LEAVES
 from mgraph.runs import DEFAULT, EXACT
+from tests import test_cli
 from tests.command_line import FIXTURES, HERE, NEURON, Said, Shell, strict_json
 from tests.reference.evaluate import in_evaluation_order
 from tests.reference.reading import nodes_of
@@ -388,3 +389,14 @@ def test_example_engines(name: str, mgraph: Shell, request: pytest.FixtureReques
     said = mgraph("grade", "--cmd", command, "--json")
     assert said.status == 0
     assert {each["outcome"] for each in said.json["cases"]} == {"ok"}
+
+
+@pytest.mark.parametrize(("verb", "line"), test_cli.WITH_NODE)
+def test_examples_of_help_texts(verb: str, line: str, tmp_path: Path) -> None:
+    """An example of a help text that needs node, typed into a shell, does what it says."""
+    test_cli.assert_works(verb, line, tmp_path)
+
+
+def test_there_are_such_examples() -> None:
+    """One at least."""
+    assert test_cli.WITH_NODE
