@@ -18,6 +18,7 @@ from mgraph.analysis.nodewise import Nodewise, run_nodewise
 from mgraph.ops import OPS, Op
 from mgraph.value import apply
 from tests.command_line import FIXTURES, NEURON, Shell
+from tests.loops import looped
 from tests.reference.arithmetic import mp
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def random_values(seed: int) -> list[Value]:
     return values
 
 
-@pytest.mark.parametrize("seed", range(150))
+@looped("seed", range(150))
 def test_paths_are_those_that_are_there(seed: int) -> None:
     """Count, the largest products, the sum of the others, and the total, whatever the graph."""
     values = random_values(seed)
@@ -174,7 +175,7 @@ def bits(x: float) -> str:
     return "nan" if x != x else x.hex()
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+@looped("path", GOLDEN)
 def test_contributions_add_up_to_the_last_bit(path: Path) -> None:
     """The users' shares, added in their order, are the gradient; each is upstream · slope."""
     graph = library.load(path)

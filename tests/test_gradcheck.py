@@ -30,6 +30,7 @@ from mgraph.draw import process
 from mgraph.ops import ROWS, Op, no_kink
 from mgraph.value import apply
 from tests.command_line import FIXTURES, NEURON, Shell
+from tests.loops import looped
 from tests.reference.arithmetic import Real, mp
 from tests.reference.evaluate import OPS as REFERENCE
 
@@ -130,7 +131,7 @@ def test_a_wrong_gradient_in_a_file_is_found(mgraph: Shell, op: Op) -> None:
     assert (leaf["leaf"], leaf["stored"], leaf["stored_is_wrong"]) == (name, grad[name], True)
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+@looped("path", GOLDEN)
 def test_no_expected_gradient_is_called_wrong(path: Path) -> None:
     """Against the fixtures' gradients, none of them ours, there is no false alarm."""
     graph = library.load(path)
@@ -144,7 +145,7 @@ def test_no_expected_gradient_is_called_wrong(path: Path) -> None:
             assert found.verdict != WRONG, (columns.ids[leaf], found)
 
 
-@pytest.mark.parametrize("seed", range(300))
+@looped("seed", range(300))
 def test_random_graphs_raise_no_alarm(seed: int) -> None:
     """Whatever is composed of the ops, at points of any size: kinks and poles are no errors."""
     draw = random.Random(seed)  # noqa: S311 - no secret

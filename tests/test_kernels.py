@@ -23,6 +23,7 @@ from mgraph.format import reading
 from mgraph.golden.rerun import mismatches, ulps
 from mgraph.graph.run import DEFAULT
 from mgraph.ops import OPS, ROWS, Op, ieee
+from tests.loops import looped
 from tests.test_tape import GOLDEN, assert_same, bits, declared, random_graph
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def primitives() -> list[str]:
     return [name for name, _ in functions if not name.startswith("_")]
 
 
-@pytest.mark.parametrize("seed", range(8))
+@looped("seed", range(8))
 def test_the_machine_does_what_the_text_says(seed: int) -> None:
     """Python, running the very text, gets the bits that the compiled kernels get."""
     graph = random_graph(seed, 80).columns
@@ -167,16 +168,21 @@ def checked(part: str, math_: str = "libm") -> Checked:
     return Checked(part, math_)
 
 
-@pytest.fixture
-def _checked(monkeypatch: pytest.MonkeyPatch) -> None:
+def check_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let everything run on kernels that look at every index."""
     for module in (engine, schedule, blocks, replay):
         if hasattr(module, "kernels"):
             monkeypatch.setattr(module, "kernels", checked)
 
 
+@pytest.fixture
+def _checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let everything run on kernels that look at every index."""
+    check_everything(monkeypatch)
+
+
 @pytest.mark.usefixtures("_checked")
-@pytest.mark.parametrize("path", GOLDEN[:: max(1, len(GOLDEN) // 40)], ids=lambda path: path.stem)
+@looped("path", GOLDEN[:: max(1, len(GOLDEN) // 40)])
 def test_no_fixture_leads_astray(path: Path) -> None:
     """Every kernel stays in its arrays, over fixtures."""
     graph = mgraph.load(path)
@@ -186,7 +192,7 @@ def test_no_fixture_leads_astray(path: Path) -> None:
 
 @pytest.mark.usefixtures("_checked")
 @pytest.mark.parametrize("math_", ["libm", *HERE])
-@pytest.mark.parametrize("seed", range(10))
+@looped("seed", range(10))
 def test_no_random_graph_leads_astray(seed: int, math_: str) -> None:
     """Steps, calls and batches of any length stay in their arrays, with any math library."""
     graph = random_graph(seed, 6 + seed * 9)
@@ -334,7 +340,7 @@ def distance(x: float, exact: mpmath.mpf) -> float:
 
 
 @pytest.mark.parametrize("name", HERE)
-@pytest.mark.parametrize("op", LIBM_OPS, ids=lambda op: op.name)
+@looped("op", LIBM_OPS)
 def test_vector_libraries_are_within_2_ulp(op: Op, name: str) -> None:
     """Each op, on equal inputs: at most 2 ulp from the exact value."""
     at = points(op, 2_000)
@@ -351,7 +357,7 @@ def test_vector_libraries_are_within_2_ulp(op: Op, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HERE)
-@pytest.mark.parametrize("op", LIBM_OPS, ids=lambda op: op.name)
+@looped("op", LIBM_OPS)
 def test_vector_libraries_know_special_values(op: Op, name: str) -> None:
     """Zeros with their signs, infinities, NaN, over- and underflow: as libm has them."""
     at = [(a, b)[: op.inputs] for a in SPECIAL for b in SPECIAL[:: 1 if op.inputs > 1 else 99]]
@@ -393,7 +399,7 @@ def test_a_row_does_not_depend_on_the_others(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HERE)
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+@looped("path", GOLDEN)
 def test_vector_libraries_pass_the_fixtures(path: Path, name: str) -> None:
     """Whole graphs stay within the tolerance that each run states or, by default, has."""
     graph = mgraph.load(path)

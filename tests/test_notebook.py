@@ -16,7 +16,7 @@ import mgraph
 from mgraph import Value, draw, value
 from mgraph.build.network import mlp
 from mgraph.draw import notebook, process
-from tests.command_line import HERE, NEURON, environment
+from tests.command_line import HERE, NEURON
 from tests.test_draw import boxes, texts
 
 if TYPE_CHECKING:
@@ -145,25 +145,6 @@ def said(cell: dict[str, Any]) -> list[str]:
 def rounded(text: str) -> str:
     """Leave out the digits that mathematical libraries differ in."""
     return re.sub(r"\d+\.\d{7,}", lambda number: f"{float(number[0]):.6g}", text)
-
-
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """Return the tutorial's cells as a fresh kernel leaves them."""
-    out = tmp_path_factory.mktemp("tutorial") / "out.ipynb"
-    subprocess.run(
-        [sys.executable, HERE.parent / "tools" / "run_tutorial.py", out],
-        check=True, env=environment(), capture_output=True, timeout=300,
-    )  # fmt: skip
-    return cells(out)
-
-
-def test_the_tutorial_shows_what_it_gives(executed: list[dict[str, Any]]) -> None:
-    """Run anew, each cell prints and draws what the notebook in the repository shows."""
-    kept = cells(TUTORIAL)
-    assert [cell["source"] for cell in executed] == [cell["source"] for cell in kept]
-    for new, old in zip(executed, kept, strict=True):
-        assert said(new) == said(old), "".join(old["source"])
 
 
 def test_the_tutorial_is_complete() -> None:

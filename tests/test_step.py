@@ -20,6 +20,7 @@ from mgraph.analysis.nodewise import run_nodewise
 from mgraph.analysis.steps import BACKWARD, FORWARD, SEED, Steps
 from mgraph.cli.stepper import Stepper
 from tests.command_line import FIXTURES, NEURON, SCRIPT, Shell, environment
+from tests.loops import looped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ def bits(x: float) -> str:
     return "nan" if x != x else x.hex()
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+@looped("path", GOLDEN)
 def test_walking_the_steps_gives_the_gradients(path: Path) -> None:
     """Adding up what each step passes on, and nothing else, ends in the expected gradients."""
     graph = library.load(path)
@@ -73,7 +74,7 @@ def test_walking_the_steps_gives_the_gradients(path: Path) -> None:
             assert named == pytest.approx(dict(want.grad), rel=1e-9, abs=1e-12, nan_ok=True)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@looped("seed", range(5))
 def test_steps_can_be_undone(seed: int) -> None:
     """Wherever somebody went before, a step shows what it shows to who comes straight to it."""
     draw = random.Random(seed)  # noqa: S311 - no secret

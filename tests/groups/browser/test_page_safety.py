@@ -11,8 +11,8 @@ from axe_playwright_python.base import AXE_FILE_PATH
 
 import mgraph
 from mgraph.viewer import page as page_of
-from tests.browser import Visit, barriers
 from tests.command_line import NEURON
+from tests.groups.browser.chromium import Visit, barriers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-from tests.page import answer, box, document, drop, leaf, loaded, node, numbers_of, to_step
+from tests.groups.browser.page import (
+    answer,
+    box,
+    document,
+    drop,
+    leaf,
+    loaded,
+    node,
+    numbers_of,
+    to_step,
+)
 
 HOSTILE = '</script><script>window.bad = 1</script><img src=x onerror="window.bad = 2">&amp;"\''
 

@@ -13,7 +13,16 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-from tests.page import answer, box, document, leaf, node, numbers_of, step_text, title
+from tests.groups.browser.page import (
+    answer,
+    box,
+    document,
+    leaf,
+    node,
+    numbers_of,
+    step_text,
+    title,
+)
 
 
 def mistake(page: Page) -> str | None:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-    from tests.browser import Visit
+    from tests.groups.browser.chromium import Visit
 
-from tests.page import (
+from tests.groups.browser.page import (
     GOLDEN,
     both,
     box,

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-    from tests.browser import Visit
+    from tests.groups.browser.chromium import Visit
 
-from tests.page import document, drop, leaf, loaded, node, numbers_of
+from tests.groups.browser.page import document, drop, leaf, loaded, node, numbers_of
 
 OTHER_DOCUMENT = document(
     leaf("p", 0.1), leaf("q", 0.2, "param"), node("r", "add", "p", "q"), name="other"
@@ -92,8 +92,9 @@ def downloaded(page: Page, path: Path) -> Path:
     """Press Download and return the file."""
     with page.expect_download() as info:
         page.click("#download")
-    info.value.save_as(path / info.value.suggested_filename)
-    return path / info.value.suggested_filename
+    saved = path / str(info.value.suggested_filename)
+    info.value.save_as(saved)
+    return saved
 
 
 @pytest.mark.parametrize(
