@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-import shutil
 import struct
-import subprocess
 from decimal import ROUND_HALF_EVEN, Context
 from itertools import combinations
 from math import dist
@@ -34,13 +32,11 @@ from mgraph.appearance import (
 from mgraph.cli.terminal import styled_node
 from mgraph.draw import drawing, everything, themes
 from mgraph.ops import LEAVES
-from mgraph.viewer import constants, page, style, translate
+from mgraph.viewer import page, style
 from tests.command_line import HERE, NEURON
-from tests.test_examples import needed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 STATIC: Final = HERE.parent / "mgraph" / "viewer" / "static"
 HEX: Final = re.compile(r"#[0-9a-f]{6}\b")
@@ -297,32 +293,3 @@ def test_numbers_are_rounded_correctly() -> None:
             if x == x and abs(x) != float("inf"):
                 exact = Context(prec=digits, rounding=ROUND_HALF_EVEN).create_decimal(x)
                 assert exact == Context().create_decimal(number(x, digits))
-
-
-def test_the_page_writes_numbers_as_python_does(tmp_path: Path) -> None:
-    """numbers.js gives the same texts: rounded for people, and exact as repr."""
-    needed(shutil.which("node"), "the page's numbers need node (apt-get install nodejs)")
-    for name, text in {
-        **{path.stem: path.read_text(encoding="utf-8") for path in STATIC.glob("*.js")},
-        "appearance": style.javascript(),
-        "constants": constants.javascript(),
-        "ops": translate.javascript(),
-    }.items():
-        (tmp_path / f"{name}.js").write_text(text, encoding="utf-8")
-    (tmp_path / "package.json").write_text('{"type": "module"}', encoding="utf-8")
-    (tmp_path / "main.js").write_text(
-        'import { readFileSync } from "node:fs";\n'
-        'import { exact, shown } from "./numbers.js";\n'
-        "const bits = JSON.parse(readFileSync(0));\n"
-        "const numbers = bits.map((each) => Buffer.from(each, 'hex').readDoubleLE());\n"
-        "console.log(JSON.stringify(numbers.map((x) =>\n"
-        "  [exact(x), ...[1, 2, 4, 6, 10].map((digits) => shown(x, digits))])));\n",
-        encoding="utf-8",
-    )
-    numbers = some_numbers()
-    asked = json.dumps([struct.pack("<d", x).hex() for x in numbers])
-    done = subprocess.run(
-        ["node", "main.js"], cwd=tmp_path, input=asked, capture_output=True, text=True, check=True
-    )
-    for x, texts in zip(numbers, json.loads(done.stdout), strict=True):
-        assert texts == [repr(x), *(number(x, digits) for digits in (1, 2, 4, 6, 10))]

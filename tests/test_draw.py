@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from mgraph.document import loads
-from mgraph.draw import FORMATS, Drawing, drawing, engine, everything, layout, process
-from mgraph.draw.cards import ABSENT, ORDINALS, STRANGE, cards_of
+from mgraph.draw import FORMATS, Drawing, drawing, everything, layout, native, native_process
+from mgraph.draw.box_text import ABSENT, ORDINALS, STRANGE, box_texts
 from mgraph.draw.text import clipped, middle_clipped, one_line, width, without
 from mgraph.draw.themes import THEMES
 from mgraph.errors import GraphError, MissingExtraError
@@ -201,8 +201,8 @@ def test_special_numbers_stand_out() -> None:
         x = run.data[name] if run.data else 0.0
         assert (shown[0][1] == red) == (x - x != 0), name
         assert float(shown[0][0] or "") == pytest.approx(x, rel=1e-5, nan_ok=True)
-    tones = {row.tone for card in cards_of(graph.columns, picture.picture, picture.numbers)
-             for row in card.rows}  # fmt: skip
+    tones = {line.tone for text in box_texts(graph.columns, picture.picture, picture.numbers)
+             for line in text.lines}  # fmt: skip
     assert {STRANGE, ABSENT} <= tones
 
 
@@ -252,8 +252,8 @@ def test_hostile_labels_are_shown_as_they_are() -> None:
 def test_dot_reads_back() -> None:
     """Graphviz reads from the .dot file the very lines that were to be written."""
     picture = drawn(hostile())
-    cards = cards_of(picture.graph, picture.picture, picture.numbers)
-    svg = ET.fromstring(engine.layout(picture.dot(), "svg"))  # noqa: S314 - it is Graphviz's
+    cards = box_texts(picture.graph, picture.picture, picture.numbers)
+    svg = ET.fromstring(native.layout(picture.dot(), "svg"))  # noqa: S314 - it is Graphviz's
     nodes = {g.findtext(f"{SVG}title"): g for g in svg.iter(f"{SVG}g") if g.get("class") == "node"}
     assert nodes.keys() == {f"b{i}" for i in range(len(cards))}
     for i, card in enumerate(cards):
@@ -265,7 +265,7 @@ def test_dot_reads_back() -> None:
 def test_mermaid_holds_no_syntax_of_a_label() -> None:
     """Between its quotes stand letters, codes and line breaks only; decoded, they are the label."""
     picture = drawn(hostile())
-    cards = cards_of(picture.graph, picture.picture, picture.numbers)
+    cards = box_texts(picture.graph, picture.picture, picture.numbers)
     lines = picture.mermaid().decode().split("\n")
     assert lines[0] == "flowchart LR"
     for line, card in zip(lines[1:], cards, strict=False):
@@ -349,7 +349,7 @@ def test_too_much_is_refused_before_it_is_tried(sizes: int, links: int) -> None:
     with pytest.raises(GraphError) as refused:
         layout.lay_out([(90.0, 40.0)] * sizes, [layout.Link(0, 1)] * links)
     (found,) = refused.value.diagnostics
-    assert (found.code, found.fix) == ("limit", process.SMALLER)
+    assert (found.code, found.fix) == ("limit", native_process.SMALLER)
 
 
 def test_what_takes_too_long_is_ended() -> None:
@@ -371,10 +371,10 @@ def crowd(count: int) -> tuple[list[tuple[float, float]], list[layout.Link]]:
 def test_an_engine_that_breaks_down_is_told() -> None:
     """A child that fails is a diagnostic, not a traceback."""
     with pytest.raises(GraphError) as refused:
-        process.run("layout", given=b"digraph {")
+        native_process.run("layout", given=b"digraph {")
     (found,) = refused.value.diagnostics
     assert found.code == "limit"
-    assert found.message.startswith("the layout broke down: ")
+    assert found.message.startswith("the layout failed: ")
 
 
 # --- the command ------------------------------------------------------------------------------
@@ -465,11 +465,11 @@ def test_what_is_lacking_for_numbers_is_told(mgraph: Shell) -> None:
 
 
 def test_large_networks_are_folded_and_it_is_said(mgraph: Shell) -> None:
-    """A note says what was left out and how to see it; --fold 0 draws all."""
+    """A note says what was left out and how to see it; --fold 0 draws everything."""
     mgraph("new", "--mlp", "2,16,16,1", "--input", "x1=1", "--input", "x2=1", "-o", "net.json")
     said = mgraph("draw", "net.json", "-o", "net.svg")
     assert said.out == "wrote net.svg: 708 nodes as 35 boxes, 304 edges\n"
-    assert said.err.endswith("--fold 0 draws all, --around ID a neighbourhood\n")
+    assert said.err.endswith("--fold 0 draws everything, --around ID a neighbourhood\n")
     found = boxes(mgraph.path("net.svg").read_bytes())["layer2.neuron3"]
     assert texts(found)[:4] == ["layer2.neuron3", "35 nodes", "params", "17"]
     assert mgraph("draw", "net.json", "-o", "a.dot", "--fold", "0").err == ""
@@ -556,7 +556,7 @@ def test_without_the_extra(
     def found(name: str) -> object:
         return None if name == package else find_spec(name)
 
-    monkeypatch.setattr(process, "find_spec", found)
+    monkeypatch.setattr(native_process, "find_spec", found)
     said = mgraph("draw", "neuron.json", "-o", f"a.{form}")
     assert said.status == 1
     assert said.err == (
@@ -583,7 +583,7 @@ def test_without_the_extra(
         (
             "libodd-3.so: cannot open shared object file: No such file or directory",
             "libodd-3.so",
-            "apt-file search libodd-3.so names it",
+            "apt-file search libodd-3.so finds it",
         ),
     ],
 )
@@ -597,9 +597,9 @@ def test_a_missing_system_library_is_named(  # noqa: PLR0913, PLR0917 - cases
     install: str,
 ) -> None:
     """Where a wheel lacks a library of the system, the message says which and how to get it."""
-    script = tmp_path / "engine.py"
+    script = tmp_path / "native.py"
     script.write_text(f"raise {error}({said!r})")
-    monkeypatch.setattr(process, "_ENGINE", script)
+    monkeypatch.setattr(native_process, "_SCRIPT", script)
     with pytest.raises(MissingExtraError) as refused:
         layout.lay_out([(90.0, 40.0)], [])
     assert str(refused.value) == (
@@ -635,8 +635,8 @@ def test_the_layout_is_that_of_pygraphviz() -> None:
 def test_a_layout_does_without_pango() -> None:
     """The child loads no library that paints texts: those need more than a bare system has."""
     script = (
-        "import sys, mgraph.draw.engine as engine\n"
-        "engine.layout(b'digraph { a -> b }')\n"
+        "import sys, mgraph.draw.native as native\n"
+        "native.layout(b'digraph { a -> b }')\n"
         "print(open('/proc/self/maps').read())"
     )
     done = subprocess.run(
@@ -696,7 +696,7 @@ def engine_of(parent: int) -> Iterator[int]:
     for _ in range(300):
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         for child in children:
-            if b"engine.py" in Path(f"/proc/{child}/cmdline").read_bytes():
+            if b"native.py" in Path(f"/proc/{child}/cmdline").read_bytes():
                 time.sleep(0.5)
                 yield int(child)
         time.sleep(0.05)

@@ -26,7 +26,7 @@ from mgraph.analysis.gradcheck import (
 )
 from mgraph.analysis.nodewise import Nodewise, run_nodewise
 from mgraph.cli import gradcheck as verb
-from mgraph.draw import process
+from mgraph.draw import native_process
 from mgraph.ops import ROWS, Op, no_kink
 from mgraph.value import apply
 from tests.command_line import FIXTURES, NEURON, Shell
@@ -342,7 +342,7 @@ def test_the_limit_as_png(mgraph: Shell) -> None:
 
 def test_pixels_need_the_extra(mgraph: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line says what to install, before anything is measured; SVG is written all the same."""
-    monkeypatch.setattr(process, "find_spec", lambda _: None)
+    monkeypatch.setattr(native_process, "find_spec", lambda _: None)
     said = mgraph("gradcheck", "neuron.json", "--leaf", "w1", "-o", "limit.png")
     assert (said.status, said.out) == (1, "")
     assert said.err == (

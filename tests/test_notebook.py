@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import mgraph
-from mgraph import Value, draw, value
+from mgraph import Value, draw
 from mgraph.build.network import mlp
-from mgraph.draw import notebook, process
+from mgraph.draw import native_process, notebook
 from tests.command_line import HERE, NEURON
 from tests.test_draw import boxes, texts
 
@@ -86,7 +86,7 @@ def test_what_is_too_large_is_text() -> None:
 
 def test_without_the_extra_there_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing package is no error."""
-    monkeypatch.setattr(process, "find_spec", lambda _: None)
+    monkeypatch.setattr(native_process, "find_spec", lambda _: None)
     assert [*shown(Value(1.0))] == ["text/plain"]
     assert [*shown(mgraph.load(NEURON))] == ["text/plain"]
 
@@ -99,12 +99,6 @@ def test_showing_never_fails(monkeypatch: pytest.MonkeyPatch, fault: type[Except
         raise fault
 
     monkeypatch.setattr(notebook, "_drawing", fails)
-    assert [*shown(Value(1.0))] == ["text/plain"]
-
-
-def test_rooms_below_do_not_know_who_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hook is all there is; with nothing on it, a Value is text."""
-    monkeypatch.setattr(value, "picture", None)
     assert [*shown(Value(1.0))] == ["text/plain"]
 
 

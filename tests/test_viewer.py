@@ -18,7 +18,7 @@ import mgraph
 from mgraph import viewer
 from mgraph.ops import ROWS
 from mgraph.viewer import constants, page, script
-from mgraph.viewer.translate import PRIMITIVES, expression, javascript
+from mgraph.viewer.ops_to_javascript import PRIMITIVES, expression, javascript
 from tests.command_line import FIXTURES, NEURON, Shell
 from tests.test_ops import PRIMITIVES as ALL_PRIMITIVES
 

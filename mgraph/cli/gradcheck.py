@@ -44,7 +44,7 @@ from mgraph.cli.terminal import (
     width,
 )
 from mgraph.codec import spelled, write_file
-from mgraph.draw import png, process
+from mgraph.draw import native_process, png
 from mgraph.draw.text import middle_clipped
 from mgraph.engine.evaluate import node_named
 from mgraph.errors import GraphError, printable, quoted
@@ -173,7 +173,7 @@ def _check_options(leaf: str | None, out: str | None, *, every: bool) -> None:
         message = f"can't write {quoted(out)}: expected a name that ends in .svg or .png, or -"
         raise click.UsageError(message)
     if out is not None and _is_png(out):
-        process.require("resvg_py", ".svg needs nothing")
+        native_process.require("resvg_py", ".svg needs nothing")
 
 
 def _leaf(file: Graph, name: str) -> int:

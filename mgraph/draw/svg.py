@@ -1,4 +1,4 @@
-"""A picture as SVG: plain shapes and text; no style sheet, no script, nothing from elsewhere."""
+"""A picture as SVG: plain shapes and text, without style sheets, scripts or outside files."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from math import hypot, log10
 from typing import TYPE_CHECKING, Final
 
 from mgraph.appearance import CORNERS, GROUP, KINDS, OP, REST
-from mgraph.draw.cards import ABSENT, NAME_SIZE, STRANGE
+from mgraph.draw.box_text import ABSENT, NAME_SIZE, STRANGE
 from mgraph.draw.text import is_covered, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mgraph.draw.cards import Card
+    from mgraph.draw.box_text import BoxText
     from mgraph.draw.fold import Edge
     from mgraph.draw.layout import Layout, Point
     from mgraph.draw.themes import Theme
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 FAMILY: Final = "Inter"
 _FAMILIES: Final = f"{FAMILY}, 'Segoe UI', 'Helvetica Neue', Arial, 'Noto Sans', sans-serif"
 _AS_WRITTEN: Final = "font-feature-settings:'calt' 0"
-"""Inter would show x1w1x2w2 with a multiplication sign in it."""
+"""Keeps Inter from showing the x in x1w1x2w2 as a multiplication sign."""
 
-# Pixels, all of them.
+# All in pixels.
 _TAG: Final = 11.0
-_ROW: Final = 11.5
+_NUMBER: Final = 11.5
 _LABEL: Final = 10.0
 _NARROWEST: Final = 92.0
 _PAD: Final = 11.0
@@ -37,7 +37,7 @@ _FOOT: Final = 5.0
 _RING: Final = 4.0
 _STACK: Final = 5.0
 _PAGE: Final = 18.0
-_FITS: Final = 60.0  # up to here, no font is so much wider that the gap would not do
+_FITS: Final = 60.0  # names up to this width fit beside the gap in any font
 _THICK: Final = 1.2
 _THIN: Final = 0.8
 _MANY: Final = 200  # edges
@@ -45,70 +45,70 @@ _MANY: Final = 200  # edges
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A box with its texts fitted: what is written in it, and how large it is, in pixels.
+    """A box with its texts cut to fit, and its size in pixels.
 
     Attributes:
-        card: Its content.
+        text: What is written in it.
         name: The name, cut to fit.
-        width: Of the outline.
-        height: Of the outline.
+        width: Width of the outline.
+        height: Height of the outline.
     """
 
-    card: Card
+    text: BoxText
     name: str
     width: float
     height: float
 
     @property
     def room(self) -> tuple[float, float]:
-        """Width and height with what stands around the outline."""
-        around = 2 * _RING * self.card.is_output + _STACK * (self.card.kind == GROUP)
+        """Width and height, including what is drawn around the outline."""
+        around = 2 * _RING * self.text.is_output + _STACK * (self.text.kind == GROUP)
         return self.width + around, self.height + around
 
     @property
     def right(self) -> float:
         """Where its texts end on the right."""
-        return self.width - _PAD - _point(self.card.kind)
+        return self.width - _PAD - _point(self.text.kind)
 
 
 def _point(kind: str) -> float:
-    """Return how far the point of a box reaches beyond its texts."""
+    """Return how far the point of a box extends beyond its texts."""
     corners = KINDS[kind].corners
     return CORNERS[corners] if corners == "point" else 0.0
 
 
-def shape_of(card: Card) -> Shape:
-    """Fit the texts of a box."""
-    name = card.short_name()
-    if card.kind == REST:
-        return Shape(card, name, width(name, _TAG) + 2 * _PAD, 24.0)
-    head = width(name, NAME_SIZE, "bold") + _GAP + width(card.tag, _TAG)
-    rows = (width(each.name, _ROW) + _GAP + width(each.text, _ROW) for each in card.rows)
-    inside = max(head, _NARROWEST - 2 * _PAD, *rows)
-    height = _HEAD + _LINE * len(card.rows) + _FOOT * bool(card.rows)
-    return Shape(card, name, float(round(inside + 2 * _PAD + _point(card.kind))), height)
+def shape_of(text: BoxText) -> Shape:
+    """Cut the texts of a box to fit, and measure the box."""
+    name = text.short_name()
+    if text.kind == REST:
+        return Shape(text, name, width(name, _TAG) + 2 * _PAD, 24.0)
+    head = width(name, NAME_SIZE, "bold") + _GAP + width(text.tag, _TAG)
+    lines = (width(line.name, _NUMBER) + _GAP + width(line.text, _NUMBER) for line in text.lines)
+    inside = max(head, _NARROWEST - 2 * _PAD, *lines)
+    height = _HEAD + _LINE * len(text.lines) + _FOOT * bool(text.lines)
+    return Shape(text, name, float(round(inside + 2 * _PAD + _point(text.kind))), height)
 
 
 def write(
     shapes: Sequence[Shape],
     edges: Sequence[tuple[Edge, str]],
-    places: Layout,
+    layout: Layout,
     theme: Theme,
     title: str,
 ) -> str:
     """Write a picture.
 
     Args:
-        shapes: Its boxes.
-        edges: Its edges, each with what stands at it.
-        places: Where they go.
+        shapes: The boxes.
+        edges: The edges, each with its text.
+        layout: Where they go.
         theme: The colours.
-        title: What a screen reader calls it; visible characters only.
+        title: What a screen reader says; visible characters only.
 
     Returns:
-        Well-formed XML without ids, so that several can stand in one page.
+        Well-formed XML without ids, so that one page can contain several pictures.
     """
-    wide, high = (round(x + 2 * _PAGE) for x in (places.width, places.height))
+    wide, high = (round(x + 2 * _PAGE) for x in (layout.width, layout.height))
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" '
         f'viewBox="0 0 {wide} {high}" role="img" aria-label="{escape(title)}" '
@@ -118,20 +118,20 @@ def write(
         head,
         f'<rect width="{wide}" height="{high}" fill="{theme.page}"/>',
         f'<g transform="translate({_PAGE:g} {_PAGE:g})">',
-        *_arrows(edges, places, theme),
-        *(_box(shape, at, theme) for shape, at in zip(shapes, places.centers, strict=True)),
-        *_edge_labels(edges, places, theme),
+        *_arrows(edges, layout, theme),
+        *(_box(shape, at, theme) for shape, at in zip(shapes, layout.centers, strict=True)),
+        *_edge_labels(edges, layout, theme),
         "</g>",
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _arrows(edges: Sequence[tuple[Edge, str]], places: Layout, theme: Theme) -> Iterator[str]:
-    """Draw every edge as a curve, and its arrow's head as a triangle."""
+def _arrows(edges: Sequence[tuple[Edge, str]], layout: Layout, theme: Theme) -> Iterator[str]:
+    """Yield every edge as a curve, then all arrowheads as triangles."""
     yield f'<g fill="none" stroke="{theme.edge}">'
     heads = []
-    for (edge, _), (*curve, tip) in zip(edges, places.curves, strict=True):
+    for (edge, _), (*curve, tip) in zip(edges, layout.curves, strict=True):
         start, *rest = map(_at, curve)
         thick = _THIN if len(edges) > _MANY else _THICK + min(log10(edge.count), 2.5)
         yield f'<path stroke-width="{thick:.2g}" d="M{start}C{" ".join(rest)}"/>'
@@ -153,13 +153,13 @@ def _at(point: Point) -> str:
     return f"{point[0]:.1f},{point[1]:.1f}"
 
 
-def _edge_labels(edges: Sequence[tuple[Edge, str]], places: Layout, theme: Theme) -> Iterator[str]:
-    """Write before an edge's head which operand it is, in its middle how many it stands for."""
-    for (edge, text), curve in zip(edges, places.curves, strict=True):
+def _edge_labels(edges: Sequence[tuple[Edge, str]], layout: Layout, theme: Theme) -> Iterator[str]:
+    """Yield the texts at edges: an operand's position at the head, a count in the middle."""
+    for (edge, text), curve in zip(edges, layout.curves, strict=True):
         if not text:
             continue
-        x, y = curve[-1] if edge.place is not None else curve[len(curve) // 2]
-        anchor = "middle" if edge.place is None else "end"
+        x, y = curve[-1] if edge.position is not None else curve[len(curve) // 2]
+        anchor = "middle" if edge.position is None else "end"
         yield (
             f'<text x="{x - 9 * (anchor == "end"):.1f}" y="{y - 4:.1f}" text-anchor="{anchor}" '
             f'font-size="{_LABEL:g}" fill="{theme.muted}" stroke="{theme.page}" stroke-width="3" '
@@ -168,26 +168,26 @@ def _edge_labels(edges: Sequence[tuple[Edge, str]], places: Layout, theme: Theme
 
 
 def _box(shape: Shape, center: Point, theme: Theme) -> str:
-    card = shape.card
-    ink = theme.kinds[card.kind]
+    box = shape.text
+    ink = theme.kinds[box.kind]
     wide, high = shape.room
-    ring = _RING * card.is_output
+    ring = _RING * box.is_output
     left = center[0] - wide / 2 + ring
-    top = center[1] - high / 2 + ring + _STACK * (card.kind == GROUP)
-    texts = _rest(shape, theme) if card.kind == REST else _texts(shape, theme)
+    top = center[1] - high / 2 + ring + _STACK * (box.kind == GROUP)
+    texts = _rest(shape, theme) if box.kind == REST else _texts(shape, theme)
     return "\n".join([
-        f'<g transform="translate({left:.1f} {top:.1f})"><title>{escape(card.tip)}</title>',
-        *_outlines(shape, ink.fill, theme.output if card.is_output else ink.line),
+        f'<g transform="translate({left:.1f} {top:.1f})"><title>{escape(box.tip)}</title>',
+        *_outlines(shape, ink.fill, theme.output if box.is_output else ink.line),
         *texts,
         "</g>",
     ])  # fmt: skip
 
 
 def _outlines(shape: Shape, fill: str, line: str) -> Iterator[str]:
-    """Draw what tells the kinds apart; an output has a second line around it."""
-    kind, w, h = shape.card.kind, shape.width, shape.height
+    """Yield the outline of a box's kind; an output has a second line around it."""
+    kind, w, h = shape.text.kind, shape.width, shape.height
     paint = f'fill="{fill}" stroke="{line}" stroke-width="1.3"'
-    if shape.card.is_output:
+    if shape.text.is_output:
         stack = _STACK if kind == GROUP else 0.0
         yield (
             f'<path fill="none" stroke="{line}" stroke-width="1.6" '
@@ -202,7 +202,7 @@ def _outlines(shape: Shape, fill: str, line: str) -> Iterator[str]:
 
 
 def _outline(kind: str, w: float, h: float) -> str:
-    """Return the outline of a kind of box: its corners tell leaves from ops."""
+    """Return the outline of a kind of box as the `d` of an SVG path."""
     corners = KINDS[kind].corners
     c = CORNERS.get(corners, h / 2)
     if corners == "point":
@@ -221,17 +221,17 @@ def _outline(kind: str, w: float, h: float) -> str:
 
 
 def _texts(shape: Shape, theme: Theme) -> Iterator[str]:
-    card = shape.card
-    ink = theme.kinds[card.kind]
+    box = shape.text
+    ink = theme.kinds[box.kind]
     yield _name(shape.name)
-    yield _text(card.tag, shape.right, 18.0, _TAG, fill=ink.line, end=True)
+    yield _text(box.tag, shape.right, 18.0, _TAG, fill=ink.line, end=True)
     tones = {STRANGE: theme.strange, ABSENT: theme.muted}
     colours = {"data": theme.data, "grad": theme.grad}
-    for i, row in enumerate(card.rows):
+    for i, line in enumerate(box.lines):
         y = _HEAD + _LINE * (i + 1) - 5.0
-        yield _text(row.name, _PAD, y, _ROW, fill=theme.muted)
-        fill = tones.get(row.tone) or colours.get(row.name, "")
-        yield _text(row.text, shape.right, y, _ROW, fill=fill, end=True)
+        yield _text(line.name, _PAD, y, _NUMBER, fill=theme.muted)
+        fill = tones.get(line.tone) or colours.get(line.name, "")
+        yield _text(line.text, shape.right, y, _NUMBER, fill=fill, end=True)
 
 
 def _rest(shape: Shape, theme: Theme) -> Iterator[str]:
@@ -239,11 +239,11 @@ def _rest(shape: Shape, theme: Theme) -> Iterator[str]:
 
 
 def _name(name: str) -> str:
-    """Write the name of a box so that it stays in its room, whatever font there is.
+    """Write the name of a box so that it stays in the box, whatever font the viewer has.
 
-    A short one may be a little wider than it was measured; it has a gap beside it. A long one,
-    and one that needs a font we don't know, is set to its width, letters and all: apart, they
-    would look like two words.
+    A short name may be a little wider than measured, because there is a gap beside it. A long
+    one, and one in a font we don't know, is squeezed or stretched to the measured width, glyphs
+    included: with wider spaces alone it would look like two words.
     """
     wide = width(name, NAME_SIZE, "bold")
     fit = f' textLength="{wide:.1f}" lengthAdjust="spacingAndGlyphs"'
@@ -258,8 +258,8 @@ def _name(name: str) -> str:
 def _text(  # noqa: PLR0913 - as many attributes
     text: str, x: float, y: float, size: float, fill: str = "", *, end: bool = False
 ) -> str:
-    """Write a text that fonts wider than ours leave in its room: beside it there is a gap."""
+    """Write a text; the gap beside it leaves room for fonts that are wider than ours."""
     colour = f' fill="{fill}"' if fill else ""
     anchor = ' text-anchor="end"' if end else ""
-    place = f'<text x="{x:g}" y="{y:g}" font-size="{size:g}"'
-    return f"{place}{colour}{anchor}>{escape(text)}</text>"
+    start = f'<text x="{x:g}" y="{y:g}" font-size="{size:g}"'
+    return f"{start}{colour}{anchor}>{escape(text)}</text>"

@@ -1,4 +1,4 @@
-"""The colours of pictures, for white pages and for dark ones, from the table of `appearance`."""
+"""The colours of pictures on light and dark pages, taken from `appearance`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """How one kind of box is painted: its inside, and its outline with the name of its op."""
+    """The colours of one kind of box: its inside, and its outline and the name of its op."""
 
     fill: str
     line: str
@@ -36,7 +36,7 @@ class Theme:
 
 
 def _theme(i: int) -> Theme:
-    """Return the theme whose colours are listed in this place."""
+    """Return the theme of this position in `appearance.THEMES`."""
     return Theme(
         page=COLOURS["picture"][i],
         text=COLOURS["ink"][i],

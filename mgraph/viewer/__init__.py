@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from mgraph import __version__
 from mgraph.errors import GraphError
 from mgraph.format.writing import to_json
-from mgraph.viewer import constants, style, translate
+from mgraph.viewer import constants, ops_to_javascript, style
 from mgraph.viewer.constants import LARGEST
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ MAIN: Final = "page"
 _GENERATED: Final = {
     "appearance": style.javascript,
     "constants": constants.javascript,
-    "ops": translate.javascript,
+    "ops": ops_to_javascript.javascript,
 }
 _IMPORT: Final = re.compile(r'^import \{ ([\w, ]+) \} from "\./([\w-]+)\.js";\n', re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export (?=(?:async )?function|const|class)", re.MULTILINE)
@@ -115,7 +115,7 @@ def script() -> str:
                 message = f"{name}.js imports {', '.join(missing)}, which {origin}.js lacks"
                 raise LookupError(message)
     order = TopologicalSorter({name: _imported(text) for name, text in texts.items()})
-    return "".join(_bare(texts[name]) for name in order.static_order())
+    return "".join(bare(texts[name]) for name in order.static_order())
 
 
 def modules() -> dict[str, str]:
@@ -139,7 +139,8 @@ def _imported(text: str) -> list[str]:
     return [origin for _, origin in _IMPORT.findall(text)]
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
+    """Return a module without imports, exports, comments, indentation and empty lines."""
     return _EXPORT.sub("", _IMPORT.sub("", _COMMENT.sub("", text)))
 
 
