@@ -1,12 +1,12 @@
-"""Grade engines from PyPI, and make docs/engines.md of what comes out.
+"""Grade engines from PyPI, and write the results to docs/engines.md.
 
-Run it from the top folder, with the network at hand:
+Run it from the top folder; it needs the network:
 
     python tools/make_engines.py --folder ~/engines
 
-Each engine of tools/engines.toml is installed into an environment of its own in that folder, unless
-it is there already, and graded. The numbers go to tools/engines.json. To write the page anew, with
-other words about the same numbers and without the network:
+Each engine in tools/engines.toml is installed into its own environment in that folder, unless it is
+there already, and graded. The numbers go to tools/engines.json. To write the page again from the
+same numbers, without the network:
 
     python tools/make_engines.py --page
 """
@@ -44,50 +44,51 @@ CRASHED: Final = ("crashed", "timed out")
 HEAD: Final = """\
 # Engines from PyPI, graded
 
-<!-- python tools/make_engines.py writes this page, of tools/engines.toml and tools/engines.json -->
+<!-- tools/make_engines.py writes this page from tools/engines.toml and tools/engines.json -->
 
-[`mgraph grade`](grade.md) was run on {count} small autodiff engines from PyPI, each in an
-environment of its own: on {date}, with {python} on {platform}, mgraph {mgraph}, and the
-pack that comes with it, {graphs} graphs with {runs} runs.
+[`mgraph grade`](grade.md) was run on {count} small autodiff engines from PyPI, each in its own
+environment: on {date}, with {python} on {platform}, mgraph {mgraph} and its
+golden set, {graphs} graphs with {runs} runs.
 
-This is a snapshot of just these versions; there may be newer ones. Many of these engines are
-learning projects, and say so. A function that an engine hasn't got is no fault, and neither is
-a choice where there are several; only a number that is neither the value nor the derivative is
-wrong. Every engine with a wrong number was also looked at by hand.
+This is a snapshot of these versions; there may be newer ones. Many of these engines are learning
+projects, and say so. Lacking a function is not a fault, and neither is following another accepted
+convention; only a number that is neither the value nor the derivative is wrong. Every engine
+with a wrong number was also examined by hand.
 """
 
 TABLE_HEAD: Final = """\
-## What came out
+## Results
 
 | engine | ok | other | lacks | wrong | crash | relu'(0) | again | causes |
 |---|---:|---:|---:|---:|---:|---|---|---|
 """
 
 TABLE_TEXT: Final = """
-- **ok**, **other**, **lacks**, **wrong** and **crash** count runs, and add up to {runs}: right;
-  right with another convention; not asked, since the engine lacks an op; wrong values, wrong
-  gradients, and what changes when the same graph is built once more; ended by an error.
-- Such errors are nearly always one of two. Chains of 1,000 and 2,000 ops exceed Python's recursion
-  limit where backward calls itself (`depth`). A plain number isn't taken as an operand, mostly on
-  the left, as in `2 / x` (`reflected`). One sees both at once; no number is wrong.
-- **relu'(0)** is the slope chosen at the kink.
-- **again** is what a second backward on the same graph gives where there are interior nodes.
-  *Doubled* are the gradients of leaves in PyTorch; *more*: interior nodes keep their first
-  gradient and pass it on once more, as in micrograd; *same*: the graph is gone after the first.
-- **causes** are those that the grader named; [what they mean](grade.md#likely-causes).
+- **ok**, **other**, **lacks**, **wrong** and **crash** count runs and add up to {runs}: right;
+  right by another convention; not run, because the engine lacks an op; wrong values, wrong
+  gradients, or different numbers when the same graph is built again; ended by an error.
+- Nearly all of these errors have one of two causes. Chains of 1,000 and 2,000 ops exceed Python's
+  recursion limit where backward calls itself (`depth`). A plain number isn't accepted as an
+  operand, mostly on the left, as in `2 / x` (`reflected`). Both are easy to spot; no number is
+  wrong.
+- **relu'(0)** is the derivative chosen at the kink.
+- **again** says what a second backward on the same graph does where there are interior nodes.
+  *Doubled*: the gradients of leaves, as in PyTorch; *more*: interior nodes keep their first
+  gradient and pass it on again, as in micrograd; *same*: gradients start from zero again.
+- **causes** are those that the grader named; see [what they mean](grade.md#likely-causes).
 """
 
 WRONG_HEAD: Final = """\
 ## Where numbers are wrong, and why
 
-What `mgraph grade` said is quoted, but for the depth of chains. What stands behind *by hand* was
+Quoted is what `mgraph grade` reported, except for the depth of chains. What follows *by hand* was
 found without it, by reading the source and by central differences with 60 digits.
 """
 
 BESIDE_HEAD: Final = """\
-## Beside the numbers
+## Other findings
 
-Seen while reading, and of no consequence for the numbers above:
+Seen while reading the source, without effect on the numbers above:
 """
 
 HOW_HEAD: Final = """\
@@ -102,20 +103,20 @@ HOW_HEAD: Final = """\
 AGAIN: Final = """
     python tools/make_engines.py --folder ~/engines
 
-does all of it again.
+repeats all of this.
 """
 
 # --- running -------------------------------------------------------------------------------------
 
 
 def engines() -> list[dict[str, Any]]:
-    """Return the table."""
+    """Return the engines of the table."""
     listed: list[dict[str, Any]] = tomllib.loads(TABLE.read_text(encoding="utf-8"))["engine"]
     return listed
 
 
 def environment(engine: Mapping[str, Any], folder: Path) -> Path:
-    """Install an engine, if that isn't done; return the environment's Python.
+    """Install an engine unless it is installed; return the Python of its environment.
 
     Raises:
         subprocess.CalledProcessError: pip can't install it.
@@ -141,7 +142,7 @@ def command_of(engine: Mapping[str, Any]) -> list[str]:
 
 
 def graded(engine: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Grade an engine; return what the page tells of it."""
+    """Grade an engine; return the numbers for the page."""
     try:
         python = environment(engine, folder)
     except subprocess.CalledProcessError as error:
@@ -157,52 +158,52 @@ def graded(engine: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def last_line(text: str) -> str:
-    """Return the last line that tells an error, or says something."""
+    """Return the last line that reports an error; without one, the last line."""
     lines = text.strip().splitlines() or [""]
     return next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
 
 
 def summary(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is kept of a report."""
+    """Return the part of a report that is kept."""
     counts = report["summary"]
-    told = ("cause", "op", "says", "cases")
+    kept = ("cause", "op", "says", "cases")
     return {
         "ok": counts["ok"],
         "convention": counts["differing convention"],
         "unsupported": counts["unsupported"],
-        "wrong": sum(counts[each] for each in WRONG),
-        "crashed": sum(counts[each] for each in CRASHED),
-        "relu": slope_at_zero(run_of(report, "convention-relu-at-zero.json")),
+        "wrong": sum(counts[outcome] for outcome in WRONG),
+        "crashed": sum(counts[outcome] for outcome in CRASHED),
+        "relu": relu_at_zero(run_of(report, "convention-relu-at-zero.json")),
         "second": second_backward(run_of(report, "second-backward-with-inner-nodes.json")),
-        "causes": [{key: each[key] for key in told} for each in report["causes"]],
+        "causes": [{key: cause[key] for key in kept} for cause in report["causes"]],
         "unknown": sum(
-            each["outcome"] in (*WRONG, *CRASHED) and not each["cause"] for each in report["cases"]
+            case["outcome"] in (*WRONG, *CRASHED) and not case["cause"] for case in report["cases"]
         ),
     }
 
 
 def run_of(report: Mapping[str, Any], file: str) -> Mapping[str, Any]:
-    """Return what became of the first run of a file of the pack."""
-    return next(each for each in report["cases"] if Path(each["file"]).name == file)
+    """Return the outcome of the first run of a file of the golden set."""
+    return next(case for case in report["cases"] if Path(case["file"]).name == file)
 
 
-def slope_at_zero(case: Mapping[str, Any]) -> str:
-    """Return the slope of relu at 0; a dash: that can't be said."""
+def relu_at_zero(case: Mapping[str, Any]) -> str:
+    """Return the derivative of relu at 0; a dash if it is not known."""
     chosen = re.search(r"relu has (\S+) at 0", case["note"] or "")
     return "0" if case["outcome"] == "ok" else chosen[1] if chosen else "–"
 
 
 def second_backward(case: Mapping[str, Any]) -> str:
-    """Say what a second backward does; a dash: that can't be said."""
+    """Say what a second backward does; a dash if it is not known."""
     words = {"adds to what": "more", "from zero": "same", "raises": "refused"}
-    said = (word for note, word in words.items() if note in (case["note"] or ""))
-    return "doubled" if case["outcome"] == "ok" else next(said, "–")
+    matching = (word for note, word in words.items() if note in (case["note"] or ""))
+    return "doubled" if case["outcome"] == "ok" else next(matching, "–")
 
 
 def run_all(folder: Path) -> dict[str, Any]:
-    """Grade all engines, with a line about each."""
+    """Grade all engines, and print a line about each."""
     cases = list(cases_of([str(pack())]))
-    found: dict[str, Any] = {
+    results: dict[str, Any] = {
         "date": datetime.now(UTC).date().isoformat(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "platform": f"{platform.system()} {platform.machine()}",
@@ -213,25 +214,25 @@ def run_all(folder: Path) -> dict[str, Any]:
     }
     for i, engine in enumerate(listed := engines()):
         print(f"{i + 1}/{len(listed)} {engine['name']}", end=" … ", flush=True)
-        done = found["engines"][engine["name"]] = graded(engine, folder)
+        done = results["engines"][engine["name"]] = graded(engine, folder)
         print(done.get("error") or f"{done['ok']} ok, {done['wrong']} wrong", flush=True)
-    return found
+    return results
 
 
 # --- the page ------------------------------------------------------------------------------------
 
 
-def page(found: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> str:
+def page(results: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> str:
     """Return the page."""
-    done = found["engines"]
-    rows = "".join(row(each, done[each["name"]]) for each in listed)
-    wrong = [each for each in listed if done[each["name"]].get("wrong")]
+    done = results["engines"]
+    rows = "".join(row(engine, done[engine["name"]]) for engine in listed)
+    wrong = [engine for engine in listed if done[engine["name"]].get("wrong")]
     parts = (
-        HEAD.format(count=len(listed), **found),
-        TABLE_HEAD + rows + TABLE_TEXT.format(**found),
-        "\n".join((WRONG_HEAD, *(paragraph(each, done[each["name"]]) for each in wrong))),
+        HEAD.format(count=len(listed), **results),
+        TABLE_HEAD + rows + TABLE_TEXT.format(**results),
+        "\n".join((WRONG_HEAD, *(paragraph(engine, done[engine["name"]]) for engine in wrong))),
         "\n".join((BESIDE_HEAD, *besides(listed))) + "\n",
-        HOW_HEAD + "".join(how(each) for each in listed) + AGAIN,
+        HOW_HEAD + "".join(how(engine) for engine in listed) + AGAIN,
     )
     return "\n".join(parts)
 
@@ -239,8 +240,8 @@ def page(found: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> str:
 def label(engine: Mapping[str, Any]) -> str:
     """Return an engine's name, with its version."""
     name, comma, more = engine["name"].partition(",")
-    found = (re.fullmatch(rf"(?i){re.escape(name)}==(.+)", spec) for spec in engine["pip"])
-    return f"{name} {next(match[1] for match in found if match)}{comma}{more}"
+    matches = (re.fullmatch(rf"(?i){re.escape(name)}==(.+)", spec) for spec in engine["pip"])
+    return f"{name} {next(match[1] for match in matches if match)}{comma}{more}"
 
 
 def row(engine: Mapping[str, Any], done: Mapping[str, Any]) -> str:
@@ -248,8 +249,8 @@ def row(engine: Mapping[str, Any], done: Mapping[str, Any]) -> str:
     if "error" in done:
         return f"| {label(engine).replace(' ', '&nbsp;')} | | | | | | | | {cell(done['error'])} |\n"
     named: dict[str, list[str]] = {}
-    for each in done["causes"]:
-        named.setdefault(each["cause"], []).extend(filter(None, [each["op"]]))
+    for item in done["causes"]:
+        named.setdefault(item["cause"], []).extend(filter(None, [item["op"]]))
     causes = ", ".join(
         f"{cause} ({', '.join(ops)})".replace(" ", "&nbsp;") if ops else cause
         for cause, ops in named.items()
@@ -266,22 +267,22 @@ def row(engine: Mapping[str, Any], done: Mapping[str, Any]) -> str:
 
 
 def cell(text: str) -> str:
-    """Return text that may stand in a table."""
+    """Return a text, escaped for a cell of a table."""
     return text.replace("|", "&#124;").replace("<", "&lt;")
 
 
 def verbatim(text: str) -> str:
-    """Return text that is shown as it is, with only its backticks taken for Markdown."""
+    """Return a text in which Markdown sees only the backticks."""
     parts = text.split("`")
     parts[::2] = [re.sub(r"([*_<\[\\])", r"\\\1", part) for part in parts[::2]]
     return "`".join(parts)
 
 
 def quoted(done: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what the grader said of an engine, and in how many runs it saw that."""
-    for each in done["causes"]:
-        if each["cause"] != "depth":
-            yield f"> - {verbatim(each['says'])} · {runs(each['cases'])}"
+    """Yield what the grader reported about an engine, and for how many runs."""
+    for item in done["causes"]:
+        if item["cause"] != "depth":
+            yield f"> - {verbatim(item['says'])} · {runs(item['cases'])}"
     if done["unknown"]:
         yield f"> - cause unknown; no single mistake explains the numbers · {runs(done['unknown'])}"
 
@@ -292,17 +293,17 @@ def runs(count: int) -> str:
 
 
 def paragraph(engine: Mapping[str, Any], done: Mapping[str, Any]) -> str:
-    """Say what is wrong with an engine: what the grader said, and what was found by hand."""
-    said = "\n".join(quoted(done))
-    checked = engine.get("checked", "nobody has looked yet.")
-    return f"### {label(engine)}\n\n{said}\n\n*By hand:* {checked}\n"
+    """Say what is wrong with an engine: what the grader reported, and what was found by hand."""
+    reported = "\n".join(quoted(done))
+    checked = engine.get("checked", "not examined yet.")
+    return f"### {label(engine)}\n\n{reported}\n\n*By hand:* {checked}\n"
 
 
 def besides(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield what was seen and not graded."""
-    for each in listed:
-        if "beside" in each:
-            yield f"- **{each['name']}** {each['beside']}"
+    """Yield what was noticed but not graded."""
+    for engine in listed:
+        if "beside" in engine:
+            yield f"- **{engine['name']}** {engine['beside']}"
 
 
 def how(engine: Mapping[str, Any]) -> str:
@@ -312,20 +313,22 @@ def how(engine: Mapping[str, Any]) -> str:
 
 
 def quote(word: str) -> str:
-    """Return a word as one types it, with double quotes around single ones."""
+    """Return a word as it is typed into a shell, with double quotes around single ones."""
     return f'"{word}"' if "'" in word else shlex.quote(word)
 
 
 def main() -> None:
     """Read the command line, and write the page."""
     parser = argparse.ArgumentParser(prog="python tools/make_engines.py", description=__doc__)
-    parser.add_argument("--folder", type=Path, help="where engines are installed, and stay")
-    parser.add_argument("--page", action="store_true", help="run nothing; write the page anew")
-    asked = parser.parse_args()
-    if not asked.page:
+    parser.add_argument("--folder", type=Path, help="keep the installed engines in this folder")
+    parser.add_argument(
+        "--page", action="store_true", help="only write the page, from stored numbers"
+    )
+    options = parser.parse_args()
+    if not options.page:
         with tempfile.TemporaryDirectory() as aside:
-            found = run_all(asked.folder or Path(aside))
-        written = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+            results = run_all(options.folder or Path(aside))
+        written = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
         write_file(str(NUMBERS), [written.encode()])
     text = page(json.loads(NUMBERS.read_text(encoding="utf-8")), engines())
     write_file(str(PAGE), [text.encode()])
