@@ -1,7 +1,7 @@
 """Pydantic models of a graph file; schemas/ is generated from them.
 
-The models speak only when something is wrong: a quick pass finds clean documents clean. What
-pydantic finds is said in this project's codes and words, by one table.
+The models are used only when something is wrong: a quick pass recognises clean documents. `shape`
+translates pydantic's errors into this project's codes and messages.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _seed(value: object) -> object:
 
 def _not_negative(value: Any) -> object:  # noqa: ANN401 - any plain data
     if not _is_number(value) or _too_big(value) or value < 0:
-        raise PydanticCustomError("number", "a finite number from 0")
+        raise PydanticCustomError("number", "a finite number, 0 or more")
     return value
 
 
@@ -79,8 +79,8 @@ def _short(name: Literal["text", "doc"]) -> Callable[[str, ValidationInfo], str]
     def check(value: str, info: ValidationInfo) -> str:
         limit = getattr(_reading(info).limits, name)
         if len(value) > limit or len(value.encode()) > limit:
-            found = f"a text of {len(value.encode()):,} bytes"
-            raise _over(name, found, limit)
+            message = f"a text of {len(value.encode()):,} bytes"
+            raise _over_limit(name, message, limit)
         return value
 
     return check
@@ -89,12 +89,13 @@ def _short(name: Literal["text", "doc"]) -> Callable[[str, ValidationInfo], str]
 def _few(value: object, info: ValidationInfo) -> object:
     limit = _reading(info).limits.args
     if isinstance(value, list) and len(value) > limit:
-        raise _over("args", f"{len(value):,} args", limit)
+        raise _over_limit("args", f"{len(value):,} args", limit)
     return value
 
 
-def _over(name: str, found: str, limit: int) -> PydanticCustomError:
-    return PydanticCustomError("limit", "over", {"name": name, "found": found, "limit": limit})
+def _over_limit(name: str, message: str, limit: int) -> PydanticCustomError:
+    context = {"name": name, "message": message, "limit": limit}  # arguments of `over_limit`
+    return PydanticCustomError("limit", "over the limit", context)
 
 
 Number = Annotated[
@@ -298,7 +299,7 @@ for _model, _name in ((NodeModel, "Node"), (RunModel, "Run"), (ToleranceModel, "
     _model.__name__ = _model.__qualname__ = _name  # what the JSON Schema calls it
 
 
-# --- the same, packed in msgpack -------------------------------------------------------------
+# --- a packed document -----------------------------------------------------------------------
 
 
 def _sparse(name: str, value: Any) -> Any:  # noqa: ANN401 - a type form
@@ -315,7 +316,7 @@ def _count(value: object, info: ValidationInfo) -> object:
     if value < 0:
         raise PydanticCustomError("packed", "a number of nodes")
     if value > limit:
-        raise _over("nodes", f"{value:,} nodes", limit)
+        raise _over_limit("nodes", f"{value:,} nodes", limit)
     return value
 
 
@@ -353,7 +354,7 @@ class PackedRun(TypedDict, total=False):
 
 @cache
 def adapter(model: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - a type form
-    """Build the validator of a model, once."""
+    """Return the validator of a model, which is built once."""
     return TypeAdapter(model)
 
 
