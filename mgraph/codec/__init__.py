@@ -18,6 +18,7 @@ from mgraph.codec.limits import (
     LIMITS,
     Limits,
     Reading,
+    depth_error,
     how_to_raise,
     limit_error,
     parse_limit,
@@ -141,8 +142,7 @@ def too_deep(value: object, limits: Limits, path: Path = ()) -> GraphError | Non
         return None
     for item_path, item in descend(value, path):
         if len(item_path) >= limits.depth and isinstance(item, (dict, list)):
-            message = f"values are nested more than {limits.depth} levels deep"
-            return GraphError.of("depth", message, item_path, fix=how_to_raise("depth"))
+            return depth_error(limits.depth, item_path)
     return None
 
 

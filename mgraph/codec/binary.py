@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
 
-from mgraph.codec.limits import how_to_raise
+from mgraph.codec.limits import depth_error
 from mgraph.errors import GraphError, Path, quoted
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ COLUMN_WIDTHS: Final = {
 """Bytes of one element of each packed column."""
 
 _LARGE: Final = 2**16
-"""Pieces of at least so many bytes are read and written separately."""
+"""Pieces of at least this many bytes are read and written separately."""
 
 _BLOCK: Final = 2**20
 """Bytes of a large piece that are copied at a time; new memory for all of them takes longer."""
@@ -346,10 +346,7 @@ class Scanner:
             at = token.end
             if token.kind in (Kind.ARRAY, Kind.MAP):
                 if len(self.open) >= self.deepest:
-                    message = f"values are nested more than {self.deepest} levels deep"
-                    raise GraphError.of(
-                        "depth", message, offset=token.start, fix=how_to_raise("depth")
-                    )
+                    raise depth_error(self.deepest, offset=token.start)
                 self.open.append(_Open(token))
         if at != len(self.data):
             message = f"{len(self.data) - at:,} bytes follow the document"

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Self
 
-from mgraph.errors import GraphError
+from mgraph.errors import GraphError, Path
 
 DEEPEST: Final = 200
 """The highest nesting limit: more levels than these are too much for the JSON decoder."""
@@ -104,6 +104,12 @@ def how_to_raise(name: str) -> str:
 
 def limit_error(name: str, message: str, limit: int, **position: Any) -> GraphError:  # noqa: ANN401
     """Build the error for a file that is too large as a whole."""
-    code = name if name in ("size", "depth") else "limit"
+    code = "size" if name == "size" else "limit"
     expected, fix = f"at most {limit:,}", how_to_raise(name)
     return GraphError.of(code, message, expected=expected, fix=fix, **position)
+
+
+def depth_error(deepest: int, path: Path = (), **position: Any) -> GraphError:  # noqa: ANN401
+    """Build the error for values that are nested too deeply."""
+    message = f"values are nested more than {deepest} levels deep"
+    return GraphError.of("depth", message, path, fix=how_to_raise("depth"), **position)

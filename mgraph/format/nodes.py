@@ -6,6 +6,7 @@ granted, and leave out what `format.shape` has already reported.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mgraph.errors import Diagnostic, Path, quoted
@@ -19,30 +20,27 @@ if TYPE_CHECKING:
     from mgraph.graph.columns import Columns
 
 
+@dataclass(frozen=True, eq=False)
 class KnownIds:
     """The ids of a document that may not be clean.
 
     Attributes:
         first: The index of the first node with each id.
         count: The number of nodes.
-        complete: Whether the ids of all nodes could be read.
-        leaves: Of each leaf, whether a run may set it.
+        is_complete: Whether the ids of all nodes could be read.
+        leaves: For each leaf, whether a run may set it.
         hints: Suggestions for unknown names.
     """
 
-    def __init__(
-        self, first: dict[str, int], count: int, *, complete: bool, leaves: dict[str, bool]
-    ) -> None:
-        """Store what is known."""
-        self.first = first
-        self.count = count
-        self.complete = complete
-        self.leaves = leaves
-        self.hints = Suggestions()
+    first: dict[str, int]
+    count: int
+    is_complete: bool
+    leaves: dict[str, bool]
+    hints: Suggestions = field(default_factory=Suggestions)
 
     def unknown(self, code: str, name: str, path: Path, what: str) -> Iterator[Diagnostic]:
         """Report a name that is not a node, unless it may be a node whose id could not be read."""
-        if name in self.first or not self.complete:
+        if name in self.first or not self.is_complete:
             return
         fix = did_you_mean(self.hints.closest(name, self.first)) or "declare it, or name another"
         message = f"{what} {quoted(name)}, which is not a node of this graph"
@@ -53,7 +51,7 @@ def ids_of(graph: Columns) -> KnownIds:
     """Return the ids of a clean graph."""
     leaves = {graph.ids[i]: graph.op(i) != CONST for i in graph.leaves}
     first = {name: i for i, name in enumerate(graph.ids)}
-    return KnownIds(first, len(graph), complete=True, leaves=leaves)
+    return KnownIds(first, len(graph), is_complete=True, leaves=leaves)
 
 
 def unknown_op(op: str, path: Path, who: str, hints: Suggestions) -> Diagnostic:
@@ -71,7 +69,7 @@ def outputs_are_clean(outputs: object) -> bool:
 
 def output_faults(outputs: list[Any], names: KnownIds) -> Iterator[Diagnostic]:
     """Find what is wrong with the outputs, if there are any nodes."""
-    if not names.first and names.complete:
+    if not names.first and names.is_complete:
         return
     if not outputs:
         fix = "name the node whose value is the result"

@@ -120,17 +120,17 @@ def known_ids(nodes: object) -> KnownIds:
     """Collect the ids of nodes given as objects."""
     first: dict[str, int] = {}
     leaves: dict[str, bool] = {}
-    complete = isinstance(nodes, list)
+    is_complete = isinstance(nodes, list)
     for i, node in enumerate(nodes if isinstance(nodes, list) else ()):
         name = node.get("id") if isinstance(node, dict) else None
         if not isinstance(name, str):
-            complete = False
+            is_complete = False
         elif name not in first:
             first[name] = i
             op = node.get("op")
             if not isinstance(op, str) or op not in OPS:
                 leaves[name] = op != CONST
-    return KnownIds(first, len(first), complete=complete, leaves=leaves)
+    return KnownIds(first, len(first), is_complete=is_complete, leaves=leaves)
 
 
 def faults_of_objects(nodes: list[Any], names: KnownIds) -> Iterator[Diagnostic]:

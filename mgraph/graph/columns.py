@@ -38,8 +38,7 @@ class Columns:
         has_data: u8[M], 0 where an input has no declared primal; None if all have one.
         ids: N strings, each created when it is used if they come from a packed file.
         outputs: Nodes, in the file's order, each once.
-        order: u32[N], the nodes in the order in which a file of rows lists them; None if that
-            is evaluation order.
+        order: u32[N], the nodes in the order of their file; None if that is evaluation order.
         labels: Node to its label, for the nodes that have one; `docs` and `metas` likewise.
     """
 

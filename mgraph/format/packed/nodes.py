@@ -185,7 +185,7 @@ def _table_faults(
 
 
 def _argument_faults(nodes: dict[str, Any], ops: list[str], most: int) -> Iterator[Diagnostic]:
-    """Find what is wrong with the columns arity and args; the op columns are sound."""
+    """Find what is wrong with the columns arity and args, given sound columns of ops."""
     arity, args = read_column(nodes, "arity", "I"), read_column(nodes, "args", "I")
     folds = [i for i, op in enumerate(ops) if op in OPS and OPS[op].fold]
     if arity is None or len(arity) != len(folds):
@@ -251,18 +251,18 @@ def known_ids(nodes: dict[str, Any]) -> KnownIds:
     """Collect the ids of packed nodes."""
     count, column = nodes.get("count"), nodes.get("op")
     if type(count) is not int or type(column) is not bytes or not 0 <= count <= len(column):
-        return KnownIds({}, 0, complete=False, leaves={})
+        return KnownIds({}, 0, is_complete=False, leaves={})
     ids = nodes.get("id", {})
     at = read_column(ids, "at", "I") if isinstance(ids, dict) else None
     values = ids.get("value", []) if isinstance(ids, dict) else None
     if at is None or not isinstance(values, list) or len(at) != len(values):
-        return KnownIds({}, 0, complete=False, leaves={})
+        return KnownIds({}, 0, is_complete=False, leaves={})
     own = {i: name for i, name in zip(at, values, strict=True) if isinstance(name, str)}
     first: dict[str, int] = {}
     for i in range(count):
         first.setdefault(own.get(i, default_id(i)), i)
-    complete = len(own) == len(values)
-    return KnownIds(first, count, complete=complete, leaves=_leaves_of(nodes, first))
+    is_complete = len(own) == len(values)
+    return KnownIds(first, count, is_complete=is_complete, leaves=_leaves_of(nodes, first))
 
 
 def _leaves_of(nodes: dict[str, Any], first: dict[str, int]) -> dict[str, bool]:
