@@ -135,7 +135,7 @@ class Diagnostic:
 
     @property
     def severity(self) -> Severity:
-        """Error or warning; it follows from the code."""
+        """Either `"error"` or `"warning"`, depending on the code."""
         return Severity.ERROR if self.code in CODES else Severity.WARNING
 
     @property

@@ -91,7 +91,7 @@ def test_new_const(mgraph: Shell) -> None:
         ("L = é + 1", (1, 5), "ids consist of a-z, A-Z, 0-9"),
         ("\u210c = x + 1", (1, 1), "can't be used in a formula"),  # Python would read it as H
         ("L = x \u00d7 y", (1, 7), "write *"),
-        ("L = x\x07y", (1, 6), '"\\u{7}" can\'t stand'),
+        ("L = x\x07y", (1, 6), '"\\u{7}" can\'t be used'),
         ("L = 1e400*x", (1, 5), "too large for a double"),
         (f"L = 1{'0' * 400}*x", (1, 5), "too large for a double"),
         (f"L = 1{'0' * 5000}*x", (1, 1), "too many digits"),

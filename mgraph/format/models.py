@@ -28,7 +28,7 @@ from typing_extensions import TypedDict
 from mgraph.codec import LIMITS, SPECIAL, Reading
 from mgraph.format import FORMAT_VERSION
 from mgraph.format.ids import ID
-from mgraph.ops import NAMES, ROWS
+from mgraph.ops import NAMES, TABLE
 
 _STRICT: Final = ConfigDict(extra="forbid", strict=True)
 
@@ -129,7 +129,7 @@ Args = Annotated[
     }),
 ]  # fmt: skip
 _OPS: Final = ", ".join(
-    row.name if row.formula == f"{row.name} x" else f"{row.name} ({row.formula})" for row in ROWS
+    op.name if op.formula == f"{op.name} x" else f"{op.name} ({op.formula})" for op in TABLE
 )
 Values = dict[
     str, Annotated[Number, Field(description='A number, or one of "nan", "inf" and "-inf".')]
