@@ -34,7 +34,7 @@ class GraphFile:
     Attributes:
         columns: The checked graph as flat arrays, for internal use.
         header: The fields `$schema`, `name`, `doc` and `meta`, as far as the file has them.
-        runs: What happened, or must happen, when the graph is run.
+        runs: Runs of the graph, with recorded or expected results.
     """
 
     columns: Columns

@@ -203,7 +203,7 @@ class ToleranceModel(TypedDict, total=False):
 
 
 class RunModel(TypedDict, total=False):
-    """What happened, or must happen, when the graph is run."""
+    """A run of the graph: its inputs, and recorded or expected results."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
@@ -271,23 +271,21 @@ _DOCUMENT: Final = {
         Field(description="Anything of your own, as JSON. It is kept, and not part of the hash."),
     ],
     "nodes": Required[
-        Annotated[_Nodes, Field(description="The nodes. A node may stand before its arguments.")]
+        Annotated[_Nodes, Field(description="The nodes. A node may come before its arguments.")]
     ],
     "outputs": Required[
         Annotated[
             list[Annotated[str, Field(description="The id of a node.")]],
             Field(min_length=1),
-            Field(description="The ids of the nodes that gradients are of, in order, each once."),
+            Field(
+                description="The ids of the outputs, in order, each once. They are differentiated."
+            ),
         ]
     ],
     "runs": Annotated[
         list[RunModel],
         Field(max_length=LIMITS.runs),
-        Field(
-            description=(
-                "What happened, or must happen, when the graph is run. Tests run them again."
-            )
-        ),
+        Field(description="Runs of the graph, with recorded or expected results for tests."),
     ],
 }
 Document = TypedDict("Document", _DOCUMENT, total=False)  # type: ignore[misc]
@@ -321,7 +319,7 @@ def _count(value: object, info: ValidationInfo) -> object:
 
 
 class PackedNodes(TypedDict, total=False):
-    """The nodes as columns."""
+    """The nodes of a packed file, as columns."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
@@ -339,7 +337,7 @@ class PackedNodes(TypedDict, total=False):
 
 
 class PackedRun(TypedDict, total=False):
-    """A run whose results are columns."""
+    """A run of a packed file, with its results as columns."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
