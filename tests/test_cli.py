@@ -14,7 +14,7 @@ import pytest
 from mgraph import __version__
 from mgraph.cli import VERBS, cli
 from mgraph.errors import CODES
-from mgraph.ops import LEAVES, ROWS
+from mgraph.ops import LEAVES, TABLE
 from tests.command_line import (
     FIXTURES,
     HERE,
@@ -220,10 +220,10 @@ def test_ops(mgraph: Shell) -> None:
     said = mgraph("ops")
     assert said.status == 0
     lines = said.out.splitlines()
-    for op in ROWS:
+    for op in TABLE:
         row = next(line for line in lines if line.split()[:1] == [op.name])
         assert op.formula in row
-        assert op.slopes in row
+        assert op.partials_text in row
         assert not op.at_kink or f"{op.name:<10}{op.at_kink}" in lines
     assert all(any(line.startswith(f"{name} ") for line in lines) for name in LEAVES)
     assert max(map(len, lines)) <= 85
@@ -232,7 +232,7 @@ def test_ops(mgraph: Shell) -> None:
 def test_ops_as_json(mgraph: Shell) -> None:
     """`--json` has every row and every leaf, each with all there is to know."""
     found = mgraph("ops", "--json").json
-    assert [row["name"] for row in found["ops"]] == [op.name for op in ROWS]
+    assert [row["name"] for row in found["ops"]] == [op.name for op in TABLE]
     assert [leaf["name"] for leaf in found["leaves"]] == [*LEAVES]
     by_name = {row["name"]: row for row in found["ops"]}
     assert by_name["sum"]["inputs"] == "1 or more"

@@ -24,7 +24,7 @@ from mgraph.draw.box_text import ABSENT, ORDINALS, STRANGE, box_texts
 from mgraph.draw.text import clipped, middle_clipped, one_line, width, without
 from mgraph.draw.themes import THEMES
 from mgraph.errors import GraphError, MissingExtraError
-from mgraph.ops import LEAVES, ROWS
+from mgraph.ops import LEAVES, TABLE
 from tests.command_line import FIXTURES, NEURON, SCRIPT, Shell, environment, in_shell
 from tests.command_line import process as in_process
 
@@ -89,7 +89,7 @@ def every_op() -> bytes:
     ]
     ops: list[dict[str, Any]] = [
         {"id": f"{row.name}_{a}", "op": row.name, "args": [a, "c"][: row.inputs]}
-        for row, a in product(ROWS, ("x", "p"))
+        for row, a in product(TABLE, ("x", "p"))
     ]
     return document([*leaves, *ops], *(node["id"] for node in ops))
 

@@ -27,7 +27,7 @@ from mgraph.analysis.gradcheck import (
 from mgraph.analysis.nodewise import Nodewise, run_nodewise
 from mgraph.cli import gradcheck as verb
 from mgraph.draw import native_process
-from mgraph.ops import ROWS, Op, no_kink
+from mgraph.ops import TABLE, Op, no_kink
 from mgraph.value import apply
 from tests.command_line import FIXTURES, NEURON, Shell
 from tests.loops import looped
@@ -70,7 +70,7 @@ def smooth_point(op: Op) -> tuple[float, ...]:
 # --- what is measured ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("op", ROWS, ids=lambda op: op.name)
+@pytest.mark.parametrize("op", TABLE, ids=lambda op: op.name)
 def test_measured_slopes_are_true(op: Op) -> None:
     """For every op the measured slope is the true one, to fifty digits, within its error."""
     point = smooth_point(op)
@@ -89,7 +89,7 @@ def test_measured_slopes_are_true(op: Op) -> None:
         assert found.measured.error <= 1e-9 * max(1.0, abs(float(true)))
 
 
-@pytest.mark.parametrize("op", ROWS, ids=lambda op: op.name)
+@pytest.mark.parametrize("op", TABLE, ids=lambda op: op.name)
 def test_a_wrong_rule_is_found(op: Op) -> None:
     """If a slope in the table were off by a thousandth, each op's leaf would be wrong."""
     point, right = smooth_point(op), op.step_partials
@@ -101,16 +101,16 @@ def test_a_wrong_rule_is_found(op: Op) -> None:
     def wrong(*x: float) -> tuple[float, ...]:
         return tuple(1.001 * slope for slope in right(*x))
 
-    object.__setattr__(op, "partials", wrong)
+    object.__setattr__(op, "step_partials", wrong)
     try:
         for name in names:
             assert checked(applied(op, point), name).verdict == WRONG
     finally:
-        object.__setattr__(op, "partials", right)
+        object.__setattr__(op, "step_partials", right)
     assert [checked(applied(op, point), name).verdict for name in names] == [OK] * len(names)
 
 
-@pytest.mark.parametrize("op", ROWS, ids=lambda op: op.name)
+@pytest.mark.parametrize("op", TABLE, ids=lambda op: op.name)
 def test_a_wrong_gradient_in_a_file_is_found(mgraph: Shell, op: Op) -> None:
     """A stored gradient that is off by a thousandth is named, with status 1, for every op."""
     graph = Graph.of(applied(op, smooth_point(op)))
@@ -154,7 +154,7 @@ def test_random_graphs_raise_no_alarm(seed: int) -> None:
         for _ in range(draw.randint(1, 4))
     ]
     for _ in range(draw.randint(1, 10)):
-        op = draw.choice(ROWS)
+        op = draw.choice(TABLE)
         count = draw.randint(1, 4) if op.fold else op.inputs
         values.append(apply(op, tuple(draw.choices(values[-5:], k=count))))
     run = run_of(values[-1])
@@ -177,7 +177,7 @@ AT_KINK: dict[str, tuple[tuple[float, ...], str]] = {
 """A kink or pole of every op that has some, and what is said there."""
 
 
-@pytest.mark.parametrize("op", ROWS, ids=lambda op: op.name)
+@pytest.mark.parametrize("op", TABLE, ids=lambda op: op.name)
 def test_kinks_of_every_op_are_recognised(mgraph: Shell, op: Op) -> None:
     """At its kink an op is named, with the slope that is chosen there, and nothing is wrong."""
     if op.kink_distance is no_kink:
@@ -431,7 +431,7 @@ def test_many_leaves_are_folded(mgraph: Shell) -> None:
     [
         (("--leaf", "o"), '"o" is tanh: only inputs and params are checked'),
         (("--leaf", "nothing"), '"nothing" is no node of this graph'),
-        (("--output", "n"), "which is no output"),
+        (("--output", "n"), "which is not an output"),
     ],
     ids=" ".join,
 )

@@ -10,7 +10,7 @@ import mpmath
 import pytest
 
 from mgraph.cli import VERBS
-from mgraph.ops import ROWS, Op
+from mgraph.ops import TABLE, Op
 from tests.command_line import HERE, in_shell, on_any_python, typed
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ROOT = HERE.parent
 DOCS = ROOT / "docs"
-CURVES = [op for op in ROWS if op.inputs == 1]
+CURVES = [op for op in TABLE if op.inputs == 1]
 
 
 def script(name: str) -> dict[str, Any]:
@@ -140,8 +140,8 @@ def test_every_op_has_its_part() -> None:
     """Each op has a heading, its formula, and a picture or a table with its special points."""
     page = (DOCS / "ops.md").read_text(encoding="utf-8").replace("&#124;", "|")
     parts = dict(re.findall(r"^### (\w+)\n(.*?)(?=^###? |\Z)", page, re.MULTILINE | re.DOTALL))
-    assert {*parts} == {op.name for op in ROWS}
-    for op in ROWS:
+    assert {*parts} == {op.name for op in TABLE}
+    for op in TABLE:
         assert op.formula in parts[op.name]
         assert op.at_kink in parts[op.name]
         shown = f"ops/{op.name}.svg" if op.inputs == 1 else "| a | b | y |"

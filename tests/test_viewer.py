@@ -16,7 +16,7 @@ import pytest
 
 import mgraph
 from mgraph import viewer
-from mgraph.ops import ROWS
+from mgraph.ops import TABLE
 from mgraph.viewer import constants, page, script
 from mgraph.viewer.ops_to_javascript import PRIMITIVES, expression, javascript
 from tests.command_line import FIXTURES, NEURON, Shell
@@ -44,7 +44,7 @@ def text_of(path: Path = NEURON, *, quiz: bool = False) -> str:
 
 def test_every_op_and_primitive_is_in_the_page() -> None:
     """The translated table has each row, and ieee.js each primitive that rows may call."""
-    assert re.findall(r'^  \["(\w+)", \{$', javascript(), re.MULTILINE) == [op.name for op in ROWS]
+    assert re.findall(r'^  \["(\w+)", \{$', javascript(), re.MULTILINE) == [op.name for op in TABLE]
     assert sorted(PRIMITIVES) == sorted(ALL_PRIMITIVES)
     exported = script().split("const ieee = {")[1].split("};")[0]
     assert re.findall(r"^(\w+)[:,]", exported, re.MULTILINE) == [*PRIMITIVES]

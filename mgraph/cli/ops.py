@@ -10,7 +10,7 @@ import click
 from mgraph import FORMAT_VERSION
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.terminal import table
-from mgraph.ops import LEAVES, ROWS, Interval, Op
+from mgraph.ops import LEAVES, TABLE, Interval, Op
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,21 +37,21 @@ def command(as_json: bool) -> None:  # noqa: FBT001 - click calls by name
     """  # noqa: D301 - \b is click's
     if as_json:
         leaves = [{"name": name, "about": _LEAF_TEXTS[name]} for name in LEAVES]
-        print_json({"format": FORMAT_VERSION, "leaves": leaves, "ops": [_row(op) for op in ROWS]})
+        print_json({"format": FORMAT_VERSION, "leaves": leaves, "ops": [_row(op) for op in TABLE]})
         return
     rows = [
         [
             click.style(op.name, bold=True),
             op.formula,
-            op.slopes,
+            op.partials_text,
             domain_text(op),
             "exact" if op.exact else "libm",
         ]
-        for op in ROWS
+        for op in TABLE
     ]
     table(["op", "value y", "slopes", "domain", "bits"], rows)
     click.echo()
-    _print_list("at kinks and edges", {op.name: op.at_kink for op in ROWS if op.at_kink})
+    _print_list("at kinks and edges", {op.name: op.at_kink for op in TABLE if op.at_kink})
     click.echo()
     _print_list("leaves", _LEAF_TEXTS)
 
@@ -73,7 +73,7 @@ def _row(op: Op) -> dict[str, Any]:
         "name": op.name,
         "inputs": "1 or more" if op.fold else op.inputs,
         "formula": op.formula,
-        "slopes": op.slopes,
+        "slopes": op.partials_text,
         "domain": domain,
         "exact": op.exact,
         "at_kink": op.at_kink or None,

@@ -77,7 +77,7 @@ def slope_equation(ran: Nodewise, node: int, place: int, slope: float) -> str:
     graph, op = ran.graph, row(ran.graph, node)
     args = graph.arguments(node)
     name = slope_name(graph, node, args[place])
-    text = op.slope_text(place) if op is not None else ""
+    text = op.partial_text(place) if op is not None else ""
     if op is None or op.fold or not _LETTER.search(text):
         rule = f" ({text})" if _WORDS.search(text) else ""
         return f"{name} = {number(slope)}{rule}"
