@@ -101,12 +101,12 @@ def test_a_wrong_rule_is_found(op: Op) -> None:
     def wrong(*x: float) -> tuple[float, ...]:
         return tuple(1.001 * slope for slope in right(*x))
 
-    object.__setattr__(op, "partials", wrong)
+    object.__setattr__(op, "step_partials", wrong)
     try:
         for name in names:
             assert checked(applied(op, point), name).verdict == WRONG
     finally:
-        object.__setattr__(op, "partials", right)
+        object.__setattr__(op, "step_partials", right)
     assert [checked(applied(op, point), name).verdict for name in names] == [OK] * len(names)
 
 
