@@ -40,7 +40,7 @@ def test_new_from_statements(mgraph: Shell) -> None:
 
 
 def test_new_outputs(mgraph: Shell) -> None:
-    """What nothing uses is an output, unless `--output` names others."""
+    """Names that nothing uses are outputs, unless `--output` says otherwise."""
     assert mgraph("new", "s = a+b; p = a*b").json["outputs"] == ["s", "p"]
     assert mgraph("new", "s = a+b; p = s*b", "--output", "s", "--output", "p").json[
         "outputs"
@@ -112,7 +112,7 @@ def test_new_const(mgraph: Shell) -> None:
     ids=lambda value: value[:30] if isinstance(value, str) else None,
 )  # fmt: skip
 def test_hostile_formulas(mgraph: Shell, formula: str, place: tuple[int, int], words: str) -> None:
-    """A formula is read, never run; what can't stand in it is pointed at."""
+    """A formula is parsed, never executed; the error points at what isn't allowed in it."""
     said = mgraph("new", formula, "-o", "out.json")
     assert is_usage_error(said, words)
     _, _, message = said.err.partition("Error: ")
@@ -138,7 +138,7 @@ def test_hostile_formulas(mgraph: Shell, formula: str, place: tuple[int, int], w
     ids=range(19),
 )
 def test_formulas_of_any_size_are_refused_quietly(mgraph: Shell, formula: str) -> None:
-    """Nesting, length and emptiness end in a short message, whatever Python thinks of them."""
+    """Formulas that are deeply nested, long or empty give a short message."""
     said = mgraph("new", "--", formula)
     assert is_usage_error(said)
     assert len(said.err) < 700
@@ -157,8 +157,8 @@ def test_formulas_of_any_size_are_refused_quietly(mgraph: Shell, formula: str) -
         (("layer = x*w", "--output", "layr"), 'did you mean "layer"?'),
         (("L = x*w", "--output", "L", "--output", "L"), "named twice"),
         (("L = x*w", "--mlp", "2,1"), "give either a formula or --mlp"),
-        (("L = x*w", "--seed", "3"), "--seed goes with --mlp, not with a formula"),
-        (("--mlp", "2,1", "--param", "w=3"), "--param goes with a formula, not with --mlp"),
+        (("L = x*w", "--seed", "3"), "--seed can only be used with --mlp, not with a formula"),
+        (("--mlp", "2,1", "--param", "w=3"), "--param can only be used with a formula"),
         (("--mlp", "2"), "for example 2,16,16,1"),
         (("--mlp", "2,0"), "for example 2,16,16,1"),
         (("--mlp", "2,x"), "for example, 2,16,16,1"),
@@ -170,12 +170,12 @@ def test_formulas_of_any_size_are_refused_quietly(mgraph: Shell, formula: str) -
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )  # fmt: skip
 def test_new_refuses_what_makes_no_sense(mgraph: Shell, args: tuple[str, ...], words: str) -> None:
-    """Options that contradict each other, or would do nothing, are told."""
+    """Options that contradict each other, or would do nothing, are refused."""
     assert is_usage_error(mgraph("new", *args), words)
 
 
 def test_new_network(mgraph: Shell) -> None:
-    """A network has micrograd's structure, telling ids, and the same weights for the same seed."""
+    """A network has micrograd's structure, clear ids, and the same weights for the same seed."""
     args = ("new", "--mlp", "2,3,1", "--activation", "relu", "--seed", "7", "--input", "x1=-0.0")
     document = mgraph(*args).json
     nodes = {node["id"]: node for node in document["nodes"]}

@@ -652,7 +652,7 @@ def test_signs_that_no_font_has_are_told(mgraph: Shell) -> None:
     mgraph.write("a.json", document(nodes, "x"))
     said = mgraph("draw", "a.json", "-o", "a.png")
     assert said.status == 0
-    assert said.err == "" or said.err.startswith("note: no font of this machine has ")
+    assert said.err == "" or said.err.startswith("note: no font on this machine has ")
 
 
 def test_the_folder_cannot_lend_modules(tmp_path: Path) -> None:

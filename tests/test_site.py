@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import mpmath
 import pytest
 
-from mgraph.cli import VERBS
+from mgraph.cli import COMMANDS
 from mgraph.ops import TABLE, Op
 from tests.command_line import HERE, in_shell, on_any_python, typed
 
@@ -38,21 +38,21 @@ def test_ops_are_up_to_date() -> None:
     assert {*(DOCS / "ops").iterdir()} == {path for path in made if path.suffix == ".svg"}
 
 
-def test_verbs_are_up_to_date() -> None:
-    """docs/verbs.md is what tools/make_verbs.py makes: every help, and every command's output."""
-    made = script("make_verbs.py")
+def test_commands_are_up_to_date() -> None:
+    """docs/commands.md, with every help and every output, is what its script makes now."""
+    made = script("make_commands.py")
     page = made["PAGE"].read_text(encoding="utf-8")
     assert on_any_python(page) == on_any_python(made["page"]())
 
 
-def test_every_verb_is_shown() -> None:
-    """Each verb has a heading, its help, and a command that calls it."""
-    page = (DOCS / "verbs.md").read_text(encoding="utf-8")
+def test_every_command_is_shown() -> None:
+    """Each command has a heading, its help, and a command that calls it."""
+    page = (DOCS / "commands.md").read_text(encoding="utf-8")
     parts = dict(re.findall(r"^### (\w+)\n(.*?)(?=^###? |\Z)", page, re.MULTILINE | re.DOTALL))
-    assert [*parts] == [verb for verbs in VERBS.values() for verb in verbs]
-    for verb, part in parts.items():
-        assert any(line.split()[:2] == ["mgraph", verb] for line, _ in typed(part))
-        assert f"Usage: mgraph {verb}" in part
+    assert [*parts] == [name for names in COMMANDS.values() for name in names]
+    for command, part in parts.items():
+        assert any(line.split()[:2] == ["mgraph", command] for line, _ in typed(part))
+        assert f"Usage: mgraph {command}" in part
 
 
 @pytest.mark.parametrize("name", ["index.md", "teaching.md", "editors.md"])

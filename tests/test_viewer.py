@@ -1,4 +1,4 @@
-"""The page of `mgraph view` as a file: how it is put together, and what its verb does."""
+"""The page of `mgraph view` as a file: how it is put together, and what its command does."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ def test_nothing_in_the_scripts_reads_markup() -> None:
     assert re.findall(banned, script()) == []
 
 
-# --- the verb --------------------------------------------------------------------------------
+# --- the command -----------------------------------------------------------------------------
 
 
 def test_view_writes_a_page_beside(shell: Shell) -> None:
@@ -276,8 +276,8 @@ def test_view_opens_what_it_wrote(shell: Shell, monkeypatch: pytest.MonkeyPatch)
     assert shell("view", "neuron.json", "--no-open").err == ""
     assert len(opened) == 1
     monkeypatch.setattr("webbrowser.get", lambda: pytest.fail("asked"))
-    monkeypatch.setattr("mgraph.cli.view._opened", lambda _: False)
-    assert shell("view", "neuron.json").err == "hint: open it in a browser\n"
+    monkeypatch.setattr("mgraph.cli.view._open", lambda _: False)
+    assert shell("view", "neuron.json").err == "hint: open the page in a browser\n"
 
 
 def test_view_reads_and_writes_streams(shell: Shell) -> None:

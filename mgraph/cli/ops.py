@@ -17,18 +17,19 @@ if TYPE_CHECKING:
 
 _NAME: Final = 10
 _LEAF_TEXTS: Final = {
-    "input": "given anew in each run; data is its default",
+    "input": "given in each run; data is its default",
     "param": "trainable; has data",
     "const": "has data; receives no gradient",
 }
 
 
-@click.command("ops", short_help="Print the table of ops: values, slopes, kinks.")
+@click.command("ops", short_help="Print the table of ops: values, local derivatives, kinks.")
 @json_option
 def command(as_json: bool) -> None:  # noqa: FBT001 - click calls by name
-    """Print every op: what it computes, its slopes, and the choice at kinks and edges.
+    """Print every op: what it computes, its local derivatives, and the choice at kinks and edges.
 
-    Exact ops have one right answer, bit for bit; the others depend on the math library.
+    Exact ops give the same bits everywhere; the last digit of the others depends on the math
+    library (libm).
 
     \b
     Examples:
@@ -37,7 +38,8 @@ def command(as_json: bool) -> None:  # noqa: FBT001 - click calls by name
     """  # noqa: D301 - \b is click's
     if as_json:
         leaves = [{"name": name, "about": _LEAF_TEXTS[name]} for name in LEAVES]
-        print_json({"format": FORMAT_VERSION, "leaves": leaves, "ops": [_row(op) for op in TABLE]})
+        ops = [_as_json(op) for op in TABLE]
+        print_json({"format": FORMAT_VERSION, "leaves": leaves, "ops": ops})
         return
     rows = [
         [
@@ -49,7 +51,7 @@ def command(as_json: bool) -> None:  # noqa: FBT001 - click calls by name
         ]
         for op in TABLE
     ]
-    table(["op", "value y", "slopes", "domain", "bits"], rows)
+    table(["op", "value y", "local derivatives", "domain", "bits"], rows)
     click.echo()
     _print_list("at kinks and edges", {op.name: op.at_kink for op in TABLE if op.at_kink})
     click.echo()
@@ -63,12 +65,12 @@ def _print_list(title: str, texts: Mapping[str, str]) -> None:
 
 
 def domain_text(op: Op) -> str:
-    """Spell where an op is smooth and defined, for people."""
+    """Spell for people where an op is defined and smooth."""
     return "all" if op.domain is None else " and ".join(map(str, op.domain))
 
 
-def _row(op: Op) -> dict[str, Any]:
-    domain = None if op.domain is None else [_interval(each) for each in op.domain]
+def _as_json(op: Op) -> dict[str, Any]:
+    domain = None if op.domain is None else [_interval_json(part) for part in op.domain]
     return {
         "name": op.name,
         "inputs": "1 or more" if op.fold else op.inputs,
@@ -81,6 +83,6 @@ def _row(op: Op) -> dict[str, Any]:
     }
 
 
-def _interval(each: Interval) -> dict[str, Any]:
-    low, high = (x if isfinite(x) else None for x in (each.low, each.high))
-    return {"low": low, "high": high, "open_low": each.open_low}
+def _interval_json(interval: Interval) -> dict[str, Any]:
+    low, high = (x if isfinite(x) else None for x in (interval.low, interval.high))
+    return {"low": low, "high": high, "open_low": interval.open_low}
