@@ -24,7 +24,7 @@ from mgraph.draw.box_text import ABSENT, ORDINALS, STRANGE, box_texts
 from mgraph.draw.text import clipped, middle_clipped, one_line, width, without
 from mgraph.draw.themes import THEMES
 from mgraph.errors import GraphError, MissingExtraError
-from mgraph.ops import LEAVES, ROWS
+from mgraph.ops import LEAVES, TABLE
 from tests.command_line import FIXTURES, NEURON, SCRIPT, Shell, environment, in_shell
 from tests.command_line import process as in_process
 
@@ -89,7 +89,7 @@ def every_op() -> bytes:
     ]
     ops: list[dict[str, Any]] = [
         {"id": f"{row.name}_{a}", "op": row.name, "args": [a, "c"][: row.inputs]}
-        for row, a in product(ROWS, ("x", "p"))
+        for row, a in product(TABLE, ("x", "p"))
     ]
     return document([*leaves, *ops], *(node["id"] for node in ops))
 
@@ -652,7 +652,7 @@ def test_signs_that_no_font_has_are_told(mgraph: Shell) -> None:
     mgraph.write("a.json", document(nodes, "x"))
     said = mgraph("draw", "a.json", "-o", "a.png")
     assert said.status == 0
-    assert said.err == "" or said.err.startswith("note: no font of this machine has ")
+    assert said.err == "" or said.err.startswith("note: no font on this machine has ")
 
 
 def test_the_folder_cannot_lend_modules(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_what_is_lacking(shell: Shell) -> None:
         shell, ("def relu", "def nolu"), ("def __rpow__", "def rpow_"), (power_, refusing)
     )
     said = shell("grade", engine, "relu.json", "power.json")
-    assert "not there, and not graded: relu, 2 ** x" in said.out
+    assert "missing, and not graded: relu, 2 ** x" in said.out
     assert said.out.splitlines()[-1] == "2 cases: 0 ok, 2 unsupported"
 
 

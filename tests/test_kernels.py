@@ -22,7 +22,7 @@ from mgraph.errors import MissingExtraError
 from mgraph.format import reading
 from mgraph.golden.rerun import mismatches, ulps
 from mgraph.graph.run import DEFAULT
-from mgraph.ops import OPS, ROWS, Op, ieee
+from mgraph.ops import OPS, TABLE, Op, ieee
 from tests.loops import looped
 from tests.test_tape import GOLDEN, assert_same, bits, declared, random_graph
 
@@ -296,7 +296,7 @@ def run_checked(columns: Columns) -> None:
 
 # --- vector libraries ---
 
-LIBM_OPS: Final = [row for row in ROWS if not row.exact]
+LIBM_OPS: Final = [row for row in TABLE if not row.exact]
 
 SPECIAL: Final = [
     0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan, 5e-324, -5e-324, 2.2e-308, 1e308, -1e308,

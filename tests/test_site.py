@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import mpmath
 import pytest
 
-from mgraph.cli import VERBS
-from mgraph.ops import ROWS, Op
+from mgraph.cli import COMMANDS
+from mgraph.ops import TABLE, Op
 from tests.command_line import HERE, in_shell, on_any_python, typed
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ROOT = HERE.parent
 DOCS = ROOT / "docs"
-CURVES = [op for op in ROWS if op.inputs == 1]
+CURVES = [op for op in TABLE if op.inputs == 1]
 
 
 def script(name: str) -> dict[str, Any]:
@@ -38,21 +38,21 @@ def test_ops_are_up_to_date() -> None:
     assert {*(DOCS / "ops").iterdir()} == {path for path in made if path.suffix == ".svg"}
 
 
-def test_verbs_are_up_to_date() -> None:
-    """docs/verbs.md is what tools/make_verbs.py makes: every help, and every command's output."""
-    made = script("make_verbs.py")
+def test_commands_are_up_to_date() -> None:
+    """docs/commands.md, with every help and every output, is what its script makes now."""
+    made = script("make_commands.py")
     page = made["PAGE"].read_text(encoding="utf-8")
     assert on_any_python(page) == on_any_python(made["page"]())
 
 
-def test_every_verb_is_shown() -> None:
-    """Each verb has a heading, its help, and a command that calls it."""
-    page = (DOCS / "verbs.md").read_text(encoding="utf-8")
+def test_every_command_is_shown() -> None:
+    """Each command has a heading, its help, and a command that calls it."""
+    page = (DOCS / "commands.md").read_text(encoding="utf-8")
     parts = dict(re.findall(r"^### (\w+)\n(.*?)(?=^###? |\Z)", page, re.MULTILINE | re.DOTALL))
-    assert [*parts] == [verb for verbs in VERBS.values() for verb in verbs]
-    for verb, part in parts.items():
-        assert any(line.split()[:2] == ["mgraph", verb] for line, _ in typed(part))
-        assert f"Usage: mgraph {verb}" in part
+    assert [*parts] == [name for names in COMMANDS.values() for name in names]
+    for command, part in parts.items():
+        assert any(line.split()[:2] == ["mgraph", command] for line, _ in typed(part))
+        assert f"Usage: mgraph {command}" in part
 
 
 @pytest.mark.parametrize("name", ["index.md", "teaching.md", "editors.md"])
@@ -140,8 +140,8 @@ def test_every_op_has_its_part() -> None:
     """Each op has a heading, its formula, and a picture or a table with its special points."""
     page = (DOCS / "ops.md").read_text(encoding="utf-8").replace("&#124;", "|")
     parts = dict(re.findall(r"^### (\w+)\n(.*?)(?=^###? |\Z)", page, re.MULTILINE | re.DOTALL))
-    assert {*parts} == {op.name for op in ROWS}
-    for op in ROWS:
+    assert {*parts} == {op.name for op in TABLE}
+    for op in TABLE:
         assert op.formula in parts[op.name]
         assert op.at_kink in parts[op.name]
         shown = f"ops/{op.name}.svg" if op.inputs == 1 else "| a | b | y |"

@@ -773,7 +773,8 @@ def test_an_engine_that_is_wrong(shell: Shell) -> None:
     shell.write("wrong.py", f"{wrong}\nx, y = Value(2.0), Value(3.0)\n(x * y + x).backward()")
     told = shell("trace", "wrong.py", "-o", "f.json")
     assert told.status == 1
-    assert "differs   in 1 of 8 numbers; first, grad of y is 3.0 there, 2.0 by mgraph" in told.out
+    text = "1 of 8 numbers; the first is grad of y: the engine says 3.0, mgraph computes 2.0"
+    assert f"differs   {text}" in told.out
     assert shell.document("f.json")["runs"][0]["grad"]["y"] == 3.0
     assert shell("test", "f.json").status == 1
 
@@ -784,8 +785,8 @@ def test_gradients_from_before(shell: Shell) -> None:
     shell.write("twice.py", program)
     told = shell("trace", "twice.py", "-o", "f.json")
     assert told.status == 1
-    assert "first, grad of x is 6.0 there, 3.0 by mgraph" in told.out
-    assert "note      x had a gradient before backward, which was added to" in told.out
+    assert "the first is grad of x: the engine says 6.0, mgraph computes 3.0" in told.out
+    assert "note      x already had a gradient; backward added to it" in told.out
     assert shell("trace", "twice.py", "-o", "f.json", "--call", "0").status == 0
 
 
@@ -1029,7 +1030,7 @@ def test_the_output_of_the_script(shell: Shell) -> None:
         "wrote     f.json: 2 nodes, output y",
         "engine    s.py, class __main__:Value",
         "backward  its only call",
-        "agrees    mgraph gives the same 4 numbers",
+        "agrees    mgraph computes the same 4 numbers",
     ]
     told = shell("trace", "s.py", "-o", "-")
     assert told.json == shell.document("f.json")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from mgraph.engine.evaluate import evaluate, seeded_nodes
 from mgraph.engine.values import VALUE
-from mgraph.ops import Op, is_leaf, row_of
+from mgraph.ops import Op, is_leaf, op_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -97,7 +97,7 @@ def run_nodewise(
 def row(graph: Columns, node: int) -> Op | None:
     """Return the row of a node in the table of ops; None for a leaf."""
     code = graph.opcode[node]
-    return None if is_leaf(code) else row_of(code)
+    return None if is_leaf(code) else op_of(code)
 
 
 def primal_of(graph: Columns, node: int, primals: Sequence[float]) -> float:
@@ -108,7 +108,7 @@ def primal_of(graph: Columns, node: int, primals: Sequence[float]) -> float:
         node: A node with arguments.
         primals: At least those of its arguments, by node.
     """
-    op = row_of(graph.opcode[node])
+    op = op_of(graph.opcode[node])
     return op.value([primals[arg] for arg in graph.arguments(node)])
 
 

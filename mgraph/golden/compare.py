@@ -85,7 +85,7 @@ def _described(graph: Graph, node: int) -> str:
 def _parts(graph: Graph, name: str) -> dict[str, Any]:
     columns = graph.columns
     node = columns.index[name]
-    place = columns.leaf_place.get(node)
+    place = columns.leaf_index.get(node)
     has = place is not None and (columns.has_data is None or columns.has_data[place])
     return {
         "op": columns.op(node),

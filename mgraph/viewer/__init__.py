@@ -37,6 +37,8 @@ _COMMENT: Final = re.compile(r"^ *// .*\n|/\*\*(?:[^*]|\*(?!/))*\*/\s*|^ +|^\n",
 _SPARE: Final = re.compile(r"^/\*(?:[^*]|\*(?!/))*\*/\n|^ +|^\n", re.MULTILINE)
 """What is left out of the style and the markup: comments, indentation and empty lines."""
 
+_CSS_SPACE: Final = re.compile(r"(?<=[{};:,]) | (?=[{}])")
+
 _POLICY: Final = (
     "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data:; "
     "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
@@ -84,7 +86,8 @@ def _inert(text: bytes) -> bytes:
 @cache
 def _around() -> tuple[bytes, bytes, bytes]:
     """Return the parts of the page before, between and after the settings and the graph."""
-    rules, code = style.css() + _SPARE.sub("", _static("style.css")), script()
+    rules = _CSS_SPACE.sub("", style.css() + _SPARE.sub("", _static("style.css")))
+    code = script()
     policy = _POLICY.format(script=_digest(code), style=_digest(rules))
     shell = _SPARE.sub("", _static("page.html"))
     for mark, text in (("POLICY", policy), ("STYLE", rules), ("SCRIPT", code)):

@@ -57,20 +57,25 @@ def _helper(node: ast.FunctionDef, known: Collection[str]) -> str:
 
 
 def _ops(known: Collection[str]) -> Iterator[str]:
-    for row in formulas.rows():
-        yield f"  [{json.dumps(row.op.name)}, {{"
-        for key, function in (("value", row.forward), ("partials", row.partials)):
+    for formula in formulas.parse_table():
+        yield f"  [{json.dumps(formula.op.name)}, {{"
+        for key, function in (("value", formula.forward), ("partials", formula.partials)):
             names = [arg.arg for arg in function.args.args]
             text = expression(function.body, names, known)
             yield f"    {key}: ({', '.join(names)}) => {text},"
-        for key, value in _texts(row).items():
+        for key, value in _texts(formula).items():
             yield f"    {key}: {json.dumps(value, ensure_ascii=False)},"
         yield "  }],"
 
 
-def _texts(row: Formulas) -> dict[str, Any]:
-    op = row.op
-    return {"inputs": op.inputs, "fold": op.fold, "formula": op.formula, "slopes": op.slopes}
+def _texts(formula: Formulas) -> dict[str, Any]:
+    op = formula.op
+    return {
+        "inputs": op.inputs,
+        "fold": op.fold,
+        "formula": op.formula,
+        "partialsText": op.partials_text,
+    }
 
 
 def expression(  # noqa: C901, PLR0911 - one case per construct of the language

@@ -96,9 +96,9 @@ function breakable(tag, name) {
 function partialFormula(graph, node, edge) {
   const op = OPS.get(graph.ops[node]);
   if (!op || op.fold) return "1";
-  const parts = op.slopes.split(", ");
-  const own = op.inputs === 2 && parts.length === 2 && !op.slopes.includes(" to ");
-  const text = own ? parts[edge - graph.first[node]] : op.slopes;
+  const parts = op.partialsText.split(", ");
+  const own = op.inputs === 2 && parts.length === 2 && !op.partialsText.includes(" to ");
+  const text = own ? parts[edge - graph.first[node]] : op.partialsText;
   const stops = [...graph.args.subarray(graph.first[node], graph.first[node + 1]), node];
   return filled(text, stops.map((stop) => nameOf(graph, stop)));
 }

@@ -10,7 +10,7 @@ export interface Op {
   /** With a and b, or x, for the arguments. */
   formula: string;
   /** The partials as formulas, with y for the value. */
-  slopes: string;
+  partialsText: string;
 }
 
 export const LEAVES: string[];

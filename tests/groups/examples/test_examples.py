@@ -392,10 +392,10 @@ def test_example_engines(name: str, mgraph: Shell, request: pytest.FixtureReques
     assert {each["outcome"] for each in said.json["cases"]} == {"ok"}
 
 
-@pytest.mark.parametrize(("verb", "line"), test_cli.WITH_NODE)
-def test_examples_of_help_texts(verb: str, line: str, tmp_path: Path) -> None:
-    """An example of a help text that needs node, typed into a shell, does what it says."""
-    test_cli.assert_works(verb, line, tmp_path)
+@pytest.mark.parametrize(("name", "line"), test_cli.WITH_NODE)
+def test_examples_of_help_texts(name: str, line: str, tmp_path: Path) -> None:
+    """The examples of help texts that need node work when they are typed into a shell."""
+    test_cli.assert_works(name, line, tmp_path)
 
 
 def test_there_are_such_examples() -> None:
