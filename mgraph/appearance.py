@@ -40,7 +40,7 @@ CORNERS: Final[Mapping[str, float]] = {"sharp": 0.0, "round": 8.0, "cut": 10.0, 
 """The corners that outlines have, and their sizes in pixels; a point is only on the right."""
 
 
-class Kind(NamedTuple):
+class KindStyle(NamedTuple):
     """How one kind of node is shown.
 
     Attributes:
@@ -64,8 +64,8 @@ class Kind(NamedTuple):
     legend: str
 
 
-KINDS: Final[Mapping[str, Kind]] = {
-    "input": Kind(
+KINDS: Final[Mapping[str, KindStyle]] = {
+    "input": KindStyle(
         line=("#00734f", "#6fe3b8"),
         fill=("#e1f3ea", "#16362b"),
         corners="point",  # like a signpost: a value flows in
@@ -75,7 +75,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         terminal={"fg": "cyan"},
         legend="input",
     ),
-    "param": Kind(
+    "param": KindStyle(
         line=("#7d1f86", "#c98ae8"),
         fill=("#f5e8f6", "#362642"),
         corners="cut",
@@ -85,7 +85,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         terminal={"fg": "magenta"},
         legend="param, trainable",
     ),
-    "const": Kind(
+    "const": KindStyle(
         line=("#62666e", "#a2a6ae"),
         fill=("#efeeea", "#2a2d33"),
         corners="sharp",
@@ -95,7 +95,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         terminal={"dim": True},  # bright black is the background of some colour schemes
         legend="const, no gradient",
     ),
-    OP: Kind(
+    OP: KindStyle(
         line=("#62666e", "#a2a6ae"),
         fill=("#ffffff", "#1f2227"),
         corners="round",
@@ -105,7 +105,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         terminal={},
         legend="operation",
     ),
-    GROUP: Kind(  # drawn as a stack of two
+    GROUP: KindStyle(  # drawn as a stack of two
         line=("#62666e", "#a2a6ae"),
         fill=("#efeeea", "#2a2d33"),
         corners="round",
@@ -115,7 +115,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         terminal={},
         legend="group of nodes",
     ),
-    REST: Kind(
+    REST: KindStyle(
         line=("#85837b", "#737883"),
         fill=("#ffffff", "#16181c"),
         corners="pill",
@@ -128,7 +128,7 @@ KINDS: Final[Mapping[str, Kind]] = {
 }
 """The kinds of boxes: leaves, ops, folded groups, and nodes that a picture leaves out."""
 
-OUTPUT: Final = Kind(
+OUTPUT: Final = KindStyle(
     line=COLOURS["ink"],
     fill=KINDS[OP].fill,
     corners=KINDS[OP].corners,
