@@ -92,6 +92,7 @@ def test_a_reader_that_breaks_is_noticed(monkeypatch: pytest.MonkeyPatch) -> Non
             consume(b"{")
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory")
 def test_attacks_are_survived() -> None:
     """A file made to exhaust the reader gets its diagnostic, in time and in little memory.

@@ -323,7 +323,10 @@ def test_paths(shell: Shell) -> None:
         assert (said.status, said.raw) == (1, b"")
         assert said.err.startswith(word)
     shell.write("bare.json", {key: x for key, x in PRODUCT.items() if key != "runs"})
-    assert shell("grade", engine, "bare.json").err == "Error: no runs to grade with in bare.json\n"
+    assert (
+        shell("grade", engine, "bare.json").err
+        == "Error: there are no runs to grade with in bare.json\n"
+    )
 
 
 def test_the_command_takes_paths_only(shell: Shell) -> None:

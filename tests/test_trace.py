@@ -1105,9 +1105,9 @@ def test_wrong_command_lines(shell: Shell) -> None:
     for line, words in (
         (("s.py",), "Missing option '-o' / '--out'. For example: mgraph trace"),
         (("s.py", "-o", "f.txt"), "ends in .json or .msgpack"),
-        (("s.py", "-o", "f.json", "--steps", "3"), "Options for the script stand behind --"),
+        (("s.py", "-o", "f.json", "--steps", "3"), "Options for the script go after --"),
         (("s.py", "-o", "f.json", "--call", "-1"), "-1 is not in the range x>=0"),
-        (("s.py", "-o", "f.json", "--call", "0", "--output", "y"), "give one of them"),
+        (("s.py", "-o", "f.json", "--call", "0", "--output", "y"), "can't be combined"),
     ):
         told = shell("trace", *line)
         assert (told.status, told.raw) == (2, b""), line

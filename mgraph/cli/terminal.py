@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 import threading
 import time
@@ -46,6 +45,8 @@ def width(*, err: bool = False) -> int:
     """Return the width to fill, in columns."""
     if not (sys.stderr if err else sys.stdout).isatty():
         return PIPED_WIDTH
+    import shutil  # noqa: PLC0415 - only for terminals, and it imports three compressors
+
     return max(60, shutil.get_terminal_size().columns)
 
 

@@ -141,7 +141,7 @@ def array_at(data: bytes, path: Path, deepest: int) -> Token | None:
     try:
         for token_path, _, token in islice(Scanner(data, deepest).walk(), _SEARCHED):
             if token_path == path:
-                return token if token.kind is Kind.ARRAY else None
+                return token if token.kind is ItemType.ARRAY else None
     except GraphError:
         pass
     return None
@@ -251,7 +251,7 @@ _SIZES: Final = {
 FLOAT32: Final = 0xCA
 
 
-class Kind(Enum):
+class ItemType(Enum):
     """What a msgpack item is, named as in messages."""
 
     ARRAY = "an array"
@@ -283,24 +283,24 @@ class Token:
         elif 0xA0 <= first <= 0xBF:  # noqa: PLR2004 - fixstr
             size = first & 0x1F
         self.kind = _kind(first)
-        if self.kind in (Kind.ARRAY, Kind.MAP):
+        if self.kind in (ItemType.ARRAY, ItemType.MAP):
             self.count, size = size, 0
         self.end = self.payload + size + (first in (0xC7, 0xC8, 0xC9))
 
 
-def _kind(first: int) -> Kind:
+def _kind(first: int) -> ItemType:
     if first == 0xC1:  # noqa: PLR2004 - never used by msgpack
-        return Kind.UNUSED
+        return ItemType.UNUSED
     if first in (0xDE, 0xDF) or first & 0xF0 == 0x80:  # noqa: PLR2004
-        return Kind.MAP
+        return ItemType.MAP
     if first in (0xDC, 0xDD) or first & 0xF0 == 0x90:  # noqa: PLR2004
-        return Kind.ARRAY
+        return ItemType.ARRAY
     if first in (0xD9, 0xDA, 0xDB) or first & 0xE0 == 0xA0:  # noqa: PLR2004
-        return Kind.STR
+        return ItemType.STR
     if first in (0xC4, 0xC5, 0xC6):
-        return Kind.BIN
+        return ItemType.BIN
     is_ext = 0xC7 <= first <= 0xC9 or 0xD4 <= first <= 0xD8  # noqa: PLR2004
-    return Kind.EXT if is_ext else Kind.SCALAR
+    return ItemType.EXT if is_ext else ItemType.SCALAR
 
 
 class _Open:
@@ -311,7 +311,7 @@ class _Open:
     def __init__(self, token: Token) -> None:
         self.start = token.start
         self.left = token.count
-        self.keys: dict[str, None] | None = {} if token.kind is Kind.MAP else None
+        self.keys: dict[str, None] | None = {} if token.kind is ItemType.MAP else None
         self.key: str | int = -1
 
 
@@ -340,11 +340,11 @@ class Scanner:
             if self.open:
                 key_at, at = self._member(self.open[-1], at)
             token = self._token(at)
-            if token.kind is Kind.EXT:
+            if token.kind is ItemType.EXT:
                 raise self._fault("type", at, "an extension type", expected="plain data")
             yield self._path(), key_at, token
             at = token.end
-            if token.kind in (Kind.ARRAY, Kind.MAP):
+            if token.kind in (ItemType.ARRAY, ItemType.MAP):
                 if len(self.open) >= self.deepest:
                     raise depth_error(self.deepest, offset=token.start)
                 self.open.append(_Open(token))
@@ -366,7 +366,7 @@ class Scanner:
             container.key = int(container.key) + 1
             return -1, at
         token = self._token(at)
-        if token.kind is not Kind.STR:
+        if token.kind is not ItemType.STR:
             path = self._path()[:-1]
             message = f"a key that is {token.kind.value}, not a string"
             raise GraphError.of("type", message, path, offset=at, expected="a string")
@@ -382,12 +382,12 @@ class Scanner:
         if at >= len(self.data):
             raise GraphError.of("syntax", "the file ends too early", offset=len(self.data))
         token = Token(self.data, at)
-        if token.kind is Kind.UNUSED:
+        if token.kind is ItemType.UNUSED:
             raise GraphError.of("syntax", "byte 0xc1 has no meaning in msgpack", offset=at)
         if token.end > len(self.data):
             message = f"{token.kind.value} that is longer than the rest of the file"
             raise GraphError.of("syntax", message, offset=at)
-        if token.kind is Kind.STR:
+        if token.kind is ItemType.STR:
             try:
                 self.data[token.payload : token.end].decode()
             except UnicodeDecodeError:
@@ -424,7 +424,7 @@ def places(data: bytes, wanted: Iterable[Path], deepest: int) -> dict[tuple[Path
             offsets[path, False] = token.start
             if key_at >= 0:
                 offsets[path, True] = key_at
-            if token.kind is Kind.BIN and path in columns:
+            if token.kind is ItemType.BIN and path in columns:
                 width = COLUMN_WIDTHS.get(str(path[-1]), 1)
                 for index in columns[path]:
                     offsets[(*path, index), False] = token.payload + index * width

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 import zlib
 from pathlib import Path
@@ -152,7 +151,7 @@ def _mode_to_keep(target: Path) -> int | None:
 
 
 def _write_then_rename(target: Path, chunks: Iterable[bytes], mode: int | None) -> None:
-    temporary = target.parent / f"{_temporary_start(target)}{secrets.token_hex(4)}{_SUFFIX}"
+    temporary = target.parent / f"{_temporary_start(target)}{os.urandom(4).hex()}{_SUFFIX}"
     try:
         with open(_open_new(temporary), "wb", buffering=_BLOCK) as file:
             file.writelines(chunks)
