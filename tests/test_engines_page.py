@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from mgraph.grade.cases import cases_of, pack
+from mgraph.grade.cases import cases_of, golden_set
 from mgraph.grade.diagnosis import CAUSES
 from tests.command_line import HERE, Shell
 
@@ -160,4 +160,4 @@ def test_micrograd_itself(mgraph: Shell) -> None:
     assert (done["relu"], done["second"]) == ("0", "more")
     assert sum(
         done[kind] for kind in ("ok", "convention", "unsupported", "wrong", "crashed")
-    ) == len([*cases_of([str(pack())])])
+    ) == len([*cases_of([str(golden_set())])])

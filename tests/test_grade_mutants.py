@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mgraph.grade.cases import Case, cases_of, pack
+from mgraph.grade.cases import Case, cases_of, golden_set
 from mgraph.grade.diagnosis import CAUSES
-from mgraph.grade.quick import QUICK
+from mgraph.grade.quick_set import QUICK
 from tests.engines.__main__ import cases, graded, key, quickly
 from tests.engines.mutants import MUTANTS, Mutant
 from tests.loops import thinned
@@ -49,5 +49,5 @@ def test_mutants_speak_of_known_causes() -> None:
 
 def test_the_pack_is_all_of_its_folder() -> None:
     """Every file of the folder is graded, and has runs."""
-    found: list[Case] = list(cases_of([str(pack())]))
-    assert {case.file for case in found} == {str(path) for path in pack().glob("*.json")}
+    found: list[Case] = list(cases_of([str(golden_set())]))
+    assert {case.file for case in found} == {str(path) for path in golden_set().glob("*.json")}

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import mgraph
 from mgraph.codec import write_file
-from mgraph.grade.cases import cases_of, pack
+from mgraph.grade.cases import cases_of, golden_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -194,14 +194,14 @@ def slope_at_zero(case: Mapping[str, Any]) -> str:
 
 def second_backward(case: Mapping[str, Any]) -> str:
     """Say what a second backward does; a dash: that can't be said."""
-    words = {"adds to what": "more", "from zero": "same", "raises": "refused"}
+    words = {"adds to the": "more", "from zero": "same", "raises": "refused"}
     said = (word for note, word in words.items() if note in (case["note"] or ""))
     return "doubled" if case["outcome"] == "ok" else next(said, "–")
 
 
 def run_all(folder: Path) -> dict[str, Any]:
     """Grade all engines, with a line about each."""
-    cases = list(cases_of([str(pack())]))
+    cases = list(cases_of([str(golden_set())]))
     found: dict[str, Any] = {
         "date": datetime.now(UTC).date().isoformat(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",

@@ -20,16 +20,16 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from mgraph.grade.cases import Case, cases_of, pack
-from mgraph.grade.child import Allowance, Driven
-from mgraph.grade.grading import by_driver, report
-from mgraph.grade.quick import QUICK
+from mgraph.grade.cases import Case, cases_of, golden_set
+from mgraph.grade.processes import PythonEngine, ResourceLimits
+from mgraph.grade.quick_set import QUICK
+from mgraph.grade.runner import make_report, run_python_engine
 from tests.engines.mutants import MUTANTS, Mutant, is_held_out, mutated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from mgraph.grade.judge import Outcome
+    from mgraph.grade.outcomes import Outcome
 
 QUICK_FILE = Path(__file__).parents[2] / "mgraph" / "grade" / "quick.py"
 
@@ -56,7 +56,7 @@ class Score(NamedTuple):
 @cache
 def cases() -> tuple[Case, ...]:
     """Return the whole pack."""
-    return tuple(cases_of([str(pack())]))
+    return tuple(cases_of([str(golden_set())]))
 
 
 def outcomes(mutant: Mutant, chosen: Sequence[tuple[str, int]] | None = None) -> Iterator[Outcome]:
@@ -65,12 +65,14 @@ def outcomes(mutant: Mutant, chosen: Sequence[tuple[str, int]] | None = None) ->
     with tempfile.TemporaryDirectory() as folder:
         engine = Path(folder, "mutant.py")
         engine.write_text(mutated(mutant), encoding="utf-8")
-        yield from by_driver(some, Driven(f"{engine}:Value", {}, "", Allowance(5.0)))
+        yield from run_python_engine(
+            some, PythonEngine(f"{engine}:Value", {}, "", ResourceLimits(5.0))
+        )
 
 
 def graded(mutant: Mutant, chosen: Sequence[tuple[str, int]] | None = None) -> Score:
     """Grade a mutant on the whole pack, or on a part of it."""
-    found = report({}, list(outcomes(mutant, chosen)))
+    found = make_report({}, list(outcomes(mutant, chosen)))
     caught = tuple(key(each.case) for each in found.outcomes if each.failed)
     return Score(mutant, caught, tuple((each.id, each.op, each.says) for each in found.causes))
 
