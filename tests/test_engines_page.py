@@ -60,10 +60,10 @@ def test_every_engine_has_its_rows() -> None:
     assert len({*names}) == len(names) >= 21
     assert [*FOUND["engines"]] == names
     labels = [MADE["label"](each) for each in ENGINES]
-    table = PAGE[PAGE.index("## What came out") : PAGE.index("## Where numbers")]
+    table = PAGE[PAGE.index("## Results") : PAGE.index("## Where numbers")]
     assert re.findall(r"^\| ([^|]+?) \| \d", table.replace("&nbsp;", " "), re.MULTILINE) == labels
     for each in ENGINES:
-        assert f"`{each['class']}" in PAGE[PAGE.index("## How each was run") :]
+        assert f"`{each['class']}" in PAGE[PAGE.index("## How to repeat it") :]
 
 
 @pytest.mark.parametrize("path", ["README.md", "CHANGELOG.md", "docs/index.md", "docs/grade.md"])
@@ -98,7 +98,7 @@ def test_what_is_named_is_what_was_found_by_hand(name: str) -> None:
 
 def test_every_wrong_engine_was_looked_at() -> None:
     """Each engine with a wrong number has its remark, and the page quotes what was said."""
-    told = PAGE[PAGE.index("## Where numbers") : PAGE.index("## Beside the numbers")]
+    told = PAGE[PAGE.index("## Where numbers") : PAGE.index("## Other observations")]
     for each in ENGINES:
         done = FOUND["engines"][each["name"]]
         assert bool(done["wrong"]) == ("checked" in each)

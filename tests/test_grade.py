@@ -374,7 +374,7 @@ def test_a_second_backward(shell: Shell) -> None:
     assert outcomes(shell, "engine.py:Value", "second.json") == ["ok"]
     zeroed = edited(shell, ("            if node._prev:\n                node", "            node"))
     said = shell("grade", zeroed, "second.json", "--json").json
-    assert said["cases"][0]["note"] == "a second backward starts from zero"
+    assert said["cases"][0]["note"] == "a second backward gives the same gradients again"
     once = "        assert self.grad == 0.0\n        topo = []"
     refusing = edited(shell, ("        topo = []", once))
     said = shell("grade", refusing, "second.json", "--json").json

@@ -349,7 +349,7 @@ def _second(case: Case, answer: Answer) -> Outcome | None:
     if all(near(ratio, 2.0, 1e-9) for ratio in ratios):
         return None
     if all(near(ratio, 1.0, 1e-9) for ratio in ratios):
-        note = "a second backward starts from zero"
+        note = "a second backward gives the same gradients again"
     else:
         note = "a second backward adds to the gradients that interior nodes kept from the first"
     return Outcome(case, answer, Verdict.CONVENTION, note=note, cause="second-backward")

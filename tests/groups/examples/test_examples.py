@@ -146,7 +146,7 @@ def test_the_small_engine_where_it_can(of_python: list[str]) -> None:
         said = asked(of_python, line_of(question))
         if said.status == 3:
             assert [*nodes_of(question)] != [*in_evaluation_order(nodes_of(question))], path
-            assert said.err == "unsupported: a node that stands before its arguments\n"
+            assert said.err == "unsupported: a node that comes before its arguments\n"
             continue
         assert wrong(said.json, path, 0) == []
         done += 1
