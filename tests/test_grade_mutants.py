@@ -7,7 +7,7 @@ import pytest
 from mgraph.grade.cases import Case, cases_of, golden_set
 from mgraph.grade.diagnosis import CAUSES
 from mgraph.grade.quick_set import QUICK
-from tests.engines.__main__ import cases, graded, key, quickly
+from tests.engines.__main__ import cases, graded, graded_quickly, key
 from tests.engines.mutants import MUTANTS, Mutant
 from tests.loops import thinned
 
@@ -17,7 +17,7 @@ PARTS = 32
 @pytest.mark.parametrize("part", thinned(range(PARTS), 4))
 def test_the_quick_part_catches_every_mutant(part: int) -> None:
     """Not one engine with a mistake gets through the quick part of the pack."""
-    assert [each.name for each in MUTANTS[part::PARTS] if not quickly(each).caught] == []
+    assert [each.name for each in MUTANTS[part::PARTS] if not graded_quickly(each).caught] == []
 
 
 def test_the_quick_part_is_of_the_pack() -> None:

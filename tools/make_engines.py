@@ -44,7 +44,7 @@ CRASHED: Final = ("crashed", "timed out")
 HEAD: Final = """\
 # Engines from PyPI, graded
 
-<!-- python tools/make_engines.py writes this page from tools/engines.toml and tools/engines.json -->
+<!-- tools/make_engines.py writes this page from tools/engines.toml and tools/engines.json -->
 
 [`mgraph grade`](grade.md) was run on {count} small autodiff engines from PyPI, each in an
 environment of its own: on {date}, with {python} on {platform}, mgraph {mgraph} and the
