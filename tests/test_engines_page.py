@@ -75,7 +75,7 @@ def test_links_to_the_page_count_rightly(path: str) -> None:
 
 
 def test_counts_add_up() -> None:
-    """Every engine was graded with every run of the pack, and nothing was left out."""
+    """Every engine was graded with every run of the golden set, and nothing was left out."""
     kinds = ("ok", "convention", "unsupported", "wrong", "crashed")
     for name, done in FOUND["engines"].items():
         assert (name, sum(done[kind] for kind in kinds)) == (name, FOUND["runs"])

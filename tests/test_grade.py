@@ -333,7 +333,7 @@ def test_the_command_takes_paths_only(shell: Shell) -> None:
 
 
 def test_quick(shell: Shell) -> None:
-    """--quick takes a part of the pack, each run of it once."""
+    """--quick takes the quick set, each run once."""
     said = shell("grade", "engine.py:Value", "--quick", "--json").json
     assert [(Path(each["file"]).name, each["run"]) for each in said["cases"]] == [*QUICK]
 

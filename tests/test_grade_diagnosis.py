@@ -55,7 +55,7 @@ SPOILING: Final[dict[str, Callable[[float], float | None]]] = {
 
 @cache
 def small_cases() -> tuple[Case, ...]:
-    """Return the pack without its long chains."""
+    """Return the golden set without its long chains."""
     return tuple(case for case in cases_of([str(golden_set())]) if len(case.graph) <= 60)
 
 

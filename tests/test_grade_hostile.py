@@ -607,15 +607,16 @@ ODD: Final = {
         "    raise main.Failure('x', 10**9, 'nonsense')\nValue.__add__ = plus"), "crashed",
     ),
     "other-step": (
-        ("main = sys.modules['__main__']\ndef answered(*a):\n"
+        ("main = sys.modules['__main__']\ndef answer_program(*a):\n"
         "    return {'error': 'x', 'kind': 'unsupported', 'step': 10**9}\n"
-        "main.answered = answered"), "crashed",
+        "main.answer_program = answer_program"), "crashed",
     ),
     "shorter-answer": (
-        "sys.modules['__main__'].answered = lambda *a: {'data': [1.0], 'grad': [1.0]}", "crashed",
+        "sys.modules['__main__'].answer_program = lambda *a: {'data': [1.0], 'grad': [1.0]}",
+        "crashed",
     ),
     "forged-again": (
-        ("sys.modules['__main__'].answered = lambda e, p: {'data': [1.0] * len(p['steps']), "
+        ("sys.modules['__main__'].answer_program = lambda e, p: {'data': [1.0] * len(p['steps']), "
         "'grad': [1.0] * len(p['steps']), 'again': 7}"), "crashed",
     ),
     "traced": ("sys.settrace(lambda *a: 1 / 0)", ""),

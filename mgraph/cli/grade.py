@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from mgraph.codec import Limits
     from mgraph.grade.cases import Case
-    from mgraph.grade.runner import Report
     from mgraph.grade.outcomes import Outcome
+    from mgraph.grade.runner import Report
     from mgraph.graph.run import Tolerance
 
 _SHOWN: Final = 12

@@ -385,7 +385,7 @@ def test_the_readme(any_engine: list[str]) -> None:
 
 @pytest.mark.parametrize("name", ["of_javascript", "of_c"])
 def test_example_engines(name: str, mgraph: Shell, request: pytest.FixtureRequest) -> None:
-    """The examples in other languages give every number of the pack."""
+    """The examples in other languages give every number of the golden set."""
     command = " ".join(request.getfixturevalue(name))
     said = mgraph("grade", "--cmd", command, "--json")
     assert said.status == 0
