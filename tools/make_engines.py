@@ -1,12 +1,12 @@
-"""Grade engines from PyPI, and write the results to docs/engines.md.
+"""Grade engines from PyPI, and write docs/engines.md about the results.
 
-Run it from the top folder; it needs the network:
+Run it from the top folder, with network access:
 
     python tools/make_engines.py --folder ~/engines
 
-Each engine in tools/engines.toml is installed into its own environment in that folder, unless it is
-there already, and graded. The numbers go to tools/engines.json. To write the page again from the
-same numbers, without the network:
+It installs each engine of tools/engines.toml into an environment of its own in that folder, unless
+it is there already, grades it, and writes the numbers to tools/engines.json. To write only the page
+again, from the stored numbers and without the network:
 
     python tools/make_engines.py --page
 """
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import mgraph
 from mgraph.codec import write_file
-from mgraph.grade.cases import cases_of, pack
+from mgraph.grade.cases import cases_of, golden_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,80 +46,81 @@ HEAD: Final = """\
 
 <!-- tools/make_engines.py writes this page from tools/engines.toml and tools/engines.json -->
 
-[`mgraph grade`](grade.md) was run on {count} small autodiff engines from PyPI, each in its own
-environment: on {date}, with {python} on {platform}, mgraph {mgraph} and its
-golden set, {graphs} graphs with {runs} runs.
+[`mgraph grade`](grade.md) was run on {count} small autodiff engines from PyPI, each in an
+environment of its own: on {date}, with {python} on {platform}, mgraph {mgraph} and the
+golden set that comes with it, {graphs} graphs with {runs} runs.
 
-This is a snapshot of these versions; there may be newer ones. Many of these engines are learning
-projects, and say so. Lacking a function is not a fault, and neither is following another accepted
-convention; only a number that is neither the value nor the derivative is wrong. Every engine
-with a wrong number was also examined by hand.
+This is a snapshot of exactly these versions; there may be newer ones. Many of these engines are
+learning projects, and say so. It is not a fault if an engine lacks a function, or makes one of
+several acceptable choices; only a number that is neither the value nor the derivative is wrong.
+Every engine with a wrong number was also examined by hand.
 """
 
 TABLE_HEAD: Final = """\
 ## Results
 
-| engine | ok | other | lacks | wrong | crash | relu'(0) | again | causes |
+| engine | ok | other | lacks | wrong | crash | relu'(0) | twice | causes |
 |---|---:|---:|---:|---:|---:|---|---|---|
 """
 
 TABLE_TEXT: Final = """
-- **ok**, **other**, **lacks**, **wrong** and **crash** count runs and add up to {runs}: right;
-  right by another convention; not run, because the engine lacks an op; wrong values, wrong
-  gradients, or different numbers when the same graph is built again; ended by an error.
-- Nearly all of these errors have one of two causes. Chains of 1,000 and 2,000 ops exceed Python's
-  recursion limit where backward calls itself (`depth`). A plain number isn't accepted as an
-  operand, mostly on the left, as in `2 / x` (`reflected`). Both are easy to spot; no number is
-  wrong.
+- **ok**, **other**, **lacks**, **wrong** and **crash** count runs, and add up to {runs}: right;
+  right with another convention; not run, because the engine lacks an op; wrong values, wrong
+  gradients, or numbers that change when the same graph is built again; ended by an error.
+- Nearly all errors are of two kinds. Chains of 1,000 and 2,000 ops exceed Python's recursion
+  limit if backward calls itself (`depth`). Or a plain number is refused as an operand, mostly on
+  the left, as in `2 / x` (`reflected`). Both are easy to spot; no number is wrong.
 - **relu'(0)** is the derivative chosen at the kink.
-- **again** says what a second backward on the same graph does where there are interior nodes.
-  *Doubled*: the gradients of leaves, as in PyTorch; *more*: interior nodes keep their first
-  gradient and pass it on again, as in micrograd; *same*: gradients start from zero again.
-- **causes** are those that the grader named; see [what they mean](grade.md#likely-causes).
+- **twice** is what a second backward on the same graph gives, if there are interior nodes.
+  *Doubled*: the gradients of leaves are doubled, as in PyTorch; *more*: interior nodes keep their
+  first gradient and pass it on again, as in micrograd; *same*: the gradients stay the same;
+  *refused*: it raises an error.
+- **causes** are those that the grader named; [here is what they mean](grade.md#likely-causes).
 """
 
 WRONG_HEAD: Final = """\
 ## Where numbers are wrong, and why
 
-Quoted is what `mgraph grade` reported, except for the depth of chains. What follows *by hand* was
-found without it, by reading the source and by central differences with 60 digits.
+The quotations are what `mgraph grade` said, except about the depth of chains. The notes *by hand*
+were made without it, by reading the source and by central differences with 60 digits.
 """
 
 BESIDE_HEAD: Final = """\
-## Other findings
+## Other observations
 
-Seen while reading the source, without effect on the numbers above:
+These were noticed while reading the sources, and don't affect the numbers above:
 """
 
 HOW_HEAD: Final = """\
-## How each was run
+## How to repeat it
 
-`pip install` into an empty environment, then `mgraph grade` with that environment's `--python` and:
+Each engine was installed with `pip install` into an empty environment, and graded with
+`mgraph grade`, the `--python` of that environment, and these arguments:
 
 | pip install | mgraph grade |
 |---|---|
 """
 
 AGAIN: Final = """
-    python tools/make_engines.py --folder ~/engines
+This command does all of it:
 
-repeats all of this.
+    python tools/make_engines.py --folder ~/engines
 """
 
 # --- running -------------------------------------------------------------------------------------
 
 
 def engines() -> list[dict[str, Any]]:
-    """Return the engines of the table."""
+    """Return the entries of tools/engines.toml."""
     listed: list[dict[str, Any]] = tomllib.loads(TABLE.read_text(encoding="utf-8"))["engine"]
     return listed
 
 
 def environment(engine: Mapping[str, Any], folder: Path) -> Path:
-    """Install an engine unless it is installed; return the Python of its environment.
+    """Install an engine if it isn't installed yet; return the environment's Python.
 
     Raises:
-        subprocess.CalledProcessError: pip can't install it.
+        subprocess.CalledProcessError: If pip can't install it.
     """
     specs = "\n".join(engine["pip"])
     home = folder / re.sub(r"\W+", "-", specs)
@@ -158,24 +159,24 @@ def graded(engine: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def last_line(text: str) -> str:
-    """Return the last line that reports an error; without one, the last line."""
+    """Return the last line that begins with ERROR, or else the last line."""
     lines = text.strip().splitlines() or [""]
     return next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
 
 
 def summary(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a report that is kept."""
+    """Return the parts of a report that the page needs."""
     counts = report["summary"]
-    kept = ("cause", "op", "says", "cases")
+    keys = ("cause", "op", "says", "cases")
     return {
         "ok": counts["ok"],
         "convention": counts["differing convention"],
         "unsupported": counts["unsupported"],
         "wrong": sum(counts[outcome] for outcome in WRONG),
         "crashed": sum(counts[outcome] for outcome in CRASHED),
-        "relu": relu_at_zero(run_of(report, "convention-relu-at-zero.json")),
+        "relu": slope_at_zero(run_of(report, "convention-relu-at-zero.json")),
         "second": second_backward(run_of(report, "second-backward-with-inner-nodes.json")),
-        "causes": [{key: cause[key] for key in kept} for cause in report["causes"]],
+        "causes": [{key: cause[key] for key in keys} for cause in report["causes"]],
         "unknown": sum(
             case["outcome"] in (*WRONG, *CRASHED) and not case["cause"] for case in report["cases"]
         ),
@@ -183,26 +184,26 @@ def summary(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def run_of(report: Mapping[str, Any], file: str) -> Mapping[str, Any]:
-    """Return the outcome of the first run of a file of the golden set."""
+    """Return the first case of a file of the golden set."""
     return next(case for case in report["cases"] if Path(case["file"]).name == file)
 
 
-def relu_at_zero(case: Mapping[str, Any]) -> str:
-    """Return the derivative of relu at 0; a dash if it is not known."""
+def slope_at_zero(case: Mapping[str, Any]) -> str:
+    """Return the derivative of relu at 0, or a dash if it isn't known."""
     chosen = re.search(r"relu has (\S+) at 0", case["note"] or "")
     return "0" if case["outcome"] == "ok" else chosen[1] if chosen else "–"
 
 
 def second_backward(case: Mapping[str, Any]) -> str:
-    """Say what a second backward does; a dash if it is not known."""
-    words = {"adds to what": "more", "from zero": "same", "raises": "refused"}
-    matching = (word for note, word in words.items() if note in (case["note"] or ""))
-    return "doubled" if case["outcome"] == "ok" else next(matching, "–")
+    """Return what a second backward does, in a word, or a dash if it isn't known."""
+    words = {"adds to the": "more", "same gradients": "same", "raises": "refused"}
+    fitting = (word for note, word in words.items() if note in (case["note"] or ""))
+    return "doubled" if case["outcome"] == "ok" else next(fitting, "–")
 
 
 def run_all(folder: Path) -> dict[str, Any]:
     """Grade all engines, and print a line about each."""
-    cases = list(cases_of([str(pack())]))
+    cases = list(cases_of([str(golden_set())]))
     results: dict[str, Any] = {
         "date": datetime.now(UTC).date().isoformat(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
@@ -223,7 +224,7 @@ def run_all(folder: Path) -> dict[str, Any]:
 
 
 def page(results: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> str:
-    """Return the page."""
+    """Return the text of the page."""
     done = results["engines"]
     rows = "".join(row(engine, done[engine["name"]]) for engine in listed)
     wrong = [engine for engine in listed if done[engine["name"]].get("wrong")]
@@ -240,20 +241,20 @@ def page(results: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> str
 def label(engine: Mapping[str, Any]) -> str:
     """Return an engine's name, with its version."""
     name, comma, more = engine["name"].partition(",")
-    matches = (re.fullmatch(rf"(?i){re.escape(name)}==(.+)", spec) for spec in engine["pip"])
-    return f"{name} {next(match[1] for match in matches if match)}{comma}{more}"
+    pinned = (re.fullmatch(rf"(?i){re.escape(name)}==(.+)", spec) for spec in engine["pip"])
+    return f"{name} {next(match[1] for match in pinned if match)}{comma}{more}"
 
 
 def row(engine: Mapping[str, Any], done: Mapping[str, Any]) -> str:
     """Return an engine's row of the table."""
     if "error" in done:
         return f"| {label(engine).replace(' ', '&nbsp;')} | | | | | | | | {cell(done['error'])} |\n"
-    named: dict[str, list[str]] = {}
-    for item in done["causes"]:
-        named.setdefault(item["cause"], []).extend(filter(None, [item["op"]]))
+    ops_of: dict[str, list[str]] = {}
+    for cause in done["causes"]:
+        ops_of.setdefault(cause["cause"], []).extend(filter(None, [cause["op"]]))
     causes = ", ".join(
-        f"{cause} ({', '.join(ops)})".replace(" ", "&nbsp;") if ops else cause
-        for cause, ops in named.items()
+        f"{name} ({', '.join(ops)})".replace(" ", "&nbsp;") if ops else name
+        for name, ops in ops_of.items()
     )
     counts = (done[key] for key in ("ok", "convention", "unsupported", "wrong", "crashed"))
     cells = (
@@ -267,22 +268,22 @@ def row(engine: Mapping[str, Any], done: Mapping[str, Any]) -> str:
 
 
 def cell(text: str) -> str:
-    """Return a text, escaped for a cell of a table."""
+    """Return text escaped for a cell of a table."""
     return text.replace("|", "&#124;").replace("<", "&lt;")
 
 
 def verbatim(text: str) -> str:
-    """Return a text in which Markdown sees only the backticks."""
+    """Return text escaped for Markdown, except for its backticks."""
     parts = text.split("`")
     parts[::2] = [re.sub(r"([*_<\[\\])", r"\\\1", part) for part in parts[::2]]
     return "`".join(parts)
 
 
 def quoted(done: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what the grader reported about an engine, and for how many runs."""
-    for item in done["causes"]:
-        if item["cause"] != "depth":
-            yield f"> - {verbatim(item['says'])} · {runs(item['cases'])}"
+    """Yield what the grader said about an engine, and how many runs show it."""
+    for cause in done["causes"]:
+        if cause["cause"] != "depth":
+            yield f"> - {verbatim(cause['says'])} · {runs(cause['cases'])}"
     if done["unknown"]:
         yield f"> - cause unknown; no single mistake explains the numbers · {runs(done['unknown'])}"
 
@@ -293,14 +294,14 @@ def runs(count: int) -> str:
 
 
 def paragraph(engine: Mapping[str, Any], done: Mapping[str, Any]) -> str:
-    """Say what is wrong with an engine: what the grader reported, and what was found by hand."""
-    reported = "\n".join(quoted(done))
+    """Return what is wrong with an engine: what the grader said, and what was found by hand."""
+    quotation = "\n".join(quoted(done))
     checked = engine.get("checked", "not examined yet.")
-    return f"### {label(engine)}\n\n{reported}\n\n*By hand:* {checked}\n"
+    return f"### {label(engine)}\n\n{quotation}\n\n*By hand:* {checked}\n"
 
 
 def besides(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield what was noticed but not graded."""
+    """Yield observations that don't affect the numbers."""
     for engine in listed:
         if "beside" in engine:
             yield f"- **{engine['name']}** {engine['beside']}"
@@ -313,21 +314,19 @@ def how(engine: Mapping[str, Any]) -> str:
 
 
 def quote(word: str) -> str:
-    """Return a word as it is typed into a shell, with double quotes around single ones."""
+    """Quote a word for the shell, with double quotes if it has single ones."""
     return f'"{word}"' if "'" in word else shlex.quote(word)
 
 
 def main() -> None:
-    """Read the command line, and write the page."""
+    """Parse the command line, and write the page."""
     parser = argparse.ArgumentParser(prog="python tools/make_engines.py", description=__doc__)
-    parser.add_argument("--folder", type=Path, help="keep the installed engines in this folder")
-    parser.add_argument(
-        "--page", action="store_true", help="only write the page, from stored numbers"
-    )
+    parser.add_argument("--folder", type=Path, help="where to install the engines, and keep them")
+    parser.add_argument("--page", action="store_true", help="only write the page again")
     options = parser.parse_args()
     if not options.page:
-        with tempfile.TemporaryDirectory() as aside:
-            results = run_all(options.folder or Path(aside))
+        with tempfile.TemporaryDirectory() as temporary:
+            results = run_all(options.folder or Path(temporary))
         written = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
         write_file(str(NUMBERS), [written.encode()])
     text = page(json.loads(NUMBERS.read_text(encoding="utf-8")), engines())
