@@ -429,7 +429,7 @@ def test_many_leaves_are_folded(mgraph: Shell) -> None:
     ("args", "words"),
     [
         (("--leaf", "o"), '"o" is tanh: only inputs and params are checked'),
-        (("--leaf", "nothing"), '"nothing" is no node of this graph'),
+        (("--leaf", "nothing"), '"nothing" is not a node of this graph'),
         (("--output", "n"), "which is no output"),
     ],
     ids=" ".join,
