@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mgraph.analysis.explain import MOST, Explanation, NoWay, Path, PathEdge, explain, no_way
-from mgraph.analysis.nodewise import Contribution, Nodewise, row, run_nodewise
+from mgraph.analysis.detailed_run import Contribution, DetailedRun, op_at, run_in_detail
+from mgraph.analysis.explain import MOST, Explanation, NoPath, Path, PathEdge, explain, no_path
 from mgraph.cli.files import called, read_graph
 from mgraph.cli.latex import chain_rule
 from mgraph.cli.options import limit_option
@@ -109,7 +109,7 @@ def command(
         bar.step("running")
         try:
             which = node_named(file.columns, node)
-            ran = run_nodewise(file.columns, inputs, seed)
+            ran = run_in_detail(file.columns, inputs, seed)
         except GraphError as error:
             raise error.named(called(graph)) from None
         bar.step("following the paths")
@@ -125,7 +125,7 @@ def command(
 # --- text ------------------------------------------------------------------------------------
 
 
-def _print(ran: Nodewise, node: int, found: Explanation | None) -> None:
+def _print(ran: DetailedRun, node: int, found: Explanation | None) -> None:
     graph, room = ran.graph, width()
     head = click.style(graph.ids[node], bold=True)
     click.echo(f"{head}  {' '.join(filter(None, (graph.op(node), label(graph, node))))}\n")
@@ -148,10 +148,10 @@ def _line(name: str, text: str, room: int) -> None:
     click.echo(f"{click.style(name.ljust(_NAME), dim=True)}{lines}")
 
 
-def _rules(ran: Nodewise, node: int) -> Iterator[str]:
+def _rules(ran: DetailedRun, node: int) -> Iterator[str]:
     """Yield the slope of a node by each of its arguments, and what was chosen at a kink."""
-    args, op = ran.graph.arguments(node), row(ran.graph, node)
-    slopes = ran.slopes(node)
+    args, op = ran.graph.arguments(node), op_at(ran.graph, node)
+    slopes = ran.partials(node)
     first, last = folded(len(args), _USERS)
     for place in (*first, *last):
         if last and place == last[0]:
@@ -161,11 +161,11 @@ def _rules(ran: Nodewise, node: int) -> Iterator[str]:
         yield f"at a kink: the choice is {op.at_kink}"
 
 
-def _print_no_gradient(ran: Nodewise, node: int, room: int) -> None:
+def _print_no_gradient(ran: DetailedRun, node: int, room: int) -> None:
     _line("gradient", "none: " + _why_none(ran, node), room)
     if ran.graph.op(node) == CONST:
         return
-    ids, found = ran.graph.ids, no_way(ran, node)
+    ids, found = ran.graph.ids, no_path(ran, node)
     for name, nodes in (("used by", found.users), ("ends at", found.ends)):
         if nodes:
             _line(name, _listed([ids[i] for i in nodes], room), room)
@@ -175,7 +175,7 @@ def _print_no_gradient(ran: Nodewise, node: int, room: int) -> None:
         _line("leads to", hint, room)
 
 
-def _why_none(ran: Nodewise, node: int) -> str:
+def _why_none(ran: DetailedRun, node: int) -> str:
     if ran.graph.op(node) == CONST:
         return "a const receives no gradient"
     return f"no path from {seeded(ran.graph, ran.seeds)} leads to it"
@@ -190,7 +190,7 @@ def _listed(names: Sequence[str], room: int) -> str:
     return text
 
 
-def _print_users(ran: Nodewise, found: Explanation, room: int) -> None:
+def _print_users(ran: DetailedRun, found: Explanation, room: int) -> None:
     graph, shares = ran.graph, found.contributions
     start = ran.seeds.get(found.node)
     if start is not None:
@@ -219,12 +219,12 @@ def _print_users(ran: Nodewise, found: Explanation, room: int) -> None:
         )
 
 
-def _user(ran: Nodewise, share: Contribution) -> list[str]:
-    numbers = (share.upstream, share.slope, share.amount, share.after)
+def _user(ran: DetailedRun, share: Contribution) -> list[str]:
+    numbers = (share.upstream, share.partial, share.amount, share.after)
     return [ran.graph.ids[share.user], *map(number, numbers), formula_of(ran.graph, share.user)]
 
 
-def _print_paths(ran: Nodewise, found: Explanation, room: int) -> None:
+def _print_paths(ran: DetailedRun, found: Explanation, room: int) -> None:
     paths = found.paths
     outputs = _listed([ran.graph.ids[i] for i in ran.seeds], room // 2)
     some = f", the {len(paths.shown)} that bring the most" if _left(found) else ""
@@ -255,9 +255,9 @@ def _paths(count: int, what: str = "path") -> str:
     return f"{digits[0]}.{digits[1:3]}·10^{len(digits) - 1} {what}s"
 
 
-def _hops(ran: Nodewise, path: Path) -> Iterator[str]:
+def _hops(ran: DetailedRun, path: Path) -> Iterator[str]:
     """Yield the parts of a path that are not broken over lines."""
-    ids, slopes = ran.graph.ids, path.slopes
+    ids, slopes = ran.graph.ids, path.partials
     seed = "" if path.seed == 1.0 else f"{factor(path.seed)}·"
     yield f"{seed}{ids[path.nodes[0]]}"
     first, last = folded(len(slopes), _HOPS)
@@ -269,7 +269,7 @@ def _hops(ran: Nodewise, path: Path) -> Iterator[str]:
         yield f"─{slope}→ {ids[path.nodes[i + 1]]}"
 
 
-def _sum(ran: Nodewise, found: Explanation) -> str:
+def _sum(ran: DetailedRun, found: Explanation) -> str:
     """Say how the sum of the products relates to the gradient, which is added up node by node."""
     adjoint, total = ran.adjoints[found.node], found.paths.total
     distance = ulps(adjoint, total)
@@ -286,7 +286,7 @@ def _sum(ran: Nodewise, found: Explanation) -> str:
 # --- remarks ---------------------------------------------------------------------------------
 
 
-def _remarks(ran: Nodewise, found: Explanation) -> Iterator[str]:
+def _remarks(ran: DetailedRun, found: Explanation) -> Iterator[str]:
     """Say why a gradient is 0, or not finite."""
     if ran.adjoints[found.node] == 0.0 and not any(ran.seeds.values()):
         yield "the seed is 0, and so is every gradient"
@@ -299,19 +299,19 @@ def _remarks(ran: Nodewise, found: Explanation) -> Iterator[str]:
         yield f"… and {len(found.edges) - _REMARKS:,} more such places"
 
 
-def _strange(ran: Nodewise) -> Iterator[int]:
+def _strange(ran: DetailedRun) -> Iterator[int]:
     """Yield the nodes above the output whose value is not finite; a const where it is used."""
     for node in compress(range(len(ran.graph)), ran.marks):
         yield from (i for i in (*ran.graph.arguments(node), node) if not isfinite(ran.primals[i]))
 
 
-def _remark(ran: Nodewise, edge: PathEdge) -> str:
-    graph, node, place = ran.graph, edge.node, edge.place
+def _remark(ran: DetailedRun, edge: PathEdge) -> str:
+    graph, node, place = ran.graph, edge.node, edge.argument
     name, adjoint = graph.ids[node], number(ran.adjoints[node])
     if place is None:
         what = "adds up to 0.0" if edge.kind == "cancel" else f"adds up to {adjoint}"
         return f"what the users of {name} pass on {what}"
-    slope = ran.slopes(node)[place]
+    slope = ran.partials(node)[place]
     if edge.kind in ("zero slope", "slope"):
         word = _FLAT.get(graph.op(node)) if edge.kind == "zero slope" else ""
         return slope_equation(ran, node, place, slope) + (f": {word}" if word else "")
@@ -325,7 +325,7 @@ def _remark(ran: Nodewise, edge: PathEdge) -> str:
 # --- JSON ------------------------------------------------------------------------------------
 
 
-def _as_json(ran: Nodewise, node: int, found: Explanation | None) -> dict[str, Any]:
+def _as_json(ran: DetailedRun, node: int, found: Explanation | None) -> dict[str, Any]:
     graph = ran.graph
     args = graph.arguments(node)
     said: dict[str, Any] = {
@@ -339,26 +339,26 @@ def _as_json(ran: Nodewise, node: int, found: Explanation | None) -> dict[str, A
         "seed": {graph.ids[i]: seed for i, seed in ran.seeds.items()},
         "slopes": [
             {"arg": graph.ids[arg], "rule": slope_equation(ran, node, k, x), "slope": spelled(x)}
-            for k, (arg, x) in enumerate(zip(args, ran.slopes(node), strict=True))
+            for k, (arg, x) in enumerate(zip(args, ran.partials(node), strict=True))
         ],
     }
     if found is not None:
         return {**said, **_found_json(ran, found)}
-    ways = NoWay((), (), ()) if graph.op(node) == CONST else no_way(ran, node)
+    ways = NoPath((), (), ()) if graph.op(node) == CONST else no_path(ran, node)
     ends = {key: [graph.ids[i] for i in nodes] for key, nodes in ways._asdict().items()}
     return {**said, "no_gradient": {"why": _why_none(ran, node), **ends}}
 
 
-def _found_json(ran: Nodewise, found: Explanation) -> dict[str, Any]:
+def _found_json(ran: DetailedRun, found: Explanation) -> dict[str, Any]:
     ids, paths = ran.graph.ids, found.paths
     return {
         "starts_with": ran.start(found.node),
         "users": [
             {
                 "user": ids[each.user],
-                "argument": each.place,
+                "argument": each.argument,
                 "upstream": spelled(each.upstream),
-                "slope": spelled(each.slope),
+                "slope": spelled(each.partial),
                 "product": spelled(each.amount),
                 "sum": spelled(each.after),
             }
@@ -372,17 +372,17 @@ def _found_json(ran: Nodewise, found: Explanation) -> dict[str, Any]:
             "ulps": ulps(ran.adjoints[found.node], paths.total),
         },
         "remarks": [
-            {"kind": each.kind, "node": ids[each.node], "argument": each.place,
+            {"kind": each.kind, "node": ids[each.node], "argument": each.argument,
              "text": _remark(ran, each)}
             for each in islice(found.edges, _REMARKS)
         ],
     }  # fmt: skip
 
 
-def _path_json(ran: Nodewise, path: Path) -> dict[str, Any]:
+def _path_json(ran: DetailedRun, path: Path) -> dict[str, Any]:
     return {
         "nodes": [ran.graph.ids[i] for i in path.nodes],
         "seed": path.seed,
-        "slopes": [spelled(slope) for slope in path.slopes],
+        "slopes": [spelled(slope) for slope in path.partials],
         "product": spelled(path.product),
     }

@@ -8,24 +8,18 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
+from mgraph.analysis.detailed_run import DetailedRun, op_at, run_in_detail
 from mgraph.analysis.gradcheck import (
-    EDGE,
     EVALUATIONS,
-    KINK,
-    NO_PATH,
     NOTHING,
-    OK,
     TOLERANCE,
-    UNSURE,
-    VERDICTS,
-    WRONG,
     Check,
+    CheckVerdict,
     Quotient,
     check,
     limit,
     sample,
 )
-from mgraph.analysis.nodewise import Nodewise, row, run_nodewise
 from mgraph.cli.files import STREAM, called, read_graph
 from mgraph.cli.options import limit_option, not_negative
 from mgraph.cli.output import json_option, print_json
@@ -63,7 +57,13 @@ _FEWEST: Final = 3  # leaves, whatever it takes
 _SHOWN: Final = 40  # leaves that are ok
 _BAR: Final = 24
 _NAME, _NAME_SIZE = 200.0, 14.0  # pixels that a name has in the title of the plot
-_COLOURS: Final = {OK: "green", WRONG: "red", KINK: "yellow", EDGE: "yellow", UNSURE: "yellow"}
+_COLOURS: Final = {
+    CheckVerdict.OK: "green",
+    CheckVerdict.WRONG: "red",
+    CheckVerdict.KINK: "yellow",
+    CheckVerdict.EDGE: "yellow",
+    CheckVerdict.UNSURE: "yellow",
+}
 
 
 class _Question(NamedTuple):
@@ -89,7 +89,7 @@ class _Result:
     """What came out of one question, of `count` leaves that there are to check."""
 
     question: _Question
-    ran: Nodewise
+    ran: DetailedRun
     checks: Sequence[Check]
     count: int
 
@@ -159,7 +159,11 @@ def command(
         click.echo(_summary(results), err=err)
         if out is not None and not err:
             click.echo(f"wrote {printable(out)}")
-    return 1 if any(each.verdict == WRONG for result in results for each in result.checks) else 0
+    return (
+        1
+        if any(each.verdict == CheckVerdict.WRONG for result in results for each in result.checks)
+        else 0
+    )
 
 
 def _check_options(leaf: str | None, out: str | None, *, every: bool) -> None:
@@ -179,7 +183,7 @@ def _check_options(leaf: str | None, out: str | None, *, every: bool) -> None:
 def _leaf(file: Graph, name: str) -> int:
     node = node_named(file.columns, name)
     op = file.columns.op(node)
-    if op == CONST or row(file.columns, node) is not None:
+    if op == CONST or op_at(file.columns, node) is not None:
         message = f"{quoted(name)} is {op}: only inputs and params are checked"
         raise GraphError.of("run-node", message, expected="an input or a param")
     return node
@@ -213,7 +217,7 @@ def _results(
     results = []
     with progress(len(questions) * len(chosen), "checking") as bar:
         for each in questions:
-            ran = run_nodewise(columns, each.inputs, each.seed)
+            ran = run_in_detail(columns, each.inputs, each.seed)
             stored = each.stored if each.run is not None else _stored(file, ran)
             checks = []
             for i in chosen:
@@ -223,7 +227,7 @@ def _results(
     return results
 
 
-def _stored(file: Graph, ran: Nodewise) -> Mapping[str, float]:
+def _stored(file: Graph, ran: DetailedRun) -> Mapping[str, float]:
     """Return the gradients of a run of the file that asks the same; nothing if there is none."""
     asked = question(ran.run, file.outputs)
     same = (run.grad for run in file.runs if question(run, file.outputs) == asked)
@@ -241,7 +245,11 @@ def _print(result: _Result, *, every: bool, is_first: bool, err: bool) -> None:
         origin = f", by {printable(asked.origin)}" if asked.origin else ""
         head = f"run {asked.run}{origin}"
         click.echo(click.style(clipped(head, width(err=err)), dim=True), err=err)
-    fine = [i for i, each in enumerate(checks) if each.verdict in (OK, NO_PATH)]
+    fine = [
+        i
+        for i, each in enumerate(checks)
+        if each.verdict in (CheckVerdict.OK, CheckVerdict.NO_PATH)
+    ]
     hidden = dict.fromkeys(() if every else fine[_SHOWN:])
     if checks:
         shown = [each for i, each in enumerate(checks) if i not in hidden]
@@ -261,7 +269,7 @@ def _sampled(result: _Result) -> str:
     )
 
 
-def _print_table(ran: Nodewise, checks: Sequence[Check], *, err: bool) -> None:
+def _print_table(ran: DetailedRun, checks: Sequence[Check], *, err: bool) -> None:
     room, graph = width(err=err), ran.graph
     names = [clipped(graph.ids[each.leaf], room // 4) for each in checks]
     analytic = aligned(number(each.analytic) for each in checks)
@@ -290,69 +298,76 @@ _HEAD: Final = ("leaf", "gradient", "measured", "± error", "verdict")
 
 
 def _is_measured(found: Check) -> bool:
-    return found.measured is not NOTHING and isfinite(found.measured.slope)
+    return found.measured is not NOTHING and isfinite(found.measured.derivative)
 
 
 def _measured(found: Check) -> str:
-    return number(found.measured.slope) if _is_measured(found) else "-"
+    return number(found.measured.derivative) if _is_measured(found) else "-"
 
 
 def _size(x: float) -> str:
     return f"{x:.1g}"
 
 
-def _note(ran: Nodewise, found: Check) -> str:
+def _note(ran: DetailedRun, found: Check) -> str:
     """Say what a verdict means here; empty if it speaks for itself."""
     if found.stored_is_wrong:
         return f"the file says {found.stored!r}"
-    notes = {WRONG: _why_wrong, KINK: _where, EDGE: _where, UNSURE: _why_unsure}
+    notes = {
+        CheckVerdict.WRONG: _why_wrong,
+        CheckVerdict.KINK: _where,
+        CheckVerdict.EDGE: _where,
+        CheckVerdict.UNSURE: _why_unsure,
+    }
     return notes[found.verdict](ran, found) if found.verdict in notes else ""
 
 
-def _why_wrong(_ran: Nodewise, found: Check) -> str:
-    difference = abs((found.analytic or 0.0) - found.measured.slope)
+def _why_wrong(_ran: DetailedRun, found: Check) -> str:
+    difference = abs((found.analytic or 0.0) - found.measured.derivative)
     return f"off by {_size(difference)}"
 
 
-def _why_unsure(ran: Nodewise, found: Check) -> str:
+def _why_unsure(ran: DetailedRun, found: Check) -> str:
     if found.bend is None:
         return "rounding drowns the slope"
     return f"{_op_at(ran, found.bend)} is {_size(found.distance)} from a kink"
 
 
-def _where(ran: Nodewise, found: Check) -> str:
+def _where(ran: DetailedRun, found: Check) -> str:
     if not isfinite(ran.primals[found.leaf]):
         return f"its value is {number(ran.primals[found.leaf])}"
     strange = [i for i in ran.seeds if not isfinite(ran.primals[i])]
     if strange:
         return f"{ran.graph.ids[strange[0]]} is {number(ran.primals[strange[0]])}"
     if found.bend is not None and found.distance == 0.0:
-        op = row(ran.graph, found.bend)
+        op = op_at(ran.graph, found.bend)
         choice = f"; the choice is {op.at_kink}" if op is not None else ""
         return f"{_op_at(ran, found.bend)} is at a kink{_sides(found)}{choice}"
     return f"no slope on both sides{_sides(found)}"
 
 
-def _op_at(ran: Nodewise, node: int) -> str:
+def _op_at(ran: DetailedRun, node: int) -> str:
     return f"{ran.graph.ids[node]} = {formula_of(ran.graph, node)}"
 
 
 def _sides(found: Check) -> str:
-    if found.sides is None or not any(isfinite(side.slope) for side in found.sides):
+    if found.sides is None or not any(isfinite(side.derivative) for side in found.sides):
         return ""
-    left, right = (number(side.slope) if isfinite(side.slope) else "-" for side in found.sides)
+    left, right = (
+        number(side.derivative) if isfinite(side.derivative) else "-" for side in found.sides
+    )
     return f"; slopes left {left}, right {right}"
 
 
 def _summary(results: Sequence[_Result]) -> str:
     verdicts = [each.verdict for result in results for each in result.checks]
-    counts = {each: verdicts.count(each) for each in VERDICTS}
+    counts = {each: verdicts.count(each) for each in CheckVerdict}
     words = [styled(f"{n:,} {each}", _COLOURS.get(each)) for each, n in counts.items() if n]
     slopes = counted(len(verdicts), "slope")
     return f"{slopes}: {', '.join(words)}" if words else "no leaf to check"
 
 
-def _print_limit(ran: Nodewise, leaf: int, quotients: Sequence[Quotient], *, err: bool) -> None:
+def _print_limit(ran: DetailedRun, leaf: int, quotients: Sequence[Quotient], *, err: bool) -> None:
     name = ran.graph.ids[leaf]
     f, a = seeded(ran.graph, ran.seeds), number(ran.primals[leaf])
     title = f"the limit: f is {clipped(f, 40)} as a function of {name}, a = {a}"
@@ -390,7 +405,7 @@ def _bars(quotients: Sequence[Quotient]) -> list[str]:
     return bars
 
 
-def _write_plot(out: str, ran: Nodewise, leaf: int, quotients: Sequence[Quotient]) -> None:
+def _write_plot(out: str, ran: DetailedRun, leaf: int, quotients: Sequence[Quotient]) -> None:
     from mgraph.cli.plot import error_plot  # noqa: PLC0415 - only here
 
     name = middle_clipped(ran.graph.ids[leaf], _NAME, _NAME_SIZE)
@@ -413,7 +428,7 @@ def _as_json(results: Sequence[_Result], quotients: Sequence[Quotient]) -> dict[
     verdicts = [each.verdict for result in results for each in result.checks]
     said: dict[str, Any] = {
         "runs": [_result_json(each) for each in results],
-        "summary": {each: verdicts.count(each) for each in VERDICTS},
+        "summary": {each: verdicts.count(each) for each in CheckVerdict},
     }
     if quotients:
         said["limit"] = [
@@ -435,12 +450,12 @@ def _result_json(result: _Result) -> dict[str, Any]:
     }
 
 
-def _check_json(ran: Nodewise, found: Check) -> dict[str, Any]:
+def _check_json(ran: DetailedRun, found: Check) -> dict[str, Any]:
     measured = found.measured if _is_measured(found) else None
     return {
         "leaf": ran.graph.ids[found.leaf],
         "grad": None if found.analytic is None else spelled(found.analytic),
-        "measured": measured and measured.slope,
+        "measured": measured and measured.derivative,
         "error": measured and measured.error,
         "step": measured and (measured.step if isfinite(measured.step) else None),
         "verdict": found.verdict,
@@ -448,6 +463,6 @@ def _check_json(ran: Nodewise, found: Check) -> dict[str, Any]:
         "stored_is_wrong": found.stored_is_wrong,
         "bend": None if found.bend is None else ran.graph.ids[found.bend],
         "distance": found.distance if isfinite(found.distance) else None,
-        "sides": found.sides and [spelled(side.slope) for side in found.sides],
+        "sides": found.sides and [spelled(side.derivative) for side in found.sides],
         "note": _note(ran, found) or None,
     }

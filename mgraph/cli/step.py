@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mgraph.analysis.nodewise import run_nodewise
-from mgraph.analysis.steps import FORWARD, SEED, Step, Steps
+from mgraph.analysis.detailed_run import run_in_detail
+from mgraph.analysis.steps import Step, StepKind, Steps
 from mgraph.cli.files import called, read_graph
 from mgraph.cli.options import limit_option
 from mgraph.cli.output import json_option, print_json
@@ -59,7 +59,7 @@ def command(
         inputs, seed = asked.looked_at(file, graph, limits)
         bar.step("running")
         try:
-            steps = Steps(run_nodewise(file.columns, inputs, seed))
+            steps = Steps(run_in_detail(file.columns, inputs, seed))
         except GraphError as error:
             raise error.named(called(graph)) from None
     if as_json:
@@ -85,7 +85,7 @@ def _every(steps: Steps) -> Iterator[Step]:
 def _listing(steps: Steps, room: int) -> Iterator[str]:
     yield click.style(f"forward, {counted(len(steps.ran.graph), 'node')}", dim=True)
     for step in _every(steps):
-        if step.kind == SEED:
+        if step.kind == StepKind.SEED:
             yield ""
             yield click.style("backward", dim=True)
         yield from step_lines(steps, step, room)
@@ -94,7 +94,7 @@ def _listing(steps: Steps, room: int) -> Iterator[str]:
 def _as_json(steps: Steps, step: Step) -> dict[str, Any]:
     ran, graph = steps.ran, steps.ran.graph
     name = graph.ids[step.node]
-    if step.kind == FORWARD:
+    if step.kind == StepKind.FORWARD:
         return {
             "step": step.kind,
             "node": name,
@@ -103,16 +103,16 @@ def _as_json(steps: Steps, step: Step) -> dict[str, Any]:
             "formula": formula_of(graph, step.node),
             "data": spelled(ran.primals[step.node]),
         }
-    if step.kind == SEED:
+    if step.kind == StepKind.SEED:
         return {"step": step.kind, "grad": {graph.ids[i]: seed for i, seed in ran.seeds.items()}}
     args = graph.arguments(step.node)
     passed = [
         {
-            "arg": graph.ids[args[each.place]],
-            "slope": spelled(each.slope),
+            "arg": graph.ids[args[each.argument]],
+            "slope": spelled(each.partial),
             "product": spelled(each.amount),
-            "before": None if graph.op(args[each.place]) == CONST else spelled(each.before),
-            "after": None if graph.op(args[each.place]) == CONST else spelled(each.after),
+            "before": None if graph.op(args[each.argument]) == CONST else spelled(each.before),
+            "after": None if graph.op(args[each.argument]) == CONST else spelled(each.after),
         }
         for each in step.passed
     ]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from mgraph.analysis.nodewise import Contribution, row
-from mgraph.analysis.steps import FORWARD, SEED, Step, Steps
+from mgraph.analysis.detailed_run import Contribution, op_at
+from mgraph.analysis.steps import Step, StepKind, Steps
 from mgraph.cli.rules import equation, factor, formula_of, label, slope_equation
 from mgraph.cli.terminal import clipped, number, wrapped
 from mgraph.ops import CONST
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 def step_lines(steps: Steps, step: Step, room: int) -> Iterator[str]:
     """Yield what there is to say of one step, in lines; the first names it."""
     graph = steps.ran.graph
-    if step.kind == SEED:
+    if step.kind == StepKind.SEED:
         for node, seed in steps.ran.seeds.items():
             yield f"{_bold(graph.ids[node])} is an output: its gradient starts at {number(seed)}"
         return
     name = graph.ids[step.node]
-    if step.kind == FORWARD:
-        note = graph.op(step.node) if row(graph, step.node) is None else ""
+    if step.kind == StepKind.FORWARD:
+        note = graph.op(step.node) if op_at(graph, step.node) is None else ""
         text = f"{equation(steps.ran, step.node).removeprefix(name)}  {note}".rstrip()
     else:
         upstream = number(steps.ran.adjoints[step.node])
@@ -46,15 +46,17 @@ def _bold(name: str) -> str:
 def _passed(steps: Steps, share: Contribution) -> Iterator[str]:
     """Yield the parts of a line about one argument: product, gradient before and after, rule."""
     graph = steps.ran.graph
-    arg = graph.arguments(share.user)[share.place]
+    arg = graph.arguments(share.user)[share.argument]
     name = graph.ids[arg]
     yield f"to {name}:"
-    yield f"{factor(share.upstream)}·{factor(share.slope)} = {number(share.amount)},"
+    yield f"{factor(share.upstream)}·{factor(share.partial)} = {number(share.amount)},"
     if graph.op(arg) == CONST:
         yield "lost: a const has no gradient"
     else:
         yield f"{name}.grad {number(share.before)} → {number(share.after)}"
-    yield click.style(slope_equation(steps.ran, share.user, share.place, share.slope), dim=True)
+    yield click.style(
+        slope_equation(steps.ran, share.user, share.argument, share.partial), dim=True
+    )
 
 
 _PASSED: Final = 20  # arguments of one node that are shown

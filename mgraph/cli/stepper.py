@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mgraph.analysis.steps import BACKWARD, FORWARD, SEED
+from mgraph.analysis.steps import StepKind
 from mgraph.cli.rules import formula_of
 from mgraph.cli.step_lines import step_lines
 from mgraph.cli.terminal import aligned, clipped, number
@@ -70,19 +70,19 @@ class Stepper:
 
     def _do(self) -> None:
         ran, step = self.steps.ran, self.steps[self.at]
-        if step.kind == SEED:
+        if step.kind == StepKind.SEED:
             for node in ran.seeds:
                 self.adjoints[node] = ran.start(node)
         for share in step.passed:
-            self.adjoints[ran.graph.arguments(share.user)[share.place]] = share.after
+            self.adjoints[ran.graph.arguments(share.user)[share.argument]] = share.after
 
     def _undo(self) -> None:
         ran, step = self.steps.ran, self.steps[self.at]
-        if step.kind == SEED:
+        if step.kind == StepKind.SEED:
             for node in ran.seeds:
                 self.adjoints[node] = 0.0
         for share in reversed(step.passed):
-            self.adjoints[ran.graph.arguments(share.user)[share.place]] = share.before
+            self.adjoints[ran.graph.arguments(share.user)[share.argument]] = share.before
 
     def press(self, key: str) -> bool:
         """Do what a key asks for; False: that was all."""
@@ -116,8 +116,8 @@ class Stepper:
     def _jump(self, name: str) -> None:
         index = self.steps.ran.graph.index
         if name in index:
-            backward = self.steps[self.at].kind != FORWARD
-            self.go(self.steps.place_of(index[name], backward=backward))
+            backward = self.steps[self.at].kind != StepKind.FORWARD
+            self.go(self.steps.index_of(index[name], backward=backward))
         elif name:
             hint = did_you_mean(closest(name, index))
             self.note = f"no node {printable(name)}" + (f": {hint}" if hint else "")
@@ -142,7 +142,7 @@ class Stepper:
         steps, size = self.steps, len(self.steps.ran.graph)
         kind = steps[self.at].kind
         where = f"forward {self.at + 1:,} of {size:,}"
-        if kind != FORWARD:
+        if kind != StepKind.FORWARD:
             where = f"backward {self.at - size + 1:,} of {len(steps) - size:,}"
         left = columns - len(where) - 2
         return f"{clipped(printable(self.title), left).ljust(left)}  {where}"
@@ -155,7 +155,7 @@ class Stepper:
         graph = ran.graph
         first = max(0, min(step.node - rows // 2, len(graph) - rows + 1))
         nodes = range(first, min(len(graph), first + rows - 1))
-        is_forward = step.kind == FORWARD
+        is_forward = step.kind == StepKind.FORWARD
         data = aligned(
             number(ran.primals[i]) if not is_forward or i <= step.node else "" for i in nodes
         )
@@ -170,7 +170,11 @@ class Stepper:
         yield ""
         yield click.style(clipped("  " + "  ".join(header), columns), dim=True)
         for i, *cells in zip(nodes, names, formulas, data, grads, strict=True):
-            mark = "▶ " if i == step.node and step.kind in (FORWARD, BACKWARD) else "  "
+            mark = (
+                "▶ "
+                if i == step.node and step.kind in (StepKind.FORWARD, StepKind.BACKWARD)
+                else "  "
+            )
             sizes = (widths[0], left, widths[1], widths[2])
             padded = (clipped(x, size).ljust(size) for x, size in zip(cells, sizes, strict=True))
             text = mark + "  ".join(padded)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mgraph.analysis.gradcheck import OK, WRONG
 from mgraph.cli.files import STREAM, read_bytes, read_graph, write_graph
 from mgraph.cli.options import engine_option, limit_option, tolerance_options
 from mgraph.cli.output import json_option, print_json
@@ -18,11 +17,9 @@ from mgraph.cli.terminal import counted, print_diagnostics, progress, styled
 from mgraph.codec import spelled, write_file
 from mgraph.errors import printable
 from mgraph.golden.rerun import (
-    REFUSED,
-    SKIPPED,
-    UNTESTED,
     FileOutcome,
     Options,
+    Status,
     accepted,
     graph_files,
     mismatches,
@@ -36,7 +33,13 @@ if TYPE_CHECKING:
     from mgraph.codec import Limits
 
 _SHOWN = 20
-_COLOURS = {OK: "green", WRONG: "red", REFUSED: "red", UNTESTED: "yellow", SKIPPED: None}
+_COLOURS = {
+    Status.OK: "green",
+    Status.WRONG: "red",
+    Status.REFUSED: "red",
+    Status.UNTESTED: "yellow",
+    Status.SKIPPED: None,
+}
 
 
 @click.command("test", short_help="Golden tests: replay every run of every file and compare.")
@@ -123,10 +126,7 @@ def _json(outcome: FileOutcome) -> dict[str, Any]:
 
 
 def _counts(outcomes: Sequence[FileOutcome]) -> dict[str, int]:
-    counts = {
-        status: sum(each.status == status for each in outcomes)
-        for status in (OK, WRONG, REFUSED, UNTESTED, SKIPPED)
-    }
+    counts = {str(status): sum(each.status == status for each in outcomes) for status in Status}
     own = sum(each.origin.startswith(SELF_RECORDED) for each in outcomes)
     files = len(dict.fromkeys(each.file for each in outcomes))
     return {"files": files, **counts, "self-recorded": own}
@@ -134,12 +134,12 @@ def _counts(outcomes: Sequence[FileOutcome]) -> dict[str, int]:
 
 def _print(outcomes: Sequence[FileOutcome], *, err: bool) -> None:
     for each in outcomes:
-        if each.status in (OK, SKIPPED):
+        if each.status in (Status.OK, Status.SKIPPED):
             continue
         run = "" if each.run is None else f", run {each.run}"
         status = click.style(each.status, fg=_COLOURS[each.status], bold=True)
         click.echo("\n  ".join((f"{printable(each.file)}{run}: {status}", *each.why)), err=err)
-        if each.status == REFUSED:
+        if each.status == Status.REFUSED:
             print_diagnostics(each.diagnostics)
     click.echo(_summary(_counts(outcomes)), err=err)
 
@@ -150,7 +150,7 @@ def _summary(counts: dict[str, int]) -> str:
     runs = [
         styled(f"{counts[status]:,} {status}", colour if counts[status] else None)
         for status, colour in _COLOURS.items()
-        if counts[status] or status == OK
+        if counts[status] or status == Status.OK
     ]
     text = f"{counted(counts['files'], 'file')}: {', '.join(runs)}"
     if own := counts["self-recorded"]:

@@ -1,7 +1,7 @@
 """The fast engine: sweeps over flat arrays, compiled from the op table.
 
-It contains no formula. It needs the extra `fast`: NumPy and llvmlite, which are imported only by the
-modules of this package.
+It contains no formula. It needs the extra `fast`: NumPy and llvmlite, which are imported only by
+the modules of this package.
 """
 
 from __future__ import annotations
