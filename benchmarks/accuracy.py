@@ -19,7 +19,7 @@ from benchmarks.report import table
 from mgraph import Graph, Value
 from mgraph.engine.tape.libraries import NAMES, library
 from mgraph.errors import MissingExtraError
-from mgraph.ops import OPS, ROWS, Op
+from mgraph.ops import OPS, TABLE, Op
 from mgraph.value import apply
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def lines(*, quick: bool) -> Generator[str, None, Figures]:
     here = [name for name in NAMES if _is_here(name)]
     rows = [
         (row.name, *(cell for name in here for cell in _cells(*found[name])))
-        for row in ROWS
+        for row in TABLE
         if not row.exact
         for found in [_measured(row, here, 200 if quick else _ROWS, 3 if quick else 50)]
     ]

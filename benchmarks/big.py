@@ -105,7 +105,7 @@ def _parts(times: Sequence[dict[str, float]], written: str) -> str:
 
 
 def _for_information(place: Workspace, rounds: int) -> Iterator[str]:
-    """Yield what the other verbs take, beside `json.load` alone."""
+    """Yield what the other commands take, beside `json.load` alone."""
     sides: dict[str, Callable[[], Cost]] = {
         name: partial(place.mgraph, *arguments) for name, arguments in _MORE.items()
     }

@@ -19,7 +19,7 @@ PAGE: Final = ROOT / "docs" / "benchmarks.md"
 README: Final = ROOT / "README.md"
 
 START: Final = "<!-- python -m benchmarks --docs writes this -->\n"
-END: Final = "<!-- as far as here -->\n"
+END: Final = "<!-- end of the generated part -->\n"
 _PICTURE: Final = """<picture>
 <source media="(prefers-color-scheme: dark)" srcset="{folder}benchmarks-dark.png">
 <img alt="Seconds for one forward and backward run of a random graph against its number of nodes: \

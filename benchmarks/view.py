@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from benchmarks.measure import Workspace
     from benchmarks.report import Figures
-    from tests.browser import Visit
+    from tests.groups.browser.chromium import Visit
 
 _OPS: Final = ("add", "mul", "relu", "tanh")
 _LARGE: Final = "128,126,128,1"
@@ -57,7 +57,7 @@ _FRAMES: Final = """async (count) => {
 
 def lines(*, quick: bool) -> Generator[str, None, Figures]:
     """Yield the report."""
-    from tests.browser import Visit, started  # noqa: PLC0415 - starts no browser otherwise
+    from tests.groups.browser.chromium import Visit, started  # noqa: PLC0415 - starts no browser otherwise
 
     rounds = 1 if quick else 5
     with workspace() as place, started() as browser:

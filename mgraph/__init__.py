@@ -3,8 +3,8 @@
 A graph of scalar operations is declared in a versioned JSON or msgpack file, loaded into live
 Values, run forward and backward, and written back with every value and gradient.
 
-PYTEST_DONT_REWRITE: nothing to rewrite here; without this, who imports mgraph and then calls
-pytest is warned that it comes too late.
+PYTEST_DONT_REWRITE: there is nothing to rewrite here. Without this line, pytest warns programs
+that import mgraph and then call pytest.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOME = {
+_SOURCES = {
     "Diagnostic": "errors",
     "FORMAT_VERSION": "format",
     "Graph": "document",
@@ -64,10 +64,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
     """Import a public name when it is first used, so that no command pays for the others."""
-    if name not in _HOME:
+    if name not in _SOURCES:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    module, _, attribute = _HOME[name].partition(":")
+    module, _, attribute = _SOURCES[name].partition(":")
     value = getattr(import_module(f"{__name__}.{module}"), attribute or name)
     globals()[name] = value
     return value

@@ -6,14 +6,14 @@ import signal
 
 
 def main() -> None:
-    """Run the command; Ctrl-C while its modules are being read ends it without a word."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:
+    """Run the command; Ctrl-C during the imports ends it without a traceback."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from mgraph.cli import main as run  # noqa: PLC0415 - only now
+    from mgraph.cli import main as run  # noqa: PLC0415 - while Ctrl-C has its default effect
 
-    if before is signal.default_int_handler:
-        signal.signal(signal.SIGINT, before)
+    if handler is signal.default_int_handler:
+        signal.signal(signal.SIGINT, handler)
     run()
 
 

@@ -1,4 +1,4 @@
-"""Graph: what users of the library hold. Load, run, look at, save."""
+"""Graph, the library's main class: load, run, look at and save graphs."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from mgraph.graph.run import Run
 
 ANNOTATED: Final = ".annotated"
-"""What stands before the extension of a file that `mgraph run` has made by itself."""
+"""Put before the extension in the name of a file that `mgraph run` names itself."""
 
 ENGINES: Final = ("auto", "value", "tape")
-"""What can be asked to run a graph; "auto" chooses by its size and by what is installed."""
+"""Names of engines; "auto" chooses by the graph's size and by what is installed."""
 
 LARGE: Final = 200_000
-"""Nodes from which "auto" takes the tape: below, Values are done before its libraries are."""
+"""Number of nodes from which "auto" uses the tape; importing its libraries takes some time."""
 
 WRITERS: Final[Mapping[str, Callable[[GraphFile], Iterator[bytes]]]] = {
     ".json": to_json,
     ".msgpack": to_msgpack,
 }
-"""How a graph is written, by the extension of the file."""
+"""How to write a graph, by the extension of the file."""
 
 
 class Graph(GraphFile):
@@ -92,12 +92,12 @@ class Graph(GraphFile):
         return len(self.columns)
 
     def __repr__(self) -> str:
-        """Name it, and say how large it is."""
+        """Show the name and the numbers of nodes and runs."""
         name = f"{self.name!r}, " if self.name else ""
         return f"<Graph {name}{len(self):,} nodes, {len(self.runs)} runs>"
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        """Show a notebook the graph, with the numbers of a run."""
+        """Show the graph in a notebook, with the numbers of a run."""
         return mimebundle(self)
 
     def run(
@@ -135,7 +135,7 @@ class Graph(GraphFile):
             ValueError: There is no such engine.
         """
         given = {**(inputs or {}), **more}
-        return evaluate(self.columns, given, seed, _engine(engine, len(self)), grad=grad)
+        return evaluate(self.columns, given, seed, _load_engine(engine, len(self)), grad=grad)
 
     def compile(self, *, math: str = "libm") -> Replay:
         """Prepare the graph to be run many times. Needs the extra `fast`.
@@ -183,9 +183,9 @@ class Graph(GraphFile):
             GraphError: A run does not fit this graph; the codes are those that reading the file
                 would give.
         """
-        over = tuple(over_graph(run, self.columns) for run in runs)
-        check_runs(over, self.columns)
-        return replace(self, runs=over)
+        converted = tuple(over_graph(run, self.columns) for run in runs)
+        check_runs(converted, self.columns)
+        return replace(self, runs=converted)
 
     def to_bytes(self, extension: str = ".json") -> Iterator[bytes]:
         """Yield the content of the graph's file in chunks.
@@ -214,7 +214,7 @@ class Graph(GraphFile):
 
 
 def engine_for(engine: str, nodes: int) -> str:
-    """Return the engine that will run a graph of so many nodes: "value" or "tape".
+    """Return the name of the engine that will run a graph of `nodes` nodes: "value" or "tape".
 
     Raises:
         ValueError: There is no such engine.
@@ -227,8 +227,8 @@ def engine_for(engine: str, nodes: int) -> str:
     return engine
 
 
-def _engine(name: str, nodes: int) -> Engine:
-    """Return the engine that will run a graph of so many nodes."""
+def _load_engine(name: str, nodes: int) -> Engine:
+    """Return the engine that will run a graph of `nodes` nodes."""
     if engine_for(name, nodes) == "value":
         return VALUE
     tape.require()
@@ -241,7 +241,7 @@ def extension_of(path: str | os.PathLike[str]) -> str:
     """Return the extension of a graph file.
 
     Raises:
-        GraphError: `io` if it is none that can be written.
+        GraphError: `io` if no encoding has this extension.
     """
     extension = Path(path).suffix.lower()
     if extension not in WRITERS:
@@ -317,8 +317,8 @@ def save(
 
 
 def recorded(graph: Graph) -> Graph:
-    """Return a graph with what it gives when it is run: with several outputs, a run for each."""
+    """Run a graph, once per output, and return it with these runs."""
     seeds: list[dict[str, float]] = [{}]
     if len(graph.outputs) > 1:
-        seeds = [{each: 1.0} for each in graph.outputs]
+        seeds = [{output: 1.0} for output in graph.outputs]
     return graph.with_runs(graph.run(seed=seed) for seed in seeds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
@@ -32,18 +33,18 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "number": "not a number that the format can hold there",
         "id": "a malformed id",
         "limit": "a limit is exceeded",
-        "packed": "a packed column that contradicts itself",
+        "packed": "a packed column that doesn't fit the others",
         "duplicate-id": "two nodes have the same id",
-        "unknown-node": "an argument that is no node",
+        "unknown-node": "an argument that is not a node",
         "unknown-op": "an op that the format does not have",
         "arity": "the wrong number of arguments",
         "cycle": "a node depends on itself",
-        "leaf-data": "data where none may be, or none where it must be",
-        "output": "the outputs, or the nodes, can't be used",
+        "leaf-data": "data on a node that can't have any, or no data where it is required",
+        "output": "the nodes or the outputs can't be used",
         "unbound-input": "an input without a value",
         "seed": "the seed of a run can't be used",
         "hash": "a run that was recorded from another graph",
-        "run-node": "a run that names a node that can't be named there",
+        "run-node": "a run that names a node that doesn't exist or can't be set",
     }
 )
 """Every reason to refuse a file. Codes are permanent."""
@@ -53,17 +54,17 @@ WARNINGS: Final[Mapping[str, str]] = MappingProxyType(
         "unreached": "a node has no path to an output",
         "rounded": "an integer that a double can't hold was rounded",
         "float32": "a number was stored with single precision",
-        "invisible": "a text holds characters that can't be seen",
+        "invisible": "a text contains invisible characters",
     }
 )
-"""Every reason to mention something in a file that is accepted. Codes are permanent."""
+"""Every warning about a file that is accepted. Codes are permanent."""
 
 REPORTED: Final = 100
-"""How many diagnostics of one file are reported; the rest is counted."""
+"""How many diagnostics of one file are reported; the rest are only counted."""
 
 
 def quoted(text: object, longest: int = 60) -> str:
-    """Show a value of a hostile file in one line of printable characters."""
+    """Quote a value from an untrusted file, on one line of printable characters."""
     shown = text if isinstance(text, str) else json.dumps(text, default=str)
     if len(shown) > longest:
         shown = shown[: longest - 1] + "…"
@@ -74,7 +75,7 @@ def quoted(text: object, longest: int = 60) -> str:
 
 
 def printable(text: str) -> str:
-    """Escape what a terminal would obey or not show, bidi controls and surrogates included."""
+    """Escape what a terminal would obey or hide, including bidi controls and surrogates."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)
@@ -86,15 +87,16 @@ def some(names: Iterable[str], most: int = 5) -> str:
     return ", ".join(shown[:most]) + (", …" if len(shown) > most else "")
 
 
-def rounded(value: float, digits: int) -> str:
-    """Spell a double for people: so many digits at most, always told from an integer."""
-    text = f"{value:.{digits}g}"
-    return text if any(c in text for c in ".en") else text + ".0"
-
-
 def pointer(path: Path) -> str:
-    """Spell a path as a JSON pointer (RFC 6901)."""
+    """Format a path as a JSON pointer (RFC 6901)."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+class Severity(StrEnum):
+    """Whether a diagnostic refuses the file."""
+
+    ERROR = "error"
+    WARNING = "warning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +128,9 @@ class Diagnostic:
     file: str = ""
 
     @property
-    def severity(self) -> str:
+    def severity(self) -> Severity:
         """Either `"error"` or `"warning"`, depending on the code."""
-        return "error" if self.code in CODES else "warning"
+        return Severity.ERROR if self.code in CODES else Severity.WARNING
 
     @property
     def pointer(self) -> str:
@@ -162,8 +164,8 @@ class Diagnostic:
     def __str__(self) -> str:
         """Render over several lines, as the command line prints it."""
         lines = [f"{self.place}: {self.severity}[{self.code}]: {self.message}"]
-        where = printable(self.pointer)
-        for name, text in (("at", where), ("expected", self.expected), ("fix", self.fix)):
+        at = printable(self.pointer)
+        for name, text in (("at", at), ("expected", self.expected), ("fix", self.fix)):
             if text:
                 lines.append(f"  {name:<9} {text}")
         return "\n".join(lines)
@@ -185,12 +187,13 @@ class GraphError(Exception):
 
     @classmethod
     def of(cls, code: str, message: str, path: Path = (), **rest: Any) -> Self:  # noqa: ANN401
-        """Build the error for one single fault; `rest` are fields of `Diagnostic`."""
+        """Build the error for a single fault; `rest` are fields of `Diagnostic`."""
         return cls((Diagnostic(code, message, path, **rest),))
 
     def named(self, file: str) -> Self:
-        """Return the same error, its diagnostics naming the file."""
-        return type(self)(tuple(replace(each, file=file) for each in self.diagnostics), self.more)
+        """Return the same error, with the file's name in every diagnostic."""
+        diagnostics = tuple(replace(diagnostic, file=file) for diagnostic in self.diagnostics)
+        return type(self)(diagnostics, self.more)
 
     def __str__(self) -> str:
         """Render every diagnostic."""
@@ -203,7 +206,7 @@ class MissingExtraError(ImportError):
 
 def render(diagnostics: Iterable[Diagnostic], more: int = 0) -> str:
     """Render diagnostics one under the other, with a count of those left out."""
-    lines = [str(each) for each in diagnostics]
+    lines = [str(diagnostic) for diagnostic in diagnostics]
     if more:
         lines.append(f"… and {more:,} more")
     return "\n".join(lines)

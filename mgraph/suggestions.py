@@ -1,4 +1,4 @@
-"""What may have been meant by a name that is not known."""
+"""Suggestions for unknown names: "did you mean …?"."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LOOKED_AT: Final = 10_000
-"""How many names "did you mean" looks at."""
+"""How many known names an unknown one is compared with."""
 
 LONGEST: Final = 128
-"""Bytes of a name that something is suggested for: no id or field is longer."""
+"""Nothing is suggested for longer names: no id or field is longer."""
 
 
 class Suggestions:
-    """What may have been meant by the unknown names of one file.
+    """Suggestions for the unknown names of one file.
 
-    A search takes time, and a file can hold a million unknown names: there are as many searches
-    as there can be hints that are shown, and some more.
+    A search takes time, and a file can have a million unknown names, so the number of searches
+    is limited: a few for each diagnostic that can be shown.
     """
 
     def __init__(self, most: int = 3 * REPORTED) -> None:
-        """Take the number of searches."""
+        """Allow `most` searches."""
         self.most = most
         self.answers: dict[tuple[str, int], str] = {}
 
     def closest(self, name: str, known: Iterable[str]) -> str:
-        """Return what `closest` does, or an empty string after too many searches."""
-        asked = name, id(known)
-        if asked not in self.answers and len(self.answers) < self.most:
-            self.answers[asked] = closest(name, known)
-        return self.answers.get(asked, "")
+        """Call the function `closest`; return an empty string after too many searches."""
+        key = name, id(known)
+        if key not in self.answers and len(self.answers) < self.most:
+            self.answers[key] = closest(name, known)
+        return self.answers.get(key, "")
 
-    def meant(self, members: object, known: tuple[str, ...]) -> list[str]:
-        """List the absent fields of an object that its unknown keys were probably meant to be.
+    def meant_fields(self, members: object, known: tuple[str, ...]) -> list[str]:
+        """List the missing fields of an object that its unknown keys were probably meant to be.
 
-        After too many searches these may be all that are absent: what follows from an error is
-        no error of its own.
+        After too many searches these are all missing fields: any of them may be meant, and errors
+        that merely follow from others are not reported.
         """
         if not isinstance(members, dict):
             return []
@@ -53,19 +53,19 @@ class Suggestions:
 
 def closest(name: str, known: Iterable[str]) -> str:
     """Return the known name most like this one, or an empty string if none is."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only to complain
+    from difflib import get_close_matches  # noqa: PLC0415 - for error messages only
 
     if len(name) > LONGEST:
         return ""
     letters = sorted(name.lower())
     near = [
-        each
-        for each in islice(known, LOOKED_AT)
-        if abs(len(each) - len(name)) <= 3 and (each[:1] in name or each[-1:] in name)  # noqa: PLR2004
+        other
+        for other in islice(known, LOOKED_AT)
+        if abs(len(other) - len(name)) <= 3 and (other[:1] in name or other[-1:] in name)  # noqa: PLR2004
     ]
-    for each in near:  # other case, or letters in another order: tahn is tanh, not tan
-        if len(each) == len(name) and sorted(each.lower()) == letters:
-            return each
+    for other in near:  # other case, or letters in another order: tahn is tanh, not tan
+        if len(other) == len(name) and sorted(other.lower()) == letters:
+            return other
     return next(iter(get_close_matches(name, near[: LOOKED_AT // 10], n=1, cutoff=0.6)), "")
 
 

@@ -20,7 +20,7 @@ _numbers = count()
 def mimebundle(thing: object) -> dict[str, str]:
     """Return what a notebook shows of a Value or a Graph: its text, and its picture if possible.
 
-    The only import of a module above this one: no program without pictures pays for it.
+    This is the only import of a module above this one; programs without pictures never pay for it.
     """
     from mgraph.draw import notebook  # noqa: PLC0415 - imported on first display
 
@@ -44,15 +44,15 @@ class Value:
         name: The id of the node in a graph file; None to have one assigned (`n0`, `n1`, …).
     """
 
-    __slots__ = ("__weakref__", "_data", "_grad", "_number", "_row", "args", "name", "op")
+    __slots__ = ("__weakref__", "_data", "_grad", "_number", "_op", "args", "name", "op")
 
-    # Numbers must come to us even from the right of a NumPy scalar.
+    # Makes NumPy leave operators to us: np.float64(2.0) * value is a Value.
     __array_ufunc__: ClassVar[None] = None
 
     _data: float
     _grad: float
     _number: int
-    _row: Op | None
+    _op: Op | None
     args: tuple[Value, ...]
     name: str | None
     op: str
@@ -70,7 +70,7 @@ class Value:
         self._data = _float(data)
         self._grad = 0.0
         self._number = next(_numbers)
-        self._row = None
+        self._op = None
         self.args = ()
         self.name = name
         self.op = INPUT
@@ -132,7 +132,7 @@ class Value:
         return f"Value(data={self._data}, grad={self._grad}{name})"
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        """Show a notebook the graph that led to this value."""
+        """Show the graph that this value was computed from, in a notebook."""
         return mimebundle(self)
 
     # --- operators; a plain number on either side becomes a const ---
@@ -186,7 +186,7 @@ class Value:
         return self
 
     def __abs__(self) -> Value:
-        """Return |self|; the slope at 0 is 0."""
+        """Return |self|; the derivative at 0 is 0."""
         return apply(_ABS, (self,))
 
     def max(self, other: Operand) -> Value:
@@ -268,7 +268,7 @@ def _float(data: Any) -> float:  # noqa: ANN401 - numbers of any library
         raise TypeError(message)
     try:
         return float(data)
-    except OverflowError:  # an int beyond every double
+    except OverflowError:  # an int too large for a double
         return float("inf") if data > 0 else float("-inf")
 
 
@@ -279,10 +279,10 @@ def leaf(op: str, data: float, name: str | None = None) -> Value:
     return value
 
 
-def apply(row: Op, args: tuple[Value, ...]) -> Value:
-    """Make the Value of an op applied to its arguments; the number of them is not checked."""
-    step = row.step
-    if row.fold:
+def apply(op: Op, args: tuple[Value, ...]) -> Value:
+    """Make the Value of an op applied to its arguments; their number is not checked."""
+    step = op.step
+    if op.fold:
         primal = args[0]._data
         for arg in args[1:]:
             primal = step(primal, arg._data)
@@ -290,28 +290,28 @@ def apply(row: Op, args: tuple[Value, ...]) -> Value:
         primal = step(args[0]._data)
     else:
         primal = step(args[0]._data, args[1]._data)
-    return _node(row, primal, args)
+    return _node(op, primal, args)
 
 
-def _node(row: Op, primal: float, args: tuple[Value, ...]) -> Value:
+def _node(op: Op, primal: float, args: tuple[Value, ...]) -> Value:
     value = Value.__new__(Value)
     value._data = primal
     value._grad = 0.0
     value._number = next(_numbers)
-    value._row = row
+    value._op = op
     value.args = args
     value.name = None
-    value.op = row.name
+    value.op = op.name
     return value
 
 
-def _binary(row: Op, a: Any, b: Any) -> Value:  # noqa: ANN401 - operands of any type
+def _binary(op: Op, a: Any, b: Any) -> Value:  # noqa: ANN401 - operands of any type
     if type(a) is not Value or type(b) is not Value:
         pair = _operand(a), _operand(b)
         if None in pair:
             return NotImplemented  # type: ignore[no-any-return]
         a, b = pair
-    return _node(row, row.step(a._data, b._data), (a, b))
+    return _node(op, op.step(a._data, b._data), (a, b))
 
 
 def _operand(x: object) -> Value | None:
@@ -364,7 +364,7 @@ def total(values: Iterable[Operand]) -> Value:
         TypeError: One of them is neither a Value nor a number.
         ValueError: There are none.
     """
-    args = tuple(as_value(each) for each in values)
+    args = tuple(as_value(value) for value in values)
     if not args:
         message = "mgraph.sum needs at least one value"
         raise ValueError(message)
@@ -372,7 +372,7 @@ def total(values: Iterable[Operand]) -> Value:
 
 
 def ancestry(roots: Iterable[Value]) -> list[Value]:
-    """Return everything that some values were computed from, and they, in creation order."""
+    """Return some values and everything that they were computed from, in creation order."""
     seen = dict.fromkeys(roots)
     stack = [value.args for value in seen]
     while stack:
@@ -392,7 +392,7 @@ def sweep(seeds: Sequence[tuple[Value, float]], tape: Sequence[Value] | None = N
 
     Args:
         seeds: The adjoint that each of these values is given.
-        tape: Their `ancestry`, if it is known.
+        tape: Their `ancestry`, if it is already known.
 
     Source:
         Griewank & Walther, Evaluating Derivatives, 2nd ed., ch. 3.
@@ -407,26 +407,26 @@ def sweep(seeds: Sequence[tuple[Value, float]], tape: Sequence[Value] | None = N
     for value, seed in seeds:
         value._grad += seed
     for value in reversed(tape):
-        if value._row is not None:
-            _pass_on(value, value._row)
+        if value._op is not None:
+            _pass_on(value, value._op)
     for value, grad in leaves:
-        # A const may have caught something on the way; it has no adjoint.
+        # The sweep adds to consts, too, but they have no adjoint.
         value._grad = grad if value.op == CONST else grad + value._grad
 
 
-def _pass_on(value: Value, row: Op) -> None:
-    """Add a value's share to the adjoints of its arguments."""
+def _pass_on(value: Value, op: Op) -> None:
+    """Add a value's contributions to the adjoints of its arguments."""
     args = value.args
-    if len(args) == 2 and not row.fold:  # noqa: PLR2004 - most nodes are of this kind
+    if len(args) == 2 and not op.fold:  # noqa: PLR2004 - most nodes are of this kind
         a, b = args
         adjoint = value._grad
-        slope_a, slope_b = row.step_partials(a._data, b._data, value._data)
-        a._grad += adjoint * slope_a
-        b._grad += adjoint * slope_b  # +=: a and b may be one node
-    elif row.fold:
-        share = value._grad * row.step_partials(0.0, 0.0, 0.0)[1]  # the same for every argument
+        partial_a, partial_b = op.step_partials(a._data, b._data, value._data)
+        a._grad += adjoint * partial_a
+        b._grad += adjoint * partial_b  # +=: a and b may be the same Value
+    elif op.fold:
+        share = value._grad * op.step_partials(0.0, 0.0, 0.0)[1]  # the same for every argument
         for arg in args:
             arg._grad += share
     else:
         (a,) = args
-        a._grad += value._grad * row.step_partials(a._data, value._data)[0]
+        a._grad += value._grad * op.step_partials(a._data, value._data)[0]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 NAME: Final = "mgraph-replay"
 PROJECT: Final = Path(__file__).parent.parent / "pyproject.toml"
 
-_PAINTS = "paints texts; mgraph/draw/engine.py loads the layout alone"
+_PAINTS = "paints texts; mgraph/draw/native.py loads the layout alone"
 _SOLVERS = "optional solvers of other makers, loaded on demand"
 LEFT_OUT: Final = {
     "casadi": {

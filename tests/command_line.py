@@ -66,7 +66,7 @@ class Shell:
     """A folder in which commands are run in this process."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
-        """Go to the folder."""
+        """Change to the folder."""
         self.folder = folder
         self.patch = patch
         patch.chdir(folder)
@@ -110,13 +110,14 @@ class Shell:
 
 def environment(**more: str) -> dict[str, str]:
     """Return an environment where `mgraph` is found, without colour, and with a mute browser."""
-    plain = {key: x for key, x in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
+    others = ("NO_COLOR", "FORCE_COLOR", "PYTHONUNBUFFERED")  # buffers hide failures until the end
+    plain = {key: x for key, x in os.environ.items() if key not in others}
     path = os.pathsep.join((str(Path(SCRIPT).parent), plain.get("PATH", "")))
     return {**plain, "PATH": path, "PYTHONIOENCODING": "utf-8", "BROWSER": "true", **more}
 
 
 def process(*args: str, cwd: Path, stdin: bytes = b"", **env: str) -> Said:
-    """Run `mgraph` as a process of its own."""
+    """Run `mgraph` in a separate process."""
     done = subprocess.run(
         [SCRIPT, *args], cwd=cwd, input=stdin, capture_output=True, check=False,
         env=environment(**env), timeout=60,
@@ -125,7 +126,7 @@ def process(*args: str, cwd: Path, stdin: bytes = b"", **env: str) -> Said:
 
 
 def in_shell(line: str, cwd: Path) -> Said:
-    """Run a line as somebody typed it into bash."""
+    """Run a line in bash, as if somebody had typed it."""
     done = subprocess.run(
         ["bash", "-c", line], cwd=cwd, capture_output=True, check=False,
         env=environment(), timeout=60, stdin=subprocess.DEVNULL,
@@ -133,8 +134,13 @@ def in_shell(line: str, cwd: Path) -> Said:
     return Said(done.returncode, done.stdout, done.stderr)
 
 
+def on_any_python(text: str) -> str:
+    """Remove the Python version of an engine: pages name the one that they were made with."""
+    return re.sub(r"\(Python 3\.[0-9.]+\w*\)", "(Python 3)", text)
+
+
 def typed(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the commands of a document's consoles, each with what is shown under it."""
+    """Yield the commands of a document's consoles, each with the output shown below it."""
     for block in re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, shown = part.partition("\n")
@@ -142,7 +148,7 @@ def typed(text: str) -> Iterator[tuple[str, str]]:
 
 
 def is_usage_error(said: Said, *words: str) -> bool:
-    """Whether a wrong command line was told: status 2, usage, and these words."""
+    """Whether a command line was refused with status 2, the usage, and these words."""
     right = said.status == 2 and said.raw == b"" and said.err.startswith("Usage: mgraph")
     return right and all(word in said.err for word in words)
 

@@ -52,13 +52,13 @@ def test_diff_finds_structure_and_numbers(mgraph: Shell) -> None:
     ]
     assert found["node b", "data"]["ulps"] == 1
     text = mgraph("diff", "neuron.json", "other.json").out
-    assert "node b, data  (1 ulp, relative 1.3e-16)" in text
+    assert "node b, data  (1 ulp, relative error 1.3e-16)" in text
     assert "  - 6.881373587019543\n  + 6.881373587019544\n" in text
     assert "  + x1=1.0; seed n=2.0" in text
 
 
 def test_diff_compares_runs_that_ask_the_same(mgraph: Shell) -> None:
-    """Runs are matched by inputs and seed, not by their place."""
+    """Runs are matched by inputs and seed, not by their index."""
     for value in (1, 2):
         mgraph("run", "neuron.json", "--in-place", "--set", f"x1={value}")
     document = mgraph.document("neuron.json")
@@ -75,7 +75,7 @@ def test_diff_compares_runs_that_ask_the_same(mgraph: Shell) -> None:
 
 
 def test_diff_counts_what_it_does_not_show(mgraph: Shell) -> None:
-    """A hundred differences are shown, the rest is counted."""
+    """The first hundred differences are shown, the others are counted."""
     for seed in (1, 2):
         mgraph("new", "--mlp", "9,16,1", f"--seed={seed}", "-o", f"{seed}.json")
     said = mgraph("diff", "1.json", "2.json")
@@ -83,8 +83,21 @@ def test_diff_counts_what_it_does_not_show(mgraph: Shell) -> None:
     assert mgraph("diff", "1.json", "2.json", "--json").json["more"] == 61
 
 
+def test_diff_says_how_far_numbers_are_apart(mgraph: Shell) -> None:
+    """In ulps if these are few, and relative to the first number if that isn't 0."""
+    for first, second, size in (
+        (1.0, 1.0 + 2.0**-52, "  (1 ulp, relative error 2.2e-16)"),
+        (3.0, -3.0, "  (relative error 2)"),
+        (0.0, 1.0, ""),
+    ):
+        for name, x in (("a.json", first), ("b.json", second)):
+            mgraph("new", "L = x*2", f"--input=x={x!r}", "-o", name)
+        said = mgraph("diff", "a.json", "b.json")
+        assert said.out.splitlines()[0] == f"node x, data{size}"
+
+
 def test_diff_of_a_broken_file(mgraph: Shell) -> None:
-    """It is refused as anywhere."""
+    """A broken file is refused, as by any command."""
     mgraph.write("bad.json", "{")
     said = mgraph("diff", "neuron.json", "bad.json")
     assert (said.status, said.raw, codes(said)) == (1, b"", ["syntax"])

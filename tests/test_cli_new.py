@@ -40,7 +40,7 @@ def test_new_from_statements(mgraph: Shell) -> None:
 
 
 def test_new_outputs(mgraph: Shell) -> None:
-    """What nothing uses is an output, unless `--output` names others."""
+    """Names that nothing uses are outputs, unless `--output` says otherwise."""
     assert mgraph("new", "s = a+b; p = a*b").json["outputs"] == ["s", "p"]
     assert mgraph("new", "s = a+b; p = s*b", "--output", "s", "--output", "p").json[
         "outputs"
@@ -73,30 +73,30 @@ def test_new_const(mgraph: Shell) -> None:
 @pytest.mark.parametrize(
     ("formula", "place", "words"),
     [
-        ("__import__('os').system('x')", (1, 1), "is no op"),
-        ("L = os.system(x)", (1, 5), '"os.system" is no op'),
+        ("__import__('os').system('x')", (1, 1), "is not an op"),
+        ("L = os.system(x)", (1, 5), '"os.system" is not an op'),
         ("L = np.tanh(x)", (1, 5), 'did you mean "tanh"?'),
         ("L = tanhh(x)", (1, 5), 'did you mean "tanh"?'),
         ("x = x + 1", (1, 5), "x is used before it is assigned"),
         ("a = b*b; b = 3*x", (1, 5), "b is used before it is assigned"),
-        ("L = lambda x: x", (1, 5), "a function can't stand in a formula"),
-        ("L = [x for x in y]", (1, 5), "this can't stand in a formula"),
-        ("L = x % 2", (1, 5), "% can't stand in a formula: use + - * / **"),
-        ("L = x if y else z", (1, 5), "a condition can't stand"),
-        ("L = x < y", (1, 5), "a comparison can't stand"),
-        ("L = 'text'", (1, 5), "anything but names and numbers can't stand"),
-        ("L = True*x", (1, 5), "anything but names and numbers can't stand"),
+        ("L = lambda x: x", (1, 5), "a function can't be used in a formula"),
+        ("L = [x for x in y]", (1, 5), "this can't be used in a formula"),
+        ("L = x % 2", (1, 5), "% can't be used in a formula: use + - * / **"),
+        ("L = x if y else z", (1, 5), "a condition can't be used"),
+        ("L = x < y", (1, 5), "a comparison can't be used"),
+        ("L = 'text'", (1, 5), "anything but names and numbers can't be used"),
+        ("L = True*x", (1, 5), "anything but names and numbers can't be used"),
         ("L = x +\n y", (1, 8), "can't be read"),
-        ("a = b^2\nL = a^3 + foo(x)", (2, 11), '"foo" is no op'),
-        ("L = é + 1", (1, 5), "ids are of a-z, A-Z, 0-9"),
-        ("\u210c = x + 1", (1, 1), "can't stand in a formula"),  # Python would read it as H
+        ("a = b^2\nL = a^3 + foo(x)", (2, 11), '"foo" is not an op'),
+        ("L = é + 1", (1, 5), "ids consist of a-z, A-Z, 0-9"),
+        ("\u210c = x + 1", (1, 1), "can't be used in a formula"),  # Python would read it as H
         ("L = x \u00d7 y", (1, 7), "write *"),
-        ("L = x\x07y", (1, 6), '"\\u{7}" can\'t stand'),
-        ("L = 1e400*x", (1, 5), "beyond every double"),
-        (f"L = 1{'0' * 400}*x", (1, 5), "beyond every double"),
+        ("L = x\x07y", (1, 6), '"\\u{7}" can\'t be used'),
+        ("L = 1e400*x", (1, 5), "too large for a double"),
+        (f"L = 1{'0' * 400}*x", (1, 5), "too large for a double"),
         (f"L = 1{'0' * 5000}*x", (1, 1), "too many digits"),
         ("L = x", (1, 1), "another name for x: use x itself"),
-        ("L = 3", (1, 1), "declare it, --const L=3.0"),
+        ("L = 3", (1, 1), "declare it with --param L=3.0"),
         ("L = x*y; L = x+y", (1, 10), "assigned twice"),
         ("x*y; L = x+y", (1, 1), "expected 'name = formula'"),
         ("import os", (1, 1), "expected 'name = formula'"),
@@ -105,14 +105,14 @@ def test_new_const(mgraph: Shell) -> None:
         ("L = w[i]*x", (1, 5), "x[3] but not x[i]"),
         ("L = tanh(x, y)", (1, 5), "tanh takes 1, not 2"),
         ("L = sum()", (1, 5), "sum takes at least 1, not 0"),
-        ("L = sum(*x)", (1, 5), "plain arguments only"),
-        ("L = max(a=x, b=y)", (1, 5), "plain arguments only"),
+        ("L = sum(*x)", (1, 5), "only plain arguments"),
+        ("L = max(a=x, b=y)", (1, 5), "only plain arguments"),
         (f"L = {'x' * 129}*2", (1, 5), "too long"),
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else None,
 )  # fmt: skip
 def test_hostile_formulas(mgraph: Shell, formula: str, place: tuple[int, int], words: str) -> None:
-    """A formula is read, never run; what can't stand in it is pointed at."""
+    """A formula is parsed, never executed; the error points at what isn't allowed in it."""
     said = mgraph("new", formula, "-o", "out.json")
     assert is_usage_error(said, words)
     _, _, message = said.err.partition("Error: ")
@@ -138,7 +138,7 @@ def test_hostile_formulas(mgraph: Shell, formula: str, place: tuple[int, int], w
     ids=range(19),
 )
 def test_formulas_of_any_size_are_refused_quietly(mgraph: Shell, formula: str) -> None:
-    """Nesting, length and emptiness end in a short message, whatever Python thinks of them."""
+    """Formulas that are deeply nested, long or empty give a short message."""
     said = mgraph("new", "--", formula)
     assert is_usage_error(said)
     assert len(said.err) < 700
@@ -151,14 +151,14 @@ def test_formulas_of_any_size_are_refused_quietly(mgraph: Shell, formula: str) -
         (("L = x*w", "--param", "v=1"), 'no output depends on "v"'),
         (("L = x*w", "--param", "a b=1"), 'no output depends on "a b"'),
         (("L = x*w; M = x+1", "--output", "L"), 'no output depends on "M"'),
-        (("L = x*w", "--param", "L=1"), "L is declared as a leaf, and computed here"),
+        (("L = x*w", "--param", "L=1"), "L is declared as a leaf, but computed here"),
         (("L = x*w", "--param", "w=1", "--input", "w"), "declared twice: as input, and as param"),
         (("L = x*w", "--output", "Q"), 'the output "Q" is not in the formula'),
         (("layer = x*w", "--output", "layr"), 'did you mean "layer"?'),
         (("L = x*w", "--output", "L", "--output", "L"), "named twice"),
         (("L = x*w", "--mlp", "2,1"), "give either a formula or --mlp"),
-        (("L = x*w", "--seed", "3"), "--seed goes with --mlp, not with a formula"),
-        (("--mlp", "2,1", "--param", "w=3"), "--param goes with a formula, not with --mlp"),
+        (("L = x*w", "--seed", "3"), "--seed can only be used with --mlp, not with a formula"),
+        (("--mlp", "2,1", "--param", "w=3"), "--param can only be used with a formula"),
         (("--mlp", "2"), "for example 2,16,16,1"),
         (("--mlp", "2,0"), "for example 2,16,16,1"),
         (("--mlp", "2,x"), "for example, 2,16,16,1"),
@@ -170,12 +170,12 @@ def test_formulas_of_any_size_are_refused_quietly(mgraph: Shell, formula: str) -
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )  # fmt: skip
 def test_new_refuses_what_makes_no_sense(mgraph: Shell, args: tuple[str, ...], words: str) -> None:
-    """Options that contradict each other, or would do nothing, are told."""
+    """Options that contradict each other, or would do nothing, are refused."""
     assert is_usage_error(mgraph("new", *args), words)
 
 
 def test_new_network(mgraph: Shell) -> None:
-    """A network has micrograd's structure, telling ids, and the same weights for the same seed."""
+    """A network has micrograd's structure, clear ids, and the same weights for the same seed."""
     args = ("new", "--mlp", "2,3,1", "--activation", "relu", "--seed", "7", "--input", "x1=-0.0")
     document = mgraph(*args).json
     nodes = {node["id"]: node for node in document["nodes"]}

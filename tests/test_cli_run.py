@@ -36,7 +36,7 @@ gradient  x1 -1.5  w1 1.0  x2 0.5  b 0.5  w2 0.0
 
 
 def test_run_prints_a_table(mgraph: Shell) -> None:
-    """Id, formula, value and gradient stand under each other, points too."""
+    """Ids, formulas, values and gradients are in columns, with aligned decimal points."""
     said = mgraph("run", "neuron.json")
     assert (said.status, said.err) == (0, "")
     assert said.out.startswith("neuron: One tanh neuron, from Andrej Karpathy's micrograd lecture.")
@@ -45,7 +45,7 @@ def test_run_prints_a_table(mgraph: Shell) -> None:
 
 
 def test_run_writes_the_annotated_file_here(mgraph: Shell) -> None:
-    """The default target is in the current folder, wherever the graph is, in its encoding."""
+    """By default the file is written to the current folder, in the encoding of the graph."""
     mgraph.path("deep").mkdir()
     mgraph("convert", "neuron.json", "deep/net.msgpack")
     assert mgraph("run", "deep/net.msgpack").status == 0
@@ -65,7 +65,7 @@ def test_annotated_is_never_doubled(mgraph: Shell) -> None:
 
 
 def test_run_leaves_the_graph_alone(mgraph: Shell) -> None:
-    """The annotated file holds the same nodes and foreign runs, to the letter."""
+    """The annotated file has exactly the same nodes and the same runs from elsewhere."""
     mgraph("run", "neuron.json", "-o", "out.json")
     before, after = mgraph.document("neuron.json"), mgraph.document("out.json")
     (*old, new) = after.pop("runs")
@@ -103,7 +103,7 @@ def test_only_an_own_run_with_the_same_question_is_replaced(mgraph: Shell) -> No
 
 
 def test_a_replaced_run_keeps_its_tolerance(mgraph: Shell) -> None:
-    """What somebody said of how exact a run must be is not forgotten."""
+    """The tolerance that somebody gave to a run is kept."""
     document = mgraph.document("neuron.json")
     document["runs"][0] |= {"origin": "mgraph 0.0 value", "tolerance": {"rel": 0.5}}
     mgraph.write("neuron.json", document)
@@ -115,7 +115,7 @@ def test_a_replaced_run_keeps_its_tolerance(mgraph: Shell) -> None:
 
 @pytest.mark.parametrize("encoding", [".json", ".msgpack"])
 def test_a_stream_goes_through(mgraph: Shell, encoding: str) -> None:
-    """`-` reads standard input; the document goes out, in its encoding, and the table to stderr."""
+    """`-` reads standard input; the document goes out in the same encoding, the table to stderr."""
     mgraph("convert", "neuron.json", f"in{encoding}")
     said = mgraph("run", "-", stdin=mgraph.path(f"in{encoding}").read_bytes())
     assert said.status == 0
@@ -138,7 +138,7 @@ def test_document_to_standard_output(mgraph: Shell) -> None:
 
 
 def test_set_and_inputs(mgraph: Shell) -> None:
-    """Inputs and params get other values, by file, by stream, and `--set` wins."""
+    """Inputs and params get other values from a file, a stream or `--set`, which overrides them."""
     mgraph.write("in.json", {"x1": 0.5, "w1": 1, "b": "inf"})
     said = mgraph("run", "neuron.json", "--inputs", "in.json", "--set", "b=-0.0", "--json")
     assert said.json["inputs"] == {"x1": 0.5, "w1": 1.0, "b": -0.0}
@@ -188,7 +188,7 @@ def test_numbers_that_can_be_typed(mgraph: Shell, number: str) -> None:
     ],
 )
 def test_wrong_inputs_are_told(mgraph: Shell, content: str, code: str, place: str) -> None:
-    """What stands in `--inputs` is checked as a graph file is, and nothing is written."""
+    """The file of `--inputs` is checked as strictly as a graph file, and nothing is written."""
     mgraph.write("in.json", content)
     said = mgraph("run", "neuron.json", "--inputs", "in.json")
     assert (said.status, said.raw, codes(said)) == (1, b"", [code])
@@ -210,7 +210,7 @@ def test_wrong_inputs_are_told(mgraph: Shell, content: str, code: str, place: st
 def test_settings_that_fit_no_node_are_told(
     mgraph: Shell, args: tuple[str, ...], code: str
 ) -> None:
-    """An id that can't be set or seeded is told with the name of the file."""
+    """An id that can't be set or seeded gives an error with the name of the file."""
     said = mgraph("run", "neuron.json", *args)
     assert (said.status, codes(said)) == (1, [code])
     assert said.err.startswith("neuron.json: error")
@@ -218,7 +218,7 @@ def test_settings_that_fit_no_node_are_told(
 
 
 def test_several_outputs(mgraph: Shell) -> None:
-    """`--output` seeds one output with 1, `--seed` with anything; without there is an error."""
+    """`--output` seeds an output with 1, `--seed` with any number; one of them is needed."""
     mgraph(*TWO_OUTPUTS)
     assert codes(mgraph("run", "two.json")) == ["seed"]
     said = mgraph("run", "two.json", "--output", "p", "--json")
@@ -242,7 +242,7 @@ def test_no_grad(mgraph: Shell) -> None:
 
 
 def test_run_as_json(mgraph: Shell) -> None:
-    """`--json` says all that the table says."""
+    """`--json` has everything that the table has."""
     said = mgraph("run", "neuron.json", "--json")
     found = said.json
     assert (said.status, said.err) == (0, "")
@@ -290,7 +290,7 @@ def test_flags(mgraph: Shell) -> None:
 
 
 def test_file_order_is_kept(mgraph: Shell) -> None:
-    """A file that lists users before their arguments is evaluated sorted and written as it was."""
+    """Nodes listed before their arguments are evaluated after them, and written as listed."""
     document = mgraph.document("neuron.json")
     document["nodes"].reverse()
     del document["runs"]
@@ -304,7 +304,7 @@ def test_file_order_is_kept(mgraph: Shell) -> None:
 
 
 def test_a_long_graph_is_folded(mgraph: Shell) -> None:
-    """Beyond sixty nodes the middle is left out, unless `--all` asks for it."""
+    """In a table of more than sixty nodes the middle is left out, unless `--all` is given."""
     sets = [f"--input=x{i}={i}" for i in (1, 2)]
     mgraph("new", "--mlp", "2,16,1", *sets, "-o", "net.json")
     count = len(mgraph.document("net.json")["nodes"])
@@ -319,17 +319,17 @@ def test_a_long_graph_is_folded(mgraph: Shell) -> None:
 
 
 def test_a_place_that_cant_be_written(mgraph: Shell) -> None:
-    """One clear error, and a hint if the place was not chosen."""
+    """There is one clear error, and a hint if the file wasn't named on the command line."""
     said = mgraph("run", "neuron.json", "-o", "nowhere/out.json")
     assert (said.status, said.raw, codes(said)) == (1, b"", ["io"])
     mgraph.path("neuron.annotated.json").mkdir()
     said = mgraph("run", "neuron.json")
     assert (said.status, said.raw, codes(said)) == (1, b"", ["io"])
-    assert "fix       name another place with -o FILE; -o - writes no file at all" in said.err
+    assert "fix       choose another file with -o FILE; with -o - no file is written" in said.err
 
 
 def test_limits_can_be_changed(mgraph: Shell) -> None:
-    """`--limit` lowers and raises what reading accepts; the error says how."""
+    """`--limit` lowers and raises the limits of reading; the error says how."""
     said = mgraph("run", "neuron.json", "--limit", "nodes=9")
     assert (said.status, codes(said)) == (1, ["limit"])
     assert "--limit nodes=" in said.err
@@ -339,7 +339,7 @@ def test_limits_can_be_changed(mgraph: Shell) -> None:
 
 
 def test_an_input_without_a_value(mgraph: Shell) -> None:
-    """Every input without a value is named, and what to type."""
+    """Every input without a value is reported, with what to type."""
     mgraph("new", "L = x*y", "-o", "open.json")
     said = mgraph("run", "open.json")
     assert (said.status, codes(said)) == (1, ["unbound-input"] * 2)

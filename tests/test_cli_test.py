@@ -19,7 +19,7 @@ from tests.command_line import (
 
 
 def test_check_says_one_line(mgraph: Shell) -> None:
-    """Version, number of nodes, canonical hash: the same in both encodings."""
+    """The line has version, number of nodes and canonical hash, the same in both encodings."""
     mgraph("convert", "neuron.json", "neuron.msgpack")
     said = mgraph("check", "neuron.json", "neuron.msgpack")
     digest = mgraph.document("neuron.json")["runs"][0]["graph"]
@@ -30,7 +30,7 @@ def test_check_says_one_line(mgraph: Shell) -> None:
 
 
 def test_check_reports_everything(mgraph: Shell) -> None:
-    """Every fault of every file, on standard error; good files still get their line."""
+    """All faults of all files go to standard error; valid files still get their line."""
     text = mgraph.path("neuron.json").read_text(encoding="utf-8")
     mgraph.write("typos.json", text.replace('"tanh"', '"tanhh"').replace('"x2w2"]', '"x2w3"]'))
     said = mgraph("check", "typos.json", "neuron.json", "nope.json")
@@ -43,7 +43,7 @@ def test_check_reports_everything(mgraph: Shell) -> None:
 
 
 def test_check_warns(mgraph: Shell) -> None:
-    """A warning is told, and the file is good."""
+    """A warning is printed, and the file is valid."""
     warned = next((FIXTURES / "warn" / "unreached").glob("*.json"))
     mgraph.write("warned.json", warned.read_bytes())
     said = mgraph("check", "warned.json")
@@ -52,7 +52,7 @@ def test_check_warns(mgraph: Shell) -> None:
 
 
 def test_check_as_json(mgraph: Shell) -> None:
-    """`--json` holds the same, files in the order given, nothing on standard error."""
+    """`--json` has the same facts, in the order of the files; standard error stays empty."""
     mgraph.write("bad.json", "{")
     said = mgraph("check", "bad.json", "neuron.json", "nope.json", "--json")
     bad, good, absent = said.json["files"]
@@ -65,7 +65,7 @@ def test_check_as_json(mgraph: Shell) -> None:
 
 
 def test_check_reads_standard_input(mgraph: Shell) -> None:
-    """`-` is standard input, by that name in diagnostics."""
+    """`-` is standard input, and diagnostics call it that."""
     assert mgraph("check", "-", stdin=NEURON.read_bytes()).status == 0
     assert mgraph("check", "-", stdin=b"{").err.startswith("standard input:1:2: error[syntax]")
     assert mgraph("check", "-", stdin=b"").err.startswith("standard input:1:1: error[syntax]")
@@ -75,7 +75,7 @@ def test_check_reads_standard_input(mgraph: Shell) -> None:
 
 
 def wrong_neuron(mgraph: Shell, name: str, **fields: dict[str, float]) -> str:
-    """Write a neuron whose expectation is wrong in some numbers."""
+    """Write a neuron that expects some wrong numbers."""
     document = mgraph.document("neuron.json")
     for field, numbers in fields.items():
         document["runs"][0][field].update(numbers)
@@ -83,7 +83,7 @@ def wrong_neuron(mgraph: Shell, name: str, **fields: dict[str, float]) -> str:
 
 
 def test_a_folder_is_walked(mgraph: Shell) -> None:
-    """Every graph file under it is tested; hidden and self-made ones and lists of faults not."""
+    """All graph files in a folder are tested, except hidden and annotated ones and fault lists."""
     mgraph.path("sub").mkdir()
     mgraph.path(".hidden").mkdir()
     wrong = mgraph.path(wrong_neuron(mgraph, "wrong.json", data={"o": 3.0})).read_bytes()
@@ -101,14 +101,14 @@ def test_a_folder_is_walked(mgraph: Shell) -> None:
 
 
 def test_an_empty_folder(mgraph: Shell) -> None:
-    """That nothing was tested is said, and is no success: a name may be misspelt."""
+    """If nothing was tested, that is reported as a failure: a name may be misspelt."""
     mgraph.path("empty").mkdir()
     said = mgraph("test", "empty")
     assert (said.status, said.out) == (1, "no graph files found\n")
 
 
 def test_a_file_without_runs_is_not_tested(mgraph: Shell) -> None:
-    """It is counted apart, and is no failure."""
+    """A file without runs is counted separately, and is not a failure."""
     mgraph("convert", "neuron.json", "plain.json", "--strip")
     said = mgraph("test", "plain.json")
     assert said.status == 0
@@ -117,7 +117,7 @@ def test_a_file_without_runs_is_not_tested(mgraph: Shell) -> None:
 
 
 def test_a_refused_file_fails(mgraph: Shell) -> None:
-    """Its diagnostics go to standard error, its name to standard output."""
+    """The diagnostics of a refused file go to standard error, its name to standard output."""
     mgraph.write("broken.json", "{")
     said = mgraph("test", "broken.json", "nope.json", "neuron.json")
     assert (said.status, codes(said)) == (1, ["syntax", "io"])
@@ -125,7 +125,7 @@ def test_a_refused_file_fails(mgraph: Shell) -> None:
 
 
 def test_the_first_wrong_value_comes_before_gradients(mgraph: Shell) -> None:
-    """Values are judged in evaluation order, and before any gradient."""
+    """Values are compared in evaluation order, and before gradients."""
     wrong_neuron(mgraph, "w.json", data={"n": 0.9, "o": 0.8}, grad={"o": 2.0})
     said = mgraph("test", "w.json")
     lines = said.out.splitlines()
@@ -139,7 +139,7 @@ def test_the_first_wrong_value_comes_before_gradients(mgraph: Shell) -> None:
 
 
 def test_the_first_wrong_gradient_is_nearest_to_the_output(mgraph: Shell) -> None:
-    """Gradients are judged in backward order."""
+    """Gradients are compared in backward order."""
     wrong_neuron(mgraph, "w.json", grad={"x1": 7.0, "x1w1": 7.0})
     said = mgraph("test", "w.json", "--json")
     (outcome,) = said.json["outcomes"]
@@ -161,7 +161,7 @@ def test_numbers_of_mgraph_itself_are_called_recorded(mgraph: Shell) -> None:
 
 
 def test_a_gradient_where_there_must_be_none(mgraph: Shell) -> None:
-    """No path and zero are told apart, both ways."""
+    """A missing gradient and a gradient of zero are different, both ways."""
     document = mgraph.document("neuron.json")
     del document["runs"][0]["grad"]["w2"]
     mgraph.write("none.json", document)
@@ -177,7 +177,7 @@ def test_a_gradient_where_there_must_be_none(mgraph: Shell) -> None:
 
 
 def test_the_error_is_measured(mgraph: Shell) -> None:
-    """In units in the last place, which a learner can count and an engineer can judge."""
+    """Errors are given in units in the last place, and relative to the expectation."""
     wrong_neuron(mgraph, "w.json", data={"x1w1": -6.000000000000001})
     said = mgraph("test", "w.json", "--exact", "--json")
     first = said.json["outcomes"][0]
@@ -186,7 +186,7 @@ def test_the_error_is_measured(mgraph: Shell) -> None:
 
 
 def test_tolerances(mgraph: Shell) -> None:
-    """The options go before the run's own tolerance, that before the default."""
+    """The options override the run's own tolerance, which overrides the default."""
     wrong_neuron(mgraph, "w.json", data={"x1w1": -6.006})
     assert mgraph("test", "w.json").status == 1
     assert mgraph("test", "w.json", "--rel", "0.01").status == 0
@@ -215,7 +215,7 @@ def test_zeros_have_signs_only_when_exact(mgraph: Shell) -> None:
 
 
 def test_special_numbers_stay_json(mgraph: Shell) -> None:
-    """A wrong infinity or NaN is spelled as files spell it."""
+    """A wrong infinity or NaN is spelled as in graph files."""
     mgraph("new", "y = log(x)", "--input", "x=0", "-o", "log.json")
     mgraph("run", "log.json", "--in-place")
     document = mgraph.document("log.json")
@@ -226,7 +226,7 @@ def test_special_numbers_stay_json(mgraph: Shell) -> None:
 
 
 def test_standard_input_and_output(mgraph: Shell) -> None:
-    """`test -` reads the file from standard input; `--junit -` writes the report alone there."""
+    """`test -` reads standard input; `--junit -` writes only the report to standard output."""
     data = mgraph.path("neuron.json").read_bytes()
     assert mgraph("test", "-", stdin=data).out == "1 file: 1 ok\n"
     wrong = mgraph("test", "-", stdin=data.replace(b'"o": 0.7', b'"o": 0.8', 1))
@@ -246,13 +246,13 @@ def test_a_name_alone_chooses_no_output(mgraph: Shell) -> None:
 
 
 def test_junit(mgraph: Shell) -> None:
-    """The report is XML that counts what was counted, and the verb says it all the same."""
+    """The report is XML with the same counts as the usual output, which is still printed."""
     wrong_neuron(mgraph, "wrong.json", data={"o": 3.0})
     mgraph.write("bad<&>.json", '{"mgraph": "1.0", "n\\u0007": 1}')
     mgraph("convert", "neuron.json", "plain.json", "--strip")
     mgraph("run", "neuron.json", "--in-place")
     said = mgraph("test", ".", "--junit", "report.xml")
-    assert said.out.endswith("it is right\n")
+    assert said.out.endswith("not correctness\n")
     suite = ET.fromstring(mgraph.path("report.xml").read_bytes())  # noqa: S314 - our own
     cases = [case for case in suite if case.tag == "testcase"]
     counts = {key: int(suite.attrib[key]) for key in ("tests", "failures", "errors", "skipped")}
@@ -272,25 +272,25 @@ def test_junit(mgraph: Shell) -> None:
 
 
 def test_self_recorded_runs_are_counted(mgraph: Shell) -> None:
-    """A green test that only says that nothing changed says so."""
+    """If a passing test only shows that nothing changed, the output says so."""
     mgraph("run", "neuron.json", "--in-place")
     said = mgraph("test", "neuron.json")
     assert said.out.splitlines() == [
         "1 file: 2 ok",
-        "1 self-recorded: such a run tells that mgraph changed, not that it is right",
+        "1 run recorded by mgraph itself: it shows changes, not correctness",
     ]
     assert mgraph("test", "neuron.json", "--json").json["summary"]["self-recorded"] == 1
 
 
 def test_accept(mgraph: Shell) -> None:
-    """What is accepted is shown, made the expectation, and marked as self-recorded."""
+    """Accepted numbers are shown, become the expectation, and are marked as self-recorded."""
     wrong_neuron(mgraph, "w.json", data={"n": 0.9}, grad={"x1": 7.0})
     said = mgraph("test", "--accept", "w.json")
     assert said.status == 0
     first, second, last = said.out.splitlines()
     assert first.startswith("run 0, data of n: the file says 0.9, mgraph computes 0.88")
     assert second.startswith("run 0, grad of x1: the file says 7.0, mgraph computes -1.4")
-    assert last == "wrote w.json: its changed runs are self-recorded now"
+    assert last == "wrote w.json: its changed runs are now recorded by mgraph itself"
     (run,) = mgraph.document("w.json")["runs"]
     assert self_recorded(run)
     assert run["data"]["n"] == pytest.approx(0.8813735870195432)
@@ -298,7 +298,7 @@ def test_accept(mgraph: Shell) -> None:
 
 
 def test_accept_changes_nothing_that_holds(mgraph: Shell) -> None:
-    """A file whose runs hold keeps its bytes, and its foreign origin."""
+    """A file whose runs still match keeps its bytes and the origin of its runs."""
     before = mgraph.path("neuron.json").read_bytes()
     assert mgraph("test", "--accept", "neuron.json").out == "nothing differs\n"
     assert mgraph.path("neuron.json").read_bytes() == before
@@ -309,7 +309,7 @@ def test_accept_changes_nothing_that_holds(mgraph: Shell) -> None:
 
 
 def test_accept_keeps_what_a_run_names(mgraph: Shell) -> None:
-    """An expectation of some nodes stays one of those nodes."""
+    """A run that expects numbers of some nodes only still does so afterwards."""
     document = mgraph.document("neuron.json")
     document["runs"][0] |= {"data": {"o": 5.0}, "grad": {"b": 5.0}}
     mgraph.write("w.json", document)
@@ -320,7 +320,7 @@ def test_accept_keeps_what_a_run_names(mgraph: Shell) -> None:
 
 
 def test_expected_diagnostics(mgraph: Shell) -> None:
-    """A file that must be refused is tested by the list beside it."""
+    """A file that must be refused is tested against the list of faults next to it."""
     mgraph.write("bad.json", "{")
     expected = {"diagnostics": [{"code": "syntax", "line": 1, "column": 2}]}
     mgraph.write("bad.diagnostic.json", expected)
@@ -339,7 +339,7 @@ def test_expected_diagnostics(mgraph: Shell) -> None:
     ids=range(7),
 )
 def test_a_list_of_diagnostics_that_cant_be_read(mgraph: Shell, content: str) -> None:
-    """It fails the file that it stands beside."""
+    """An unreadable list of faults fails the file that it belongs to."""
     mgraph.write("neuron.diagnostic.json", content.encode("latin-1"))
     said = mgraph("test", "neuron.json")
     assert said.status == 1

@@ -20,7 +20,7 @@ from mgraph.format.fields import FIELDS
 from mgraph.format.ids import ID, ID_BYTES
 from mgraph.format.reading import inspect
 from mgraph.graph.run import DEFAULT
-from mgraph.ops import LEAVES, ROWS
+from mgraph.ops import LEAVES, TABLE
 from mgraph.suggestions import LOOKED_AT
 from tests.command_line import HERE, Shell
 from tests.test_layout import MODULES, ORDER
@@ -48,8 +48,8 @@ def test_every_code_is_told() -> None:
 
 def test_every_op_is_told() -> None:
     """The table of ops has each row, in order, and says whether it is exact."""
-    assert first_cells("Ops") == [op.name for op in ROWS]
-    for op in ROWS:
+    assert first_cells("Ops") == [op.name for op in TABLE]
+    for op in TABLE:
         row = re.search(rf"^\| `{op.name}` \|.*\| (\w+) \|$", SECTIONS["Ops"], re.MULTILINE)
         assert row is not None
         assert row[1] == ("exact" if op.exact else "libm")

@@ -5,18 +5,14 @@ from __future__ import annotations
 import json
 import re
 import runpy
-import subprocess
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pytest
 
 from mgraph.grade.cases import cases_of, pack
 from mgraph.grade.diagnosis import CAUSES
 from tests.command_line import HERE, Shell
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TOOLS: Final = HERE.parent / "tools"
 MADE: Final[dict[str, Any]] = runpy.run_path(str(TOOLS / "make_engines.py"))
@@ -114,33 +110,6 @@ def test_versions_are_pinned() -> None:
         assert MADE["label"](each).partition(",")[0].split()[-1] in [
             spec.partition("==")[2] for spec in pinned
         ]
-
-
-def test_what_cannot_be_installed_is_a_row(tmp_path: Path) -> None:
-    """The error that pip told stands where the numbers would."""
-    engine = {
-        "name": "none",
-        "pip": ["none==1.0", str(tmp_path / "nothing")],
-        "class": "none:Value",
-    }
-    done = MADE["graded"](engine, tmp_path)
-    assert done["error"].startswith("can't be installed: ERROR: Invalid requirement")
-    assert MADE["row"](engine, done).startswith(
-        "| none&nbsp;1.0 | | | | | | | | can't be installed"
-    )
-
-
-def test_an_engine_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the class the grader's own sentence stands there; nothing is installed twice."""
-    engine = {"name": "none", "pip": ["--help"], "class": "none_at_all:Value"}
-    done = MADE["graded"](engine, tmp_path)
-    assert done["error"].startswith("can't be graded: Error: none_at_all:Value")
-
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError
-
-    monkeypatch.setattr(subprocess, "run", refuse)
-    assert MADE["environment"](engine, tmp_path).exists()
 
 
 def test_micrograd_itself(mgraph: Shell) -> None:

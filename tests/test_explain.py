@@ -18,6 +18,7 @@ from mgraph.analysis.explain import MOST, Explanation, explain, no_path
 from mgraph.ops import OPS, Op
 from mgraph.value import apply
 from tests.command_line import FIXTURES, NEURON, Shell
+from tests.loops import looped
 from tests.reference.arithmetic import mp
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ SLOPES: dict[str, Callable[..., tuple[Any, ...]]] = {
 
 
 def all_paths(value: Value, target: Value, product: Fraction) -> Iterator[tuple[str, Fraction]]:
-    """Yield every way down from a Value, with the product of the slopes on it."""
+    """Yield every path down from a Value, with the product of the partials along it."""
     if value is target:
         yield str(value.name), product
     if not value.args:
@@ -78,9 +79,9 @@ def random_values(seed: int) -> list[Value]:
     return values
 
 
-@pytest.mark.parametrize("seed", range(150))
+@looped("seed", range(150))
 def test_paths_are_those_that_are_there(seed: int) -> None:
-    """Count, the largest products, the sum of the others, and the total, whatever the graph."""
+    """Count, largest products, sum of the others and total are right for any graph."""
     values = random_values(seed)
     output, weight = values[-1], (1.0, -2.0, 0.5)[seed % 3]
     run = ran(output, **{str(output.name): weight})
@@ -109,7 +110,7 @@ def test_paths_are_those_that_are_there(seed: int) -> None:
 
 
 def diamonds(count: int, slope: float = 0.5) -> Value:
-    """Return x after many steps from y to y + slope·y: 2^count paths."""
+    """Return x after many steps from y to y + slope·y, which makes 2^count paths."""
     y = Value(1.0, name="x")
     for _ in range(count):
         y = y + y * slope
@@ -119,7 +120,7 @@ def diamonds(count: int, slope: float = 0.5) -> Value:
 
 @pytest.mark.parametrize("count", [1, 2, 10, 100, 1000])
 def test_diamonds_have_two_to_the_n_paths(count: int) -> None:
-    """The closed form: 2^n paths, (3/2)^n in total, one path of product 1, n of 1/2."""
+    """The closed form holds: 2^n paths, (3/2)^n in total, one path of product 1, n of 1/2."""
     found = explained(ran(diamonds(count)), "x", count + 1).paths
     assert found.count == 2**count
     assert [path.product for path in found.shown] == [1.0] + [0.5] * count
@@ -130,7 +131,7 @@ def test_diamonds_have_two_to_the_n_paths(count: int) -> None:
 
 
 def test_counting_ends_somewhere() -> None:
-    """Beyond the largest count there is only `so many or more`, and no number grows further."""
+    """From the largest count on, the result is `that many or more`, and no number grows further."""
     assert explained(ran(diamonds(4095, 0.0)), "x", 1).paths.count == 2**4095
     for count in (4096, 20_000):
         assert explained(ran(diamonds(count, 0.0)), "x", 1).paths.count == MOST == 2**4096
@@ -146,7 +147,7 @@ def test_a_long_chain_is_no_recursion() -> None:
 
 
 def test_ranks_are_beyond_overflow_and_underflow() -> None:
-    """Which path brings the most is known even where a product on its way leaves the doubles."""
+    """Paths are ranked correctly even if a partial product overflows or underflows a double."""
     x = Value(1.0, name="x")
     lost = x * 10.0 * 1e200 * 1e200 * 1e-200 * 1e-200  # from the output: 1e-200, 1e-400, …
     found = explained(ran(lost + x * 9.0), "x").paths.shown
@@ -158,7 +159,7 @@ def test_ranks_are_beyond_overflow_and_underflow() -> None:
 
 
 def test_what_is_not_finite_comes_first_and_zero_last() -> None:
-    """An infinite slope explains more than any number, a slope of 0 nothing."""
+    """A path with an infinite partial ranks above any number, one with a zero below."""
     x, zero = Value(0.0, name="x"), Value.const(0.0)
     y = library.sum([x * zero, x * 1e300, x.sqrt(), x * 2.0])
     found = explained(ran(y), "x").paths
@@ -170,13 +171,13 @@ def test_what_is_not_finite_comes_first_and_zero_last() -> None:
 
 
 def bits(x: float) -> str:
-    """Return a double to the last bit, all NaNs alike."""
+    """Return the bits of a double; all NaNs are alike."""
     return "nan" if x != x else x.hex()
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+@looped("path", GOLDEN)
 def test_contributions_add_up_to_the_last_bit(path: Path) -> None:
-    """The users' shares, added in their order, are the gradient; each is upstream · slope."""
+    """What the users pass on is upstream · partial; added in their order, it is the gradient."""
     graph = library.load(path)
     for want in graph.runs[:5]:
         run = run_in_detail(graph.columns, want.inputs, want.seed)
@@ -199,7 +200,7 @@ def test_contributions_add_up_to_the_last_bit(path: Path) -> None:
 
 
 def test_a_hub_of_one_sum_is_quick() -> None:
-    """A node that is every argument of a large sum has its slopes worked out once."""
+    """If a node is every argument of a large sum, the sum's partials are computed once."""
     x = Value(2.0, name="x")
     y = library.sum([x] * 60_000)
     found = explained(ran(y), "x", 1)
@@ -212,14 +213,14 @@ def test_a_hub_of_one_sum_is_quick() -> None:
 
 
 def edges(run: DetailedRun, name: str) -> list[tuple[str, str, int | None]]:
-    """Return where the gradient of a node became what it is."""
+    """Return where a gradient became zero or not finite."""
     return [
         (each.kind, run.graph.ids[each.node], each.argument) for each in explained(run, name).edges
     ]
 
 
 def test_a_zero_gradient_is_traced() -> None:
-    """A dead relu, a saturated tanh, a factor 0, an underflow, what cancels: each at its node."""
+    """A dead relu, a saturated tanh, a factor 0, an underflow and a cancellation are located."""
     x, w = Value(-2.0, name="x"), Value.param(0.0, name="w")
     dead = x.relu()
     dead.name = "dead"
@@ -244,7 +245,7 @@ def test_a_zero_gradient_is_traced() -> None:
 
 
 def test_what_is_not_finite_is_traced() -> None:
-    """An infinite slope, a product too large, a sum too large: each where it begins."""
+    """An infinite partial, a product too large and a sum too large are located."""
     x = Value(0.0, name="x")
     root = x.sqrt()
     root.name = "root"
@@ -256,7 +257,7 @@ def test_what_is_not_finite_is_traced() -> None:
 
 
 def test_where_the_ways_end() -> None:
-    """A node without a path says who uses it, where that ends, and which output it reaches."""
+    """For a node without a path: its users, where they end, and the outputs it does reach."""
     x = Value(1.0, name="x")
     used, aside = x * 2.0, x * 3.0
     used.name, aside.name = "used", "aside"
@@ -291,18 +292,18 @@ w1  param
 value     w1 = -3.0
 gradient  ∂o/∂w1 = 1.0 (in full 0.9999999999999996)
 
-passed on by its users: upstream · slope, added from the top
-user  formula  upstream  slope  product  sum
+passed on by its users: upstream gradient · local derivative, added from the top down
+user  formula  upstream  local  product  sum
 x1w1  x1·w1    0.5       2.0    1.0      1.0
 
-1 path from o: slopes on the way, multiplied
+1 path from o: local derivatives multiplied along it
 1.0  o ─0.5→ n ─1.0→ x1w1x2w2 ─1.0→ x1w1 ─2.0→ w1
-1.0  their sum: the gradient
+1.0  the product is the gradient
 """
 
 
 def test_explain_prints_the_chain_rule(mgraph: Shell) -> None:
-    """Value, gradient, users and paths of a leaf."""
+    """The text for a leaf has its value, gradient, users and paths."""
     said = mgraph("explain", "neuron.json", "w1")
     assert (said.status, said.err) == (0, "")
     full = r"0\.99999999999999\d+"  # its last digits are the math library's
@@ -310,18 +311,18 @@ def test_explain_prints_the_chain_rule(mgraph: Shell) -> None:
 
 
 def test_explain_shows_the_rule_with_numbers(mgraph: Shell) -> None:
-    """An op node shows its formula and its slopes, with ids and with numbers."""
+    """An op node shows its formula and local derivatives, with ids and with numbers."""
     said = mgraph("explain", "neuron.json", "x1w1")
     assert "value     x1w1 = x1·w1 = 2.0·(-3.0) = -6.0\n" in said.out
-    assert "slopes    ∂x1w1/∂x1 = w1 = -3.0\n          ∂x1w1/∂w1 = x1 = 2.0\n" in said.out
+    assert "local     ∂x1w1/∂x1 = w1 = -3.0\n          ∂x1w1/∂w1 = x1 = 2.0\n" in said.out
     said = mgraph("explain", "neuron.json", "o")
     assert "∂o/∂n = 1 - o·o = 1 - 0.7071067812·0.7071067812 = 0.5\n" in said.out
-    assert "seed      it is an output, and starts with 1.0\n" in said.out
+    assert "seed      it is an output: its gradient starts at 1.0\n" in said.out
 
 
 @pytest.mark.parametrize("op", OPS.values(), ids=lambda op: op.name)
 def test_rules_of_every_op(mgraph: Shell, op: Op) -> None:
-    """The numbers in each formula and slope of the table, worked out, are those at its end."""
+    """Each formula and partial with numbers, evaluated, gives the number at its end."""
     numbers = {"a": 2.5, "b": 0.75} if op.inputs > 1 else {"a": 0.75}
     leaves = [Value(x, name=name) for name, x in numbers.items()]
     y = apply(op, tuple(leaves))
@@ -342,7 +343,7 @@ def test_rules_of_every_op(mgraph: Shell, op: Op) -> None:
 
 
 def worked_out(text: str, known: Mapping[str, float]) -> float:
-    """Work out a formula with numbers, with mpmath's functions."""
+    """Evaluate a formula with mpmath's functions."""
     text = re.sub(r"\|(.*)\|", r"abs(\1)", text).replace("·", "*").replace("^", "**")
     text = re.sub(r"√(\S+)", r"sqrt(\1)", text).replace("ln ", "log ")
     text = re.sub(r"([a-z]{3,}) (\([^)]*\)|[\d.e-]+)", r"\1(\2)", text)
@@ -366,7 +367,7 @@ def worked_out(text: str, known: Mapping[str, float]) -> float:
     ids=lambda value: value if "/" in value and " " not in value else None,
 )
 def test_hints(mgraph: Shell, path: str, node: str, words: str) -> None:
-    """What makes a gradient 0, or not finite, is named with its numbers."""
+    """The cause of a zero or non-finite gradient is named with its numbers."""
     mgraph.write("graph.json", (FIXTURES / "run" / f"{path}.json").read_bytes())
     said = mgraph("explain", "graph.json", node, "--run", "0")
     if not words:
@@ -384,7 +385,7 @@ def test_several_outputs_and_runs(mgraph: Shell) -> None:
     assert [path["product"] for path in found["paths"]["shown"]] == [30.0, 1.0]
     said = mgraph("explain", "two.json", "s", "--output", "p")
     assert "gradient  none: no path from p leads to it" in said.out
-    assert "leads to  s, not seeded: --output s" in said.out
+    assert "leads to  s, not seeded: try --output s" in said.out
     mgraph("run", "two.json", "--seed", "s=5", "--set", "a=7", "--in-place")
     found = mgraph("explain", "two.json", "a", "--run", "0", "--json").json
     assert (found["seed"], found["data"], found["grad"]) == ({"s": 5.0}, 7.0, 5.0)
@@ -396,7 +397,7 @@ def test_several_outputs_and_runs(mgraph: Shell) -> None:
 
 
 def test_a_const_and_a_dead_end(mgraph: Shell) -> None:
-    """What has no gradient says why, in both forms."""
+    """Text and JSON say why a node has no gradient."""
     mgraph("new", "L = x*2", "--input", "x=3", "-o", "const.json")
     said = mgraph("explain", "const.json", "n1")
     assert said.out.endswith("gradient  none: a const receives no gradient\n")
@@ -420,7 +421,7 @@ def test_a_const_is_where_it_begins(mgraph: Shell) -> None:
 
 
 def test_many_paths_are_summed(mgraph: Shell) -> None:
-    """Those beyond --paths are counted and summed, in text and in JSON."""
+    """Paths beyond --paths are counted and summed, in text and in JSON."""
     Graph.of(diamonds(60)).to_file(mgraph.path("d.json"))
     said = mgraph("explain", "d.json", "x", "--paths", "2")
     assert "1.15·10^18 paths from y" in said.out
@@ -433,15 +434,24 @@ def test_many_paths_are_summed(mgraph: Shell) -> None:
     assert max(map(len, said.out.splitlines())) <= 100
 
 
+def test_one_step_that_is_left_out(mgraph: Shell) -> None:
+    """Of 17 steps 16 are shown: `1 more step`, not `1 more steps`."""
+    y = Value(1.0, name="x")
+    for _ in range(17):
+        y = -y
+    Graph.of(y).to_file(mgraph.path("chain.json"))
+    assert "… 1 more step …" in mgraph("explain", "chain.json", "x").out
+
+
 def test_more_paths_than_can_be_counted(mgraph: Shell) -> None:
-    """Text and JSON say so, without a number of a thousand digits."""
+    """Text and JSON say that there are too many, without a number of a thousand digits."""
     Graph.of(diamonds(5000, 0.0)).to_file(mgraph.path("d.json"))
     assert "more than 10^1,233 paths" in mgraph("explain", "d.json", "x", "--paths", "1").out
     assert mgraph("explain", "d.json", "x", "--json").json["paths"]["count"] is None
 
 
 def test_rounding_is_told(mgraph: Shell) -> None:
-    """Where the sum of the products is not the gradient to the last bit, that is said."""
+    """If the sum of the products differs from the gradient by rounding, the output says so."""
     mgraph("new", "y = x*0.1 + x*0.2 + x*0.3", "--input", "x=1", "-o", "sum.json")
     found = mgraph("explain", "sum.json", "x", "--json").json
     exact = float(Fraction(0.1) + Fraction(0.2) + Fraction(0.3))
@@ -449,11 +459,11 @@ def test_rounding_is_told(mgraph: Shell) -> None:
     assert found["paths"]["ulps"] == round(abs(exact - (0.3 + 0.2 + 0.1)) / 2.0**-53)
     mgraph.write("o.json", (FIXTURES / "run/shapes/order_decides_rounding.json").read_bytes())
     said = mgraph("explain", "o.json", "x", "--run", "0")
-    assert "cancel: what is left differs by rounding" in said.out
+    assert "cancel, so rounding makes the gradient differ" in said.out
 
 
 def test_latex(mgraph: Shell) -> None:
-    """One product a path, of names and of numbers; braces are closed, underscores escaped."""
+    """There is one product per path, with names and with numbers, as valid LaTeX."""
     mgraph("new", "y_1 = a*a*b_2 - a", "--input", "a=3", "--param", "b_2=-2", "-o", "l.json")
     text = mgraph("explain", "l.json", "a", "--latex").out
     assert text.startswith(
@@ -469,11 +479,11 @@ def test_latex(mgraph: Shell) -> None:
         products.append(math.prod(map(float, factors)))
     assert sorted(products) == [-6.0, -6.0, -1.0]
     said = mgraph("explain", "l.json", "a", "--latex", "--json")
-    assert (said.status, "exclude each other" in said.err) == (2, True)
+    assert (said.status, "can't be combined" in said.err) == (2, True)
 
 
 def test_labels_are_shown_as_text(mgraph: Shell) -> None:
-    """Whatever a label holds, it is printed, escaped and in quotes, and never obeyed."""
+    """A label is printed escaped and in quotes; control characters in it have no effect."""
     document = mgraph.document("neuron.json")
     document["nodes"][0]["label"] = "\x1b[31mred\n\u202eevil"
     document["nodes"][1]["label"] = "long" * 200
@@ -490,7 +500,7 @@ def test_labels_are_shown_as_text(mgraph: Shell) -> None:
 
 
 def test_every_node_of_every_fixture_can_be_explained(mgraph: Shell) -> None:
-    """No special value, shape or label breaks it; nothing is wider than a piped line."""
+    """Every fixture can be explained, whatever its values, shape and labels."""
     for path in GOLDEN:
         graph = library.load(path)
         mgraph.write("graph.json", path.read_bytes())

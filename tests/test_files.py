@@ -339,11 +339,11 @@ def test_in_place_onto_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["run {neuron} -o -", "convert {neuron} -", "run {neuron} -o - --json"]
+    "command", ["run {neuron} -o -", "convert {neuron} -", "run {neuron} -o - --json"]
 )
-def test_a_full_standard_output(verb: str, tmp_path: Path) -> None:
+def test_a_full_standard_output(command: str, tmp_path: Path) -> None:
     """Standard output that takes nothing is one error line, not a traceback or a success."""
-    said = in_shell(f"mgraph {verb.format(neuron=NEURON)} > /dev/full", tmp_path)
+    said = in_shell(f"mgraph {command.format(neuron=NEURON)} > /dev/full", tmp_path)
     assert said.status == 1
     assert "error[io]" in said.err
     assert os.strerror(errno.ENOSPC) in said.err

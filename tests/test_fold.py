@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mgraph.appearance import GROUP, REST
 from mgraph.build.network import mlp
 from mgraph.document import Graph
 from mgraph.draw import FULL, NEAR, around, everything, finest, folded, overview
-from mgraph.draw.fold import GROUP, NODE, REPEATS, REST, Folding, group_of, members
+from mgraph.draw.fold import NODE, REPEATS, Folding, group_of, members
 from mgraph.draw.fold import finest as finest_folding
 from mgraph.errors import GraphError
 from mgraph.value import Value, total
@@ -30,7 +31,7 @@ def names(picture: Picture) -> list[str]:
 def arcs(picture: Picture) -> list[tuple[str, str, int | None, int]]:
     """Return the edges by the names of their ends, with place and count."""
     boxes = picture.boxes
-    return [(boxes[e.tail].name, boxes[e.head].name, e.place, e.count) for e in picture.edges]
+    return [(boxes[e.tail].name, boxes[e.head].name, e.position, e.count) for e in picture.edges]
 
 
 def chain(length: int) -> Columns:
@@ -168,7 +169,7 @@ def test_what_is_left_out_is_counted() -> None:
     """Edges that lead out of the picture are as many as its last boxes say."""
     picture = around(NET, "x1", 1).picture
     assert names(picture)[:4] == ["x1", *(f"layer1.neuron{i}.x1w1" for i in (1, 2, 3))]
-    rest = [edge for edge in picture.edges if edge.place is None]
+    rest = [edge for edge in picture.edges if edge.position is None]
     assert sorted(edge.count for edge in rest) == [1] * 6  # a weight into, a sum behind each
     assert len(picture.boxes) == 4 + 6
 

@@ -20,11 +20,12 @@ from mgraph.analysis.gradcheck import (
     limit,
     sample,
 )
-from mgraph.cli import gradcheck as verb
-from mgraph.draw import process
-from mgraph.ops import ROWS, Op, no_kink
+from mgraph.cli import gradcheck
+from mgraph.draw import native_process
+from mgraph.ops import TABLE, Op, no_kink
 from mgraph.value import apply
 from tests.command_line import FIXTURES, NEURON, Shell
+from tests.loops import looped
 from tests.reference.arithmetic import Real, mp
 from tests.reference.evaluate import OPS as REFERENCE
 
@@ -49,7 +50,7 @@ def checked(output: Value, name: str, stored: float | None = None) -> Check:
 
 
 def applied(op: Op, numbers: Sequence[float]) -> Value:
-    """Return an op of inputs a, b …, times 3."""
+    """Return an op applied to inputs a, b …, times 3."""
     leaves = [Value(x, name=name) for name, x in zip("abc", numbers, strict=False)]
     y = apply(op, tuple(leaves))
     y.name = "y"
@@ -64,9 +65,9 @@ def smooth_point(op: Op) -> tuple[float, ...]:
 # --- what is measured ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("op", ROWS, ids=lambda op: op.name)
+@pytest.mark.parametrize("op", TABLE, ids=lambda op: op.name)
 def test_measured_slopes_are_true(op: Op) -> None:
-    """For every op the measured slope is the true one, to fifty digits, within its error."""
+    """For every op the measured slope is the true one, known to fifty digits, within its error."""
     point = smooth_point(op)
     value = REFERENCE[op.name].value
     for place, name in enumerate("ab"[: len(point)]):
@@ -83,9 +84,9 @@ def test_measured_slopes_are_true(op: Op) -> None:
         assert found.measured.error <= 1e-9 * max(1.0, abs(float(true)))
 
 
-@pytest.mark.parametrize("op", ROWS, ids=lambda op: op.name)
+@pytest.mark.parametrize("op", TABLE, ids=lambda op: op.name)
 def test_a_wrong_rule_is_found(op: Op) -> None:
-    """If a slope in the table were off by a thousandth, each op's leaf would be wrong."""
+    """If a partial in the op table were off by a thousandth, the verdict would be wrong."""
     point, right = smooth_point(op), op.step_partials
     names = [
         name for name, slope in zip("ab", right(*point, op.step(*point)), strict=False) if slope
@@ -106,9 +107,9 @@ def test_a_wrong_rule_is_found(op: Op) -> None:
     )
 
 
-@pytest.mark.parametrize("op", ROWS, ids=lambda op: op.name)
+@pytest.mark.parametrize("op", TABLE, ids=lambda op: op.name)
 def test_a_wrong_gradient_in_a_file_is_found(mgraph: Shell, op: Op) -> None:
-    """A stored gradient that is off by a thousandth is named, with status 1, for every op."""
+    """For every op, a stored gradient that is off by a thousandth is reported, with status 1."""
     graph = Graph.of(applied(op, smooth_point(op)))
     graph.to_file(mgraph.path("op.json"), runs=[graph.run()])
     assert mgraph("gradcheck", "op.json").status == 0
@@ -127,9 +128,9 @@ def test_a_wrong_gradient_in_a_file_is_found(mgraph: Shell, op: Op) -> None:
     assert (leaf["leaf"], leaf["stored"], leaf["stored_is_wrong"]) == (name, grad[name], True)
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+@looped("path", GOLDEN)
 def test_no_expected_gradient_is_called_wrong(path: Path) -> None:
-    """Against the fixtures' gradients, none of them ours, there is no false alarm."""
+    """The fixtures' gradients, which mgraph didn't compute, raise no false alarm."""
     graph = library.load(path)
     columns = graph.columns
     for want in graph.runs[:20]:
@@ -141,16 +142,16 @@ def test_no_expected_gradient_is_called_wrong(path: Path) -> None:
             assert found.verdict != CheckVerdict.WRONG, (columns.ids[leaf], found)
 
 
-@pytest.mark.parametrize("seed", range(300))
+@looped("seed", range(300))
 def test_random_graphs_raise_no_alarm(seed: int) -> None:
-    """Whatever is composed of the ops, at points of any size: kinks and poles are no errors."""
+    """Random graphs of all ops raise no false alarm, not even at kinks and poles."""
     draw = random.Random(seed)  # noqa: S311 - no secret
     values = [
         Value(draw.choice((draw.uniform(-3, 3), draw.randint(-2, 2), 10 ** draw.uniform(-8, 8))))
         for _ in range(draw.randint(1, 4))
     ]
     for _ in range(draw.randint(1, 10)):
-        op = draw.choice(ROWS)
+        op = draw.choice(TABLE)
         count = draw.randint(1, 4) if op.fold else op.inputs
         values.append(apply(op, tuple(draw.choices(values[-5:], k=count))))
     run = run_of(values[-1])
@@ -173,9 +174,9 @@ AT_KINK: dict[str, tuple[tuple[float, ...], str]] = {
 """A kink or pole of every op that has some, and what is said there."""
 
 
-@pytest.mark.parametrize("op", ROWS, ids=lambda op: op.name)
+@pytest.mark.parametrize("op", TABLE, ids=lambda op: op.name)
 def test_kinks_of_every_op_are_recognised(mgraph: Shell, op: Op) -> None:
-    """At its kink an op is named, with the slope that is chosen there, and nothing is wrong."""
+    """At a kink the output names the op and the chosen slope, and nothing is wrong."""
     if op.kink_distance is no_kink:
         assert op.name not in AT_KINK
         return
@@ -192,7 +193,7 @@ def test_kinks_of_every_op_are_recognised(mgraph: Shell, op: Op) -> None:
 
 
 def test_slopes_to_both_sides_of_a_kink() -> None:
-    """They are measured, each to its side."""
+    """At a kink the slopes to the left and to the right are measured."""
     x = Value(0.0, name="x")
     sides = checked(library.max(x * 2.0, x * x - x), "x").sides
     assert sides is not None
@@ -201,7 +202,7 @@ def test_slopes_to_both_sides_of_a_kink() -> None:
 
 @pytest.mark.parametrize("distance", [1e-12, 1e-6, 0.01, 0.3])
 def test_near_a_kink_the_step_is_short_enough(distance: float) -> None:
-    """A kink near by is not stepped over, if rounding leaves room before it."""
+    """Steps don't cross a kink nearby, as long as rounding allows steps that short."""
     for x, slope in ((distance, 3.0), (-distance, 0.0)):
         found = checked(Value(x, name="x").relu() * 3.0, "x")
         assert found.verdict == CheckVerdict.OK
@@ -209,7 +210,7 @@ def test_near_a_kink_the_step_is_short_enough(distance: float) -> None:
 
 
 def test_too_near_a_kink_it_is_said() -> None:
-    """Where no step is short enough, nothing is claimed."""
+    """If no step is short enough, the verdict is unsure."""
     x = Value(1.0, name="x")
     found = checked((x - (1.0 - 2.0**-53)).relu(), "x")
     assert found.verdict == CheckVerdict.UNSURE
@@ -217,14 +218,14 @@ def test_too_near_a_kink_it_is_said() -> None:
 
 
 def test_a_kink_that_the_leaf_does_not_cross_is_none() -> None:
-    """max(x, x) is x, and a tie that moves along is no kink."""
+    """A tie that the leaf doesn't break, as in max(x, x), is not a kink."""
     x = Value(2.0, name="x")
     assert checked(library.max(x, x) * x, "x").verdict == CheckVerdict.OK
     assert checked((x - x).relu() + x, "x").verdict == CheckVerdict.OK
 
 
 def test_what_cant_be_measured_is_unsure() -> None:
-    """Where rounding drowns every difference, nothing is claimed, and nothing called wrong."""
+    """If rounding is larger than every difference, the verdict is unsure, never wrong."""
     x = Value(1.0, name="x")
     assert checked((x + 1e16) - 1e16, "x").verdict == CheckVerdict.UNSURE
     assert checked(Value(1e300, name="x").cos(), "x").verdict == CheckVerdict.UNSURE
@@ -232,7 +233,7 @@ def test_what_cant_be_measured_is_unsure() -> None:
 
 
 def test_values_that_are_not_finite_are_edges() -> None:
-    """NaN and infinities, of the leaf or of the output, have no slope to measure."""
+    """If the leaf or the output is NaN or infinite, there is no slope to measure."""
     for x in (math.inf, -math.inf, math.nan):
         assert checked(Value(x, name="x") * 2.0, "x").verdict == CheckVerdict.EDGE
     assert checked(Value(-1.0, name="x").log(), "x").verdict == CheckVerdict.EDGE
@@ -251,7 +252,7 @@ def test_without_a_path_nothing_may_be_stored() -> None:
 
 
 def test_flat_from_afar_is_not_flat() -> None:
-    """A wave that is much shorter than the leaf is large has the slope of the wave."""
+    """The slope of a short wave is found, even if the leaf's value is very large."""
     x = Value(94133445.73878041, name="x")
     slope = -float(mp.sin(mp.mpf(x.data)))
     for y, true in ((x.cos(), slope), (x.cos() - x * 2.0, slope - 2.0)):
@@ -261,7 +262,7 @@ def test_flat_from_afar_is_not_flat() -> None:
 
 
 def test_what_is_not_seen_from_afar_is_looked_at_closely() -> None:
-    """Before a gradient is called wrong, steps are tried that are short for any leaf."""
+    """Before the verdict is wrong, very short steps are tried."""
     x = Value(9.4e11, name="x")
     found = checked(x.cos() - x * 2.0, "x")
     slope = -2.0 - float(mp.sin(mp.mpf(9.4e11)))
@@ -271,7 +272,7 @@ def test_what_is_not_seen_from_afar_is_looked_at_closely() -> None:
 
 @pytest.mark.parametrize("x", [33.54114651484926, 43.82161178053014])
 def test_a_wave_shorter_than_the_spacing_of_doubles(x: float) -> None:
-    """Where neighbouring doubles give any value, no slope is claimed, and none called wrong."""
+    """If neighbouring doubles give unrelated values, the verdict is unsure, never wrong."""
     for function in (Value.sinh, Value.cosh):
         assert checked(function(Value(x, name="x")).cos(), "x").verdict == CheckVerdict.UNSURE
 
@@ -303,7 +304,7 @@ def test_the_limit_is_the_lectures() -> None:
 
 
 def test_leaf_shows_the_limit(mgraph: Shell) -> None:
-    """Fifteen rows with bars, and a plot that is read as SVG."""
+    """There are fifteen lines with bars, and a plot that parses as SVG."""
     said = mgraph("gradcheck", "neuron.json", "--leaf", "w1", "-o", "limit.svg")
     assert (said.status, said.err) == (0, "")
     rows = [line for line in said.out.splitlines() if line.startswith("1e-")]
@@ -311,7 +312,7 @@ def test_leaf_shows_the_limit(mgraph: Shell) -> None:
     bars = [row.count("█") for row in rows]
     assert bars[0] > bars[3] > bars[6]
     assert bars[-1] > bars[8]
-    assert said.out.endswith("1 slope: 1 ok\nwrote limit.svg\n")
+    assert said.out.endswith("1 gradient: 1 ok\nwrote limit.svg\n")
     picture = ET.fromstring(mgraph.path("limit.svg").read_text(encoding="utf-8"))  # noqa: S314
     names = [each.tag.rpartition("}")[2] for each in picture.iter()]
     assert names.count("circle") == 15
@@ -323,7 +324,7 @@ def test_leaf_shows_the_limit(mgraph: Shell) -> None:
 
 
 def test_the_limit_as_png(mgraph: Shell) -> None:
-    """The same plot in pixels, twice as many as the SVG has, however long the leaf's id is."""
+    """A PNG has the same plot, twice as large as the SVG, however long the leaf's id is."""
     for name in ("x", "layer1.neuron3." * 8 + "w2"):
         leaf = {"id": name, "op": "param", "data": 2.0}
         nodes = [leaf, {"id": "y", "op": "mul", "args": [name, name]}]
@@ -338,19 +339,19 @@ def test_the_limit_as_png(mgraph: Shell) -> None:
 
 def test_pixels_need_the_extra(mgraph: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line says what to install, before anything is measured; SVG is written all the same."""
-    monkeypatch.setattr(process, "find_spec", lambda _: None)
+    monkeypatch.setattr(native_process, "find_spec", lambda _: None)
     said = mgraph("gradcheck", "neuron.json", "--leaf", "w1", "-o", "limit.png")
     assert (said.status, said.out) == (1, "")
     assert said.err == (
         "error: this picture needs resvg_py, which is not installed: "
-        "pip install 'mgraph-replay[draw]'; .svg needs nothing\n"
+        "pip install 'mgraph-replay[draw]'; .svg needs nothing installed\n"
     )
     assert not mgraph.path("limit.png").exists()
     assert mgraph("gradcheck", "neuron.json", "--leaf", "w1", "-o", "limit.svg").status == 0
 
 
 def test_the_limit_at_an_edge(mgraph: Shell) -> None:
-    """Where nothing is finite there is a table, too, and a plot without points."""
+    """If nothing is finite, there is still a table, and a plot without points."""
     mgraph("new", "y = log(x)", "--input", "x=0", "-o", "log.json")
     said = mgraph("gradcheck", "log.json", "--leaf", "x", "-o", "limit.svg")
     assert (said.status, said.err) == (0, "")
@@ -362,18 +363,18 @@ def test_the_limit_at_an_edge(mgraph: Shell) -> None:
 
 
 def test_gradcheck_prints_a_table(mgraph: Shell) -> None:
-    """A row a leaf: gradient, measured slope, expected error, verdict."""
+    """There is one line per leaf: gradient, measured slope, expected error, verdict."""
     said = mgraph("gradcheck", "neuron.json")
     assert (said.status, said.err) == (0, "")
     lines = said.out.splitlines()
     assert lines[0] == "run 0, by mpmath 1.4, 50 digits"
     assert lines[1].split() == ["leaf", "gradient", "measured", "±", "error", "verdict"]
     assert lines[2].split()[:3] == ["x1", "-1.5", "-1.5"]
-    assert lines[-1] == "5 slopes: 5 ok"
+    assert lines[-1] == "5 gradients: 5 ok"
 
 
 def test_gradcheck_of_what_is_asked(mgraph: Shell) -> None:
-    """Settings replace the file's runs; a run that asks the same is held against the measured."""
+    """Settings replace the file's runs; a run with the same inputs and seed is checked, too."""
     found = mgraph("gradcheck", "neuron.json", "--set", "x1=0.5", "--json").json
     (run,) = found["runs"]
     assert (run["run"], run["inputs"], run["of"]) == (None, {"x1": 0.5}, 5)
@@ -393,23 +394,26 @@ def test_gradcheck_of_what_is_asked(mgraph: Shell) -> None:
 def test_leaves_of_a_large_graph_are_sampled(
     mgraph: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some are checked, evenly spread, and it says how many; --all checks all."""
+    """Some leaves are checked, evenly spread, and the output says how many; --all checks all."""
     sets = [f"--input=x{i}=0.5" for i in range(1, 4)]
     mgraph("new", "--mlp", "3,8,8,1", *sets, "-o", "net.json")
     count = 3 + 3 * 8 + 8 + 8 * 8 + 8 + 8 + 1
-    assert mgraph("gradcheck", "net.json").out.endswith(f"{count} slopes: {count} ok\n")
-    monkeypatch.setattr(verb, "_BUDGET", 1)
+    assert mgraph("gradcheck", "net.json").out.endswith(f"{count} gradients: {count} ok\n")
+    monkeypatch.setattr(gradcheck, "_BUDGET", 1)
     said = mgraph("gradcheck", "net.json")
-    assert f"3 of {count} leaves, evenly spread; --all checks all, --leaf ID one" in said.out
-    assert said.out.endswith("3 slopes: 3 ok\n")
+    assert (
+        f"checked 3 of {count} leaves, evenly spread; --all checks all, --leaf ID checks one"
+        in (said.out)
+    )
+    assert said.out.endswith("3 gradients: 3 ok\n")
     said = mgraph("gradcheck", "net.json", "--all")
-    assert said.out.endswith(f"{count} slopes: {count} ok\n")
+    assert said.out.endswith(f"{count} gradients: {count} ok\n")
     assert len(said.out.splitlines()) == count + 2
     assert [*sample(range(100), 4)] == [0, 25, 50, 75]
 
 
 def test_many_leaves_are_folded(mgraph: Shell) -> None:
-    """Those that are ok are counted after the first forty; those that are wrong are all shown."""
+    """Of the leaves that are ok, forty are shown; those that are wrong are all shown."""
     graph = Graph.of(library.sum(Value(0.1 * i, name=f"x{i}") * 2.0 for i in range(100)))
     run = graph.run()
     graph.to_file(mgraph.path("wide.json"), runs=[run])
@@ -419,20 +423,20 @@ def test_many_leaves_are_folded(mgraph: Shell) -> None:
     said = mgraph("gradcheck", "wide.json")
     assert "… and 59 more, all ok\n" in said.out
     assert "the file says 3.0" in said.out
-    assert said.out.endswith("100 slopes: 99 ok, 1 wrong\n")
+    assert said.out.endswith("100 gradients: 99 ok, 1 wrong\n")
 
 
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (("--leaf", "o"), '"o" is tanh: only inputs and params are checked'),
+        (("--leaf", "o"), '"o" is a node with op tanh: only inputs and params are checked'),
         (("--leaf", "nothing"), '"nothing" is not a node of this graph'),
-        (("--output", "n"), "which is no output"),
+        (("--output", "n"), "which is not an output"),
     ],
     ids=" ".join,
 )
 def test_gradcheck_of_what_is_no_leaf(mgraph: Shell, args: tuple[str, ...], words: str) -> None:
-    """What can't be checked is told, with the name of the file."""
+    """A node that can't be checked gives an error with the name of the file."""
     said = mgraph("gradcheck", "neuron.json", *args)
     assert (said.status, said.out) == (1, "")
     assert said.err.startswith("neuron.json: error[")

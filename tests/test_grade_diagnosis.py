@@ -20,6 +20,7 @@ from mgraph.grade.judge import OUTCOMES, Answer, judged
 from mgraph.grade.simulate import CORRECT, simulate
 from tests.command_line import FIXTURES, strict_json
 from tests.engines.mutants import MUTANTS, SOURCE, mutated
+from tests.loops import crossed, thinned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -129,9 +130,10 @@ def test_any_failures_at_all(data: st.DataObject) -> None:
     assert_diagnosed(outcomes)
 
 
-@pytest.mark.parametrize("cases", [small_cases, edge_cases])
-@pytest.mark.parametrize("field", ["data", "grad"])
-@pytest.mark.parametrize("what", SPOILING)
+@pytest.mark.parametrize(
+    "cases", [small_cases, pytest.param(edge_cases, marks=pytest.mark.thorough)]
+)
+@pytest.mark.parametrize(("field", "what"), crossed(("data", "grad"), SPOILING))
 def test_numbers_that_are_spoilt_everywhere(
     what: str, field: str, cases: Callable[[], Sequence[Case]]
 ) -> None:
@@ -166,7 +168,7 @@ def test_a_correct_engine_has_no_cause_at_the_edges(tmp_path: Path) -> None:
     assert found.causes == []
 
 
-@pytest.mark.parametrize("mutant", ["", "set-everywhere", "upstream-nowhere"])
+@pytest.mark.parametrize("mutant", thinned(["", "set-everywhere", "upstream-nowhere"], 3))
 def test_engines_at_the_edges(mutant: str, tmp_path: Path) -> None:
     """An engine that knows nothing of IEEE 754, right or wrong, is diagnosed at its edges, too."""
     sources = {each.name: mutated(each) for each in MUTANTS if each.name == mutant}

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import textwrap
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +14,7 @@ import pytest
 from mgraph.grade import child
 from mgraph.grade.judge import FAILURES, OUTCOMES
 from tests.command_line import HERE, Said, Shell
+from tests.loops import crossed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -275,7 +275,7 @@ def placed(place: str, code: str) -> str:
     return before + f"\n{indent}".join(lines) + after
 
 
-@pytest.mark.parametrize(("place", "what"), [*product(PLACES, ENDS)])
+@pytest.mark.parametrize(("place", "what"), crossed(PLACES, ENDS))
 def test_engines_that_end(
     place: str, what: str, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,7 +292,7 @@ def test_engines_that_end(
     assert all(told in each["note"] for each in cases), cases
 
 
-@pytest.mark.parametrize(("place", "what"), [*product(PLACES, HANGS)])
+@pytest.mark.parametrize(("place", "what"), crossed(PLACES, HANGS))
 def test_engines_that_hang(
     place: str, what: str, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,7 +308,7 @@ def test_engines_that_hang(
     assert cases[0]["note"] == "took more than 0.4 s"
 
 
-@pytest.mark.parametrize(("place", "what"), [*product(PLACES, HARMLESS)])
+@pytest.mark.parametrize(("place", "what"), crossed(PLACES, HARMLESS))
 def test_engines_that_do_something_else(place: str, what: str, shell: Shell) -> None:
     """An engine that is right stays right, whatever else it does; and leaves nothing."""
     name = engine(shell, placed(place, HARMLESS[what]))
@@ -367,9 +367,6 @@ GIVES: Final = {
 """What stands in data or grad for a number x."""
 
 THINGS: Final = """
-import numpy
-from unittest import mock
-
 def endless():
     return endless
 
@@ -432,12 +429,17 @@ Value.__init__, Value.backward, Value.__getattribute__ = start, backward, given
 """
 
 
-@pytest.mark.parametrize("what", GIVES)
-@pytest.mark.parametrize("field", ["data", "grad"])
+def importing(body: str) -> str:
+    """Return imports of what a body uses; both take longer than all else that a process does."""
+    lines = {"numpy": "import numpy\n", "mock": "from unittest import mock\n"}
+    return "".join(line for name, line in lines.items() if name in body)
+
+
+@pytest.mark.parametrize(("field", "what"), crossed(("data", "grad"), GIVES))
 def test_engines_that_give_odd_things(field: str, what: str, shell: Shell) -> None:
     """A thing that holds one number is that; any other is named, with the node that has it."""
     gives, expected = GIVES[what]
-    name = engine(shell, THINGS + GIVING.format(gives=gives, field=field))
+    name = engine(shell, importing(gives) + THINGS + GIVING.format(gives=gives, field=field))
     cases = graded(shell, name)
     named = {"wrong": "wrong value" if field == "data" else "wrong gradient"}
     assert [each["outcome"] for each in cases] == [named.get(expected, expected)] * 2
@@ -626,7 +628,7 @@ ODD: Final = {
 def test_odd_classes(what: str, shell: Shell) -> None:
     """A class may be as odd as it likes: what counts are its numbers."""
     body, expected = ODD[what]
-    name = engine(shell, f"import numpy\n{body}\n")
+    name = engine(shell, f"{importing(body)}{body}\n")
     said = shell("grade", name, "graph.json", "--json")
     if not expected and said.raw == b"":
         refused(said)

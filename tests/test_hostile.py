@@ -16,6 +16,7 @@ from tests.hostile.frames import NEURON, document, packed_open, runs
 from tests.hostile.of_size import LargeCase, large_cases
 from tests.hostile.pack import f64, pack, u32
 from tests.hostile.tree import FIXTURES, FOLDERS, write
+from tests.loops import looped
 
 Expected = dict[str, Any]
 
@@ -133,7 +134,7 @@ def test_large_file_is_told_what_is_wrong(large: LargeCase) -> None:
     assert_told(inspect(data, large.case.filename, limits), expected[:REPORTED])
 
 
-@pytest.mark.parametrize("length", range(len(ASCII_NEURON)))
+@looped("length", range(len(ASCII_NEURON)))
 def test_cut_json_is_refused_at_its_end(length: int) -> None:
     """Whatever of a document is left, the fault is that it ends there."""
     text = ASCII_NEURON[:length]
@@ -142,7 +143,7 @@ def test_cut_json_is_refused_at_its_end(length: int) -> None:
     assert_told(inspect(text.encode(), "cut.json"), [expected | {"column": column}])
 
 
-@pytest.mark.parametrize("length", range(1, len(PACKED.data)))
+@looped("length", range(1, len(PACKED.data)))
 def test_cut_msgpack_is_refused(length: int) -> None:
     """Whatever of a packed file is left, the fault is the item that is cut or missing."""
     offset = max(it for it in PACKED.atoms if it <= length)

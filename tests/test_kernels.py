@@ -31,7 +31,8 @@ from mgraph.errors import MissingExtraError
 from mgraph.format import reading
 from mgraph.golden.rerun import mismatches, ulps
 from mgraph.graph.run import DEFAULT
-from mgraph.ops import OPS, ROWS, Op, ieee
+from mgraph.ops import OPS, TABLE, Op, ieee
+from tests.loops import looped
 from tests.test_tape import GOLDEN, assert_same, bits, declared, random_graph
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def primitives() -> list[str]:
     return [name for name, _ in functions if not name.startswith("_")]
 
 
-@pytest.mark.parametrize("seed", range(8))
+@looped("seed", range(8))
 def test_the_machine_does_what_the_text_says(seed: int) -> None:
     """Python, running the very text, gets the bits that the compiled kernels get."""
     graph = random_graph(seed, 80).columns
@@ -176,16 +177,21 @@ def checked(part: str, math_: str = "libm") -> Checked:
     return Checked(part, math_)
 
 
-@pytest.fixture
-def _checked(monkeypatch: pytest.MonkeyPatch) -> None:
+def check_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let everything run on kernels that look at every index."""
     for module in (sweeps, schedule, blocks, replay):
         if hasattr(module, "kernels"):
             monkeypatch.setattr(module, "kernels", checked)
 
 
+@pytest.fixture
+def _checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let everything run on kernels that look at every index."""
+    check_everything(monkeypatch)
+
+
 @pytest.mark.usefixtures("_checked")
-@pytest.mark.parametrize("path", GOLDEN[:: max(1, len(GOLDEN) // 40)], ids=lambda path: path.stem)
+@looped("path", GOLDEN[:: max(1, len(GOLDEN) // 40)])
 def test_no_fixture_leads_astray(path: Path) -> None:
     """Every kernel stays in its arrays, over fixtures."""
     graph = mgraph.load(path)
@@ -195,7 +201,7 @@ def test_no_fixture_leads_astray(path: Path) -> None:
 
 @pytest.mark.usefixtures("_checked")
 @pytest.mark.parametrize("math_", ["libm", *HERE])
-@pytest.mark.parametrize("seed", range(10))
+@looped("seed", range(10))
 def test_no_random_graph_leads_astray(seed: int, math_: str) -> None:
     """Steps, calls and batches of any length stay in their arrays, with any math library."""
     graph = random_graph(seed, 6 + seed * 9)
@@ -299,7 +305,7 @@ def run_checked(columns: Columns) -> None:
 
 # --- vector libraries ---
 
-LIBM_OPS: Final = [row for row in ROWS if not row.exact]
+LIBM_OPS: Final = [row for row in TABLE if not row.exact]
 
 SPECIAL: Final = [
     0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan, 5e-324, -5e-324, 2.2e-308, 1e308, -1e308,
@@ -343,7 +349,7 @@ def distance(x: float, exact: mpmath.mpf) -> float:
 
 
 @pytest.mark.parametrize("name", HERE)
-@pytest.mark.parametrize("op", LIBM_OPS, ids=lambda op: op.name)
+@looped("op", LIBM_OPS)
 def test_vector_libraries_are_within_2_ulp(op: Op, name: str) -> None:
     """Each op, on equal inputs: at most 2 ulp from the exact value."""
     at = points(op, 2_000)
@@ -360,7 +366,7 @@ def test_vector_libraries_are_within_2_ulp(op: Op, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HERE)
-@pytest.mark.parametrize("op", LIBM_OPS, ids=lambda op: op.name)
+@looped("op", LIBM_OPS)
 def test_vector_libraries_know_special_values(op: Op, name: str) -> None:
     """Zeros with their signs, infinities, NaN, over- and underflow: as libm has them."""
     at = [(a, b)[: op.inputs] for a in SPECIAL for b in SPECIAL[:: 1 if op.inputs > 1 else 99]]
@@ -402,7 +408,7 @@ def test_a_row_does_not_depend_on_the_others(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HERE)
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+@looped("path", GOLDEN)
 def test_vector_libraries_pass_the_fixtures(path: Path, name: str) -> None:
     """Whole graphs stay within the tolerance that each run states or, by default, has."""
     graph = mgraph.load(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ORDER = (
-    "errors", "suggestions", "ops", "codec", "graph", "format", "value", "engine", "document",
-    "build", "analysis", "draw", "viewer", "golden", "testing", "grade", "trace", "cli",
+    "errors", "appearance", "suggestions", "ops", "codec", "graph", "format", "value", "engine",
+    "document", "build", "analysis", "draw", "viewer", "golden", "testing", "grade", "trace", "cli",
 )  # fmt: skip
 """The packages and modules, from the ground up."""
 
@@ -166,3 +167,10 @@ def test_public_names() -> None:
         assert getattr(mgraph, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = mgraph.nothing
+
+
+def test_no_group_of_a_pattern_is_possessive() -> None:
+    """`(...)*+`, `(...)++` and `(...)?+` match wrongly before Python 3.11.5; `[...]*+` is right."""
+    possessive = re.compile(r"\)(?:[*+?]|\{[0-9,]*\})\+")
+    files = sorted(PACKAGE.rglob("*.py"))
+    assert [path for path in files if possessive.search(path.read_text(encoding="utf-8"))] == []

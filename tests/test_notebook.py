@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import mgraph
-from mgraph import Value, draw, value
+from mgraph import Value, draw
 from mgraph.build.network import mlp
-from mgraph.draw import notebook, process
-from tests.command_line import HERE, NEURON, environment
+from mgraph.draw import native_process, notebook
+from tests.command_line import HERE, NEURON
 from tests.test_draw import boxes, texts
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def test_what_is_too_large_is_text() -> None:
 
 def test_without_the_extra_there_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing package is no error."""
-    monkeypatch.setattr(process, "find_spec", lambda _: None)
+    monkeypatch.setattr(native_process, "find_spec", lambda _: None)
     assert [*shown(Value(1.0))] == ["text/plain"]
     assert [*shown(mgraph.load(NEURON))] == ["text/plain"]
 
@@ -99,12 +99,6 @@ def test_showing_never_fails(monkeypatch: pytest.MonkeyPatch, fault: type[Except
         raise fault
 
     monkeypatch.setattr(notebook, "_drawing", fails)
-    assert [*shown(Value(1.0))] == ["text/plain"]
-
-
-def test_rooms_below_do_not_know_who_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hook is all there is; with nothing on it, a Value is text."""
-    monkeypatch.setattr(value, "picture", None)
     assert [*shown(Value(1.0))] == ["text/plain"]
 
 
@@ -145,25 +139,6 @@ def said(cell: dict[str, Any]) -> list[str]:
 def rounded(text: str) -> str:
     """Leave out the digits that mathematical libraries differ in."""
     return re.sub(r"\d+\.\d{7,}", lambda number: f"{float(number[0]):.6g}", text)
-
-
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """Return the tutorial's cells as a fresh kernel leaves them."""
-    out = tmp_path_factory.mktemp("tutorial") / "out.ipynb"
-    subprocess.run(
-        [sys.executable, HERE.parent / "tools" / "run_tutorial.py", out],
-        check=True, env=environment(), capture_output=True, timeout=300,
-    )  # fmt: skip
-    return cells(out)
-
-
-def test_the_tutorial_shows_what_it_gives(executed: list[dict[str, Any]]) -> None:
-    """Run anew, each cell prints and draws what the notebook in the repository shows."""
-    kept = cells(TUTORIAL)
-    assert [cell["source"] for cell in executed] == [cell["source"] for cell in kept]
-    for new, old in zip(executed, kept, strict=True):
-        assert said(new) == said(old), "".join(old["source"])
 
 
 def test_the_tutorial_is_complete() -> None:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mgraph import ops
-from mgraph.ops import LEAVES, NAMES, OPCODES, OPS, ROWS, Interval, Op, ieee
+from mgraph.ops import LEAVES, NAMES, OPCODES, OPS, TABLE, Interval, Op, ieee
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,7 +72,7 @@ def rows_as_written() -> Iterator[tuple[str, str, ast.Lambda]]:
         for node in tree.body
         if isinstance(node, ast.AnnAssign)
         and isinstance(node.target, ast.Name)
-        and node.target.id == "ROWS"
+        and node.target.id == "TABLE"
     )
     assert isinstance(table, ast.Tuple)
     for call in table.elts:
@@ -140,7 +140,7 @@ def test_other_rows_are_refused(source: str) -> None:
 # --- nothing raises ---
 
 
-@pytest.mark.parametrize("op", ROWS, ids=lambda op: op.name)
+@pytest.mark.parametrize("op", TABLE, ids=lambda op: op.name)
 def test_nothing_raises(op: Op) -> None:
     """Every row answers every combination of special values with floats."""
     for inputs in itertools.product(SPECIAL, repeat=op.inputs):
@@ -241,7 +241,7 @@ def points(op: Op) -> st.SearchStrategy[tuple[float, ...]]:
     return st.tuples(*axes).filter(lambda x: op.kink_distance(*x) > 1e-3)
 
 
-@pytest.mark.parametrize("op", ROWS, ids=lambda op: op.name)
+@pytest.mark.parametrize("op", TABLE, ids=lambda op: op.name)
 @given(data=st.data())
 @settings(max_examples=150, derandomize=True, deadline=None)
 def test_values_and_slopes_are_true(op: Op, data: st.DataObject) -> None:
@@ -279,7 +279,7 @@ def evaluated(text: str, names: dict[str, float]) -> float:
 WORDED = {"max", "min", "sum", "abs", "relu"}  # slopes in words; the fixtures hold their numbers
 
 
-@pytest.mark.parametrize("op", ROWS, ids=lambda op: op.name)
+@pytest.mark.parametrize("op", TABLE, ids=lambda op: op.name)
 def test_formulas_say_what_rows_do(op: Op) -> None:
     """The formula and slopes that people read give the numbers that engines compute."""
     x = (1.25, 0.75)[: op.inputs]
@@ -287,13 +287,13 @@ def test_formulas_say_what_rows_do(op: Op) -> None:
     output = op.step(*x)
     assert evaluated(op.formula.removesuffix(" + …"), names) == pytest.approx(output, rel=1e-14)
     if op.name not in WORDED:
-        slopes = [evaluated(part, names | {"y": output}) for part in op.slopes.split(", ")]
+        slopes = [evaluated(part, names | {"y": output}) for part in op.partials_text.split(", ")]
         assert slopes == pytest.approx(op.step_partials(*x, output), rel=1e-14)
 
 
 def test_folds_have_unit_slopes() -> None:
     """Engines pass an adjoint through a fold unchanged, so each partial of its step is 1."""
-    folds = [op for op in ROWS if op.fold]
+    folds = [op for op in TABLE if op.fold]
     assert [op.name for op in folds] == ["sum"]
     for op in folds:
         assert op.step_partials(2.0, 3.0, op.step(2.0, 3.0)) == (1.0, 1.0)
@@ -301,9 +301,9 @@ def test_folds_have_unit_slopes() -> None:
 
 def test_registry_is_whole() -> None:
     """Names are unique, leaves come first, and opcodes index the names."""
-    assert len({*NAMES}) == len(NAMES) == len(LEAVES) + len(ROWS)
+    assert len({*NAMES}) == len(NAMES) == len(LEAVES) + len(TABLE)
     assert [NAMES[code] for code in OPCODES.values()] == [*OPCODES]
-    exact = {op.name for op in ROWS if op.exact}
+    exact = {op.name for op in TABLE if op.exact}
     assert exact == {"add", "sub", "mul", "div", "sum", "neg", "abs", "sqrt", "max", "min", "relu"}
 
 

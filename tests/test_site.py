@@ -1,32 +1,25 @@
-"""The site of docs/: made from what is true now, built without a complaint, calm in a browser."""
+"""The pages of docs/ that are made, and what they show: up to date, and true."""
 
 from __future__ import annotations
 
 import re
 import runpy
-import shutil
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import mpmath
 import pytest
-from axe_playwright_python.base import AXE_FILE_PATH
 
-from mgraph.cli import VERBS
-from mgraph.ops import ROWS, Op
-from tests.browser import barriers
-from tests.command_line import HERE, environment, in_shell, typed
+from mgraph.cli import COMMANDS
+from mgraph.ops import TABLE, Op
+from tests.command_line import HERE, in_shell, on_any_python, typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from playwright.sync_api import Browser
-
 ROOT = HERE.parent
 DOCS = ROOT / "docs"
-CURVES = [op for op in ROWS if op.inputs == 1]
+CURVES = [op for op in TABLE if op.inputs == 1]
 
 
 def script(name: str) -> dict[str, Any]:
@@ -45,20 +38,21 @@ def test_ops_are_up_to_date() -> None:
     assert {*(DOCS / "ops").iterdir()} == {path for path in made if path.suffix == ".svg"}
 
 
-def test_verbs_are_up_to_date() -> None:
-    """docs/verbs.md is what tools/make_verbs.py makes: every help, and every command's output."""
-    made = script("make_verbs.py")
-    assert made["PAGE"].read_text(encoding="utf-8") == made["page"]()
+def test_commands_are_up_to_date() -> None:
+    """docs/commands.md, with every help and every output, is what its script makes now."""
+    made = script("make_commands.py")
+    page = made["PAGE"].read_text(encoding="utf-8")
+    assert on_any_python(page) == on_any_python(made["page"]())
 
 
-def test_every_verb_is_shown() -> None:
-    """Each verb has a heading, its help, and a command that calls it."""
-    page = (DOCS / "verbs.md").read_text(encoding="utf-8")
+def test_every_command_is_shown() -> None:
+    """Each command has a heading, its help, and a command that calls it."""
+    page = (DOCS / "commands.md").read_text(encoding="utf-8")
     parts = dict(re.findall(r"^### (\w+)\n(.*?)(?=^###? |\Z)", page, re.MULTILINE | re.DOTALL))
-    assert [*parts] == [verb for verbs in VERBS.values() for verb in verbs]
-    for verb, part in parts.items():
-        assert any(line.split()[:2] == ["mgraph", verb] for line, _ in typed(part))
-        assert f"Usage: mgraph {verb}" in part
+    assert [*parts] == [name for names in COMMANDS.values() for name in names]
+    for command, part in parts.items():
+        assert any(line.split()[:2] == ["mgraph", command] for line, _ in typed(part))
+        assert f"Usage: mgraph {command}" in part
 
 
 @pytest.mark.parametrize("name", ["index.md", "teaching.md", "editors.md"])
@@ -146,122 +140,11 @@ def test_every_op_has_its_part() -> None:
     """Each op has a heading, its formula, and a picture or a table with its special points."""
     page = (DOCS / "ops.md").read_text(encoding="utf-8").replace("&#124;", "|")
     parts = dict(re.findall(r"^### (\w+)\n(.*?)(?=^###? |\Z)", page, re.MULTILINE | re.DOTALL))
-    assert {*parts} == {op.name for op in ROWS}
-    for op in ROWS:
+    assert {*parts} == {op.name for op in TABLE}
+    for op in TABLE:
         assert op.formula in parts[op.name]
         assert op.at_kink in parts[op.name]
         shown = f"ops/{op.name}.svg" if op.inputs == 1 else "| a | b | y |"
         assert shown in parts[op.name]
     assert "| 0.0 | 0.0 | nan | inf | nan |" in parts["div"]
     assert "| 2.0 | 2.0 | 2.0 | 0.5 | 0.5 |" in parts["max"]
-
-
-# --- the site ----------------------------------------------------------------------------------
-
-
-def built(checkout: Path, target: Path) -> tuple[int, str]:
-    """Build a checkout's site strictly; return the exit status, and what was said."""
-    pytest.importorskip("properdocs")
-    done = subprocess.run(
-        [sys.executable, "-m", "properdocs", "build", "--strict", "--site-dir", target],
-        cwd=checkout, env=environment(), capture_output=True, check=False, encoding="utf-8",
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the built site; warnings are errors."""
-    folder = tmp_path_factory.mktemp("site")
-    status, said = built(ROOT, folder)
-    assert (status, "WARNING" in said) == (0, False), said
-    return folder
-
-
-DEAD: Final = ("nowhere.md", "format.md#nowhere", "../nowhere.py")
-
-
-def test_dead_links_are_found(tmp_path: Path) -> None:
-    """Links to a page, a heading or a file of the checkout that is not there fail the build."""
-    shutil.copytree(DOCS, tmp_path / "docs")
-    pages = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
-    for name in (*pages, "properdocs.yml", "fixtures", "examples", "tools"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / "docs" / "view.md").write_text(
-        "\n".join(("# The page", *(f"[x]({target})" for target in DEAD))), encoding="utf-8"
-    )
-    status, said = built(tmp_path, tmp_path / "site")
-    assert status == 1
-    assert [target for target in DEAD if f"'view.md' contains a link '{target}'" not in said] == []
-
-
-def pages(site: Path) -> list[Path]:
-    """Return the pages of the site."""
-    found = sorted(site.glob("**/*.html"))
-    assert len(found) >= 10
-    return found
-
-
-def test_the_site_has_every_document(site: Path) -> None:
-    """Each document in docs, the notebook and the pages from elsewhere are in the menu."""
-    names = {path.stem for path in pages(site)}
-    assert names == {path.stem for path in DOCS.glob("*.md")} | {
-        "tutorial",
-        "fixtures",
-        "changes",
-        "security",
-    }
-    start = (site / "index.html").read_text(encoding="utf-8")
-    menu = start[start.index('id="menu"') :]
-    assert {*re.findall(r'href="(\w+)\.html"', menu)} == names
-
-
-def test_the_site_needs_no_network(site: Path) -> None:
-    """No page has a script, or loads anything from elsewhere; every file that it names is there."""
-    for path in pages(site):
-        text = path.read_text(encoding="utf-8")
-        assert "<script" not in text
-        named = re.findall(r'<(?:link|img)[^>]* (?:href|src)="([^"]+)"', text)
-        named += re.findall(r'<a[^>]* href="(?!https://)([^"#]+)', text)
-        missing = [name for name in named if not (name == "data:," or (site / name).is_file())]
-        assert (path.name, missing) == (path.name, [])
-    for style in (*site.glob("**/*.css"), *site.glob("**/*.svg")):
-        assert not re.search(r"@import|url\((?!#|data:)", style.read_text(encoding="utf-8")), style
-
-
-WINDOWS: Final = [(360, "light"), (1280, "dark")]
-
-
-@pytest.mark.parametrize(("width", "scheme"), WINDOWS)
-def test_pages_in_a_browser(site: Path, browser: Browser, width: int, scheme: Any) -> None:  # noqa: ANN401
-    """No page is wider than the window, complains, or asks the network."""
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    tab = context.new_page()
-    told: list[str] = []
-    tab.on("console", lambda line: told.append(line.text))
-    tab.on("request", lambda request: told.append(request.url))
-    for path in pages(site):
-        tab.goto(path.as_uri())
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width, path.name
-        assert "mgraph" in tab.title()
-    context.close()
-    assert [line for line in told if not line.startswith(("file:", "data:"))] == []
-
-
-@pytest.mark.parametrize(("width", "scheme"), WINDOWS)
-@pytest.mark.parametrize("name", ["index", "teaching", "tape"])
-def test_axe_finds_no_barrier(
-    site: Path,
-    browser: Browser,
-    name: str,
-    width: int,
-    scheme: Any,  # noqa: ANN401
-) -> None:
-    """Pages with all kinds of content can be read and used by everybody, as far as axe knows."""
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    tab = context.new_page()
-    tab.goto((site / f"{name}.html").as_uri())
-    tab.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-    tab.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
-    assert barriers(tab) == []
-    context.close()

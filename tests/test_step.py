@@ -20,6 +20,7 @@ from mgraph.analysis.detailed_run import run_in_detail
 from mgraph.analysis.steps import StepKind, Steps
 from mgraph.cli.stepper import Stepper
 from tests.command_line import FIXTURES, NEURON, SCRIPT, Shell, environment
+from tests.loops import looped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,13 +36,13 @@ def neuron_steps() -> Steps:
 
 
 def bits(x: float) -> str:
-    """Return a double to the last bit, all NaNs alike."""
+    """Return the bits of a double; all NaNs are alike."""
     return "nan" if x != x else x.hex()
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+@looped("path", GOLDEN)
 def test_walking_the_steps_gives_the_gradients(path: Path) -> None:
-    """Adding up what each step passes on, and nothing else, ends in the expected gradients."""
+    """What the steps pass on, added up, gives the expected gradients."""
     graph = library.load(path)
     ids = graph.columns.ids
     for want in graph.runs[:5]:
@@ -75,9 +76,9 @@ def test_walking_the_steps_gives_the_gradients(path: Path) -> None:
             assert named == pytest.approx(dict(want.grad), rel=1e-9, abs=1e-12, nan_ok=True)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@looped("seed", range(5))
 def test_steps_can_be_undone(seed: int) -> None:
-    """Wherever somebody went before, a step shows what it shows to who comes straight to it."""
+    """A step shows the same, whichever steps were visited before."""
     draw = random.Random(seed)  # noqa: S311 - no secret
     x = Value(3.0, name="x")
     y = x * x
@@ -97,7 +98,7 @@ def test_steps_can_be_undone(seed: int) -> None:
 
 
 def test_piped_all_steps_are_listed(mgraph: Shell) -> None:
-    """Forward with numbers, then what each op passes on, and what its arguments have by then."""
+    """Forward steps have numbers; backward steps, what an op passes on and what that adds up to."""
     mgraph("new", "y = a*b + a", "--input", "a=2", "--param", "b=-3", "-o", "ab.json")
     said = mgraph("step", "ab.json")
     assert (said.status, said.err) == (0, "")
@@ -137,7 +138,7 @@ def test_steps_as_data(mgraph: Shell) -> None:
 
 
 def test_what_a_const_is_passed_is_lost(mgraph: Shell) -> None:
-    """It is said, and no gradient of it is shown."""
+    """The output says that it is lost, and shows no gradient for the const."""
     mgraph("new", "y = 2*a", "--input", "a=3", "-o", "const.json")
     said = mgraph("step", "const.json").out
     assert "  to n1: 1.0·3.0 = 3.0, lost: a const has no gradient" in said
@@ -153,7 +154,7 @@ def shown(stepper: Stepper, columns: int = 60, rows: int = 24) -> list[str]:
 
 
 def test_keys() -> None:
-    """Next, back, start, end, and to a node by its id, in the pass that one is in."""
+    """Keys go to the next or previous step, the start, the end, or a node in the current pass."""
     stepper = Stepper(neuron_steps(), "neuron")
     for key, at in (
         (" ", 1), ("\x1b[C", 2), ("\r", 3), ("\x1b[D", 2), ("\x7f", 1), ("\x1b[F", 15), (" ", 15),
@@ -169,14 +170,14 @@ def test_keys() -> None:
     assert all(map(stepper.press, "gb\r"))  # passes nothing on: where it got its primal
     assert "b = 6.881373587  param" in shown(stepper)
     assert all(map(stepper.press, "gquit\r"))  # typed into the field, q is a letter
-    assert shown(stepper)[-1] == "no node quit"
+    assert shown(stepper)[-1] == "there is no node quit"
     assert all(map(stepper.press, "go1\x1b"))
     assert stepper.typed is None
     assert not stepper.press("q")
 
 
 def test_the_screen_fits(mgraph: Shell) -> None:
-    """Whatever the size, no line is too wide and no screen too long; the step is on it."""
+    """The screen fits a terminal of any size, and shows the current step."""
     steps = neuron_steps()
     for columns in (20, 60, 80, 200):
         for rows in (1, 2, 3, 5, 10, 24, 100):
@@ -195,7 +196,7 @@ def test_the_screen_fits(mgraph: Shell) -> None:
 
 
 def test_the_screen_tells_what_is_known_by_now() -> None:
-    """Forward, values up to here and no gradients; backward, gradients as they are by then."""
+    """Forward it shows the values so far and no gradients; backward, the gradients so far."""
     stepper = Stepper(neuron_steps(), "neuron")
     stepper.go(4)
     lines = shown(stepper)
@@ -211,7 +212,7 @@ def test_the_screen_tells_what_is_known_by_now() -> None:
 
 
 class Terminal:
-    """`mgraph` on a pseudo-terminal, and somebody who types."""
+    """`mgraph` on a pseudo-terminal, with a user who types."""
 
     def __init__(self, *args: str, cwd: Path, columns: int = 60, rows: int = 24) -> None:
         """Start a command."""
@@ -232,7 +233,7 @@ class Terminal:
 
     @staticmethod
     def modes(terminal: int) -> list[object]:
-        """Return how a terminal treats what is typed and shown."""
+        """Return the terminal's modes."""
         import termios  # noqa: PLC0415 - POSIX only
 
         return termios.tcgetattr(terminal)[:4]
@@ -246,7 +247,7 @@ class Terminal:
         fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def until(self, words: str) -> str:
-        """Read until something is shown; return all since the last time, in plain text."""
+        """Read until some words are shown; return the new output as plain text."""
         deadline = time.monotonic() + 30
         while words not in self.seen:
             assert time.monotonic() < deadline, self.seen
@@ -256,11 +257,11 @@ class Terminal:
         return re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", seen)
 
     def press(self, keys: str) -> None:
-        """Type."""
+        """Type some keys."""
         os.write(self.ours, keys.encode())
 
     def end(self) -> int:
-        """Wait until it is over; return the status."""
+        """Wait for the end; return the exit status."""
         try:
             return self.child.wait(timeout=30)
         finally:
@@ -279,7 +280,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 
 @ON_POSIX
 def test_on_a_terminal_keys_are_obeyed(terminal: Terminal) -> None:
-    """Screen after screen in real: next, end, back, go to a node, quit; then all is as before."""
+    """Keys work on a real terminal, which is as before when the command has quit."""
     assert "x1 = 2.0  input" in terminal.until("q quit")
     terminal.press(" ")
     assert "x2 = 0.0  input" in terminal.until("q quit")
@@ -297,7 +298,7 @@ def test_on_a_terminal_keys_are_obeyed(terminal: Terminal) -> None:
 
 @ON_POSIX
 def test_a_resized_terminal_is_redrawn(terminal: Terminal) -> None:
-    """A new size is used at once, without a key; none of its lines is too wide."""
+    """After a resize the screen is redrawn at once in the new size."""
     terminal.until("q quit")
     terminal.resize(100, 12)
     os.kill(terminal.child.pid, signal.SIGWINCH)
@@ -310,7 +311,7 @@ def test_a_resized_terminal_is_redrawn(terminal: Terminal) -> None:
 
 @ON_POSIX
 def test_ctrl_c_gives_the_terminal_back(terminal: Terminal) -> None:
-    """Interrupted, it leaves its screen, and the terminal as it was."""
+    """After Ctrl-C the terminal is as it was before."""
     terminal.until("q quit")
     os.kill(terminal.child.pid, signal.SIGINT)
     terminal.until("\x1b[?1049l")
@@ -320,7 +321,7 @@ def test_ctrl_c_gives_the_terminal_back(terminal: Terminal) -> None:
 
 @ON_POSIX
 def test_a_terminal_that_goes_away_ends_it(terminal: Terminal) -> None:
-    """Nobody is there any more: it ends, and does not spin."""
+    """When the terminal is closed, the command ends, and does not spin."""
     terminal.until("q quit")
     os.close(terminal.ours)
     terminal.child.wait(timeout=30)

@@ -22,6 +22,7 @@ from mgraph import Graph, GraphError, Value
 from mgraph.cli import cli
 from mgraph.engine.tape import cache, missing, source
 from mgraph.ops import OPS, table
+from tests.loops import looped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -57,7 +58,7 @@ def assert_same(
     assert bits(adjoints) == bits(zero | dict(want.grad or {}))
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+@looped("path", GOLDEN)
 def test_every_fixture_gives_the_same_bits(path: Path) -> None:
     """Values, adjoints, who has one: kinks, NaN, infinities, consts and all."""
     graph = mgraph.load(path)
@@ -99,7 +100,7 @@ def random_graph(seed: int, size: int) -> Graph:
     return Graph.of(values[-1], values[-2], *({values[-3]: None, values[-7]: None}))
 
 
-@pytest.mark.parametrize("seed", range(60))
+@looped("seed", range(60))
 def test_random_graphs_give_the_same_bits(seed: int) -> None:
     """Graphs of every op, seeded at several outputs at once."""
     graph = random_graph(seed, 5 + seed * 4)
@@ -107,7 +108,7 @@ def test_random_graphs_give_the_same_bits(seed: int) -> None:
     assert_same(graph.compile(), graph, {}, seeds)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@looped("seed", range(12))
 @pytest.mark.parametrize("workers", [1, 2])
 def test_batches_give_the_same_bits(seed: int, workers: int) -> None:
     """Each row of a batch is a run: outputs and gradients, for any number of rows and workers."""

@@ -14,7 +14,8 @@ import click
 import pytest
 
 import mgraph
-from mgraph.cli.terminal import Progress, aligned, clipped, folded, number
+from mgraph.appearance import number
+from mgraph.cli.terminal import Progress, aligned, clipped, folded
 from tests.command_line import NEURON, SCRIPT, environment, in_shell, process
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def on_terminal(*args: str, cwd: Path, columns: int = 100, **env: str) -> tuple[int, str]:
-    """Run `mgraph` on a pseudo-terminal; return status and what is to be seen."""
+    """Run `mgraph` on a pseudo-terminal; return its status and what it shows."""
     import fcntl  # noqa: PLC0415 - POSIX only
     import pty  # noqa: PLC0415
     import struct  # noqa: PLC0415
@@ -74,7 +75,7 @@ SHOWING = (
 @ON_POSIX
 @pytest.mark.parametrize("args", SHOWING, ids=" ".join)
 def test_colour_is_all_that_a_terminal_adds(folder: Path, args: Sequence[str]) -> None:
-    """Piped, there is no escape sequence; on a terminal the same text, in colour."""
+    """In a pipe there are no escape sequences; a terminal shows the same text in colour."""
     (folder / "bad.json").write_text('{"mgraph": "1.0", "nodez": []}', encoding="utf-8")
     piped = process(*args, cwd=folder)
     status, seen = on_terminal(*args, cwd=folder)
@@ -85,7 +86,7 @@ def test_colour_is_all_that_a_terminal_adds(folder: Path, args: Sequence[str]) -
 
 @ON_POSIX
 def test_help_uses_the_width_there_is(folder: Path) -> None:
-    """Help is wrapped to the terminal, and never wider than can be read."""
+    """Help is wrapped to the terminal's width, up to 100 columns."""
     for columns, most in ((60, 60), (90, 90), (200, 100)):
         _, seen = on_terminal("run", "--help", cwd=folder, columns=columns)
         assert most - 20 < max(map(len, seen.splitlines())) <= most
@@ -93,10 +94,10 @@ def test_help_uses_the_width_there_is(folder: Path) -> None:
 
 @ON_POSIX
 def test_colours_of_a_run(folder: Path) -> None:
-    """Inputs are cyan, params green, the output bold, remarks yellow; no empty sequence."""
+    """Inputs are cyan, params magenta, the output bold, remarks yellow; no empty sequence."""
     _, seen = on_terminal("run", "neuron.json", cwd=folder)
     assert "\x1b[36mx1\x1b[0m " in seen
-    assert "\x1b[32mw1\x1b[0m " in seen
+    assert "\x1b[35mw1\x1b[0m " in seen
     assert "\x1b[1mo\x1b[0m " in seen
     assert "\x1b[33mzero gradient\x1b[0m\n" in seen
     assert seen.count(ESCAPE) == 2 * len(re.findall(r"\x1b\[[1-9]\d*m", seen))
@@ -104,7 +105,7 @@ def test_colours_of_a_run(folder: Path) -> None:
 
 @ON_POSIX
 def test_a_narrow_terminal(folder: Path) -> None:
-    """Prose is wrapped, the table fits where it can."""
+    """Prose is wrapped, and the table fits if it can."""
     _, seen = on_terminal("run", "neuron.json", cwd=folder, columns=60)
     lines = click.unstyle(seen).splitlines()
     assert max(map(len, lines)) <= 60
@@ -125,7 +126,7 @@ def test_no_color_and_force_color(folder: Path) -> None:
 
 
 def test_numbers_stand_under_each_other() -> None:
-    """Points are aligned, whatever the size; every number is told from an integer."""
+    """Decimal points are aligned, whatever the size; no number looks like an integer."""
     shown = aligned(map(number, (1.0, -12.5, 1e22, float("nan"), float("-inf"), None, -0.0, 1e-7)))
     assert shown == [
         "   1.0  ", " -12.5  ", "   1e+22", " nan    ", "-inf    ", "   -    ", "  -0.0  ",
@@ -136,14 +137,14 @@ def test_numbers_stand_under_each_other() -> None:
 
 
 def test_clipping_and_folding() -> None:
-    """What is left out is shown to be left out, and the ends are kept."""
+    """An ellipsis marks what is left out; the ends are kept."""
     assert (clipped("abcdef", 4), clipped("abcd", 4)) == ("abc…", "abcd")
     assert folded(10, 10) == (range(10), range(0))
     assert folded(100, 10) == (range(5), range(95, 100))
 
 
 def test_a_bar_tells_what_is_done() -> None:
-    """A named step is under way, not done; an unnamed one is done."""
+    """A step with a label has begun; a step without is done."""
     bar = Progress(4)
     bar.step("reading")
     assert bar.line() == "···················· reading (0 of 4), 0 s"
@@ -160,7 +161,7 @@ def test_a_bar_tells_what_is_done() -> None:
 
 @pytest.fixture(scope="module")
 def long_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a graph that takes some seconds."""
+    """Return a folder with a graph that takes the engine `value` some seconds."""
     folder = tmp_path_factory.mktemp("long")
     sets = [f"--input=x{i}=1" for i in range(1, 21)]
     process("new", "--mlp", "20,300,300,1", *sets, "-o", "long.json", cwd=folder)
@@ -169,7 +170,7 @@ def long_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @ON_POSIX
 def test_ctrl_c_while_modules_are_read(tmp_path: Path) -> None:
-    """Interrupted before there is anybody to tell, it is ended by the signal, without a word."""
+    """Interrupted while it is being imported, it is ended by the signal, without a message."""
     code = (
         "import os, signal, sys\n"
         "class Finder:\n"
@@ -187,10 +188,10 @@ def test_ctrl_c_while_modules_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seconds", [0.5, 0.8, 1.2])
 def test_ctrl_c_is_quiet(long_run: Path, seconds: float) -> None:
-    """Interrupted, it goes without a word, and leaves no half file."""
+    """Interrupted, it ends without a message, and leaves no partial file."""
     child = subprocess.Popen(
-        [SCRIPT, "run", "long.json", "-o", "out.json"], cwd=long_run, env=environment(),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [SCRIPT, "run", "long.json", "--engine", "value", "-o", "out.json"], cwd=long_run,
+        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     time.sleep(seconds)
     child.send_signal(signal.SIGINT)
@@ -198,6 +199,32 @@ def test_ctrl_c_is_quiet(long_run: Path, seconds: float) -> None:
     assert (out, err) == (b"", b"")
     assert child.returncode in (130, -signal.SIGINT)  # the latter while modules are read
     assert [path.name for path in long_run.iterdir()] == ["long.json"]
+
+
+@ON_POSIX
+@pytest.mark.parametrize(
+    ("event", "what"),
+    [("import", "mgraph.cli.report"), ("open", "neuron.json"), ("os.rename", "out.json")],
+)
+def test_ctrl_c_at_a_moment(folder: Path, event: str, what: str) -> None:
+    """The same holds while it starts, while it reads, and just before its file is complete."""
+    code = (
+        "import os, signal, sys\n"
+        "def hook(event, args):\n"
+        f"    if event == {event!r} and {what!r} in str(args):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.addaudithook(hook)\n"
+        "from mgraph.__main__ import main\n"
+        "sys.argv = ['mgraph', 'run', 'neuron.json', '-o', 'out.json']\n"
+        "main()"
+    )
+    before = sorted(path.name for path in folder.iterdir())
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+    assert sorted(path.name for path in folder.iterdir()) == before
 
 
 @ON_POSIX
@@ -212,7 +239,7 @@ def test_ctrl_c_is_quiet(long_run: Path, seconds: float) -> None:
     ],
 )  # fmt: skip
 def test_a_closed_pipe_is_quiet(folder: Path, command: str) -> None:
-    """Nobody reads on: no traceback, not a word."""
+    """If the reader of a pipe is gone, there is neither a traceback nor a message."""
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
@@ -226,9 +253,9 @@ def test_a_closed_pipe_is_quiet(folder: Path, command: str) -> None:
 
 @ON_POSIX
 def test_head_gets_its_line(folder: Path) -> None:
-    """`| head -1` works as with any tool."""
+    """`| head -1` works as with other tools."""
     said = in_shell("mgraph schema | head -1; mgraph --help | head -1", folder)
-    assert (said.out, said.err) == ("{\nUsage: mgraph [OPTIONS] VERB [ARGS]...\n", "")
+    assert (said.out, said.err) == ("{\nUsage: mgraph [OPTIONS] COMMAND [ARGS]...\n", "")
 
 
 @ON_POSIX
@@ -237,7 +264,7 @@ def test_head_gets_its_line(folder: Path) -> None:
     "command", ["run neuron.json", "run neuron.json -o -", "ops", "schema", "--help", "new 'L=x*y'"]
 )
 def test_a_full_disk_is_told(folder: Path, command: str) -> None:
-    """One clear line, status 1."""
+    """A full disk gives one clear line and status 1."""
     said = in_shell(f"mgraph {command} > /dev/full", folder)
     assert said.status == 1
     assert said.err == "error[io]: can't write to standard output: No space left on device\n"
@@ -245,8 +272,17 @@ def test_a_full_disk_is_told(folder: Path, command: str) -> None:
 
 
 @ON_POSIX
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize("command", ["run nowhere.json", "check nowhere.json", "run neuron.json"])
+def test_a_full_disk_under_standard_error(folder: Path, command: str) -> None:
+    """If messages can't be written, the status is still 1 for a bad file, 0 if there are none."""
+    expected = 0 if command == "run neuron.json" else 1
+    assert in_shell(f"mgraph {command} 2> /dev/full", folder).status == expected
+
+
+@ON_POSIX
 def test_a_document_is_not_lost_in_a_closed_stream(folder: Path) -> None:
-    """With standard output closed, `-o -` can't write: that is no success."""
+    """With standard output closed, `-o -` can't write, which is an error."""
     said = in_shell("mgraph run neuron.json -o - >&-", folder)
     assert said.status == 1
     assert "error[io]: standard output is closed" in said.err
@@ -254,7 +290,7 @@ def test_a_document_is_not_lost_in_a_closed_stream(folder: Path) -> None:
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams(folder: Path, closed: str) -> None:
-    """Started without some standard stream, it still does its work."""
+    """It does its work even if some standard streams are closed."""
     said = in_shell(f"mgraph run neuron.json {closed}", folder)
     assert (said.status, said.err) == (0, "")
     assert (folder / "neuron.annotated.json").stat().st_size
@@ -273,7 +309,7 @@ def test_as_a_module(folder: Path) -> None:
 
 
 def test_a_poor_encoding(folder: Path) -> None:
-    """Where the output can't say a character, it is replaced, not an error."""
+    """A character that the output encoding lacks is replaced, without an error."""
     said = process("ops", cwd=folder, PYTHONIOENCODING="latin-1")
     assert (said.status, said.err) == (0, "")
     text = said.raw.decode("latin-1")
@@ -296,8 +332,8 @@ def completed(words: str, cwd: Path) -> list[str]:
     return said.out.split()
 
 
-def test_verbs_are_completed(folder: Path) -> None:
-    """A verb is found by its first letters."""
+def test_commands_are_completed(folder: Path) -> None:
+    """Commands are completed from their first letters."""
     assert completed("mgraph r", folder) == ["plain,run"]
     assert completed("mgraph c", folder) == ["plain,check", "plain,convert"]
     assert completed("mgraph run --no", folder) == ["plain,--no-grad"]
@@ -337,7 +373,7 @@ def test_ids_are_completed(folder: Path) -> None:
     ],
 )
 def test_options_offer_the_ids_that_they_take(folder: Path, words: str, offered: list[str]) -> None:
-    """Inputs and params where a value is set or checked, outputs where a seed is, else all."""
+    """Options for values offer inputs and params, those for seeds offer outputs, others all ids."""
     assert completed(f"mgraph {words}", folder) == [f"plain,{each}" for each in offered]
 
 

@@ -1,4 +1,4 @@
-"""The page of `mgraph view` as a file: how it is put together, and what its verb does."""
+"""The page of `mgraph view` as a file: how it is put together, and what its command does."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import pytest
 
 import mgraph
 from mgraph import viewer
-from mgraph.ops import ROWS
+from mgraph.ops import TABLE
 from mgraph.viewer import constants, page, script
-from mgraph.viewer.translate import PRIMITIVES, expression, javascript
+from mgraph.viewer.ops_to_javascript import PRIMITIVES, expression, javascript
 from tests.command_line import FIXTURES, NEURON, Shell
 from tests.test_ops import PRIMITIVES as ALL_PRIMITIVES
 
@@ -44,7 +44,7 @@ def text_of(path: Path = NEURON, *, quiz: bool = False) -> str:
 
 def test_every_op_and_primitive_is_in_the_page() -> None:
     """The translated table has each row, and ieee.js each primitive that rows may call."""
-    assert re.findall(r'^  \["(\w+)", \{$', javascript(), re.MULTILINE) == [op.name for op in ROWS]
+    assert re.findall(r'^  \["(\w+)", \{$', javascript(), re.MULTILINE) == [op.name for op in TABLE]
     assert sorted(PRIMITIVES) == sorted(ALL_PRIMITIVES)
     exported = script().split("const ieee = {")[1].split("};")[0]
     assert re.findall(r"^(\w+)[:,]", exported, re.MULTILINE) == [*PRIMITIVES]
@@ -99,7 +99,7 @@ def test_all_scripts_are_in_the_page() -> None:
     written = {
         path.name.removesuffix(".js") for path in STATIC.iterdir() if path.name[-3:] == ".js"
     }
-    assert {*viewer.modules()} == {*written, "ops", "constants"}
+    assert {*viewer.modules()} == {*written, "appearance", "constants", "ops"}
 
 
 def test_imports_that_can_not_be_joined_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,7 +248,7 @@ def test_nothing_in_the_scripts_reads_markup() -> None:
     assert re.findall(banned, script()) == []
 
 
-# --- the verb --------------------------------------------------------------------------------
+# --- the command -----------------------------------------------------------------------------
 
 
 def test_view_writes_a_page_beside(shell: Shell) -> None:
@@ -276,8 +276,8 @@ def test_view_opens_what_it_wrote(shell: Shell, monkeypatch: pytest.MonkeyPatch)
     assert shell("view", "neuron.json", "--no-open").err == ""
     assert len(opened) == 1
     monkeypatch.setattr("webbrowser.get", lambda: pytest.fail("asked"))
-    monkeypatch.setattr("mgraph.cli.view._opened", lambda _: False)
-    assert shell("view", "neuron.json").err == "hint: open it in a browser\n"
+    monkeypatch.setattr("mgraph.cli.view._open", lambda _: False)
+    assert shell("view", "neuron.json").err == "hint: open the page in a browser\n"
 
 
 def test_view_reads_and_writes_streams(shell: Shell) -> None:

@@ -146,9 +146,9 @@ def graded(engine: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         python = environment(engine, folder)
     except subprocess.CalledProcessError as error:
         return {"error": f"can't be installed: {last_line(error.stderr)}"}
-    verb = [sys.executable, "-m", "mgraph", "grade", *command_of(engine)]
+    grade = [sys.executable, "-m", "mgraph", "grade", *command_of(engine)]
     done = subprocess.run(
-        [*verb, "--python", str(python), "--json"],
+        [*grade, "--python", str(python), "--json"],
         capture_output=True, check=False, encoding="utf-8",
     )  # fmt: skip
     if not done.stdout:

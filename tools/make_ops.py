@@ -12,9 +12,9 @@ from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from mgraph.appearance import number
 from mgraph.cli.ops import domain_text
-from mgraph.cli.terminal import number
-from mgraph.ops import ROWS, Op
+from mgraph.ops import TABLE, Op
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -87,7 +87,7 @@ the slope jumps; a dotted line is a pole.
 
 def page() -> str:
     """Return the page."""
-    one, two = ([op for op in ROWS if op.inputs == n] for n in (1, 2))
+    one, two = ([op for op in TABLE if op.inputs == n] for n in (1, 2))
     links = " · ".join(f"[{op.name}](#{op.name})" for op in (*two, *one))
     parts = (HEAD, links + "\n", "## Two arguments and more\n", *map(section, two))
     return "\n".join((*parts, "## One argument\n", LEGEND, *map(section, one)))
@@ -103,7 +103,7 @@ def facts(op: Op) -> str:
     """Return what the row says, as a table."""
     rows = {
         "value y": code(op.formula),
-        "slope" if op.inputs == 1 else "slopes": code(op.slopes),
+        "slope" if op.inputs == 1 else "slopes": code(op.partials_text),
         "domain": domain_text(op),
         "at kinks and edges": op.at_kink,
         "bits": "exact" if op.exact else "libm",
@@ -256,7 +256,7 @@ def _down(y: float) -> float:
 
 def files() -> dict[Path, str]:
     """Return the page and its pictures, by their paths."""
-    pictures = {PICTURES / f"{op.name}.svg": picture(op) for op in ROWS if op.inputs == 1}
+    pictures = {PICTURES / f"{op.name}.svg": picture(op) for op in TABLE if op.inputs == 1}
     return {PAGE: page(), **pictures}
 
 

@@ -21,6 +21,8 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
+from mgraph.appearance import KINDS
+
 ROOT: Final = Path(__file__).parents[1]
 PICTURE: Final = ROOT / "docs" / "run.svg"
 DRAWING: Final = ROOT / "docs" / "draw.svg"
@@ -34,15 +36,24 @@ _TEXT: Final = re.compile(
     r"(?P<text>[^<]*)</text>"
 )
 
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:], 16)
+
+
 THEME: Final = TerminalTheme(
     (250, 250, 247),
     (45, 45, 48),
     [
         *((45, 45, 48), (192, 57, 43), (39, 124, 64), (166, 106, 0)),
-        *((41, 98, 168), (134, 65, 150), (0, 121, 140), (140, 140, 140)),
+        *((41, 98, 168), _rgb(KINDS["param"].line[0]), _rgb(KINDS["input"].line[0])),
+        (140, 140, 140),
     ],
 )
-"""Background, foreground, then the eight colours: readable on a white page and on a dark one."""
+"""Background, foreground, then the eight colours: readable on a white page and on a dark one.
+
+What the terminal calls magenta and cyan has the colours of params and inputs.
+"""
 
 
 def shown() -> str:

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 import mgraph  # noqa: E402 - from the checkout
 from mgraph.viewer import page  # noqa: E402
-from tests.browser import Visit, started  # noqa: E402
+from tests.groups.browser.chromium import Visit, started  # noqa: E402
 
 PICTURE: Final = ROOT / "docs" / "view.png"
 STEPS_BACK: Final = 1

@@ -86,7 +86,8 @@ def main() -> None:
     data = forward(document, run.get("inputs", {}))
     grad = backward(document, seeds_of(document, run), data)
     run.update(data=spelled(data), grad=spelled(grad))
-    print(json.dumps(document), flush=True)
+    print(json.dumps(document))
+    sys.stdout.close()  # writes it now, so that a full disk is an error like any other
 
 
 if __name__ == "__main__":

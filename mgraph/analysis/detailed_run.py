@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from mgraph.engine.evaluate import evaluate, seeded_nodes
 from mgraph.engine.values import VALUE
-from mgraph.ops import Op, is_leaf, row_of
+from mgraph.ops import Op, is_leaf, op_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -97,7 +97,7 @@ def run_in_detail(
 def op_at(graph: Columns, node: int) -> Op | None:
     """Return the op of a node; None for a leaf."""
     code = graph.opcode[node]
-    return None if is_leaf(code) else row_of(code)
+    return None if is_leaf(code) else op_of(code)
 
 
 def partials_of(graph: Columns, node: int, primals: Sequence[float]) -> tuple[float, ...]:

@@ -1,1 +1,1 @@
-"""New graphs: from formulas, and of networks."""
+"""New graphs, from formulas and of neural networks."""

@@ -1,4 +1,4 @@
-"""Formulas to graphs: `L = tanh(x1*w1 + b)`, read as Python spells it, and never run."""
+"""Graphs from formulas such as `L = tanh(x1*w1 + b)`, parsed as Python but never run."""
 
 from __future__ import annotations
 
@@ -31,11 +31,19 @@ OPERATORS: Final = {
 FUNCTIONS: Final = {**{name: name for name in OPS}, "ln": "log", "arctan": "atan"}
 LONGEST: Final = 2**20
 
-Place = tuple[int, int]
-"""Line and column of a formula, from 1."""
+Position = tuple[int, int]
+"""Line and column in a formula, from 1."""
 
 _STRANGE: Final = re.compile(r"[^\t\n -~]")
-_MEANT: Final = {"·": "*", "×": "*", "÷": "/", "−": "-", "²": "**2", "³": "**3", "√": "sqrt()"}
+_REPLACEMENTS: Final = {
+    "·": "*",
+    "×": "*",
+    "÷": "/",
+    "−": "-",
+    "²": "**2",
+    "³": "**3",
+    "√": "sqrt()",
+}
 _SHOWN: Final = 72
 _USE: Final = "use + - * / ** and the ops that `mgraph ops` lists"
 _EXAMPLE: Final = "write, for example, 'L = tanh(x*w + b)'"
@@ -44,8 +52,8 @@ _EXAMPLE: Final = "write, for example, 'L = tanh(x*w + b)'"
 class ExpressionError(ValueError):
     """A formula can't be read; the message says why, and shows where."""
 
-    def __init__(self, message: str, at: Place | None = None) -> None:
-        """Take the message, and the place in the formula that it is about."""
+    def __init__(self, message: str, at: Position | None = None) -> None:
+        """Store the message, and the position in the formula that it is about."""
         super().__init__(message)
         self.at = at
 
@@ -55,18 +63,18 @@ def graph_of(
     leaves: Mapping[str, tuple[str, float | None]],
     outputs: Iterable[str] = (),
 ) -> Graph:
-    """Read statements `name = formula` into a graph.
+    """Build a graph from statements `name = formula`.
 
     Every name that is assigned becomes the id of its node. Names that are neither assigned nor
     declared become inputs without a value.
 
     Args:
         text: Statements, separated by `;` or newlines. The last may be a bare formula.
-        leaves: Declared leaves: id to op and primal (None: an input without one).
-        outputs: Ids of outputs; none: what no statement uses.
+        leaves: Declared leaves, by id: op and primal (None for an input without one).
+        outputs: Ids of outputs; by default the names that no statement uses.
 
     Raises:
-        ExpressionError: What can't be read, and where.
+        ExpressionError: The formula can't be read; the message says why and where.
     """
     if len(text) > LONGEST:
         message = f"a formula of {len(text):,} characters; at most {LONGEST:,}"
@@ -88,21 +96,21 @@ def _graph_of(
     for statement in statements:
         reader.assign(statement)
     chosen = reader.chosen(outputs)
-    graph = Graph.of(*chosen, name=", ".join(each.name or "" for each in chosen))
-    names = (*leaves, *(each.target for each in statements if each.target))
+    graph = Graph.of(*chosen, name=", ".join(value.name or "" for value in chosen))
+    names = (*leaves, *(statement.target for statement in statements if statement.target))
     if unused := [name for name in names if name not in graph.columns.index]:
-        message = f"no output depends on {some(map(quoted, unused))}: leave it out, or use it"
+        message = f"no output depends on {some(map(quoted, unused))}: remove it, or use it"
         raise ExpressionError(message)
     return without_data(graph, reader.unbound)
 
 
 def without_data(graph: Graph, names: Iterable[str]) -> Graph:
-    """Return the graph, some of its inputs having no declared primal."""
+    """Return the graph with some of its inputs lacking a declared primal."""
     columns = graph.columns
     has = bytearray(b"\x01" * len(columns.leaves))
     for name in names:
         if name in columns.index:
-            has[columns.leaf_place[columns.index[name]]] = 0
+            has[columns.leaf_index[columns.index[name]]] = 0
     return replace(graph, columns=replace(columns, has_data=bytes(has) if 0 in has else None))
 
 
@@ -115,11 +123,11 @@ class _Statement:
 
     target: str
     formula: ast.expr
-    at: Place
+    at: Position
 
 
-def _with_caret(message: str, source: list[str], at: Place) -> str:
-    """Show the line that a message is about, and point at the place in it."""
+def _with_caret(message: str, source: list[str], at: Position) -> str:
+    """Show the line that a message is about, with a caret at the position."""
     line = source[at[0] - 1] if at[0] <= len(source) else ""
     start = max(0, at[1] - _SHOWN)
     shown = line[start : start + _SHOWN + 8]
@@ -129,54 +137,55 @@ def _with_caret(message: str, source: list[str], at: Place) -> str:
 def _statements(source: list[str]) -> list[_Statement]:
     for number, line in enumerate(source, start=1):
         if strange := _STRANGE.search(line):
-            meant = _MEANT.get(strange[0], "")
-            fix = f"write {meant}" if meant else "ids are of a-z, A-Z, 0-9 and _ . [ ]"
-            message = f"{quoted(strange[0])} can't stand in a formula: {fix}"
+            replacement = _REPLACEMENTS.get(strange[0], "")
+            ids = "ids consist of a-z, A-Z, 0-9 and _ . [ ]"
+            fix = f"write {replacement}" if replacement else ids
+            message = f"{quoted(strange[0])} can't be used in a formula: {fix}"
             raise ExpressionError(message, (number, strange.start() + 1))
     tree = _parsed(source)
     if not tree.body:
         message = f"the formula is empty: {_EXAMPLE}"
         raise ExpressionError(message)
-    return [_statement(each, last=each is tree.body[-1]) for each in tree.body]
+    return [_statement(node, last=node is tree.body[-1]) for node in tree.body]
 
 
 def _parsed(source: list[str]) -> ast.Module:
-    places = _Places(source)
+    columns = _Columns(source)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python's hints are about programs
+            warnings.simplefilter("ignore")  # Python's warnings are about programs
             tree = ast.parse("\n".join(source).replace("^", "**"))
     except SyntaxError as error:
         why = error.msg.removesuffix(" here. Maybe you meant '==' instead of '='?")
         why = "a number has too many digits" if "integer string conversion" in why else why
         message = f"the formula can't be read: {why}"
-        raise ExpressionError(message, places.of(error.lineno or 1, error.offset or 1)) from None
+        raise ExpressionError(message, columns.of(error.lineno or 1, error.offset or 1)) from None
     except (RecursionError, MemoryError, ValueError):
         message = "the formula is nested too deeply: give names to parts of it"
         raise ExpressionError(message) from None
-    for node in ast.walk(tree):  # in the text's own columns from here on
+    for node in ast.walk(tree):  # from here on, columns are those of the text as written
         if isinstance(node, (ast.expr, ast.stmt)):
-            node.lineno, node.col_offset = places.of(node.lineno, node.col_offset + 1)
+            node.lineno, node.col_offset = columns.of(node.lineno, node.col_offset + 1)
     return tree
 
 
-class _Places:
-    """Columns of what Python read to columns of what was written: a ^ was read as **."""
+class _Columns:
+    """Converts Python's columns to those of the text as written, where every ** may be a ^."""
 
     def __init__(self, source: list[str]) -> None:
         self.source = source
         self.carets: dict[int, list[int]] = {}
 
-    def of(self, line: int, column: int) -> Place:
-        """Return the place in the text as it was written."""
+    def of(self, line: int, column: int) -> Position:
+        """Return the position in the text as written."""
         if line not in self.carets:
             text = self.source[line - 1] if line <= len(self.source) else ""
-            found = (i for i, c in enumerate(text, start=1) if c == "^")
-            self.carets[line] = [i + before for before, i in enumerate(found)]
+            carets = (i for i, c in enumerate(text, start=1) if c == "^")
+            self.carets[line] = [i + before for before, i in enumerate(carets)]
         return line, max(1, column - bisect_left(self.carets[line], column))
 
 
-def _at(node: ast.expr | ast.stmt) -> Place:
+def _at(node: ast.expr | ast.stmt) -> Position:
     return node.lineno, node.col_offset
 
 
@@ -184,13 +193,13 @@ def _statement(node: ast.stmt, *, last: bool) -> _Statement:
     if isinstance(node, ast.Expr) and last:
         return _Statement("", node.value, _at(node))
     if isinstance(node, ast.Assign) and len(node.targets) == 1:
-        return _Statement(_name(node.targets[0]), node.value, _at(node))
+        return _Statement(_id(node.targets[0]), node.value, _at(node))
     message = "expected 'name = formula', separated by ; or newlines"
     raise ExpressionError(message, _at(node))
 
 
-def _name(node: ast.expr) -> str:
-    """Return the id that a name, with dots and [numbers], spells."""
+def _id(node: ast.expr) -> str:
+    """Return the id that a node spells: a name with dots and [numbers]."""
     parts: list[str] = []
     inner = node
     while not isinstance(inner, ast.Name):
@@ -226,10 +235,10 @@ class _Reader:
         self.assigned: list[Value] = []
         self.used: dict[int, None] = {}
         self.unbound: list[str] = []
-        targets = {each.target: each for each in reversed(statements)}
+        targets = {statement.target: statement for statement in reversed(statements)}
         for name in leaves:
             if name in targets:
-                message = f"{name} is declared as a leaf, and computed here"
+                message = f"{name} is declared as a leaf, but computed here"
                 raise ExpressionError(message, targets[name].at)
         for statement in statements:
             for name in _names(statement.formula):
@@ -247,11 +256,9 @@ class _Reader:
             raise ExpressionError(message, statement.at)
         value = self._value(statement.formula)
         if target and (value.name is not None or not value.args):
-            raise ExpressionError(_only_a_name(target, value), statement.at)
-        if not target and any(value is each for each in self.assigned):
-            message = (
-                f"{value.name} alone computes nothing: choose the output, --output {value.name}"
-            )
+            raise ExpressionError(_name_fault(target, value), statement.at)
+        if not target and any(value is other for other in self.assigned):
+            message = f"{value.name} alone computes nothing: choose it with --output {value.name}"
             raise ExpressionError(message, statement.at)
         if target:
             value.name = target
@@ -271,7 +278,7 @@ class _Reader:
                 done.append(self._applied(op, tuple(args)))
             elif inputs:
                 todo.append((node, True))
-                todo.extend((each, False) for each in reversed(inputs))
+                todo.extend((child, False) for child in reversed(inputs))
             else:
                 done.append(self._leaf(node))
         return done[0]
@@ -284,14 +291,14 @@ class _Reader:
         number = _literal(node)
         if number is not None:
             return leaf("const", number)
-        name = _name(node)
+        name = _id(node)
         if name not in self.named:
             message = f"{name} is used before it is assigned"
             raise ExpressionError(message, _at(node))
         return self.named[name]
 
     def chosen(self, outputs: Iterable[str]) -> list[Value]:
-        """Return the outputs: those asked for, else what nothing uses."""
+        """Return the outputs: those asked for, or else the values that nothing uses."""
         names = list(outputs)
         for i, name in enumerate(names):
             if name not in self.named:
@@ -306,10 +313,10 @@ class _Reader:
         return [value for value in self.assigned if id(value) not in self.used]
 
 
-def _only_a_name(target: str, value: Value) -> str:
+def _name_fault(target: str, value: Value) -> str:
     if value.name is not None:
-        return f"{target} would be another name for {value.name}: use {value.name} itself"
-    return f"{target} would be a name for {value.data!r}: declare it, --const {target}={value.data}"
+        return f"{target} is only another name for {value.name}: use {value.name} itself"
+    return f"{target} is only a number: declare it with --param {target}={value.data}"
 
 
 def _names(formula: ast.expr) -> Iterator[str]:
@@ -319,7 +326,7 @@ def _names(formula: ast.expr) -> Iterator[str]:
         node = todo.pop()
         _, inputs = _operation(node)
         if not inputs and _literal(node) is None:
-            yield _name(node)
+            yield _id(node)
         todo.extend(reversed(inputs))
 
 
@@ -335,13 +342,13 @@ def _literal(node: ast.expr) -> float | None:
     except OverflowError:
         number = float("inf")
     if not isfinite(number):
-        message = "this number is beyond every double"
+        message = "this number is too large for a double"
         raise ExpressionError(message, _at(node))
     return sign * number
 
 
 def _operation(node: ast.expr) -> tuple[str, list[ast.expr]]:
-    """Return the op and the inputs of one step of a formula; no inputs: a leaf."""
+    """Return the op and the inputs of one step of a formula; a leaf has no inputs."""
     if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)) or _literal(node) is not None:
         return "", []
     if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
@@ -351,7 +358,7 @@ def _operation(node: ast.expr) -> tuple[str, list[ast.expr]]:
     if isinstance(node, ast.Call):
         return _call(node)
     what = _WORDS.get(type(getattr(node, "op", node)), "this")
-    message = f"{what} can't stand in a formula: {_USE}"
+    message = f"{what} can't be used in a formula: {_USE}"
     raise ExpressionError(message, _at(node))
 
 
@@ -381,10 +388,10 @@ def _call(node: ast.Call) -> tuple[str, list[ast.expr]]:
     if not op:
         last = name.rpartition(".")[2]
         hint = did_you_mean(last if last in FUNCTIONS else closest(last, FUNCTIONS))
-        what = f"{quoted(name)} is no op" if name else "what is called here is no op"
+        what = f"{quoted(name) if name else 'what is called here'} is not an op"
         raise ExpressionError(f"{what}: {hint or _USE}", _at(node))
     if node.keywords or any(isinstance(arg, ast.Starred) for arg in node.args):
-        message = f"{name} takes plain arguments only"
+        message = f"{name} takes only plain arguments"
         raise ExpressionError(message, _at(node))
     if not OPS[op].takes(len(node.args)):
         expected = "at least 1" if OPS[op].fold else OPS[op].inputs
@@ -393,8 +400,8 @@ def _call(node: ast.Call) -> tuple[str, list[ast.expr]]:
 
 
 def _function_of(node: ast.expr) -> str:
-    """Return the name, dots included, of what is called; empty if it has none."""
+    """Return the name, with dots, of what is called; empty if it has none."""
     try:
-        return _name(node)
+        return _id(node)
     except ExpressionError:
         return ""

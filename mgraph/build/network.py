@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 LINEAR: Final = "linear"
-ACTIVATIONS: Final = (LINEAR, *(name for name, row in OPS.items() if row.inputs == 1))
+ACTIVATIONS: Final = (LINEAR, *(name for name, op in OPS.items() if op.inputs == 1))
 MOST: Final = LIMITS.nodes
-WIDEST: Final = LIMITS.args - 1  # a neuron's sum takes its bias, too
+WIDEST: Final = LIMITS.args - 1  # a neuron's sum has its bias as an argument, too
 
 
 def mlp(
@@ -34,12 +34,12 @@ def mlp(
 
     Args:
         sizes: Inputs, then neurons of each layer.
-        activation: One of `ACTIVATIONS`, of all layers but the last.
-        seed: Of the generator of the weights.
-        inputs: Declared primals of inputs, by id; the others, and None, have none.
+        activation: One of `ACTIVATIONS`, for all layers but the last.
+        seed: Seed of the random weights.
+        inputs: Declared primals of inputs, by id; inputs with None, or not listed, have none.
 
     Raises:
-        ValueError: The sizes make no network, or a very large one; or an input is not there.
+        ValueError: The sizes are not valid or too large, or an input does not exist.
     """
     if len(sizes) < 2 or min(sizes) < 1:  # noqa: PLR2004 - inputs and a layer
         message = "a network needs inputs and at least one layer, for example 2,16,16,1"
@@ -52,7 +52,7 @@ def mlp(
     if max(sizes[:-1]) > WIDEST:
         message = f"a neuron of {max(sizes[:-1]):,} inputs; at most {WIDEST:,}"
         raise ValueError(message)
-    generator = random.Random(seed)  # noqa: S311 - weights are no secrets
+    generator = random.Random(seed)  # noqa: S311 - weights are not secret
     names = [f"x{i}" for i in range(1, sizes[0] + 1)]
     given = {name: x for name, x in (inputs or {}).items() if x is not None}
     for name in inputs or {}:

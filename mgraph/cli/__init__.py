@@ -18,28 +18,32 @@ from mgraph.errors import GraphError, MissingExtraError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VERBS: Final[Mapping[str, tuple[str, ...]]] = {
+COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "Make and run": ("new", "run", "trace"),
     "Understand": ("view", "draw", "explain", "step", "gradcheck"),
     "Test": ("check", "test", "diff", "grade"),
     "Convert": ("convert",),
     "Look up": ("ops", "schema"),
 }
-"""The verbs by purpose, as `mgraph --help` groups them; each is a module of this package."""
+"""The commands by purpose, as `mgraph --help` groups them; each is a module of this package."""
 
 _INTERRUPTED: Final = 130
 _CLOSED_PIPE: Final = 141
+_DASH_HINTS: Final = {
+    "new": "A formula that begins with - goes after --: mgraph new -- '-x*y'",
+    "trace": "Options for the script go after --: mgraph trace SCRIPT -o FILE -- --steps 20",
+}
 
 
-class Verbs(click.Group):
+class Commands(click.Group):
     """A group whose commands are imported when they are called."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        """List the verbs, in the order of the help."""
-        return [name for names in VERBS.values() for name in names]
+        """List the commands, in the order of the help."""
+        return [name for names in COMMANDS.values() for name in names]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a verb."""
+        """Import a command."""
         if cmd_name not in self.list_commands(ctx):
             return None
         command: click.Command = import_module(f"{__name__}.{cmd_name}").command
@@ -48,7 +52,7 @@ class Verbs(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the verb, or say which one may have been meant."""
+        """Find the command, or suggest the one that was probably meant."""
         name = args[0]
         if not name.startswith("-") and name not in self.list_commands(ctx):
             if os.path.exists(name):
@@ -57,17 +61,17 @@ class Verbs(click.Group):
                 from mgraph.suggestions import closest, did_you_mean  # noqa: PLC0415
 
                 hint = did_you_mean(closest(name, self.list_commands(ctx)))
-                hint = hint or f"the verbs are {', '.join(self.list_commands(ctx))}"
-            message = f"there is no verb {name!r}; {hint}"
+                hint = hint or f"the commands are {', '.join(self.list_commands(ctx))}"
+            message = f"there is no command {name!r}; {hint}"
             raise click.UsageError(message, ctx)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> None:
-        """Call a verb and exit with its status; a refused graph is told here."""
+        """Call a command and exit with its status; print why a graph was refused."""
         try:
             status = super().invoke(ctx)
         except GraphError as error:
-            from mgraph.cli.terminal import print_error  # noqa: PLC0415 - only to complain
+            from mgraph.cli.terminal import print_error  # noqa: PLC0415 - needed only here
 
             print_error(error)
             status = 1
@@ -84,29 +88,29 @@ class Verbs(click.Group):
         ctx.exit(status if isinstance(status, int) else 0)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Print the verbs under their purposes."""
-        for purpose, names in VERBS.items():
+        """Print the commands under their purposes."""
+        for purpose, names in COMMANDS.items():
             with formatter.section(purpose):
-                commands = [(name, self.get_command(ctx, name)) for name in names]
-                rows = [(name, each.get_short_help_str(80)) for name, each in commands if each]
+                commands = filter(None, (self.get_command(ctx, name) for name in names))
+                rows = [(x.name or "", x.get_short_help_str(80)) for x in commands]
                 formatter.write_dl(rows, col_max=12)
 
 
 @click.group(
-    cls=Verbs,
-    subcommand_metavar="VERB [ARGS]...",
+    cls=Commands,
+    subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
         "Diagnostics go to standard error. Exit status: 0 done, 1 the file is wrong or an "
         "expectation failed, 2 the command line is wrong.\n\n"
-        'Completion: put  eval "$(_MGRAPH_COMPLETE=bash_source mgraph)"  into ~/.bashrc '
-        "(zsh_source, fish_source for other shells). Colour: only on a terminal; NO_COLOR=1 and "
-        "FORCE_COLOR=1 decide otherwise."
+        'For completion, add  eval "$(_MGRAPH_COMPLETE=bash_source mgraph)"  to ~/.bashrc '
+        "(zsh_source or fish_source for other shells). Output is coloured on a terminal only; "
+        "NO_COLOR=1 turns colour off, FORCE_COLOR=1 turns it on."
     ),
 )
 @click.version_option(__version__, message=f"mgraph %(version)s, format {FORMAT_VERSION}")
 def cli() -> None:
-    """Computation graphs as files: run them, see every value and gradient, test with them.
+    """Keep computation graphs in files: run them, see every value and gradient, test with them.
 
     \b
     Examples:
@@ -117,7 +121,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line and exit: quietly when interrupted or when nobody listens."""
+    """Run the command line and exit; no traceback if it is interrupted or a pipe is closed."""
     _complete_streams()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
@@ -126,7 +130,7 @@ def main() -> None:
 
 
 def _complete_streams() -> None:
-    """Put the null device where a standard stream was closed before we started."""
+    """Replace standard streams that were closed before the start by the null device."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
@@ -141,11 +145,17 @@ def _status() -> int:
     except OSError as error:
         if error.errno == errno.EPIPE:
             return _silent(_CLOSED_PIPE)
-        message = f"error[io]: can't write to standard output: {error.strerror}"
-        with contextlib.suppress(OSError):
-            click.echo(message, err=True)
-        return _silent(1)
+        return _silent(1, keep_stderr=_is_told(error))
     return status
+
+
+def _is_told(error: OSError) -> bool:
+    """Report on standard error that nothing can be written; return whether that worked."""
+    try:
+        click.echo(f"error[io]: can't write to standard output: {error.strerror}", err=True)
+    except OSError:
+        return False
+    return True
 
 
 def _run() -> int:
@@ -154,44 +164,39 @@ def _run() -> int:
     except click.Abort:
         return _silent(_INTERRUPTED)
     except click.ClickException as error:
-        _with_what_to_type(error).show()
+        _with_hint(error).show()
         return error.exit_code
     return result if isinstance(result, int) else 0
 
 
 def _colour() -> bool | None:
-    """Return whether the environment asks for colour, or for none; else the terminal decides."""
+    """Return whether the environment turns colour on or off; None if the terminal decides."""
     if os.environ.get("NO_COLOR"):
         return False
     return True if os.environ.get("FORCE_COLOR") else None
 
 
-def _with_what_to_type(error: click.ClickException) -> click.ClickException:
-    """Give an example where click only says what is missing."""
+def _with_hint(error: click.ClickException) -> click.ClickException:
+    """Add an example of what to type where click only says what is wrong."""
     context = error.ctx if isinstance(error, click.UsageError) else None
-    command = context.command if context else None
-    text = error.format_message()
-    if isinstance(error, click.MissingParameter) and command is not None:
+    if context is None:
+        return error
+    command, hint = context.command, ""
+    if isinstance(error, click.MissingParameter):
         example = re.search(r"^ +(mgraph .*)", command.help or "", re.MULTILINE)
-        hint = f" For example: {example[1]}" if example else ""
-        return click.UsageError(text + hint, context)
-    if isinstance(error, click.NoSuchOption) and isinstance(command, click.Group):
-        hint = " The options of a verb stand behind it: mgraph run GRAPH --json"
-        return click.UsageError(text + hint, context)
-    if isinstance(error, click.NoSuchOption) and command is not None and command.name == "new":
-        hint = " A formula that begins with - stands behind --: mgraph new -- '-x*y'"
-        return click.UsageError(text + hint, context)
-    if isinstance(error, click.NoSuchOption) and command is not None and command.name == "trace":
-        hint = " Options for the script stand behind --: mgraph trace SCRIPT -o FILE -- --steps 20"
-        return click.UsageError(text + hint, context)
-    return error
+        hint = f"For example: {example[1]}" if example else ""
+    elif isinstance(error, click.NoSuchOption) and isinstance(command, click.Group):
+        hint = "Options go after the command: mgraph run GRAPH --json"
+    elif isinstance(error, click.NoSuchOption):
+        hint = _DASH_HINTS.get(command.name or "", "")
+    return click.UsageError(f"{error.format_message()} {hint}", context) if hint else error
 
 
-def _silent(status: int) -> int:
-    """Keep the interpreter from complaining about streams that nobody reads."""
+def _silent(status: int, *, keep_stderr: bool = False) -> int:
+    """Discard what the streams still hold: the interpreter would fail to write it, and exit 120."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
-        if status != 1:
+        if not keep_stderr:
             os.dup2(nowhere, sys.stderr.fileno())
     return status

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mgraph.cli.files import called, diagnostics_json, read_bytes
+from mgraph.cli.files import diagnostics_json, display_name, read_bytes
 from mgraph.cli.options import limit_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from mgraph.codec import Limits
 
 
-@click.command("check", short_help="Validate graph files: one line, or every diagnostic.")
+@click.command("check", short_help="Validate graph files and list every problem.")
 @click.argument("graphs", type=GraphPath(), nargs=-1, required=True, metavar="GRAPH...")
 @json_option
 @limit_option
 def command(graphs: tuple[str, ...], as_json: bool, limits: Limits) -> int:  # noqa: FBT001
     """Validate graph files without running them.
 
-    One line for each good file: format version, number of nodes, canonical hash. For any other,
-    every diagnostic, with its code, its place and how to fix it.
+    Prints one line for each valid file: format version, number of nodes, canonical hash. For other
+    files it prints all diagnostics: what is wrong, where, and how to fix it.
 
     \b
     Examples:
@@ -37,22 +37,22 @@ def command(graphs: tuple[str, ...], as_json: bool, limits: Limits) -> int:  # n
     refused = 0
     with progress(len(graphs), "checking") as bar:
         for path in graphs:
-            found = _inspected(path, limits)
-            refused += found.graph is None
+            inspection = _inspect(path, limits)
+            refused += inspection.graph is None
             if as_json:
-                results.append(_result(path, found))
+                results.append(_as_json(path, inspection))
             else:
-                print_diagnostics(found.diagnostics, found.more)
-                if found.graph is not None:
-                    click.echo(_line(path, found.graph))
+                print_diagnostics(inspection.diagnostics, inspection.more)
+                if inspection.graph is not None:
+                    click.echo(_line(path, inspection.graph))
             bar.step()
     if as_json:
         print_json({"files": results})
     return 1 if refused else 0
 
 
-def _inspected(path: str, limits: Limits) -> Inspection:
-    name = called(path)
+def _inspect(path: str, limits: Limits) -> Inspection:
+    name = display_name(path)
     try:
         return inspect(read_bytes(path, limits), name, limits)
     except GraphError as error:
@@ -65,8 +65,8 @@ def _line(path: str, graph: Any) -> str:  # noqa: ANN401
     return f"{printable(path)}: {ok}, format {graph.version}, {nodes}, {graph.hash}"
 
 
-def _result(path: str, found: Inspection) -> dict[str, Any]:
-    graph = found.graph
+def _as_json(path: str, inspection: Inspection) -> dict[str, Any]:
+    graph = inspection.graph
     return {
         "file": path,
         "ok": graph is not None,
@@ -74,6 +74,6 @@ def _result(path: str, found: Inspection) -> dict[str, Any]:
         "nodes": graph and len(graph.columns),
         "runs": graph and len(graph.runs),
         "hash": graph and graph.hash,
-        "diagnostics": diagnostics_json(found.diagnostics),
-        "more": found.more,
+        "diagnostics": diagnostics_json(inspection.diagnostics),
+        "more": inspection.more,
     }

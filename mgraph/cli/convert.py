@@ -20,14 +20,17 @@ if TYPE_CHECKING:
     from mgraph.codec import Limits
 
 
-@click.command("convert", short_help="Change the encoding of a graph file, or its version.")
+@click.command("convert", short_help="Change the encoding or the version of a graph file.")
 @click.argument("source", type=GraphPath(), metavar="IN")
 @click.argument("target", type=GraphPath(), metavar="OUT")
 @click.option(
-    "--to", "version", metavar="VERSION", help="Write this format version, if it can say it."
+    "--to",
+    "version",
+    metavar="VERSION",
+    help="Write this format version; refused if it can't hold the graph, for example --to 1.0.",
 )
 @click.option("--strip", is_flag=True, help="Leave out the runs.")
-@click.option("--sort", is_flag=True, help="List the nodes in evaluation order.")
+@click.option("--sort", is_flag=True, help="List the nodes in evaluation order, arguments first.")
 @limit_option
 def command(
     source: str,
@@ -37,10 +40,10 @@ def command(
     sort: bool,  # noqa: FBT001
     limits: Limits,
 ) -> None:
-    """Write a graph file in another encoding, by the extension of OUT: .json or .msgpack.
+    """Convert a graph file between JSON and msgpack; the extension of OUT decides.
 
-    Nothing that the file says is lost on the way, nor on the way back. `-` is standard input
-    and, as OUT, standard output, in the encoding of IN.
+    Nothing is lost in either direction. As IN, `-` is standard input; as OUT it is standard output,
+    in the encoding of IN.
 
     \b
     Examples:
@@ -52,7 +55,7 @@ def command(
         bar.step("reading")
         graph, extension = read_graph(source, limits, strip=strip)
         if version is not None:
-            _can_say(graph.version, version)
+            _check_version(graph.version, version)
         if sort:
             graph = replace(graph, columns=replace(graph.columns, order=None))
         bar.step("writing")
@@ -62,14 +65,14 @@ def command(
         click.echo(f"wrote {printable(target)}: {counted(len(graph), 'node')}, {size:,} bytes")
 
 
-def _can_say(needed: str, asked: str) -> None:
-    """Refuse a version that does not exist, or can't say what the file holds.
+def _check_version(needed: str, wanted: str) -> None:
+    """Refuse a version that does not exist, or that can't hold what is in the file.
 
     Raises:
-        UsageError: With what to type instead.
+        UsageError: The message lists the versions to choose from.
     """
     try:
-        downgraded({"mgraph": needed}, parsed(asked))
+        downgraded({"mgraph": needed}, parsed(wanted))
     except GraphError as error:
         known = ", ".join(map(spelled, VERSIONS))
         message = f"{error.diagnostics[0].message}: choose one of {known}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from math import inf, isfinite
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -11,12 +12,14 @@ from mgraph.cli.files import STREAM, read_graph
 from mgraph.cli.options import limit_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath
-from mgraph.cli.terminal import clipped, progress
+from mgraph.cli.terminal import clipped, counted, progress
 from mgraph.errors import REPORTED, printable
 from mgraph.golden.compare import Difference, differences
 
 if TYPE_CHECKING:
     from mgraph.codec import Limits
+
+_FEW: Final = 10**6  # ulp; more of them tell a reader nothing
 
 
 @click.command("diff", short_help="Compare two graph files, node by node and number by number.")
@@ -25,10 +28,10 @@ if TYPE_CHECKING:
 @json_option
 @limit_option
 def command(a: str, b: str, as_json: bool, limits: Limits) -> int:  # noqa: FBT001
-    """Compare two graph files by id: structure, texts and numbers, bit by bit.
+    """Compare two graph files by id: structure, texts, and numbers down to the last bit.
 
-    Runs are compared with the run of the other file that has the same inputs and seed. Exit
-    status 1 if anything differs. The encoding makes no difference.
+    A run is compared with the run of the other file that has the same inputs and seed. The exit
+    status is 1 if anything differs. The encoding makes no difference.
 
     \b
     Examples:
@@ -42,11 +45,12 @@ def command(a: str, b: str, as_json: bool, limits: Limits) -> int:  # noqa: FBT0
         bar.step("reading")
         first, second = read_graph(a, limits)[0], read_graph(b, limits)[0]
         bar.step("comparing")
-        found = differences(first, second)
-        shown = list(islice(found, REPORTED))
-        more = sum(1 for _ in found)
+        rest = differences(first, second)
+        shown = list(islice(rest, REPORTED))
+        more = sum(1 for _ in rest)
     if as_json:
-        print_json({"same": not shown, "differences": [_.as_json() for _ in shown], "more": more})
+        listed = [difference.as_json() for difference in shown]
+        print_json({"same": not shown, "differences": listed, "more": more})
     else:
         _print(shown, more)
     return 1 if shown else 0
@@ -55,23 +59,29 @@ def command(a: str, b: str, as_json: bool, limits: Limits) -> int:  # noqa: FBT0
 def _print(shown: list[Difference], more: int) -> None:
     if not shown:
         click.echo("no differences")
-    for each in shown:
-        what = f"{each.what}, {each.field}" if each.field else each.what
-        click.echo(click.style(what, bold=True) + _size(each))
-        for sign, colour, value in (("-", "red", each.a), ("+", "green", each.b)):
+    for difference in shown:
+        field = f", {difference.field}" if difference.field else ""
+        click.echo(click.style(difference.what + field, bold=True) + _size(difference))
+        for sign, colour, value in (("-", "red", difference.a), ("+", "green", difference.b)):
             if value is not None:
-                click.echo(click.style(f"  {sign} {_shown(value)}", fg=colour))
+                click.echo(click.style(f"  {sign} {_text(value)}", fg=colour))
     if more:
-        click.echo(f"… and {more:,} more differences")
+        click.echo(f"… and {counted(more, 'more difference')}")
 
 
-def _size(each: Difference) -> str:
-    if each.ulps is None:
+def _size(difference: Difference) -> str:
+    """Say how far two numbers are apart, in units in the last place (ulp) if these are few."""
+    if difference.ulps is None:
         return ""
-    relative = abs((each.b - each.a) / each.a) if each.a else None
-    size = f", relative {relative:.2g}" if relative is not None and relative < 1e300 else ""  # noqa: PLR2004
-    return f"  ({each.ulps:,} ulp{size})"
+    a, b = difference.a, difference.b
+    relative = abs((b - a) / a) if a else inf
+    parts = [
+        f"{difference.ulps:,} ulp" if difference.ulps < _FEW else "",
+        f"relative error {relative:.2g}" if isfinite(relative) else "",
+    ]
+    text = ", ".join(filter(None, parts))
+    return f"  ({text})" if text else ""
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401 - any plain data
+def _text(value: Any) -> str:  # noqa: ANN401 - any plain data
     return clipped(printable(value if isinstance(value, str) else repr(value)), 160)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mgraph import draw
-from mgraph.cli.files import STREAM, called, read_graph
+from mgraph.cli.files import STREAM, display_name, read_graph
 from mgraph.cli.options import engine_option, limit_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath, NodeId
-from mgraph.cli.question import Asked, look_options
+from mgraph.cli.run_request import RunRequest, inspection_options
 from mgraph.cli.terminal import counted, progress
 from mgraph.codec import write_file
 from mgraph.draw.mermaid import MOST_CHARACTERS, MOST_EDGES
@@ -30,7 +30,7 @@ _FINEST: Final = -1  # --fold without a depth
 
 
 class Depth(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
-    """How many levels of ids to keep; what stands behind a bare `--fold` is no depth."""
+    """The depth to fold at: how many levels of ids to keep apart."""
 
     name = "depth"
 
@@ -40,11 +40,11 @@ class Depth(click.ParamType):  # type: ignore[type-arg] # not generic in click 8
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> int:
-        """Read a number from 0."""
+        """Read a number from 0; a bare `--fold` must not take the next word for its depth."""
         if isinstance(value, int):
             return value
         if not str(value).isdecimal() or len(str(value)) > 3:  # noqa: PLR2004 - ids are short
-            self.fail(f"{value!r} is no depth: write --fold 1, or --fold at the end", param, ctx)
+            self.fail(f"{value!r} is not a depth: write --fold 1, or --fold at the end", param, ctx)
         return int(value)
 
 
@@ -56,25 +56,28 @@ class Depth(click.ParamType):  # type: ignore[type-arg] # not generic in click 8
 )  # fmt: skip
 @click.option(
     "--format", "form", type=click.Choice([*draw.FORMATS]),
-    help="What to write, if the name does not say it.",
+    help="Format of the output, needed if the extension of FILE doesn't say it.",
 )  # fmt: skip
 @click.option(
     "--theme", type=click.Choice([*THEMES]), default="light", show_default=True,
-    help="Colours for a white page, or for a dark one.",
+    help="Colours for a light or a dark background.",
 )  # fmt: skip
 @click.option(
     "--fold", type=Depth(), is_flag=False, flag_value=_FINEST, metavar="[DEPTH]",
-    help="Fold groups: nodes whose ids agree up to the dot of this level. 0 folds nothing.",
+    help="Draw nodes whose ids share their first DEPTH dotted parts as one box. 0 folds nothing.",
 )  # fmt: skip
 @click.option(
-    "--around", type=NodeId(), metavar="ID", help="Draw the neighbourhood of a node or group."
+    "--around",
+    type=NodeId(),
+    metavar="ID",
+    help="Draw only the neighbourhood of this node or group.",
 )
 @click.option(
     "--hops", type=click.IntRange(0), metavar="K",
-    help=f"How many edges away from --around: {draw.HOPS} if nothing is said.",
+    help=f"How many edges away from --around to go. Default: {draw.HOPS}.",
 )  # fmt: skip
-@look_options
-@click.option("--no-grad", is_flag=True, help="Forward only.")
+@inspection_options
+@click.option("--no-grad", is_flag=True, help="Run forward only, and draw no gradients.")
 @engine_option
 @json_option
 @limit_option
@@ -86,7 +89,7 @@ def command(
     fold: int | None,
     around: str | None,
     hops: int | None,
-    asked: Asked,
+    request: RunRequest,
     no_grad: bool,  # noqa: FBT001 - click calls by name
     engine: str,
     as_json: bool,  # noqa: FBT001
@@ -94,9 +97,10 @@ def command(
 ) -> None:
     """Run a graph and draw it, with every value and gradient.
 
-    One box a node: its label or id, its op, data and grad. Inputs, params, consts and ops have
-    boxes of different shapes; outputs have a second outline. Above 300 nodes groups are folded,
-    or where ids have no dots, only the neighbourhood of the last output is drawn.
+    There is one box per node, with its label or id, its op, data and grad. Inputs, params, consts
+    and ops have boxes of different shapes; outputs have a second outline. In graphs of more than
+    300 nodes, groups are folded; if ids have no dots, only the neighbourhood of the last output is
+    drawn.
 
     \b
     Examples:
@@ -106,54 +110,56 @@ def command(
     """  # noqa: D301 - \b is click's
     form = _format(out, form)
     if hops is not None and around is None:
-        message = "--hops goes with --around: for example --around o --hops 2"
+        message = "--hops needs --around: for example --around o --hops 2"
         raise click.UsageError(message)
-    asked.check_streams(graph)
+    request.check_streams(graph)
     with progress(4) as bar:
         bar.step("reading")
         file, _ = read_graph(graph, limits)
         bar.step("running")
         try:
-            run = _run(file, graph, asked, limits, grad=not no_grad, engine=engine)
+            run = _run(file, graph, request, limits, grad=not no_grad, engine=engine)
             bar.step("drawing")
             view = _view(file, fold, around, hops, form)
             picture = draw.drawing(file.columns, view.picture, run, file.name, theme)
-            content, missing = _content(picture, form)
+            content, without_font = _content(picture, form)
         except GraphError as error:
-            raise error.named(called(graph)) from None
+            raise error.named(display_name(graph)) from None
         bar.step("writing")
         _write(content, out)
-    for note in (view.note, _unseen(missing), _too_much(view.picture, content, form)):
-        _note(note)
+    _note(view.note)
+    if without_font:
+        _note(f"no font on this machine has {without_font}; the .svg shows it wherever a font does")
+    _note(_mermaid_limits(view.picture, content, form))
     _print(file, view, out, form, as_json=as_json)
 
 
 def _format(out: str, form: str | None) -> str:
-    """Return what to write, by its name unless it is said.
+    """Return the format to write: the one given, or else by the extension of the file.
 
     Raises:
-        UsageError: Nothing says it.
+        UsageError: Neither says it.
     """
     if form is not None:
         return form
-    named = Path(out).suffix.lower().removeprefix(".")
-    if out != STREAM and named in draw.FORMATS:
-        return named
+    extension = Path(out).suffix.lower().removeprefix(".")
+    if out != STREAM and extension in draw.FORMATS:
+        return extension
     choice = ", ".join(draw.FORMATS)
-    asked = "standard output" if out == STREAM else printable(out)
-    message = f"the name of {asked} does not say what to draw: give --format, one of {choice}"
+    target = "standard output" if out == STREAM else printable(out)
+    message = f"the format of {target} is not known: give --format, one of {choice}"
     raise click.UsageError(message)
 
 
 def _run(
-    file: Graph, path: str, asked: Asked, limits: Limits, *, grad: bool, engine: str
+    file: Graph, path: str, request: RunRequest, limits: Limits, *, grad: bool, engine: str
 ) -> Run | None:
-    """Return the numbers to draw; nothing asked, a picture with fewer is better than none."""
-    if not asked.anything:
+    """Return the run to draw; unless one is requested, the graph is drawn even if it can't run."""
+    if request.is_empty:
         run, note = draw.run_of(file, grad=grad, engine=engine)
         _note(note)
         return run
-    inputs, seed = asked.inputs_and_seed(file, path, limits)
+    inputs, seed = request.inputs_and_seed(file, path, limits)
     return file.run(inputs, seed=seed, grad=grad, engine=engine)
 
 
@@ -165,7 +171,7 @@ def _note(text: str) -> None:
 def _view(
     file: Graph, fold: int | None, around: str | None, hops: int | None, form: str
 ) -> draw.View:
-    """Choose what to draw, as the command line says."""
+    """Choose which nodes to draw, and what to fold, by the options."""
     graph = file.columns
     most = draw.MOST_BOXES if form in draw.LAID_OUT else len(graph)
     if around is not None:
@@ -179,25 +185,19 @@ def _view(
 
 
 def _content(picture: draw.Drawing, form: str) -> tuple[bytes, str]:
-    """Return the file, and what it could not show."""
+    """Return the file's content, and the characters that no font has."""
     return picture.painted() if form == "png" else (draw.FORMATS[form](picture), "")
 
 
-def _unseen(missing: str) -> str:
-    if not missing:
-        return ""
-    return f"no font of this machine has {missing}: the .svg shows it wherever a font has"
-
-
-def _too_much(picture: Picture, content: bytes, form: str) -> str:
-    """Warn of a text that its reader will refuse."""
+def _mermaid_limits(picture: Picture, content: bytes, form: str) -> str:
+    """Warn if Mermaid, as it is configured by default, will refuse the text."""
     if form != "mmd":
         return ""
     if len(picture.edges) <= MOST_EDGES and len(content) <= MOST_CHARACTERS:
         return ""
-    found = f"{len(picture.edges):,} edges and {len(content):,} bytes"
+    size = f"{len(picture.edges):,} edges and {len(content):,} bytes"
     most = f"{MOST_EDGES:,} edges and {MOST_CHARACTERS:,} characters"
-    return f"{found}; Mermaid draws {most} unless configured otherwise: fold more"
+    return f"this has {size}; by default, Mermaid draws at most {most}: fold more"
 
 
 def _write(content: bytes, out: str) -> None:
@@ -213,7 +213,7 @@ def _write(content: bytes, out: str) -> None:
 def _print(file: Graph, view: draw.View, out: str, form: str, *, as_json: bool) -> None:
     boxes, edges = len(view.picture.boxes), len(view.picture.edges)
     if as_json:
-        said = {
+        facts = {
             "wrote": "standard output" if out == STREAM else out,
             "format": form,
             "nodes": len(file),
@@ -221,9 +221,9 @@ def _print(file: Graph, view: draw.View, out: str, form: str, *, as_json: bool) 
             "edges": edges,
             "note": view.note or None,
         }
-        print_json(said, err=out == STREAM)
+        print_json(facts, err=out == STREAM)
     elif out != STREAM:
-        drawn = counted(len(file), "node")
+        nodes = counted(len(file), "node")
         if boxes != len(file):
-            drawn += f" as {boxes:,} box{'es' * (boxes != 1)}"
-        click.echo(f"wrote {printable(out)}: {drawn}, {counted(edges, 'edge')}")
+            nodes += f" as {boxes:,} box{'es' * (boxes != 1)}"
+        click.echo(f"wrote {printable(out)}: {nodes}, {counted(edges, 'edge')}")

@@ -10,30 +10,31 @@ import click
 
 from mgraph.analysis.detailed_run import Contribution, DetailedRun, op_at, run_in_detail
 from mgraph.analysis.explain import MOST, Explanation, NoPath, Path, PathEdge, explain, no_path
-from mgraph.cli.files import called, read_graph
-from mgraph.cli.latex import chain_rule
-from mgraph.cli.options import limit_option
-from mgraph.cli.output import json_option, print_json
-from mgraph.cli.parameters import GraphPath, NodeId
-from mgraph.cli.question import Asked, look_options
-from mgraph.cli.rules import (
+from mgraph.appearance import number
+from mgraph.cli.equations import (
     equation,
     factor,
     formula_of,
     full,
     label,
+    partial_equation,
+    partial_name,
     seeded,
-    slope_equation,
-    slope_name,
 )
+from mgraph.cli.files import display_name, read_graph
+from mgraph.cli.latex import chain_rule
+from mgraph.cli.options import limit_option
+from mgraph.cli.output import json_option, print_json
+from mgraph.cli.parameters import GraphPath, NodeId
+from mgraph.cli.run_request import RunRequest, inspection_options
 from mgraph.cli.terminal import (
     aligned,
     clipped,
     counted,
     folded,
-    number,
     progress,
     prose,
+    styled,
     table,
     width,
     wrapped,
@@ -49,11 +50,11 @@ if TYPE_CHECKING:
 
     from mgraph.codec import Limits
 
-_NAME: Final = 10  # columns of a line's name, as under the table of a run
+_NAME: Final = 10  # columns of a line's name, as in the footer of `mgraph run`
 _USERS: Final = 20
 _REMARKS: Final = 5
-_HOPS: Final = 16  # of a path that are shown
-_EXACTLY: Final = 10**15
+_HOPS: Final = 16  # steps of one path that are shown
+_EXACTLY: Final = 10**15  # counts from here on are rounded
 _NEAR: Final = 1000  # ulp
 _FLAT: Final = {
     "relu": "a dead relu",
@@ -63,7 +64,7 @@ _FLAT: Final = {
     "max": "the other one is larger",
     "min": "the other one is smaller",
 }
-"""What it is called when an op passes nothing on."""
+"""Why an op passes no gradient on, in words."""
 
 
 @click.command("explain", short_help="Show the chain rule at one node, with its numbers.")
@@ -71,10 +72,10 @@ _FLAT: Final = {
 @click.argument("node", type=NodeId())
 @click.option(
     "--paths", "most", type=click.IntRange(1, 10_000), default=10, show_default=True, metavar="K",
-    help="Show the K paths that bring the most; the others are summed.",
+    help="Show the K paths that contribute most, and the sum of the others.",
 )  # fmt: skip
-@click.option("--latex", is_flag=True, help="Print the chain rule as LaTeX instead.")
-@look_options
+@click.option("--latex", is_flag=True, help="Print the chain rule as LaTeX instead of text.")
+@inspection_options
 @json_option
 @limit_option
 def command(
@@ -82,15 +83,16 @@ def command(
     node: str,
     most: int,
     latex: bool,  # noqa: FBT001 - click calls by name
-    asked: Asked,
+    request: RunRequest,
     as_json: bool,  # noqa: FBT001
     limits: Limits,
 ) -> None:
-    """Explain one node: its formula, its slopes, and where its gradient comes from.
+    """Explain one node: its formula, its local derivatives, and where its gradient comes from.
 
-    What each user passes on, upstream times slope, in the order in which the backward pass adds
-    it up; then every path from the output to the node, with the slopes on it and their product.
-    A gradient that is zero or not finite is traced to where it became that.
+    Shows what each user passes on (its gradient times its local derivative), in the order in which
+    the backward pass adds it up; then the paths from the output to the node, with the local
+    derivatives along each and their product. If the gradient is zero or not finite, it says which
+    node made it so.
 
     \b
     Examples:
@@ -99,48 +101,48 @@ def command(
       mgraph explain neuron.json w1 --latex
     """  # noqa: D301 - \b is click's
     if latex and as_json:
-        message = "--latex and --json exclude each other"
+        message = "--latex and --json can't be combined"
         raise click.UsageError(message)
-    asked.check_streams(graph)
+    request.check_streams(graph)
     with progress(3) as bar:
         bar.step("reading")
         file, _ = read_graph(graph, limits)
-        inputs, seed = asked.looked_at(file, graph, limits)
+        inputs, seed = request.inputs_and_seed_or_first_run(file, graph, limits)
         bar.step("running")
         try:
             which = node_named(file.columns, node)
             ran = run_in_detail(file.columns, inputs, seed)
         except GraphError as error:
-            raise error.named(called(graph)) from None
+            raise error.named(display_name(graph)) from None
         bar.step("following the paths")
-        found = explain(ran, which, most) if ran.has_adjoint(which) else None
+        explanation = explain(ran, which, most) if ran.has_adjoint(which) else None
         if as_json:
-            print_json(_as_json(ran, which, found))
+            print_json(_as_json(ran, which, explanation))
         elif latex:
-            click.echo(chain_rule(ran, which, found))
+            click.echo(chain_rule(ran, which, explanation))
         else:
-            _print(ran, which, found)
+            _print(ran, which, explanation)
 
 
 # --- text ------------------------------------------------------------------------------------
 
 
-def _print(ran: DetailedRun, node: int, found: Explanation | None) -> None:
+def _print(ran: DetailedRun, node: int, explanation: Explanation | None) -> None:
     graph, room = ran.graph, width()
     head = click.style(graph.ids[node], bold=True)
     click.echo(f"{head}  {' '.join(filter(None, (graph.op(node), label(graph, node))))}\n")
     _line("value", equation(ran, node), room)
-    for i, text in enumerate(_rules(ran, node)):
-        _line("" if i else "slopes", text, room)
-    if found is None:
+    for i, text in enumerate(_partials(ran, node)):
+        _line("" if i else "local", text, room)
+    if explanation is None:
         _print_no_gradient(ran, node, room)
         return
-    over = f"∂{seeded(graph, ran.seeds)}/∂{graph.ids[node]}"
-    _line("gradient", f"{over} = {full(ran.adjoints[node])}", room)
-    for text in _remarks(ran, found):
+    name = f"∂{seeded(graph, ran.seeds)}/∂{graph.ids[node]}"
+    _line("gradient", f"{name} = {full(ran.adjoints[node])}", room)
+    for text in _remarks(ran, explanation):
         _line("look at", click.style(text, fg="yellow"), room)
-    _print_users(ran, found, room)
-    _print_paths(ran, found, room)
+    _print_users(ran, explanation, room)
+    _print_paths(ran, explanation, room)
 
 
 def _line(name: str, text: str, room: int) -> None:
@@ -148,15 +150,15 @@ def _line(name: str, text: str, room: int) -> None:
     click.echo(f"{click.style(name.ljust(_NAME), dim=True)}{lines}")
 
 
-def _rules(ran: DetailedRun, node: int) -> Iterator[str]:
-    """Yield the slope of a node by each of its arguments, and what was chosen at a kink."""
+def _partials(ran: DetailedRun, node: int) -> Iterator[str]:
+    """Yield the partial of a node by each of its arguments, and what was chosen at a kink."""
     args, op = ran.graph.arguments(node), op_at(ran.graph, node)
-    slopes = ran.partials(node)
+    partials = ran.partials(node)
     first, last = folded(len(args), _USERS)
-    for place in (*first, *last):
-        if last and place == last[0]:
+    for index in (*first, *last):
+        if last and index == last[0]:
             yield f"… {len(args) - len(first) - len(last):,} more"
-        yield slope_equation(ran, node, place, slopes[place])
+        yield partial_equation(ran, node, index, partials[index])
     if op is not None and op.kink_distance(*[ran.primals[arg] for arg in args]) == 0.0:
         yield f"at a kink: the choice is {op.at_kink}"
 
@@ -165,13 +167,13 @@ def _print_no_gradient(ran: DetailedRun, node: int, room: int) -> None:
     _line("gradient", "none: " + _why_none(ran, node), room)
     if ran.graph.op(node) == CONST:
         return
-    ids, found = ran.graph.ids, no_path(ran, node)
-    for name, nodes in (("used by", found.users), ("ends at", found.ends)):
+    ids, way = ran.graph.ids, no_path(ran, node)
+    for name, nodes in (("used by", way.users), ("ends at", way.ends)):
         if nodes:
-            _line(name, _listed([ids[i] for i in nodes], room), room)
-    if found.outputs:
-        text = _listed([ids[i] for i in found.outputs], room // 2)
-        hint = f"{text}, not seeded: --output {ids[found.outputs[0]]}"
+            _line(name, _joined([ids[i] for i in nodes], room), room)
+    if way.outputs:
+        text = _joined([ids[i] for i in way.outputs], room // 2)
+        hint = f"{text}, not seeded: try --output {ids[way.outputs[0]]}"
         _line("leads to", hint, room)
 
 
@@ -181,7 +183,8 @@ def _why_none(ran: DetailedRun, node: int) -> str:
     return f"no path from {seeded(ran.graph, ran.seeds)} leads to it"
 
 
-def _listed(names: Sequence[str], room: int) -> str:
+def _joined(names: Sequence[str], room: int) -> str:
+    """Join names with commas; those that don't fit are counted."""
     text = ""
     for i, name in enumerate(names):
         if i and len(text) + len(name) > room - 20:
@@ -190,20 +193,20 @@ def _listed(names: Sequence[str], room: int) -> str:
     return text
 
 
-def _print_users(ran: DetailedRun, found: Explanation, room: int) -> None:
-    graph, shares = ran.graph, found.contributions
-    start = ran.seeds.get(found.node)
+def _print_users(ran: DetailedRun, explanation: Explanation, room: int) -> None:
+    graph, contributions = ran.graph, explanation.contributions
+    start = ran.seeds.get(explanation.node)
     if start is not None:
         click.echo()
-        _line("seed", f"it is an output, and starts with {number(start)}", room)
-    if not shares:
+        _line("seed", f"it is an output: its gradient starts at {number(start)}", room)
+    if not contributions:
         return
-    title = "passed on by its users: upstream · slope, added from the top"
+    title = "passed on by its users: upstream gradient · local derivative, added from the top down"
     click.echo(f"\n{click.style(title, dim=True)}")
-    first, last = folded(len(shares), _USERS)
-    rows = [_user(ran, shares[i]) for i in (*first, *last)]
+    first, last = folded(len(contributions), _USERS)
+    rows = [_user(ran, contributions[i]) for i in (*first, *last)]
     for column in range(1, 5):
-        cells = aligned([cells[column] for cells in rows])
+        cells = aligned([row[column] for row in rows])
         for cells_of, cell in zip(rows, cells, strict=True):
             cells_of[column] = cell
     left = room - 10 - sum(max(len(cells[i]) for cells in rows) for i in range(5))
@@ -211,42 +214,46 @@ def _print_users(ran: DetailedRun, found: Explanation, room: int) -> None:
         cells.insert(1, clipped(cells.pop(), max(left, 8)))
         cells[0] = click.style(cells[0], bold=True)
     if last:
-        rows.insert(len(first), [f"… {len(shares) - len(rows):,} more users …"])
-    table(["user", "formula", "upstream", "slope", "product", "sum"], rows)
-    if len(shares) > 1 or start is not None:
-        click.echo(
-            click.style(f"the last sum is the gradient, {graph.ids[found.node]}.grad", dim=True)
-        )
+        more = counted(len(contributions) - len(rows), "more user")
+        rows.insert(len(first), [f"… {more} …"])
+    table(["user", "formula", "upstream", "local", "product", "sum"], rows)
+    if len(contributions) > 1 or start is not None:
+        text = f"the last sum is the gradient, {graph.ids[explanation.node]}.grad"
+        click.echo(click.style(text, dim=True))
 
 
-def _user(ran: DetailedRun, share: Contribution) -> list[str]:
-    numbers = (share.upstream, share.partial, share.amount, share.after)
-    return [ran.graph.ids[share.user], *map(number, numbers), formula_of(ran.graph, share.user)]
+def _user(ran: DetailedRun, part: Contribution) -> list[str]:
+    numbers = (part.upstream, part.partial, part.amount, part.after)
+    return [ran.graph.ids[part.user], *map(number, numbers), formula_of(ran.graph, part.user)]
 
 
-def _print_paths(ran: DetailedRun, found: Explanation, room: int) -> None:
-    paths = found.paths
-    outputs = _listed([ran.graph.ids[i] for i in ran.seeds], room // 2)
-    some = f", the {len(paths.shown)} that bring the most" if _left(found) else ""
-    title = f"{_paths(paths.count)} from {outputs}: slopes on the way, multiplied{some}"
+def _print_paths(ran: DetailedRun, explanation: Explanation, room: int) -> None:
+    paths, hidden = explanation.paths, _hidden(explanation)
+    outputs = _joined([ran.graph.ids[i] for i in ran.seeds], room // 2)
+    shown = len(paths.shown)
+    top = "this one contributes" if shown == 1 else f"these {shown:,} contribute"
+    along = "it" if paths.count == 1 else f"each; {top} most" if hidden else "each"
+    title = f"{_paths(paths.count)} from {outputs}: local derivatives multiplied along {along}"
     click.echo(f"\n{click.style(prose(title, '', room), dim=True)}")
-    rest = [paths.rest] if _left(found) else []
+    rest = [paths.rest] if hidden else []
     products = aligned(map(number, [*(path.product for path in paths.shown), *rest, paths.total]))
     for path, product in zip(paths.shown, products, strict=False):
         indent = " " * (len(product) + 2)
         click.echo(f"{product}  {wrapped(_hops(ran, path), indent, room)}")
-    if rest:
-        more = _paths(_left(found), "other path") if paths.count < MOST else "all other paths"
+    if hidden:
+        more = _paths(hidden, "other path") if paths.count < MOST else "all other paths"
         click.echo(f"{products[-2]}  {more}")
-    click.echo(f"{products[-1]}  {prose(_sum(ran, found), ' ' * (len(products[-1]) + 2), room)}")
+    indent = " " * (len(products[-1]) + 2)
+    click.echo(f"{products[-1]}  {prose(_sum(ran, explanation), indent, room)}")
 
 
-def _left(found: Explanation) -> int:
+def _hidden(explanation: Explanation) -> int:
     """Return how many paths are not shown one by one."""
-    return found.paths.count - len(found.paths.shown)
+    return explanation.paths.count - len(explanation.paths.shown)
 
 
 def _paths(count: int, what: str = "path") -> str:
+    """Count paths; large numbers of them are rounded."""
     if count >= MOST:
         return f"more than 10^{len(str(MOST)) - 1:,} {what}s"
     if count < _EXACTLY:
@@ -256,125 +263,125 @@ def _paths(count: int, what: str = "path") -> str:
 
 
 def _hops(ran: DetailedRun, path: Path) -> Iterator[str]:
-    """Yield the parts of a path that are not broken over lines."""
-    ids, slopes = ran.graph.ids, path.partials
+    """Yield the parts of a path; a line may be broken between them."""
+    ids, partials = ran.graph.ids, path.partials
     seed = "" if path.seed == 1.0 else f"{factor(path.seed)}·"
     yield f"{seed}{ids[path.nodes[0]]}"
-    first, last = folded(len(slopes), _HOPS)
+    first, last = folded(len(partials), _HOPS)
     for i in (*first, *last):
         if last and i == last[0]:
-            yield f"… {len(slopes) - len(first) - len(last):,} more steps …"
-        colour = "yellow" if slopes[i] == 0.0 else None if isfinite(slopes[i]) else "red"
-        slope = click.style(number(slopes[i]), fg=colour) if colour else number(slopes[i])
-        yield f"─{slope}→ {ids[path.nodes[i + 1]]}"
+            yield f"… {counted(len(partials) - len(first) - len(last), 'more step')} …"
+        colour = "yellow" if partials[i] == 0.0 else None if isfinite(partials[i]) else "red"
+        yield f"─{styled(number(partials[i]), colour)}→ {ids[path.nodes[i + 1]]}"
 
 
-def _sum(ran: DetailedRun, found: Explanation) -> str:
+def _sum(ran: DetailedRun, explanation: Explanation) -> str:
     """Say how the sum of the products relates to the gradient, which is added up node by node."""
-    adjoint, total = ran.adjoints[found.node], found.paths.total
+    adjoint, paths = ran.adjoints[explanation.node], explanation.paths
+    total, name = paths.total, "their sum" if paths.count > 1 else "the product"
     distance = ulps(adjoint, total)
     if distance == 0 or (adjoint != adjoint and total != total):
-        return "their sum: the gradient"
+        return f"{name} is the gradient"
     if distance is None or not (isfinite(adjoint) and isfinite(total)):
-        return f"their sum; the gradient, added up node by node, is {number(adjoint)}"
+        return f"{name}; added up node by node, the gradient is {number(adjoint)}"
     if distance <= _NEAR:
-        return f"their sum; rounded on another way, the gradient is {distance:,} ulp off"
-    largest = number(max(abs(path.product) for path in found.paths.shown))
-    return f"their sum; products up to {largest} cancel: what is left differs by rounding"
+        return f"{name}; the gradient, computed in another order, differs by {distance:,} ulp"
+    largest = number(max(abs(path.product) for path in paths.shown))
+    return f"{name}; products up to {largest} cancel, so rounding makes the gradient differ"
 
 
 # --- remarks ---------------------------------------------------------------------------------
 
 
-def _remarks(ran: DetailedRun, found: Explanation) -> Iterator[str]:
+def _remarks(ran: DetailedRun, explanation: Explanation) -> Iterator[str]:
     """Say why a gradient is 0, or not finite."""
-    if ran.adjoints[found.node] == 0.0 and not any(ran.seeds.values()):
+    adjoint, edges = ran.adjoints[explanation.node], explanation.edges
+    if adjoint == 0.0 and not any(ran.seeds.values()):
         yield "the seed is 0, and so is every gradient"
-    strange = () if isfinite(ran.adjoints[found.node]) else _strange(ran)
-    for node in islice(strange, 1):
+    not_finite = () if isfinite(adjoint) else _not_finite(ran)
+    for node in islice(not_finite, 1):
         yield f"the first value that is not finite: {equation(ran, node)}"
-    for edge in islice(found.edges, _REMARKS):
+    for edge in islice(edges, _REMARKS):
         yield _remark(ran, edge)
-    if len(found.edges) > _REMARKS:
-        yield f"… and {len(found.edges) - _REMARKS:,} more such places"
+    if len(edges) > _REMARKS:
+        yield f"… and {counted(len(edges) - _REMARKS, 'more such place')}"
 
 
-def _strange(ran: DetailedRun) -> Iterator[int]:
-    """Yield the nodes above the output whose value is not finite; a const where it is used."""
+def _not_finite(ran: DetailedRun) -> Iterator[int]:
+    """Yield nodes with paths to an output, and consts that they use, whose value is not finite."""
     for node in compress(range(len(ran.graph)), ran.marks):
         yield from (i for i in (*ran.graph.arguments(node), node) if not isfinite(ran.primals[i]))
 
 
 def _remark(ran: DetailedRun, edge: PathEdge) -> str:
-    graph, node, place = ran.graph, edge.node, edge.argument
-    name, adjoint = graph.ids[node], number(ran.adjoints[node])
-    if place is None:
-        what = "adds up to 0.0" if edge.kind == "cancel" else f"adds up to {adjoint}"
-        return f"what the users of {name} pass on {what}"
-    slope = ran.partials(node)[place]
+    graph, node, index = ran.graph, edge.node, edge.argument
+    adjoint = ran.adjoints[node]
+    if index is None:
+        total = "0.0" if edge.kind == "cancel" else number(adjoint)
+        return f"what the users of {graph.ids[node]} pass on adds up to {total}"
+    partial = ran.partials(node)[index]
     if edge.kind in ("zero slope", "slope"):
-        word = _FLAT.get(graph.op(node)) if edge.kind == "zero slope" else ""
-        return slope_equation(ran, node, place, slope) + (f": {word}" if word else "")
-    arg = graph.arguments(node)[place]
-    product = number(ran.adjoints[node] * slope)
-    name = f"upstream times {slope_name(graph, node, arg)}"
-    how = "too small for a double" if edge.kind == "underflow" else "too large for a double"
-    return f"{name} = {factor(ran.adjoints[node])}·{factor(slope)} = {product}: {how}"
+        reason = _FLAT.get(graph.op(node)) if edge.kind == "zero slope" else ""
+        return partial_equation(ran, node, index, partial) + (f": {reason}" if reason else "")
+    name = f"upstream times {partial_name(graph, node, graph.arguments(node)[index])}"
+    product = f"{factor(adjoint)}·{factor(partial)} = {number(adjoint * partial)}"
+    size = "too small for a double" if edge.kind == "underflow" else "too large for a double"
+    return f"{name} = {product}: {size}"
 
 
 # --- JSON ------------------------------------------------------------------------------------
 
 
-def _as_json(ran: DetailedRun, node: int, found: Explanation | None) -> dict[str, Any]:
+def _as_json(ran: DetailedRun, node: int, explanation: Explanation | None) -> dict[str, Any]:
     graph = ran.graph
     args = graph.arguments(node)
-    said: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "id": graph.ids[node],
         "op": graph.op(node),
         "label": graph.labels.get(node),
         "formula": formula_of(graph, node),
         "data": spelled(ran.primals[node]),
-        "grad": None if found is None else spelled(ran.adjoints[node]),
+        "grad": None if explanation is None else spelled(ran.adjoints[node]),
         "inputs": {name: spelled(x) for name, x in ran.run.inputs.items()},
         "seed": {graph.ids[i]: seed for i, seed in ran.seeds.items()},
         "slopes": [
-            {"arg": graph.ids[arg], "rule": slope_equation(ran, node, k, x), "slope": spelled(x)}
+            {"arg": graph.ids[arg], "rule": partial_equation(ran, node, k, x), "slope": spelled(x)}
             for k, (arg, x) in enumerate(zip(args, ran.partials(node), strict=True))
         ],
     }
-    if found is not None:
-        return {**said, **_found_json(ran, found)}
-    ways = NoPath((), (), ()) if graph.op(node) == CONST else no_path(ran, node)
-    ends = {key: [graph.ids[i] for i in nodes] for key, nodes in ways._asdict().items()}
-    return {**said, "no_gradient": {"why": _why_none(ran, node), **ends}}
+    if explanation is not None:
+        return {**facts, **_explanation_json(ran, explanation)}
+    way = NoPath((), (), ()) if graph.op(node) == CONST else no_path(ran, node)
+    ends = {key: [graph.ids[i] for i in nodes] for key, nodes in way._asdict().items()}
+    return {**facts, "no_gradient": {"why": _why_none(ran, node), **ends}}
 
 
-def _found_json(ran: DetailedRun, found: Explanation) -> dict[str, Any]:
-    ids, paths = ran.graph.ids, found.paths
+def _explanation_json(ran: DetailedRun, explanation: Explanation) -> dict[str, Any]:
+    ids, paths = ran.graph.ids, explanation.paths
     return {
-        "starts_with": ran.start(found.node),
+        "starts_with": ran.start(explanation.node),
         "users": [
             {
-                "user": ids[each.user],
-                "argument": each.argument,
-                "upstream": spelled(each.upstream),
-                "slope": spelled(each.partial),
-                "product": spelled(each.amount),
-                "sum": spelled(each.after),
+                "user": ids[part.user],
+                "argument": part.argument,
+                "upstream": spelled(part.upstream),
+                "slope": spelled(part.partial),
+                "product": spelled(part.amount),
+                "sum": spelled(part.after),
             }
-            for each in found.contributions
+            for part in explanation.contributions
         ],
         "paths": {
             "count": paths.count if paths.count < MOST else None,
             "shown": [_path_json(ran, path) for path in paths.shown],
             "rest": spelled(paths.rest),
             "sum": spelled(paths.total),
-            "ulps": ulps(ran.adjoints[found.node], paths.total),
+            "ulps": ulps(ran.adjoints[explanation.node], paths.total),
         },
         "remarks": [
-            {"kind": each.kind, "node": ids[each.node], "argument": each.argument,
-             "text": _remark(ran, each)}
-            for each in islice(found.edges, _REMARKS)
+            {"kind": edge.kind, "node": ids[edge.node], "argument": edge.argument,
+             "text": _remark(ran, edge)}
+            for edge in islice(explanation.edges, _REMARKS)
         ],
     }  # fmt: skip
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 STREAM: Final = "-"
 
 
-def called(path: str) -> str:
-    """Return what messages call a file."""
+def display_name(path: str) -> str:
+    """Return the name of a file in messages."""
     return "standard input" if path == STREAM else path
 
 
@@ -43,46 +43,46 @@ def read_bytes(path: str, limits: Limits) -> bytes:
 
 
 def read_graph(path: str, limits: Limits, *, strip: bool = False) -> tuple[Graph, str]:
-    """Read a graph, print its warnings, and return it with the extension that it came with.
+    """Read a graph and print its warnings; return it with the extension of its encoding.
 
     Raises:
-        GraphError: Everything that is wrong with it.
+        GraphError: The file is not valid; it holds all problems.
     """
     data = read_bytes(path, limits)
-    found = inspect(data, called(path), limits, strip=strip)
-    if found.graph is None:
-        raise GraphError(found.diagnostics, found.more)
-    print_diagnostics(found.diagnostics, found.more)
+    inspection = inspect(data, display_name(path), limits, strip=strip)
+    if inspection.graph is None:
+        raise GraphError(inspection.diagnostics, inspection.more)
+    print_diagnostics(inspection.diagnostics, inspection.more)
     extension = ".msgpack" if encoding_of(data) == MSGPACK else ".json"
-    return as_graph(found.graph), extension
+    return as_graph(inspection.graph), extension
 
 
 def read_numbers(path: str, limits: Limits) -> dict[str, float]:
     """Read a JSON or msgpack object of numbers by id.
 
     Raises:
-        GraphError: It is none; every value that is no number is reported.
+        GraphError: It is not such an object; every value that is not a number is reported.
     """
     data = read_bytes(path, limits)
     try:
         return _numbers(decode(data, limits), bare=encoding_of(data) == MSGPACK)
     except GraphError as error:
-        placed = GraphError(located(error.diagnostics, data, limits), error.more)
-        raise placed.named(called(path)) from None
+        error = GraphError(located(error.diagnostics, data, limits), error.more)
+        raise error.named(display_name(path)) from None
 
 
 def _numbers(members: object, *, bare: bool) -> dict[str, float]:
     if not isinstance(members, dict):
         fix = 'for example {"x1": 0.5, "w1": -3}'
         raise GraphError.of("type", "expected an object of numbers by id", fix=fix)
-    numbers = {key: doubles([value], bare=bare) for key, value in members.items()}
-    wrong = [_no_number(key, members[key]) for key, found in numbers.items() if found is None]
+    columns = {key: doubles([value], bare=bare) for key, value in members.items()}
+    wrong = [_not_a_number(key, members[key]) for key, x in columns.items() if x is None]
     if wrong:
         raise GraphError(wrong[:REPORTED], max(0, len(wrong) - REPORTED))
-    return {key: found[0] for key, found in numbers.items() if found is not None}
+    return {key: x[0] for key, x in columns.items() if x is not None}
 
 
-def _no_number(key: str, value: object) -> Diagnostic:
+def _not_a_number(key: str, value: object) -> Diagnostic:
     message = f"{quoted(key)} is {shown(value)}"
     return Diagnostic("number", message, (key,), expected='a number, "nan", "inf" or "-inf"')
 
@@ -100,20 +100,20 @@ def write_graph(graph: Graph, path: str, extension: str) -> None:
 
 
 def check_extension(path: str | None) -> None:
-    """Refuse an output name before any work is done.
+    """Refuse an unknown extension of the output file before any work is done.
 
     Raises:
-        UsageError: Its extension is none that can be written.
+        UsageError: The extension is neither .json nor .msgpack.
     """
     if path is not None and path != STREAM:
         try:
             extension_of(path)
         except GraphError as error:
-            found = error.diagnostics[0]
-            message = f"{found.message}: expected {found.expected}, or -"
+            diagnostic = error.diagnostics[0]
+            message = f"{diagnostic.message}: expected {diagnostic.expected}, or -"
             raise click.UsageError(message) from None
 
 
 def diagnostics_json(diagnostics: Sequence[Diagnostic]) -> list[Mapping[str, Any]]:
     """Return diagnostics as plain data."""
-    return [each.as_json() for each in diagnostics]
+    return [diagnostic.as_json() for diagnostic in diagnostics]

@@ -61,7 +61,7 @@ class OpSpelling(click.ParamType):  # type: ignore[type-arg] # not generic in cl
         ctx: click.Context | None,
     ) -> tuple[str, str]:
         """Split the name from its spelling."""
-        from mgraph.ops import OPS  # noqa: PLC0415 - only where the option is given
+        from mgraph.ops import OPS  # noqa: PLC0415 - only if the option is given
 
         if isinstance(value, tuple):
             return value
@@ -70,53 +70,60 @@ class OpSpelling(click.ParamType):  # type: ignore[type-arg] # not generic in cl
             self.fail(f"write NAME=SPELLING, for example {name or 'tanh'}=my_tanh", param, ctx)
         known = (*OPS, "backward", "data", "grad", "number")
         if name not in known:
-            self.fail(f"{name!r} is none of {', '.join(known)}", param, ctx)
+            self.fail(f"{name!r} is not one of {', '.join(known)}", param, ctx)
         return name, spelling
 
 
 def _positive(_ctx: click.Context, param: click.Parameter, x: float) -> float:
     if not (isfinite(x) and x > 0.0):
-        message = "seconds are a finite number above 0, for example 10"
+        message = "expected a finite number of seconds above 0, for example 10"
         raise click.BadParameter(message, param=param)
     return x
 
 
 @click.command(
-    "grade", short_help="Run the golden graphs on another engine, and say what is wrong."
+    "grade", short_help="Run the golden set on another engine, and say what is wrong with it."
 )
 @click.argument("engine", metavar="[MODULE:CLASS]", required=False)
 @click.argument("paths", type=GraphPath(), nargs=-1, metavar="[PATH]...")
 @click.option(
     "--cmd", metavar="COMMAND",
-    help="Grade a program in any language: it reads graph files on standard input, one a line, "
+    help="Grade a program in any language: it reads graph files on standard input, one per line, "
     "and answers each with the annotated file, on one line.",
 )  # fmt: skip
 @click.option(
     "--python",
     metavar="FILE",
-    help="The interpreter that has the engine; it needs nothing of mgraph. Default: this one.",
+    help="The Python interpreter that has the engine installed, for example .venv/bin/python; it "
+    "doesn't need mgraph. Default: the one that runs mgraph.",
 )
 @click.option(
     "--op", "spellings", type=OpSpelling(), multiple=True, metavar="NAME=SPELLING",
-    help="How the engine spells an op (or backward, data, grad): a method, a function beside the "
-    "class, or MODULE:FUNCTION; (ARGUMENT) may follow. number=FUNCTION makes Values of plain "
-    "numbers where they are refused.",
+    help="How the engine spells an op (or backward, data, grad): a method, a function in the "
+    "class's module, or MODULE:FUNCTION; (ARGUMENT) may follow. number=FUNCTION turns plain "
+    "numbers into Values for engines that refuse them.",
 )  # fmt: skip
-@click.option("--quick", is_flag=True, help="Only the smallest part of the pack that still tells.")
-@click.option("--strict", is_flag=True, help="A differing convention is a failure, too.")
+@click.option(
+    "--quick", is_flag=True,
+    help="Run only the smallest part of the golden set that still catches every known mistake.",
+)  # fmt: skip
+@click.option("--strict", is_flag=True, help="Count a differing convention as a failure.")
 @click.option(
     "--hide", is_flag=True, help="Say which rule is wrong, but not which numbers were expected."
 )
 @tolerance_options
 @click.option(
     "--timeout", type=float, default=10.0, show_default=True, callback=_positive, metavar="SECONDS",
-    help="What one case may take.",
+    help="Time limit for one case.",
 )  # fmt: skip
 @click.option(
     "--memory", type=click.IntRange(0), default=2048, show_default=True, metavar="MIB",
-    help="What the engine may take; 0: any amount.",
+    help="Memory limit of the engine; 0 means no limit.",
 )  # fmt: skip
-@click.option("--junit", type=GraphPath(), metavar="FILE", help="Write a JUnit XML report, too.")
+@click.option(
+    "--junit", type=GraphPath(), metavar="FILE",
+    help="Also write a JUnit XML report, for example --junit report.xml.",
+)  # fmt: skip
 @json_option
 @limit_option
 def command(
@@ -135,11 +142,12 @@ def command(
     as_json: bool,  # noqa: FBT001
     limits: Limits,
 ) -> int:
-    """Run golden graphs on somebody else's engine, and say which rule is wrong, where and why.
+    """Run golden graphs on another engine, and say which rule it gets wrong, where and why.
 
-    MODULE:CLASS is a class like micrograd's Value, or engine.py:Value in a file. Each graph is
-    built by its operators and methods, in a process of its own; usual spellings are tried. PATHs
-    are graph files with runs, or folders of them; without any, the pack that comes with mgraph.
+    MODULE:CLASS is a class like micrograd's Value; it can be in a file: engine.py:Value. mgraph
+    builds each graph with the operators and methods of that class, in a separate process, trying
+    the usual spellings. PATHs are graph files with runs, or folders of them; without any, the
+    golden set that comes with mgraph is used.
 
     \b
     Examples:
@@ -149,40 +157,42 @@ def command(
       mgraph grade --cmd "node engine.mjs" homework/
     """  # noqa: D301 - \b is click's
     if cmd is not None:  # then the first word is a path, too
-        engine, paths = None, tuple(each for each in (engine, *paths) if each is not None)
+        engine, paths = None, tuple(path for path in (engine, *paths) if path is not None)
     _check(engine, cmd, python, spellings, paths, quick=quick)
     cases = _cases(paths, tolerance, limits, quick=quick)
     if not cases:
-        message = f"no runs to grade with in {' '.join(map(printable, paths))}"
+        message = f"there are no runs to grade with in {' '.join(map(printable, paths))}"
         raise click.ClickException(message)
     names = dict(spellings)
-    found = _graded(engine, cmd, python or "", names, timeout, memory * _MIB, cases, strict)
+    report = _grade(engine, cmd, python or "", names, timeout, memory * _MIB, cases, strict)
     err = junit == STREAM
     if as_json:
-        print_json(found.as_json(hide=hide), err=err)
+        print_json(report.as_json(hide=hide), err=err)
     else:
-        _print(found, hide=hide, err=err)
+        _print(report, hide=hide, err=err)
     if junit:
-        _write_junit(junit, found, hide=hide)
-    return 1 if found.failed else 0
+        _write_junit(junit, report, hide=hide)
+    return 1 if report.failed else 0
 
 
 def _check(
     engine: str | None, cmd: str | None, python: str | None,
     spellings: Sequence[object], paths: Sequence[str], *, quick: bool,
 ) -> None:  # fmt: skip
-    """Refuse what makes no sense together."""
+    """Refuse options that can't be combined, and programs that don't exist."""
     if engine is None and not cmd:
-        message = "which engine? MODULE:CLASS, for example micrograd.engine:Value, or --cmd COMMAND"
+        message = (
+            "name an engine: MODULE:CLASS, for example micrograd.engine:Value, or --cmd COMMAND"
+        )
         raise click.UsageError(message)
     if cmd and (python or spellings):
-        message = "--python and --op are about a class; --cmd starts the engine itself"
+        message = "--python and --op are for MODULE:CLASS; they can't be combined with --cmd"
         raise click.UsageError(message)
     if engine is not None and not all(engine.rpartition(":")[::2]):
-        message = f"{engine!r} is not MODULE:CLASS; for example micrograd.engine:Value"
+        message = f"{engine!r} is not MODULE:CLASS: write, for example, micrograd.engine:Value"
         raise click.UsageError(message)
     if quick and paths:
-        message = "--quick chooses from the pack; it goes with no PATH"
+        message = "--quick can't be combined with PATH: it chooses from the golden set"
         raise click.UsageError(message)
     for option, program in (("--python", python), ("--cmd", _program(cmd) if cmd else None)):
         if program is not None and shutil.which(program) is None:
@@ -195,7 +205,7 @@ def _program(cmd: str) -> str:
     try:
         words = shlex.split(cmd)
     except ValueError as error:
-        message = f"--cmd {cmd!r} can't be read: {error}"
+        message = f"--cmd {cmd!r} can't be parsed: {error}"
         raise click.UsageError(message) from None
     return words[0] if words else ""
 
@@ -203,17 +213,17 @@ def _program(cmd: str) -> str:
 def _cases(
     paths: Sequence[str], tolerance: Tolerance | None, limits: Limits, *, quick: bool
 ) -> list[Case]:
-    from mgraph.grade.cases import cases_of, pack  # noqa: PLC0415 - after the command line is read
+    from mgraph.grade.cases import cases_of, pack  # noqa: PLC0415 - only for a valid command line
     from mgraph.grade.quick import is_quick  # noqa: PLC0415
 
     def read(path: Path, limits: Limits) -> bytes:
         return read_bytes(str(path), limits)
 
-    found = cases_of(paths or [str(pack())], tolerance, limits, read)
-    return [case for case in found if not quick or is_quick(case)]
+    cases = cases_of(paths or [str(pack())], tolerance, limits, read)
+    return [case for case in cases if not quick or is_quick(case)]
 
 
-def _graded(
+def _grade(
     engine: str | None, cmd: str | None, python: str, names: dict[str, str],
     timeout: float, memory: int, cases: Sequence[Case], strict: bool,  # noqa: FBT001
 ) -> Report:  # fmt: skip
@@ -221,56 +231,49 @@ def _graded(
     from mgraph.grade.grading import by_command, by_driver, report  # noqa: PLC0415
 
     allowance = Allowance(timeout, memory)
-    named: dict[str, str | None] = {"name": printable(cmd or engine or "")}
+    about: dict[str, str | None] = {"name": printable(cmd or engine or "")}
     if engine is not None:
         driven = Driven(engine, names, python, allowance)
         try:
-            named |= driven.start()
+            about |= driven.start()
         except EndedError as error:
             message = f"{printable(engine)} can't be graded: {printable(str(error))}"
             raise click.ClickException(message) from None
         outcomes = by_driver(cases, driven)
     else:
         outcomes = by_command(cases, Spoken(cmd or "", allowance))
-    done: list[Outcome] = []
+    graded: list[Outcome] = []
     with progress(len(cases), "grading") as bar:
-        for each in outcomes:
-            done.append(each)
+        for outcome in outcomes:
+            graded.append(outcome)
             bar.step()
-    return report(named, done, strict=strict)
+    return report(about, graded, strict=strict)
 
 
 # --- what is printed -----------------------------------------------------------------------------
 
 
-def _print(found: Report, *, hide: bool, err: bool) -> None:
-    named = found.engine
-    more = [named.get("version"), named.get("python") and f"Python {named['python']}"]
-    said = ", ".join(each for each in more if each)
-    click.echo(f"{printable(named['name'] or '')}{f' ({said})' if said else ''}", err=err)
-    _print_cases(found, hide=hide, err=err)
-    for cause in found.causes:
+def _print(report: Report, *, hide: bool, err: bool) -> None:
+    about = report.engine
+    versions = [about.get("version"), about.get("python") and f"Python {about['python']}"]
+    text = ", ".join(filter(None, versions))
+    click.echo(f"{printable(about['name'] or '')}{f' ({text})' if text else ''}", err=err)
+    _print_cases(report, hide=hide, err=err)
+    _print_unsupported(report, err=err)
+    for cause in report.causes:
         _print_cause(cause, hide=hide, err=err)
-    _print_unknown(found, err=err)
-    click.echo(_summary(found), err=err)
+    _print_unknown(report, err=err)
+    click.echo(_summary(report), err=err)
 
 
-def _print_cases(found: Report, *, hide: bool, err: bool) -> None:
-    """Print a line for each file with something to say: its first run that failed."""
+def _print_cases(report: Report, *, hide: bool, err: bool) -> None:
+    """Print a line for each file and outcome that isn't ok, with the first run of that outcome."""
     files: dict[tuple[str, str], list[Outcome]] = {}
-    for each in found.outcomes:
-        if each.outcome not in (OK, UNSUPPORTED):
-            files.setdefault((each.case.file, each.outcome), []).append(each)
-    shown = sorted(files.values(), key=lambda some: not found.fails(some[0]))
-    cells = [
-        (
-            clipped(printable(_title(some)), _TITLE),
-            styled(some[0].outcome, _COLOURS[some[0].outcome]),
-            printable(some[0].cause or ("unknown" if found.fails(some[0]) else "")),
-            printable(some[0].line(hide=hide)),
-        )
-        for some in islice(shown, _SHOWN)
-    ]
+    for outcome in report.outcomes:
+        if outcome.outcome not in (OK, UNSUPPORTED):
+            files.setdefault((outcome.case.file, outcome.outcome), []).append(outcome)
+    shown = sorted(files.values(), key=lambda outcomes: not report.fails(outcomes[0]))
+    cells = [_case_cells(report, outcomes, hide=hide) for outcomes in islice(shown, _SHOWN)]
     if cells:
         taken = sum(max(len(click.unstyle(row[i])) for row in cells) + 2 for i in range(3))
         room = max(30, width(err=err) - taken)
@@ -280,21 +283,28 @@ def _print_cases(found: Report, *, hide: bool, err: bool) -> None:
     if len(shown) > _SHOWN:
         left = counted(len(shown) - _SHOWN, "more file")
         click.echo(f"… and {left}; --json lists every case", err=err)
-    lacking = dict.fromkeys(
-        _lacking(each) for each in found.outcomes if each.outcome == UNSUPPORTED
+
+
+def _case_cells(report: Report, outcomes: Sequence[Outcome], *, hide: bool) -> tuple[str, ...]:
+    first = outcomes[0]
+    more = f" ({len(outcomes)} runs)" if len(outcomes) > 1 else ""
+    return (
+        clipped(printable(f"{first.case.title}{more}"), _TITLE),
+        styled(first.outcome, _COLOURS[first.outcome]),
+        printable(first.cause or ("unknown" if report.fails(first) else "")),
+        printable(first.line(hide=hide)),
     )
-    if lacking:
-        text = f"not there, and not graded: {printable(', '.join(lacking))}"
+
+
+def _print_unsupported(report: Report, *, err: bool) -> None:
+    names = [_missing(x) for x in report.outcomes if x.outcome == UNSUPPORTED]
+    if names:
+        text = f"missing, and not graded: {printable(', '.join(dict.fromkeys(names)))}"
         click.echo(f"\n{prose(text, '  ', width(err=err))}", err=err)
 
 
-def _title(outcomes: Sequence[Outcome]) -> str:
-    more = f" ({len(outcomes)} runs)" if len(outcomes) > 1 else ""
-    return f"{outcomes[0].case.title}{more}"
-
-
-def _lacking(outcome: Outcome) -> str:
-    """Say what an engine lacks, as one would write it."""
+def _missing(outcome: Outcome) -> str:
+    """Name what an engine doesn't support, as one would write it."""
     answer = outcome.answer
     if answer.step is None:
         return answer.error.partition("unsupported: ")[2] or answer.error
@@ -311,12 +321,12 @@ def _print_cause(cause: Any, *, hide: bool, err: bool) -> None:  # noqa: ANN401 
     parts = [f"{printable(cause.says)}.", "" if hide else printable(lesson.graph.doc)]
     for part in filter(None, parts):
         click.echo(f"  {prose(part, '  ', room)}", err=err)
-    if not hide:  # the file has the numbers, and a doc may tell them
+    if not hide:  # the file has the numbers, and its doc may mention them
         click.echo(f"  mgraph view {shlex.quote(_shown_path(lesson.file))}", err=err)
 
 
 def _shown_path(file: str) -> str:
-    """Return a path as one types it here; in a checkout, of the pack in its fixtures."""
+    """Return a path as one would type it here; in a checkout, the one of its golden set."""
     checkout = os.path.join("fixtures", "pack", os.path.basename(file))
     if os.path.exists(checkout) and os.path.samefile(checkout, file):
         return printable(checkout)
@@ -324,34 +334,34 @@ def _shown_path(file: str) -> str:
     return printable(relative if len(relative) < len(file) else file)
 
 
-def _print_unknown(found: Report, *, err: bool) -> None:
-    unknown = [each for each in found.outcomes if each.failed and not each.cause]
+def _print_unknown(report: Report, *, err: bool) -> None:
+    unknown = [x for x in report.outcomes if x.failed and not x.cause]
     if unknown:
         count = counted(len(unknown), "case")
         click.echo(f"\n{count}: cause unknown; no single mistake explains the numbers", err=err)
 
 
-def _summary(found: Report) -> str:
+def _summary(report: Report) -> str:
     parts = [
         styled(f"{count:,} {outcome}", _COLOURS[outcome] if count else None)
-        for outcome, count in found.counts.items()
+        for outcome, count in report.counts.items()
         if count or outcome == OK
     ]
-    return f"\n{counted(len(found.outcomes), 'case')}: {', '.join(parts)}"
+    return f"\n{counted(len(report.outcomes), 'case')}: {', '.join(parts)}"
 
 
-def _write_junit(path: str, found: Report, *, hide: bool) -> None:
+def _write_junit(path: str, report: Report, *, hide: bool) -> None:
     from mgraph.golden.junit import ReportLine, xml  # noqa: PLC0415 - only here
 
     lines = [
         ReportLine(
-            each.case.file,
-            f"run {each.case.run}",
-            f"{each.outcome}: {each.line(hide=hide)}",
-            failed=found.fails(each),
-            skipped=each.outcome == UNSUPPORTED,
+            outcome.case.file,
+            f"run {outcome.case.run}",
+            f"{outcome.outcome}: {outcome.line(hide=hide)}",
+            failed=report.fails(outcome),
+            skipped=outcome.outcome == UNSUPPORTED,
         )
-        for each in found.outcomes
+        for outcome in report.outcomes
     ]
     written = xml("mgraph grade", lines)
     if path == STREAM:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
-from mgraph.cli.terminal import folded, number
+from mgraph.appearance import number
+from mgraph.cli.terminal import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -13,31 +14,32 @@ if TYPE_CHECKING:
     from mgraph.analysis.detailed_run import DetailedRun
     from mgraph.analysis.explain import Explanation, Path
 
-_FACTORS: Final = 12  # of a product that are shown
+_FACTORS: Final = 12  # of one product that are shown
 _BREAK: Final = " \\\\\n  &"
 
 
-def chain_rule(ran: DetailedRun, node: int, found: Explanation | None) -> str:
+def chain_rule(ran: DetailedRun, node: int, explanation: Explanation | None) -> str:
     """Write the derivative by a node as a sum over paths: with names, with numbers, as a number.
 
     Args:
         ran: The run.
         node: The node.
-        found: Why its adjoint is what it is; None if it has none.
+        explanation: Explains the node's adjoint; None if it has none.
     """
-    return "\n".join(("\\begin{align*}", *_rows(ran, node, found), "\\end{align*}"))
+    return "\n".join(("\\begin{align*}", *_lines(ran, node, explanation), "\\end{align*}"))
 
 
-def _rows(ran: DetailedRun, node: int, found: Explanation | None) -> Iterator[str]:
+def _lines(ran: DetailedRun, node: int, explanation: Explanation | None) -> Iterator[str]:
     whole = f"\\frac{{\\partial {_outputs(ran)}}}{{\\partial {_name(ran, node)}}}"
-    if found is None:
+    if explanation is None:
         yield f"{whole} &= 0"
         return
-    shown, rest = found.paths.shown, found.paths.count > len(found.paths.shown)
-    dots = ["\\cdots"] if rest else []
+    paths = explanation.paths
+    shown, has_more = paths.shown, paths.count > len(paths.shown)
+    dots = ["\\cdots"] if has_more else []
     names = [*(_with_names(ran, path) for path in shown), *dots]
     yield f"{whole}\n  &= {_BREAK.join(_signed(names))} \\\\"
-    others = [_number(found.paths.rest)] if rest else []
+    others = [_number(paths.rest)] if has_more else []
     numbers = [*(_with_numbers(path) for path in shown), *others]
     yield f"  &= {_BREAK.join(_signed(numbers))} \\\\"
     yield f"  &= {_number(ran.adjoints[node])}"
@@ -60,7 +62,7 @@ def _with_names(ran: DetailedRun, path: Path) -> str:
     for i in (*first, *last):
         if last and i == last[0]:
             factors.append("\\cdots")
-        of, by = (_name(ran, each) for each in path.nodes[i : i + 2])
+        of, by = (_name(ran, node) for node in path.nodes[i : i + 2])
         factors.append(f"\\frac{{\\partial {of}}}{{\\partial {by}}}")
     return " \\cdot ".join(factors) or "1"
 
@@ -76,7 +78,7 @@ def _with_numbers(path: Path) -> str:
 
 
 def _name(ran: DetailedRun, node: int) -> str:
-    name = ran.graph.ids[node].replace("_", "\\_")  # all else that ids may hold is harmless
+    name = ran.graph.ids[node].replace("_", "\\_")  # the only special character that ids may hold
     return f"\\text{{{name}}}"
 
 

@@ -21,41 +21,45 @@ def _sizes(_ctx: click.Context, param: click.Parameter, text: str | None) -> tup
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        message = f"{quoted(text)} is no list of sizes: write, for example, 2,16,16,1"
+        message = f"{quoted(text)} is not a list of sizes: write, for example, 2,16,16,1"
         raise click.BadParameter(message, param=param) from None
 
 
-@click.command("new", short_help="Make a graph file from a formula, or a network.")
+@click.command("new", short_help="Make a graph file from a formula, or make a network.")
 @click.argument("formula", required=False)
 @click.option(
-    "--param", "params", type=Setting(), multiple=True, metavar="ID=X", help="A trainable leaf."
-)
+    "--param", "params", type=Setting(), multiple=True, metavar="ID=X",
+    help="Declare a trainable leaf, for example --param w1=-3.",
+)  # fmt: skip
 @click.option(
     "--input", "inputs", type=Setting(optional=True), multiple=True, metavar="ID[=X]",
-    help="An input, and its default. Names that are not declared become inputs without one.",
+    help="Declare an input, for example --input x1=2; X is its default value. Names that aren't "
+    "declared become inputs without a default.",
 )  # fmt: skip
 @click.option(
     "--const", "consts", type=Setting(), multiple=True, metavar="ID=X",
-    help="A named constant; numbers in the formula are constants, too.",
+    help="Declare a named constant, for example --const g=9.81; numbers in the formula are "
+    "constants, too.",
 )  # fmt: skip
 @click.option(
     "--output", "outputs", multiple=True, metavar="ID",
-    help="An output. Default: what no statement uses.",
+    help="Make this an output. Default: the names that no statement uses.",
 )  # fmt: skip
 @click.option(
     "--mlp", "sizes", callback=_sizes, metavar="SIZES",
-    help="Make a network: number of inputs, then of neurons in each layer.",
+    help="Make a network: the number of inputs, then of neurons in each layer, for example 2,16,1.",
 )  # fmt: skip
 @click.option(
     "--activation", type=click.Choice(ACTIVATIONS), default="tanh", show_default=True,
-    metavar="OP", help="Of a network's layers but the last: an op with one input, or linear.",
+    metavar="OP",
+    help="Activation of all layers but the last: an op with one argument, or linear.",
 )  # fmt: skip
 @click.option(
-    "--seed", type=int, default=0, show_default=True, help="Of a network's random weights."
+    "--seed", type=int, default=0, show_default=True, help="Random seed of the network's weights."
 )
 @click.option(
     "-o", "--out", "out", type=GraphPath(), default=STREAM, metavar="FILE",
-    help="Where to write: .json or .msgpack. Default: standard output.",
+    help="Write to this file, .json or .msgpack. Default: standard output.",
 )  # fmt: skip
 def command(
     formula: str | None,
@@ -68,10 +72,11 @@ def command(
     seed: int,
     out: str,
 ) -> None:
-    """Make a graph file from a formula, or a multi-layer network.
+    """Make a graph file from a formula, or make a multi-layer network.
 
-    FORMULA is a statement `name = formula`, or several, separated by ; or newlines, with
-    + - * / ** and the ops that `mgraph ops` lists. Names become ids. It is read, never run.
+    FORMULA is one statement `name = formula`, or several, separated by ; or newlines. It may use
+    + - * / ** and the ops that `mgraph ops` lists. Names become ids. It is parsed, never executed
+    as code.
 
     \b
     Examples:
@@ -87,10 +92,10 @@ def command(
     _check_unused(formula)
     try:
         if formula is None:
-            given = _once(("input", inputs))
-            graph = mlp(sizes or (), activation, seed, {k: x for k, (_, x) in given.items()})
+            leaves = _leaves(("input", inputs))
+            graph = mlp(sizes or (), activation, seed, {k: x for k, (_, x) in leaves.items()})
         else:
-            leaves = _once(("input", inputs), ("param", params), ("const", consts))
+            leaves = _leaves(("input", inputs), ("param", params), ("const", consts))
             graph = graph_of(formula, leaves, outputs)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
@@ -105,29 +110,29 @@ def _check_unused(formula: str | None) -> None:
     """Refuse options that would do nothing.
 
     Raises:
-        UsageError: They go with a network, and there is a formula, or the other way round.
+        UsageError: An option for networks is given with a formula, or the other way round.
     """
     context = click.get_current_context()
-    of_network = ("activation", "seed")
-    of_formula = ("params", "consts", "outputs")
+    for_networks = ("activation", "seed")
+    for_formulas = ("params", "consts", "outputs")
     for option in context.command.params:
-        idle = option.name in (of_formula if formula is None else of_network)
-        given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
-        if idle and given:
-            other = "a formula, not with --mlp" if formula is None else "--mlp, not with a formula"
-            message = f"{option.opts[-1]} goes with {other}"
+        is_unused = option.name in (for_formulas if formula is None else for_networks)
+        is_given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if is_unused and is_given:
+            use = "a formula, not with --mlp" if formula is None else "--mlp, not with a formula"
+            message = f"{option.opts[-1]} can only be used with {use}"
             raise click.UsageError(message)
 
 
-def _once(*declared: tuple[str, Settings]) -> dict[str, tuple[str, float | None]]:
-    """Return op and value of each declared leaf.
+def _leaves(*declared: tuple[str, Settings]) -> dict[str, tuple[str, float | None]]:
+    """Return op and value of each declared leaf, by id.
 
     Raises:
         UsageError: An id is declared twice.
     """
     leaves: dict[str, tuple[str, float | None]] = {}
-    for op, given in declared:
-        for name, value in given:
+    for op, settings in declared:
+        for name, value in settings:
             if name in leaves:
                 message = f"{name} is declared twice: as {leaves[name][0]}, and as {op}"
                 raise click.UsageError(message)

@@ -10,25 +10,26 @@ import click
 from mgraph import FORMAT_VERSION
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.terminal import table
-from mgraph.ops import LEAVES, ROWS, Interval, Op
+from mgraph.ops import LEAVES, TABLE, Interval, Op
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _NAME: Final = 10
 _LEAF_TEXTS: Final = {
-    "input": "given anew in each run; data is its default",
+    "input": "given in each run; data is its default",
     "param": "trainable; has data",
     "const": "has data; receives no gradient",
 }
 
 
-@click.command("ops", short_help="Print the table of ops: values, slopes, kinks.")
+@click.command("ops", short_help="Print the table of ops: values, local derivatives, kinks.")
 @json_option
 def command(as_json: bool) -> None:  # noqa: FBT001 - click calls by name
-    """Print every op: what it computes, its slopes, and the choice at kinks and edges.
+    """Print every op: what it computes, its local derivatives, and the choice at kinks and edges.
 
-    Exact ops have one right answer, bit for bit; the others depend on the math library.
+    Exact ops give the same bits everywhere; the last digit of the others depends on the math
+    library (libm).
 
     \b
     Examples:
@@ -37,21 +38,22 @@ def command(as_json: bool) -> None:  # noqa: FBT001 - click calls by name
     """  # noqa: D301 - \b is click's
     if as_json:
         leaves = [{"name": name, "about": _LEAF_TEXTS[name]} for name in LEAVES]
-        print_json({"format": FORMAT_VERSION, "leaves": leaves, "ops": [_row(op) for op in ROWS]})
+        ops = [_as_json(op) for op in TABLE]
+        print_json({"format": FORMAT_VERSION, "leaves": leaves, "ops": ops})
         return
     rows = [
         [
             click.style(op.name, bold=True),
             op.formula,
-            op.slopes,
+            op.partials_text,
             domain_text(op),
             "exact" if op.exact else "libm",
         ]
-        for op in ROWS
+        for op in TABLE
     ]
-    table(["op", "value y", "slopes", "domain", "bits"], rows)
+    table(["op", "value y", "local derivatives", "domain", "bits"], rows)
     click.echo()
-    _print_list("at kinks and edges", {op.name: op.at_kink for op in ROWS if op.at_kink})
+    _print_list("at kinks and edges", {op.name: op.at_kink for op in TABLE if op.at_kink})
     click.echo()
     _print_list("leaves", _LEAF_TEXTS)
 
@@ -63,17 +65,17 @@ def _print_list(title: str, texts: Mapping[str, str]) -> None:
 
 
 def domain_text(op: Op) -> str:
-    """Spell where an op is smooth and defined, for people."""
+    """Spell for people where an op is defined and smooth."""
     return "all" if op.domain is None else " and ".join(map(str, op.domain))
 
 
-def _row(op: Op) -> dict[str, Any]:
-    domain = None if op.domain is None else [_interval(each) for each in op.domain]
+def _as_json(op: Op) -> dict[str, Any]:
+    domain = None if op.domain is None else [_interval_json(part) for part in op.domain]
     return {
         "name": op.name,
         "inputs": "1 or more" if op.fold else op.inputs,
         "formula": op.formula,
-        "slopes": op.slopes,
+        "slopes": op.partials_text,
         "domain": domain,
         "exact": op.exact,
         "at_kink": op.at_kink or None,
@@ -81,6 +83,6 @@ def _row(op: Op) -> dict[str, Any]:
     }
 
 
-def _interval(each: Interval) -> dict[str, Any]:
-    low, high = (x if isfinite(x) else None for x in (each.low, each.high))
-    return {"low": low, "high": high, "open_low": each.open_low}
+def _interval_json(interval: Interval) -> dict[str, Any]:
+    low, high = (x if isfinite(x) else None for x in (interval.low, interval.high))
+    return {"low": low, "high": high, "open_low": interval.open_low}

@@ -19,11 +19,11 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 
 def limit_option(command: F) -> F:
-    """Add `--limit NAME=N` to a verb that reads files; it gets `limits`."""
+    """Add `--limit NAME=N` to a command that reads files, as the parameter `limits`."""
 
-    def limits_of(_ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> Limits:
+    def limits_of(_ctx: click.Context, param: click.Parameter, texts: Sequence[str]) -> Limits:
         try:
-            return LIMITS.raised(dict(map(parse_limit, given)))
+            return LIMITS.raised(dict(map(parse_limit, texts)))
         except ValueError as error:
             raise click.BadParameter(str(error), param=param) from None
 
@@ -33,25 +33,26 @@ def limit_option(command: F) -> F:
         metavar="NAME=N",
         multiple=True,
         callback=limits_of,
-        help="Change a limit of reading: size, nodes, depth, text, doc, args or runs.",
+        help="Change a limit on what is read: size, nodes, depth, text, doc, args or runs. "
+        "For example, --limit nodes=20000000.",
     )(command)
 
 
 def engine_option(command: F) -> F:
-    """Add `--engine` to a verb."""
+    """Add `--engine` to a command."""
     return click.option(
         "--engine",
         type=click.Choice(ENGINES),
         default="auto",
         show_default=True,
-        help="What evaluates the graph.",
+        help="What runs the graph: Values, the compiled tape, or whichever suits its size.",
     )(command)
 
 
 def not_negative(_ctx: click.Context, param: click.Parameter, x: float | None) -> float | None:
-    """Refuse a tolerance that is none."""
+    """Refuse a tolerance that is negative or not finite."""
     if x is not None and not (isfinite(x) and x >= 0.0):
-        message = "a tolerance is a finite number from 0, for example 1e-9"
+        message = "a tolerance is 0 or a positive finite number, for example 1e-9"
         raise click.BadParameter(message, param=param)
     return x
 
@@ -59,24 +60,24 @@ def not_negative(_ctx: click.Context, param: click.Parameter, x: float | None) -
 _TOLERANCE: Final = (
     click.option(
         "--rel", type=float, callback=not_negative, metavar="X",
-        help="Relative tolerance, instead of each run's own.",
+        help="Relative tolerance, for example 1e-9, instead of each run's own.",
     ),
     click.option(
         "--abs", "abs_", type=float, callback=not_negative, metavar="X",
-        help="Absolute tolerance, instead of each run's own.",
+        help="Absolute tolerance, for example 1e-12, instead of each run's own.",
     ),
 )  # fmt: skip
 
 
 def tolerance_options(command: F) -> F:
-    """Add `--rel` and `--abs` to a verb; it gets `tolerance`, None if neither is given."""
+    """Add `--rel` and `--abs` to a command, as the parameter `tolerance`: None without them."""
 
     @wraps(command)
     def with_tolerance(*, rel: float | None, abs_: float | None, **parameters: Any) -> Any:  # noqa: ANN401
         tolerance = None if rel is None and abs_ is None else Tolerance(rel, abs_)
         return command(tolerance=tolerance, **parameters)
 
-    verb: Any = with_tolerance
+    result: Any = with_tolerance
     for option in reversed(_TOLERANCE):
-        verb = option(verb)
-    return verb  # type: ignore[no-any-return]
+        result = option(result)
+    return result  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""`--json`: the option, and the printing."""
+"""The option `--json`, and printing JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def json_option(command: F) -> F:
-    """Add `--json` to a verb; it gets `as_json`."""
+    """Add `--json` to a command, as the parameter `as_json`."""
     return click.option(
         "--json", "as_json", is_flag=True, help="Print one JSON value instead of text."
     )(command)

@@ -1,4 +1,4 @@
-"""Types of parameters of the command line: files, ids, settings; and their completion."""
+"""Parameter types of the command line: files, ids, settings; each completes itself."""
 
 from __future__ import annotations
 
@@ -21,46 +21,46 @@ if TYPE_CHECKING:
 
 
 class GraphPath(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
-    """A graph file, or `-`; completed from the folder."""
+    """A graph file, or `-`; the shell completes file names."""
 
     name = "graph"
 
     def shell_complete(
         self, _ctx: click.Context, _param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Let the shell complete file names."""
+        """Tell the shell to complete file names."""
         return [CompletionItem(incomplete, type="file")]
 
 
 class NodeId(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
-    """The id of a node; completed from the graph that stands before it."""
+    """The id of a node; completed from the graph earlier on the command line."""
 
     name = "node"
 
     def __init__(self, ops: Sequence[str] = ()) -> None:
-        """Say which ops a node may have; any if nothing is said."""
+        """Take the ops whose nodes are offered; all if none are given."""
         self.ops = ops
 
     def shell_complete(
         self, ctx: click.Context, _param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """List the ids that begin so; none if the graph can't be read."""
+        """List the ids that begin with what was typed; none if the graph can't be read."""
         graph = _graph_before(ctx)
         if graph is None:
             return []
-        may = (graph.op(i) in self.ops or not self.ops for i in range(len(graph)))
-        return _items(compress(graph.ids, may), incomplete)
+        fits = (not self.ops or graph.op(i) in self.ops for i in range(len(graph)))
+        return _items(compress(graph.ids, fits), incomplete)
 
 
 class OutputId(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
-    """The id of an output; completed from the graph that stands before it."""
+    """The id of an output; completed from the graph earlier on the command line."""
 
     name = "output"
 
     def shell_complete(
         self, ctx: click.Context, _param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """List the outputs that begin so; none if the graph can't be read."""
+        """List the outputs that begin with what was typed; none if the graph can't be read."""
         graph = _graph_before(ctx)
         ids = [graph.ids[i] for i in graph.outputs] if graph else []
         return _items(ids, incomplete)
@@ -71,37 +71,37 @@ def _graph_before(ctx: click.Context) -> Columns | None:
     # click leaves arguments unassigned while an option still lacks its value
     path = ctx.params.get("graph") or next(iter(ctx.args), "")
     try:
-        found = inspect(read_file(path, _SMALL), limits=_SMALL).graph
+        graph = inspect(read_file(path, _SMALL), limits=_SMALL).graph
     except (GraphError, OSError, ValueError):
         return None
-    return found.columns if found else None
+    return graph.columns if graph else None
 
 
 def _items(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
-_SMALL: Final = Limits(size=2**24)  # what may be read between two keystrokes
+_SMALL: Final = Limits(size=2**24)  # can be read between two keystrokes
 
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class Setting(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
-    """`ID=X`: an id and a number; the number may be left out where `optional`."""
+    """`ID=X`: an id and a number; where it is `optional`, the number may be left out."""
 
     name = "ID=X"
 
     def __init__(self, ids: click.ParamType | None = None, *, optional: bool = False) -> None:  # type: ignore[type-arg]
-        """Say what completes the id, and whether `ID` alone will do."""
+        """Take the type that completes the id, and whether `ID` alone is allowed."""
         self.ids = ids
         self.optional = optional
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """List the ids that begin so, each with its `=`."""
-        found = self.ids.shell_complete(ctx, param, incomplete) if self.ids else []
-        return [CompletionItem(f"{each.value}=") for each in found]
+        """List the ids that begin with what was typed, followed by `=`."""
+        items = self.ids.shell_complete(ctx, param, incomplete) if self.ids else []
+        return [CompletionItem(f"{item.value}=") for item in items]
 
     def convert(
         self,
@@ -120,13 +120,14 @@ class Setting(click.ParamType):  # type: ignore[type-arg] # not generic in click
         if text in SPECIAL:
             return name, SPECIAL[text]
         if not _NUMBER.fullmatch(text):
-            self.fail(f"{text!r} is no number: write {name}=0.5", param, ctx)
+            self.fail(f"{text!r} is not a number: write {name}=0.5", param, ctx)
         number = float(text)
         if not isfinite(number):
-            self.fail(f"{text} is beyond every double: write {name}=inf if you mean it", param, ctx)
+            message = f"{text} is too large for a double: write {name}=inf if you mean infinity"
+            self.fail(message, param, ctx)
         return name, number
 
 
 def settings(given: Sequence[tuple[str, float]]) -> dict[str, float]:
-    """Return settings by id; the last of several for one id counts."""
+    """Return settings by id; if an id is given twice, the last one counts."""
     return dict(given)

@@ -1,7 +1,7 @@
 """A small plot as SVG: points on two logarithmic axes.
 
-Fifteen points need no plotting library: browsers, pages and texts read SVG, and nothing has to be
-installed. What wants pixels gets them from the painter of our other pictures.
+Fifteen points need no plotting library, and SVG needs nothing installed. For PNG, the painter of
+our other pictures turns it into pixels.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _TICKS: Final = 8
 
 
 def error_plot(points: Sequence[tuple[float, float]], title: str) -> str:
-    """Draw errors over steps, both logarithmic; steps shrink to the right.
+    """Draw errors over steps on logarithmic axes; steps shrink to the right.
 
     Args:
-        points: Step and error; errors that are 0 or not finite have no point.
-        title: Stands above.
+        points: Steps and errors; an error that is 0 or not finite is left out.
+        title: The text above the plot.
     """
     drawn = [(log10(h), log10(error)) for h, error in points if isfinite(error) and error > 0.0]
     return "\n".join((*_svg(drawn, [log10(h) for h, _ in points], title), ""))
@@ -57,11 +57,11 @@ def _svg(drawn: Sequence[tuple[float, float]], steps: Sequence[float], title: st
         yield _text(at_x(step), _HEIGHT - _BOTTOM + 20, f"1e{round(step)}", "middle")
     yield _text(_WIDTH / 2, _HEIGHT - 12, "step h", "middle")
     yield _text(16, _TOP - 12, "error", "start")
-    places = [(at_x(x), at_y(y)) for x, y in drawn]
-    if places:
-        line = " ".join(f"{x},{y}" for x, y in places)
+    dots = [(at_x(x), at_y(y)) for x, y in drawn]
+    if dots:
+        line = " ".join(f"{x},{y}" for x, y in dots)
         yield f'<polyline points="{line}" fill="none" stroke="{_LINE}" stroke-width="2"/>'
-    yield from (f'<circle cx="{x}" cy="{y}" r="4" fill="{_LINE}"/>' for x, y in places)
+    yield from (f'<circle cx="{x}" cy="{y}" r="4" fill="{_LINE}"/>' for x, y in dots)
     yield "</svg>"
 
 

@@ -1,4 +1,4 @@
-"""What `mgraph run` shows: every node with its formula, its value and its gradient."""
+"""The table that `mgraph run` prints: every node with its formula, value and gradient."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
-from mgraph.cli.terminal import aligned, clipped, folded, number, styled, table, width
+from mgraph.appearance import number
+from mgraph.cli.terminal import aligned, clipped, counted, folded, styled, styled_node, table, width
 from mgraph.codec import spelled
 from mgraph.errors import printable
 from mgraph.ops import CONST, OPS
@@ -22,18 +23,18 @@ if TYPE_CHECKING:
     from mgraph.graph.run import Numbers, Run
 
 LONG: Final = 60
-"""Graphs of more nodes are folded in the middle."""
+"""In tables of more nodes, the middle is left out."""
 
-_ENDS: Final = 40
+_ENDS: Final = 40  # nodes that are shown of such a graph
 _TITLE: Final = 4  # lines
 _OUTPUTS: Final = 10
-_SHORTEST: Final = 24  # of the formula column
-_NAME: Final = 10  # columns of a footer's name
+_SHORTEST: Final = 24  # width of the formula column
+_NAME: Final = 10  # width of the names in the footer
 _OPERAND: Final = re.compile(r"\b[abx]\b")
 
 
 def formula(graph: Columns, node: int) -> str:
-    """Spell what a node computes, with the ids of its operands."""
+    """Spell what a node computes, with the ids of its arguments."""
     name = graph.op(node)
     if name not in OPS:
         return name
@@ -45,14 +46,19 @@ def formula(graph: Columns, node: int) -> str:
 
 
 class Findings:
-    """What there is to say of the nodes of one run."""
+    """What is notable about the nodes of one run.
+
+    Attributes:
+        not_finite: The first node whose value is not finite; None if all are.
+        no_path: The remark on a node without a gradient.
+    """
 
     def __init__(self, graph: Graph, run: Run) -> None:
-        """Look through a complete run, as `Graph.run` gives it."""
+        """Take a complete run, as `Graph.run` returns it."""
         self.graph, self.run = graph, run
         self.columns = graph.columns
         self.data, self.grad = cast("Numbers", run.data), cast("Numbers | None", run.grad)
-        self.strange = self.columns.passes.first_not_finite(self.data.numbers)
+        self.not_finite = self.columns.passes.first_not_finite(self.data.numbers)
         self.outputs = dict.fromkeys(self.columns.outputs)
         self.no_path = (
             "no path to the output" if len(self.outputs) == 1 else "no path to a seeded output"
@@ -60,47 +66,47 @@ class Findings:
 
     def flags(self, node: int) -> list[str]:
         """Return the remarks on one node."""
-        found = []
+        flags = []
         if node in self.outputs:
-            found.append("output")
-        if node == self.strange:
-            found.append("first non-finite")
+            flags.append("output")
+        if node == self.not_finite:
+            flags.append("first non-finite")
         if self.grad is not None and self.columns.op(node) != CONST:
-            slope = self.grad.of(node)
-            if slope is None:
-                found.append(self.no_path)
-            elif slope == 0.0:
-                found.append("zero gradient")
-        return found
+            adjoint = self.grad.of(node)
+            if adjoint is None:
+                flags.append(self.no_path)
+            elif adjoint == 0.0:
+                flags.append("zero gradient")
+        return flags
 
     def leaves_by_gradient(self, most: int) -> tuple[list[tuple[str, float]], int]:
-        """Return leaves that have an adjoint, the largest first, NaN before all.
+        """Return the leaves with the largest adjoints, the largest first, NaN before all.
 
         Returns:
-            No more than `most` of them, with their adjoints; and how many there are.
+            At most `most` leaves, each with its adjoint; and how many leaves have one.
         """
         if self.grad is None:
             return [], 0
-        nodes, slopes = self.grad.among(self.columns.leaves)
-        places = self.columns.passes.largest(slopes, most)
-        return [(self.columns.ids[nodes[k]], slopes[k]) for k in places], len(nodes)
+        nodes, adjoints = self.grad.among(self.columns.leaves)
+        largest = self.columns.passes.largest(adjoints, most)
+        return [(self.columns.ids[nodes[i]], adjoints[i]) for i in largest], len(nodes)
 
 
 def print_run(graph: Graph, run: Run, *, wrote: str, show_all: bool, err: bool) -> None:
-    """Print the table of a run, and what is worth a line under it."""
-    found = Findings(graph, run)
+    """Print the table of a run, and under it a footer with the most important numbers."""
+    findings = Findings(graph, run)
     room = width(err=err)
     _print_title(graph, room, err=err)
     most = len(graph) if show_all or len(graph) <= LONG else _ENDS
     first, last = folded(len(graph), most)
-    rows = _rows(found, [*first, *last], room)
+    rows = _rows(findings, [*first, *last], room)
     if last:
-        hidden = len(graph) - len(rows)
-        line = click.style(f"… {hidden:,} more nodes; --all shows them …", dim=True)
+        more = counted(len(graph) - len(rows), "more node")
+        line = click.style(f"… {more}; --all shows them …", dim=True)
         rows.insert(len(first), [line])
     table(["id", "formula", "data", "grad", ""], rows, err=err)
     click.echo(err=err)
-    for name, text in _footer(found, wrote, room):
+    for name, text in _footer(findings, wrote, room):
         click.echo(f"{click.style(name.ljust(_NAME), dim=True)}{text}", err=err)
 
 
@@ -115,31 +121,24 @@ def _print_title(graph: Graph, room: int, *, err: bool) -> None:
         click.echo("\n".join(lines) + "\n", err=err)
 
 
-def _rows(found: Findings, nodes: Sequence[int], room: int) -> list[list[str]]:
-    columns, grad = found.columns, found.grad
+def _rows(findings: Findings, nodes: Sequence[int], room: int) -> list[list[str]]:
+    columns, grad = findings.columns, findings.grad
     names = [columns.ids[node] for node in nodes]
-    data = aligned([number(found.data.of(node)) for node in nodes])
+    data = aligned([number(findings.data.of(node)) for node in nodes])
     grads = aligned([number(None if grad is None else grad.of(node)) for node in nodes])
-    flags = [found.flags(node) for node in nodes]
+    flags = [findings.flags(node) for node in nodes]
     others = (names, data, grads, map(", ".join, flags))
     left = room - sum(2 + max(map(len, column)) for column in others)
     rows = []
-    for node, name, value, slope, remarks in zip(nodes, names, data, grads, flags, strict=True):
+    for node, name, value, adjoint, remarks in zip(nodes, names, data, grads, flags, strict=True):
         rows.append([
-            _styled_id(name, columns.op(node), remarks),
+            styled_node(name, columns.op(node), is_output="output" in remarks),
             clipped(formula(columns, node), max(_SHORTEST, left)),
             value,
-            slope,
+            adjoint,
             _styled_flags(remarks),
         ])  # fmt: skip
     return rows
-
-
-def _styled_id(name: str, op: str, flags: Sequence[str]) -> str:
-    if "output" in flags:
-        return click.style(name, bold=True)
-    colour = {"input": "cyan", "param": "green", "const": "bright_black"}.get(op)
-    return styled(name, colour)
 
 
 def _styled_flags(flags: Sequence[str]) -> str:
@@ -147,44 +146,55 @@ def _styled_flags(flags: Sequence[str]) -> str:
     return ", ".join(styled(flag, colours.get(flag, "yellow")) for flag in flags)
 
 
-def _footer(found: Findings, wrote: str, room: int) -> Iterator[tuple[str, str]]:
-    for node in islice(found.outputs, _OUTPUTS):
-        yield "output", _named(found, node)
-    if len(found.outputs) > _OUTPUTS:
-        yield "", f"… {len(found.outputs) - _OUTPUTS:,} more outputs"
-    leaves, count = found.leaves_by_gradient(room)  # each takes more than a column
+def _footer(findings: Findings, wrote: str, room: int) -> Iterator[tuple[str, str]]:
+    for node in islice(findings.outputs, _OUTPUTS):
+        yield "output", _named(findings, node)
+    if len(findings.outputs) > _OUTPUTS:
+        yield "", f"… {counted(len(findings.outputs) - _OUTPUTS, 'more output')}"
+    leaves, count = findings.leaves_by_gradient(room)  # each takes more than a column
     if leaves:
         yield "gradient", _largest(leaves, count, room - _NAME)
-    if found.strange is not None:
-        args = dict.fromkeys(found.columns.arguments(found.strange))
-        values = ", ".join(_named(found, arg) for arg in args)
-        where = f" = {formula(found.columns, found.strange)}, with {values}," if values else ""
-        name, value = found.columns.ids[found.strange], number(found.data.of(found.strange))
-        yield "look at", click.style(clipped(f"{name}{where} is {value}", 200), fg="red")
+    if findings.not_finite is not None:
+        text = clipped(_origin(findings, findings.not_finite), 200)
+        yield "look at", click.style(text, fg="red")
     yield "wrote", wrote
 
 
-def _named(found: Findings, node: int) -> str:
-    return f"{found.columns.ids[node]} = {number(found.data.of(node))}"
+def _named(findings: Findings, node: int) -> str:
+    return f"{findings.columns.ids[node]} = {number(findings.data.of(node))}"
+
+
+def _origin(findings: Findings, node: int) -> str:
+    """Say from which formula and numbers a node got its value."""
+    columns = findings.columns
+    args = dict.fromkeys(columns.arguments(node))
+    values = ", ".join(_named(findings, arg) for arg in args)
+    how = f" = {formula(columns, node)}, with {values}," if values else ""
+    return f"{columns.ids[node]}{how} is {number(findings.data.of(node))}"
 
 
 def _largest(leaves: Sequence[tuple[str, float]], count: int, room: int) -> str:
-    """List as many leaves with their gradients as fit into a line, of `count`; one at least."""
+    """List as many of the `count` leaves with their gradients as fit into a line; at least one."""
     text = ""
-    for i, (name, slope) in enumerate(leaves):
-        more = f"  … {count - i - 1:,} more leaves" if i < count - 1 else ""
-        longer = f"{text}  {name} {number(slope)}" if i else f"{name} {number(slope)}"
-        if i and len(longer + more) > room:
-            return f"{text}  … {count - i:,} more leaves"
+    for i, (name, adjoint) in enumerate(leaves):
+        leaf = f"{name} {number(adjoint)}"
+        longer = f"{text}  {leaf}" if i else leaf
+        if i and len(longer + _more_leaves(count - i - 1)) > room:
+            return text + _more_leaves(count - i)
         text = longer
     return text
 
 
+def _more_leaves(count: int) -> str:
+    return f"  … {count:,} more {'leaf' if count == 1 else 'leaves'}" if count else ""
+
+
 def run_as_json(graph: Graph, run: Run, *, wrote: str) -> dict[str, Any]:
-    """Return what `print_run` says as plain data."""
-    found = Findings(graph, run)
-    columns, data, grad = found.columns, found.data, found.grad
-    slopes = [None if grad is None else grad.of(node) for node in range(len(graph))]
+    """Return what `print_run` prints as plain data."""
+    findings = Findings(graph, run)
+    columns, data, grad = findings.columns, findings.data, findings.grad
+    first = findings.not_finite
+    adjoints = [None if grad is None else grad.of(node) for node in range(len(graph))]
     return {
         "name": graph.name or None,
         "graph": run.graph,
@@ -198,14 +208,14 @@ def run_as_json(graph: Graph, run: Run, *, wrote: str) -> dict[str, Any]:
                 "op": columns.op(node),
                 "formula": formula(columns, node),
                 "data": spelled(value),
-                "grad": None if slope is None else spelled(slope),
-                "flags": found.flags(node),
+                "grad": None if adjoint is None else spelled(adjoint),
+                "flags": findings.flags(node),
             }
-            for node, (name, value, slope) in enumerate(
-                zip(columns.ids, data.numbers, slopes, strict=True)
+            for node, (name, value, adjoint) in enumerate(
+                zip(columns.ids, data.numbers, adjoints, strict=True)
             )
         ],
-        "leaves_by_gradient": [name for name, _ in found.leaves_by_gradient(len(graph))[0]],
-        "first_non_finite": None if found.strange is None else columns.ids[found.strange],
+        "leaves_by_gradient": [name for name, _ in findings.leaves_by_gradient(len(graph))[0]],
+        "first_non_finite": None if first is None else columns.ids[first],
         "wrote": wrote,
     }

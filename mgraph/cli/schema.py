@@ -9,12 +9,12 @@ import click
 
 @click.command("schema", short_help="Print the JSON Schema of graph files.")
 def command() -> None:
-    """Print the JSON Schema of a graph file, for editors and other tools.
+    """Print the JSON Schema of graph files, for editors and other tools.
 
     \b
     Example:
       mgraph schema > mgraph.schema.json
     """  # noqa: D301 - \b is click's
-    from mgraph.format.models import json_schema  # noqa: PLC0415 - pydantic takes its time
+    from mgraph.format.models import json_schema  # noqa: PLC0415 - pydantic is slow to import
 
     click.echo(json.dumps(json_schema(), ensure_ascii=False, indent=2))

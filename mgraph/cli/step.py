@@ -10,12 +10,12 @@ import click
 
 from mgraph.analysis.detailed_run import run_in_detail
 from mgraph.analysis.steps import Step, StepKind, Steps
-from mgraph.cli.files import called, read_graph
+from mgraph.cli.equations import formula_of
+from mgraph.cli.files import display_name, read_graph
 from mgraph.cli.options import limit_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath
-from mgraph.cli.question import Asked, look_options
-from mgraph.cli.rules import formula_of
+from mgraph.cli.run_request import RunRequest, inspection_options
 from mgraph.cli.step_lines import step_lines
 from mgraph.cli.terminal import counted, progress, width
 from mgraph.codec import spelled
@@ -28,42 +28,43 @@ if TYPE_CHECKING:
     from mgraph.codec import Limits
 
 
-@click.command("step", short_help="Step through the forward and backward pass, node by node.")
+@click.command("step", short_help="Step through the forward and the backward pass, node by node.")
 @click.argument("graph", type=GraphPath())
-@click.option("--all", "show_all", is_flag=True, help="List all steps, on a terminal, too.")
-@look_options
+@click.option("--all", "show_all", is_flag=True, help="List all steps, even on a terminal.")
+@inspection_options
 @json_option
 @limit_option
 def command(
     graph: str,
     show_all: bool,  # noqa: FBT001 - click calls by name
-    asked: Asked,
+    request: RunRequest,
     as_json: bool,  # noqa: FBT001
     limits: Limits,
 ) -> None:
     """Step through a run: forward, then backward, one node at a time.
 
-    Each step shows a formula with its numbers; backward, what a node passes on to each argument,
-    upstream times slope, and the argument's gradient before and after. On a terminal, space
-    goes on and q quits; piped, all steps are listed.
+    A forward step shows a node's formula with its numbers. A backward step shows what a node passes
+    on to each argument (its gradient times the local derivative), and the argument's gradient
+    before and after. On a terminal, press space for the next step and q to quit; in a pipe, all
+    steps are listed.
 
     \b
     Examples:
       mgraph step neuron.json --all
       mgraph step neuron.json --set x1=0.5 --json
     """  # noqa: D301 - \b is click's
-    asked.check_streams(graph)
+    request.check_streams(graph)
     with progress(2) as bar:
         bar.step("reading")
         file, _ = read_graph(graph, limits)
-        inputs, seed = asked.looked_at(file, graph, limits)
+        inputs, seed = request.inputs_and_seed_or_first_run(file, graph, limits)
         bar.step("running")
         try:
             steps = Steps(run_in_detail(file.columns, inputs, seed))
         except GraphError as error:
-            raise error.named(called(graph)) from None
+            raise error.named(display_name(graph)) from None
     if as_json:
-        print_json({"steps": [_as_json(steps, step) for step in _every(steps)]})
+        print_json({"steps": [_as_json(steps, step) for step in _all_steps(steps)]})
     elif show_all or not _is_interactive():
         for line in _listing(steps, width()):
             click.echo(line)
@@ -74,17 +75,17 @@ def command(
 
 
 def _is_interactive() -> bool:
-    here = sys.stdin.isatty() and sys.stdout.isatty()
-    return here and os.environ.get("TERM") != "dumb"
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    return is_terminal and os.environ.get("TERM") != "dumb"
 
 
-def _every(steps: Steps) -> Iterator[Step]:
+def _all_steps(steps: Steps) -> Iterator[Step]:
     return (steps[i] for i in range(len(steps)))
 
 
 def _listing(steps: Steps, room: int) -> Iterator[str]:
     yield click.style(f"forward, {counted(len(steps.ran.graph), 'node')}", dim=True)
-    for step in _every(steps):
+    for step in _all_steps(steps):
         if step.kind == StepKind.SEED:
             yield ""
             yield click.style("backward", dim=True)
@@ -108,13 +109,13 @@ def _as_json(steps: Steps, step: Step) -> dict[str, Any]:
     args = graph.arguments(step.node)
     passed = [
         {
-            "arg": graph.ids[args[each.argument]],
-            "slope": spelled(each.partial),
-            "product": spelled(each.amount),
-            "before": None if graph.op(args[each.argument]) == CONST else spelled(each.before),
-            "after": None if graph.op(args[each.argument]) == CONST else spelled(each.after),
+            "arg": graph.ids[args[part.argument]],
+            "slope": spelled(part.partial),
+            "product": spelled(part.amount),
+            "before": None if graph.op(args[part.argument]) == CONST else spelled(part.before),
+            "after": None if graph.op(args[part.argument]) == CONST else spelled(part.after),
         }
-        for each in step.passed
+        for part in step.passed
     ]
     upstream = spelled(ran.adjoints[step.node])
     return {"step": step.kind, "node": name, "upstream": upstream, "passed": passed}

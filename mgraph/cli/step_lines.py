@@ -8,8 +8,9 @@ import click
 
 from mgraph.analysis.detailed_run import Contribution, op_at
 from mgraph.analysis.steps import Step, StepKind, Steps
-from mgraph.cli.rules import equation, factor, formula_of, label, slope_equation
-from mgraph.cli.terminal import clipped, number, wrapped
+from mgraph.appearance import number
+from mgraph.cli.equations import equation, factor, formula_of, label, partial_equation
+from mgraph.cli.terminal import clipped, wrapped
 from mgraph.ops import CONST
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def step_lines(steps: Steps, step: Step, room: int) -> Iterator[str]:
-    """Yield what there is to say of one step, in lines; the first names it."""
+    """Yield the lines that describe one step; the first one names its node."""
     graph = steps.ran.graph
     if step.kind == StepKind.SEED:
         for node, seed in steps.ran.seeds.items():
@@ -30,11 +31,11 @@ def step_lines(steps: Steps, step: Step, room: int) -> Iterator[str]:
     else:
         upstream = number(steps.ran.adjoints[step.node])
         text = f" = {formula_of(graph, step.node)}, {name}.grad is {upstream}, passed on"
-    named = label(graph, step.node)
-    text = clipped(text, room - len(name)) + (f"  {named}" if named else "")
+    quoted_label = label(graph, step.node)
+    text = clipped(text, room - len(name)) + (f"  {quoted_label}" if quoted_label else "")
     yield _bold(name) + text
-    for share in step.passed[:_PASSED]:
-        yield "  " + wrapped(_passed(steps, share), "    ", room)
+    for part in step.passed[:_PASSED]:
+        yield "  " + wrapped(_passed(steps, part), "    ", room)
     if len(step.passed) > _PASSED:
         yield f"  … to {len(step.passed) - _PASSED:,} more"
 
@@ -43,20 +44,18 @@ def _bold(name: str) -> str:
     return click.style(name, bold=True)
 
 
-def _passed(steps: Steps, share: Contribution) -> Iterator[str]:
-    """Yield the parts of a line about one argument: product, gradient before and after, rule."""
+def _passed(steps: Steps, part: Contribution) -> Iterator[str]:
+    """Yield the pieces of a line about one argument: product, change of its gradient, partial."""
     graph = steps.ran.graph
-    arg = graph.arguments(share.user)[share.argument]
+    arg = graph.arguments(part.user)[part.argument]
     name = graph.ids[arg]
     yield f"to {name}:"
-    yield f"{factor(share.upstream)}·{factor(share.partial)} = {number(share.amount)},"
+    yield f"{factor(part.upstream)}·{factor(part.partial)} = {number(part.amount)},"
     if graph.op(arg) == CONST:
         yield "lost: a const has no gradient"
     else:
-        yield f"{name}.grad {number(share.before)} → {number(share.after)}"
-    yield click.style(
-        slope_equation(steps.ran, share.user, share.argument, share.partial), dim=True
-    )
+        yield f"{name}.grad {number(part.before)} → {number(part.after)}"
+    yield click.style(partial_equation(steps.ran, part.user, part.argument, part.partial), dim=True)
 
 
 _PASSED: Final = 20  # arguments of one node that are shown

@@ -1,4 +1,4 @@
-"""The interactive part of `mgraph step`: a screen that shows one step at a time, and its keys."""
+"""The interactive part of `mgraph step`: a screen that shows one step at a time, run by keys."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mgraph.analysis.steps import StepKind
-from mgraph.cli.rules import formula_of
+from mgraph.appearance import number
+from mgraph.cli.equations import formula_of
 from mgraph.cli.step_lines import step_lines
-from mgraph.cli.terminal import aligned, clipped, number
+from mgraph.cli.terminal import aligned, clipped
 from mgraph.errors import printable
 from mgraph.ops import CONST
 from mgraph.suggestions import closest, did_you_mean
@@ -35,36 +36,36 @@ _JUMP: Final = ("g", "/")
 _QUIT: Final = ("q", "Q", "\x04")  # ^D
 _HELP: Final = "space next  ← back  < start  > end  g go to a node  q quit"
 _ENTER, _RUB_OUT, _ESCAPE = ("\r", "\n"), ("\x7f", "\b"), "\x1b"
-_IN: Final = "\x1b[?1049h\x1b[?7l\x1b[?25l"  # another screen; no wrapping, no cursor
+_IN: Final = "\x1b[?1049h\x1b[?7l\x1b[?25l"  # the alternate screen; no wrapping, no cursor
 _OUT: Final = "\x1b[?7h\x1b[?25h\x1b[?1049l"
-_LONGEST: Final = 128  # of an id
+_LONGEST: Final = 128  # characters of an id
 
 
 class Stepper:
-    """Where somebody is among the steps, and what the screen shows there.
+    """The current position among the steps, and the screen that shows it.
 
     Attributes:
-        at: The step that was done last.
-        adjoints: f64[N], as they are after it.
-        typed: The id that is being typed, to go there; None if none is.
-        note: What to say under the step, once.
+        at: Index of the current step, which has been done.
+        adjoints: f64[N], after the current step.
+        typed: The id that is being typed to go to it; None if nothing is being typed.
+        note: A message for the bottom line, until the next key.
     """
 
     def __init__(self, steps: Steps, title: str) -> None:
-        """Stand at the first step."""
+        """Start at the first step."""
         self.steps, self.title = steps, title
         self.at = 0
         self.adjoints = array("d", bytes(8 * len(steps.ran.graph)))
         self.typed: str | None = None
         self.note = ""
 
-    def go(self, to: int) -> None:
-        """Do, or undo, all steps up to one."""
-        to = max(0, min(to, len(self.steps) - 1))
-        while self.at < to:
+    def go(self, target: int) -> None:
+        """Do or undo steps until the target is the current one."""
+        target = max(0, min(target, len(self.steps) - 1))
+        while self.at < target:
             self.at += 1
             self._do()
-        while self.at > to:
+        while self.at > target:
             self._undo()
             self.at -= 1
 
@@ -73,19 +74,19 @@ class Stepper:
         if step.kind == StepKind.SEED:
             for node in ran.seeds:
                 self.adjoints[node] = ran.start(node)
-        for share in step.passed:
-            self.adjoints[ran.graph.arguments(share.user)[share.argument]] = share.after
+        for part in step.passed:
+            self.adjoints[ran.graph.arguments(part.user)[part.argument]] = part.after
 
     def _undo(self) -> None:
         ran, step = self.steps.ran, self.steps[self.at]
         if step.kind == StepKind.SEED:
             for node in ran.seeds:
                 self.adjoints[node] = 0.0
-        for share in reversed(step.passed):
-            self.adjoints[ran.graph.arguments(share.user)[share.argument]] = share.before
+        for part in reversed(step.passed):
+            self.adjoints[ran.graph.arguments(part.user)[part.argument]] = part.before
 
     def press(self, key: str) -> bool:
-        """Do what a key asks for; False: that was all."""
+        """Handle a key; return False if it quits."""
         self.note = ""
         if self.typed is not None:
             self._type(key)
@@ -120,12 +121,12 @@ class Stepper:
             self.go(self.steps.index_of(index[name], backward=backward))
         elif name:
             hint = did_you_mean(closest(name, index))
-            self.note = f"no node {printable(name)}" + (f": {hint}" if hint else "")
+            self.note = f"there is no node {printable(name)}" + (f"; {hint}" if hint else "")
 
-    # --- what is to be seen ---
+    # --- the screen ---
 
     def screen(self, columns: int, rows: int) -> list[str]:
-        """Return the lines that fill a screen of some size."""
+        """Return the lines that fill a screen of this size."""
         step = self.steps[self.at]
         lines = [self._head(columns), ""]
         for text in step_lines(self.steps, step, columns):
@@ -141,14 +142,14 @@ class Stepper:
     def _head(self, columns: int) -> str:
         steps, size = self.steps, len(self.steps.ran.graph)
         kind = steps[self.at].kind
-        where = f"forward {self.at + 1:,} of {size:,}"
+        position = f"forward {self.at + 1:,} of {size:,}"
         if kind != StepKind.FORWARD:
-            where = f"backward {self.at - size + 1:,} of {len(steps) - size:,}"
-        left = columns - len(where) - 2
-        return f"{clipped(printable(self.title), left).ljust(left)}  {where}"
+            position = f"backward {self.at - size + 1:,} of {len(steps) - size:,}"
+        left = columns - len(position) - 2
+        return f"{clipped(printable(self.title), left).ljust(left)}  {position}"
 
     def _table(self, columns: int, rows: int) -> Iterator[str]:
-        """Yield the nodes around the one of this step, with what is known of them by now."""
+        """Yield the nodes around the current one, with the values and gradients known so far."""
         if rows < 2:  # noqa: PLR2004 - a header and a node
             return
         ran, step = self.steps.ran, self.steps[self.at]
@@ -182,7 +183,7 @@ class Stepper:
 
 
 def walk(steps: Steps, title: str) -> None:
-    """Show the steps on the terminal, and obey its keys until one says that it is enough."""
+    """Show the steps on the terminal, and handle keys until one of them quits."""
     stepper = Stepper(steps, title)
     is_plain = click.get_current_context().color is False
 
@@ -204,7 +205,7 @@ def walk(steps: Steps, title: str) -> None:
 
 @contextmanager
 def _screen() -> Iterator[None]:
-    """Use a screen of our own, and give the other one back."""
+    """Switch to the terminal's alternate screen, and back at the end."""
     sys.stdout.write(_IN)
     try:
         yield
@@ -226,7 +227,7 @@ def _when_resized(draw: Any) -> Iterator[None]:  # noqa: ANN401 - a signal handl
 
 
 def _keys() -> Iterator[Sequence[str]]:
-    """Yield the keys that were pressed since the last time, until the terminal is gone."""
+    """Yield the keys pressed since the last time, until the terminal is closed."""
     try:
         import termios  # noqa: PLC0415 - not on Windows
         import tty  # noqa: PLC0415
@@ -236,7 +237,7 @@ def _keys() -> Iterator[Sequence[str]]:
     file = sys.stdin.fileno()
     before = termios.tcgetattr(file)
     try:
-        # Once, not for each key as click.getchar does: that loses what is typed in between.
+        # Once, not for each key as click.getchar does: that loses keys typed in between.
         tty.setcbreak(file, termios.TCSADRAIN)
         while data := os.read(file, 1024):
             yield _KEY.findall(data.decode(errors="replace"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 import threading
 import time
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from mgraph.errors import render, rounded
+from mgraph.appearance import KINDS, OP, OUTPUT
+from mgraph.errors import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -42,19 +42,16 @@ def print_diagnostics(diagnostics: Sequence[Diagnostic], more: int = 0) -> None:
 
 
 def width(*, err: bool = False) -> int:
-    """Return how many columns there are to fill."""
+    """Return the width to fill, in columns."""
     if not (sys.stderr if err else sys.stdout).isatty():
         return PIPED_WIDTH
+    import shutil  # noqa: PLC0415 - only for terminals, and it imports three compressors
+
     return max(60, shutil.get_terminal_size().columns)
 
 
-def number(x: float | None) -> str:
-    """Spell a number for people: up to ten digits, always told from an integer."""
-    return "-" if x is None else rounded(x, 10)
-
-
 def aligned(numbers: Iterable[str]) -> list[str]:
-    """Pad numbers so that their points stand under each other."""
+    """Pad numbers so that their decimal points are aligned."""
     halves = [_halves(text) for text in numbers]
     left = max((len(a) for a, _ in halves), default=0)
     right = max((len(b) for _, b in halves), default=0)
@@ -75,7 +72,7 @@ def clipped(text: str, most: int) -> str:
 
 
 def wrapped(parts: Iterable[str], indent: str, room: int) -> str:
-    """Join parts with spaces; where the next one does not fit, begin an indented line."""
+    """Join parts with spaces; if the next one doesn't fit, begin an indented line."""
     lines, left = [""], room - len(indent)
     for part in parts:
         if lines[-1] and len(click.unstyle(f"{lines[-1]} {part}")) > left:
@@ -85,22 +82,28 @@ def wrapped(parts: Iterable[str], indent: str, room: int) -> str:
 
 
 def prose(text: str, indent: str, room: int) -> str:
-    """Wrap a text at its spaces; all lines but the first are indented."""
+    """Wrap a text at spaces; all lines but the first are indented."""
     return wrapped(text.split(" "), indent, room)
 
 
 def counted(count: int, what: str) -> str:
-    """Say how many there are: `1 file`, `2,000 files`."""
+    """Return a count with its noun: `1 file`, `2,000 files`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def styled(text: str, colour: str | None) -> str:
-    """Colour a text, if it is to have a colour at all."""
+    """Colour a text; without a colour it stays as it is."""
     return click.style(text, fg=colour) if colour else text
 
 
+def styled_node(name: str, op: str, *, is_output: bool) -> str:
+    """Colour the id of a node as its kind is coloured in pictures."""
+    style = {**KINDS.get(op, KINDS[OP]).terminal, **(OUTPUT.terminal if is_output else {})}
+    return click.style(name, **style) if style else name
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, err: bool = False) -> None:
-    """Print columns of plain text, padded; a row of one cell is printed as it is.
+    """Print rows of cells in padded columns; a row with a single cell is printed as it is.
 
     The last column is not padded. Cells may be styled: only visible characters count.
     """
@@ -122,17 +125,17 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, err: bool = F
 
 
 def folded(count: int, most: int) -> tuple[range, range]:
-    """Return which of `count` rows to show, at the start and at the end, if `most` fit."""
+    """Return which of `count` items to show, at the start and at the end, if `most` fit."""
     if count <= most:
         return range(count), range(0)
     return range(most // 2), range(count - most // 2, count)
 
 
 class Progress:
-    """A bar on standard error that appears after two seconds, if that is a terminal."""
+    """A progress bar on standard error that appears after two seconds, on a terminal only."""
 
     def __init__(self, total: int, label: str = "") -> None:
-        """Take how many steps there are, and what to call them."""
+        """Take the number of steps, and a label for all of them."""
         self.total = total
         self.label = label
         self.done = 0
@@ -140,7 +143,7 @@ class Progress:
         self.finished = threading.Event()
 
     def step(self, label: str = "") -> None:
-        """Say that a step begins; the first one counts as none done."""
+        """With a label, begin the step of that name; without, count a step as done."""
         self.done += bool(self.label) if label else 1
         self.label = label or self.label
 
@@ -152,7 +155,7 @@ class Progress:
         return f"{bar} {self.label} ({self.done:,} of {self.total:,}), {seconds:.0f} s"
 
     def watch(self) -> None:
-        """Draw until the work is finished; runs in a thread of its own."""
+        """Draw the bar until the work is finished; runs in its own thread."""
         wait = _PATIENCE
         while not self.finished.wait(wait):
             sys.stderr.write(f"\r\033[K{self.line()}")
@@ -165,7 +168,7 @@ class Progress:
 
 @contextmanager
 def progress(total: int, label: str = "") -> Iterator[Progress]:
-    """Show the progress of work that may take long."""
+    """Show a progress bar for work that may take long."""
     bar = Progress(total, label)
     if not sys.stderr.isatty():
         yield bar

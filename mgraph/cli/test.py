@@ -42,14 +42,17 @@ _COLOURS = {
 }
 
 
-@click.command("test", short_help="Golden tests: replay every run of every file and compare.")
+@click.command("test", short_help="Golden tests: run every expected run again, and compare.")
 @click.argument("paths", type=GraphPath(), nargs=-1, metavar="[PATH]...")
 @tolerance_options
-@click.option("--exact", is_flag=True, help="Bit for bit.")
-@click.option("--junit", type=GraphPath(), metavar="FILE", help="Write a JUnit XML report, too.")
+@click.option("--exact", is_flag=True, help="Accept the same bits only, whatever the tolerance.")
+@click.option(
+    "--junit", type=GraphPath(), metavar="FILE",
+    help="Also write a JUnit XML report, for example --junit report.xml.",
+)  # fmt: skip
 @click.option(
     "--accept", is_flag=True,
-    help="Show what differs in one named file, and make it the expectation.",
+    help="Show what differs in one file, and make mgraph's numbers its new expectation.",
 )  # fmt: skip
 @engine_option
 @json_option
@@ -64,11 +67,12 @@ def command(
     as_json: bool,  # noqa: FBT001
     limits: Limits,
 ) -> int:
-    """Replay every run of graph files, and compare with what they expect.
+    """Run every run of graph files again, and compare with the numbers they expect.
 
-    A PATH is a file, or a folder that is walked; without any, this folder. Names the first wrong
-    node: of values in evaluation order, of gradients in backward order. A file with
-    NAME.diagnostic.json beside it must give just the diagnostics listed there.
+    A PATH is a file, or a folder to search; the default is the current folder. If numbers differ,
+    the first wrong node is named: values are compared in evaluation order, gradients in backward
+    order. A file with NAME.diagnostic.json next to it must give exactly the diagnostics listed
+    there.
 
     \b
     Examples:
@@ -77,24 +81,24 @@ def command(
       mgraph test neuron.json --rel 1e-6
     """  # noqa: D301 - \b is click's
     if exact and tolerance is not None:
-        message = "--exact goes with neither --rel nor --abs"
+        message = "--exact can't be combined with --rel or --abs"
         raise click.UsageError(message)
     if accept and (as_json or junit):
-        message = "--accept goes with neither --json nor --junit"
+        message = "--accept can't be combined with --json or --junit"
         raise click.UsageError(message)
     options = Options(EXACT if exact else tolerance, engine, limits, _read)
     if accept:
         return _accept(paths, options)
-    outcomes = _tested(paths or (".",), options)
+    outcomes = _test(paths or (".",), options)
     err = junit == STREAM
     if as_json:
-        found = {"outcomes": [_json(each) for each in outcomes], "summary": _counts(outcomes)}
-        print_json(found, err=err)
+        items = [_as_json(outcome) for outcome in outcomes]
+        print_json({"outcomes": items, "summary": _counts(outcomes)}, err=err)
     else:
         _print(outcomes, err=err)
     if junit:
         _write_report(junit, outcomes)
-    return 1 if any(each.failed for each in outcomes) or not outcomes else 0
+    return 1 if any(outcome.failed for outcome in outcomes) or not outcomes else 0
 
 
 def _write_report(path: str, outcomes: Sequence[FileOutcome]) -> None:
@@ -110,7 +114,7 @@ def _read(path: Path, limits: Limits) -> bytes:
     return read_bytes(str(path), limits)
 
 
-def _tested(paths: Sequence[str], options: Options) -> list[FileOutcome]:
+def _test(paths: Sequence[str], options: Options) -> list[FileOutcome]:
     files = list(graph_files(paths))
     outcomes: list[FileOutcome] = []
     with progress(len(files), "testing") as bar:
@@ -120,27 +124,30 @@ def _tested(paths: Sequence[str], options: Options) -> list[FileOutcome]:
     return outcomes
 
 
-def _json(outcome: FileOutcome) -> dict[str, Any]:
+def _as_json(outcome: FileOutcome) -> dict[str, Any]:
     fields = outcome.as_json()
     return {key: spelled(x) if isinstance(x, float) else x for key, x in fields.items()}
 
 
 def _counts(outcomes: Sequence[FileOutcome]) -> dict[str, int]:
-    counts = {str(status): sum(each.status == status for each in outcomes) for status in Status}
-    own = sum(each.origin.startswith(SELF_RECORDED) for each in outcomes)
-    files = len(dict.fromkeys(each.file for each in outcomes))
+    counts = {
+        str(status): sum(outcome.status == status for outcome in outcomes) for status in Status
+    }
+    own = sum(outcome.origin.startswith(SELF_RECORDED) for outcome in outcomes)
+    files = len(dict.fromkeys(outcome.file for outcome in outcomes))
     return {"files": files, **counts, "self-recorded": own}
 
 
 def _print(outcomes: Sequence[FileOutcome], *, err: bool) -> None:
-    for each in outcomes:
-        if each.status in (Status.OK, Status.SKIPPED):
+    for outcome in outcomes:
+        if outcome.status in (Status.OK, Status.SKIPPED):
             continue
-        run = "" if each.run is None else f", run {each.run}"
-        status = click.style(each.status, fg=_COLOURS[each.status], bold=True)
-        click.echo("\n  ".join((f"{printable(each.file)}{run}: {status}", *each.why)), err=err)
-        if each.status == Status.REFUSED:
-            print_diagnostics(each.diagnostics)
+        run = "" if outcome.run is None else f", run {outcome.run}"
+        status = click.style(outcome.status, fg=_COLOURS[outcome.status], bold=True)
+        head = f"{printable(outcome.file)}{run}: {status}"
+        click.echo("\n  ".join((head, *outcome.why)), err=err)
+        if outcome.status == Status.REFUSED:
+            print_diagnostics(outcome.diagnostics)
     click.echo(_summary(_counts(outcomes)), err=err)
 
 
@@ -154,24 +161,22 @@ def _summary(counts: dict[str, int]) -> str:
     ]
     text = f"{counted(counts['files'], 'file')}: {', '.join(runs)}"
     if own := counts["self-recorded"]:
-        text += (
-            f"\n{own:,} self-recorded: such a run tells that mgraph changed, not that it is right"
-        )
+        text += f"\n{counted(own, 'run')} recorded by mgraph itself: "
+        text += f"{'it shows' if own == 1 else 'they show'} changes, not correctness"
     return text
 
 
 def _accept(paths: Sequence[str], options: Options) -> int:
-    """Show the differences of one file, and make what it gives now the expectation."""
+    """Show what differs in one file, and make mgraph's numbers its new expectation."""
     if len(paths) != 1 or Path(paths[0]).is_dir() or paths[0] == STREAM:
-        message = "--accept takes one file by its name, so that you see what you accept"
+        message = "--accept takes the name of one file, so that you see what you accept"
         raise click.UsageError(message)
     graph, _ = read_graph(paths[0], options.limits)
     if not graph.runs:
         name = printable(paths[0])
         message = f"{name} has no runs; `mgraph run {name} --in-place` records one"
         raise click.ClickException(message)
-    renewed = accepted(graph, options)
-    lines = list(_accepted_lines(graph, options))
+    lines = list(_mismatch_lines(graph, options))
     if not lines:
         click.echo("nothing differs")
         return 0
@@ -179,14 +184,14 @@ def _accept(paths: Sequence[str], options: Options) -> int:
         click.echo(line)
     if len(lines) > _SHOWN:
         click.echo(f"… and {len(lines) - _SHOWN:,} more")
-    write_graph(renewed, paths[0], "")
-    click.echo(f"wrote {printable(paths[0])}: its changed runs are self-recorded now")
+    write_graph(accepted(graph, options), paths[0], "")
+    click.echo(f"wrote {printable(paths[0])}: its changed runs are now recorded by mgraph itself")
     return 0
 
 
-def _accepted_lines(graph: Any, options: Options) -> Iterator[str]:  # noqa: ANN401
+def _mismatch_lines(graph: Any, options: Options) -> Iterator[str]:  # noqa: ANN401
     for i, want in enumerate(graph.runs):
         got = graph.run(want.inputs, seed=want.seed, engine=options.engine)
         tolerance = options.tolerance or want.tolerance or DEFAULT
-        for each in mismatches(got, want, tolerance):
-            yield f"run {i}, {each}"
+        for mismatch in mismatches(got, want, tolerance):
+            yield f"run {i}, {mismatch}"

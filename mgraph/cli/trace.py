@@ -31,24 +31,25 @@ if TYPE_CHECKING:
 @click.argument("args", nargs=-1, metavar="[ARGS]...")
 @click.option(
     "-o", "--out", "out", type=GraphPath(), required=True, metavar="FILE",
-    help="Where to write: .json or .msgpack.",
+    help="Write the graph to this file, .json or .msgpack; - is standard output.",
 )  # fmt: skip
 @click.option(
     "--class", "wanted", metavar="MODULE:CLASS",
-    help="The class of the engine. Default: any that looks like micrograd's Value.",
+    help="The engine's class, for example micrograd.engine:Value. Default: any class that looks "
+    "like micrograd's Value.",
 )  # fmt: skip
 @click.option(
     "--call", type=click.IntRange(min=0), metavar="N",
-    help="Which call of backward to record, from 0. Default: the last.",
+    help="Record this call of backward, counted from 0. Default: the last one.",
 )  # fmt: skip
 @click.option(
     "--output", metavar="NAME",
-    help="Record what led to this variable of the script, as it is when the script ends; "
-    "backward need not have been called.",
+    help="Record the graph of this variable of the script as it is when the script ends; backward "
+    "need not have been called.",
 )  # fmt: skip
 @click.option(
     "--input", "inputs", multiple=True, metavar="ID",
-    help="A leaf that is to be an input. Default: all leaves are params.",
+    help="Make this leaf an input. Default: all leaves are params.",
 )  # fmt: skip
 @json_option
 def command(
@@ -63,13 +64,13 @@ def command(
 ) -> int:
     """Run a Python script, and record the graph that its autograd engine builds.
 
-    The script runs as code, as `python SCRIPT ARGS` would run it: trace only what you trust. Its
-    engine is any class in Python like micrograd's Value. Its operators and methods are recorded,
-    and what backward leaves in them: the file is a golden test with that engine's numbers.
-    Options for the script stand behind --.
+    The script is executed as `python SCRIPT ARGS` would do it: trace only scripts you trust. The
+    engine is any Python class like micrograd's Value. mgraph records its operators and methods, and
+    the gradients that backward computes: the file is a golden test with that engine's numbers.
+    Options for the script go after --.
 
-    Exit status 1: nothing was recorded, or the script failed, or mgraph's own numbers differ from
-    those of the engine; then the file is written all the same.
+    The exit status is 1 if nothing was recorded, if the script failed, or if mgraph's own numbers
+    differ from the engine's; in the last case the file is written all the same.
 
     \b
     Examples:
@@ -79,13 +80,12 @@ def command(
     """  # noqa: D301 - \b is click's
     check_extension(out)
     if call is not None and output is not None:
-        message = "--call picks a backward, --output needs none: give one of them"
+        message = "--call and --output can't be combined: --output needs no call of backward"
         raise click.UsageError(message)
     if not Path(out).parent.is_dir():  # before a script that may take hours
         message = f"can't write {printable(out)}: there is no such folder"
         raise GraphError.of("io", message)
-    aside = redirect_stdout(sys.stderr) if as_json or out == STREAM else nullcontext()
-    with aside:
+    with redirect_stdout(sys.stderr) if as_json or out == STREAM else nullcontext():
         traced = trace(script, args, wanted, call)
         sys.stdout.flush()
     if traced.failed:
@@ -99,16 +99,16 @@ def command(
     except GraphError as error:
         raise error.named(script) from None
     write_graph(graph, out, ".json")
-    told = _told(traced, graph, out)
+    summary = _summary(traced, graph, out)
     if as_json:
-        print_json(told, err=out == STREAM)
+        print_json(summary, err=out == STREAM)
     else:
-        _print(told, err=out == STREAM)
-    return 0 if told["agrees"] and not traced.failed else 1
+        _print(summary, err=out == STREAM)
+    return 0 if summary["agrees"] and not traced.failed else 1
 
 
-def _told(traced: Traced, graph: Graph, out: str) -> dict[str, Any]:
-    """Return what there is to say of a recorded graph, as plain data."""
+def _summary(traced: Traced, graph: Graph, out: str) -> dict[str, Any]:
+    """Summarise a recorded graph as plain data."""
     run = graph.runs[0]
     wrong = disagreements(graph)
     recording = traced.recording
@@ -129,37 +129,35 @@ def _told(traced: Traced, graph: Graph, out: str) -> dict[str, Any]:
 
 
 def _mismatch(first: Mismatch) -> dict[str, Any]:
-    """Return a number that differs: `got` is mgraph's, `want` the engine's."""
-    numbers = {"mgraph": first.got, "engine": first.want}
-    told = {key: None if x is None else spelled_number(x) for key, x in numbers.items()}
-    return {"node": first.node, "field": first.field, **told}
+    """Describe a number that differs: `got` is mgraph's, `want` the engine's."""
+    pair = {"mgraph": first.got, "engine": first.want}
+    numbers = {key: None if x is None else spelled_number(x) for key, x in pair.items()}
+    return {"node": first.node, "field": first.field, **numbers}
 
 
-def _print(told: Mapping[str, Any], *, err: bool) -> None:
-    rows = [("wrote", f"{printable(told['file'] or 'standard output')}: {_size(told)}")]
-    rows.append(("engine", f"{printable(told['origin'])}, class {printable(told['class'])}"))
-    if told["call"] is not None:
-        rows.append(("backward", _which(told["call"], told["calls"])))
-    if told["agrees"]:
-        rows.append(("agrees", f"mgraph gives the same {counted(told['numbers'], 'number')}"))
+def _print(summary: Mapping[str, Any], *, err: bool) -> None:
+    file = printable(summary["file"] or "standard output")
+    size = f"{counted(summary['nodes'], 'node')}, output {summary['output']}"
+    rows = [("wrote", f"{file}: {size}")]
+    rows.append(("engine", f"{printable(summary['origin'])}, class {printable(summary['class'])}"))
+    if summary["call"] is not None:
+        rows.append(("backward", _which_call(summary["call"], summary["calls"])))
+    count = counted(summary["numbers"], "number")
+    if summary["agrees"]:
+        rows.append(("agrees", f"mgraph computes the same {count}"))
     else:
-        first = told["first"]
-        many = f"in {told['wrong']:,} of {counted(told['numbers'], 'number')}"
-        where = f"{first['field']} of {first['node']}"
-        both = f"{where} is {first['engine']!r} there, {first['mgraph']!r} by mgraph"
-        rows.append(("differs", f"{many}; first, {both}"))
-    if told["stale"] and not told["agrees"]:
-        what = f"{some(told['stale'])} had a gradient before backward, which was added to"
-        rows.append(("note", what))
+        first = summary["first"]
+        both = f"the engine says {first['engine']!r}, mgraph computes {first['mgraph']!r}"
+        text = f"{summary['wrong']:,} of {count}; the first is {first['field']} of {first['node']}"
+        rows.append(("differs", f"{text}: {both}"))
+    if summary["stale"] and not summary["agrees"]:
+        text = f"{some(summary['stale'])} already had a gradient; backward added to it"
+        rows.append(("note", text))
     for name, text in rows:
         click.echo(f"{name:<9} {text}", err=err)
 
 
-def _size(told: Mapping[str, Any]) -> str:
-    return f"{counted(told['nodes'], 'node')}, output {told['output']}"
-
-
-def _which(call: int, calls: int) -> str:
+def _which_call(call: int, calls: int) -> str:
     if calls == 1:
         return "its only call"
     return f"call {call} of {calls:,}, counted from 0" + (": the last" if call == calls - 1 else "")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mgraph.cli.files import STREAM, called, read_graph
+from mgraph.cli.files import STREAM, display_name, read_graph
 from mgraph.cli.options import limit_option
 from mgraph.cli.parameters import GraphPath
 from mgraph.cli.terminal import counted
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from mgraph.codec import Limits
 
 
-@click.command("view", short_help="Make a page to step through a graph and to move its leaves.")
+@click.command("view", short_help="Make a page to step through a graph and change its leaves.")
 @click.argument("graph", type=GraphPath())
 @click.option(
     "-o", "--out", type=GraphPath(), metavar="FILE.html",
     help="Write the page here; - is standard output.",
 )  # fmt: skip
-@click.option("--no-open", is_flag=True, help="Write the page, and don't open it in the browser.")
-@click.option("--quiz", is_flag=True, help="Ask for each gradient before it is shown.")
+@click.option("--no-open", is_flag=True, help="Write the page, but don't open it in the browser.")
+@click.option("--quiz", is_flag=True, help="Let the page ask for each gradient before showing it.")
 @limit_option
 def command(
     graph: str,
@@ -41,11 +41,11 @@ def command(
     quiz: bool,  # noqa: FBT001
     limits: Limits,
 ) -> None:
-    """Write one offline page that shows a graph, and open it in the browser.
+    """Write an offline page that shows a graph, and open it in the browser.
 
-    Step through it forward and backward, move a leaf and watch every value and gradient, click a
-    node to see why its gradient is what it is. The page is one file that needs no network; pass
-    it on. Without -o it is NAME.view.html, in this folder.
+    Step through the graph forward and backward, change a leaf and watch every value and gradient,
+    click a node to see why its gradient is what it is. The page is one file that needs no network,
+    so you can pass it on. Without -o it is NAME.view.html in the current folder.
 
     \b
     Examples:
@@ -59,15 +59,15 @@ def command(
     try:
         chunks = list(page(file, name, quiz=quiz))
     except GraphError as error:
-        raise error.named(called(graph)) from None
+        raise error.named(display_name(graph)) from None
     if target == STREAM:
         _print(chunks)
         return
     write_file(target, chunks)
     size = sum(map(len, chunks))
     click.echo(f"wrote {printable(target)}: {counted(len(file), 'node')}, {size:,} bytes")
-    if not (no_open or _opened(target)):
-        click.echo("hint: open it in a browser", err=True)
+    if not (no_open or _open(target)):
+        click.echo("hint: open the page in a browser", err=True)
 
 
 def _default_target(graph: str) -> str:
@@ -77,10 +77,10 @@ def _default_target(graph: str) -> str:
 
 
 def _check_target(target: str) -> None:
-    """Refuse a name that no browser opens as a page, before any work is done.
+    """Refuse a name that a browser wouldn't open as a page, before any work is done.
 
     Raises:
-        UsageError: It does not end in .html.
+        UsageError: The name doesn't end in .html or .htm.
     """
     if target != STREAM and Path(target).suffix.lower() not in (".html", ".htm"):
         message = f"can't write a page to {printable(target)}: expected a name that ends in .html"
@@ -94,8 +94,8 @@ def _print(chunks: Sequence[bytes]) -> None:
     sys.stdout.buffer.flush()
 
 
-def _opened(path: str) -> bool:
-    """Open a page in the browser; False if there is none, or only one that runs in a terminal."""
+def _open(path: str) -> bool:
+    """Open a page in the browser; return False if there is none, or only one in the terminal."""
     try:
         browser = webbrowser.get()
     except webbrowser.Error:

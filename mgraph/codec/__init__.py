@@ -1,4 +1,4 @@
-"""Bytes to plain data and back: JSON, msgpack, NaN and infinities, places, atomic writes.
+"""Bytes to plain data and back: JSON, msgpack, NaN and infinities, positions, atomic writes.
 
 Plain data is what JSON can say (and, in msgpack, byte strings): dict, list, str, int, float,
 bool, None, bytes.
@@ -18,8 +18,9 @@ from mgraph.codec.limits import (
     LIMITS,
     Limits,
     Reading,
+    depth_error,
     how_to_raise,
-    over,
+    limit_error,
     parse_limit,
 )
 from mgraph.codec.numbers import SPECIAL, literal, spelled
@@ -46,9 +47,9 @@ __all__ = [
     "descend",
     "encoding_of",
     "how_to_raise",
+    "limit_error",
     "literal",
     "located",
-    "over",
     "parse_limit",
     "paused_collector",
     "read_file",
@@ -85,10 +86,10 @@ OTHER_TEXT: Final = (
 
 @contextmanager
 def paused_collector() -> Iterator[None]:
-    """Keep the cyclic garbage collector from walking millions of new objects in vain.
+    """Pause the cyclic garbage collector while millions of objects are created.
 
-    Plain data and graphs have no cycles; a collection in the middle of reading finds nothing,
-    and they triple the time that decoding takes.
+    Plain data and graphs have no cycles, so collections find nothing, and they triple the time
+    of decoding.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -119,10 +120,10 @@ def encoding_of(data: bytes) -> str:
 
 
 def decode(data: bytes, limits: Limits = LIMITS) -> Any:  # noqa: ANN401 - any plain data
-    """Decode one document; values nested too deeply are left to `too_deep`.
+    """Decode one document; `too_deep` checks how deep its values are nested.
 
     Raises:
-        GraphError: The first fault of the bytes.
+        GraphError: The first fault in the bytes.
     """
     if encoding_of(data) == JSON:
         return text.decode(data, limits.depth)
@@ -134,27 +135,26 @@ def too_deep(value: object, limits: Limits, path: Path = ()) -> GraphError | Non
 
     Args:
         value: Plain data.
-        limits: Says how many levels there may be.
-        path: Where the value stands; its length is how deep it is already.
+        limits: Has the number of levels allowed.
+        path: The value's path in its document; its length is the value's own depth.
     """
     if len(path) + _levels(value, limits.depth - len(path) + 1) <= limits.depth:
         return None
-    for where, each in descend(value, path):
-        if len(where) >= limits.depth and isinstance(each, (dict, list)):
-            message = f"values are nested more than {limits.depth} levels deep"
-            return GraphError.of("depth", message, where, fix=how_to_raise("depth"))
+    for item_path, item in descend(value, path):
+        if len(item_path) >= limits.depth and isinstance(item, (dict, list)):
+            return depth_error(limits.depth, item_path)
     return None
 
 
 def _levels(value: object, most: int) -> int:
-    """Return how deep containers are nested in plain data; no more than `most`."""
+    """Return how deep containers are nested in plain data, at most `most`."""
     walks: list[Iterator[object]] = [iter([value])]
     levels = 0
     while walks and levels < most:
-        for each in walks[-1]:
-            if isinstance(each, (dict, list)):
+        for item in walks[-1]:
+            if isinstance(item, (dict, list)):
                 levels = max(levels, len(walks))
-                walks.append(iter(each.values() if isinstance(each, dict) else each))
+                walks.append(iter(item.values() if isinstance(item, dict) else item))
                 break
         else:
             walks.pop()
@@ -162,16 +162,16 @@ def _levels(value: object, most: int) -> int:
 
 
 def descend(value: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
-    """Yield a value and all in it, with their paths, in document order.
+    """Yield a value and everything in it, with their paths, in document order.
 
-    Holds no more than one place a level, however many values there are.
+    The memory it takes grows with the depth only, not with the number of values.
     """
     walks = [iter([(path, value)])]
     while walks:
-        for where, each in walks[-1]:
-            yield where, each
-            if isinstance(each, (dict, list)):
-                walks.append(_members(each, where))
+        for item_path, item in walks[-1]:
+            yield item_path, item
+            if isinstance(item, (dict, list)):
+                walks.append(_members(item, item_path))
                 break
         else:
             walks.pop()
@@ -179,11 +179,11 @@ def descend(value: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
 
 def _members(value: dict[str, object] | list[object], path: Path) -> Iterator[tuple[Path, object]]:
     members = value.items() if isinstance(value, dict) else enumerate(value)
-    return (((*path, key), each) for key, each in members)
+    return (((*path, key), member) for key, member in members)
 
 
 def single_precision(data: bytes, document: object, limits: Limits = LIMITS) -> Iterator[Path]:
-    """Yield the place of every number that a msgpack document stores with single precision."""
+    """Yield the path of every number that a msgpack document stores with single precision."""
     if encoding_of(data) == MSGPACK:
         for path, _ in binary.single_precision(data, document, limits.levels):
             yield path
@@ -194,32 +194,33 @@ def located(
 ) -> tuple[Diagnostic, ...]:
     """Add line and column (byte offset in msgpack), sort by them, and return the first ones.
 
-    A place that isn't in the bytes (a document that was migrated) is that of what surrounds it.
+    A path that isn't in the bytes, because the document was upgraded, gets the position of the
+    closest value around it.
     """
-    found = tuple(diagnostics)
-    asked = [each.path for each in found if each.line is None and each.offset is None]
-    if not asked:
-        return found[:most]
+    unsorted = tuple(diagnostics)
+    paths = [fault.path for fault in unsorted if fault.line is None and fault.offset is None]
+    if not paths:
+        return unsorted[:most]
     if encoding_of(data) == JSON:
         string = data.decode()
-        where = text.places(string, asked)
+        offsets = text.places(string, paths)
     else:
-        string, where = "", binary.places(data, asked, limits.levels)
-    placed = []
-    for each in found:
-        path = each.path
-        while (path, each.at_key) not in where and path:
+        string, offsets = "", binary.places(data, paths, limits.levels)
+    pairs = []
+    for fault in unsorted:
+        path = fault.path
+        while (path, fault.at_key) not in offsets and path:
             path = path[:-1]
-        at = where.get((path, each.at_key), where.get((path, False), 0))
-        placed.append((at, each))
-    placed.sort(key=lambda pair: pair[0])
-    return tuple(_at(each, string, at) for at, each in placed[:most])
+        offset = offsets.get((path, fault.at_key), offsets.get((path, False), 0))
+        pairs.append((offset, fault))
+    pairs.sort(key=lambda pair: pair[0])
+    return tuple(_at(fault, string, offset) for offset, fault in pairs[:most])
 
 
-def _at(found: Diagnostic, string: str, at: int) -> Diagnostic:
-    if found.code == "depth":  # a fault of the bytes, whoever finds it: a place, no pointer
-        found = replace(found, path=())
+def _at(fault: Diagnostic, string: str, offset: int) -> Diagnostic:
+    if fault.code == "depth":  # found in the bytes or later, it has a position and no pointer
+        fault = replace(fault, path=())
     if not string:
-        return replace(found, offset=at)
-    line, column = text.line_and_column(string, at)
-    return replace(found, line=line, column=column)
+        return replace(fault, offset=offset)
+    line, column = text.line_and_column(string, offset)
+    return replace(fault, line=line, column=column)

@@ -1,4 +1,4 @@
-"""msgpack: strict reading, where a value stands in the bytes, and writing."""
+"""msgpack: strict reading, offsets of values in the bytes, and writing."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import re
 import struct
 from array import array
 from dataclasses import dataclass
+from enum import Enum
 from io import BytesIO
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
 
-from mgraph.codec.limits import how_to_raise
+from mgraph.codec.limits import depth_error
 from mgraph.errors import GraphError, Path, quoted
 
 if TYPE_CHECKING:
@@ -23,12 +24,17 @@ COLUMN_WIDTHS: Final = {
 }  # fmt: skip
 """Bytes of one element of each packed column."""
 
-
 _LARGE: Final = 2**16
-"""Bytes that are worth a read, or a write, of their own."""
+"""Pieces of at least this many bytes are read and written separately."""
 
 _BLOCK: Final = 2**20
-"""Bytes that are copied at a time where there are many: fresh memory for all would take longer."""
+"""Bytes of a large piece that are copied at a time; new memory for all of them takes longer."""
+
+_SEARCHED: Final = 1000
+"""Items that `array_at` looks at: in a packed file, the ids come early."""
+
+_LEVELS: Final = 4
+"""How deep columns are nested in a document, at most."""
 
 
 class _Refused(Exception):  # noqa: N818 - control flow inside this file
@@ -37,14 +43,14 @@ class _Refused(Exception):  # noqa: N818 - control flow inside this file
 
 @dataclass(frozen=True, eq=False)
 class Texts:
-    """An array of texts as it stands in a file: one msgpack item, in which nobody has looked.
+    """An array of texts in a msgpack file, not yet decoded.
 
     Attributes:
-        data: The file.
-        start: Where in it the header of the array stands.
-        body: Where the first text starts.
-        end: Where the last one ends.
-        count: How many there are, as the header says.
+        data: The bytes of the file.
+        start: Offset of the array's header.
+        body: Offset of the first text.
+        end: Offset after the last text.
+        count: The number of texts, as the header says.
     """
 
     data: bytes
@@ -54,14 +60,14 @@ class Texts:
     count: int
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of texts."""
         return self.count
 
     def read(self) -> list[Any]:
-        """Return what is in it.
+        """Decode the texts.
 
         Raises:
-            ValueError: These bytes are no array.
+            ValueError: The bytes are malformed.
         """
         try:
             values: list[Any] = _unpacked(memoryview(self.data)[self.start : self.end])
@@ -71,10 +77,10 @@ class Texts:
 
 
 def decode(data: bytes, deepest: int) -> Any:  # noqa: ANN401 - any msgpack
-    """Decode one msgpack object, keys strings and no extension types.
+    """Decode one msgpack object with string keys and without extension types.
 
     Raises:
-        GraphError: The first fault of the bytes: `syntax`, `trailing`, `encoding`,
+        GraphError: The first fault in the bytes: `syntax`, `trailing`, `encoding`,
             `duplicate-key`, `depth` or `type`.
     """
     try:
@@ -86,9 +92,9 @@ def decode(data: bytes, deepest: int) -> Any:  # noqa: ANN401 - any msgpack
 
 
 def _end(data: bytes, start: int) -> int:
-    """Return where the item that starts here ends; raises one of `_MALFORMED`.
+    """Return the offset after the item at `start`; raises one of `_MALFORMED`.
 
-    Skipping takes no memory, whatever the headers promise; after it they are true.
+    Skipping takes no memory, whatever the headers claim, and it verifies them.
     """
     stream = BytesIO(data)
     stream.seek(start)
@@ -102,7 +108,7 @@ _MALFORMED: Final = (ValueError, TypeError, _Refused, msgpack.UnpackException)
 
 
 def _unpacked(data: bytes | memoryview) -> Any:  # noqa: ANN401 - any msgpack
-    """Decode bytes whose headers are true; raises one of `_MALFORMED`."""
+    """Decode bytes whose headers `_end` has verified; raises one of `_MALFORMED`."""
     return msgpack.unpackb(
         data, object_pairs_hook=_strict_map, ext_hook=_no_extension, max_ext_len=0
     )
@@ -131,25 +137,25 @@ def _first_fault(data: bytes, deepest: int) -> GraphError:
 
 
 def array_at(data: bytes, path: Path, deepest: int) -> Token | None:
-    """Return the header of an array of a document, if it is there, and not behind much else."""
+    """Return the header of the array at a path, if it is there and not too far into the bytes."""
     try:
-        for where, _, token in islice(Scanner(data, deepest).walk(), _SEARCHED):
-            if where == path:
-                return token if token.kind == "array" else None
+        for token_path, _, token in islice(Scanner(data, deepest).walk(), _SEARCHED):
+            if token_path == path:
+                return token if token.kind is ItemType.ARRAY else None
     except GraphError:
         pass
     return None
 
 
 def without_texts(data: bytes, header: Token) -> tuple[bytes, Texts] | None:
-    """Take an array of texts out of a document, so that no object is made for each of them.
+    """Cut an array of texts out of a document, so that decoding makes no object for each text.
 
     Args:
         data: msgpack.
-        header: That of the array.
+        header: The header of the array.
 
     Returns:
-        The document with an empty array in its place, and the array; None if it is broken.
+        The document with an empty array instead, and the array; None if it is malformed.
     """
     try:
         end = _end(data, header.start)
@@ -159,14 +165,10 @@ def without_texts(data: bytes, header: Token) -> tuple[bytes, Texts] | None:
     return b"".join((data[: header.start], b"\x90", memoryview(data)[end:])), texts
 
 
-_SEARCHED: Final = 1000
-_LEVELS: Final = 4
-
-
 def encode(document: Mapping[str, Any]) -> Iterator[bytes]:
     """Encode an object as msgpack, in chunks, with the shortest header for every item.
 
-    Beside plain data it may hold columns as arrays, and `Texts`, among the nodes and in the runs.
+    Besides plain data, nodes and runs may have columns, as arrays, and `Texts`.
     """
     small = bytearray()
     for piece in _pieces(document, msgpack.Packer(), 0):
@@ -180,7 +182,7 @@ def encode(document: Mapping[str, Any]) -> Iterator[bytes]:
 
 
 def _pieces(value: object, packer: Any, level: int) -> Iterator[bytes]:  # noqa: ANN401 - untyped
-    """Yield the bytes of one item, so many levels below the document."""
+    """Yield the bytes of one item, which is `level` levels below the document."""
     if isinstance(value, Texts):
         yield from _blocks(memoryview(value.data)[value.start : value.end])
     elif isinstance(value, array):
@@ -191,13 +193,13 @@ def _pieces(value: object, packer: Any, level: int) -> Iterator[bytes]:  # noqa:
         yield packer.pack(value)
     elif isinstance(value, dict):
         yield packer.pack_map_header(len(value))
-        for key, each in value.items():
+        for key, member in value.items():
             yield packer.pack(key)
-            yield from _pieces(each, packer, level + 1)
+            yield from _pieces(member, packer, level + 1)
     elif isinstance(value, list):
         yield packer.pack_array_header(len(value))
-        for each in value:
-            yield from _pieces(each, packer, level + 1)
+        for item in value:
+            yield from _pieces(item, packer, level + 1)
 
 
 def _column(column: memoryview, packer: Any) -> Iterator[bytes]:  # noqa: ANN401 - untyped
@@ -236,11 +238,12 @@ def _swapped(column: array[Any]) -> array[Any]:
 
 # --- one pass over the tokens ----------------------------------------------------------------
 
-# First byte -> how many bytes of length follow, for str, bin and ext; of count, for array, map.
+# First byte -> bytes of the length (str, bin, ext) or of the count (array, map) that follow.
 _LENGTHS: Final = {
     0xD9: 1, 0xDA: 2, 0xDB: 4, 0xC4: 1, 0xC5: 2, 0xC6: 4, 0xC7: 1, 0xC8: 2, 0xC9: 4,
     0xDC: 2, 0xDD: 4, 0xDE: 2, 0xDF: 4,
 }  # fmt: skip
+# First byte -> bytes of the payload.
 _SIZES: Final = {
     0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8,
     0xD4: 2, 0xD5: 3, 0xD6: 5, 0xD7: 9, 0xD8: 17,
@@ -248,8 +251,20 @@ _SIZES: Final = {
 FLOAT32: Final = 0xCA
 
 
+class ItemType(Enum):
+    """What a msgpack item is, named as in messages."""
+
+    ARRAY = "an array"
+    MAP = "a map"
+    STR = "a string"
+    BIN = "a byte string"
+    EXT = "an ext value"
+    SCALAR = "a number, nil or bool"
+    UNUSED = "an unused byte"
+
+
 class Token:
-    """One item: where its header and its payload stand, and of what kind it is."""
+    """One item: its kind, and the offsets of its header and payload."""
 
     __slots__ = ("count", "end", "first", "kind", "payload", "start")
 
@@ -268,23 +283,24 @@ class Token:
         elif 0xA0 <= first <= 0xBF:  # noqa: PLR2004 - fixstr
             size = first & 0x1F
         self.kind = _kind(first)
-        if self.kind in ("array", "map"):
+        if self.kind in (ItemType.ARRAY, ItemType.MAP):
             self.count, size = size, 0
-        self.end = self.payload + size + (self.kind == "ext" and first in (0xC7, 0xC8, 0xC9))
+        self.end = self.payload + size + (first in (0xC7, 0xC8, 0xC9))
 
 
-def _kind(first: int) -> str:
+def _kind(first: int) -> ItemType:
     if first == 0xC1:  # noqa: PLR2004 - never used by msgpack
-        return "nothing"
+        return ItemType.UNUSED
     if first in (0xDE, 0xDF) or first & 0xF0 == 0x80:  # noqa: PLR2004
-        return "map"
+        return ItemType.MAP
     if first in (0xDC, 0xDD) or first & 0xF0 == 0x90:  # noqa: PLR2004
-        return "array"
+        return ItemType.ARRAY
     if first in (0xD9, 0xDA, 0xDB) or first & 0xE0 == 0xA0:  # noqa: PLR2004
-        return "str"
+        return ItemType.STR
     if first in (0xC4, 0xC5, 0xC6):
-        return "bin"
-    return "ext" if 0xC7 <= first <= 0xC9 or 0xD4 <= first <= 0xD8 else "scalar"  # noqa: PLR2004
+        return ItemType.BIN
+    is_ext = 0xC7 <= first <= 0xC9 or 0xD4 <= first <= 0xD8  # noqa: PLR2004
+    return ItemType.EXT if is_ext else ItemType.SCALAR
 
 
 class _Open:
@@ -295,7 +311,7 @@ class _Open:
     def __init__(self, token: Token) -> None:
         self.start = token.start
         self.left = token.count
-        self.keys: dict[str, None] | None = {} if token.kind == "map" else None
+        self.keys: dict[str, None] | None = {} if token.kind is ItemType.MAP else None
         self.key: str | int = -1
 
 
@@ -324,16 +340,13 @@ class Scanner:
             if self.open:
                 key_at, at = self._member(self.open[-1], at)
             token = self._token(at)
-            if token.kind == "ext":
+            if token.kind is ItemType.EXT:
                 raise self._fault("type", at, "an extension type", expected="plain data")
             yield self._path(), key_at, token
             at = token.end
-            if token.kind in ("array", "map"):
+            if token.kind in (ItemType.ARRAY, ItemType.MAP):
                 if len(self.open) >= self.deepest:
-                    message = f"values are nested more than {self.deepest} levels deep"
-                    raise GraphError.of(
-                        "depth", message, offset=token.start, fix=how_to_raise("depth")
-                    )
+                    raise depth_error(self.deepest, offset=token.start)
                 self.open.append(_Open(token))
         if at != len(self.data):
             message = f"{len(self.data) - at:,} bytes follow the document"
@@ -341,7 +354,7 @@ class Scanner:
             raise GraphError.of("trailing", message, offset=at, fix=fix)
 
     def _path(self) -> Path:
-        return tuple(each.key for each in self.open)
+        return tuple(container.key for container in self.open)
 
     def _fault(self, code: str, at: int, message: str, **rest: Any) -> GraphError:  # noqa: ANN401
         return GraphError.of(code, message, self._path(), offset=at, **rest)
@@ -353,28 +366,28 @@ class Scanner:
             container.key = int(container.key) + 1
             return -1, at
         token = self._token(at)
-        if token.kind != "str":
+        if token.kind is not ItemType.STR:
             path = self._path()[:-1]
-            message = f"a key that is {_article(token)}, not a string"
+            message = f"a key that is {token.kind.value}, not a string"
             raise GraphError.of("type", message, path, offset=at, expected="a string")
         key = self.data[token.payload : token.end].decode()
         container.key = key
         if key in container.keys:
-            message = f"the key {quoted(key)} stands twice in one object"
+            message = f"the key {quoted(key)} occurs twice in one object"
             raise self._fault("duplicate-key", at, message, fix="keep one of them", at_key=True)
         container.keys[key] = None
         return at, token.end
 
     def _token(self, at: int) -> Token:
         if at >= len(self.data):
-            raise GraphError.of("syntax", "the file ends in the middle", offset=len(self.data))
+            raise GraphError.of("syntax", "the file ends too early", offset=len(self.data))
         token = Token(self.data, at)
-        if token.kind == "nothing":
-            raise GraphError.of("syntax", "byte 0xc1 means nothing in msgpack", offset=at)
+        if token.kind is ItemType.UNUSED:
+            raise GraphError.of("syntax", "byte 0xc1 has no meaning in msgpack", offset=at)
         if token.end > len(self.data):
-            message = f"{_article(token)} that is longer than what is left of the file"
+            message = f"{token.kind.value} that is longer than the rest of the file"
             raise GraphError.of("syntax", message, offset=at)
-        if token.kind == "str":
+        if token.kind is ItemType.STR:
             try:
                 self.data[token.payload : token.end].decode()
             except UnicodeDecodeError:
@@ -383,13 +396,8 @@ class Scanner:
         return token
 
 
-def _article(token: Token) -> str:
-    names = {"array": "an array", "map": "a map", "str": "a string", "bin": "a byte string"}
-    return names.get(token.kind, "an ext value" if token.kind == "ext" else "a number, nil or bool")
-
-
 def places(data: bytes, wanted: Iterable[Path], deepest: int) -> dict[tuple[Path, bool], int]:
-    """Find where values stand in valid msgpack data.
+    """Find the offsets of values in valid msgpack data.
 
     An index into a byte string counts elements of the packed column that its key names.
 
@@ -399,10 +407,10 @@ def places(data: bytes, wanted: Iterable[Path], deepest: int) -> dict[tuple[Path
         deepest: Levels to follow.
 
     Returns:
-        (path, True) -> offset of the key, (path, False) -> offset of the value; for the paths
-        wanted and what surrounds them. What isn't there is left out.
+        (path, True) -> offset of the key, (path, False) -> offset of the value; for the wanted
+        paths and the values around them. Paths that are not in the data are left out.
     """
-    found: dict[tuple[Path, bool], int] = {}
+    offsets: dict[tuple[Path, bool], int] = {}
     columns: dict[Path, list[int]] = {}
     followed: dict[Path, None] = {}
     for path in wanted:
@@ -413,24 +421,25 @@ def places(data: bytes, wanted: Iterable[Path], deepest: int) -> dict[tuple[Path
         for path, key_at, token in Scanner(data, deepest).walk():
             if path not in followed:
                 continue
-            found[path, False] = token.start
+            offsets[path, False] = token.start
             if key_at >= 0:
-                found[path, True] = key_at
-            if token.kind == "bin" and path in columns:
+                offsets[path, True] = key_at
+            if token.kind is ItemType.BIN and path in columns:
                 width = COLUMN_WIDTHS.get(str(path[-1]), 1)
                 for index in columns[path]:
-                    found[(*path, index), False] = token.payload + index * width
-    except GraphError:  # too deep, which is reported as such
+                    offsets[(*path, index), False] = token.payload + index * width
+    except GraphError:  # nested too deeply, which is reported as such
         pass
-    return found
+    return offsets
 
 
-# A run of items that are not of single precision, nor of a length that stands behind the first
-# byte. Headers of arrays and maps count as items: the structure is known to be sound.
+# A run of items that are neither numbers of single precision nor have a length after the first
+# byte. Headers of arrays and maps count as items: the structure is known to be sound. The length
+# of a run is limited, because a match remembers every item.
 _RUN: Final = (
     rb"(?s:[\x00-\xa0\xc0\xc2\xc3\xe0-\xff]|[\xcb\xcf\xd3].{8}|"
     + b"|".join(bytes((0xA0 + size,)) + b".{%d}" % size for size in range(1, 32))
-    + rb"|[\xcc\xd0].|[\xcd\xd1\xdc\xde]..|[\xce\xd2\xdd\xdf].{4})*+"
+    + rb"|[\xcc\xd0].|[\xcd\xd1\xdc\xde]..|[\xce\xd2\xdd\xdf].{4}){0,1000}"
 )
 
 
@@ -439,7 +448,7 @@ def single_precision(data: bytes, document: object, deepest: int) -> Iterator[tu
 
     Args:
         data: msgpack.
-        document: What is in it.
+        document: The decoded data.
         deepest: Levels to follow.
     """
     if _has_single(data, document):
@@ -451,10 +460,10 @@ def single_precision(data: bytes, document: object, deepest: int) -> Iterator[tu
 def _has_single(data: bytes, document: object) -> bool:
     """Whether sound data has a number of single precision."""
     columns = [*_columns(document, 0)]
-    if 2 * sum(map(len, columns)) < len(data) and (  # there is much else to go through
+    if 2 * sum(map(len, columns)) < len(data) and (  # most of it would have to be scanned
         data.count(FLOAT32) == sum(column.count(FLOAT32) for column in columns)
     ):
-        return False  # that byte stands in columns only
+        return False  # that byte occurs in columns only
     at, run = 0, re.compile(_RUN)
     while at < len(data):
         at = run.match(data, at).end()  # type: ignore[union-attr]
@@ -467,9 +476,9 @@ def _has_single(data: bytes, document: object) -> bool:
 
 
 def _columns(value: object, level: int) -> Iterator[bytes]:
-    """Yield the columns in an item, so many levels below the document."""
+    """Yield the columns in an item, which is `level` levels below the document."""
     if isinstance(value, bytes):
         yield value
     elif _may_hold_columns(value, level):
-        for each in value.values() if isinstance(value, dict) else value:  # type: ignore[attr-defined]
-            yield from _columns(each, level + 1)
+        for item in value.values() if isinstance(value, dict) else value:  # type: ignore[attr-defined]
+            yield from _columns(item, level + 1)

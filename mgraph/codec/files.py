@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from mgraph.codec.limits import LIMITS, Limits, over
+from mgraph.codec.limits import LIMITS, Limits, limit_error
 from mgraph.errors import GraphError, printable
 
 try:
@@ -38,24 +37,24 @@ def _kind(mode: int) -> str:
     return next((name for test, name in _KINDS if test(mode)), "a device")
 
 
-def io_error(path: str | os.PathLike[str], doing: str, error: OSError) -> GraphError:
-    """Translate what the operating system said."""
+def io_error(path: str | os.PathLike[str], action: str, error: OSError) -> GraphError:
+    """Turn an error of the operating system into a diagnostic."""
     why = error.strerror or type(error).__name__
-    return GraphError.of("io", f"can't {doing} {printable(str(path))}: {why}", file=str(path))
+    return GraphError.of("io", f"can't {action} {printable(str(path))}: {why}", file=str(path))
 
 
 def read_file(path: str | os.PathLike[str], limits: Limits = LIMITS) -> bytes:
     """Read a regular file, once and consistently.
 
     Raises:
-        GraphError: `io` if it is missing, unreadable, no regular file, or changes while it is
+        GraphError: `io` if it is missing, unreadable, not a regular file, or changes while it is
             read; `size` if it is over the limit, before it is read.
     """
     _check_name(path)
     try:
         mode = os.stat(path).st_mode
         if not stat.S_ISREG(mode):
-            raise _no_file(path, mode)
+            raise _not_regular(path, mode)
         with open(os.open(path, _READ), "rb", buffering=0) as file:
             return _read_regular(path, file, limits)
     except OSError as error:
@@ -67,16 +66,16 @@ def _check_name(path: str | os.PathLike[str]) -> None:
         raise GraphError.of("io", "a file name can't hold a NUL character")
 
 
-def _no_file(path: str | os.PathLike[str], mode: int) -> GraphError:
+def _not_regular(path: str | os.PathLike[str], mode: int) -> GraphError:
     fix = "name a file in it" if stat.S_ISDIR(mode) else "write - to read standard input"
-    found = f"{printable(str(path))} is {_kind(mode)}"
-    return GraphError.of("io", found, expected="a regular file", fix=fix, file=str(path))
+    message = f"{printable(str(path))} is {_kind(mode)}"
+    return GraphError.of("io", message, expected="a regular file", fix=fix, file=str(path))
 
 
 def _read_regular(path: str | os.PathLike[str], file: BinaryIO, limits: Limits) -> bytes:
     before = os.fstat(file.fileno())
-    if not stat.S_ISREG(before.st_mode):  # replaced since we looked
-        raise _no_file(path, before.st_mode)
+    if not stat.S_ISREG(before.st_mode):  # replaced in the meantime
+        raise _not_regular(path, before.st_mode)
     _check_size(before.st_size, limits, str(path))
     data = b"".join(_blocks(file, before.st_size + 1, before.st_size + 1))
     after = os.fstat(file.fileno())
@@ -87,7 +86,7 @@ def _read_regular(path: str | os.PathLike[str], file: BinaryIO, limits: Limits) 
 
 
 def _blocks(file: BinaryIO, most: int, at_once: int) -> Iterator[bytes]:
-    """Yield what there is, up to `most` bytes; memory for `at_once` is taken in advance."""
+    """Yield the content, up to `most` bytes; each read takes memory for `at_once` bytes."""
     while most > 0 and (block := file.read(min(most, at_once))):
         yield block
         most -= len(block)
@@ -95,7 +94,7 @@ def _blocks(file: BinaryIO, most: int, at_once: int) -> Iterator[bytes]:
 
 def _check_size(size: int, limits: Limits, name: str) -> None:
     if size > limits.size:
-        raise over("size", f"the file has {size:,} bytes", limits.size, file=name)
+        raise limit_error("size", f"the file has {size:,} bytes", limits.size, file=name)
 
 
 def read_stream(file: BinaryIO, limits: Limits = LIMITS) -> bytes:
@@ -109,18 +108,18 @@ def read_stream(file: BinaryIO, limits: Limits = LIMITS) -> bytes:
     except OSError as error:
         raise io_error("-", "read", error) from None
     if len(data) > limits.size:
-        found = f"standard input has more than {limits.size:,} bytes"
-        raise over("size", found, limits.size, file="-")
+        message = f"standard input has more than {limits.size:,} bytes"
+        raise limit_error("size", message, limits.size, file="-")
     return data
 
 
 def write_file(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> None:
-    """Write a file atomically: whatever happens, the old one or the new one is there, whole.
+    """Write a file atomically: whatever happens, there is the whole old file or the whole new one.
 
-    The bytes go to a temporary file in the same folder, to the disk, and then take the name.
-    Where the system has files without a name, nothing is left behind even by a process that is
-    killed while writing; what a process killed between two steps may leave, the next writer
-    of the same file takes away.
+    The bytes are written to a temporary file in the same folder, which is flushed to disk and
+    then renamed. Where the system has files without a name, even a process that is killed while
+    writing leaves nothing behind. What a process killed between two steps leaves behind is removed
+    by the next writer of the same file.
 
     Raises:
         GraphError: `io` if it can't be written; the old file is untouched.
@@ -129,30 +128,30 @@ def write_file(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> None:
     target = Path(path)
     try:
         mode = _mode_to_keep(target)
-        _sweep(target)
+        _remove_leftovers(target)
         _write_then_rename(target, chunks, mode)
     except OSError as error:
         raise io_error(path, "write", error) from None
 
 
 def _mode_to_keep(target: Path) -> int | None:
-    """Return the permissions of the file that will be replaced; refuse what is no file."""
+    """Return the permissions of the file to be replaced; refuse anything but a regular file."""
     try:
         mode = target.lstat().st_mode
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(mode):
         fix = "name a regular file, or - for standard output"
-        found = f"can't write {printable(str(target))}: it is {_kind(mode)}"
-        raise GraphError.of("io", found, expected="a regular file", fix=fix, file=str(target))
-    if not os.access(target, os.W_OK):  # renaming over it would get round its protection
-        found = f"can't write {printable(str(target))}: it is write-protected"
-        raise GraphError.of("io", found, file=str(target))
+        message = f"can't write {printable(str(target))}: it is {_kind(mode)}"
+        raise GraphError.of("io", message, expected="a regular file", fix=fix, file=str(target))
+    if not os.access(target, os.W_OK):  # renaming another file over it would still work
+        message = f"can't write {printable(str(target))}: it is write-protected"
+        raise GraphError.of("io", message, file=str(target))
     return stat.S_IMODE(mode)
 
 
 def _write_then_rename(target: Path, chunks: Iterable[bytes], mode: int | None) -> None:
-    temporary = target.parent / f"{_temporary_start(target)}{secrets.token_hex(4)}{_SUFFIX}"
+    temporary = target.parent / f"{_temporary_start(target)}{os.urandom(4).hex()}{_SUFFIX}"
     try:
         with open(_open_new(temporary), "wb", buffering=_BLOCK) as file:
             file.writelines(chunks)
@@ -163,8 +162,8 @@ def _write_then_rename(target: Path, chunks: Iterable[bytes], mode: int | None) 
             if os.fstat(file.fileno()).st_nlink == 0:
                 _give_name(file.fileno(), temporary)
             if fcntl is None:
-                file.close()  # Windows renames no open file
-            os.replace(temporary, target)  # as long as it is locked, nobody sweeps it away
+                file.close()  # Windows can't rename an open file
+            os.replace(temporary, target)  # still locked, so that nobody removes it
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -172,16 +171,16 @@ def _write_then_rename(target: Path, chunks: Iterable[bytes], mode: int | None) 
 
 
 def _open_new(temporary: Path) -> int:
-    """Open and lock a file that has no name yet, or where that can't be, a temporary one."""
+    """Open and lock a file without a name or, if that isn't possible, a temporary one."""
     flags = os.O_WRONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     if hasattr(os, "O_TMPFILE") and os.access("/proc/self/fd", os.X_OK):
-        with contextlib.suppress(OSError):  # not every file system can
+        with contextlib.suppress(OSError):  # not every file system has them
             return _locked(os.open(temporary.parent, flags | os.O_TMPFILE, 0o666))
     while True:
         file = _locked(os.open(temporary, flags | os.O_CREAT | os.O_EXCL, 0o666))
         if os.fstat(file).st_nlink:
             return file
-        os.close(file)  # another writer swept it away before it was locked
+        os.close(file)  # another writer removed it before it was locked
 
 
 def _give_name(file: int, temporary: Path) -> None:
@@ -190,7 +189,7 @@ def _give_name(file: int, temporary: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name last; the file is in place already, so a refusal is no failure."""
+    """Flush the new name to disk; the file is already in place, so an error is ignored."""
     if hasattr(os, "O_DIRECTORY"):
         with contextlib.suppress(OSError):
             opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -201,31 +200,31 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _temporary_start(target: Path) -> str:
-    """How the names of the temporary files of one target begin: short, whatever its length."""
+    """Return how a target's temporary files are named: short, even if its own name is long."""
     return f".mgraph-{zlib.crc32(os.fsencode(target.name)):08x}-"
 
 
 def _locked(file: int) -> int:
-    """Hold the temporary file, so that another writer does not take it for left behind."""
+    """Lock the temporary file, so that other writers don't remove it as a leftover."""
     if fcntl is not None:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
     return file
 
 
-def _sweep(target: Path) -> None:
-    """Take away what writers of this file left behind when they were killed."""
+def _remove_leftovers(target: Path) -> None:
+    """Remove what writers of this file left behind when they were killed."""
     start = _temporary_start(target)
     entries: list[str] = []
-    with contextlib.suppress(PermissionError):  # a folder to drop files in
+    with contextlib.suppress(PermissionError):  # a folder that can be written to, but not listed
         entries = os.listdir(target.parent)
     for entry in entries:
         if entry.startswith(start) and entry.endswith(_SUFFIX):
             with contextlib.suppress(OSError):
-                _remove_unless_held(target.parent / entry)
+                _remove_unless_locked(target.parent / entry)
 
 
-def _remove_unless_held(entry: Path) -> None:
+def _remove_unless_locked(entry: Path) -> None:
     if fcntl is None:
         entry.unlink()
         return

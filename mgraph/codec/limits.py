@@ -1,4 +1,4 @@
-"""How much one file may ask for."""
+"""Limits on the size of a file and of its parts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Self
 
-from mgraph.errors import GraphError
+from mgraph.errors import GraphError, Path
 
 DEEPEST: Final = 200
-"""No option raises the nesting limit above what the JSON decoder can take."""
+"""The highest nesting limit: more levels than these are too much for the JSON decoder."""
 
 _DIGITS: Final = re.compile("[0-9]{1,18}")
 _UNITS: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
@@ -42,11 +42,11 @@ class Limits:
 
     @property
     def levels(self) -> int:
-        """Levels of a packed document: a node's meta stands one deeper there than in rows."""
+        """Levels of a packed document, in which a node's meta is one level deeper than in JSON."""
         return self.depth + 1
 
     def __post_init__(self) -> None:
-        """Refuse what the decoders can't do.
+        """Refuse more levels than the decoders can handle.
 
         Raises:
             ValueError: `depth` is beyond `DEEPEST`.
@@ -68,23 +68,23 @@ class Reading:
     """How a document is read.
 
     Attributes:
-        limits: What it may ask for.
-        is_binary: It came as msgpack: nodes may be packed, and numbers may be NaN or infinite
-            as they are, where JSON has no literal for them.
+        limits: How large it and its parts may be.
+        is_binary: Whether it is msgpack: nodes may be packed, and floats may be NaN or infinite,
+            for which JSON has no literal.
     """
 
     limits: Limits = LIMITS
     is_binary: bool = False
 
 
-LIMIT_NAMES: Final = tuple(each.name for each in fields(Limits))
+LIMIT_NAMES: Final = tuple(limit.name for limit in fields(Limits))
 
 
 def parse_limit(text: str) -> tuple[str, int]:
-    """Read one `NAME=NUMBER`; the number may end in K, M or G (powers of 1024).
+    """Parse one `NAME=NUMBER`; the number may end in K, M or G (powers of 1024).
 
     Raises:
-        ValueError: It is not of that form; the message says what is expected.
+        ValueError: The text has another form; the message says what is expected.
     """
     name, _, number = text.partition("=")
     number = number.strip().upper().replace("_", "").removesuffix("IB").removesuffix("B")
@@ -102,9 +102,14 @@ def how_to_raise(name: str) -> str:
     return f"if you trust the file, raise it with --limit {name}=N"
 
 
-def over(name: str, found: str, limit: int, **place: Any) -> GraphError:  # noqa: ANN401
+def limit_error(name: str, message: str, limit: int, **position: Any) -> GraphError:  # noqa: ANN401
     """Build the error for a file that is too large as a whole."""
-    code = name if name in ("size", "depth") else "limit"
-    return GraphError.of(
-        code, found, expected=f"at most {limit:,}", fix=how_to_raise(name), **place
-    )
+    code = "size" if name == "size" else "limit"
+    expected, fix = f"at most {limit:,}", how_to_raise(name)
+    return GraphError.of(code, message, expected=expected, fix=fix, **position)
+
+
+def depth_error(deepest: int, path: Path = (), **position: Any) -> GraphError:  # noqa: ANN401
+    """Build the error for values that are nested too deeply."""
+    message = f"values are nested more than {deepest} levels deep"
+    return GraphError.of("depth", message, path, fix=how_to_raise("depth"), **position)

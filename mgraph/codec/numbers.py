@@ -6,7 +6,7 @@ import math
 from typing import Final
 
 SPECIAL: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
-"""The strings that stand for the doubles that JSON has no literal for."""
+"""The strings for the doubles that have no JSON literal."""
 
 
 def spelled(value: float) -> float | str:

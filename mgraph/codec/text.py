@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from itertools import islice
-from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any, Final
 
 import jiter
@@ -23,18 +22,15 @@ LONGEST_INTEGER: Final = 4300
 _MINUS_ZERO: Final = re.compile(rb"-0(?=[ \t\r\n,\]}]|\Z)")
 _SPACE: Final = re.compile(r"[ \t\r\n]*+")
 _NUMBER: Final = re.compile(
-    r"-?+(?:Infinity|(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+)|NaN"
+    r"-?(?:Infinity|(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)|NaN"
 )
-_HALF_NUMBER: Final = re.compile(r"\.|(?:\.[0-9]++)?+[eE][+-]?+")
+_HALF_NUMBER: Final = re.compile(r"\.|[eE][+-]?")
 _WORD: Final = re.compile(r"true|false|null")
 _WORDS: Final = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
-_STRING: Final = re.compile(
-    r'"(?:[^"\\\x00-\x1f]++|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*+"',
-)
-_STRING_START: Final = re.compile(
-    r'"(?:[^"\\\x00-\x1f]++|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*+',
-)
-_HALF_ESCAPE: Final = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?+")
+_PLAIN: Final = re.compile(r'"([^"\\\x00-\x1f]*+)"')
+_CHARACTERS: Final = re.compile(r'[^"\\\x00-\x1f]*+')
+_ESCAPE: Final = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+')
+_HALF_ESCAPE: Final = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?")
 _SURROGATES: Final = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F]\w\w|\\."
 )
@@ -204,17 +200,20 @@ class _Scanner:
             raise _Fault(match.start(), found, self._path())
 
     def _string(self) -> str:
-        match = _STRING.match(self.text, self.at)
-        if match is None:
+        start = self.at
+        if plain := _PLAIN.match(self.text, start):
+            self.at = plain.end()
+            return plain[1]
+        self.at = _characters_end(self.text, start + 1)
+        if not self.text.startswith('"', self.at):
             raise self._bad_string()
-        if "\\u" in match[0]:
-            self._check_surrogates(match)
-        self.at = match.end()
-        value: str = scanstring(self.text, match.start() + 1, True)[0]  # noqa: FBT003 - C function
+        self.at += 1
+        literal = self.text[start : self.at]
+        _check_surrogates(literal, start)
+        value: str = json.loads(literal)
         return value
 
     def _bad_string(self) -> _Fault:
-        self.at = _STRING_START.match(self.text, self.at).end()  # type: ignore[union-attr]
         if self.text.startswith("\\", self.at) and _HALF_ESCAPE.fullmatch(self.text, self.at):
             self.at = len(self.text)
         elif self.text.startswith("\\", self.at):
@@ -222,13 +221,6 @@ class _Scanner:
             expected = r"one of \" \\ \/ \b \f \n \r \t \uXXXX"
             return _Fault(self.at, Diagnostic("syntax", message, expected=expected))
         return self._unexpected("the end of the text in double quotes")
-
-    def _check_surrogates(self, match: re.Match[str]) -> None:
-        for escape in _SURROGATES.finditer(match[0]):
-            if len(escape[0]) == len("\\uD800"):
-                message = f"{escape[0]} is half of a surrogate pair"
-                found = Diagnostic("encoding", message, expected="both halves, or none")
-                raise _Fault(match.start() + escape.start(), found)
 
     def _unexpected(self, expected: str) -> _Fault:
         rest = self.text[self.at : self.at + 20].split("\n")[0]
@@ -247,6 +239,23 @@ class _Scanner:
         if rest.startswith(("}", "]")) and self.text[: self.at].rstrip().endswith(","):
             return "take out the comma before it"
         return next((hint for starts, hint in _HINTS if rest.startswith(starts)), "")
+
+
+def _characters_end(text: str, at: int) -> int:
+    """Return where a string's characters end: at its closing quote, or at what is wrong in it."""
+    at = _CHARACTERS.match(text, at).end()  # type: ignore[union-attr]
+    while escape := _ESCAPE.match(text, at):
+        at = escape.end()
+    return at
+
+
+def _check_surrogates(literal: str, at: int) -> None:
+    """Raise `_Fault` if a string, which starts there, has half of a surrogate pair."""
+    for escape in _SURROGATES.finditer(literal):
+        if len(escape[0]) == len("\\uD800"):
+            message = f"{escape[0]} is half of a surrogate pair"
+            found = Diagnostic("encoding", message, expected="both halves, or none")
+            raise _Fault(at + escape.start(), found)
 
 
 _HINTS: Final = (
@@ -272,7 +281,7 @@ def places(text: str, wanted: Iterable[Path]) -> dict[tuple[Path, bool], int]:
         wanted and what surrounds them. What isn't there is left out.
     """
     found: dict[tuple[Path, bool], int] = {}
-    skip = json.JSONDecoder(strict=True).raw_decode
+    skip = json.JSONDecoder().raw_decode
     todo: list[tuple[Path, int]] = [((), _after_space(text, 0))]
     below = _children(wanted)
     while todo:
@@ -302,7 +311,7 @@ def _after_space(text: str, at: int) -> int:
 def _members(
     text: str,
     at: int,
-    skip: Callable[[str, int], tuple[object, int]],
+    skip: Callable[[str, int], tuple[Any, int]],
     keys: dict[str | int, None],
 ) -> Iterator[tuple[str | int, int, int]]:
     """Yield (key, its place, its value's place) of the members asked for."""
@@ -313,7 +322,7 @@ def _members(
     while text[at] not in "}]":
         key_at, key = at, index
         if is_object:
-            key, end = scanstring(text, at + 1, True)  # noqa: FBT003 - C function
+            key, end = skip(text, at)
             at = _after_space(text, _after_space(text, end) + 1)
         if key in left:
             del left[key]

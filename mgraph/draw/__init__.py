@@ -1,7 +1,7 @@
-"""Pictures of graphs: one box a node, with its name, op, data and grad.
+"""Pictures of graphs: one box per node, with its name, op, data and grad.
 
-`.dot` and `.mmd` are text, and need nothing; `.svg` and `.png` need the extra `draw`, which only
-a process of its own imports.
+`.dot` and `.mmd` are text and need nothing else; `.svg` and `.png` need the extra `draw`, whose
+libraries are imported only in a child process.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from mgraph.draw import dot, fold, layout, mermaid, png, process, svg
-from mgraph.draw.cards import CardNumbers, cards_of, edge_label, slot
+from mgraph.draw import dot, fold, layout, mermaid, native_process, png, svg
+from mgraph.draw.box_text import BoxNumbers, box_texts, edge_label, slot
 from mgraph.draw.text import one_line, without
 from mgraph.draw.themes import THEMES
 from mgraph.engine.evaluate import unknown_node
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from mgraph.graph.run import Run
 
 FULL: Final = 300
-"""Nodes up to which a graph is drawn as it is, unless something else is asked for."""
+"""The most nodes of a graph that is drawn whole by default."""
 
 NEAR: Final = 60
-"""Boxes of the neighbourhood that is drawn of a graph that can't be folded."""
+"""The most boxes of the neighbourhood that stands for a graph that can't be folded."""
 
 HOPS: Final = 2
-"""How far a neighbourhood reaches if nothing is said."""
+"""How many edges a neighbourhood reaches by default."""
 
 MOST_BOXES: Final = layout.MOST_BOXES
 
-_TRIES: Final = 4  # to paint: each tells of the first character that is missing in a text
+_TRIES: Final = 4  # to paint: each reports only the first missing character of a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class View:
 
     Attributes:
         picture: Its boxes and edges.
-        note: What was left out without having been asked for; may be empty.
+        note: What was left out although nobody asked for that; may be empty.
     """
 
     picture: Picture
@@ -52,68 +52,68 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Everything a picture says, before it is written in any format."""
+    """The content of a picture, before it is written in a format."""
 
     graph: Columns
     picture: Picture
-    numbers: CardNumbers
+    numbers: BoxNumbers
     title: str
     theme: str = "light"
-    seconds: float = process.SECONDS
+    seconds: float = native_process.SECONDS
 
     def dot(self) -> bytes:
-        """Write it in Graphviz's language."""
-        cards = cards_of(self.graph, self.picture, self.numbers)
-        lines = dot.write(self.graph, self.picture, cards, THEMES[self.theme], self.title)
+        """Write the picture in Graphviz's language."""
+        texts = box_texts(self.graph, self.picture, self.numbers)
+        lines = dot.write(self.graph, self.picture, texts, THEMES[self.theme], self.title)
         return "".join(lines).encode()
 
     def mermaid(self) -> bytes:
-        """Write it as a Mermaid flowchart."""
-        cards = cards_of(self.graph, self.picture, self.numbers)
-        lines = mermaid.write(self.graph, self.picture, cards, THEMES[self.theme])
+        """Write the picture as a Mermaid flowchart."""
+        texts = box_texts(self.graph, self.picture, self.numbers)
+        lines = mermaid.write(self.graph, self.picture, texts, THEMES[self.theme])
         return "".join(lines).encode()
 
     def svg(self) -> bytes:
-        """Write it as SVG.
+        """Write the picture as SVG.
 
         Raises:
-            GraphError: `limit` if it is too much to draw.
-            MissingExtraError: There is no layout engine.
+            GraphError: `limit` if there is too much to draw.
+            MissingExtraError: The layout engine is not installed.
         """
         return self._svg("").encode()
 
     def _svg(self, missing: str) -> str:
-        """Write it as SVG, without some characters."""
-        cards = cards_of(self.graph, self.picture, self.numbers)
+        """Write the picture as SVG, without some characters in names."""
+        texts = box_texts(self.graph, self.picture, self.numbers)
         if missing:
-            cards = [replace(card, name=without(card.name, missing)) for card in cards]
-        shapes = [svg.shape_of(card) for card in cards]
+            texts = [replace(text, name=without(text.name, missing)) for text in texts]
+        shapes = [svg.shape_of(text) for text in texts]
         edges = self.picture.edges
         links = [
-            layout.Link(each.tail, each.head, slot(self.graph, self.picture, each))
-            for each in edges
+            layout.Link(edge.tail, edge.head, slot(self.graph, self.picture, edge))
+            for edge in edges
         ]
-        places = layout.lay_out([shape.room for shape in shapes], links, self.seconds)
-        labelled = [(each, edge_label(self.graph, self.picture, each)) for each in edges]
-        return svg.write(shapes, labelled, places, THEMES[self.theme], self.title)
+        positions = layout.lay_out([shape.room for shape in shapes], links, self.seconds)
+        labelled = [(edge, edge_label(self.graph, self.picture, edge)) for edge in edges]
+        return svg.write(shapes, labelled, positions, THEMES[self.theme], self.title)
 
     def png(self) -> bytes:
-        """Write it as PNG.
+        """Write the picture as PNG.
 
         Raises:
-            GraphError: `limit` if it is too much to draw.
-            MissingExtraError: There is no layout engine, or no painter.
+            GraphError: `limit` if there is too much to draw.
+            MissingExtraError: The layout engine or the painter is not installed.
         """
         return self.painted()[0]
 
     def painted(self) -> tuple[bytes, str]:
-        """Write it as PNG, and return with it the characters that no font has.
+        """Write the picture as PNG; also return the characters that no font has.
 
         Raises:
-            GraphError: `limit` if it is too much to draw.
-            MissingExtraError: There is no layout engine, or no painter.
+            GraphError: `limit` if there is too much to draw.
+            MissingExtraError: The layout engine or the painter is not installed.
         """
-        process.require("resvg_py")
+        native_process.require("resvg_py")
         missing = ""
         for _ in range(_TRIES):
             content, more = png.paint(self._svg(missing), self.seconds)
@@ -131,21 +131,21 @@ FORMATS: Final[Mapping[str, Writer]] = {
     "dot": Drawing.dot,
     "mmd": Drawing.mermaid,
 }
-"""How a picture is written, by the extension of the file."""
+"""How to write a picture, by the extension of its file."""
 
 LAID_OUT: Final = ("svg", "png")
-"""The formats that need a layout, and so the extra."""
+"""The formats that need a layout, and with it the extra `draw`."""
 
 
 def run_of(graph: Graph, *, grad: bool = True, engine: str = "auto") -> tuple[Run | None, str]:
-    """Run a graph of which nothing is asked but a picture.
+    """Run a graph for a picture, with whatever numbers it can have.
 
     Returns:
-        The run, and a note if something was lacking for it: then it has the inputs and the seed
-        of the file's first run, or no gradients; or there is none.
+        The run, and a note if inputs or a seed were missing: then the run uses those of the
+        file's first run, or has no gradients; or there is no run.
 
     Raises:
-        MissingExtraError: The tape engine was asked for, and is not installed.
+        MissingExtraError: The tape engine was asked for and is not installed.
     """
     try:
         return graph.run(grad=grad, engine=engine), ""
@@ -164,58 +164,60 @@ def run_of(graph: Graph, *, grad: bool = True, engine: str = "auto") -> tuple[Ru
 def drawing(
     graph: Columns, picture: Picture, run: Run | None, name: str = "", theme: str = "light"
 ) -> Drawing:
-    """Put a picture and the numbers of a run together; without a run, what leaves declare."""
+    """Combine a picture with the numbers of a run; without a run, with the values of leaves."""
     nodes = f"{len(graph):,} node{'s' * (len(graph) != 1)}"
     title = f"{one_line(name) or 'computation graph'}, {nodes}"
-    return Drawing(graph, picture, CardNumbers.of(graph, run), title, theme)
+    return Drawing(graph, picture, BoxNumbers.of(graph, run), title, theme)
 
 
 def everything(graph: Columns, most: int = MOST_BOXES) -> View:
-    """Draw every node.
+    """Show every node.
 
     Raises:
-        GraphError: `limit`: there are more than `most`.
+        GraphError: `limit` if there are more than `most` boxes.
     """
     return _folded(fold.Folding(graph), most)
 
 
 def folded(graph: Columns, depth: int, most: int = MOST_BOXES) -> View:
-    """Fold groups of a depth, from 1.
+    """Fold the groups at a depth, from 1.
 
     Raises:
-        GraphError: `limit`: even so there are more than `most` boxes.
+        GraphError: `limit` if there are still more than `most` boxes.
     """
     return _folded(fold.Folding(graph, depth), most)
 
 
 def _folded(folding: fold.Folding, most: int) -> View:
     if folding.count > most:
-        found = f"a picture of {folding.count:,} boxes"
-        raise GraphError.of("limit", found, expected=f"at most {most:,}", fix=process.SMALLER)
+        message = f"a picture of {folding.count:,} boxes"
+        raise GraphError.of(
+            "limit", message, expected=f"at most {most:,}", fix=native_process.SMALLER
+        )
     return View(folding.picture())
 
 
 def around(
     graph: Columns, name: str, hops: int = HOPS, depth: int | None = None, most: int = MOST_BOXES
 ) -> View:
-    """Draw the neighbourhood of a node or group.
+    """Show the neighbourhood of a node or group.
 
     Raises:
-        GraphError: `run-node`: there is none of this name; `limit`: it has too many boxes.
+        GraphError: `run-node` if nothing has this name; `limit` if there are too many boxes.
     """
     try:
         picture = fold.Folding(graph, depth).around(name, hops, most)
     except KeyError:
         raise unknown_node(graph, name, "a node, or what the ids of a group begin with") from None
     if picture is None:
-        found = f"the neighbourhood of {quoted(name)} has more than {most:,} boxes"
+        message = f"the neighbourhood of {quoted(name)} has more than {most:,} boxes"
         fix = "fewer --hops, or folded with --fold 1"
-        raise GraphError.of("limit", found, fix=fix)
+        raise GraphError.of("limit", message, fix=fix)
     return View(picture)
 
 
 def finest(graph: Columns) -> View:
-    """Fold as little as fits into one picture, but at least the last level of the ids."""
+    """Fold as little as fits into one picture, but at least the innermost groups."""
     folding = fold.finest(graph, FULL)
     if folding is not None:
         return View(folding.picture())
@@ -225,20 +227,22 @@ def finest(graph: Columns) -> View:
 
 
 def overview(graph: Columns) -> View:
-    """Draw everything if it is not too much, else what shows most of it."""
+    """Show everything if it fits into one picture, else as much of it as possible."""
     if len(graph) <= FULL:
         return everything(graph)
-    found = f"{len(graph):,} nodes are too many for one picture"
+    why = f"{len(graph):,} nodes are too many for one picture"
     folding = fold.finest(graph, FULL)
     if folding is None:
-        return _nearest(graph, found)
+        return _nearest(graph, why)
     levels = "the first level" if folding.depth == 1 else f"{folding.depth} levels"
-    note = f"{found}: folded to {folding.count:,} boxes by {levels} of their ids"
-    return View(folding.picture(), f"{note}; --fold 0 draws all, --around ID a neighbourhood")
+    note = f"{why}: folded to {folding.count:,} boxes by {levels} of their ids"
+    return View(
+        folding.picture(), f"{note}; --fold 0 draws everything, --around ID a neighbourhood"
+    )
 
 
 def _nearest(graph: Columns, why: str) -> View:
     name = graph.ids[graph.outputs[-1]]
     picture, hops = fold.Folding(graph).widest(name, NEAR)
-    note = f"{why}: drawn is the neighbourhood of {printable(name)}, {hops} hops"
-    return View(picture, f"{note}; --around ID --hops K draws another, --fold 0 all")
+    note = f"{why}: this shows the neighbourhood of {printable(name)}, {hops} hops"
+    return View(picture, f"{note}; --around ID --hops K shows another, --fold 0 everything")

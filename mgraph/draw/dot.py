@@ -1,45 +1,35 @@
-"""A picture as a file in Graphviz's language, for a Graphviz of one's own."""
+"""A picture in DOT, Graphviz's language, for the reader's own Graphviz."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from mgraph.draw.cards import OP, Row, edge_label
-from mgraph.draw.fold import GROUP, REST
-from mgraph.ops import CONST, INPUT, PARAM
+from mgraph.appearance import KINDS, OUTPUT
+from mgraph.draw.box_text import Line, edge_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from mgraph.draw.cards import Card
+    from mgraph.draw.box_text import BoxText
     from mgraph.draw.fold import Picture
     from mgraph.draw.themes import Theme
     from mgraph.graph.columns import Columns
 
-_SHAPES: Final[Mapping[str, str]] = {
-    INPUT: 'shape=cds style="filled" margin="0.2,0.12"',
-    PARAM: 'shape=octagon style="filled"',
-    CONST: 'shape=box style="filled,dashed"',
-    OP: 'shape=box style="filled,rounded"',
-    GROUP: 'shape=box3d style="filled"',
-    REST: 'shape=plaintext style=""',
-}
-
 
 def write(
-    graph: Columns, picture: Picture, cards: Sequence[Card], theme: Theme, title: str
+    graph: Columns, picture: Picture, texts: Sequence[BoxText], theme: Theme, title: str
 ) -> Iterator[str]:
-    """Yield the lines of a DOT file; what the graph says stands in quoted strings only."""
+    """Yield the lines of a DOT file; texts of the graph occur only inside quoted strings."""
     yield f"digraph {_quoted(title)} {{\n"
     yield f'  graph [rankdir=LR bgcolor="{theme.page}" nodesep=0.25 ranksep=0.6]\n'
     yield f'  node [fontname="Helvetica" fontsize=12 fontcolor="{theme.text}"]\n'
     yield f'  edge [color="{theme.edge}" fontcolor="{theme.muted}" fontsize=10 arrowsize=0.6]\n'
-    for i, card in enumerate(cards):
-        ink = theme.kinds[card.kind]
-        line = theme.output if card.is_output else ink.line
-        twice = " peripheries=2" if card.is_output else ""
+    for i, box in enumerate(texts):
+        ink = theme.kinds[box.kind]
+        line = theme.output if box.is_output else ink.line
+        twice = f" {OUTPUT.dot}" if box.is_output else ""
         yield (
-            f"  b{i} [label={_label(card)} tooltip={_quoted(card.tip)} {_SHAPES[card.kind]} "
+            f"  b{i} [label={_label(box)} tooltip={_quoted(box.tip)} {KINDS[box.kind].dot} "
             f'color="{line}" fillcolor="{ink.fill}"{twice}]\n'
         )
     for edge in picture.edges:
@@ -49,17 +39,17 @@ def write(
     yield "}\n"
 
 
-def lines_of(card: Card) -> list[str]:
+def lines_of(box: BoxText) -> list[str]:
     """Return the texts of a box, one line each."""
-    return [card.short_name(), *filter(None, [card.tag]), *map(_line, card.rows)]
+    return [box.short_name(), *filter(None, [box.tag]), *map(_line, box.lines)]
 
 
-def _line(row: Row) -> str:
-    return f"{row.name} {row.text}"
+def _line(line: Line) -> str:
+    return f"{line.name} {line.text}"
 
 
-def _label(card: Card) -> str:
-    return '"' + "\\n".join(map(_escaped, lines_of(card))) + '"'
+def _label(box: BoxText) -> str:
+    return '"' + "\\n".join(map(_escaped, lines_of(box))) + '"'
 
 
 def _quoted(text: str) -> str:
@@ -67,5 +57,5 @@ def _quoted(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Escape what Graphviz reads in a string: quotes, its own escapes, and HTML entities."""
+    """Escape what is special to Graphviz in a string: quotes, its escapes, HTML entities."""
     return text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')

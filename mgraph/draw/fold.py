@@ -1,6 +1,6 @@
-"""What a picture shows of a graph: every node, groups of nodes folded, or a neighbourhood.
+"""Which boxes and edges a picture has: every node, folded groups, or a neighbourhood.
 
-Dots and slashes in ids are a hierarchy: at depth 1 `layer1.neuron3.w2` belongs to the group
+Dots and slashes in ids form a hierarchy: at depth 1 `layer1.neuron3.w2` belongs to the group
 `layer1`, at depth 2 to `layer1.neuron3`. A box stands for one node, for one group, or for what
 a neighbourhood leaves out.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from mgraph.appearance import GROUP, REST
 from mgraph.graph.columns import starts
 
 if TYPE_CHECKING:
@@ -21,11 +22,9 @@ if TYPE_CHECKING:
     from mgraph.graph.columns import Columns
 
 NODE: Final = "node"
-GROUP: Final = "group"
-REST: Final = "rest"
 
 REPEATS: Final = 8
-"""Edges from one node to another that are drawn one by one; more become one that is counted."""
+"""Most edges from one node to another that are drawn singly; more become one with a count."""
 
 _PART: Final = re.compile(r"[./]+(?=[^./])")
 
@@ -36,7 +35,7 @@ class Box:
 
     Attributes:
         kind: `NODE`, `GROUP` or `REST`.
-        name: The id of the node, or the beginning that the ids of the group share.
+        name: The id of the node, or what the ids of the group begin with.
         nodes: The nodes that it stands for, ascending.
     """
 
@@ -47,42 +46,42 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Something computed from something: from one box to another, by their places.
+    """An edge from an argument to the node that uses it; boxes are given by their indices.
 
     Attributes:
         tail: The box of the argument.
         head: The box of the node that uses it.
-        place: Which argument it is, from 0; None if the edge stands for those of a group.
+        position: Which argument it is, from 0; None if the edge stands for those of a group.
         count: How many arguments it stands for.
     """
 
     tail: int
     head: int
-    place: int | None
+    position: int | None
     count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is to be drawn; boxes in evaluation order, edges by their heads."""
+    """The boxes of a picture in evaluation order, and its edges, sorted by their heads."""
 
     boxes: tuple[Box, ...]
     edges: tuple[Edge, ...]
 
 
 class Folding:
-    """Every node of a graph in a box: its own, or that of its group.
+    """Assigns every node of a graph to a box: its own, or that of its group.
 
     Attributes:
         graph: The graph of N nodes.
-        depth: Levels of ids that are kept; None if nothing is folded.
+        depth: How many levels of ids are kept; None if nothing is folded.
         box: u32[N], the box of each node; boxes are numbered by their first nodes.
         names: The names of the groups, by box.
-        count: How many boxes there are.
+        count: Number of boxes.
     """
 
     def __init__(self, graph: Columns, depth: int | None = None) -> None:
-        """Fold at a depth, or not at all."""
+        """Fold at a depth; None folds nothing."""
         self.graph = graph
         self.depth = depth
         self.names: dict[int, str] = {}
@@ -98,13 +97,13 @@ class Folding:
         self.count = 0
         for name in self.graph.ids:
             group = group_of(name, depth)
-            place = groups.get(group, self.count) if group else self.count
-            if place == self.count:
+            i = groups.get(group, self.count) if group else self.count
+            if i == self.count:
                 self.count += 1
                 if group:
-                    groups[group] = place
-                    self.names[place] = group
-            box.append(place)
+                    groups[group] = i
+                    self.names[i] = group
+            box.append(i)
         return box
 
     def picture(self) -> Picture:
@@ -115,23 +114,23 @@ class Folding:
         """Return the neighbourhood of a node, or of all nodes of a group.
 
         Args:
-            name: An id, or a beginning of ids that ends before a dot or slash.
+            name: The id of a node, or the name of a group.
             hops: How many edges away a box may be, in either direction.
-            most: How many boxes it may have.
+            most: How many boxes the picture may have.
 
         Returns:
-            None if it has more; what it leaves out is in boxes of their own kind.
+            None if it would have more. Boxes of the kind `REST` count what is left out.
 
         Raises:
-            KeyError: There is no such node and no such group.
+            KeyError: There is no such node or group.
         """
         *_, kept = self._rings(name, hops, most)
         return self._shown(sorted(kept)) if len(kept) <= most else None
 
     def widest(self, name: str, most: int) -> tuple[Picture, int]:
-        """Return the largest neighbourhood of so many boxes at most, and its hops.
+        """Return the largest neighbourhood with at most `most` boxes, and its hops.
 
-        If even the nearest are too many, they are left out.
+        If even one hop is too many, it is the node or group alone.
         """
         best: tuple[int, ...] = ()
         hops = -1
@@ -142,14 +141,14 @@ class Folding:
         return self._shown(sorted(best)), hops
 
     def _rings(self, name: str, hops: int, most: int) -> Iterator[dict[int, None]]:
-        """Yield the boxes within 0, 1, 2 … hops, until they are all, or too many."""
+        """Yield the boxes within 0, 1, 2 … hops, until that is all of them, or too many."""
         near = (self._args, self._users)
         kept = dict.fromkeys(self.box[node] for node in members(self.graph, name))
         ring = [*kept]
         yield kept
         for _ in range(hops):
-            found = (other for box in ring for arcs in near for other in arcs.of(box))
-            ring = [*dict.fromkeys(other for other in found if other not in kept)]
+            reached = (other for box in ring for arcs in near for other in arcs.of(box))
+            ring = [*dict.fromkeys(other for other in reached if other not in kept)]
             if not ring or len(kept) > most:
                 return
             kept |= dict.fromkeys(ring)
@@ -157,7 +156,7 @@ class Folding:
 
     @cached_property
     def _ends(self) -> tuple[array[int], array[int]]:
-        """The boxes of every argument and of its user, where they are two."""
+        """The boxes of every argument and of its user, where these are two boxes."""
         tails, heads = array("I"), array("I")
         for arg, user in zip(self.graph.args, self.graph.users(), strict=True):
             if self.box[arg] != self.box[user]:
@@ -176,16 +175,16 @@ class Folding:
         return Arcs(self.count, tails, heads)
 
     def _shown(self, kept: Sequence[int]) -> Picture:
-        """Draw some boxes; what they have to do with others ends in boxes for the rest."""
-        place = {box: i for i, box in enumerate(kept)}
+        """Return a picture of some boxes, with boxes that count the neighbours left out."""
+        index = {box: i for i, box in enumerate(kept)}
         nodes: list[list[int]] = [[] for _ in kept]
         for node, box in enumerate(self.box):
-            if box in place:
-                nodes[place[box]].append(node)
-        boxes = [self._box(box, found) for box, found in zip(kept, nodes, strict=True)]
-        edges = [*self._edges(boxes, place)]
+            if box in index:
+                nodes[index[box]].append(node)
+        boxes = [self._box(box, inside) for box, inside in zip(kept, nodes, strict=True)]
+        edges = [*self._edges(boxes, index)]
         if len(kept) < self.count:
-            self._leave_out(boxes, edges, place)
+            self._leave_out(boxes, edges, index)
         return Picture(tuple(boxes), tuple(edges))
 
     def _box(self, box: int, nodes: Sequence[int]) -> Box:
@@ -193,37 +192,37 @@ class Folding:
             return Box(GROUP, self.names[box], nodes)
         return Box(NODE, self.graph.ids[nodes[0]], nodes)
 
-    def _edges(self, boxes: Sequence[Box], place: dict[int, int]) -> Iterator[Edge]:
-        """Yield an edge for each argument between nodes, and one for all between groups."""
-        for head, each in enumerate(boxes):
-            found: dict[int, list[int]] = {}
-            for node in each.nodes:
+    def _edges(self, boxes: Sequence[Box], index: dict[int, int]) -> Iterator[Edge]:
+        """Yield an edge for each argument between nodes, and one for all arguments of a group."""
+        for head, box in enumerate(boxes):
+            positions: dict[int, list[int]] = {}
+            for node in box.nodes:
                 for i, arg in enumerate(self.graph.arguments(node)):
-                    tail = place.get(self.box[arg])
+                    tail = index.get(self.box[arg])
                     if tail is not None and tail != head:
-                        found.setdefault(tail, []).append(i)
-            for tail, places in found.items():
-                if each.kind == NODE == boxes[tail].kind and len(places) <= REPEATS:
-                    yield from (Edge(tail, head, i) for i in places)
+                        positions.setdefault(tail, []).append(i)
+            for tail, used in positions.items():
+                if box.kind == NODE == boxes[tail].kind and len(used) <= REPEATS:
+                    yield from (Edge(tail, head, i) for i in used)
                 else:
-                    yield Edge(tail, head, None, len(places))
+                    yield Edge(tail, head, None, len(used))
 
-    def _leave_out(self, boxes: list[Box], edges: list[Edge], place: dict[int, int]) -> None:
-        """Add a box for what each box takes from outside, and one for what uses it there."""
-        for box, here in place.items():
+    def _leave_out(self, boxes: list[Box], edges: list[Edge], index: dict[int, int]) -> None:
+        """Add boxes that count the arguments and the users of each box that are left out."""
+        for box, i in index.items():
             for arcs, into in ((self._args, True), (self._users, False)):
-                count = sum(other not in place for other in arcs.of(box))
+                count = sum(other not in index for other in arcs.of(box))
                 if count:
-                    ends = (len(boxes), here) if into else (here, len(boxes))
+                    ends = (len(boxes), i) if into else (i, len(boxes))
                     edges.append(Edge(*ends, None, count))
                     boxes.append(Box(REST, f"{count:,} more", ()))
 
 
 class Arcs:
-    """What is on the other side of each box's edges, in one direction."""
+    """The boxes at the other ends of each box's edges, in one direction."""
 
     def __init__(self, count: int, near: Sequence[int], far: Sequence[int]) -> None:
-        """Sort the far ends of some edges by their near ends, of `count` boxes."""
+        """Sort the far ends of edges by their near ends; there are `count` boxes."""
         degree = array("I", bytes(4 * count))
         for box in near:
             degree[box] += 1
@@ -240,14 +239,14 @@ class Arcs:
 
 
 def group_of(name: str, depth: int) -> str:
-    """Return what a group of a depth calls an id's beginning; empty if the id is not so deep."""
-    found = None
+    """Return the name of the group at a depth that an id is in; empty if there is none."""
+    mark = None
     marks = _PART.finditer(name)
     for _ in range(depth):
-        found = next(marks, None)
-        if found is None:
+        mark = next(marks, None)
+        if mark is None:
             return ""
-    return name[: found.start()] if found else ""
+    return name[: mark.start()] if mark else ""
 
 
 def deepest(graph: Columns) -> int:
@@ -256,22 +255,22 @@ def deepest(graph: Columns) -> int:
 
 
 def members(graph: Columns, name: str) -> Sequence[int]:
-    """Return the node of an id, or the nodes of a group.
+    """Return the node with an id, or the nodes of a group.
 
     Raises:
-        KeyError: There is neither.
+        KeyError: There is no such node or group.
     """
     if name in graph.index:
         return (graph.index[name],)
     beginnings = (f"{name}.", f"{name}/")
-    found = [i for i, each in enumerate(graph.ids) if each.startswith(beginnings)]
-    if not found:
+    nodes = [i for i, node_id in enumerate(graph.ids) if node_id.startswith(beginnings)]
+    if not nodes:
         raise KeyError(name)
-    return found
+    return nodes
 
 
 def finest(graph: Columns, most: int) -> Folding | None:
-    """Return the folding of the most boxes, up to `most`; None if there is none."""
+    """Return the folding with the most boxes, up to `most`; None if there is none."""
     for depth in range(deepest(graph), 0, -1):
         folding = Folding(graph, depth)
         if folding.count <= most:

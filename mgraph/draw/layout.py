@@ -1,7 +1,7 @@
-"""Where the boxes go: the only place that knows the layout engine.
+"""Positions of boxes and edges, computed by Graphviz's dot.
 
-The engine is Graphviz's dot, from the wheels of PyGraphviz. It sees sizes and numbered edges,
-no name and no label, and runs in a process that is killed when it takes too long.
+No other module knows the layout engine, which comes with the wheels of PyGraphviz. It is given
+sizes and numbered edges, no names or labels, and is killed when it takes too long.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from mgraph.draw import process
+from mgraph.draw import native_process
 from mgraph.errors import GraphError
 
 if TYPE_CHECKING:
@@ -22,20 +22,20 @@ MOST_BOXES: Final = 3_000
 MOST_EDGES: Final = 10_000
 
 _INCH: Final = 72.0  # pixels; Graphviz's points
-_APART: Final = 18  # pixels between boxes of one rank
+_APART: Final = 18  # pixels between boxes of a rank
 _RANKS: Final = 44  # pixels between ranks
-_CROWDED: Final = 2.5  # edges a box from which ranks stand further apart
-_LARGE: Final = 300  # boxes from which edges are straightened less: that takes a third of the time
-_FURTHEST: Final = 4  # times
+_CROWDED: Final = 2.5  # edges per box; with more, ranks are further apart
+_LARGE: Final = 300  # boxes; with more, edges are straightened less: a third of the time
+_FURTHEST: Final = 4  # times as far apart, at most
 
 
 class Link(NamedTuple):
     """An edge to be laid out: from the right of one box to the left of another.
 
     Attributes:
-        tail: The box that it leads from.
-        head: The box that it leads to; two links may have the same ends.
-        slot: Where it arrives: 0 and 1 are the upper and the lower half, None the middle.
+        tail: The box where it starts.
+        head: The box where it ends; two links may have the same ends.
+        slot: Where it enters `head`: 0 is the upper half, 1 the lower half, None the middle.
     """
 
     tail: int
@@ -45,13 +45,13 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Places in a picture, in pixels from its upper left corner.
+    """Positions in a picture, in pixels from its upper left corner.
 
     Attributes:
-        width: Of the picture.
-        height: Of the picture.
-        centers: One for each box.
-        curves: For each edge the points of a Bézier curve, 3n + 1 of them, and the arrow's tip.
+        width: Width of the picture.
+        height: Height of the picture.
+        centers: The centre of each box.
+        curves: For each edge, the 3n + 1 points of a Bézier curve, then the arrow's tip.
     """
 
     width: float
@@ -63,26 +63,28 @@ class Layout:
 def lay_out(
     sizes: Sequence[tuple[float, float]],
     links: Sequence[Link],
-    seconds: float = process.SECONDS,
+    seconds: float = native_process.SECONDS,
 ) -> Layout:
     """Place boxes from left to right, with curves between them.
 
     Args:
         sizes: Width and height of each box, in pixels.
-        links: What leads from one to another.
-        seconds: How long it may take.
+        links: The edges between them.
+        seconds: Time limit.
 
     Raises:
-        GraphError: `limit` if it is too much to draw.
-        MissingExtraError: There is no engine, or the system lacks a library that it needs.
+        GraphError: `limit` if there is too much to draw, or it takes too long.
+        MissingExtraError: The engine is not installed, or a system library that it needs.
     """
-    process.require("pygraphviz")
+    native_process.require("pygraphviz")
     for count, most, what in ((len(sizes), MOST_BOXES, "boxes"), (len(links), MOST_EDGES, "edges")):
         if count > most:
-            found = f"a picture of {count:,} {what}"
-            raise GraphError.of("limit", found, expected=f"at most {most:,}", fix=process.SMALLER)
+            message = f"a picture of {count:,} {what}"
+            raise GraphError.of(
+                "limit", message, expected=f"at most {most:,}", fix=native_process.SMALLER
+            )
     dot = "".join(_dot(sizes, links)).encode("ascii")
-    answer, _ = process.run("layout", given=dot, seconds=seconds)
+    answer, _ = native_process.run("layout", given=dot, seconds=seconds)
     return _read(answer, len(sizes))
 
 
@@ -103,22 +105,22 @@ def _dot(sizes: Sequence[tuple[float, float]], links: Sequence[Link]) -> Iterato
 
 
 def _read(answer: bytes, count: int) -> Layout:
-    """Read what Graphviz says; its y axis points up, ours down."""
-    found = json.loads(answer)
-    _, _, width, height = map(float, found["bb"].split(","))
+    """Read Graphviz's answer, whose y axis points up; ours points down."""
+    drawn = json.loads(answer)
+    _, _, width, height = map(float, drawn["bb"].split(","))
 
     def point(text: str) -> Point:
         x, y = map(float, text.split(","))
         return x, height - y
 
-    centers = {int(each["name"]): point(each["pos"]) for each in found["objects"]}
-    curves = {int(each["comment"]): each["pos"].split() for each in found.get("edges", ())}
+    centers = {int(box["name"]): point(box["pos"]) for box in drawn["objects"]}
+    curves = {int(edge["comment"]): edge["pos"].split() for edge in drawn.get("edges", ())}
     return Layout(
         width,
         height,
         tuple(centers[i] for i in range(count)),
         tuple(
-            # "e,x,y" comes first: the tip of the arrow, to which the curve leads
+            # "e,x,y" comes first: the tip of the arrow, where the curve ends
             (*map(point, curves[i][1:]), point(curves[i][0].removeprefix("e,")))
             for i in range(len(curves))
         ),

@@ -1,66 +1,56 @@
-"""A picture as a Mermaid flowchart, which GitHub, GitLab and many editors show by themselves."""
+"""A picture as a Mermaid flowchart, which GitHub, GitLab and many editors display."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mgraph.draw.cards import KINDS, OP, edge_label
+from mgraph.appearance import KINDS, OP, OUTPUT
+from mgraph.draw.box_text import edge_label
 from mgraph.draw.dot import lines_of
-from mgraph.draw.fold import GROUP, REST
-from mgraph.ops import CONST, INPUT, PARAM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from mgraph.draw.cards import Card
+    from mgraph.draw.box_text import BoxText
     from mgraph.draw.fold import Picture
     from mgraph.draw.themes import Theme
     from mgraph.graph.columns import Columns
 
 MOST_EDGES: Final = 500
 MOST_CHARACTERS: Final = 50_000
-"""What Mermaid draws unless its page is configured otherwise."""
+"""The most that Mermaid draws by default."""
 
-_SHAPES: Final[Mapping[str, tuple[str, str]]] = {
-    INPUT: ("[/", "/]"),
-    PARAM: ("{{", "}}"),
-    CONST: ("[", "]"),
-    OP: ("(", ")"),
-    GROUP: ("[(", ")]"),
-    REST: ("([", "])"),
-}
-_OUTPUT: Final = ("[[", "]]")
-_BACKSLASH: Final = (
-    "\N{SET MINUS}"  # Mermaid would take the code of a real one, and an n, for a new line
-)
+_BACKSLASH: Final = "\N{SET MINUS}"  # Mermaid breaks the line at a real one before an n
 
 
-def write(graph: Columns, picture: Picture, cards: Sequence[Card], theme: Theme) -> Iterator[str]:
-    """Yield the lines of a flowchart; what the graph says is spelled in letters and codes only."""
+def write(
+    graph: Columns, picture: Picture, texts: Sequence[BoxText], theme: Theme
+) -> Iterator[str]:
+    """Yield the lines of a flowchart; texts of the graph contain only letters, digits and codes."""
     yield "flowchart LR\n"
-    for i, card in enumerate(cards):
-        left, right = _OUTPUT if card.is_output else _SHAPES[card.kind]
-        text = "<br/>".join(map(_escaped, lines_of(card)))
-        yield f'  b{i}{left}"{text}"{right}:::{"output" if card.is_output else card.kind}\n'
+    for i, box in enumerate(texts):
+        left, right = (OUTPUT if box.is_output else KINDS[box.kind]).mermaid
+        text = "<br/>".join(map(_escaped, lines_of(box)))
+        yield f'  b{i}{left}"{text}"{right}:::{"output" if box.is_output else box.kind}\n'
     for edge in picture.edges:
         text = edge_label(graph, picture, edge)
         label = f'|"{_escaped(text)}"|' if text else ""
         yield f"  b{edge.tail} -->{label} b{edge.head}\n"
-    for kind in KINDS:
-        ink = theme.kinds[kind]
-        dashes = ",stroke-dasharray:4 3" if kind in (CONST, REST) else ""
-        yield f"  classDef {kind} fill:{ink.fill},stroke:{ink.line},color:{theme.text}{dashes}\n"
+    for name, kind in KINDS.items():
+        ink = theme.kinds[name]
+        dashes = ",stroke-dasharray:4 3" if kind.dashed else ""
+        yield f"  classDef {name} fill:{ink.fill},stroke:{ink.line},color:{theme.text}{dashes}\n"
     fill = theme.kinds[OP].fill
     colours = f"fill:{fill},stroke:{theme.output},color:{theme.text}"
     yield f"  classDef output {colours},stroke-width:4px\n"
 
 
 def _escaped(text: str) -> str:
-    """Spell every ASCII character that is no letter, digit, space or dot by its code."""
-    return "".join(map(_spelled, text))
+    """Write every ASCII character except letters, digits, spaces and dots as its code."""
+    return "".join(map(_code, text))
 
 
-def _spelled(c: str) -> str:
+def _code(c: str) -> str:
     if c == "\\":
         return _BACKSLASH
     return c if c.isalnum() or c in " ." or not c.isascii() else f"#{ord(c)};"

@@ -1,4 +1,4 @@
-"""What a notebook shows of a Value or a Graph: the picture, if there can be one in a moment."""
+"""What a notebook shows for a Value or a Graph: its picture, if that can be drawn quickly."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mgraph.graph.columns import Columns
 
 LARGEST: Final = 20_000
-"""Nodes up to which a Graph is run and shown, folded; a Value is shown up to `draw.FULL`."""
+"""The most nodes of a Graph that is run and shown, folded; for a Value it is `draw.FULL`."""
 
 _SECONDS: Final = 10.0
 
@@ -29,12 +29,12 @@ _SECONDS: Final = 10.0
 def picture(thing: object) -> Mapping[str, str]:
     """Return a picture by its media type; nothing if it is too large or can't be drawn.
 
-    Showing a value must never be what fails in a notebook.
+    Displaying a value must never raise an error in a notebook.
     """
     try:
-        found = _drawing(thing)
-        return {} if found is None else {"image/svg+xml": found.svg().decode()}
-    except Exception:  # noqa: BLE001 - whatever it is, the text is still there
+        drawing = _drawing(thing)
+        return {} if drawing is None else {"image/svg+xml": drawing.svg().decode()}
+    except Exception:  # noqa: BLE001 - the notebook still has the text
         return {}
 
 
@@ -42,17 +42,17 @@ def _drawing(thing: object) -> draw.Drawing | None:
     if isinstance(thing, Graph) and len(thing) <= LARGEST:
         run, _ = draw.run_of(thing)
         view = draw.overview(thing.columns)
-        found = draw.drawing(thing.columns, view.picture, run, thing.name)
+        drawing = draw.drawing(thing.columns, view.picture, run, thing.name)
     elif isinstance(thing, Value) and _is_small(thing):
         graph = _graph_of(thing)
-        found = draw.drawing(graph, draw.everything(graph).picture, _run_of(thing, graph))
+        drawing = draw.drawing(graph, draw.everything(graph).picture, _run_of(thing, graph))
     else:
         return None
-    return replace(found, seconds=_SECONDS)
+    return replace(drawing, seconds=_SECONDS)
 
 
 def _is_small(value: Value) -> bool:
-    """Whether a Value was computed from few others; stops counting when it was not."""
+    """Whether a Value was computed from at most `draw.FULL` others; stops counting there."""
     seen = {id(value): None}
     stack = [value]
     while stack and len(seen) <= draw.FULL:
@@ -64,10 +64,10 @@ def _is_small(value: Value) -> bool:
 
 
 def _graph_of(value: Value) -> Columns:
-    """Return the graph that led to a Value, whatever it and the others are called."""
+    """Return the graph that computed a Value, even if names are invalid or repeated."""
     try:
         return columns_of([value])
-    except GraphError:  # a name that can't be an id, or two of one name, can be shown all the same
+    except GraphError:  # names that can't be ids, or are repeated, become labels
         names = {i: str(v.name) for i, v in enumerate(ancestry([value])) if v.name is not None}
         return replace(columns_of([value], _numbered), labels=names)
 
@@ -77,8 +77,8 @@ def _numbered(values: Sequence[Value]) -> list[str]:
 
 
 def _run_of(value: Value, graph: Columns) -> Run:
-    """Return what live Values hold now, as a run."""
+    """Return what live Values contain now, as a run."""
     values = ancestry([value])
-    nodes = array("I", [i for i, each in enumerate(values) if each.op != CONST])
-    data = Numbers(graph, None, array("d", [each.data for each in values]))
+    nodes = array("I", [i for i, ancestor in enumerate(values) if ancestor.op != CONST])
+    data = Numbers(graph, None, array("d", [ancestor.data for ancestor in values]))
     return Run(data, Numbers(graph, nodes, array("d", [values[i].grad for i in nodes])))

@@ -1,4 +1,4 @@
-"""Text in boxes: what may be shown of a hostile one, how wide it is, and where it is cut."""
+"""Text in boxes: making hostile text safe to show, measuring its width, shortening it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Final
 from mgraph.errors import printable
 
 FONTS: Final = Path(__file__).with_name("fonts")
-"""Inter in two weights, a licence, and `widths.json`; made by tools/make_fonts.py."""
+"""Inter in two weights, its licence, and `widths.json`; written by tools/make_fonts.py."""
 
 _JOINERS: Final = "\u200c\u200d"  # Persian and emoji need them; they can't reorder anything
 MISSING: Final = "□"
-"""What stands for a character that no font has."""
+"""Shown instead of a character that no font has."""
 
 _EMOJI: Final = 0x1F000
 _LONGEST: Final = 160  # characters
@@ -27,10 +27,10 @@ _SKINS: Final = range(0x1F3FB, 0x1F400)
 
 
 def one_line(text: str) -> str:
-    """Return what may be shown of a text, in any script, on one line.
+    """Make a text of any script safe to show on one line.
 
-    Control characters, bidi controls and halves of surrogate pairs are escaped; accents beyond
-    what any script piles up, and all beyond the longest that a box could hold, are left out.
+    Control characters, bidi controls and halves of surrogate pairs are escaped. Left out are
+    accents beyond two on one letter, and everything beyond the longest text that fits a box.
     """
     cut = text[:_LONGEST]
     if cut.isascii() and cut.isprintable():
@@ -52,7 +52,7 @@ def _shown(c: str) -> str:
 
 @cache
 def _widths(weight: str) -> dict[str, float]:
-    """Return the widths of the font's characters, in parts of its size."""
+    """Return the widths of the font's characters, as fractions of its size."""
     runs = json.loads((FONTS / "widths.json").read_text(encoding="utf-8"))[weight]
     return {
         chr(int(start) + i): width / 1000
@@ -67,14 +67,14 @@ def is_covered(text: str) -> bool:
 
 
 def width(text: str, size: float, weight: str = "regular") -> float:
-    """Return how wide a text is, exactly in our font, and about right in others, in pixels."""
+    """Return the width of a text in pixels: exact in our font, about right in others."""
     known = _widths(weight)
-    glyphs = (known[c] if c in known else _guess(c) for c in _alone(text))
+    glyphs = (known[c] if c in known else _guess(c) for c in _unjoined(text))
     return size * sum(glyphs)
 
 
-def _alone(text: str) -> list[str]:
-    """Return the characters without those that a joiner has melted into the one before."""
+def _unjoined(text: str) -> list[str]:
+    """Return the characters except those that a joiner has merged into the one before."""
     kept = [c for before, c in pairwise(text) if before != "\u200d"]
     return [*text[:1], *kept]
 
@@ -83,7 +83,7 @@ def _guess(c: str) -> float:
     """Return the width of a character that other fonts must provide."""
     code = ord(c)
     if code in _FLAGS:
-        return 0.65  # two of them are one flag
+        return 0.65  # two of them make one flag
     if code in _SKINS or unicodedata.category(c) in (*_MARKS, "Cf"):
         return 0.0
     if code >= _EMOJI and unicodedata.category(c) == "So":
@@ -92,7 +92,7 @@ def _guess(c: str) -> float:
 
 
 def clipped(text: str, most: float, size: float, weight: str = "regular") -> str:
-    """Shorten a text that is wider than `most` pixels; no character is cut apart."""
+    """Shorten a text that is wider than `most` pixels, without splitting a character."""
     if width(text, size, weight) <= most:
         return text
     end = len(text)
@@ -105,7 +105,7 @@ def clipped(text: str, most: float, size: float, weight: str = "regular") -> str
 
 
 def middle_clipped(name: str, most: float, size: float, weight: str = "regular") -> str:
-    """Shorten an id that is too wide, and keep both its ends: the last part says most."""
+    """Shorten an id that is too wide, keeping both ends: its last part says most."""
     if width(name, size, weight) <= most:
         return name
     room = most - width("…", size, weight)
@@ -119,11 +119,11 @@ def middle_clipped(name: str, most: float, size: float, weight: str = "regular")
 
 
 def without(text: str, missing: str) -> str:
-    """Put one sign in the place of each character that no font has, and of what belongs to it."""
+    """Replace each character that no font has, with its marks, by one sign."""
     shown: list[str] = []
     for before, c in pairwise(" " + text):
         if c in missing:
-            c = MISSING if not _belongs(before, c) else ""  # noqa: PLW2901 - what is shown of it
+            c = MISSING if not _belongs(before, c) else ""  # noqa: PLW2901 - what is shown instead
         elif shown and shown[-1] == MISSING and _belongs(before, c):
             c = ""  # noqa: PLW2901
         shown += c
@@ -131,6 +131,6 @@ def without(text: str, missing: str) -> str:
 
 
 def _belongs(before: str, c: str) -> bool:
-    """Whether a character can't stand without the one before it."""
+    """Whether a character attaches to the one before it."""
     joined = c == "\u200d" or before == "\u200d" or ord(c) in _SKINS
     return joined or unicodedata.category(c) in (*_MARKS, "Mc", "Cf")

@@ -6,7 +6,7 @@ from array import array
 from itertools import compress, count
 from typing import TYPE_CHECKING, Final
 
-from mgraph.codec import LIMITS, over, paused_collector
+from mgraph.codec import LIMITS, limit_error, paused_collector
 from mgraph.engine.evaluate import Engine
 from mgraph.errors import GraphError, quoted
 from mgraph.format.ids import are_ids
@@ -64,7 +64,7 @@ def columns_of(
         raise GraphError.of("output", "expected at least one output, and none twice")
     leaves = array("I", (i for i, value in enumerate(values) if not value.args))
     if (most := max(len(value.args) for value in values)) > LIMITS.args:
-        raise over("args", f"a node of {most:,} arguments", LIMITS.args)
+        raise limit_error("args", f"a node of {most:,} arguments", LIMITS.args)
     return Columns(
         opcode=bytes(OPCODES[value.op] for value in values),
         first=starts(len(value.args) for value in values),

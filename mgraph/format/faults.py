@@ -1,4 +1,4 @@
-"""Every fault of a document that is not clean."""
+"""Finding every fault of a document that is not clean."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.codec import LIMITS, Reading, compact, too_deep
 from mgraph.errors import REPORTED, Diagnostic, GraphError
-from mgraph.format import FORMAT_VERSION, rows
+from mgraph.format import FORMAT_VERSION, objects
 from mgraph.format.file import clean, header_is_clean
 from mgraph.format.nodes import ids_of, output_faults
 from mgraph.format.packed import nodes as packed
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from mgraph.graph.run import Run
 
 
-class Collected:
-    """Diagnostics: all are counted, and enough are kept to sort them by place."""
+class Collector:
+    """Collects diagnostics: all are counted, and enough are kept to sort them by position."""
 
     def __init__(self) -> None:
         """Start with none."""
@@ -32,13 +32,13 @@ class Collected:
 
     def add(self, diagnostics: Iterable[Diagnostic | int]) -> None:
         """Add diagnostics; an integer is the number of further ones, not listed."""
-        for each in diagnostics:
-            self.count += each if isinstance(each, int) else 1
-            if isinstance(each, Diagnostic) and len(self.kept) < _KEPT:
-                self.kept.append(each)
+        for fault in diagnostics:
+            self.count += fault if isinstance(fault, int) else 1
+            if isinstance(fault, Diagnostic) and len(self.kept) < _KEPT:
+                self.kept.append(fault)
 
     def error(self) -> GraphError:
-        """Return the error for what was collected."""
+        """Return the error with these diagnostics."""
         return GraphError(tuple(self.kept[:REPORTED]), max(0, self.count - REPORTED))
 
 
@@ -51,51 +51,51 @@ def faults_of(document: dict[str, Any], reading: Reading) -> tuple[list[Diagnost
     Returns:
         The faults that are kept, and how many there are.
     """
-    from mgraph.format.shape import shape_faults  # noqa: PLC0415 - pydantic takes its time
+    from mgraph.format.shape import shape_faults  # noqa: PLC0415 - pydantic is slow to import
 
     limits = reading.limits
     nodes, outputs = document.get("nodes"), document.get("outputs")
     is_packed = isinstance(nodes, dict) and reading.is_binary
     if deep := too_deep(document, replace(limits, depth=limits.levels) if is_packed else limits):
         return [*deep.diagnostics], 1
-    collected = Collected()
-    collected.add(shape_faults(document, reading))
+    collector = Collector()
+    collector.add(shape_faults(document, reading))
     if isinstance(nodes, dict) and not reading.is_binary:
-        return collected.kept, collected.count
+        return collector.kept, collector.count
     size = nodes.get("count") if isinstance(nodes, dict) else nodes
     size = len(size) if isinstance(size, list) else size
     if isinstance(size, int) and size > limits.nodes:
-        return collected.kept, collected.count
-    names = packed.known_ids(nodes) if isinstance(nodes, dict) else rows.known_ids(nodes)
+        return collector.kept, collector.count
+    names = packed.known_ids(nodes) if isinstance(nodes, dict) else objects.known_ids(nodes)
     if isinstance(nodes, list):
-        collected.add(rows.faults_of_rows(nodes, names))
+        collector.add(objects.faults_of_objects(nodes, names))
     elif isinstance(nodes, dict):
-        collected.add(packed.faults_of_packed(nodes, names, limits))
+        collector.add(packed.faults_of_packed(nodes, names, limits))
     if isinstance(outputs, list):
-        collected.add(output_faults(outputs, names))
-    bare = clean({**document, "runs": []}, reading)
-    collected.add(run_faults(document, names, bare.columns if bare else None))
-    return collected.kept, collected.count
+        collector.add(output_faults(outputs, names))
+    without_runs = clean({**document, "runs": []}, reading)
+    collector.add(run_faults(document, names, without_runs.columns if without_runs else None))
+    return collector.kept, collector.count
 
 
 def check_header(header: Mapping[str, Any]) -> None:
     """Check the texts of a document that was not read from a file.
 
     Raises:
-        GraphError: What a reader would say of them.
+        GraphError: They are not valid; the codes are those of reading a file.
     """
     _check_encoding(header)
     if not header_is_clean(header, LIMITS):
-        collected = Collected()
-        collected.add(shape_faults_of(header))
-        raise collected.error()
+        collector = Collector()
+        collector.add(_shape_faults(header))
+        raise collector.error()
 
 
 def check_runs(runs: Sequence[Run], graph: Columns) -> None:
     """Check runs over a graph that were not read from a file.
 
     Raises:
-        GraphError: What a reader would say of them.
+        GraphError: They are not valid; the codes are those of reading a file.
     """
     plain = [run_fields(replace(run, data=None, grad=None), dict) for run in runs]
     _check_encoding(plain)
@@ -105,10 +105,10 @@ def check_runs(runs: Sequence[Run], graph: Columns) -> None:
         are_clean = False
     if not are_clean:
         document = {"nodes": [], "outputs": [graph.ids[i] for i in graph.outputs], "runs": plain}
-        collected = Collected()
-        collected.add(shape_faults_of({"runs": plain}))
-        collected.add(run_faults(document, ids_of(graph), graph))
-        raise collected.error()
+        collector = Collector()
+        collector.add(_shape_faults({"runs": plain}))
+        collector.add(run_faults(document, ids_of(graph), graph))
+        raise collector.error()
 
 
 def _check_encoding(plain: object) -> None:
@@ -119,9 +119,9 @@ def _check_encoding(plain: object) -> None:
         raise GraphError.of("encoding", message) from None
 
 
-def shape_faults_of(fields: Mapping[str, Any]) -> Iterator[Diagnostic]:
+def _shape_faults(fields: Mapping[str, Any]) -> Iterator[Diagnostic]:
     """Find every fault in the shape of some fields of a document, as if the rest were clean."""
-    from mgraph.format.shape import shape_faults  # noqa: PLC0415 - pydantic takes its time
+    from mgraph.format.shape import shape_faults  # noqa: PLC0415 - pydantic is slow to import
 
     node = {"id": "n0", "op": CONST, "data": 0.0}
     rest = {"mgraph": FORMAT_VERSION, "nodes": [node], "outputs": ["n0"]}

@@ -1,4 +1,4 @@
-"""The fields that a graph file has, and how messages name them and their values."""
+"""The fields of a graph file, and how messages name them and their values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 INTEGERS: Final = 2**53
-"""Integers in meta lie within plus and minus this."""
+"""Integers in meta lie between minus and plus this."""
 
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -27,16 +27,16 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "sparse": ("at", "value"),
     }
 )  # fmt: skip
-"""What may stand in each kind of object, in the order in which it is written."""
+"""The fields of each kind of object, in the order in which they are written."""
 
 
-def over_limit(path: Path, name: str, found: str, limit: int) -> Diagnostic:
+def over_limit(path: Path, name: str, message: str, limit: int) -> Diagnostic:
     """Say that a limit is exceeded, and which option raises it."""
-    return Diagnostic("limit", found, path, expected=f"at most {limit:,}", fix=how_to_raise(name))
+    return Diagnostic("limit", message, path, expected=f"at most {limit:,}", fix=how_to_raise(name))
 
 
 def subject(path: Path) -> str:
-    """Name what stands at a path, for a message."""
+    """Name the value at a path, for a message."""
     last = path[-1] if path else "document"
     if isinstance(last, int):
         return f"item {last} of {quoted(str(path[-2]))}" if len(path) > 1 else f"item {last}"
@@ -44,7 +44,7 @@ def subject(path: Path) -> str:
 
 
 def shown(value: object) -> str:
-    """Describe a value that has the wrong type or size."""
+    """Describe a value of the wrong type or size, for a message."""
     if isinstance(value, (dict, list, bytes)):
         names = {dict: "an object", list: "an array", bytes: "a byte string"}
         return names[type(value)] + (" (empty)" if not value else "")

@@ -1,6 +1,6 @@
 """A graph file in memory, and the quick reading of a document that is clean.
 
-`GraphFile` is what the format knows; `mgraph.Graph` adds to it what needs an engine.
+`GraphFile` holds what the format defines; `mgraph.Graph` adds what needs an engine.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.format.fields import FIELDS
+from mgraph.format.objects import from_objects
 from mgraph.format.packed.nodes import from_packed
-from mgraph.format.rows import from_rows
 from mgraph.format.runs import runs_from
 from mgraph.format.texts import is_short, meta_faults
 from mgraph.format.versions import lowest, spelled
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mgraph.graph.run import Run
 
 HEADER: Final = ("$schema", "name", "doc", "meta")
-"""The fields of a document that are neither version nor graph nor runs."""
+"""The fields of a document besides version, graph and runs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class GraphFile:
     Attributes:
         columns: The checked graph as flat arrays, for internal use.
         header: The fields `$schema`, `name`, `doc` and `meta`, as far as the file has them.
-        runs: What happened, or must happen, when the graph is run.
+        runs: Runs of the graph, with recorded or expected results.
     """
 
     columns: Columns
@@ -62,7 +62,7 @@ def clean(document: dict[str, Any], reading: Reading) -> GraphFile | None:
     nodes: Any = document.get("nodes")
     outputs = document.get("outputs", [])
     is_packed = isinstance(nodes, dict)
-    columns = (from_packed if is_packed else from_rows)(nodes, outputs, reading)
+    columns = (from_packed if is_packed else from_objects)(nodes, outputs, reading)
     runs = None if columns is None else runs_from(document, columns, reading)
     if columns is None or runs is None:
         return None
@@ -70,7 +70,7 @@ def clean(document: dict[str, Any], reading: Reading) -> GraphFile | None:
 
 
 def header_is_clean(header: Mapping[str, Any], limits: Limits) -> bool:
-    """Whether texts and meta of a document are within the limits and well-formed."""
+    """Whether the texts and the meta of a document are well-formed and within the limits."""
     return all(
         is_short(header.get(key, ""), limits.doc if key == "doc" else limits.text)
         for key in ("$schema", "name", "doc")

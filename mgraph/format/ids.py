@@ -1,4 +1,4 @@
-"""What an id is: the quick check of many ids, and what is said of one that is malformed."""
+"""What an id is: the quick check of many ids, and the diagnostic for a malformed one."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ from typing import Final
 from mgraph.errors import Diagnostic, Path, quoted
 
 ID: Final = r"[A-Za-z_][A-Za-z0-9_./\[\]-]{0,127}"
-
 ID_BYTES: Final = 128
 
-_IDS: Final = re.compile(rf"(?:{ID}\n)*+")
+_NO_ID: Final = re.compile(rf"\n(?!{ID}(?:\n|\Z))")
 
 
 def are_ids(names: list[str]) -> bool:
-    """Whether all strings are well-formed ids; a line each, one match for all."""
-    joined = "\n".join([*names, ""])
-    return joined.count("\n") == len(names) and _IDS.fullmatch(joined) is not None
+    """Whether all strings are well-formed ids; one search through all, as lines of a text."""
+    joined = "\n".join(["", *names])
+    return joined.count("\n") == len(names) and _NO_ID.search(joined) is None
 
 
 def bad_id(path: Path, value: str) -> Diagnostic:
     """Describe what is wrong with a malformed id."""
-    long = len(value.encode(errors="replace"))
+    size = len(value.encode(errors="replace"))
     message = f"{quoted(value)} can't be an id"
-    if long > ID_BYTES:
-        message = f"an id of {long:,} bytes"
+    if size > ID_BYTES:
+        message = f"an id of {size:,} bytes"
     elif not value:
         message = "an empty id"
-    expected = f"a letter or _, then letters, digits and _ . - / [ ], {ID_BYTES} bytes at most"
-    return Diagnostic("id", message, path, expected=expected, fix='any text can stand in "label"')
+    expected = f"a letter or _, then letters, digits and _ . - / [ ]; at most {ID_BYTES} bytes"
+    return Diagnostic("id", message, path, expected=expected, fix='"label" can hold any text')

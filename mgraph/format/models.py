@@ -1,7 +1,7 @@
 """Pydantic models of a graph file; schemas/ is generated from them.
 
-The models speak only when something is wrong: a quick pass finds clean documents clean. What
-pydantic finds is said in this project's codes and words, by one table.
+The models are used only when something is wrong: a quick pass recognises clean documents. `shape`
+translates pydantic's errors into this project's codes and messages.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing_extensions import TypedDict
 from mgraph.codec import LIMITS, SPECIAL, Reading
 from mgraph.format import FORMAT_VERSION
 from mgraph.format.ids import ID
-from mgraph.ops import NAMES, ROWS
+from mgraph.ops import NAMES, TABLE
 
 _STRICT: Final = ConfigDict(extra="forbid", strict=True)
 
@@ -71,7 +71,7 @@ def _seed(value: object) -> object:
 
 def _not_negative(value: Any) -> object:  # noqa: ANN401 - any plain data
     if not _is_number(value) or _too_big(value) or value < 0:
-        raise PydanticCustomError("number", "a finite number from 0")
+        raise PydanticCustomError("number", "a finite number, 0 or more")
     return value
 
 
@@ -79,8 +79,8 @@ def _short(name: Literal["text", "doc"]) -> Callable[[str, ValidationInfo], str]
     def check(value: str, info: ValidationInfo) -> str:
         limit = getattr(_reading(info).limits, name)
         if len(value) > limit or len(value.encode()) > limit:
-            found = f"a text of {len(value.encode()):,} bytes"
-            raise _over(name, found, limit)
+            message = f"a text of {len(value.encode()):,} bytes"
+            raise _over_limit(name, message, limit)
         return value
 
     return check
@@ -89,12 +89,13 @@ def _short(name: Literal["text", "doc"]) -> Callable[[str, ValidationInfo], str]
 def _few(value: object, info: ValidationInfo) -> object:
     limit = _reading(info).limits.args
     if isinstance(value, list) and len(value) > limit:
-        raise _over("args", f"{len(value):,} args", limit)
+        raise _over_limit("args", f"{len(value):,} args", limit)
     return value
 
 
-def _over(name: str, found: str, limit: int) -> PydanticCustomError:
-    return PydanticCustomError("limit", "over", {"name": name, "found": found, "limit": limit})
+def _over_limit(name: str, message: str, limit: int) -> PydanticCustomError:
+    context = {"name": name, "message": message, "limit": limit}  # arguments of `over_limit`
+    return PydanticCustomError("limit", "over the limit", context)
 
 
 Number = Annotated[
@@ -128,7 +129,7 @@ Args = Annotated[
     }),
 ]  # fmt: skip
 _OPS: Final = ", ".join(
-    row.name if row.formula == f"{row.name} x" else f"{row.name} ({row.formula})" for row in ROWS
+    op.name if op.formula == f"{op.name} x" else f"{op.name} ({op.formula})" for op in TABLE
 )
 Values = dict[
     str, Annotated[Number, Field(description='A number, or one of "nan", "inf" and "-inf".')]
@@ -202,7 +203,7 @@ class ToleranceModel(TypedDict, total=False):
 
 
 class RunModel(TypedDict, total=False):
-    """What happened, or must happen, when the graph is run."""
+    """A run of the graph: its inputs, and recorded or expected results."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
@@ -270,23 +271,21 @@ _DOCUMENT: Final = {
         Field(description="Anything of your own, as JSON. It is kept, and not part of the hash."),
     ],
     "nodes": Required[
-        Annotated[_Nodes, Field(description="The nodes. A node may stand before its arguments.")]
+        Annotated[_Nodes, Field(description="The nodes. A node may come before its arguments.")]
     ],
     "outputs": Required[
         Annotated[
             list[Annotated[str, Field(description="The id of a node.")]],
             Field(min_length=1),
-            Field(description="The ids of the nodes that gradients are of, in order, each once."),
+            Field(
+                description="The ids of the outputs, in order, each once. They are differentiated."
+            ),
         ]
     ],
     "runs": Annotated[
         list[RunModel],
         Field(max_length=LIMITS.runs),
-        Field(
-            description=(
-                "What happened, or must happen, when the graph is run. Tests run them again."
-            )
-        ),
+        Field(description="Runs of the graph, with recorded or expected results for tests."),
     ],
 }
 Document = TypedDict("Document", _DOCUMENT, total=False)  # type: ignore[misc]
@@ -298,7 +297,7 @@ for _model, _name in ((NodeModel, "Node"), (RunModel, "Run"), (ToleranceModel, "
     _model.__name__ = _model.__qualname__ = _name  # what the JSON Schema calls it
 
 
-# --- the same, packed in msgpack -------------------------------------------------------------
+# --- a packed document -----------------------------------------------------------------------
 
 
 def _sparse(name: str, value: Any) -> Any:  # noqa: ANN401 - a type form
@@ -315,12 +314,12 @@ def _count(value: object, info: ValidationInfo) -> object:
     if value < 0:
         raise PydanticCustomError("packed", "a number of nodes")
     if value > limit:
-        raise _over("nodes", f"{value:,} nodes", limit)
+        raise _over_limit("nodes", f"{value:,} nodes", limit)
     return value
 
 
 class PackedNodes(TypedDict, total=False):
-    """The nodes as columns."""
+    """The nodes of a packed file, as columns."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
@@ -338,7 +337,7 @@ class PackedNodes(TypedDict, total=False):
 
 
 class PackedRun(TypedDict, total=False):
-    """A run whose results are columns."""
+    """A run of a packed file, with its results as columns."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
@@ -353,7 +352,7 @@ class PackedRun(TypedDict, total=False):
 
 @cache
 def adapter(model: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - a type form
-    """Build the validator of a model, once."""
+    """Return the validator of a model, which is built once."""
     return TypeAdapter(model)
 
 

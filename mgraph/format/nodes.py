@@ -1,11 +1,12 @@
-"""What both encodings of nodes share: ids that are referred to, ops, outputs.
+"""Rules that both encodings of nodes share: references to ids, unknown ops, outputs.
 
-What finds faults runs on documents that are not clean, so it takes nothing for granted, and
-leaves out what `format.shape` has reported already.
+The functions that find faults run on documents that are not clean, so they take nothing for
+granted, and leave out what `format.shape` has already reported.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mgraph.errors import Diagnostic, Path, quoted
@@ -19,51 +20,56 @@ if TYPE_CHECKING:
     from mgraph.graph.columns import Columns
 
 
+@dataclass(frozen=True, eq=False)
 class KnownIds:
-    """The ids of a document that is not clean, and whether they are all known."""
+    """The ids of a document that may not be clean.
 
-    def __init__(
-        self, first: dict[str, int], count: int, *, complete: bool, leaves: dict[str, bool]
-    ) -> None:
-        """Remember where each id stands first, and of each leaf whether a run may set it."""
-        self.first = first
-        self.count = count
-        self.complete = complete
-        self.leaves = leaves
-        self.hints = Suggestions()
+    Attributes:
+        first: The index of the first node with each id.
+        count: The number of nodes.
+        is_complete: Whether the ids of all nodes could be read.
+        leaves: For each leaf, whether a run may set it.
+        hints: Suggestions for unknown names.
+    """
+
+    first: dict[str, int]
+    count: int
+    is_complete: bool
+    leaves: dict[str, bool]
+    hints: Suggestions = field(default_factory=Suggestions)
 
     def unknown(self, code: str, name: str, path: Path, what: str) -> Iterator[Diagnostic]:
-        """Report a name that is no node, unless it may be one whose id could not be read."""
-        if name in self.first or not self.complete:
+        """Report a name that is not a node, unless it may be a node whose id could not be read."""
+        if name in self.first or not self.is_complete:
             return
         fix = did_you_mean(self.hints.closest(name, self.first)) or "declare it, or name another"
-        message = f"{what} {quoted(name)}, which is no node of this graph"
+        message = f"{what} {quoted(name)}, which is not a node of this graph"
         yield Diagnostic(code, message, path, expected="the id of a node", fix=fix)
 
 
 def ids_of(graph: Columns) -> KnownIds:
-    """Return the ids of a graph that is clean."""
+    """Return the ids of a clean graph."""
     leaves = {graph.ids[i]: graph.op(i) != CONST for i in graph.leaves}
     first = {name: i for i, name in enumerate(graph.ids)}
-    return KnownIds(first, len(graph), complete=True, leaves=leaves)
+    return KnownIds(first, len(graph), is_complete=True, leaves=leaves)
 
 
 def unknown_op(op: str, path: Path, who: str, hints: Suggestions) -> Diagnostic:
     """Say that the format has no such op."""
-    message = f"{who} op {quoted(op)}, which format {FORMAT_VERSION} lacks"
+    message = f"{who} op {quoted(op)}, which format {FORMAT_VERSION} does not have"
     known = "one of " + ", ".join(OPCODES)
-    fix = did_you_mean(hints.closest(op, OPCODES)) or "`mgraph ops` lists what there is"
+    fix = did_you_mean(hints.closest(op, OPCODES)) or "`mgraph ops` lists all ops"
     return Diagnostic("unknown-op", message, path, expected=known, fix=fix)
 
 
 def outputs_are_clean(outputs: object) -> bool:
-    """Whether the outputs are a list of at least one, each once; the ids are not looked at."""
+    """Whether the outputs are a list that is not empty and has no repeats; ids are not checked."""
     return type(outputs) is list and 0 < len(outputs) == len({*outputs})
 
 
 def output_faults(outputs: list[Any], names: KnownIds) -> Iterator[Diagnostic]:
     """Find what is wrong with the outputs, if there are any nodes."""
-    if not names.first and names.complete:
+    if not names.first and names.is_complete:
         return
     if not outputs:
         fix = "name the node whose value is the result"
@@ -78,4 +84,4 @@ def output_faults(outputs: list[Any], names: KnownIds) -> Iterator[Diagnostic]:
             message = f"the output {quoted(name)} is named twice"
             yield Diagnostic("output", message, ("outputs", k), expected="each output once")
         seen[name] = k
-        yield from names.unknown("output", name, ("outputs", k), "outputs names")
+        yield from names.unknown("output", name, ("outputs", k), "the outputs name")

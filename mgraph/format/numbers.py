@@ -1,4 +1,4 @@
-"""Plain data to doubles: clean, or None for "look again"."""
+"""Numbers of a file as doubles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def doubles(values: Collection[Any], *, bare: bool) -> array[float] | None:
-    """Convert the numbers of a file; None if one of them is none.
+    """Convert the numbers of a file to doubles; None if one of them is not a number.
 
     Args:
         values: Floats, integers, and the strings for NaN and the infinities.

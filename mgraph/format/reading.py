@@ -1,4 +1,4 @@
-"""Reading a graph file: bytes in, the checked graph or every fault out."""
+"""Reading a graph file: from bytes to the checked graph or all its faults."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from mgraph.codec import (
     binary,
     decode,
     encoding_of,
+    limit_error,
     located,
-    over,
     paused_collector,
     too_deep,
 )
 from mgraph.errors import REPORTED, Diagnostic, GraphError
-from mgraph.format.faults import Collected, faults_of
+from mgraph.format.faults import Collector, faults_of
 from mgraph.format.file import GraphFile, clean
 from mgraph.format.versions import upgraded
 from mgraph.format.warnings import warnings
@@ -29,11 +29,11 @@ from mgraph.graph.passes.plain import PLAIN
 
 @dataclass(frozen=True)
 class Inspection:
-    """What reading a file gave.
+    """The result of reading a file.
 
     Attributes:
         diagnostics: Errors, or the warnings if there are none, in file order.
-        more: How many there were beyond those.
+        more: How many more there are.
         graph: The file's content; None if it was refused.
     """
 
@@ -49,49 +49,50 @@ def inspect(
 
     Args:
         data: JSON or msgpack.
-        name: What the file is called, for the diagnostics.
-        limits: What it may ask for.
-        strip: Leave out the runs, whatever is wrong with them.
+        name: The file's name, for the diagnostics.
+        limits: How large it and its parts may be.
+        strip: Drop the runs, even if something is wrong with them.
     """
     with paused_collector():
         try:
             if len(data) > limits.size:
-                raise over("size", f"{len(data):,} bytes", limits.size, line=1, column=1)
+                raise limit_error("size", f"{len(data):,} bytes", limits.size, line=1, column=1)
             reading = Reading(limits, encoding_of(data) == MSGPACK)
             rest, document, graph = _without_ids(data, reading, strip=strip)
             if graph is None:
                 rest, document = data, _upgraded(decode(data, limits), limits, strip=strip)
                 graph = clean(document, reading)
             if graph is None:
-                found, count = faults_of(document, reading)
+                diagnostics, count = faults_of(document, reading)
             else:
-                worth = Collected()
-                worth.add(warnings(document, graph, rest, limits))
-                found, count = worth.kept, worth.count
+                collector = Collector()
+                collector.add(warnings(document, graph, rest, limits))
+                diagnostics, count = collector.kept, collector.count
         except GraphError as error:
-            found, count, graph = [*error.diagnostics], 0, None
-        placed = located(found, data, limits)
-    named = tuple(replace(each, file=name) for each in placed)
+            diagnostics, count, graph = [*error.diagnostics], 0, None
+        reported = located(diagnostics, data, limits)
+    named = tuple(replace(diagnostic, file=name) for diagnostic in reported)
     return Inspection(named, max(0, count - REPORTED), graph)
 
 
 def _without_ids(
     data: bytes, reading: Reading, *, strip: bool
 ) -> tuple[bytes, dict[str, Any], GraphFile | None]:
-    """Read a large packed file without making its ids; None means: look again, at all of it.
+    """Read a large packed file without creating its ids.
 
     Returns:
-        The bytes without the ids, what is in them, and the graph.
+        The bytes without the ids, the document in them, and the graph; None if the file has to be
+        read as a whole.
     """
     limits = reading.limits
-    header = apart = None
+    header = parts = None
     if reading.is_binary and len(data) >= passes.MANY:
         header = binary.array_at(data, ("nodes", "id", "value"), limits.levels)
     if header is not None and passes.passes_for(header.count) is not PLAIN:
-        apart = binary.without_texts(data, header)
-    if apart is None:
+        parts = binary.without_texts(data, header)
+    if parts is None:
         return b"", {}, None
-    rest, names = apart
+    rest, names = parts
     try:
         document = decode(rest, limits)
         document["nodes"]["id"]["value"] = names
@@ -104,7 +105,7 @@ def _without_ids(
 def _upgraded(document: Any, limits: Limits, *, strip: bool) -> dict[str, Any]:  # noqa: ANN401
     try:
         document = upgraded(document)
-    except GraphError as error:  # values nested too deeply are a fault of the bytes, and go first
+    except GraphError as error:  # nesting is a fault of the bytes, which come first
         raise too_deep(document, limits) or error from None
     return {key: value for key, value in document.items() if not (strip and key == "runs")}
 
@@ -115,7 +116,7 @@ def read(data: bytes, name: str = "", limits: Limits = LIMITS) -> GraphFile:
     Raises:
         GraphError: Everything that is wrong with it.
     """
-    found = inspect(data, name, limits)
-    if found.graph is None:
-        raise GraphError(found.diagnostics, found.more)
-    return found.graph
+    inspection = inspect(data, name, limits)
+    if inspection.graph is None:
+        raise GraphError(inspection.diagnostics, inspection.more)
+    return inspection.graph

@@ -1,4 +1,4 @@
-"""The runs of a file: reading them, and what is wrong with them."""
+"""The runs of a file: reading them, and finding their faults."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from mgraph.graph.columns import Columns
 
 SETTABLE: Final = (INPUT, PARAM)
-"""The leaves that a run can give another value."""
+"""The leaves that a run can set."""
 
 
 class _Declared(NamedTuple):
-    """What the runs of a graph refer to."""
+    """A graph, its outputs, and its inputs without data, which runs refer to."""
 
     graph: Columns
     outputs: Mapping[str, None]
@@ -43,20 +43,20 @@ def _declared(graph: Columns) -> _Declared:
 
 
 def runs_from(document: Mapping[str, Any], graph: Columns, reading: Reading) -> list[Run] | None:
-    """Read the runs of a document whose nodes are clean; None if any of them is not."""
-    rows = document.get("runs", [])
-    if type(rows) is not list or len(rows) > reading.limits.runs:
+    """Read the runs of a document whose nodes are clean; None if any run is not."""
+    entries = document.get("runs", [])
+    if type(entries) is not list or len(entries) > reading.limits.runs:
         return None
     is_packed = isinstance(document["nodes"], dict)
     try:
-        runs = [_run(row, graph, reading, is_packed=is_packed) for row in rows]
+        runs = [_run(entry, graph, reading, is_packed=is_packed) for entry in entries]
         return runs if runs_are_clean(runs, graph, reading.limits) else None
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
 def runs_are_clean(runs: Sequence[Run], graph: Columns, limits: Limits) -> bool:
-    """Whether runs, whose data and grad are over the graph, may stand in its file.
+    """Whether runs, whose data and grad are over the graph, may be in its file.
 
     Raises:
         KeyError: An input is not a node; TypeError: a field has the wrong type.
@@ -66,7 +66,7 @@ def runs_are_clean(runs: Sequence[Run], graph: Columns, limits: Limits) -> bool:
 
 
 def _is_clean(run: Run, declared: _Declared, limits: Limits) -> bool:
-    """Whether a run sets leaves, seeds outputs, one at least, and gives every input a value."""
+    """Whether a run sets only leaves, seeds only outputs, and leaves no input without a value."""
     graph = declared.graph
     return (
         is_short(run.origin, limits.text)
@@ -80,11 +80,11 @@ def _is_clean(run: Run, declared: _Declared, limits: Limits) -> bool:
 
 
 def _is_tolerance(tolerance: Tolerance) -> bool:
-    halves = [half for half in (tolerance.rel, tolerance.abs) if half is not None]
-    return all(isfinite(half) and half >= 0.0 for half in halves)
+    parts = [part for part in (tolerance.rel, tolerance.abs) if part is not None]
+    return all(isfinite(part) and part >= 0.0 for part in parts)
 
 
-def _run(row: dict[str, Any], graph: Columns, reading: Reading, *, is_packed: bool) -> Run:
+def _run(entry: dict[str, Any], graph: Columns, reading: Reading, *, is_packed: bool) -> Run:
     """Read one run.
 
     Raises:
@@ -93,20 +93,20 @@ def _run(row: dict[str, Any], graph: Columns, reading: Reading, *, is_packed: bo
     bare = reading.is_binary
     read = _packed_numbers if is_packed else partial(_numbers, bare=bare)
     clean = (
-        all(key in _RUN_FIELDS for key in row)
-        and all(type(x) is not str for x in row.get("seed", {}).values())
-        and ("graph" not in row or bool(row["graph"]))
+        all(key in _RUN_FIELDS for key in entry)
+        and all(type(x) is not str for x in entry.get("seed", {}).values())
+        and ("graph" not in entry or bool(entry["graph"]))
     )
     if not clean:
         raise ValueError
     return Run(
-        data=read(row["data"], graph) if "data" in row else None,
-        grad=read(row["grad"], graph) if "grad" in row else None,
-        inputs=_few_numbers(row.get("inputs", {}), bare=bare),
-        seed=_few_numbers(row.get("seed", {}), bare=bare),
-        tolerance=_tolerance(row["tolerance"]) if "tolerance" in row else None,
-        origin=row.get("origin", ""),
-        graph=row.get("graph", ""),
+        data=read(entry["data"], graph) if "data" in entry else None,
+        grad=read(entry["grad"], graph) if "grad" in entry else None,
+        inputs=_few_numbers(entry.get("inputs", {}), bare=bare),
+        seed=_few_numbers(entry.get("seed", {}), bare=bare),
+        tolerance=_tolerance(entry["tolerance"]) if "tolerance" in entry else None,
+        origin=entry.get("origin", ""),
+        graph=entry.get("graph", ""),
     )
 
 
@@ -152,7 +152,7 @@ def _tolerance(members: dict[str, Any]) -> Tolerance:
     return Tolerance(**values)
 
 
-# --- what is wrong ---------------------------------------------------------------------------
+# --- faults ----------------------------------------------------------------------------------
 
 
 def run_faults(
@@ -163,54 +163,54 @@ def run_faults(
     Args:
         document: Plain data of the current version.
         names: Its ids.
-        graph: Its graph; None if that has faults of its own.
+        graph: Its graph; None if the graph itself has faults.
 
     Yields:
-        Diagnostics; an integer stands for so many more that nobody would read.
+        Diagnostics; an integer is the number of further ones, not listed.
     """
     runs, outputs = document.get("runs"), document.get("outputs")
     known = {name: None for name in _list(outputs) if isinstance(name, str)}
     unbound = dict.fromkeys(_unbound(document, graph))
     missing = 0
-    for i, row in enumerate(_list(runs)):
-        if not isinstance(row, dict):
+    for i, run in enumerate(_list(runs)):
+        if not isinstance(run, dict):
             continue
         path = ("runs", i)
-        yield from _input_faults(row.get("inputs"), path, names)
-        given = row.get("inputs", {})
-        if isinstance(given, dict):
-            absent = len(unbound) - sum(name in unbound for name in given)
-            told = min(absent, max(0, REPORTED - missing))
-            yield from islice(_missing_inputs(given, path, unbound), told)
-            yield absent - told
+        yield from _input_faults(run.get("inputs"), path, names)
+        inputs = run.get("inputs", {})
+        if isinstance(inputs, dict):
+            absent = len(unbound) - sum(name in unbound for name in inputs)
+            listed = min(absent, max(0, REPORTED - missing))
+            yield from islice(_missing_inputs(inputs, path, unbound), listed)
+            yield absent - listed
             missing += absent
         if isinstance(outputs, list):
-            yield from _seed_faults(row, path, names, outputs, known)
+            yield from _seed_faults(run, path, names, outputs, known)
         for field in ("data", "grad"):
             if isinstance(document.get("nodes"), list):
-                yield from _named(row.get(field), (*path, field), names)
+                yield from _name_faults(run.get(field), (*path, field), names)
             elif names.count:
-                yield from _column_faults(row.get(field), (*path, field), names)
-        if graph is not None and "graph" in row:
-            yield from _hash_faults(row["graph"], (*path, "graph"), graph.hash)
+                yield from _column_faults(run.get(field), (*path, field), names)
+        if graph is not None and "graph" in run:
+            yield from _hash_faults(run["graph"], (*path, "graph"), graph.hash)
 
 
 def _list(value: object) -> Sequence[Any]:
     return value if isinstance(value, list) else ()
 
 
-def _named(members: object, path: Path, names: KnownIds) -> Iterator[Diagnostic]:
-    """Report the ids that are no nodes."""
+def _name_faults(members: object, path: Path, names: KnownIds) -> Iterator[Diagnostic]:
+    """Report the ids that are not nodes."""
     for name in members if isinstance(members, dict) else ():
         yield from names.unknown("run-node", name, (*path, name), "the run names")
 
 
 def _input_faults(members: object, path: Path, names: KnownIds) -> Iterator[Diagnostic]:
     path = (*path, "inputs")
-    yield from _named(members, path, names)
+    yield from _name_faults(members, path, names)
     for name in members if isinstance(members, dict) else ():
         if name in names.first and not names.leaves.get(name, False):
-            message = f"a run can't set {quoted(name)}: it is no input and no param"
+            message = f"a run can't set {quoted(name)}: it is neither an input nor a param"
             fix = "set the leaves that it depends on"
             yield Diagnostic(
                 "run-node", message, (*path, name), expected="an input or a param", fix=fix
@@ -218,24 +218,23 @@ def _input_faults(members: object, path: Path, names: KnownIds) -> Iterator[Diag
 
 
 def _unbound(document: Mapping[str, Any], graph: Columns | None) -> list[str]:
-    """Return the inputs without a declared value, as far as they can be known."""
+    """Return the inputs without a declared value, as far as the document can be read."""
     if graph is not None:
         return [graph.ids[i] for i in graph.unbound()]
-    rows = document.get("nodes")
     return [
-        row["id"]
-        for row in (rows if isinstance(rows, list) else ())
-        if isinstance(row, dict)
-        and row.get("op") == INPUT
-        and "data" not in row
-        and isinstance(row.get("id"), str)
+        node["id"]
+        for node in _list(document.get("nodes"))
+        if isinstance(node, dict)
+        and node.get("op") == INPUT
+        and "data" not in node
+        and isinstance(node.get("id"), str)
     ]
 
 
 def _missing_inputs(
-    given: dict[str, Any], path: Path, unbound: Iterable[str]
+    inputs: dict[str, Any], path: Path, unbound: Iterable[str]
 ) -> Iterator[Diagnostic]:
-    return (no_value(name, path) for name in unbound if name not in given)
+    return (no_value(name, path) for name in unbound if name not in inputs)
 
 
 def no_value(name: str, path: Path = ()) -> Diagnostic:
@@ -246,14 +245,14 @@ def no_value(name: str, path: Path = ()) -> Diagnostic:
 
 
 def _typed(name: object) -> str:
-    """Return an id as it is typed; a file that is not clean may have anything in its place."""
+    """Return an id as it is typed; "ID" for anything else that a file has there."""
     return name if isinstance(name, str) and are_ids([name]) else "ID"
 
 
 def _seed_faults(
-    row: dict[str, Any], path: Path, names: KnownIds, outputs: list[Any], known: Mapping[str, None]
+    run: dict[str, Any], path: Path, names: KnownIds, outputs: list[Any], known: Mapping[str, None]
 ) -> Iterator[Diagnostic]:
-    seed = row.get("seed", {})
+    seed = run.get("seed", {})
     if not isinstance(seed, dict):
         return
     if not seed and len(outputs) > 1:
@@ -273,15 +272,15 @@ def no_seed(outputs: list[Any], path: Path = ()) -> Diagnostic:
 
 def not_an_output(name: str, outputs: list[Any], path: Path = ()) -> Diagnostic:
     """Say that only outputs can be seeded."""
-    message = f"the seed names {quoted(name)}, which is no output"
-    known = ", ".join(dict.fromkeys(_typed(each) for each in outputs[:5]))
+    message = f"the seed names {quoted(name)}, which is not an output"
+    known = ", ".join(dict.fromkeys(_typed(output) for output in outputs[:5]))
     return Diagnostic("seed", message, path, expected=f"one of {known}")
 
 
-def _hash_faults(found: object, path: Path, actual: str) -> Iterator[Diagnostic]:
-    if isinstance(found, str) and found != actual:
-        message = "the run was recorded from another graph (its declared leaf data count, too)"
-        fix = "restore the graph, or take out the runs: mgraph convert FILE NEW --strip"
+def _hash_faults(stated: object, path: Path, actual: str) -> Iterator[Diagnostic]:
+    if isinstance(stated, str) and stated != actual:
+        message = "the run was recorded from another graph (declared leaf data count, too)"
+        fix = "restore the graph, or remove the runs: mgraph convert FILE NEW --strip"
         yield Diagnostic("hash", message, path, expected=actual, fix=fix)
 
 
@@ -297,9 +296,9 @@ def _column_faults(column: object, path: Path, names: KnownIds) -> Iterator[Diag
         yield wrong_length("value", column["value"], len(column["value"]) // 8 * 8, path)
     if at is None or values is None:
         return
-    rows = len(at) if "at" in column or not values else count
-    if len(values) != rows:
-        yield wrong_length("value", column.get("value", b""), 8 * rows, path)
+    length = len(at) if "at" in column or not values else count
+    if len(values) != length:
+        yield wrong_length("value", column.get("value", b""), 8 * length, path)
     elif column and not values:
         message, name = "an empty column", next(iter(column))
         yield Diagnostic("packed", message, (*path, name), expected="no such column")

@@ -1,4 +1,4 @@
-"""Faults of a document's shape: what pydantic finds, in this project's codes and words."""
+"""Faults of a document's shape: pydantic's errors in this project's codes and messages."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ def shape_faults(document: dict[str, Any], reading: Reading) -> Iterator[Diagnos
 
     Args:
         document: Plain data of the current version.
-        reading: How it is read.
+        reading: How the document is read.
 
     Yields:
-        Diagnostics without line and column, no follow-on errors among them.
+        Diagnostics without line and column, and without errors that merely follow from others.
     """
     limits = reading.limits
     hints = Suggestions()
-    shell, parts = _taken_apart(document, reading)
-    yield from _of_model(Document, shell, (), reading, hints)
+    shell, parts = _split(document, reading)
+    yield from _model_faults(Document, shell, (), reading, hints)
     for model, part, path in parts:
-        yield from _of_model(model, part, path, reading, hints)
+        yield from _model_faults(model, part, path, reading, hints)
     yield from meta_faults(document.get("meta"), ("meta",), limits)
     nodes = document.get("nodes")
     inner = replace(limits, depth=limits.levels) if isinstance(nodes, dict) else limits
@@ -63,10 +63,10 @@ def shape_faults(document: dict[str, Any], reading: Reading) -> Iterator[Diagnos
         yield from meta_faults(meta, path, inner)
 
 
-def _taken_apart(
+def _split(
     document: dict[str, Any], reading: Reading
 ) -> tuple[dict[str, Any], list[tuple[Any, Any, Path]]]:
-    """Split off what may be long, so that a million faults are not held at once."""
+    """Split off the long lists, so that a million faults are not held at once."""
     parts: list[tuple[Any, Any, Path]] = []
     shell = dict(document)
     nodes, outputs, runs = (document.get(name) for name in ("nodes", "outputs", "runs"))
@@ -75,7 +75,7 @@ def _taken_apart(
         shell["nodes"] = _STAND_IN
         parts.extend(_columns(nodes) if packed else [(list[NodeModel], nodes, ("nodes",))])
     if isinstance(outputs, list):
-        shell["outputs"] = ["none"]  # that there is none, the graph's checker says
+        shell["outputs"] = ["none"]  # `output_faults` reports an empty list
         parts.append((list[StrictStr], outputs, ("outputs",)))
     if isinstance(runs, list):
         shell["runs"] = []
@@ -100,7 +100,7 @@ def _columns(nodes: Any) -> Iterator[tuple[Any, Any, Path]]:  # noqa: ANN401 - p
     yield PackedNodes, shell, ("nodes",)
 
 
-def _of_model(
+def _model_faults(
     model: Any,  # noqa: ANN401 - a type form
     value: Any,  # noqa: ANN401 - any plain data
     path: Path,
@@ -116,29 +116,29 @@ def _of_model(
         try:
             adapter(model).validate_python(chunk, context=reading)
         except ValidationError as error:
-            for each in error.errors(include_url=False):
-                loc = each["loc"]
+            for detail in error.errors(include_url=False):
+                loc = detail["loc"]
                 if before and isinstance(loc[0], int):
                     loc = (loc[0] + before, *loc[1:])
-                yield from _translated(each, (*path, *loc), hints)
+                yield from _translated(detail, (*path, *loc), hints)
 
 
 def _chunks(value: Any) -> Iterator[tuple[Any, int]]:  # noqa: ANN401
     if not isinstance(value, list):
         yield value, 0
         return
-    rows = iter(value)
+    items = iter(value)
     before = 0
-    while chunk := list(islice(rows, _CHUNK)):
+    while chunk := list(islice(items, _CHUNK)):
         yield chunk, before
         before += len(chunk)
 
 
 def _translated(error: Any, path: Path, hints: Suggestions) -> Iterator[Diagnostic]:  # noqa: ANN401
-    """Say one of pydantic's findings in our words."""
+    """Translate one of pydantic's errors."""
     kind, value = error["type"], error["input"]
     if kind == "missing":
-        if path[-1] not in hints.meant(value, known_fields(path[:-1])):
+        if path[-1] not in hints.meant_fields(value, known_fields(path[:-1])):
             yield _missing(path)
     elif kind == "extra_forbidden":
         yield _unknown(path, hints)
@@ -154,20 +154,19 @@ def _translated(error: Any, path: Path, hints: Suggestions) -> Iterator[Diagnost
         yield Diagnostic(code, message, path, expected=expected, fix=fix)
 
 
-_NUMBER_FIX: Final = 'numbers stand without quotes; only "nan", "inf" and "-inf" have them'
+_NUMBER_FIX: Final = 'numbers have no quotes; only "nan", "inf" and "-inf" do'
 
 
 def _missing(path: Path) -> Diagnostic:
     message = f"{quoted(path[-1])} is missing"
-    expected = ", ".join(name for name in known_fields(path[:-1]) if name == path[-1])
-    return Diagnostic("missing-field", message, path[:-1], expected=f"the field {expected}")
+    return Diagnostic("missing-field", message, path[:-1], expected=f"the field {path[-1]}")
 
 
 def _unknown(path: Path, hints: Suggestions) -> Diagnostic:
     known = known_fields(path[:-1])
     meant_name = hints.closest(str(path[-1]), known)
-    own = 'put what is your own into "meta"' if "meta" in known else ""
+    own = 'put your own data into "meta"' if "meta" in known else ""
     fix = did_you_mean(meant_name) or own
-    message = f"{quoted(path[-1])} is no field here"
+    message = f"{quoted(path[-1])} is not a known field"
     expected = "one of " + ", ".join(known)
     return Diagnostic("unknown-field", message, path, expected=expected, fix=fix, at_key=True)

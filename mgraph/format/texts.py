@@ -1,4 +1,4 @@
-"""The texts of a file and its `meta`: within their limits, and such as JSON can say."""
+"""The rules for texts and `meta`: within their limits, and nothing that JSON can't hold."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def is_short(text: object, limit: int) -> bool:
-    """Whether something is a text of at most `limit` bytes of UTF-8."""
+    """Whether something is a text of at most `limit` bytes in UTF-8."""
     if type(text) is not str:
         return False
     return len(text) * 4 <= limit or len(text.encode()) <= limit
@@ -23,7 +23,7 @@ def is_short(text: object, limit: int) -> bool:
 def texts_are_clean(
     labels: Mapping[int, str], docs: Mapping[int, str], metas: Mapping[int, Any], limits: Limits
 ) -> bool:
-    """Whether labels, docs and metas of nodes are within the limits and well-formed."""
+    """Whether labels, docs and metas of nodes are well-formed and within the limits."""
     return (
         all(is_short(text, limits.text) for text in labels.values())
         and all(is_short(text, limits.doc) for text in docs.values())
@@ -39,9 +39,9 @@ def metas(document: dict[str, Any]) -> Iterator[tuple[Path, object]]:
     """Yield the meta of every node, with its path."""
     nodes = document.get("nodes")
     if isinstance(nodes, list):
-        for i, row in enumerate(nodes):
-            if isinstance(row, dict) and "meta" in row:
-                yield ("nodes", i, "meta"), row["meta"]
+        for i, node in enumerate(nodes):
+            if isinstance(node, dict) and "meta" in node:
+                yield ("nodes", i, "meta"), node["meta"]
     elif isinstance(nodes, dict):
         sparse = nodes.get("meta")
         values = sparse.get("value") if isinstance(sparse, dict) else None
@@ -50,26 +50,26 @@ def metas(document: dict[str, Any]) -> Iterator[tuple[Path, object]]:
 
 
 def meta_faults(value: object, path: Path, limits: Limits) -> Iterator[Diagnostic]:
-    """Find what can't stand in a meta: it is kept as it is, in JSON and in msgpack."""
+    """Find what a meta can't hold, because JSON and msgpack both have to keep it as it is."""
     if deep := too_deep(value, limits, path):
         yield from deep.diagnostics
         return
-    for where, each in descend(value, path):
-        if isinstance(each, dict):
-            for key in each:
+    for item_path, item in descend(value, path):
+        if isinstance(item, dict):
+            for key in item:
                 if not is_short(key, limits.text):
-                    yield over_limit((*where, key), "text", "a long key", limits.text)
-        elif not isinstance(each, list):
-            yield from _scalar_faults(each, where, limits)
+                    yield over_limit((*item_path, key), "text", "a long key", limits.text)
+        elif not isinstance(item, list):
+            yield from _scalar_faults(item, item_path, limits)
 
 
 def _scalar_faults(value: object, path: Path, limits: Limits) -> Iterator[Diagnostic]:
     if isinstance(value, str) and not is_short(value, limits.text):
-        found = f"a text of {len(value.encode()):,} bytes"
-        yield over_limit(path, "text", found, limits.text)
+        message = f"a text of {len(value.encode()):,} bytes"
+        yield over_limit(path, "text", message, limits.text)
     elif isinstance(value, bytes):
         message = f"{subject(path)} is a byte string"
-        yield Diagnostic("type", message, path, expected="what JSON can say")
+        yield Diagnostic("type", message, path, expected="a value that JSON has")
     elif isinstance(value, float) and not math.isfinite(value):
         message = f"{subject(path)} is {shown(value)}"
         yield Diagnostic("number", message, path, expected="a finite number")

@@ -1,4 +1,4 @@
-"""Format versions: what can be read, one small pure step per version, and what must be stamped."""
+"""Format versions: reading them, converting between them, and which one a graph needs."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Version = tuple[int, int]
 Data = dict[str, Any]
 
 UP: Final[Mapping[Version, Callable[[Data], Data]]] = {}
-"""From a version: the step to the next one. A step returns new data and changes none."""
+"""From a version, the step to the next one. A step returns new data and changes none."""
 
 DOWN: Final[Mapping[Version, Callable[[Data], Data]]] = {}
-"""From a version: the step to the one before.
+"""From a version, the step to the one before.
 
-A step raises `GraphError`, naming every node that can't be said in the older version.
+A step raises `GraphError`, naming every node that the older version can't express.
 """
 
 _SPELLING: Final = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
 
 
 def spelled(version: Version) -> str:
-    """Spell a version as files do."""
+    """Format a version as in files."""
     return f"{version[0]}.{version[1]}"
 
 
@@ -42,8 +42,8 @@ def version_of(document: object, newest: Version = VERSIONS[-1]) -> Version:
     stated = _as_graph_file(document, newest)["mgraph"]
     match = _SPELLING.fullmatch(stated) if isinstance(stated, str) else None
     if match is None:
-        found = quoted(stated) if isinstance(stated, str) else shown(stated)
-        message = f"{found} is no format version"
+        text = quoted(stated) if isinstance(stated, str) else shown(stated)
+        message = f"{text} is not a format version"
         expected = f'a string like "{spelled(newest)}"'
         raise GraphError.of("version", message, ("mgraph",), expected=expected)
     return int(match[1]), int(match[2])
@@ -52,16 +52,16 @@ def version_of(document: object, newest: Version = VERSIONS[-1]) -> Version:
 def _as_graph_file(document: object, newest: Version) -> Data:
     if isinstance(document, dict) and "mgraph" in document:
         return document
-    message = 'there is no "mgraph" field, so this is no graph file'
+    message = 'there is no "mgraph" field, so this is not a graph file'
     expected = f'an object with "mgraph": "{spelled(newest)}"'
     raise GraphError.of("format", message, expected=expected)
 
 
 def parsed(text: str) -> Version:
-    """Read a version that somebody typed.
+    """Parse a version that somebody typed.
 
     Raises:
-        GraphError: `version`.
+        GraphError: `version` if it is malformed.
     """
     return version_of({"mgraph": text})
 
@@ -97,11 +97,11 @@ def downgraded(
     """Bring a document back to an older version.
 
     Raises:
-        GraphError: `version`: there is no such version; or whatever stops a step.
+        GraphError: `version` if there is no such version; otherwise what a step raises.
     """
     version = version_of(document, versions[-1])
     if target not in versions:
-        known = ", ".join(spelled(each) for each in versions)
+        known = ", ".join(spelled(version) for version in versions)
         message = f"there is no format {spelled(target)}"
         raise GraphError.of("version", message, expected=f"one of {known}")
     path = versions[versions.index(target) + 1 : versions.index(version) + 1]
@@ -113,4 +113,4 @@ def downgraded(
 def lowest(op_names: Iterable[str]) -> Version:
     """Return the lowest version that has all these ops."""
     since = (OPS[name].since for name in op_names if name in OPS)
-    return max((parsed(each) for each in since), default=VERSIONS[0])
+    return max(map(parsed, since), default=VERSIONS[0])

@@ -1,4 +1,4 @@
-"""What is worth a mention in a graph file that is accepted."""
+"""Warnings about a graph file that is accepted."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ INVISIBLE: Final = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
-"""Characters that take no place, or change the order in which others are shown."""
+"""Characters that are invisible, or change the order in which others are shown."""
 
 
 def warnings(
     document: dict[str, Any], graph: GraphFile, data: bytes, limits: Limits
 ) -> Iterator[Diagnostic]:
-    """Find what is worth a mention in a clean document; its bytes may lack the ids."""
+    """Find everything to warn about in a clean document; its bytes may lack the ids."""
     columns = graph.columns
     if lost := columns.unreached():
         names = some(columns.ids[i] for i in lost)
         nodes = "1 node has" if len(lost) == 1 else f"{len(lost):,} nodes have"
-        message = f"{nodes} no path to an output, and so no gradient: {names}"
+        message = f"{nodes} no path to an output, and therefore no gradient: {names}"
         yield Diagnostic("unreached", message, _node_path(document, columns, lost[0]))
     for path, value in _integers(document):
         if is_rounded(value):
             message = f"a double can't hold {quoted(value)}: it was rounded to {float(value)!r}"
             yield Diagnostic("rounded", message, path)
     for path in single_precision(data, document, limits):
-        message = "a number of single precision: most of its digits are lost already"
+        message = "a number in single precision: more than half of its digits are already lost"
         yield Diagnostic("float32", message, path, fix="write it as float64")
-    for path, words in _texts(document, graph):
-        if isinstance(words, str) and not words.isascii() and (hidden := INVISIBLE.search(words)):
-            message = f"the text holds the invisible character U+{ord(hidden[0]):04X}"
-            yield Diagnostic("invisible", message, path, fix="take it out, if it is not meant")
+    for path, text in _texts(document, graph):
+        if isinstance(text, str) and not text.isascii() and (hidden := INVISIBLE.search(text)):
+            message = f"the text contains the invisible character U+{ord(hidden[0]):04X}"
+            yield Diagnostic("invisible", message, path, fix="remove it unless it is intended")
 
 
 def _node_path(document: dict[str, Any], graph: Columns, node: int) -> Path:
-    """Return where a node stands in its document."""
+    """Return the path of a node in its document."""
     if isinstance(document["nodes"], dict):
         return ("nodes",)
     return ("nodes", node if graph.order is None else graph.order.index(node))
@@ -54,10 +54,10 @@ def _node_path(document: dict[str, Any], graph: Columns, node: int) -> Path:
 
 def _integers(document: dict[str, Any]) -> Iterator[tuple[Path, int]]:
     """Yield the numbers of a clean document that are written as integers."""
-    rows = document["nodes"]
-    for i, row in enumerate(rows if isinstance(rows, list) else ()):
-        if type(row.get("data")) is int:
-            yield ("nodes", i, "data"), row["data"]
+    nodes = document["nodes"]
+    for i, node in enumerate(nodes if isinstance(nodes, list) else ()):
+        if type(node.get("data")) is int:
+            yield ("nodes", i, "data"), node["data"]
     for i, run in enumerate(document.get("runs", ())):
         for key in ("inputs", "seed", "data", "grad", "tolerance"):
             for name, value in run.get(key, {}).items():
@@ -71,10 +71,10 @@ def _texts(document: dict[str, Any], graph: GraphFile) -> Iterator[tuple[Path, o
         yield (key,), graph.header.get(key)
     for field_name, texts in (("label", graph.columns.labels), ("doc", graph.columns.docs)):
         if isinstance(document["nodes"], dict):
-            for k, words in enumerate(texts.values()):
-                yield ("nodes", field_name, "value", k), words
+            for k, text in enumerate(texts.values()):
+                yield ("nodes", field_name, "value", k), text
         else:
-            for i, row in enumerate(document["nodes"] if texts else ()):
-                yield ("nodes", i, field_name), row.get(field_name)
+            for i, node in enumerate(document["nodes"] if texts else ()):
+                yield ("nodes", i, field_name), node.get(field_name)
     for i, run in enumerate(graph.runs):
         yield ("runs", i, "origin"), run.origin

@@ -32,30 +32,30 @@ def to_msgpack(graph: GraphFile) -> Iterator[bytes]:
     yield from binary.encode(document)
 
 
-def _document(graph: GraphFile, nodes: object, run: Any) -> dict[str, Any]:  # noqa: ANN401
+def _document(graph: GraphFile, nodes: object, write_run: Any) -> dict[str, Any]:  # noqa: ANN401
     columns = graph.columns
     document: dict[str, Any] = {"mgraph": graph.version}
     document.update((key, graph.header[key]) for key in HEADER if key in graph.header)
     document["nodes"] = nodes
     document["outputs"] = [columns.ids[i] for i in columns.outputs]
     if graph.runs:
-        document["runs"] = Blocks([run(each) for each in graph.runs])
+        document["runs"] = Blocks([write_run(run) for run in graph.runs])
     return document
 
 
 def _lines(graph: Columns) -> Iterator[str]:
-    """Yield every node as JSON text, in file order."""
+    """Yield every node as a line of JSON, in file order."""
     ids, args, first = [*graph.ids], graph.args, graph.first
     has = graph.has_data
-    given = {"label": graph.labels, "doc": graph.docs, "meta": graph.metas}
-    noted = [(key, texts) for key, texts in given.items() if texts]
+    notes = {"label": graph.labels, "doc": graph.docs, "meta": graph.metas}
+    noted = [(key, texts) for key, texts in notes.items() if texts]
     for i in range(len(graph)) if graph.order is None else graph.order:
         code = graph.opcode[i]
         line = f'{{"id": "{ids[i]}", "op": "{NAMES[code]}"'
         if is_leaf(code):
-            place = graph.leaf_place[i]
-            if has is None or has[place]:
-                line += f', "data": {literal(graph.data[place])}'
+            leaf = graph.leaf_index[i]
+            if has is None or has[leaf]:
+                line += f', "data": {literal(graph.data[leaf])}'
         else:
             names = '", "'.join([ids[arg] for arg in args[first[i] : first[i + 1]]])
             line += f', "args": ["{names}"]'
@@ -74,7 +74,7 @@ def _packed_run(run: Run) -> dict[str, Any]:
 
 
 def run_fields(run: Run, numbers: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Return a run as plain data; `numbers` says how data and grad are written."""
+    """Return a run as plain data; the function `numbers` writes data and grad."""
     fields = {
         "inputs": {name: spelled(value) for name, value in run.inputs.items()},
         "seed": {name: spelled(value) for name, value in run.seed.items()},
@@ -83,8 +83,8 @@ def run_fields(run: Run, numbers: Any) -> dict[str, Any]:  # noqa: ANN401
     }
     written = {key: value for key, value in fields.items() if value}
     if run.tolerance is not None:
-        halves = {"rel": run.tolerance.rel, "abs": run.tolerance.abs}
-        stated = {key: spelled(half) for key, half in halves.items() if half is not None}
+        parts = {"rel": run.tolerance.rel, "abs": run.tolerance.abs}
+        stated = {key: spelled(part) for key, part in parts.items() if part is not None}
         written["tolerance"] = stated
     for key, given in (("data", run.data), ("grad", run.grad)):
         if given is not None:

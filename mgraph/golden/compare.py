@@ -85,7 +85,7 @@ def _described(graph: Graph, node: int) -> str:
 def _parts(graph: Graph, name: str) -> dict[str, Any]:
     columns = graph.columns
     node = columns.index[name]
-    leaf = columns.leaf_place.get(node)
+    leaf = columns.leaf_index.get(node)
     has_data = leaf is not None and (columns.has_data is None or columns.has_data[leaf])
     return {
         "op": columns.op(node),

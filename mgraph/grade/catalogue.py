@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mgraph.ops import OPS, ROWS, ieee
+from mgraph.ops import OPS, TABLE, ieee
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -167,7 +167,7 @@ def _other(op: str, kinds: str) -> Iterator[Guess]:
             says = f"adds {eps:g} to an operand"
             yield Guess("value", says, partial(_value_at, op, partial(_moved, at, eps)))
     yield Guess("value", "gives its operand unchanged", lambda xs: xs[0])
-    for row in ROWS:
+    for row in TABLE:
         if row.inputs == len(kinds) and row.name != op and not row.fold:
             yield Guess("value", f"computes {row.name}", row.value)
     yield Guess("factor", "gives twice its value", partial(_scaled, op, 2.0))
@@ -238,7 +238,7 @@ def _times(op: str, local: Local, xs: Sequence[float], y: float, upstream: float
 def _local(op: str, place: int, kinds: str) -> Iterator[tuple[str, str, Local]]:
     """Yield wrong local slopes: functions of inputs, output and right partials."""
     k = place
-    slope = OPS[op].slope_text(place)
+    slope = OPS[op].partial_text(place)
     yield "sign", f"has the wrong sign in its slope, which is {slope}", lambda xs, y, p: -p[k]
     if op in ("max", "min"):
         yield from _of_one_op(op, slope)

@@ -33,6 +33,7 @@ _KEPT: Final = 4096  # characters of what it printed, from the end
 _CHUNK: Final = 65536
 _LONGEST: Final = 2**28  # bytes of one answer
 _ENDING: Final = 0.5  # seconds that the pipes of a dead process are waited for
+_LEAVING: Final = 3.0  # seconds that a process may take to end after it has closed its output
 _MARK: Final = "MGRAPH_GRADE"
 _ODD: Final = "it wrote into the driver's own channel"
 _FLOOD: Final = f"it wrote more than {_LONGEST >> 20} MiB"
@@ -202,7 +203,7 @@ class Process:
         """Say how the process ended, with the last line that it printed."""
         if self.is_flood:
             return _FLOOD
-        until = monotonic() + 1.0
+        until = monotonic() + _LEAVING
         while not self._is_gone() and monotonic() < until:
             sleep(0.01)
         if self._is_gone():

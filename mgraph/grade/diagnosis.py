@@ -548,7 +548,7 @@ def _said(op: str, faults: Sequence[Fault], *, reflected: bool) -> tuple[str, st
     if value:
         return "value", f"{op} gives a wrong value"
     place = faults[0].place or 0
-    return "slope", f"{op} has a wrong slope; it is {OPS[op].slope_text(place)}"
+    return "slope", f"{op} has a wrong slope; it is {OPS[op].partial_text(place)}"
 
 
 def _to_one(op: str, faults: Sequence[Fault]) -> str:

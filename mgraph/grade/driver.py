@@ -140,6 +140,8 @@ def last_line(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"SystemExit: the engine called sys.exit({shown(error.code, repr, START)})"
     lines = shown(error, str, END).strip().splitlines() or [""]
+    if (name, lines) == ("ValueError", ["source code string cannot contain null bytes"]):
+        name = "SyntaxError"  # which it is since Python 3.11.4
     return (f"{name}: {lines[-1]}" if lines[-1] else name)[:LONGEST]
 
 

@@ -150,14 +150,14 @@ class _Learner:
         factor = got / right
         guess = Guess(
             "factor",
-            f"passes on {factor:g} times its slope, which is {OPS[op].slope_text(place)}",
+            f"passes on {factor:g} times its slope, which is {OPS[op].partial_text(place)}",
             lambda xs, y, up: factor * OPS[op].partials(xs, y)[place] * up,
         )
         return guess if all(self._gives_slope(place, guess, each) for each in at) else None
 
     def _bounded(self, place: int, at: Sequence[Seen], wrong: Sequence[Seen]) -> Guess | None:
         """Look for a bound of the local slope."""
-        op, text = at[0].op, OPS[at[0].op].slope_text(place)
+        op, text = at[0].op, OPS[at[0].op].partial_text(place)
         bound = abs((wrong[0].passed[place] or 0.0) / (wrong[0].upstream or 1.0))
         guess = Guess(
             "clipped",

@@ -162,7 +162,7 @@ class _Writer:
         return len(self.steps) - 1
 
     def primal(self, node: int) -> float:
-        return self.graph.data[self.graph.leaf_place[node]]
+        return self.graph.data[self.graph.leaf_index[node]]
 
     def is_const(self, node: int) -> bool:
         return self.graph.op(node) == CONST

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 HASH_NAME: Final = "mgraph1-sha256:"
-"""How a canonical hash begins."""
+"""The prefix of every canonical hash."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +33,12 @@ class Columns:
         opcode: u8[N], index into `ops.NAMES`.
         first: u32[N + 1]; the arguments of node i are `args[first[i]:first[i + 1]]`.
         args: u32[sum of all arguments], nodes, each before its user.
-        leaves: u32[M], nodes.
+        leaves: u32[M], the leaves among the nodes.
         data: f64[M], the declared primals of the leaves; 0 where there is none.
         has_data: u8[M], 0 where an input has no declared primal; None if all have one.
-        ids: N strings, made when they are asked for if they come from a packed file.
+        ids: N strings, each created when it is used if they come from a packed file.
         outputs: Nodes, in the file's order, each once.
-        order: u32[N], the nodes in the order in which a file of rows lists them; None if that
-            is evaluation order.
+        order: u32[N], the nodes in the order of their file; None if that is evaluation order.
         labels: Node to its label, for the nodes that have one; `docs` and `metas` likewise.
     """
 
@@ -74,7 +73,7 @@ class Columns:
     def hash(self) -> str:
         """The canonical hash of the declared graph.
 
-        It covers ops, arguments, leaf data, ids, evaluation order and outputs; no texts, no runs.
+        It covers ops, arguments, leaf data, ids, evaluation order and outputs, not texts or runs.
         """
         outputs = [self.ids[i] for i in self.outputs]
         digest = sha256(usedforsecurity=False)
@@ -83,11 +82,11 @@ class Columns:
         return HASH_NAME + digest.hexdigest()
 
     def declared(self) -> dict[str, Any]:
-        """Return what the hash covers of the nodes, as packed files have it; no empty columns."""
+        """Return the columns that the hash covers, as in a packed file, without empty ones."""
         used = sorted((name for code, name in enumerate(NAMES) if code in self.opcode))
         table = bytearray(256)
-        for place, name in enumerate(used):
-            table[OPCODES[name]] = place
+        for index, name in enumerate(used):
+            table[OPCODES[name]] = index
         columns: dict[str, Any] = {
             "op": self.opcode.translate(bytes(table)),
             "arity": self.passes.stated_arity(self.opcode, self.first),
@@ -105,12 +104,12 @@ class Columns:
         return passes_for(len(self))
 
     @cached_property
-    def leaf_place(self) -> dict[int, int]:
-        """Node to its place among the leaves."""
-        return {node: place for place, node in enumerate(self.leaves)}
+    def leaf_index(self) -> dict[int, int]:
+        """Node to its index among the leaves."""
+        return {node: i for i, node in enumerate(self.leaves)}
 
     def arguments(self, node: int) -> Sequence[int]:
-        """Return the arguments of a node, order and repeats kept."""
+        """Return the arguments of a node, in order, with repeats."""
         return self.args[self.first[node] : self.first[node + 1]]
 
     def op(self, node: int) -> str:
@@ -129,8 +128,8 @@ class Columns:
             return self
         data, has = self.data[:], bytearray(self.has_data or b"\x01" * len(self.data))
         for node, value in values.items():
-            place = bisect_left(self.leaves, node)
-            data[place], has[place] = value, 1
+            i = bisect_left(self.leaves, node)
+            data[i], has[i] = value, 1
         return replace(self, data=data, has_data=None if all(has) else bytes(has))
 
     def unreached(self) -> list[int]:
@@ -138,7 +137,7 @@ class Columns:
         outputs = dict.fromkeys(self.outputs)
         lost = [i for i in self.passes.unused(self.args, len(self)) if i not in outputs]
         left = self.passes.uses(self.args, len(self)) if lost else []
-        for node in lost:  # grows: a node is lost, too, when all its users are
+        for node in lost:  # grows: a node whose users are all lost is lost, too
             for arg in self.arguments(node):
                 left[arg] -= 1
                 if not left[arg] and arg not in outputs:
@@ -146,7 +145,7 @@ class Columns:
         return sorted(lost)
 
     def reached(self, starts: Iterable[int]) -> bytearray:
-        """Mark with 1 all nodes that some nodes depend on, and these."""
+        """Mark with 1 the nodes in `starts` and all nodes that they depend on."""
         marks = bytearray(len(self))
         for node in starts:
             marks[node] = 1
@@ -158,7 +157,7 @@ class Columns:
         return marks
 
     def users(self) -> Iterator[int]:
-        """Yield the node that each entry of `args` is an argument of."""
+        """Yield, for each entry of `args`, the node that it is an argument of."""
         first = self.first
         for node in range(len(self)):
             for _ in range(first[node], first[node + 1]):
@@ -166,7 +165,7 @@ class Columns:
 
 
 def starts(counts: Iterable[int]) -> array[int]:
-    """Return where each node's arguments begin, from how many each has."""
+    """Return the column `first` from the number of arguments of each node."""
     return array("I", accumulate(counts, initial=0))
 
 
@@ -176,5 +175,5 @@ def leaves_of(opcode: bytes) -> array[int]:
 
 
 def sparse(at: array[int], values: Sequence[Any]) -> dict[str, Any]:
-    """Return values of some nodes, ascending, as a packed column; empty if there are none."""
+    """Return the values of some nodes, ascending, as a packed column; empty if there are none."""
     return {"at": at, "value": values} if at else {}

@@ -9,27 +9,27 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, overload
 
 from mgraph.graph import passes
-from mgraph.graph.passes.plain import place_in
+from mgraph.graph.passes.plain import index_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _DEFAULT: Final = re.compile("n(?:0|[1-9][0-9]{0,9})")
-_FEW: Final = 16
+_SEARCHES: Final = 16
 
 
 def default_id(node: int) -> str:
-    """Return the id of a node that got none: n0, n1 and so on."""
+    """Return the id of a node without one of its own: n0, n1 and so on."""
     return f"n{node}"
 
 
 def default_node(name: str) -> int | None:
-    """Return the node that has an id if it got none, in a graph that is large enough."""
+    """Return the node of which a name is the default id; None if it is not a default id."""
     return int(name[1:]) if _DEFAULT.fullmatch(name) else None
 
 
-def named(own: Iterable[tuple[int, str]], count: int) -> list[str]:
-    """Return all ids from those that are not the default, each with its node."""
+def all_ids(own: Iterable[tuple[int, str]], count: int) -> list[str]:
+    """Return the ids of all nodes from (node, id) of those whose id is not the default."""
     names = [f"n{i}" for i in range(count)]
     for node, name in own:
         names[node] = name
@@ -37,15 +37,15 @@ def named(own: Iterable[tuple[int, str]], count: int) -> list[str]:
 
 
 class Ids(Sequence[str]):
-    """N ids of which a file names some; none is made before it is asked for.
+    """The ids of N nodes, of which a packed file names some; each is created when it is used.
 
     Attributes:
         at: u32[K], the nodes that have an id of their own, ascending.
-        own: These ids.
+        own: The ids of these nodes.
     """
 
     def __init__(self, count: int, at: array[int], own: Sequence[str]) -> None:
-        """Take the ids that are not the default, of a graph of `count` nodes."""
+        """Store the ids that are not the default, of a graph of `count` nodes."""
         self._count, self.at, self.own = count, at, own
 
     @overload
@@ -57,25 +57,25 @@ class Ids(Sequence[str]):
         if isinstance(node, slice):
             return [self[i] for i in range(*node.indices(self._count))]
         i = range(self._count)[node]
-        place = i if len(self.own) == self._count else place_in(self.at, i)
-        return default_id(i) if place is None else self.own[place]
+        k = i if len(self.own) == self._count else index_in(self.at, i)
+        return default_id(i) if k is None else self.own[k]
 
     def __len__(self) -> int:
         """Return the number of nodes."""
         return self._count
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over all ids, each made once."""
+        """Iterate over all ids, created once."""
         if len(self.own) == self._count:
             return iter(self.own)
-        return iter(named(zip(self.at, self.own, strict=True), self._count))
+        return iter(all_ids(zip(self.at, self.own, strict=True), self._count))
 
     def node_of(self, name: object) -> int | None:
-        """Search the node that has an id."""
+        """Search for the node with this id; return None if there is none."""
         if not isinstance(name, str):
             return None
         number = default_node(name)
-        if number is not None and number < self._count and place_in(self.at, number) is None:
+        if number is not None and number < self._count and index_in(self.at, number) is None:
             return number
         try:
             return self.at[self.own.index(name)]
@@ -84,7 +84,7 @@ class Ids(Sequence[str]):
 
 
 def own_ids(ids: Sequence[str]) -> tuple[array[int], Sequence[str]]:
-    """Return the nodes whose id is not the default, and these ids."""
+    """Return the nodes whose id is not the default, and their ids."""
     if isinstance(ids, Ids):
         return ids.at, ids.own
     at = array("I", [i for i, name in enumerate(ids) if name[0] != "n" or name != f"n{i}"])
@@ -92,14 +92,14 @@ def own_ids(ids: Sequence[str]) -> tuple[array[int], Sequence[str]]:
 
 
 class _Index(Mapping[str, int]):
-    """The node of each id: a few are searched, a table is made when more are asked for."""
+    """The node of each id: the first few lookups search, more of them build a table."""
 
     def __init__(self, ids: Ids) -> None:
-        self._ids, self._asked = ids, 0
+        self._ids, self._lookups = ids, 0
 
     def __getitem__(self, name: str) -> int:
-        self._asked += 1
-        if self._asked > _FEW:
+        self._lookups += 1
+        if self._lookups > _SEARCHES:
             return self._table[name]
         node = self._ids.node_of(name)
         if node is None:

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def evaluation_order(arguments: Sequence[Sequence[int]]) -> list[int]:
-    """Sort nodes stably: of all whose arguments are done, the earliest in the file goes next.
+    """Sort nodes stably: of all whose arguments are done, the earliest in the file comes next.
 
     Args:
-        arguments: The arguments of each node, by place in the file.
+        arguments: The arguments of each node; nodes are indices into the file.
 
     Returns:
-        Places in the file. Nodes on cycles, and all that depend on them, are missing.
+        The nodes in order; nodes on cycles, and all that depend on them, are missing.
     """
     waits = [len(args) for args in arguments]
     users: list[list[int]] = [[] for _ in arguments]
@@ -39,26 +39,26 @@ def evaluation_order(arguments: Sequence[Sequence[int]]) -> list[int]:
 
 
 def reordered(graph: Columns, order: Sequence[int]) -> Columns:
-    """Return the same graph, its nodes in another order; remembers the file's."""
-    place = array("I", bytes(4 * len(order)))
+    """Return the same graph with its nodes in another order, remembering that of the file."""
+    new_node = array("I", bytes(4 * len(order)))
     for new, old in enumerate(order):
-        place[old] = new
+        new_node[old] = new
     lists = [graph.arguments(old) for old in order]
     opcode = bytes(graph.opcode[old] for old in order)
     leaves = leaves_of(opcode)
-    old_places = [graph.leaf_place[order[i]] for i in leaves]
+    old_leaves = [graph.leaf_index[order[i]] for i in leaves]
     has = graph.has_data
     return Columns(
         opcode=opcode,
         first=starts(map(len, lists)),
-        args=array("I", (place[arg] for args in lists for arg in args)),
+        args=array("I", (new_node[arg] for args in lists for arg in args)),
         leaves=leaves,
-        data=array("d", (graph.data[i] for i in old_places)),
-        has_data=None if has is None else bytes(has[i] for i in old_places),
+        data=array("d", (graph.data[i] for i in old_leaves)),
+        has_data=None if has is None else bytes(has[i] for i in old_leaves),
         ids=[graph.ids[old] for old in order],
-        outputs=tuple(place[i] for i in graph.outputs),
-        order=place,
-        labels={place[i]: text for i, text in graph.labels.items()},
-        docs={place[i]: text for i, text in graph.docs.items()},
-        metas={place[i]: meta for i, meta in graph.metas.items()},
+        outputs=tuple(new_node[i] for i in graph.outputs),
+        order=new_node,
+        labels={new_node[i]: text for i, text in graph.labels.items()},
+        docs={new_node[i]: text for i, text in graph.docs.items()},
+        metas={new_node[i]: meta for i, meta in graph.metas.items()},
     )

@@ -1,4 +1,4 @@
-"""Run: what happened, or must happen, when a graph is run; and when two numbers are equal."""
+"""Run: inputs and results of running a graph; Tolerance: which results count as equal."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from numbers import Real
 from typing import TYPE_CHECKING, Final
 
 from mgraph.errors import GraphError, quoted
-from mgraph.graph.passes.plain import place_in
+from mgraph.graph.passes.plain import index_in
 
 if TYPE_CHECKING:
     from mgraph.graph.columns import Columns
 
 SELF_RECORDED: Final = "mgraph "
-"""How the origin of a run begins that mgraph itself recorded."""
+"""The start of `origin` in a run that mgraph recorded itself."""
 
 
 class Numbers(Mapping[str, float]):
-    """A number for each of some nodes of one graph, by id, in evaluation order.
+    """Numbers for some or all nodes of one graph, by id, in evaluation order.
 
     Attributes:
         graph: The graph.
         at: u32[K], the nodes, ascending; None if there is a number for every node.
-        numbers: f64[K].
+        numbers: f64[K], the numbers of these nodes.
     """
 
     def __init__(self, graph: Columns, at: array[int] | None, values: array[float]) -> None:
-        """Take the nodes and their numbers."""
+        """Store the nodes and their numbers."""
         self.graph = graph
         self.at = None if at is not None and len(at) == len(graph) else at
         self.numbers = values
@@ -67,11 +67,11 @@ class Numbers(Mapping[str, float]):
 
     def of(self, node: int) -> float | None:
         """Return the number of a node; None if there is none."""
-        place = node if self.at is None else place_in(self.at, node)
-        return None if place is None else self.numbers[place]
+        k = node if self.at is None else index_in(self.at, node)
+        return None if k is None else self.numbers[k]
 
     def among(self, nodes: array[int]) -> tuple[array[int], array[float]]:
-        """Return those of some nodes, ascending, that have a number; and these."""
+        """Return those of the given nodes, ascending, that have a number, and their numbers."""
         if self.at is None:
             return nodes, array("d", [self.numbers[node] for node in nodes])
         return self.graph.passes.among(nodes, self.at, self.numbers)
@@ -90,9 +90,9 @@ class Tolerance:
     abs: float | None = None
 
     def __str__(self) -> str:
-        """Name the halves that are stated."""
-        halves = (("rel", self.rel), ("abs", self.abs))
-        return ", ".join(f"{name} {half!r}" for name, half in halves if half is not None) or "none"
+        """List the parts that are stated."""
+        parts = (("rel", self.rel), ("abs", self.abs))
+        return ", ".join(f"{name} {part!r}" for name, part in parts if part is not None) or "none"
 
     def allows(self, got: float, want: float) -> bool:
         """Whether `got` counts as `want`.
@@ -109,17 +109,17 @@ class Tolerance:
 
 
 def as_number(name: str, value: object) -> float:
-    """Return a number that somebody gave for an id, as a double.
+    """Convert the value given for an id to a double.
 
     Raises:
-        GraphError: `number`: it is none.
+        GraphError: `number` if it is not a number.
     """
     if isinstance(value, Real) and not isinstance(value, bool):
         try:
             return float(value)
         except OverflowError:
             return inf if value > 0 else -inf  # type: ignore[operator]
-    message = f"the value of {quoted(name)} is {type(value).__name__}, no number"
+    message = f"the value of {quoted(name)} is of type {type(value).__name__}, not a number"
     raise GraphError.of("number", message, expected="a number")
 
 
@@ -144,7 +144,7 @@ def bits(x: float) -> int:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a graph: what went in, and what came out or must come out.
+    """One run of a graph: what went in, and what came out or is expected to come out.
 
     Attributes:
         data: The values of nodes, by id; None if the run does not say.
@@ -174,10 +174,10 @@ class Run:
 
 
 def over_graph(run: Run, graph: Columns) -> Run:
-    """Return a run whose numbers are columns over a graph.
+    """Return the run with its numbers as columns over a graph.
 
     Raises:
-        GraphError: `run-node` if data or grad name a node that is not there; `number`.
+        GraphError: `run-node` if data or grad name a node that doesn't exist; `number`.
     """
     return replace(
         run,
@@ -193,7 +193,7 @@ def _over(given: Mapping[str, float] | None, graph: Columns) -> Mapping[str, flo
         return given
     for name in given:
         if name not in graph.index:
-            message = f"the run names {quoted(name)}, which is no node of this graph"
+            message = f"the run names {quoted(name)}, which is not a node of this graph"
             raise GraphError.of("run-node", message)
     pairs = sorted((graph.index[name], as_number(name, value)) for name, value in given.items())
     at, values = array("I", [i for i, _ in pairs]), array("d", [x for _, x in pairs])
@@ -201,7 +201,7 @@ def _over(given: Mapping[str, float] | None, graph: Columns) -> Mapping[str, flo
 
 
 def annotated(runs: Sequence[Run], run: Run, outputs: Sequence[str]) -> tuple[Run, ...]:
-    """Return the runs with a new one: in the place of its like, if mgraph recorded that, else last.
+    """Add a run, which replaces the one with the same inputs and seed if mgraph recorded that.
 
     A run whose numbers come from elsewhere is an expectation and is never replaced.
     """
@@ -215,7 +215,7 @@ def annotated(runs: Sequence[Run], run: Run, outputs: Sequence[str]) -> tuple[Ru
 
 
 def question(run: Run, outputs: Sequence[str]) -> tuple[tuple[tuple[str, int], ...], ...]:
-    """Return what a run asks, so that equal questions are equal: inputs and seed, bit by bit."""
+    """Return inputs and seed of a run, to compare bit by bit with those of another."""
     seed = run.seed or {outputs[0]: 1.0}
     return tuple(
         tuple(sorted((name, bits(value)) for name, value in numbers.items()))

@@ -12,7 +12,7 @@ from mgraph.ops.table import (
     PARAM,
     POSITIVE,
     REAL,
-    ROWS,
+    TABLE,
     Interval,
     Op,
     can_take,
@@ -20,8 +20,8 @@ from mgraph.ops.table import (
     logistic,
     named,
     no_kink,
+    op_of,
     ramp,
-    row_of,
     sign,
 )
 
@@ -37,7 +37,7 @@ __all__ = [
     "PARAM",
     "POSITIVE",
     "REAL",
-    "ROWS",
+    "TABLE",
     "Interval",
     "Op",
     "can_take",
@@ -45,7 +45,7 @@ __all__ = [
     "logistic",
     "named",
     "no_kink",
+    "op_of",
     "ramp",
-    "row_of",
     "sign",
 ]

@@ -1,4 +1,4 @@
-"""The formulas of the table of ops as syntax trees, for those who translate them."""
+"""The formulas of the table of ops as syntax trees, for translating them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Formulas(NamedTuple):
-    """What one row computes, as it is written."""
+    """An op and the syntax trees of its two formulas."""
 
     op: Op
     forward: ast.Lambda
@@ -22,16 +22,16 @@ class Formulas(NamedTuple):
 
 
 def helpers(module: ModuleType = table) -> Iterator[ast.FunctionDef]:
-    """Yield the functions of a file, the table's, that rows may call: a float, from floats."""
+    """Yield the helpers in a module that formulas may call: floats in, a float out."""
     for node in _tree(module).body:
         if isinstance(node, ast.FunctionDef) and _returns_only(node):
             yield node
 
 
-def rows() -> Iterator[Formulas]:
-    """Yield the rows, in the order of the table."""
+def parse_table() -> Iterator[Formulas]:
+    """Yield the formulas of every op, in the order of the table."""
     for node in _tree(table).body:
-        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "ROWS":
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "TABLE":
             for call in ast.walk(node):
                 if isinstance(call, ast.Call) and ast.unparse(call.func) == "Op":
                     yield _formulas(call)

@@ -1,7 +1,7 @@
 """Thirteen primitives that answer as IEEE 754 does instead of raising.
 
 Python's `math` raises where IEEE 754 and C give infinities and NaN. These give what C gives,
-with the same library behind them, so that every interpreter of the op table can agree.
+with the same math library, so that every interpreter of the op table can agree.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def power(a: float, b: float) -> float:
     """Raise a to the power b as C's pow does (C17, annex F.10.4.4)."""
     try:
         return math.pow(a, b)
-    except ValueError:  # a is 0 and b < 0, or a < 0 and b is no integer
+    except ValueError:  # a is 0 and b < 0, or a < 0 and b is not an integer
         return math.copysign(INF, a) if a == 0.0 and _odd(b) else INF if a == 0.0 else NAN
     except OverflowError:
         return -INF if a < 0.0 and _odd(b) else INF

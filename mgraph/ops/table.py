@@ -1,7 +1,7 @@
-"""The table of ops; the only file that knows calculus.
+"""The table of ops; the only module that contains derivatives.
 
-A row is read by machines: Python calls it with floats, others compile it. So it uses only
-`+ - *`, comparisons, `and`, `or`, `x if c else y`, `abs`, float literals, the small helpers
+Its formulas are read by machines: Python calls them with floats, others compile them. So they use
+only `+ - *`, comparisons, `and`, `or`, `x if c else y`, `abs`, float literals, the small helpers
 below and `ieee.*`. An op's value or derivative never changes once released: a different choice
 is a new op.
 """
@@ -29,7 +29,7 @@ class Interval:
     open_low: bool = False
 
     def __str__(self) -> str:
-        """Spell it as in mathematics, for example `(0, ∞)`."""
+        """Format it as in mathematics, for example `(0, ∞)`."""
         low = "-∞" if self.low == -INF else f"{self.low:g}"
         high = "∞" if self.high == INF else f"{self.high:g}"
         left = "(" if self.open_low or self.low == -INF else "["
@@ -52,16 +52,16 @@ class Op:
 
     Attributes:
         name: As spelled in graph files.
-        step: Inputs to output, for the number of inputs that it takes; `value` applies it to any.
-        step_partials: (*inputs, output) to one partial per input; `partials` applies it to any.
-        formula: For people; a, b (or x) stand for the inputs.
-        slopes: The partials for people; y stands for the output.
-        domain: Where it is smooth and defined, one interval per input; None: everywhere.
-        exact: One right answer, bit for bit; else it depends on the math library.
-        fold: A step of two inputs, applied left to right to any number of them; each
-            partial of the step is 1, so each partial of the whole is.
-        kink_distance: How far the inputs are from where the slope jumps.
-        at_kink: The slopes chosen there, for people.
+        step: Computes the output from `inputs` inputs; `value` takes any valid number of them.
+        step_partials: Computes one partial per input from (*inputs, output); likewise `partials`.
+        formula: The value, for people; a, b (or x) are the inputs.
+        partials_text: The partials, for people; y is the output.
+        domain: Where it is smooth and defined, one interval per input; None means everywhere.
+        exact: Whether there is one right answer, bit for bit, whatever the math library.
+        fold: Whether `step` has two inputs and is applied left to right to any number of them;
+            each of its partials is 1, and so are those of the whole.
+        kink_distance: Distance of the inputs from the nearest point where a partial jumps.
+        at_kink: The partials chosen there, for people.
         since: The first format version that has it.
     """
 
@@ -69,7 +69,7 @@ class Op:
     step: Callable[..., float]
     step_partials: Callable[..., tuple[float, ...]]
     formula: str
-    slopes: str
+    partials_text: str
     domain: tuple[Interval, ...] | None = None
     exact: bool = False
     fold: bool = False
@@ -78,7 +78,7 @@ class Op:
     since: str = "1.0"
 
     def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
-        """Pickle a row as its name: the table is the same everywhere."""
+        """Pickle an op as its name: the table is the same everywhere."""
         return named, (self.name,)
 
     @property
@@ -87,10 +87,10 @@ class Op:
         return self.step.__code__.co_argcount
 
     def value(self, inputs: Sequence[float]) -> float:
-        """Return the output for any number of inputs that the op takes; a fold adds left to right.
+        """Return the output for any valid number of inputs.
 
         Args:
-            inputs: Primals of the arguments, in order; at least one.
+            inputs: Primals of the arguments, in order; a fold is applied left to right.
         """
         if not self.fold:
             return self.step(*inputs)
@@ -104,16 +104,16 @@ class Op:
 
         Args:
             inputs: Primals of the arguments, in order.
-            output: What `value` gives for them.
+            output: The `value` of these inputs.
         """
         if self.fold:  # each partial of a fold is that of its step, which is the same everywhere
             return (self.step_partials(0.0, 0.0, 0.0)[1],) * len(inputs)
         return self.step_partials(*inputs, output)
 
-    def slope_text(self, place: int) -> str:
-        """Return the slope by one input for people; all slopes where words don't tell them apart."""
-        parts = self.slopes.split(", ") if self.inputs > 1 else [self.slopes]
-        return parts[place] if len(parts) == self.inputs else self.slopes
+    def partial_text(self, index: int) -> str:
+        """Return the partial by one input, for people; all partials if the text has one for all."""
+        parts = self.partials_text.split(", ") if self.inputs > 1 else [self.partials_text]
+        return parts[index] if len(parts) == self.inputs else self.partials_text
 
     def takes(self, count: int) -> bool:
         """Whether a node of this op may have `count` arguments."""
@@ -128,17 +128,17 @@ def logistic(x: float) -> float:
 
 
 def ramp(x: float) -> float:
-    """X above zero, else +0; NaN stays NaN."""
+    """Return x if it is above zero, else +0; NaN stays NaN."""
     return x if x > 0.0 or x != x else 0.0
 
 
 def sign(x: float) -> float:
-    """1 above zero, -1 below, else 0 (NaN included)."""
+    """Return 1 above zero, -1 below, else 0 (for NaN, too)."""
     return 1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0
 
 
 # fmt: off
-ROWS: Final = (
+TABLE: Final = (
     Op("add",  lambda a, b: a + b,          lambda a, b, y: (1.0, 1.0),           "a + b", "1, 1", exact=True),
     Op("sub",  lambda a, b: a - b,          lambda a, b, y: (1.0, -1.0),          "a - b", "1, -1", exact=True),
     Op("mul",  lambda a, b: a * b,          lambda a, b, y: (b, a),               "a·b", "b, a", exact=True),
@@ -182,13 +182,13 @@ ROWS: Final = (
                kink_distance=lambda x: abs(x), at_kink="0"),
 )
 # fmt: on
-"""One row an op, in the order of the format reference."""
+"""The ops, in the order of the format reference."""
 
-OPS: Final[Mapping[str, Op]] = MappingProxyType({row.name: row for row in ROWS})
+OPS: Final[Mapping[str, Op]] = MappingProxyType({op.name: op for op in TABLE})
 
 
 def named(name: str) -> Op:
-    """Return the row of an op."""
+    """Return the op of this name."""
     return OPS[name]
 
 
@@ -196,17 +196,17 @@ INPUT: Final = "input"
 PARAM: Final = "param"
 CONST: Final = "const"
 LEAVES: Final = (INPUT, PARAM, CONST)
-"""What a node without arguments can be."""
+"""The kinds of nodes without arguments."""
 
 NAMES: Final = (*LEAVES, *OPS)
-"""Every word that may stand as a node's `op`; an opcode is an index into it."""
+"""Every valid `op` of a node; an opcode is an index into this."""
 
 OPCODES: Final[Mapping[str, int]] = MappingProxyType({name: i for i, name in enumerate(NAMES)})
 
 
-def row_of(opcode: int) -> Op:
-    """Return the row of an opcode that is no leaf."""
-    return ROWS[opcode - len(LEAVES)]
+def op_of(opcode: int) -> Op:
+    """Return the op of an opcode that is not a leaf's."""
+    return TABLE[opcode - len(LEAVES)]
 
 
 def is_leaf(opcode: int) -> bool:
@@ -216,4 +216,4 @@ def is_leaf(opcode: int) -> bool:
 
 def can_take(opcode: int, count: int) -> bool:
     """Whether a node with this opcode may have `count` arguments."""
-    return count == 0 if is_leaf(opcode) else row_of(opcode).takes(count)
+    return count == 0 if is_leaf(opcode) else op_of(opcode).takes(count)

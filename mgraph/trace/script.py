@@ -21,6 +21,7 @@ from mgraph.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from types import CodeType
 
     from mgraph.document import Graph
     from mgraph.trace.recorder import Recorder
@@ -184,12 +185,19 @@ def trace(
     error: BaseException | None = None
     with recording, finder.finding(), _as_program(main, path, args):
         try:
-            exec(compile(source, full, "exec", dont_inherit=True), main.__dict__)  # noqa: S102
+            exec(_compiled(source, full), main.__dict__)  # noqa: S102
         except KeyboardInterrupt:
             raise
         except BaseException as raised:  # noqa: BLE001 - SystemExit, and anything else that scripts raise
             error = raised
     return Traced(recording, main.__dict__, error, finder)
+
+
+def _compiled(source: bytes, path: str) -> CodeType:
+    try:
+        return compile(source, path, "exec", dont_inherit=True)
+    except ValueError as error:  # a NUL in it: a SyntaxError since Python 3.11.4
+        raise SyntaxError(str(error)) from None
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from mgraph import __version__
 from mgraph.errors import GraphError
 from mgraph.format.writing import to_json
-from mgraph.viewer import constants, translate
+from mgraph.viewer import constants, ops_to_javascript, style
 from mgraph.viewer.constants import LARGEST
 
 if TYPE_CHECKING:
@@ -25,11 +25,16 @@ if TYPE_CHECKING:
 MAIN: Final = "page"
 """The script that starts the page; all others are imported by it, or by those that it imports."""
 
+_GENERATED: Final = {
+    "appearance": style.javascript,
+    "constants": constants.javascript,
+    "ops": ops_to_javascript.javascript,
+}
 _IMPORT: Final = re.compile(r'^import \{ ([\w, ]+) \} from "\./([\w-]+)\.js";\n', re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export (?=(?:async )?function|const|class)", re.MULTILINE)
 _DECLARED: Final = re.compile(r"^export (?:(?:async )?function\*?|const|class) (\w+)", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^ *// .*\n|/\*\*(?:[^*]|\*(?!/))*\*/\s*|^ +|^\n", re.MULTILINE)
-_SPARE: Final = re.compile(r"^/\*[^*]*\*/\n|^ +|^\n", re.MULTILINE)
+_SPARE: Final = re.compile(r"^/\*(?:[^*]|\*(?!/))*\*/\n|^ +|^\n", re.MULTILINE)
 """What the style and the markup don't need: comments, indentation and empty lines."""
 
 _POLICY: Final = (
@@ -79,10 +84,10 @@ def _inert(text: bytes) -> bytes:
 @cache
 def _around() -> tuple[bytes, bytes, bytes]:
     """Return what stands before, between and after the settings and the graph."""
-    style, code = _SPARE.sub("", _static("style.css")), script()
-    policy = _POLICY.format(script=_digest(code), style=_digest(style))
+    rules, code = style.css() + _SPARE.sub("", _static("style.css")), script()
+    policy = _POLICY.format(script=_digest(code), style=_digest(rules))
     shell = _SPARE.sub("", _static("page.html"))
-    for mark, text in (("POLICY", policy), ("STYLE", style), ("SCRIPT", code)):
+    for mark, text in (("POLICY", policy), ("STYLE", rules), ("SCRIPT", code)):
         shell = shell.replace(f"{{{{ {mark} }}}}", text, 1)
     before, rest = shell.split("{{ SETTINGS }}")
     between, after = rest.split("{{ GRAPH }}")
@@ -110,7 +115,7 @@ def script() -> str:
                 message = f"{name}.js imports {', '.join(missing)}, which {origin}.js lacks"
                 raise LookupError(message)
     order = TopologicalSorter({name: _imported(text) for name, text in texts.items()})
-    return "".join(_bare(texts[name]) for name in order.static_order())
+    return "".join(bare(texts[name]) for name in order.static_order())
 
 
 def modules() -> dict[str, str]:
@@ -126,7 +131,7 @@ def modules() -> dict[str, str]:
 
 
 def _module(name: str) -> str:
-    generated = {"ops": translate.javascript, "constants": constants.javascript}.get(name)
+    generated = _GENERATED.get(name)
     return generated() if generated else _static(f"{name}.js")
 
 
@@ -134,7 +139,8 @@ def _imported(text: str) -> list[str]:
     return [origin for _, origin in _IMPORT.findall(text)]
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
+    """Return a module without imports, exports, comments, indentation and empty lines."""
     return _EXPORT.sub("", _IMPORT.sub("", _COMMENT.sub("", text)))
 
 

@@ -7,7 +7,7 @@ All runs of a file are evaluated at once, one lane each.
 from __future__ import annotations
 
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ settings: Any = jax.config
 settings.update("jax_platforms", "cpu")  # no search for a GPU, and no warning that there is none
 settings.update("jax_enable_x64", True)  # noqa: FBT003 - JAX takes it by position
 
-Lanes = jax.Array  # float64[runs]
+Lanes: TypeAlias = jax.Array  # float64[runs]
 
 FUNCTIONS: Mapping[str, Callable[..., Lanes]] = {
     "add": jnp.add,

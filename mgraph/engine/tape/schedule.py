@@ -14,14 +14,14 @@ import numpy as np
 from mgraph.engine.tape.cache import kernels
 from mgraph.engine.tape.lowering import LANES
 from mgraph.engine.tape.source import REPLAY
-from mgraph.ops import LEAVES, OPCODES, ROWS
+from mgraph.ops import LEAVES, OPCODES, TABLE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mgraph.engine.tape.sweeps import Tape
 
-_FOLDS: Final = [OPCODES[op.name] for op in ROWS if op.fold]
+_FOLDS: Final = [OPCODES[op.name] for op in TABLE if op.fold]
 
 _SHORT: Final = 8
 """Nodes are not sorted if runs would have fewer nodes than this on average."""

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from mgraph.engine.tape import vector_math
-from mgraph.ops import CONST, LEAVES, OPCODES, ROWS, Op, formulas
+from mgraph.ops import CONST, LEAVES, OPCODES, TABLE, Op, formulas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -53,7 +53,7 @@ def _functions() -> Iterator[str]:
         if node.name not in vector_math.PRIMITIVES:
             names = ", ".join(arg.arg for arg in node.args.args)
             yield f"def {node.name}({names}):\n    {_text(node.body[-1])}\n"
-    for op, *functions in formulas.rows():
+    for op, *functions in formulas.parse_table():
         for prefix, function in zip(("value", "partials"), functions, strict=True):
             names = ", ".join(arg.arg for arg in function.args.args)
             yield f"def {prefix}_{op.name}({names}):\n    return {_text(function.body)}\n"
@@ -76,7 +76,7 @@ def _choice(indent: int, cases: Iterable[tuple[int, list[str]]]) -> str:
 
 
 def _cases(body: Callable[[Op], list[str]]) -> Iterator[tuple[int, list[str]]]:
-    return ((OPCODES[op.name], body(op)) for op in ROWS)
+    return ((OPCODES[op.name], body(op)) for op in TABLE)
 
 
 # --- single runs: in evaluation order, over the columns as they are ---
@@ -222,7 +222,7 @@ def sort(key: U32, next: U32, order: U32, sorted: U32) -> None:
 
 def _arguments() -> str:
     """Find the positions of nodes and of their first and last arguments, as in `Forward`."""
-    folds = " or ".join(f"code == {OPCODES[op.name]}" for op in ROWS if op.fold)
+    folds = " or ".join(f"code == {OPCODES[op.name]}" for op in TABLE if op.fold)
     return f"""
 def arguments(
     opcode: U8, first: U32, args: U32, order: U32, position: U32, a: U32, b: U32
@@ -333,8 +333,8 @@ def _touches() -> str:
     add to first must be cleared. `seen` is 1 for a seeded node, and 2 for a const, whose adjoint is
     not used.
     """
-    folds = " or ".join(f"op == {OPCODES[op.name]}" for op in ROWS if op.fold)
-    pairs = [OPCODES[op.name] for op in ROWS if op.inputs > 1 and not op.fold]
+    folds = " or ".join(f"op == {OPCODES[op.name]}" for op in TABLE if op.fold)
+    pairs = [OPCODES[op.name] for op in TABLE if op.inputs > 1 and not op.fold]
     two = " or ".join(f"op == {code}" for code in pairs)
     return f"""
 def touches(code: U8, a: U32, b: U32, more: U32, seen: U8, fresh: U8, clear: U8) -> None:
@@ -467,7 +467,7 @@ def _block_of_values(op: Op) -> list[str]:
 
 
 def _blocks_of_partials() -> Iterator[tuple[int, list[str]]]:
-    for op in ROWS:
+    for op in TABLE:
         yield OPCODES[op.name], _block_of_partials(op, "{0} += {1}")
         if not op.fold:
             yield OPCODES[op.name] + FRESH, _block_of_partials(op, "{0} = 0.0 + {1}")

@@ -1,4 +1,4 @@
-"""One packed column: reading and writing it, and what is wrong with it."""
+"""One packed column: reading it, and finding its faults."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 def from_sparse(column: Mapping[str, Any], count: int) -> dict[int, Any]:
-    """Read a packed column of some nodes.
+    """Read a packed column of some nodes as a dict from node to value.
 
     Raises:
-        ValueError: It is not clean.
+        ValueError: The column is not clean.
     """
     return dict(zip(*read_sparse(column, count), strict=True))
 
 
 def read_sparse(column: Mapping[str, Any], count: int) -> tuple[array[int], Any]:
-    """Read the nodes of a packed column of some nodes, and its values.
+    """Read a packed column of some nodes: return these nodes and their values.
 
     Raises:
-        ValueError: It is not clean.
+        ValueError: The column is not clean.
     """
     at = binary.from_little("I", column.get("at", b""))
     values = column.get("value", [])
@@ -40,11 +40,11 @@ def read_sparse(column: Mapping[str, Any], count: int) -> tuple[array[int], Any]
     return at, values
 
 
-# --- what is wrong ---------------------------------------------------------------------------
+# --- faults ----------------------------------------------------------------------------------
 
 
 def read_column(members: Mapping[str, Any], name: str, typecode: str) -> array[Any] | None:
-    """Read a packed column, or None if it isn't one."""
+    """Read a packed column; None if it is not one."""
     data = members.get(name, b"")
     if not isinstance(data, bytes) or len(data) % array(typecode).itemsize:
         return None
@@ -52,13 +52,13 @@ def read_column(members: Mapping[str, Any], name: str, typecode: str) -> array[A
 
 
 def wrong_length(name: str, column: bytes, expected: int, path: Path = ("nodes",)) -> Diagnostic:
-    """Say that a column has not the length that follows from the others."""
+    """Say that a column doesn't have the length that follows from the others."""
     message = f"the column {quoted(name)} has {len(column):,} bytes"
     return Diagnostic("packed", message, (*path, name), expected=f"{expected:,} bytes")
 
 
 def sparse_faults(column: object, path: Path, count: int) -> Iterator[Diagnostic]:
-    """Find what is wrong with a column of some nodes: its indices and its length."""
+    """Find what is wrong with the indices and the length of a column of some nodes."""
     if not isinstance(column, dict) or not column:
         return
     at, values = read_column(column, "at", "I"), column.get("value", [])

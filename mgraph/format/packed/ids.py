@@ -1,4 +1,4 @@
-"""The ids of packed nodes: reading them, and what is wrong with them."""
+"""The ids of packed nodes: reading them, and finding their faults."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mgraph.format.ids import are_ids
 from mgraph.format.packed.column import read_column, sparse_faults
 from mgraph.graph import passes
 from mgraph.graph.ids import Ids, default_id, default_node
-from mgraph.graph.passes.plain import place_in
+from mgraph.graph.passes.plain import index_in
 
 if TYPE_CHECKING:
     from array import array
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
 
 
 def ids_from(at: array[int], values: object, count: int) -> Ids:
-    """Return ids from those that a file names.
+    """Return the ids of all nodes from those in the file.
 
     Raises:
         ValueError: They are not clean.
     """
     own = unique_ids(values, count)
-    for place in numbered(own):
-        number = default_node(own[place])
-        if number is None or number >= count:
+    for k in numbered(own):
+        node = default_node(own[k])
+        if node is None or node >= count:
             continue
-        if number == at[place] or place_in(at, number) is None:  # somebody's default id
+        if node == at[k] or index_in(at, node) is None:  # the node's default id
             raise ValueError
     return Ids(count, at, own)
 
 
 def unique_ids(values: object, count: int) -> Sequence[str]:
-    """Return texts of a file that are ids, each once.
+    """Check that texts of a file are unique ids, and return them.
 
     Args:
         values: A list, or the bytes of one.
         count: The number of nodes in the file.
 
     Raises:
-        ValueError: They are not.
+        ValueError: They are not unique ids.
     """
     if count >= passes.MANY and isinstance(values, Texts):
         try:
@@ -62,14 +62,14 @@ def unique_ids(values: object, count: int) -> Sequence[str]:
 
 
 def numbered(names: Sequence[str]) -> Sequence[int]:
-    """Return the places of the ids that may look like default ones: n and a digit."""
+    """Return the indices of the ids that may be default ones: they start with n and a digit."""
     if isinstance(names, list):
         return [k for k, name in enumerate(names) if name[0] == "n" and name[1:2].isdigit()]
-    places: Sequence[int] = names.numbered()  # type: ignore[attr-defined] # of `ids_numpy`
-    return places
+    indices: Sequence[int] = names.numbered()  # type: ignore[attr-defined] # of `ids_numpy`
+    return indices
 
 
-# --- what is wrong ---------------------------------------------------------------------------
+# --- faults ----------------------------------------------------------------------------------
 
 
 def id_faults(ids: object, count: int, names: KnownIds) -> Iterator[Diagnostic]:
@@ -79,18 +79,18 @@ def id_faults(ids: object, count: int, names: KnownIds) -> Iterator[Diagnostic]:
     values = ids.get("value", []) if isinstance(ids, dict) else None
     if at is None or not isinstance(values, list):
         return
-    for k, (node, name) in enumerate(zip(at, values, strict=False)):
+    for i, (node, name) in enumerate(zip(at, values, strict=False)):
         if name == default_id(node):
-            message = f"node {node} has the default id {quoted(name)}, written out"
-            expected = "only ids that are not the default"
-            yield Diagnostic("packed", message, ("nodes", "id", "value", k), expected=expected)
-    written = {node: k for k, node in enumerate(at)}
+            message = f"node {node} has the default id {quoted(name)} written out"
+            expected = "only ids other than the default"
+            yield Diagnostic("packed", message, ("nodes", "id", "value", i), expected=expected)
+    written = {node: i for i, node in enumerate(at)}
     for node in range(count):
-        place = written.get(node)
-        name = default_id(node) if place is None else values[place] if place < len(values) else None
+        k = written.get(node)
+        name = default_id(node) if k is None else values[k] if k < len(values) else None
         first = names.first.get(name, node) if isinstance(name, str) else node
         if first != node:
             message = f"two nodes have the id {quoted(name)}: number {first} and number {node}"
-            shown = place if place is not None else written[first]  # of two, one is written out
-            path = ("nodes", "id", "value", shown)
+            second = k if k is not None else written[first]  # one of the two is written out
+            path = ("nodes", "id", "value", second)
             yield Diagnostic("duplicate-id", message, path, expected="another id")

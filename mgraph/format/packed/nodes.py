@@ -1,4 +1,4 @@
-"""Packed nodes: reading and writing them, and what is wrong with them."""
+"""Packed nodes: reading them, writing them, and finding their faults."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def packed(graph: Columns) -> dict[str, Any]:
-    """Return the nodes as the columns of a msgpack file, for `binary.encode`; no empty ones."""
+    """Return the nodes as columns of a msgpack file, for `binary.encode`, without empty ones."""
     columns = graph.declared()
     for name, texts in (("label", graph.labels), ("doc", graph.docs), ("meta", graph.metas)):
         if texts:
@@ -44,7 +44,7 @@ def packed(graph: Columns) -> dict[str, Any]:
 def from_packed(
     nodes: Mapping[str, Any], outputs: Sequence[Any], reading: Reading
 ) -> Columns | None:
-    """Read packed nodes; None means: look again, something is not clean."""
+    """Read packed nodes; None if they or the outputs are not clean."""
     try:
         graph = _from_packed(nodes, outputs, reading)
     except (AttributeError, KeyError, TypeError, ValueError, IndexError, OverflowError):
@@ -53,10 +53,10 @@ def from_packed(
 
 
 def _from_packed(nodes: Mapping[str, Any], outputs: Sequence[Any], reading: Reading) -> Columns:
-    """Read packed nodes whose columns fit each other.
+    """Read packed nodes, without checking whether the columns fit each other.
 
     Raises:
-        ValueError: Something is not clean; also any of those that `from_packed` names.
+        ValueError: Something is not clean; also the other errors that `from_packed` catches.
     """
     count = nodes["count"]
     if not reading.is_binary or type(count) is not int or not 0 < count <= reading.limits.nodes:
@@ -88,20 +88,20 @@ def _from_packed(nodes: Mapping[str, Any], outputs: Sequence[Any], reading: Read
 
 
 def _opcodes(used: Any, column: bytes, count: int) -> bytes:  # noqa: ANN401 - any plain data
-    """Return the opcodes of the nodes from a table of ops and places in it.
+    """Return the opcodes of the nodes from the names of the ops used and indices into them.
 
     Raises:
-        ValueError: It is not clean.
+        ValueError: They are not clean.
     """
-    places = bytes(range(len(used)))
+    indices = bytes(range(len(used)))
     clean = len(column) == count and used == sorted({*used})
-    if not clean or column.translate(None, places) or not all(map(column.__contains__, places)):
+    if not clean or column.translate(None, indices) or not all(map(column.__contains__, indices)):
         raise ValueError
     return column.translate(bytes(OPCODES[name] for name in used).ljust(256))
 
 
 def _is_clean(graph: Columns, reading: Reading) -> bool:
-    """Whether columns that fit each other are a graph."""
+    """Whether columns fit each other and are a graph."""
     limits = reading.limits
     fixed = [code for code in range(len(NAMES)) if code in graph.opcode and code not in FOLDS]
     return (
@@ -115,7 +115,7 @@ def _is_clean(graph: Columns, reading: Reading) -> bool:
 
 
 def _is_column(name: str, column: object) -> bool:
-    """Whether a member of packed nodes is there and of the right type."""
+    """Whether a member of packed nodes is known and has the right type."""
     if name in ("count", "ops"):
         return True
     if name in ("id", "label", "doc", "meta"):
@@ -124,7 +124,7 @@ def _is_column(name: str, column: object) -> bool:
 
 
 def _blanks_are_clean(graph: Columns, has: bytes) -> bool:
-    """Whether the column that says which leaves have data is clean, and has something to say."""
+    """Whether the column `has_data` is clean, and says that a leaf has none."""
     return (
         len(has) == len(graph.leaves)
         and 0 in has
@@ -133,7 +133,7 @@ def _blanks_are_clean(graph: Columns, has: bytes) -> bool:
     )
 
 
-# --- what is wrong ---------------------------------------------------------------------------
+# --- faults ----------------------------------------------------------------------------------
 
 
 def faults_of_packed(
@@ -147,14 +147,14 @@ def faults_of_packed(
         message, fix = "the graph has no nodes", "a graph has at least one node"
         yield Diagnostic("output", message, ("nodes",), expected="at least one", fix=fix)
         return
-    sound = len(column) == count and max(column) < len(used)
-    yield from _table_faults(used, column if sound else None, names.hints)
+    is_sound = len(column) == count and max(column) < len(used)
+    yield from _table_faults(used, column if is_sound else None, names.hints)
     if len(column) != count:
         yield wrong_length("op", column, count)
         return
     beyond = [i for i, code in enumerate(column) if code >= len(used)]
     for i in beyond:
-        message = f"opcode {column[i]} of node {i} is outside the op table"
+        message = f'opcode {column[i]} of node {i} is beyond the end of "ops"'
         expected = f"below {len(used)}"
         yield Diagnostic("packed", message, ("nodes", "op", i), expected=expected)
     yield from id_faults(nodes.get("id", {}), count, names)
@@ -174,18 +174,18 @@ def _table_faults(
         if not isinstance(op, str):
             continue
         if op not in OPCODES:
-            yield unknown_op(op, path, "the op table names", hints)
+            yield unknown_op(op, path, '"ops" names', hints)
         elif k and op <= before:
-            message = f"{quoted(op)} stands behind {quoted(before)} in the op table"
+            message = f'{quoted(op)} comes after {quoted(before)} in "ops"'
             yield Diagnostic("packed", message, path, expected="each op once, in byte order")
         elif column is not None and k not in column:
-            message = f"{quoted(op)} is in the op table, but no node uses it"
+            message = f'{quoted(op)} is in "ops", but no node uses it'
             yield Diagnostic("packed", message, path, expected="only ops that are used")
         before = op
 
 
 def _argument_faults(nodes: dict[str, Any], ops: list[str], most: int) -> Iterator[Diagnostic]:
-    """Find what is wrong with the columns arity and args, all columns else being sound."""
+    """Find what is wrong with the columns arity and args, given sound columns of ops."""
     arity, args = read_column(nodes, "arity", "I"), read_column(nodes, "args", "I")
     folds = [i for i, op in enumerate(ops) if op in OPS and OPS[op].fold]
     if arity is None or len(arity) != len(folds):
@@ -213,10 +213,10 @@ def _argument_faults(nodes: dict[str, Any], ops: list[str], most: int) -> Iterat
 
 def _packed_argument(node: int, arg: int, path: Path, count: int) -> Iterator[Diagnostic]:
     if arg >= count:
-        message = f"node {node} uses node {arg:,}, which is not there"
+        message = f"node {node} uses node {arg:,}, which does not exist"
         yield Diagnostic("unknown-node", message, path, expected=f"below {node:,}")
     elif arg >= node:
-        message = f"node {node} uses node {arg}, which does not stand before it"
+        message = f"node {node} uses node {arg}, which does not come before it"
         expected = "arguments before their users in a packed file"
         yield Diagnostic("cycle", message, path, expected=expected)
 
@@ -235,34 +235,34 @@ def _data_faults(nodes: dict[str, Any], ops: list[str]) -> Iterator[Diagnostic]:
     if 0 not in has:
         message = "every leaf has data, so the column says nothing"
         yield Diagnostic("packed", message, ("nodes", "has_data"), expected="no such column")
-    for i, (here, op) in enumerate(zip(has, leaves, strict=True)):
-        if here > 1:
-            message = f"{here} for leaf {i}"
+    for i, (flag, op) in enumerate(zip(has, leaves, strict=True)):
+        if flag > 1:
+            message = f"{flag} for leaf {i}"
             yield Diagnostic("packed", message, ("nodes", "has_data", i), expected="0 or 1")
-        elif not here and op != INPUT:
+        elif not flag and op != INPUT:
             message = f"leaf {i} is a {op} without data"
             yield Diagnostic("leaf-data", message, ("nodes", "has_data", i), expected="1")
-        elif not here and isinstance(raw, bytes) and raw[8 * i : 8 * i + 8] != bytes(8):
-            message = f"leaf {i} has no data, but the column has a number for it"
-            yield Diagnostic("packed", message, ("nodes", "data", i), expected="+0.0 there")
+        elif not flag and isinstance(raw, bytes) and raw[8 * i : 8 * i + 8] != bytes(8):
+            message = f"leaf {i} has no data, but its number is not +0.0"
+            yield Diagnostic("packed", message, ("nodes", "data", i), expected="+0.0")
 
 
 def known_ids(nodes: dict[str, Any]) -> KnownIds:
     """Collect the ids of packed nodes."""
     count, column = nodes.get("count"), nodes.get("op")
     if type(count) is not int or type(column) is not bytes or not 0 <= count <= len(column):
-        return KnownIds({}, 0, complete=False, leaves={})
+        return KnownIds({}, 0, is_complete=False, leaves={})
     ids = nodes.get("id", {})
     at = read_column(ids, "at", "I") if isinstance(ids, dict) else None
     values = ids.get("value", []) if isinstance(ids, dict) else None
     if at is None or not isinstance(values, list) or len(at) != len(values):
-        return KnownIds({}, 0, complete=False, leaves={})
+        return KnownIds({}, 0, is_complete=False, leaves={})
     own = {i: name for i, name in zip(at, values, strict=True) if isinstance(name, str)}
     first: dict[str, int] = {}
     for i in range(count):
         first.setdefault(own.get(i, default_id(i)), i)
-    complete = len(own) == len(values)
-    return KnownIds(first, count, complete=complete, leaves=_leaves_of(nodes, first))
+    is_complete = len(own) == len(values)
+    return KnownIds(first, count, is_complete=is_complete, leaves=_leaves_of(nodes, first))
 
 
 def _leaves_of(nodes: dict[str, Any], first: dict[str, int]) -> dict[str, bool]:

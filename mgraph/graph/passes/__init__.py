@@ -1,4 +1,4 @@
-"""Passes over whole columns: in plain Python, and over NumPy for large graphs, if it is there."""
+"""Passes over whole columns, in plain Python or, for large graphs, in NumPy if installed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Final
 from mgraph.graph.passes.plain import PLAIN, Passes
 
 MANY: Final = 100_000
-"""Elements from which NumPy, if it is installed, has earned the time that its import takes."""
+"""Number of elements from which NumPy saves more time than its import takes."""
 
 
 def passes_for(count: int) -> Passes:
-    """Return the passes for columns of about so many elements."""
+    """Return the passes for columns of about `count` elements."""
     return PLAIN if count < MANY else _vectorised()
 
 

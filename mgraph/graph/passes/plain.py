@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 FOLDS: Final = bytes(
     code for code, name in enumerate(NAMES) if not is_leaf(code) and OPS[name].fold
 )
-"""The ops of which a file states how many arguments each node has."""
+"""Opcodes of folds; a file states how many arguments each of their nodes has."""
 
 _FIXED: Final = bytes(code for code in range(len(NAMES)) if code not in FOLDS)
 
 ARITY: Final = array("I", (0 if is_leaf(i) else OPS[name].inputs for i, name in enumerate(NAMES)))
-"""How many arguments the other ops take, by opcode."""
+"""How many arguments the nodes of other ops have, by opcode."""
 
 LEAF_OPCODES: Final = bytes(code for code in range(len(NAMES)) if is_leaf(code))
 
-UNSTATED: Final = "other numbers of arguments are stated than there are sums"
+UNSTATED: Final = "the stated numbers of arguments are more or fewer than the sums"
 
 
-def place_in(at: Sequence[int], node: int) -> int | None:
-    """Return the place of a node among ascending ones; None if it isn't there."""
-    place = bisect_left(at, node)
-    return place if place < len(at) and at[place] == node else None
+def index_in(at: Sequence[int], node: int) -> int | None:
+    """Return the index of a node among ascending ones; None if it isn't there."""
+    i = bisect_left(at, node)
+    return i if i < len(at) and at[i] == node else None
 
 
 class Passes:
-    """What is asked of whole columns; `Vectorised` answers the same, bit for bit."""
+    """Passes over whole columns; those of `Vectorised` give the same results, bit for bit."""
 
     def ascends(self, at: array[int], count: int) -> bool:
         """Whether indices ascend strictly and stay below `count`."""
@@ -52,16 +52,16 @@ class Passes:
         return array("d", (x if x == x else nan for x in values))
 
     def first_not_finite(self, values: array[float]) -> int | None:
-        """Return the place of the first value that is infinite or NaN."""
+        """Return the index of the first value that is infinite or NaN."""
         if isfinite(sum(values)):
             return None
         return next((i for i, x in enumerate(values) if not isfinite(x)), None)
 
     def largest(self, values: array[float], most: int) -> list[int]:
-        """Return the places of the largest magnitudes, in their order; NaN and ties by place."""
+        """Return the indices of the largest magnitudes; NaN counts as infinite, ties keep order."""
 
-        def rank(place: int) -> float:
-            x = values[place]
+        def rank(i: int) -> float:
+            x = values[i]
             return -abs(x) if x == x else -float("inf")
 
         return nsmallest(most, range(len(values)), key=rank)
@@ -69,26 +69,26 @@ class Passes:
     def among(
         self, nodes: array[int], at: array[int], values: array[float]
     ) -> tuple[array[int], array[float]]:
-        """Return those nodes that are among `at`, all ascending, and their values."""
-        pairs = [(node, place_in(at, node)) for node in nodes]
-        kept = [(node, values[place]) for node, place in pairs if place is not None]
+        """Return those of the nodes that are in `at`, and their values; all nodes ascend."""
+        pairs = [(node, index_in(at, node)) for node in nodes]
+        kept = [(node, values[i]) for node, i in pairs if i is not None]
         return array("I", [node for node, _ in kept]), array("d", [x for _, x in kept])
 
-    # --- of graphs ---------------------------------------------------------------------------
+    # --- passes over graphs ------------------------------------------------------------------
 
     def leaves(self, opcode: bytes) -> array[int]:
         """Return the leaves among the nodes."""
         return array("I", (i for i, code in enumerate(opcode) if code in LEAF_OPCODES))
 
     def starts(self, opcode: bytes, stated: array[int]) -> array[int]:
-        """Return where each node's arguments begin, and the last ones end.
+        """Return where each node's arguments begin in `args`, and where the last ones end.
 
         Args:
             opcode: u8[N].
             stated: How many arguments each node of `FOLDS` has.
 
         Raises:
-            ValueError: As many are not stated.
+            ValueError: `stated` is too long or too short.
             OverflowError: There are too many arguments.
         """
         if len(opcode) - len(opcode.translate(None, FOLDS)) != len(stated):
@@ -108,12 +108,12 @@ class Passes:
         return array("I", (end - start for code, start, end in triples if code in FOLDS))
 
     def precede(self, args: array[int], first: array[int]) -> bool:
-        """Whether every argument stands before its user."""
+        """Whether every argument comes before its user."""
         counts = (b - a for a, b in zip(first, islice(first, 1, None), strict=False))
         return all(map(lt, args, chain.from_iterable(map(repeat, range(len(first)), counts))))
 
     def unused(self, args: array[int], count: int) -> Sequence[int]:
-        """Return the nodes that are no argument."""
+        """Return the nodes that are not an argument of any node."""
         used = bytearray(count)
         for arg in args:
             used[arg] = 1
@@ -129,11 +129,11 @@ class Passes:
     def blanks_are_clean(
         self, opcode: bytes, leaves: array[int], data: array[float], has: bytes
     ) -> bool:
-        """Whether only inputs have no data, and all that is in its place is +0.0."""
+        """Whether only inputs lack data, with +0.0 in its place."""
         raw, zero = memoryview(data).cast("B"), bytes(8)
         return all(
-            here or (opcode[leaves[i]] == OPCODES[INPUT] and raw[8 * i : 8 * i + 8] == zero)
-            for i, here in enumerate(has)
+            has_data or (opcode[leaves[i]] == OPCODES[INPUT] and raw[8 * i : 8 * i + 8] == zero)
+            for i, has_data in enumerate(has)
         )
 
 

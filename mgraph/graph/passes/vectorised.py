@@ -1,4 +1,4 @@
-"""Passes over whole columns, over NumPy; imported for large graphs only."""
+"""Passes over whole columns in NumPy; imported for large graphs only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Bytes = NDArray[np.uint8]
     Floats = NDArray[np.float64]
     Nodes = NDArray[np.uint32]
-    Places = NDArray[np.intp]
+    Indices = NDArray[np.intp]
 
 
 def _marks(codes: Iterable[int]) -> NDArray[np.bool_]:
@@ -34,7 +34,7 @@ _FOLD: Final = _marks(FOLDS)
 
 
 class Vectorised(Passes):
-    """What `Passes` does, in few steps over all elements at a time."""
+    """The passes of `Passes`, over all elements at a time."""
 
     def ascends(self, at: array[int], count: int) -> bool:
         """Whether indices ascend strictly and stay below `count`."""
@@ -51,37 +51,37 @@ class Vectorised(Passes):
         return copy
 
     def first_not_finite(self, values: array[float]) -> int | None:
-        """Return the place of the first value that is infinite or NaN."""
+        """Return the index of the first value that is infinite or NaN."""
         strange = ~np.isfinite(_floats(values))
         return int(strange.argmax()) if strange.any() else None
 
     def largest(self, values: array[float], most: int) -> list[int]:
-        """Return the places of the largest magnitudes, in their order; NaN and ties by place."""
+        """Return the indices of the largest magnitudes; NaN counts as infinite, ties keep order."""
         ranks = -np.abs(_floats(values))
         ranks[np.isnan(ranks)] = -np.inf
-        places = np.arange(ranks.size)
+        indices = np.arange(ranks.size)
         if most < ranks.size:
-            places = np.flatnonzero(ranks <= np.partition(ranks, most)[most])
-        order = np.argsort(ranks[places], kind="stable")
-        return [int(i) for i in places[order][:most]]
+            indices = np.flatnonzero(ranks <= np.partition(ranks, most)[most])
+        order = np.argsort(ranks[indices], kind="stable")
+        return [int(i) for i in indices[order][:most]]
 
     def among(
         self, nodes: array[int], at: array[int], values: array[float]
     ) -> tuple[array[int], array[float]]:
-        """Return those nodes that are among `at`, all ascending, and their values."""
+        """Return those of the nodes that are in `at`, and their values; all nodes ascend."""
         if not at:
             return array("I"), array("d")
-        asked, known = _nodes(nodes), _nodes(at)
-        places = np.minimum(np.searchsorted(known, asked), known.size - 1)
-        there = known[places] == asked
-        return _array("I", asked[there]), _array("d", _floats(values)[places[there]])
+        wanted, known = _nodes(nodes), _nodes(at)
+        indices = np.minimum(np.searchsorted(known, wanted), known.size - 1)
+        is_known = known[indices] == wanted
+        return _array("I", wanted[is_known]), _array("d", _floats(values)[indices[is_known]])
 
     def leaves(self, opcode: bytes) -> array[int]:
         """Return the leaves among the nodes."""
         return _array("I", np.flatnonzero(_LEAF[_bytes(opcode)]).astype(np.uint32))
 
     def starts(self, opcode: bytes, stated: array[int]) -> array[int]:
-        """Return where each node's arguments begin, and the last ones end."""
+        """Return where each node's arguments begin in `args`, and where the last ones end."""
         codes = _bytes(opcode)
         counts = _nodes(ARITY).astype(np.int64)[codes]
         folds = np.flatnonzero(_FOLD[codes])
@@ -102,12 +102,12 @@ class Vectorised(Passes):
         return _array("I", starts[folds + 1] - starts[folds])
 
     def precede(self, args: array[int], first: array[int]) -> bool:
-        """Whether every argument stands before its user."""
+        """Whether every argument comes before its user."""
         users = np.repeat(np.arange(len(first) - 1, dtype=np.uint32), np.diff(_nodes(first)))
         return bool((_nodes(args) < users).all())
 
     def unused(self, args: array[int], count: int) -> Sequence[int]:
-        """Return the nodes that are no argument."""
+        """Return the nodes that are not an argument of any node."""
         used = np.zeros(count, np.bool_)
         used[_nodes(args)] = True
         return [int(i) for i in np.flatnonzero(~used)]
@@ -120,7 +120,7 @@ class Vectorised(Passes):
     def blanks_are_clean(
         self, opcode: bytes, leaves: array[int], data: array[float], has: bytes
     ) -> bool:
-        """Whether only inputs have no data, and all that is in its place is +0.0."""
+        """Whether only inputs lack data, with +0.0 in its place."""
         blank = _bytes(has) == 0
         codes = _bytes(opcode)[_nodes(leaves)[blank]]
         raw = np.frombuffer(data, np.uint64)
@@ -130,7 +130,7 @@ class Vectorised(Passes):
 VECTORISED: Final = Vectorised()
 
 
-# --- arrays, and the same memory as NumPy's ----------------------------------------------------
+# --- arrays as NumPy arrays of the same memory, and back ---------------------------------------
 
 
 def _nodes(column: array[int]) -> Nodes:

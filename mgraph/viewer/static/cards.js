@@ -1,4 +1,5 @@
 /** The texts and tables of the cards: what happens in a step, why a gradient is what it is. */
+import { ARROW_DIGITS, BOX_DIGITS } from "./appearance.js";
 import { make } from "./elements.js";
 import { counted, exact, factor, shown } from "./numbers.js";
 import { OPS } from "./ops.js";
@@ -19,7 +20,7 @@ const ENDS = 4;
  * @param {string} kind
  * @param {number} digits
  */
-function figure(x, kind = "", digits = 6) {
+function figure(x, kind = "", digits = BOX_DIGITS) {
   const made = make(`span.num${kind}`, shown(x, digits));
   made.title = exact(x);
   return made;
@@ -33,7 +34,7 @@ function figure(x, kind = "", digits = 6) {
 function filled(formula, words) {
   const y = words.at(-1) ?? "";
   const named = new Map([["a", words[0]], ["b", words[1]], ["x", words[0]], ["y", y]]);
-  return formula.replace(/\b[abxy]\b/g, (name) => named.get(name) ?? name).replace(/-/g, "−");
+  return formula.replace(/\b[abxy]\b/g, (name) => named.get(name) ?? name);
 }
 
 /**
@@ -162,9 +163,9 @@ function contributionRows(graph, node, contribution) {
   const partial = make("td.quiet", "derivative: ", make("i", partialFormula(graph, node, contribution.edge)));
   for (const cell of [to, partial]) cell.setAttribute("colspan", "2");
   const product = make("td.product",
-    figure(upstream, ".grad", 4), " × ", factorOf(contribution.partial, ".slope"), " = ", figure(sent, ".grad", 4));
+    figure(upstream, ".grad", ARROW_DIGITS), " × ", factorOf(contribution.partial, ".slope"), " = ", figure(sent, ".grad", ARROW_DIGITS));
   const sum = contribution.counts
-    ? make("td.product", figure(before, "", 4), " → ", figure(after, ".grad", 4))
+    ? make("td.product", figure(before, "", ARROW_DIGITS), " → ", figure(after, ".grad", ARROW_DIGITS))
     : make("td.quiet", "a const gets none");
   return make("tbody", make("tr", to), make("tr", product, sum), make("tr", partial));
 }
@@ -174,7 +175,7 @@ function contributionRows(graph, node, contribution) {
  * @param {string} kind
  */
 function factorOf(x, kind) {
-  const made = make(`span.num${kind}`, factor(x, 4));
+  const made = make(`span.num${kind}`, factor(x, ARROW_DIGITS));
   made.title = exact(x);
   return made;
 }

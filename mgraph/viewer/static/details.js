@@ -1,4 +1,5 @@
 /** The details beside the picture: the card of the present step, and of the selected node. */
+import { DIGITS } from "./appearance.js";
 import { backwardCard, equation, formulas, forwardCard, nameOf, pathsCard } from "./cards.js";
 import { byId, make } from "./elements.js";
 import { shown } from "./numbers.js";
@@ -59,7 +60,7 @@ function stepCard({ kind, node }) {
 
 function outputsLine() {
   const { graph, result } = state;
-  return graph.outputs.slice(0, 6).map((node) => equation(nameOf(graph, node), shown(result.primals[node], 10)));
+  return graph.outputs.slice(0, 6).map((node) => equation(nameOf(graph, node), shown(result.primals[node], DIGITS)));
 }
 
 /**
@@ -94,7 +95,7 @@ export function showNode() {
   if (graph.labels.has(selected)) lines.push(make("p.quiet", `id ${graph.ids[selected]}`));
   if (names) lines.push(equation("value", names));
   if (names) lines.push(equation("", numbers));
-  lines.push(equation(names ? "" : "value", make("span.num.data", shown(result.primals[selected], 10))));
+  lines.push(equation(names ? "" : "value", make("span.num.data", shown(result.primals[selected], DIGITS))));
   if (quiz.on && state.at < state.steps.last) lines.push(make("p", "The quiz is on: the gradient is shown at the end."));
   else {
     if (shownLast.result !== result || shownLast.node !== selected) {

@@ -1,4 +1,5 @@
 /** The picture: boxes and arrows in SVG, zoom and pan. Texts are set as text, never as markup. */
+import { CORNERS, OUTLINES } from "./appearance.js";
 import { layOut } from "./layout.js";
 
 /** @typedef {import("./groups.js").Scene} Scene */
@@ -31,8 +32,8 @@ import { layOut } from "./layout.js";
  */
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDE = { node: { w: 150, h: 72 }, group: { w: 172, h: 52 } };
-const NARROW = { node: { w: 120, h: 72 }, group: { w: 136, h: 52 } };
+const WIDE = { node: { w: 158, h: 72 }, group: { w: 172, h: 52 } };
+const NARROW = { node: { w: 126, h: 72 }, group: { w: 136, h: 52 } };
 const PORTS = 16;
 const PADDING = { wide: 13, narrow: 10 };
 const LEGIBLE = 0.42;
@@ -145,15 +146,17 @@ function ends(letters, width, share) {
  */
 export function outline(shape, w, h) {
   const [x, y] = [w / 2, h / 2];
-  if (shape === "const") return `M${-x} ${-y}H${x}V${y}H${-x}Z`;
-  if (shape === "param") {
-    const cut = Math.min(13, h / 4);
-    return `M${-x + cut} ${-y}H${x - cut}L${x} ${-y + cut}V${y - cut}L${x - cut} ${y}H${-x + cut}`
-      + `L${-x} ${y - cut}V${-y + cut}Z`;
+  const corners = OUTLINES[shape];
+  const size = Math.min(CORNERS[corners], h / 3);
+  if (corners === "sharp") return `M${-x} ${-y}H${x}V${y}H${-x}Z`;
+  if (corners === "point") return `M${-x} ${-y}H${x - size}L${x} 0L${x - size} ${y}H${-x}Z`;
+  if (corners === "cut") {
+    return `M${-x + size} ${-y}H${x - size}L${x} ${-y + size}V${y - size}L${x - size} ${y}H${-x + size}`
+      + `L${-x} ${y - size}V${-y + size}Z`;
   }
-  const r = shape === "input" ? y : Math.min(9, h / 4);
-  return `M${-x + r} ${-y}H${x - r}a${r} ${r} 0 0 1 ${r} ${r}V${y - r}a${r} ${r} 0 0 1 ${-r} ${r}`
-    + `H${-x + r}a${r} ${r} 0 0 1 ${-r} ${-r}V${-y + r}a${r} ${r} 0 0 1 ${r} ${-r}Z`;
+  const arc = `a${size} ${size} 0 0 1`;
+  return `M${-x + size} ${-y}H${x - size}${arc} ${size} ${size}V${y - size}${arc} ${-size} ${size}`
+    + `H${-x + size}${arc} ${-size} ${-size}V${-y + size}${arc} ${size} ${-size}Z`;
 }
 
 /** A box of the picture, with the texts that change. */
@@ -176,7 +179,7 @@ class Box {
     this.group.append(element("path", { class: "halo", d: outline(look.shape, w + 14, h + 14) }));
     if (look.output) this.group.append(element("path", { class: "rim", d: outline(look.shape, w + 9, h + 9) }));
     if (look.shape === "group") {
-      this.group.append(element("path", { class: "sheet", d: outline("op", w, h), transform: "translate(5 5)" }));
+      this.group.append(element("path", { class: "sheet", d: outline("op", w, h), transform: "translate(5 -5)" }));
     }
     this.group.append(element("path", { class: "shape", d: outline(look.shape, w, h) }));
     const padding = w < WIDE.node.w ? PADDING.narrow : PADDING.wide;
@@ -246,7 +249,7 @@ export class Picture {
     this.layout = null;
     this.drawn = element("g");
     const clip = element("clipPath", { id: "box-clip" });
-    clip.append(element("rect", { x: -75, y: -34, width: 150, height: 27 }));
+    clip.append(element("rect", { x: -79, y: -34, width: 158, height: 27 }));
     const hints = element("defs");
     hints.append(clip);
     svg.append(hints, this.drawn);

@@ -3,7 +3,7 @@ import { nameOf } from "./cards.js";
 import { shortener } from "./draw.js";
 import { byId, make } from "./elements.js";
 import { nodeOf } from "./graph.js";
-import { counted, exact, typed } from "./numbers.js";
+import { counted, exact, shown, typed } from "./numbers.js";
 import { evaluateNow, refresh, runAll, setLeaf, state } from "./state.js";
 
 const LEAF_ROWS = 40;
@@ -72,7 +72,7 @@ function changeSeed(output, seed) {
  */
 function numberField(label, value, changed) {
   const field = make("input.number");
-  Object.assign(field, { type: "text", value: shortest(Number(value.toPrecision(6))), autocomplete: "off", spellcheck: false, title: exact(value) });
+  Object.assign(field, { type: "text", value: shown(value), autocomplete: "off", spellcheck: false, title: exact(value) });
   field.setAttribute("aria-label", label);
   field.addEventListener("change", () => {
     const number = typed(field.value);
@@ -82,9 +82,6 @@ function numberField(label, value, changed) {
   });
   return field;
 }
-
-/** @param {number} x */
-const shortest = (x) => (Number.isFinite(x) ? (Object.is(x, -0) ? "-0" : String(x)) : Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "-inf");
 
 export function listLeaves() {
   const { graph, selected } = state;
@@ -130,7 +127,7 @@ function leafRow(node, shorten) {
   });
   slider.addEventListener("input", () => {
     const value = Number(Number(slider.value).toPrecision(4));
-    field.value = shortest(value);
+    field.value = shown(value);
     field.removeAttribute("aria-invalid");
     setLeaf(node, value);
     moved();

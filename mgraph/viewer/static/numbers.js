@@ -1,7 +1,11 @@
 /** Numbers: as files spell them, as people read them, as people type them. */
+import { BOX_DIGITS } from "./appearance.js";
 import { SPECIAL } from "./constants.js";
 
 /** @typedef {{rel?: number, abs?: number}} Tolerance */
+
+const EXACT = 16; // figures before the point, from which on Python's repr has an exponent
+const TIE = 60; // a double that lies between two shorter numbers has fewer figures
 
 /**
  * Read a number of a node or run: a number, or the string of one that JSON lacks; else null.
@@ -25,36 +29,60 @@ export function literal(x) {
 }
 
 /**
- * Spell a double exactly, for people.
+ * Spell a double exactly, for people: the shortest text that reads back to it, as Python's repr.
  * @param {number} x
  */
 export function exact(x) {
   if (!Number.isFinite(x)) return shown(x);
-  const text = Object.is(x, -0) ? "-0" : String(x);
-  return /[.e]/.test(text) ? text : `${text}.0`;
+  const [mantissa, exponent] = Math.abs(x).toExponential().split("e");
+  return signOf(x) + laidOut(mantissa.replace(".", ""), Number(exponent), EXACT);
 }
 
 /**
- * Spell a double for people, in a few digits and with a true minus sign.
+ * Spell a double for people, as `number` of mgraph/appearance.py.
  * @param {number} x
  * @param {number} digits
  */
-export function shown(x, digits = 6) {
+export function shown(x, digits = BOX_DIGITS) {
   if (Number.isNaN(x)) return "nan";
-  if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
-  if (x === 0) return Object.is(x, -0) ? "−0" : "0";
-  const size = Math.abs(x);
-  const plain = size >= 1e-4 && size < 10 ** Math.max(digits, 5);
-  return plain ? String(Number(x.toPrecision(digits))).replace(/-/g, "−") : scientific(x, digits - 2);
+  if (!Number.isFinite(x)) return x > 0 ? "inf" : "-inf";
+  const [figures, exponent] = rounded(Math.abs(x), digits);
+  return signOf(x) + laidOut(figures.replace(/(?!^)0+$/, ""), exponent, digits);
+}
+
+/** @param {number} x */
+const signOf = (x) => (x < 0 || Object.is(x, -0) ? "-" : "");
+
+/**
+ * Round to so many digits; a tie goes to the even last digit, where toExponential takes the larger.
+ * @param {number} x
+ * @param {number} digits
+ * @returns {[string, number]} the digits, and the exponent of the first
+ */
+function rounded(x, digits) {
+  const [mantissa, exponent] = x.toExponential(digits - 1).split("e");
+  const figures = mantissa.replace(".", "");
+  const last = Number(figures.at(-1));
+  const [all, unrounded] = x.toExponential(TIE).split("e");
+  const isTie = /^50*$/.test(all.replace(".", "").slice(digits)) && exponent === unrounded;
+  return [isTie && last % 2 ? figures.slice(0, -1) + (last - 1) : figures, Number(exponent)];
 }
 
 /**
- * @param {number} x
- * @param {number} digits
+ * Put the point, or an exponent, where Python puts it.
+ * @param {string} figures
+ * @param {number} exponent of the first one
+ * @param {number} most figures before the point
  */
-function scientific(x, digits) {
-  const text = x.toExponential(Math.max(0, digits - 1));
-  return text.replace(/(\.\d*?)0+e/, "$1e").replace(".e", "e").replace("e+", "e").replace(/-/g, "−");
+function laidOut(figures, exponent, most) {
+  if (exponent < -4 || exponent >= most) {
+    const size = String(Math.abs(exponent)).padStart(2, "0");
+    const rest = figures.length > 1 ? `.${figures.slice(1)}` : "";
+    return `${figures[0]}${rest}e${exponent < 0 ? "-" : "+"}${size}`;
+  }
+  if (exponent < 0) return `0.${"0".repeat(-exponent - 1)}${figures}`;
+  const whole = figures.padEnd(exponent + 1, "0");
+  return `${whole.slice(0, exponent + 1)}.${whole.slice(exponent + 1) || "0"}`;
 }
 
 /**
@@ -63,12 +91,9 @@ function scientific(x, digits) {
  * @param {number} room in characters
  */
 export function squeezed(x, room) {
-  if (!Number.isFinite(x)) return shown(x);
-  for (let digits = 6; digits > 0; digits--) {
-    const text = [shown(x, digits), scientific(x, digits)].find((spelled) => spelled.length <= room);
-    if (text) return text;
-  }
-  return scientific(x, 1);
+  let text = shown(x);
+  for (let digits = BOX_DIGITS - 1; digits > 0 && text.length > room; digits--) text = shown(x, digits);
+  return text;
 }
 
 /**
@@ -76,9 +101,9 @@ export function squeezed(x, room) {
  * @param {number} x
  * @param {number} digits
  */
-export function factor(x, digits = 6) {
+export function factor(x, digits = BOX_DIGITS) {
   const text = shown(x, digits);
-  return text.startsWith("−") ? `(${text})` : text;
+  return text.startsWith("-") ? `(${text})` : text;
 }
 
 const TYPED = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;

@@ -1,4 +1,4 @@
-/** The types of ops.js, which mgraph/viewer/translate.py makes from the table of ops. */
+/** The types of ops.js, which mgraph/viewer/ops_to_javascript.py makes from the table of ops. */
 
 /** A row of the table. A fold applies it step by step, to the result so far and the next argument. */
 export interface Op {

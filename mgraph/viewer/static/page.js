@@ -1,4 +1,5 @@
 /** Starts the page: keys, buttons, help. */
+import { LEGEND } from "./appearance.js";
 import { showNode, showStep } from "./details.js";
 import { element, outline } from "./draw.js";
 import { byId, make } from "./elements.js";
@@ -122,8 +123,7 @@ function openFirst(files) {
 function fillHelp() {
   const names = new Map([[" ", "space"], ["ArrowRight", "→"], ["ArrowLeft", "←"], ["Escape", "Esc"]]);
   byId("keys").replaceChildren(...KEYS.flatMap(([key, what]) => [make("dt", make("kbd", names.get(key) ?? key)), make("dd", what)]));
-  const kinds = [["input", "input"], ["param", "param, trainable"], ["const", "const, no gradient"], ["op", "operation"], ["op output", "output"]];
-  byId("legend").replaceChildren(...kinds.map(([kind, words]) => make("li", swatch(kind), words)));
+  byId("legend").replaceChildren(...Object.entries(LEGEND).map(([kind, words]) => make("li", swatch(kind), words)));
 }
 
 /** @param {string} kind */

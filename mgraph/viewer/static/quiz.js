@@ -83,7 +83,7 @@ function constsOnly() {
 function answered(node, text, hint) {
   const value = typed(text);
   const asked = askedNow(node);
-  if (value === null) hint.textContent = "Type a number, such as −0.5 or 1/3.";
+  if (value === null) hint.textContent = "Type a number, such as -0.5 or 1/3.";
   else if (isNear(value, asked.after)) return passQuestion(node, true);
   else {
     const guess = recognise(state.graph, state.result, node, asked, value);

@@ -1,4 +1,5 @@
 /** The card of the runs in the file: load one, compare two. */
+import { ABSENT, DIGITS } from "./appearance.js";
 import { nameOf } from "./cards.js";
 import { compareRuns } from "./compare.js";
 import { TOLERANCE } from "./constants.js";
@@ -75,7 +76,7 @@ function differenceTable(differences) {
   const { graph } = state;
   if (!differences.length) return [make("p", "No differences, within the tolerance.")];
   const body = make("tbody");
-  const spelled = (/** @type {number | null} */ x) => (x === null ? "–" : shown(x, 8));
+  const spelled = (/** @type {number | null} */ x) => (x === null ? ABSENT : shown(x, DIGITS));
   for (const { node, kind, a, b } of differences.slice(0, MOST_DIFFERENCES)) {
     const name = make("button.plain", nameOf(graph, node));
     name.addEventListener("click", () => goTo(node));

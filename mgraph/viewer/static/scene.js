@@ -1,4 +1,5 @@
 /** What the picture shows: groups, surroundings, the present step, tooltips. */
+import { ARROW_DIGITS } from "./appearance.js";
 import { formulas, nameOf } from "./cards.js";
 import { Picture } from "./draw.js";
 import { byId, make } from "./elements.js";
@@ -204,7 +205,7 @@ function passingNow({ kind, node }, secret) {
     const single = scene.links[link].edge === e;
     const back = kind === "backward";
     if (back && !result.has[graph.args[e]]) continue;
-    passing.set(link, { text: back && single && !secret ? `× ${shown(result.partials[e], 3)}` : "", classes: kind });
+    passing.set(link, { text: back && single && !secret ? `× ${shown(result.partials[e], ARROW_DIGITS)}` : "", classes: kind });
   }
   return passing;
 }

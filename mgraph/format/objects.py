@@ -1,7 +1,7 @@
-"""Nodes as rows, one object per node as in JSON: reading them, and what is wrong with them.
+"""Nodes as a list of objects, as in JSON: reading them, and finding their faults.
 
-Reading is quick and gives no reasons: it returns None if anything is not clean. Only then are the
-faults searched, below.
+Reading is quick and gives no reasons: it returns None if anything is not clean. Only then does
+the second half of this module look for the faults.
 """
 
 from __future__ import annotations
@@ -26,31 +26,33 @@ if TYPE_CHECKING:
     from mgraph.codec import Reading
 
 _NONE: Final[list[str]] = []
-_SHOWN: Final = 8  # nodes of a cycle
+_SHOWN: Final = 8  # nodes of a cycle that are listed
 
 
-def from_rows(rows: Any, outputs: Any, reading: Reading) -> Columns | None:  # noqa: ANN401
-    """Read nodes given as rows; None means: look again, something is not clean."""
+def from_objects(nodes: Any, outputs: Any, reading: Reading) -> Columns | None:  # noqa: ANN401
+    """Read nodes given as objects; None if they or the outputs are not clean."""
     try:
-        return _from_rows(rows, outputs, reading)
+        return _from_objects(nodes, outputs, reading)
     except (KeyError, TypeError, AttributeError):
         return None
 
 
-def _from_rows(rows: list[dict[str, Any]], outputs: list[str], reading: Reading) -> Columns | None:
-    count, limits = len(rows), reading.limits
-    if not 0 < count <= limits.nodes or {*map(type, rows)} != {dict}:
+def _from_objects(
+    nodes: list[dict[str, Any]], outputs: list[str], reading: Reading
+) -> Columns | None:
+    count, limits = len(nodes), reading.limits
+    if not 0 < count <= limits.nodes or {*map(type, nodes)} != {dict}:
         return None
-    ids = [row["id"] for row in rows]
+    ids = [node["id"] for node in nodes]
     index = dict(zip(ids, range(count), strict=True))
-    opcode = bytes(map(OPCODES.__getitem__, [row["op"] for row in rows]))
-    lists = [row.get("args", _NONE) for row in rows]
+    opcode = bytes(map(OPCODES.__getitem__, [node["op"] for node in nodes]))
+    lists = [node.get("args", _NONE) for node in nodes]
     args = array("I", map(index.__getitem__, chain.from_iterable(lists)))
     counts = [*map(len, lists)]
-    has = bytes("data" in row for row in rows)
-    data = doubles([row["data"] for row in rows if "data" in row], bare=reading.is_binary)
+    has = bytes("data" in node for node in nodes)
+    data = doubles([node["data"] for node in nodes if "data" in node], bare=reading.is_binary)
     texts = [
-        {i: row[field] for i, row in enumerate(rows) if field in row}
+        {i: node[field] for i, node in enumerate(nodes) if field in node}
         for field in ("label", "doc", "meta")
     ]
     clean = (
@@ -60,18 +62,18 @@ def _from_rows(rows: list[dict[str, Any]], outputs: list[str], reading: Reading)
         and {*map(type, lists)} == {list}
         and max(counts) <= limits.args
         and all(can_take(code, number) for code, number in {*zip(opcode, counts, strict=True)})
-        and all(_may_have(code, here) for code, here in {*zip(opcode, has, strict=True)})
-        and _known_only(rows, has, texts)
+        and all(_may_have(code, has_data) for code, has_data in {*zip(opcode, has, strict=True)})
+        and _has_known_fields_only(nodes, has, texts)
         and texts_are_clean(texts[0], texts[1], texts[2], limits)
         and outputs_are_clean(outputs)
     )
     if data is None or not clean:
         return None
     leaves = leaves_of(opcode)
-    here = bytes(has[i] for i in leaves)
-    if 0 in here:
+    leaf_has = bytes(has[i] for i in leaves)
+    if 0 in leaf_has:
         given = iter(data)
-        data = array("d", (next(given) if known else 0.0 for known in here))
+        data = array("d", (next(given) if has_data else 0.0 for has_data in leaf_has))
     return _in_order(
         Columns(
             opcode=opcode,
@@ -79,7 +81,7 @@ def _from_rows(rows: list[dict[str, Any]], outputs: list[str], reading: Reading)
             args=args,
             leaves=leaves,
             data=data,
-            has_data=here if 0 in here else None,
+            has_data=leaf_has if 0 in leaf_has else None,
             ids=ids,
             outputs=tuple(index[name] for name in outputs),
             labels=texts[0],
@@ -90,15 +92,17 @@ def _from_rows(rows: list[dict[str, Any]], outputs: list[str], reading: Reading)
 
 
 def _may_have(code: int, has_data: int) -> bool:
-    """Whether a node of this op may have data, or none."""
+    """Whether a node of this op may have data, or lack it."""
     name = NAMES[code]
     return name == INPUT or bool(has_data) == (name in LEAVES)
 
 
-def _known_only(rows: list[dict[str, Any]], has: bytes, texts: list[dict[int, Any]]) -> bool:
-    """Whether no row has a field that the format does not have: the known ones are all."""
-    known = 2 * len(rows) + sum("args" in row for row in rows) + has.count(1)
-    return sum(map(len, rows)) == known + sum(map(len, texts))
+def _has_known_fields_only(
+    nodes: list[dict[str, Any]], has: bytes, texts: list[dict[int, Any]]
+) -> bool:
+    """Whether the nodes have no unknown fields: the known ones add up to all."""
+    known = 2 * len(nodes) + sum("args" in node for node in nodes) + has.count(1)
+    return sum(map(len, nodes)) == known + sum(map(len, texts))
 
 
 def _in_order(graph: Columns) -> Columns | None:
@@ -109,40 +113,40 @@ def _in_order(graph: Columns) -> Columns | None:
     return None if len(order) < len(graph) else reordered(graph, order)
 
 
-# --- what is wrong ---------------------------------------------------------------------------
+# --- faults ----------------------------------------------------------------------------------
 
 
-def known_ids(rows: object) -> KnownIds:
-    """Collect the ids of nodes given as rows."""
+def known_ids(nodes: object) -> KnownIds:
+    """Collect the ids of nodes given as objects."""
     first: dict[str, int] = {}
     leaves: dict[str, bool] = {}
-    complete = isinstance(rows, list)
-    for i, row in enumerate(rows if isinstance(rows, list) else ()):
-        name = row.get("id") if isinstance(row, dict) else None
+    is_complete = isinstance(nodes, list)
+    for i, node in enumerate(nodes if isinstance(nodes, list) else ()):
+        name = node.get("id") if isinstance(node, dict) else None
         if not isinstance(name, str):
-            complete = False
+            is_complete = False
         elif name not in first:
             first[name] = i
-            op = row.get("op")
+            op = node.get("op")
             if not isinstance(op, str) or op not in OPS:
                 leaves[name] = op != CONST
-    return KnownIds(first, len(first), complete=complete, leaves=leaves)
+    return KnownIds(first, len(first), is_complete=is_complete, leaves=leaves)
 
 
-def faults_of_rows(rows: list[Any], names: KnownIds) -> Iterator[Diagnostic]:
-    """Find every fault of a graph given as rows."""
-    if not rows:
+def faults_of_objects(nodes: list[Any], names: KnownIds) -> Iterator[Diagnostic]:
+    """Find every fault of a graph whose nodes are objects."""
+    if not nodes:
         message, fix = "the graph has no nodes", 'a graph has at least one node, in "nodes"'
         yield Diagnostic("output", message, ("nodes",), expected="at least one", fix=fix)
-    for i, row in enumerate(rows):
-        if isinstance(row, dict):
-            yield from _row_faults(row, i, names)
-    yield from _cycle(rows, names)
+    for i, node in enumerate(nodes):
+        if isinstance(node, dict):
+            yield from _node_faults(node, i, names)
+    yield from _cycle_faults(nodes, names)
 
 
-def _row_faults(row: dict[str, Any], i: int, names: KnownIds) -> Iterator[Diagnostic]:
+def _node_faults(node: dict[str, Any], i: int, names: KnownIds) -> Iterator[Diagnostic]:
     path = ("nodes", i)
-    name, op, args = row.get("id"), row.get("op"), row.get("args", [])
+    name, op, args = node.get("id"), node.get("op"), node.get("args", [])
     who = f"node {quoted(name)}" if isinstance(name, str) else f"node {i}"
     if isinstance(name, str) and names.first[name] != i:
         message = f"two nodes have the id {quoted(name)}: number {names.first[name]} and number {i}"
@@ -157,24 +161,31 @@ def _row_faults(row: dict[str, Any], i: int, names: KnownIds) -> Iterator[Diagno
         if op not in OPCODES:
             yield unknown_op(op, (*path, "op"), f"{who} uses", names.hints)
         else:
-            meant_fields = names.hints.meant(row, FIELDS["node"])
+            meant_fields = names.hints.meant_fields(node, FIELDS["node"])
             if isinstance(args, list) and "args" not in meant_fields:
-                yield from _arity(op, len(args), who, (*path, "args") if "args" in row else path)
+                args_path = (*path, "args") if "args" in node else path
+                yield from _arity_faults(op, len(args), who, args_path)
             if "data" not in meant_fields:
-                yield from _leaf_data(op, "data" in row, who, path)
+                yield from _data_faults(op, "data" in node, who, path)
 
 
-def _arity(op: str, count: int, who: str, path: Path) -> Iterator[Diagnostic]:
+def _arity_faults(op: str, count: int, who: str, path: Path) -> Iterator[Diagnostic]:
     if can_take(OPCODES[op], count):
         return
     message = f"{who} gives {op} {_arguments(count)}"
     if op in LEAVES:
-        expected, fix = "none: it is a leaf", "take out the arguments, or name an op"
+        expected, fix = "none: it is a leaf", "remove the arguments, or name an op"
     elif OPS[op].fold:
         expected, fix = "at least one", ""
     else:
         expected = _arguments(OPS[op].inputs)
-        fix = "use sum for many" if op == "add" else f"nest several {op}" if count > 1 else ""
+        fix = (
+            "use sum to add several"
+            if op == "add"
+            else f"nest several {op} nodes"
+            if count > 1
+            else ""
+        )
     yield Diagnostic("arity", message, path, expected=expected, fix=fix)
 
 
@@ -182,43 +193,42 @@ def _arguments(count: int) -> str:
     return "no arguments" if not count else f"{count:,} argument{'s' if count > 1 else ''}"
 
 
-def _leaf_data(op: str, has: bool, who: str, path: Path) -> Iterator[Diagnostic]:  # noqa: FBT001
+def _data_faults(op: str, has: bool, who: str, path: Path) -> Iterator[Diagnostic]:  # noqa: FBT001
     if op in OPS and has:
         message = f"{who} is computed by {op}, so it can't have data"
-        fix = 'take it out; what runs gave stands in "runs"'
+        fix = 'remove it; the results of runs belong in "runs"'
         yield Diagnostic("leaf-data", message, (*path, "data"), expected="no data", fix=fix)
     elif op in (PARAM, CONST) and not has:
         message = f"{who} is a {op} without data"
         yield Diagnostic("leaf-data", message, path, expected="data", fix='add "data": 0.0')
 
 
-def _cycle(rows: list[Any], names: KnownIds) -> Iterator[Diagnostic]:
-    """Print one cycle, if there is one, starting at its first node in the file."""
+def _cycle_faults(nodes: list[Any], names: KnownIds) -> Iterator[Diagnostic]:
+    """Report one cycle, if there is one, starting at its first node in the file."""
     arguments = [
-        [(k, names.first[arg]) for k, arg in enumerate(_strings(row)) if arg in names.first]
-        for row in rows
+        [(k, names.first[arg]) for k, arg in enumerate(_strings(node)) if arg in names.first]
+        for node in nodes
     ]
     done = evaluation_order([[arg for _, arg in args] for args in arguments])
-    if len(done) == len(rows):
+    if len(done) == len(nodes):
         return
-    waiting = bytearray(b"\x01") * len(rows)
+    waiting = bytearray(b"\x01") * len(nodes)
     for node in done:
         waiting[node] = 0
     node = waiting.index(1)
     seen: dict[int, int] = {}
-    while node not in seen:  # each waiting node has an argument that waits
+    while node not in seen:  # every waiting node has a waiting argument
         seen[node] = len(seen)
         node = next(arg for _, arg in arguments[node] if waiting[arg])
     cycle = [*seen][seen[node] :]
     start = cycle.index(min(cycle))
     cycle = cycle[start:] + cycle[:start]
     following = cycle[1] if len(cycle) > 1 else cycle[0]
-    place = next(k for k, arg in arguments[cycle[0]] if arg == following)
-    yield cyclic([str(rows[i]["id"]) for i in cycle], ("nodes", cycle[0], "args", place))
+    k = next(k for k, arg in arguments[cycle[0]] if arg == following)
+    yield _cycle([str(nodes[i]["id"]) for i in cycle], ("nodes", cycle[0], "args", k))
 
 
-def cyclic(names: list[str], path: Path) -> Diagnostic:
-    """Say that nodes depend on themselves."""
+def _cycle(names: list[str], path: Path) -> Diagnostic:
     shown = [quoted(name) for name in names[:_SHOWN]]
     if len(names) > _SHOWN:
         shown.append(f"… {len(names) - _SHOWN:,} more")
@@ -227,9 +237,9 @@ def cyclic(names: list[str], path: Path) -> Diagnostic:
     return Diagnostic("cycle", message, path, expected=expected, fix=fix)
 
 
-def _strings(row: object) -> list[str | None]:
-    """Return the arguments of a row; what is no string can't be on a cycle, but keeps its place."""
-    fields = row if isinstance(row, dict) else {}
+def _strings(node: object) -> list[str | None]:
+    """Return the arguments of a node, with None for what is not a string."""
+    fields = node if isinstance(node, dict) else {}
     args = fields.get("args")
     if not isinstance(args, list) or not isinstance(fields.get("id"), str):
         return []

@@ -1,4 +1,4 @@
-"""What stands in each box: the words and numbers of a picture, whatever it is written as."""
+"""The words and numbers in the boxes and at the edges of a picture, for every format."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
-from mgraph.draw.fold import GROUP, REST
+from mgraph import appearance
+from mgraph.appearance import BOX_DIGITS, GROUP, OP, REST, number
 from mgraph.draw.text import clipped, middle_clipped, one_line
-from mgraph.errors import rounded
 from mgraph.ops import CONST, LEAVES, OPS, PARAM
 
 if TYPE_CHECKING:
@@ -18,15 +18,11 @@ if TYPE_CHECKING:
     from mgraph.graph.columns import Columns
     from mgraph.graph.run import Run
 
-OP: Final = "op"
-KINDS: Final = (*LEAVES, OP, GROUP, REST)
-"""What boxes are told apart by: the three leaves, ops, groups, and what was left out."""
-
-DIGITS: Final = 6
 NAME_SIZE: Final = 13.0  # pixels
 WIDEST: Final = 190.0  # pixels of a name
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 ORDINALS: Final = ("1st", "2nd")
+_LISTED: Final = 8  # arguments in a tooltip
 
 PLAIN: Final = "plain"
 STRANGE: Final = "strange"
@@ -34,12 +30,12 @@ ABSENT: Final = "absent"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Line:
     """One number under the name of a box.
 
     Attributes:
-        name: What it is.
-        text: The number, spelled.
+        name: What the number is.
+        text: How it is written.
         tone: `PLAIN`, `STRANGE` if it is NaN or infinite, `ABSENT` if there is none.
     """
 
@@ -49,17 +45,17 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """The content of a box; its texts are visible characters only, but hostile ones.
+class BoxText:
+    """The texts of a box; visible characters only, but they may be hostile.
 
     Attributes:
-        kind: One of `KINDS`.
+        kind: A key of `appearance.KINDS`.
         is_output: Whether it is, or holds, an output of the graph.
-        name: The label, else the id; of a group, what its ids begin with.
+        name: The label, else the id; for a group, what its ids begin with.
         is_label: Whether the name is a label.
-        tag: The op; of a group, how many nodes it stands for.
-        rows: Its numbers.
-        tip: All of it in full, over several lines.
+        tag: The op; for a group, how many nodes it stands for.
+        lines: The numbers.
+        tip: The tooltip: all of this in full, on several lines.
     """
 
     kind: str
@@ -67,7 +63,7 @@ class Card:
     name: str
     is_label: bool
     tag: str
-    rows: tuple[Row, ...]
+    lines: tuple[Line, ...]
     tip: str
 
     def short_name(self) -> str:
@@ -77,24 +73,24 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class CardNumbers:
-    """The numbers of a picture: of a run, or of what leaves declare if there is none."""
+class BoxNumbers:
+    """The numbers of a picture, by node: those of a run, or the values of leaves."""
 
     data: Mapping[str, float]
     grad: Mapping[str, float] | None
 
     @classmethod
-    def of(cls, graph: Columns, run: Run | None) -> CardNumbers:
-        """Take the numbers of a run; without one, the declared ones of leaves."""
+    def of(cls, graph: Columns, run: Run | None) -> BoxNumbers:
+        """Take the numbers of a run; without a run, the values that leaves declare."""
         if run is not None:
             return cls(run.data or {}, run.grad)
-        without = {*graph.unbound()}
+        unbound = {*graph.unbound()}
         pairs = zip(graph.leaves, graph.data, strict=True)
-        return cls({graph.ids[i]: x for i, x in pairs if i not in without}, None)
+        return cls({graph.ids[i]: x for i, x in pairs if i not in unbound}, None)
 
 
-def cards_of(graph: Columns, picture: Picture, numbers: CardNumbers) -> list[Card]:
-    """Return the content of each box of a picture."""
+def box_texts(graph: Columns, picture: Picture, numbers: BoxNumbers) -> list[BoxText]:
+    """Return the texts of each box of a picture."""
     used_outside = bytearray(len(graph))
     box_of = {node: i for i, box in enumerate(picture.boxes) for node in box.nodes}
     for arg, user in zip(graph.args, graph.users(), strict=True):
@@ -102,73 +98,73 @@ def cards_of(graph: Columns, picture: Picture, numbers: CardNumbers) -> list[Car
             used_outside[arg] = 1
     for node in graph.outputs:
         used_outside[node] = 1
-    return [_card(graph, box, numbers, used_outside) for box in picture.boxes]
+    return [_node_text(graph, box, numbers, used_outside) for box in picture.boxes]
 
 
-def _card(graph: Columns, box: Box, numbers: CardNumbers, used_outside: bytearray) -> Card:
+def _node_text(graph: Columns, box: Box, numbers: BoxNumbers, used_outside: bytearray) -> BoxText:
     if box.kind == REST:
-        return Card(REST, False, box.name, False, "", (), f"{box.name}, not drawn")  # noqa: FBT003
+        return BoxText(REST, False, box.name, False, "", (), f"{box.name}, not drawn")  # noqa: FBT003
     if box.kind == GROUP:
-        return _group_card(graph, box, numbers, used_outside)
+        return _group_text(graph, box, numbers, used_outside)
     (node,) = box.nodes
     op = graph.op(node)
     label = one_line(graph.labels.get(node, ""))
-    return Card(
+    return BoxText(
         kind=op if op in LEAVES else OP,
         is_output=node in graph.outputs,
         name=label or box.name,
         is_label=bool(label),
         tag=op,
-        rows=tuple(_rows(numbers, box.name, op)),
+        lines=tuple(_lines(numbers, box.name, op)),
         tip="\n".join(_tip(graph, node, numbers)),
     )
 
 
-def _group_card(graph: Columns, box: Box, numbers: CardNumbers, used_outside: bytearray) -> Card:
-    """Count what is folded; where one node speaks for the group, show its numbers."""
+def _group_text(graph: Columns, box: Box, numbers: BoxNumbers, used_outside: bytearray) -> BoxText:
+    """Count what is folded; if others use just one node of the group, show its numbers."""
     params = sum(graph.op(node) == PARAM for node in box.nodes)
-    rows = [Row("params", f"{params:,}")] if params else []
+    lines = [Line("params", f"{params:,}")] if params else []
     shown = [node for node in box.nodes if used_outside[node]]
     count = f"{len(box.nodes):,} node{'s' * (len(box.nodes) != 1)}"
     tip = [box.name, f"{count}, {params:,} of them params"]
     if len(shown) == 1:
         name = graph.ids[shown[0]]
-        rows += _rows(numbers, name, graph.op(shown[0]))
+        lines += _lines(numbers, name, graph.op(shown[0]))
         tip += ["", "Its numbers are those of", *_tip(graph, shown[0], numbers)]
     outputs = {*graph.outputs}
-    return Card(
+    return BoxText(
         kind=GROUP,
         is_output=any(node in outputs for node in box.nodes),
         name=box.name,
         is_label=False,
         tag=count,
-        rows=tuple(rows),
+        lines=tuple(lines),
         tip="\n".join(tip),
     )
 
 
-def _rows(numbers: CardNumbers, name: str, op: str) -> Iterator[Row]:
+def _lines(numbers: BoxNumbers, name: str, op: str) -> Iterator[Line]:
     if name in numbers.data:
-        yield _row("data", numbers.data[name])
+        yield _line("data", numbers.data[name])
     if numbers.grad is None or op == CONST:
         return
     if name in numbers.grad:
-        yield _row("grad", numbers.grad[name])
+        yield _line("grad", numbers.grad[name])
     else:
-        yield Row("grad", "none", ABSENT)
+        yield Line("grad", appearance.ABSENT, ABSENT)
 
 
-def _row(name: str, x: float) -> Row:
-    return Row(name, rounded(x, DIGITS), PLAIN if isfinite(x) else STRANGE)
+def _line(name: str, x: float) -> Line:
+    return Line(name, number(x, BOX_DIGITS), PLAIN if isfinite(x) else STRANGE)
 
 
-def _tip(graph: Columns, node: int, numbers: CardNumbers) -> Iterator[str]:
-    """Say everything of a node, with all digits."""
+def _tip(graph: Columns, node: int, numbers: BoxNumbers) -> Iterator[str]:
+    """Yield the lines of a tooltip: everything about a node, with all digits."""
     name = graph.ids[node]
     label = one_line(graph.labels.get(node, ""))
     yield f"{name}: {label}" if label else name
-    args = ", ".join(graph.ids[arg] for arg in graph.arguments(node)[:_TOLD])
-    more = ", …" if len(graph.arguments(node)) > _TOLD else ""
+    args = ", ".join(graph.ids[arg] for arg in graph.arguments(node)[:_LISTED])
+    more = ", …" if len(graph.arguments(node)) > _LISTED else ""
     yield f"{graph.op(node)}({args}{more})" if args else graph.op(node)
     if name in numbers.data:
         yield f"data {numbers.data[name]!r}"
@@ -180,33 +176,30 @@ def _tip(graph: Columns, node: int, numbers: CardNumbers) -> Iterator[str]:
         yield doc
 
 
-_TOLD: Final = 8  # arguments
-
-
 def slot(graph: Columns, picture: Picture, edge: Edge) -> int | None:
-    """Return which of two operands an edge is: 0 or 1; None where there are more or fewer."""
-    if edge.place is None:
+    """Return which of two operands an edge is, 0 or 1; None if the op does not take two."""
+    if edge.position is None:
         return None
     (node,) = picture.boxes[edge.head].nodes
-    row = OPS[graph.op(node)]
-    return edge.place if row.inputs == len(ORDINALS) and not row.fold else None
+    op = OPS[graph.op(node)]
+    return edge.position if op.inputs == len(ORDINALS) and not op.fold else None
 
 
 def edge_label(graph: Columns, picture: Picture, edge: Edge) -> str:
-    """Return what stands at an edge: how many it stands for, or which operand it is."""
+    """Return the text at an edge: how many arguments it stands for, or which operand it is."""
     if REST in (picture.boxes[edge.tail].kind, picture.boxes[edge.head].kind):
         return ""  # the box says how many
     if edge.count > 1:
         return f"{TIMES}{edge.count:,}"
-    place = slot(graph, picture, edge)
-    if place is None or graph.op(picture.boxes[edge.head].nodes[0]) not in _ORDERED:
+    position = slot(graph, picture, edge)
+    if position is None or graph.op(picture.boxes[edge.head].nodes[0]) not in _ORDERED:
         return ""
-    return ORDINALS[place]
+    return ORDINALS[position]
 
 
 _ORDERED: Final = tuple(
     name
-    for name, row in OPS.items()
-    if row.inputs == len(ORDINALS) and row.step(2.0, 3.0) != row.step(3.0, 2.0)
+    for name, op in OPS.items()
+    if op.inputs == len(ORDINALS) and op.step(2.0, 3.0) != op.step(3.0, 2.0)
 )
-"""The ops whose operands can't be swapped."""
+"""The ops whose two operands can't be swapped."""

@@ -1,8 +1,8 @@
-"""Make docs/verbs.md: every verb, with its help and with what it prints.
+"""Make docs/commands.md: every command, with its help and with what it prints.
 
 Run it from the top folder, after a change of what a command says or prints:
 
-    python tools/make_verbs.py
+    python tools/make_commands.py
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Final
 
 from click import Command, Context
 
-from mgraph.cli import VERBS, cli
+from mgraph.cli import COMMANDS, cli
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 ROOT: Final = Path(__file__).parents[1]
-PAGE: Final = ROOT / "docs" / "verbs.md"
+PAGE: Final = ROOT / "docs" / "commands.md"
 WIDTH: Final = 88  # columns of the help, as the page shows them
 BLANK: Final = "\n\n"
 
@@ -68,21 +68,21 @@ SHOWN: Final[Mapping[str, Sequence[str]]] = {
     "ops": ("mgraph ops",),
     "schema": ("mgraph schema | head -n 8",),
 }
-"""For each verb, commands that are typed one after the other, all in one folder."""
+"""For each command, lines that are typed one after the other, all in one folder."""
 
 PICTURES: Final = {
     "view": "![The page, in the middle of the backward pass](view.png)",
-    "draw": "![The neuron as a picture: a box a node, with its value and its gradient](draw.svg)",
+    "draw": "![The neuron as a picture: one box per node, with its value and gradient](draw.svg)",
 }
-"""What these verbs write, from the README's pictures of the same graph."""
+"""Pictures of what these commands write; the README shows the same ones."""
 
 HEAD: Final = """\
-# Verbs
+# Commands
 
-<!-- python tools/make_verbs.py writes this page -->
+<!-- python tools/make_commands.py writes this page -->
 
-What each verb of `mgraph` is for, what it prints, and its help. The commands were typed one after
-the other in a folder beside `fixtures`; what stands under them is what came out.
+This page shows what each command of `mgraph` is for, what it prints, and its help. The examples
+were typed one after the other in a folder next to `fixtures`; below each is its output.
 
 `-` is standard input or output, `--json` is for programs. The exit status is 0 if all is well, 1 if
 a file is wrong or an expectation failed, 2 if the command line is wrong.
@@ -98,28 +98,28 @@ def page() -> str:
 
 
 def _sections(folder: str) -> Iterator[str]:
-    for purpose, verbs in VERBS.items():
+    for purpose, names in COMMANDS.items():
         yield f"## {purpose}\n"
-        for verb in verbs:
-            yield f"### {verb}\n"
-            command = cli.get_command(Context(cli), verb)
-            assert command is not None  # noqa: S101 - every verb has one
+        for name in names:
+            yield f"### {name}\n"
+            command = cli.get_command(Context(cli), name)
+            assert command is not None  # noqa: S101 - every name has one
             yield f"{' '.join(cleandoc(command.help or '').partition(BLANK)[0].split())}\n"
-            typed = "".join(f"$ {line}\n{said(line, folder)}" for line in SHOWN[verb])
-            yield f"```console\n{typed}```\n"
-            if verb in PICTURES:
-                yield f"{PICTURES[verb]}\n"
-            yield f'<details markdown="1">\n<summary>mgraph {verb} --help</summary>\n'
-            yield f"```text\n{help_of(verb, command)}\n```\n\n</details>\n"
+            console = "".join(f"$ {line}\n{output_of(line, folder)}" for line in SHOWN[name])
+            yield f"```console\n{console}```\n"
+            if name in PICTURES:
+                yield f"{PICTURES[name]}\n"
+            yield f'<details markdown="1">\n<summary>mgraph {name} --help</summary>\n'
+            yield f"```text\n{help_of(name, command)}\n```\n\n</details>\n"
 
 
-def help_of(verb: str, command: Command) -> str:
-    """Return what `mgraph VERB --help` prints."""
+def help_of(name: str, command: Command) -> str:
+    """Return what `mgraph NAME --help` prints."""
     top = Context(cli, info_name="mgraph", terminal_width=WIDTH, **cli.context_settings)
-    return command.get_help(Context(command, top, verb, terminal_width=WIDTH))
+    return command.get_help(Context(command, top, name, terminal_width=WIDTH))
 
 
-def said(line: str, folder: str) -> str:
+def output_of(line: str, folder: str) -> str:
     """Return what a line prints, typed into bash, without colour."""
     plain = {key: x for key, x in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
     path = os.pathsep.join((str(Path(sys.executable).parent), plain.get("PATH", "")))

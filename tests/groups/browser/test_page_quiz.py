@@ -13,7 +13,16 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-from tests.page import answer, box, document, leaf, node, numbers_of, step_text, title
+from tests.groups.browser.page import (
+    answer,
+    box,
+    document,
+    leaf,
+    node,
+    numbers_of,
+    step_text,
+    title,
+)
 
 
 def mistake(page: Page) -> str | None:
@@ -27,9 +36,9 @@ def test_the_quiz_asks_before_it_shows(show: Callable[..., Page]) -> None:
     assert title(page) == "Backward, 1 of 5: your turn"
     assert numbers_of(page, "n") == ("0.881374", "")
     assert page.locator(".chip").count() == 0
-    assert "o has the gradient 1. What does it pass on to n?" in step_text(page)
+    assert "o has the gradient 1.0. What does it pass on to n?" in step_text(page)
     answer(page, "0.5")
-    assert "Right: 1 × 0.5 = 0.5." in step_text(page)
+    assert "Right: 1.0 × 0.5 = 0.5." in step_text(page)
     assert numbers_of(page, "n") == ("0.881374", "0.5")
     for _ in range(8):
         page.click("#show")

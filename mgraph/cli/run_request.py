@@ -1,4 +1,4 @@
-"""What a command line asks of a graph: `--set`, `--inputs`, `--output`, `--seed`, `--run`."""
+"""The options that say which run of a graph is wanted: `--set`, `--inputs`, `--seed` and so on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from mgraph.cli.files import STREAM, called, read_numbers
+from mgraph.cli.files import STREAM, display_name, read_numbers
 from mgraph.cli.parameters import GraphPath, NodeId, OutputId, Setting, settings
 from mgraph.cli.terminal import counted
 from mgraph.errors import printable
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from mgraph.document import Graph
 
 
-class Asked(NamedTuple):
-    """What a command line asks of a graph: values of leaves, and seeds of outputs.
+class RunRequest(NamedTuple):
+    """The run that a command line asks for: values of leaves, and seeds of outputs.
 
     Attributes:
         given: From `--set`.
@@ -39,15 +39,15 @@ class Asked(NamedTuple):
     run: int | None = None
 
     @property
-    def anything(self) -> bool:
-        """Whether anything is asked but what the file itself says."""
-        return any(part not in ((), None) for part in self)
+    def is_empty(self) -> bool:
+        """Whether none of the options is given."""
+        return all(part in ((), None) for part in self)
 
     def check_streams(self, path: str) -> None:
-        """Refuse to read a graph and its inputs from one stream.
+        """Refuse to read both the graph and its inputs from standard input.
 
         Raises:
-            UsageError: They both come from standard input.
+            UsageError: Both are `-`.
         """
         if self.inputs_file == STREAM and path == STREAM:
             message = "only one of the graph and --inputs can come from standard input"
@@ -60,25 +60,25 @@ class Asked(NamedTuple):
 
         Raises:
             GraphError: `--inputs` can't be read.
-            UsageError: There is no such run.
+            UsageError: The file has no run with the number given.
         """
         inputs, seed = self._of_run(graph, path)
         if self.inputs_file:
             inputs |= read_numbers(self.inputs_file, limits)
-        asked = {**dict.fromkeys(self.outputs, 1.0), **settings(self.seeds)}
-        return {**inputs, **settings(self.given)}, asked or seed
+        given_seed = {**dict.fromkeys(self.outputs, 1.0), **settings(self.seeds)}
+        return {**inputs, **settings(self.given)}, given_seed or seed
 
-    def looked_at(
+    def inputs_and_seed_or_first_run(
         self, graph: Graph, path: str, limits: Limits
     ) -> tuple[dict[str, float], dict[str, float]]:
-        """Return the same; of what the graph leaves open, if nobody asks, that of its first run.
+        """Return the same, falling back to run 0 if no option is given and the graph needs one.
 
         Raises:
             GraphError: `--inputs` can't be read.
-            UsageError: There is no such run.
+            UsageError: The file has no run with the number given.
         """
-        is_open = bool(graph.columns.unbound()) or len(graph.outputs) > 1
-        if self.anything or not (is_open and graph.runs):
+        needs_run = bool(graph.columns.unbound()) or len(graph.outputs) > 1
+        if not (self.is_empty and needs_run and graph.runs):
             return self.inputs_and_seed(graph, path, limits)
         if len(graph.runs) > 1:
             click.echo("note: this is run 0 of the file; --run N shows another", err=True)
@@ -90,56 +90,56 @@ class Asked(NamedTuple):
         if self.run >= len(graph.runs):
             count = counted(len(graph.runs), "run")
             choice = f": choose --run 0 … {len(graph.runs) - 1}" if len(graph.runs) else ""
-            message = f"{printable(called(path))} has {count}{choice}"
+            message = f"{printable(display_name(path))} has {count}{choice}"
             raise click.UsageError(message)
         run = graph.runs[self.run]
         return dict(run.inputs), dict(run.seed)
 
 
-_QUESTION: Final = (
+_REQUEST: Final = (
     click.option(
         "--set", "given", type=Setting(NodeId(SETTABLE)), multiple=True, metavar="ID=X",
-        help="Give an input or a param another value.",
+        help="Give an input or a param another value, for example --set x1=0.5.",
     ),
     click.option(
         "--inputs", "inputs_file", type=GraphPath(), metavar="FILE",
-        help="A JSON object of such values, by id; a --set of the same id wins.",
+        help='Read such values from a JSON object, for example {"x1": 0.5}; --set overrides it.',
     ),
     click.option(
         "--output", "outputs", type=OutputId(), multiple=True, metavar="ID",
-        help="The output to differentiate: the same as --seed ID=1.",
+        help="The output to differentiate; the same as --seed ID=1.",
     ),
     click.option(
         "--seed", "seeds", type=Setting(OutputId()), multiple=True, metavar="ID=X",
-        help="The adjoint to start an output with.",
+        help="The gradient that this output starts with, for example --seed o=1.",
     ),
 )  # fmt: skip
 
 _RUN: Final = click.option(
     "--run", type=click.IntRange(0), metavar="N",
-    help="Take values and seed from the file's run N, from 0.",
+    help="Take values and seed from run N of the file, counted from 0.",
 )  # fmt: skip
 
 
-def question_options(command: F) -> F:
-    """Add what a run is asked with to a verb: `--set` and so on; it gets `asked`."""
-    return _bundled(command, _QUESTION)
+def request_options(command: F) -> F:
+    """Add `--set`, `--inputs`, `--output` and `--seed` to a command, as the parameter `request`."""
+    return _bundled(command, _REQUEST)
 
 
-def look_options(command: F) -> F:
-    """Add the same to a verb that looks at a run, and `--run N`; it gets `asked`."""
-    return _bundled(command, (*_QUESTION, _RUN))
+def inspection_options(command: F) -> F:
+    """Add the same and `--run` to a command that inspects a run, as the parameter `request`."""
+    return _bundled(command, (*_REQUEST, _RUN))
 
 
 def _bundled(command: F, options: Sequence[Callable[[Any], Any]]) -> F:
-    """Add options to a verb, and hand them over as one `Asked`."""
+    """Add options to a command, and pass them to it as one `RunRequest`."""
 
     @wraps(command)
     def bundled(**parameters: Any) -> Any:  # noqa: ANN401
-        asked = {name: parameters.pop(name) for name in Asked._fields if name in parameters}
-        return command(asked=Asked(**asked), **parameters)
+        given = {name: parameters.pop(name) for name in RunRequest._fields if name in parameters}
+        return command(request=RunRequest(**given), **parameters)
 
-    verb: Any = bundled
+    result: Any = bundled
     for option in reversed(options):
-        verb = option(verb)
-    return verb  # type: ignore[no-any-return]
+        result = option(result)
+    return result  # type: ignore[no-any-return]

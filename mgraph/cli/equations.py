@@ -1,4 +1,4 @@
-"""How the rule of one node looks: its formula and slopes, with ids and with numbers."""
+"""Formulas and partials of nodes as text, with ids and with numbers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from mgraph.analysis.detailed_run import op_at
+from mgraph.appearance import number
 from mgraph.cli.report import formula
-from mgraph.cli.terminal import clipped, number
+from mgraph.cli.terminal import clipped
 from mgraph.errors import printable
 
 if TYPE_CHECKING:
@@ -17,33 +18,33 @@ if TYPE_CHECKING:
     from mgraph.graph.columns import Columns
 
 LABEL: Final = 60
-"""Characters of a label that are shown."""
+"""How many characters of a label are shown."""
 
 _LETTER: Final = re.compile(r"\b[abxy]\b")
-_WORDS: Final = re.compile(r"\b(if|of|to|each)\b")
-_TERMS: Final = 8  # of a sum
+_WORDS: Final = re.compile(r"\b(if|of|to|each)\b")  # in partials that are no formulas
+_TERMS: Final = 8  # sums of more are shortened
 
 
 def label(graph: Columns, node: int) -> str:
-    """Return a node's label as it can be shown, in quotes; empty if it has none."""
+    """Return a node's label, printable and in quotes; empty if it has none."""
     text = graph.labels.get(node, "")
     return f"“{clipped(printable(text), LABEL)}”" if text else ""
 
 
 def factor(x: float) -> str:
-    """Spell a number that stands among others: a negative one in parentheses."""
+    """Spell a number as a factor of a product: in parentheses if it is negative."""
     text = number(x)
     return f"({text})" if text.startswith("-") else text
 
 
 def full(x: float) -> str:
-    """Spell a number for people, and all its digits if these are more."""
+    """Spell a number for people; if that rounds it, give all digits, too."""
     text = number(x)
     return text if float(text) == x or x != x else f"{text} (in full {x!r})"
 
 
 def formula_of(graph: Columns, node: int) -> str:
-    """Spell what a node computes with ids; a long sum is shortened."""
+    """Spell what a node computes with the ids of its arguments; a long sum is shortened."""
     args = graph.arguments(node)
     if len(args) > _TERMS:
         return _long([graph.ids[arg] for arg in (*args[:3], args[-1])], len(args))
@@ -71,25 +72,25 @@ def equation(ran: DetailedRun, node: int) -> str:
     return _chain(graph.ids[node], formula_of(graph, node), numbers, value)
 
 
-def slope_equation(ran: DetailedRun, node: int, place: int, slope: float) -> str:
-    """Spell how the slope of an op node by one argument came about: `∂y/∂a = b = -3.0`."""
+def partial_equation(ran: DetailedRun, node: int, index: int, partial: float) -> str:
+    """Spell how an op node got its partial by one argument: `∂y/∂a = b = -3.0`."""
     graph, op = ran.graph, op_at(ran.graph, node)
     args = graph.arguments(node)
-    name = slope_name(graph, node, args[place])
-    text = op.slope_text(place) if op is not None else ""
+    name = partial_name(graph, node, args[index])
+    text = op.partial_text(index) if op is not None else ""
     if op is None or op.fold or not _LETTER.search(text):
         rule = f" ({text})" if _WORDS.search(text) else ""
-        return f"{name} = {number(slope)}{rule}"
+        return f"{name} = {number(partial)}{rule}"
     ids, primals = [graph.ids[arg] for arg in args], [number(ran.primals[arg]) for arg in args]
     with_ids = _filled(text, {**_letters(args, ids), "y": graph.ids[node]})
     if _WORDS.search(text):
-        return f"{name} = {number(slope)} ({with_ids})"
+        return f"{name} = {number(partial)} ({with_ids})"
     numbers = _filled(text, {**_letters(args, primals), "y": number(ran.primals[node])})
-    return _chain(name, with_ids, numbers, number(slope))
+    return _chain(name, with_ids, numbers, number(partial))
 
 
-def slope_name(graph: Columns, node: int, arg: int) -> str:
-    """Spell the slope of a node by another."""
+def partial_name(graph: Columns, node: int, arg: int) -> str:
+    """Spell the name of the partial of a node by an argument: `∂y/∂a`."""
     return f"∂{graph.ids[node]}/∂{graph.ids[arg]}"
 
 
@@ -110,19 +111,19 @@ def _letters(args: Sequence[int], texts: Iterable[str]) -> dict[str, str]:
 
 
 def _filled(text: str, words: Mapping[str, str]) -> str:
-    """Put words in the place of letters; negative numbers in parentheses where they need them."""
+    """Replace letters by words; negative numbers get parentheses where they need them."""
 
-    def word(match: re.Match[str]) -> str:
-        before, found = text[: match.start()], words.get(match[0], match[0])
+    def word_for(match: re.Match[str]) -> str:
+        before, word = text[: match.start()], words.get(match[0], match[0])
         is_free = not before or before.endswith(("(", "|", ", ", "if "))
         is_base = text[match.end() :].startswith("^")
-        return f"({found})" if found.startswith("-") and (is_base or not is_free) else found
+        return f"({word})" if word.startswith("-") and (is_base or not is_free) else word
 
-    return _LETTER.sub(word, text)
+    return _LETTER.sub(word_for, text)
 
 
 def _chain(*parts: str) -> str:
-    """Join with equals signs, leaving out what would only repeat."""
+    """Join parts with equals signs, leaving out those that repeat the one before."""
     kept = [part for i, part in enumerate(parts) if i == 0 or part != parts[i - 1]]
     return " = ".join(kept)
 

@@ -57,7 +57,7 @@ def _helper(node: ast.FunctionDef, known: Collection[str]) -> str:
 
 
 def _rows(known: Collection[str]) -> Iterator[str]:
-    for row in formulas.rows():
+    for row in formulas.parse_table():
         yield f"  [{json.dumps(row.op.name)}, {{"
         for key, function in (("value", row.forward), ("partials", row.partials)):
             names = [arg.arg for arg in function.args.args]
@@ -70,7 +70,7 @@ def _rows(known: Collection[str]) -> Iterator[str]:
 
 def _texts(row: Formulas) -> dict[str, Any]:
     op = row.op
-    return {"inputs": op.inputs, "fold": op.fold, "formula": op.formula, "slopes": op.slopes}
+    return {"inputs": op.inputs, "fold": op.fold, "formula": op.formula, "slopes": op.partials_text}
 
 
 def expression(  # noqa: C901, PLR0911 - one case per construct of the row language

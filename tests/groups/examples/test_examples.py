@@ -19,7 +19,8 @@ import mgraph
 from mgraph.golden.rerun import mismatches
 from mgraph.graph.run import DEFAULT, EXACT
 from mgraph.ops import LEAVES
-from tests.command_line import FIXTURES, HERE, NEURON, Said, strict_json
+from tests import test_cli
+from tests.command_line import FIXTURES, HERE, NEURON, Said, Shell, environment, strict_json
 from tests.reference.evaluate import in_evaluation_order
 from tests.reference.reading import nodes_of
 
@@ -40,33 +41,15 @@ FEW_OPS = {"add", "sub", "mul", "neg", "abs", "atan", "tanh", "relu", *LEAVES}
 SENTENCE = re.compile(r"[^\x00-\x1f]+\n")
 
 
-def needed(found: object, message: str) -> None:
-    """Skip the test if something is not installed, or fail it in CI."""
-    if found:
-        return
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)
-
-
-def has_jansson() -> bool:
-    """Whether the compiler finds jansson's header."""
-    command = ["cc", "-fsyntax-only", "-include", "jansson.h", "-x", "c", os.devnull]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
 @pytest.fixture(scope="session")
 def of_javascript() -> list[str]:
     """Return the command of the engine in JavaScript."""
-    needed(shutil.which("node"), "the example in JavaScript needs node (apt-get install nodejs)")
     return ["node", str(EXAMPLES / "javascript" / "engine.mjs")]
 
 
 @pytest.fixture(scope="session")
 def of_c(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Build the engine in C as its README says, warnings being errors; return its command."""
-    needed(shutil.which("cc") and shutil.which("make"), "the example in C needs cc and make")
-    needed(has_jansson(), "the example in C needs jansson (apt-get install libjansson-dev)")
     folder = tmp_path_factory.mktemp("examples") / "c"
     shutil.copytree(EXAMPLES / "c", folder, ignore=shutil.ignore_patterns("engine"))
     flags = "CFLAGS=-O2 -Wall -Wextra -Wpedantic -Werror"
@@ -367,8 +350,9 @@ def test_a_full_disk(any_engine: list[str]) -> None:
     with open("/dev/full", "wb") as full:
         question = line_of(neuron())
         done = subprocess.run(
-            any_engine, input=question, stdout=full, stderr=subprocess.PIPE, check=False
-        )
+            any_engine, input=question, stdout=full, stderr=subprocess.PIPE, check=False,
+            env=environment(),
+        )  # fmt: skip
     assert done.returncode == 1
     assert SENTENCE.fullmatch(done.stderr.decode())
 
@@ -397,3 +381,23 @@ def test_the_readme(any_engine: list[str]) -> None:
     """The README's question is answered as it shows."""
     question, answer = documents_shown()
     assert asked(any_engine, question.encode()).json == json.loads(answer)
+
+
+@pytest.mark.parametrize("name", ["of_javascript", "of_c"])
+def test_example_engines(name: str, mgraph: Shell, request: pytest.FixtureRequest) -> None:
+    """The examples in other languages give every number of the pack."""
+    command = " ".join(request.getfixturevalue(name))
+    said = mgraph("grade", "--cmd", command, "--json")
+    assert said.status == 0
+    assert {each["outcome"] for each in said.json["cases"]} == {"ok"}
+
+
+@pytest.mark.parametrize(("name", "line"), test_cli.WITH_NODE)
+def test_examples_of_help_texts(name: str, line: str, tmp_path: Path) -> None:
+    """The examples of help texts that need node work when they are typed into a shell."""
+    test_cli.assert_works(name, line, tmp_path)
+
+
+def test_there_are_such_examples() -> None:
+    """One at least."""
+    assert test_cli.WITH_NODE

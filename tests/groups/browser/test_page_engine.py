@@ -15,15 +15,16 @@ import mgraph
 from mgraph.graph.run import DEFAULT, EXACT, Tolerance
 from mgraph.ops import LEAVES, OPS
 from mgraph.viewer import page as page_of
-from tests.browser import READY
 from tests.command_line import FIXTURES, HERE, NEURON
+from tests.groups.browser.chromium import READY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
-from tests.page import GOLDEN, both, runs_of
+from tests.groups.browser.page import GOLDEN, both, runs_of
+from tests.loops import looped
 
 LIBM_ULP = 4
 ASKS = """async ([data, questions]) => {
@@ -106,7 +107,7 @@ def only_exact(path: Path) -> bool:
     return all(OPS[op].exact for op in ops)
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+@looped("path", GOLDEN)
 def test_the_engine_gives_what_the_fixtures_say(engine: Page, path: Path) -> None:
     """Every run within its tolerance, and who has no gradient; exact ops give the same bits."""
     exactly = only_exact(path) and path.parent.name == "ops"
@@ -202,7 +203,7 @@ def test_hashes_are_the_published_ones(engine: Page) -> None:
         assert read_in(engine, vector["document"].encode()) == ["ok", vector["hash"]]
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+@looped("path", GOLDEN)
 def test_msgpack_is_read_as_json_is(engine: Page, path: Path) -> None:
     """Packed columns and rows hold the same graph: same hash, no refusal of their runs."""
     graph = mgraph.load(path)

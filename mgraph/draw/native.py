@@ -1,8 +1,7 @@
-"""The child process that lays out and paints: a script of its own, which can be killed.
+"""Calls Graphviz and resvg: a script that runs in a child process, so that it can be killed.
 
-It is given nothing that a file says: boxes and edges come as numbers, and a finished picture
-with its texts escaped. Graphviz and resvg are C and Rust, so neither can be interrupted from
-within the interpreter that called it.
+These libraries are C and Rust and can't be interrupted from within the interpreter. For a
+layout they are given only numbers; for painting, a finished picture whose texts are escaped.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ _PARTS = ("libcgraph", "libgvc", "libgvplugin_core", "libgvplugin_dot_layout")
 
 
 def _libraries() -> list[Path] | None:
-    """Return the parts of Graphviz that a layout needs, from PyGraphviz's wheel for Linux.
+    """Return the libraries of Graphviz that a layout needs, from PyGraphviz's wheel for Linux.
 
     PyGraphviz itself loads all of Graphviz, and so Pango and Cairo, which paint texts, and which
-    need libraries of the system (GLib, X11) that wheels may not bring. A layout needs neither.
+    need system libraries (GLib, X11) that wheels may not include. A layout needs neither.
 
     Returns:
-        None if the wheel is built otherwise: those for macOS and Windows bring everything, and
-        a PyGraphviz built here uses the system's Graphviz.
+        None if the wheel is built differently: those for macOS and Windows include everything,
+        and a PyGraphviz built on this machine uses the system's Graphviz.
     """
     spec = find_spec("pygraphviz")
     if spec is None or spec.origin is None:
@@ -56,7 +55,7 @@ class _Symbol(Structure):
 def _call_graphviz(libraries: list[Path], dot: bytes, form: str) -> bytes:
     """Lay out with Graphviz's C library.
 
-    Nothing is freed: the process ends with the answer.
+    Nothing is freed, because the process ends after this.
 
     Source:
         gvc.h and cgraph.h of Graphviz 14.
@@ -79,9 +78,9 @@ def _call_graphviz(libraries: list[Path], dot: bytes, form: str) -> bytes:
 
 
 def paint(svg: bytes, zoom: float, fonts: list[str], family: str, *, own_only: bool) -> bytes:
-    """Return a picture as PNG, in our fonts; in others only what those lack.
+    """Return a picture as PNG, in our fonts, and in others only where ours lack a character.
 
-    Which characters no font has is told on standard output, by resvg itself.
+    resvg itself prints on standard output which characters no font has.
     """
     from resvg_py import svg_to_bytes  # noqa: PLC0415 - an extra
 
@@ -97,21 +96,21 @@ def paint(svg: bytes, zoom: float, fonts: list[str], family: str, *, own_only: b
 
 
 def main() -> None:
-    """Read standard input, do what the second argument says, write standard output.
+    """Read standard input, run the task that the second argument names, write standard output.
 
-    The first argument is how many seconds to live, should nobody be there any more to end us.
+    The first argument limits the seconds that this process lives, even if its parent is gone.
     """
     seconds, task, *rest = sys.argv[1:]
     faulthandler.dump_traceback_later(float(seconds), exit=True)
     given = sys.stdin.buffer.read()
     with os.fdopen(os.dup(1), "wb") as out:
-        os.dup2(2, 1)  # what a library prints is not the answer
+        os.dup2(2, 1)  # so that what a library prints does not mix with the answer
         if task == "layout":
-            done = layout(given)
+            answer = layout(given)
         else:
             zoom, own_only, family, *fonts = rest
-            done = paint(given, float(zoom), fonts, family, own_only=own_only == "own")
-        out.write(done)
+            answer = paint(given, float(zoom), fonts, family, own_only=own_only == "own")
+        out.write(answer)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,165 @@
+"""How graphs look wherever they are shown: colours, outlines, and the way numbers are written.
+
+Pictures, the page and the terminal take all of it from here, so that an input looks like an input
+in each of them. Every command imports this module, so it holds plain data and imports nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OP: Final = "op"
+GROUP: Final = "group"
+REST: Final = "rest"
+
+THEMES: Final = ("light", "dark")
+"""The themes, in the order in which colours are listed below."""
+
+COLOURS: Final[Mapping[str, tuple[str, str]]] = {
+    "picture": ("#ffffff", "#16181c"),  # behind a picture in a file
+    "ground": ("#f7f6f2", "#16181c"),  # behind the picture in the page
+    "paper": ("#ffffff", "#1f2227"),  # cards and buttons
+    "ink": ("#23262b", "#e9e8e4"),  # text
+    "quiet": ("#62666e", "#a2a6ae"),  # text of less importance
+    "line": ("#dcdad2", "#363a41"),  # separators
+    "edge": ("#85837b", "#737883"),  # arrows from node to node
+    "data": ("#1f5c99", "#86bdf2"),  # values, which go forward
+    "data-soft": ("#dbe8f5", "#213a54"),
+    "grad": ("#a8430f", "#f3a271"),  # gradients, which go back
+    "grad-soft": ("#f8e3d5", "#4d3020"),
+    "strange": ("#b3142a", "#ff9a9f"),  # NaN and the infinities
+    "good": ("#1c6e3d", "#7fd3a0"),
+    "focus": ("#0b62d6", "#7db3ff"),
+}
+"""Colours that are not those of a kind of node, in light and in dark."""
+
+CORNERS: Final[Mapping[str, float]] = {"sharp": 0.0, "round": 8.0, "cut": 10.0, "point": 11.0}
+"""The corners an outline can have, and their size in pixels; a point is on the right side only."""
+
+
+class Kind(NamedTuple):
+    """How one kind of node is shown.
+
+    Attributes:
+        line: The colour of its outline and of the words that belong to it, in light and in dark.
+        fill: The colour inside the outline.
+        corners: A key of `CORNERS`, or `pill` for ends that are half circles.
+        dashed: Whether the outline is dashed.
+        dot: The nearest outline that Graphviz has.
+        mermaid: The brackets of the nearest outline that Mermaid has.
+        terminal: What `click.style` takes to show its id.
+        legend: What the page's legend calls it.
+    """
+
+    line: tuple[str, str]
+    fill: tuple[str, str]
+    corners: str
+    dashed: bool
+    dot: str
+    mermaid: tuple[str, str]
+    terminal: Mapping[str, Any]
+    legend: str
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "input": Kind(
+        line=("#00734f", "#6fe3b8"),
+        fill=("#e1f3ea", "#16362b"),
+        corners="point",  # a signpost: this flows in
+        dashed=False,
+        dot='shape=cds style="filled" margin="0.2,0.12"',
+        mermaid=(">", "]"),
+        terminal={"fg": "cyan"},
+        legend="input",
+    ),
+    "param": Kind(
+        line=("#7d1f86", "#c98ae8"),
+        fill=("#f5e8f6", "#362642"),
+        corners="cut",
+        dashed=False,
+        dot='shape=octagon style="filled"',
+        mermaid=("{{", "}}"),
+        terminal={"fg": "magenta"},
+        legend="param, trainable",
+    ),
+    "const": Kind(
+        line=("#62666e", "#a2a6ae"),
+        fill=("#efeeea", "#2a2d33"),
+        corners="sharp",
+        dashed=True,
+        dot='shape=box style="filled,dashed"',
+        mermaid=("[", "]"),
+        terminal={"dim": True},  # bright black would be the ground of some colour schemes
+        legend="const, no gradient",
+    ),
+    OP: Kind(
+        line=("#62666e", "#a2a6ae"),
+        fill=("#ffffff", "#1f2227"),
+        corners="round",
+        dashed=False,
+        dot='shape=box style="filled,rounded"',
+        mermaid=("(", ")"),
+        terminal={},
+        legend="operation",
+    ),
+    GROUP: Kind(  # drawn as a stack of two
+        line=("#62666e", "#a2a6ae"),
+        fill=("#efeeea", "#2a2d33"),
+        corners="round",
+        dashed=False,
+        dot='shape=box3d style="filled"',
+        mermaid=("[(", ")]"),
+        terminal={},
+        legend="group of nodes",
+    ),
+    REST: Kind(
+        line=("#85837b", "#737883"),
+        fill=("#ffffff", "#16181c"),
+        corners="pill",
+        dashed=True,
+        dot='shape=plaintext style=""',
+        mermaid=("([", "])"),
+        terminal={},
+        legend="nodes that are not drawn",
+    ),
+}
+"""What nodes are told apart by: leaves, ops, folded groups, and what a picture leaves out."""
+
+OUTPUT: Final = Kind(
+    line=COLOURS["ink"],
+    fill=KINDS[OP].fill,
+    corners=KINDS[OP].corners,
+    dashed=False,
+    dot="peripheries=2",
+    mermaid=("[[", "]]"),
+    terminal={"bold": True},
+    legend="output",
+)
+"""An output is of some kind; its outline has this colour and a second line around it."""
+
+DIGITS: Final = 10
+"""Digits of a number in text and tables."""
+
+BOX_DIGITS: Final = 6
+"""Digits of a number in a box of a picture, and where there is as little room."""
+
+ARROW_DIGITS: Final = 4
+"""Digits of a number on an arrow."""
+
+ABSENT: Final = "-"
+"""What stands where there is no number."""
+
+
+def number(x: float | None, digits: int = DIGITS) -> str:
+    """Write a number for people: so many digits at most, always told from an integer.
+
+    `2.0`, `0.1`, `-0.0`, `1e-07`, `1.5e+300`, `nan`, `inf`, `-inf`: as Python and files write it,
+    so that it can be pasted into either. A tie between two last digits goes to the even one.
+    """
+    if x is None:
+        return ABSENT
+    text = f"{x:.{digits}g}"
+    return text if any(c in text for c in ".en") else text + ".0"

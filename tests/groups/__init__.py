@@ -1,0 +1,1 @@
+"""Test groups: tests that need more than the README's test command installs."""

@@ -1,0 +1,1 @@
+"""The page and the site in a browser."""

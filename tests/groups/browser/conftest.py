@@ -1,0 +1,47 @@
+"""What tests of the page are handed: a browser, and the page of a graph in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mgraph.viewer import page as page_of
+from tests.groups.browser.chromium import Visit, started
+from tests.groups.browser.page import loaded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Return a browser."""
+    with started() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser: Browser, tmp_path: Path) -> Iterator[Visit]:
+    """Open pages; whatever the test does, no script fails and nothing is fetched."""
+    visit = Visit(browser, tmp_path)
+    yield visit
+    visit.close()
+    assert visit.complaints == []
+    elsewhere = [url for url in visit.requests if not url.startswith(("file:", "data:", "blob:"))]
+    assert elsewhere == []
+
+
+@pytest.fixture
+def show(visit: Visit, tmp_path: Path) -> Callable[..., Page]:
+    """Write the page of a graph (a file, or plain data) and open it."""
+
+    def opened(graph: Path | dict[str, Any], *, quiz: bool = False, **options: Any) -> Page:  # noqa: ANN401 - playwright's
+        path = tmp_path / "page.html"
+        path.write_bytes(b"".join(page_of(loaded(graph), "graph.json", quiz=quiz)))
+        return visit(path, **options)
+
+    return opened

@@ -1,0 +1,1 @@
+"""The site, the tutorial and the pictures of the documentation."""

@@ -1,0 +1,1 @@
+"""The example engines in other languages."""

@@ -1,0 +1,76 @@
+"""What each group of tests needs, besides what the README's test command installs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Group:
+    """A folder of tests, and what they need.
+
+    Attributes:
+        extra: The extra of the project that brings the modules; empty for none.
+        modules: What must be importable.
+        programs: What must be on the path; of alternatives, one.
+        header: What the C compiler must find.
+        packages: What brings programs and header on Debian.
+    """
+
+    extra: str = ""
+    modules: tuple[str, ...] = ()
+    programs: tuple[tuple[str, ...], ...] = ()
+    header: str = ""
+    packages: str = ""
+
+    @property
+    def install(self) -> str:
+        """How to get what is missing."""
+        pip = f"pip install --editable '.[dev,{self.extra}]'" if self.extra else ""
+        apt = f"apt-get install {self.packages}" if self.packages else ""
+        return " and ".join(filter(None, (pip, apt)))
+
+
+BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+GROUPS: Final = {
+    "benchmarks": Group(
+        "bench", ("autograd", "casadi", "jax", "matplotlib"), (("gcc",),), packages="gcc libc6-dev"
+    ),
+    "browser": Group(
+        "browser",
+        ("axe_playwright_python", "playwright", "properdocs"),
+        (BROWSERS,),
+        packages="chromium fonts-dejavu libatomic1",
+    ),
+    "docs": Group("docs", ("ipykernel", "nbclient", "properdocs", "rich")),
+    "examples": Group(
+        programs=(("node",), ("cc",), ("make",)),
+        header="jansson.h",
+        packages="nodejs gcc libc6-dev make libjansson-dev",
+    ),
+    "fuzz": Group("fuzz", ("atheris",)),
+    "opinions": Group("opinions", ("fontTools", "jax")),
+}
+
+
+@cache
+def missing(group: Group) -> list[str]:
+    """Return what a group needs and this machine has not."""
+    modules = [name for name in group.modules if find_spec(name) is None]
+    programs = [names[0] for names in group.programs if not any(map(shutil.which, names))]
+    lacking = modules + programs
+    if group.header and not programs and not compiles(group.header):
+        lacking.append(group.header)
+    return lacking
+
+
+def compiles(header: str) -> bool:
+    """Whether the C compiler finds a header."""
+    command = ["cc", "-fsyntax-only", "-include", header, "-x", "c", "/dev/null"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
