@@ -22,7 +22,7 @@ from benchmarks.flat import flat, graph_of, relative_error
 from benchmarks.graphs import Node, random_graph
 from benchmarks.measure import ratio, take_turns, timed
 from benchmarks.report import RATIO_COLUMNS, ratio_cells, seconds, table, verdict
-from mgraph.engine.tape import engine
+from mgraph.engine.tape import sweeps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -106,11 +106,11 @@ def _compared(graph: Graph, rounds: int) -> dict[str, Ratio]:
 def _single(replay: Replay) -> Callable[[], None]:
     """Return a run in evaluation order over arrays that are ready."""
     tape, seeds = replay.tape, {len(replay.graph) - 1: 1.0}
-    marks, adjoints = engine.reached(tape, seeds), np.zeros(len(replay.graph))
+    marks, adjoints = sweeps.reached(tape, seeds), np.zeros(len(replay.graph))
 
     def run() -> None:
-        engine.forward(tape, tape.primals)
-        engine.backward(tape, marks, tape.primals, adjoints, seeds)
+        sweeps.forward(tape, tape.primals)
+        sweeps.backward(tape, marks, tape.primals, adjoints, seeds)
 
     return run
 

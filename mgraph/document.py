@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from mgraph.codec import LIMITS, Limits, paused_collector, read_file, write_file
 from mgraph.engine import tape
-from mgraph.engine.evaluate import evaluate, without_value
+from mgraph.engine.evaluate import evaluate, unbound_inputs
 from mgraph.engine.values import VALUE, columns_of, values_of
 from mgraph.errors import GraphError, printable
 from mgraph.format.faults import check_header, check_runs
@@ -168,7 +168,7 @@ class Graph(GraphFile):
             GraphError: `unbound-input` if an input has no declared value.
         """
         if missing := [self.columns.ids[i] for i in self.columns.unbound()]:
-            raise without_value(missing)
+            raise unbound_inputs(missing)
         with paused_collector():
             values = values_of(self.columns)
         return dict(zip(self.columns.ids, values, strict=True))
@@ -232,7 +232,7 @@ def _load_engine(name: str, nodes: int) -> Engine:
     if engine_for(name, nodes) == "value":
         return VALUE
     tape.require()
-    from mgraph.engine.tape.engine import TAPE  # noqa: PLC0415 - an extra
+    from mgraph.engine.tape.sweeps import TAPE  # noqa: PLC0415 - an extra
 
     return TAPE
 

@@ -1,4 +1,4 @@
-"""`assert_graph` for test suites: the graph of live Values against a golden file."""
+"""For test suites: `assert_graph` compares the graph of live Values with a golden file."""
 
 from mgraph.golden.asserting import assert_graph
 

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from mgraph import __version__
 from tests.command_line import (
     FIXTURES,
     NEURON,
@@ -129,10 +130,11 @@ def test_the_first_wrong_value_comes_before_gradients(mgraph: Shell) -> None:
     said = mgraph("test", "w.json")
     lines = said.out.splitlines()
     assert lines[0] == "w.json, run 0: wrong"
-    assert lines[1].startswith("  data of n: got 0.8813735870195432, expected 0.9 (")
-    assert lines[1].endswith("relative 0.021)")
+    assert lines[1] == (
+        "  data of n: the file says 0.9, mgraph computes 0.8813735870195432 (relative error 0.021)"
+    )
     assert lines[2:] == [
-        "  and 2 more numbers", "  expected by mpmath 1.4, 50 digits", "1 file: 0 ok, 1 wrong",
+        "  and 2 more numbers", "  origin: mpmath 1.4, 50 digits", "1 file: 0 ok, 1 wrong",
     ]  # fmt: skip
 
 
@@ -145,19 +147,33 @@ def test_the_first_wrong_gradient_is_nearest_to_the_output(mgraph: Shell) -> Non
     assert said.json["summary"]["wrong"] == 1
 
 
+def test_numbers_of_mgraph_itself_are_called_recorded(mgraph: Shell) -> None:
+    """Where the numbers of a run come from: mgraph and its version, without the engine."""
+    mgraph("new", "y = a * 2", "--param", "a=3", "-o", "own.json")
+    mgraph("run", "own.json", "--in-place")
+    document = mgraph.document("own.json")
+    document["runs"][0]["data"]["y"] = 7.0
+    mgraph.write("own.json", document)
+    assert mgraph("test", "own.json").out.splitlines()[1:3] == [
+        "  data of y: the file says 7.0, mgraph computes 6.0 (relative error 0.14)",
+        f"  recorded by mgraph {__version__}",
+    ]
+
+
 def test_a_gradient_where_there_must_be_none(mgraph: Shell) -> None:
     """A missing gradient and a gradient of zero are different, both ways."""
     document = mgraph.document("neuron.json")
     del document["runs"][0]["grad"]["w2"]
     mgraph.write("none.json", document)
     said = mgraph("test", "none.json")
-    assert "grad of w2: got 0.0, expected no path to a seeded output" in said.out
+    assert "grad of w2 is 0.0; the run leaves it out, which means: no path" in said.out
     document["nodes"][2] = {"id": "w1", "op": "const", "data": -3.0}
     document["runs"][0]["grad"]["w2"] = 0.0
     del document["runs"][0]["graph"]
     mgraph.write("none.json", document)
     said = mgraph("test", "none.json")
-    assert "grad of w1: got no path to a seeded output, expected 0.99" in said.out
+    assert "grad of w1: the file says 0.99" in said.out
+    assert "but there is no path to a seeded output" in said.out
 
 
 def test_the_error_is_measured(mgraph: Shell) -> None:
@@ -195,7 +211,7 @@ def test_zeros_have_signs_only_when_exact(mgraph: Shell) -> None:
     assert mgraph("test", "w.json").status == 0
     said = mgraph("test", "w.json", "--exact")
     assert said.status == 1
-    assert "data of x2w2: got 0.0, expected -0.0 (0 ulp)" in said.out
+    assert "data of x2w2: the file says -0.0, mgraph computes 0.0 (0 ulp)" in said.out
 
 
 def test_special_numbers_stay_json(mgraph: Shell) -> None:
@@ -247,7 +263,9 @@ def test_junit(mgraph: Shell) -> None:
     by_name = {(case.get("classname"), case.get("name")): case for case in cases}
     failure = by_name["wrong.json", "run 0"].find("failure")
     assert failure is not None
-    assert failure.get("message", "").startswith("data of o: got 0.707")
+    assert failure.get("message", "").startswith(
+        "data of o: the file says 3.0, mgraph computes 0.707"
+    )
     refused = by_name["bad<&>.json", "file"].find("failure")
     assert refused is not None
     assert "error[missing-field]" in (refused.text or "")
@@ -270,8 +288,8 @@ def test_accept(mgraph: Shell) -> None:
     said = mgraph("test", "--accept", "w.json")
     assert said.status == 0
     first, second, last = said.out.splitlines()
-    assert first.startswith("run 0, data of n: got 0.88")
-    assert second.startswith("run 0, grad of x1: got -1.4")
+    assert first.startswith("run 0, data of n: the file says 0.9, mgraph computes 0.88")
+    assert second.startswith("run 0, grad of x1: the file says 7.0, mgraph computes -1.4")
     assert last == "wrote w.json: its changed runs are now recorded by mgraph itself"
     (run,) = mgraph.document("w.json")["runs"]
     assert self_recorded(run)

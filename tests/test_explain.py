@@ -13,8 +13,8 @@ import pytest
 
 import mgraph as library
 from mgraph import Graph, Value
-from mgraph.analysis.explain import MOST, Explanation, explain, no_way
-from mgraph.analysis.nodewise import Nodewise, run_nodewise
+from mgraph.analysis.detailed_run import DetailedRun, run_in_detail
+from mgraph.analysis.explain import MOST, Explanation, explain, no_path
 from mgraph.ops import OPS, Op
 from mgraph.value import apply
 from tests.command_line import FIXTURES, NEURON, Shell
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 GOLDEN = sorted([NEURON, *(FIXTURES / "run").rglob("*.json")])
 
 
-def ran(*outputs: Value, **seed: float) -> Nodewise:
+def ran(*outputs: Value, **seed: float) -> DetailedRun:
     """Run the graph of some Values."""
-    return run_nodewise(Graph.of(*outputs).columns, {}, seed)
+    return run_in_detail(Graph.of(*outputs).columns, {}, seed)
 
 
-def explained(run: Nodewise, name: str, most: int = 10) -> Explanation:
+def explained(run: DetailedRun, name: str, most: int = 10) -> Explanation:
     """Explain the node with an id."""
     return explain(run, run.graph.index[name], most)
 
@@ -151,11 +151,11 @@ def test_ranks_are_beyond_overflow_and_underflow() -> None:
     x = Value(1.0, name="x")
     lost = x * 10.0 * 1e200 * 1e200 * 1e-200 * 1e-200  # from the output: 1e-200, 1e-400, …
     found = explained(ran(lost + x * 9.0), "x").paths.shown
-    assert [path.slopes[-1] for path in found] == [10.0, 9.0]
+    assert [path.partials[-1] for path in found] == [10.0, 9.0]
     assert [path.product for path in found] == [0.0, 9.0]  # as the backward pass has it, too
     small = x * 1e-200 * 1e-200 * 1e200
     found = explained(ran(small * 1e190 + small * 1e180), "x").paths.shown
-    assert [path.slopes[1] for path in found] == [1e190, 1e180]
+    assert [path.partials[1] for path in found] == [1e190, 1e180]
 
 
 def test_what_is_not_finite_comes_first_and_zero_last() -> None:
@@ -180,14 +180,14 @@ def test_contributions_add_up_to_the_last_bit(path: Path) -> None:
     """What the users pass on is upstream · partial; added in their order, it is the gradient."""
     graph = library.load(path)
     for want in graph.runs[:5]:
-        run = run_nodewise(graph.columns, want.inputs, want.seed)
+        run = run_in_detail(graph.columns, want.inputs, want.seed)
         for node in range(0, len(graph), 1 + len(graph) // 100):
             if not run.has_adjoint(node):
                 continue
             found = explain(run, node, 2)
             total = run.start(node)
             for share in found.contributions:
-                assert bits(share.amount) == bits(share.upstream * share.slope)
+                assert bits(share.amount) == bits(share.upstream * share.partial)
                 assert bits(share.before) == bits(total)
                 total += share.amount
                 assert bits(share.after) == bits(total)
@@ -212,10 +212,10 @@ def test_a_hub_of_one_sum_is_quick() -> None:
 # --- why it is zero, or not finite -----------------------------------------------------------
 
 
-def edges(run: Nodewise, name: str) -> list[tuple[str, str, int | None]]:
+def edges(run: DetailedRun, name: str) -> list[tuple[str, str, int | None]]:
     """Return where a gradient became zero or not finite."""
     return [
-        (each.kind, run.graph.ids[each.node], each.place) for each in explained(run, name).edges
+        (each.kind, run.graph.ids[each.node], each.argument) for each in explained(run, name).edges
     ]
 
 
@@ -265,7 +265,7 @@ def test_where_the_ways_end() -> None:
     other = y * 2.0
     other.name = "other"
     run = ran(used, other, other=1.0)
-    found = no_way(run, run.graph.index["x"])
+    found = no_path(run, run.graph.index["x"])
     ids = run.graph.ids
     assert [ids[i] for i in found.users] == ["used"]
     assert ([ids[i] for i in found.outputs], found.ends) == (["used"], ())
@@ -279,8 +279,8 @@ def test_where_the_ways_end() -> None:
         ],
         "outputs": ["alone"],
     }
-    run = run_nodewise(library.loads(json.dumps(document)).columns, {}, {})
-    found = no_way(run, 0)
+    run = run_in_detail(library.loads(json.dumps(document)).columns, {}, {})
+    found = no_path(run, 0)
     assert (found.users, found.ends, found.outputs) == ((1, 2), (2,), ())
 
 

@@ -12,19 +12,14 @@ import pytest
 
 import mgraph as library
 from mgraph import Graph, Value
+from mgraph.analysis.detailed_run import DetailedRun, run_in_detail
 from mgraph.analysis.gradcheck import (
-    EDGE,
-    KINK,
-    NO_PATH,
-    OK,
-    UNSURE,
-    WRONG,
     Check,
+    CheckVerdict,
     check,
     limit,
     sample,
 )
-from mgraph.analysis.nodewise import Nodewise, run_nodewise
 from mgraph.cli import gradcheck
 from mgraph.draw import native_process
 from mgraph.ops import TABLE, Op, no_kink
@@ -43,9 +38,9 @@ SMOOTH = {"a": (2.5, 1.25), "x": (0.75,)}
 """Points at which every op is smooth."""
 
 
-def run_of(output: Value) -> Nodewise:
+def run_of(output: Value) -> DetailedRun:
     """Run the graph of a Value."""
-    return run_nodewise(Graph.of(output).columns, {}, {})
+    return run_in_detail(Graph.of(output).columns, {}, {})
 
 
 def checked(output: Value, name: str, stored: float | None = None) -> Check:
@@ -84,8 +79,8 @@ def test_measured_slopes_are_true(op: Op) -> None:
             return 3 * value(Real, *args)
 
         true = mp.diff(along, mp.mpf(point[place]))
-        assert found.verdict == OK
-        assert abs(found.measured.slope - float(true)) <= found.measured.error
+        assert found.verdict == CheckVerdict.OK
+        assert abs(found.measured.derivative - float(true)) <= found.measured.error
         assert found.measured.error <= 1e-9 * max(1.0, abs(float(true)))
 
 
@@ -104,10 +99,12 @@ def test_a_wrong_rule_is_found(op: Op) -> None:
     object.__setattr__(op, "step_partials", wrong)
     try:
         for name in names:
-            assert checked(applied(op, point), name).verdict == WRONG
+            assert checked(applied(op, point), name).verdict == CheckVerdict.WRONG
     finally:
         object.__setattr__(op, "step_partials", right)
-    assert [checked(applied(op, point), name).verdict for name in names] == [OK] * len(names)
+    assert [checked(applied(op, point), name).verdict for name in names] == [CheckVerdict.OK] * len(
+        names
+    )
 
 
 @pytest.mark.parametrize("op", TABLE, ids=lambda op: op.name)
@@ -137,12 +134,12 @@ def test_no_expected_gradient_is_called_wrong(path: Path) -> None:
     graph = library.load(path)
     columns = graph.columns
     for want in graph.runs[:20]:
-        run = run_nodewise(columns, want.inputs, want.seed)
+        run = run_in_detail(columns, want.inputs, want.seed)
         leaves = [i for i in columns.leaves if columns.op(i) != "const"]
         for leaf in sample(leaves, 10):
             grad = (want.grad or {}).get(columns.ids[leaf])
             found = check(run, leaf, grad if want.tolerance is None else None)
-            assert found.verdict != WRONG, (columns.ids[leaf], found)
+            assert found.verdict != CheckVerdict.WRONG, (columns.ids[leaf], found)
 
 
 @looped("seed", range(300))
@@ -159,20 +156,20 @@ def test_random_graphs_raise_no_alarm(seed: int) -> None:
         values.append(apply(op, tuple(draw.choices(values[-5:], k=count))))
     run = run_of(values[-1])
     for leaf in run.graph.leaves:
-        assert check(run, leaf).verdict != WRONG
+        assert check(run, leaf).verdict != CheckVerdict.WRONG
 
 
 # --- kinks and edges -------------------------------------------------------------------------
 
 AT_KINK: dict[str, tuple[tuple[float, ...], str]] = {
-    "div": ((1.0, 0.0), EDGE),
-    "max": ((1.5, 1.5), KINK),
-    "min": ((1.5, 1.5), KINK),
-    "abs": ((0.0,), KINK),
-    "sqrt": ((0.0,), EDGE),
-    "log": ((0.0,), EDGE),
-    "tan": ((math.pi / 2,), UNSURE),  # no double is a pole
-    "relu": ((0.0,), KINK),
+    "div": ((1.0, 0.0), CheckVerdict.EDGE),
+    "max": ((1.5, 1.5), CheckVerdict.KINK),
+    "min": ((1.5, 1.5), CheckVerdict.KINK),
+    "abs": ((0.0,), CheckVerdict.KINK),
+    "sqrt": ((0.0,), CheckVerdict.EDGE),
+    "log": ((0.0,), CheckVerdict.EDGE),
+    "tan": ((math.pi / 2,), CheckVerdict.UNSURE),  # no double is a pole
+    "relu": ((0.0,), CheckVerdict.KINK),
 }
 """A kink or pole of every op that has some, and what is said there."""
 
@@ -189,7 +186,7 @@ def test_kinks_of_every_op_are_recognised(mgraph: Shell, op: Op) -> None:
     assert said.status == 0
     leaf = said.json["runs"][0]["leaves"][-1]
     assert leaf["verdict"] == verdict
-    if verdict == KINK:
+    if verdict == CheckVerdict.KINK:
         assert leaf["bend"] == "y"
         assert leaf["note"].startswith("y = ")
         assert leaf["note"].endswith(f"; the choice is {op.at_kink}")
@@ -200,7 +197,7 @@ def test_slopes_to_both_sides_of_a_kink() -> None:
     x = Value(0.0, name="x")
     sides = checked(library.max(x * 2.0, x * x - x), "x").sides
     assert sides is not None
-    assert [side.slope for side in sides] == pytest.approx([-1.0, 2.0])
+    assert [side.derivative for side in sides] == pytest.approx([-1.0, 2.0])
 
 
 @pytest.mark.parametrize("distance", [1e-12, 1e-6, 0.01, 0.3])
@@ -208,50 +205,50 @@ def test_near_a_kink_the_step_is_short_enough(distance: float) -> None:
     """Steps don't cross a kink nearby, as long as rounding allows steps that short."""
     for x, slope in ((distance, 3.0), (-distance, 0.0)):
         found = checked(Value(x, name="x").relu() * 3.0, "x")
-        assert found.verdict == OK
-        assert found.measured.slope == pytest.approx(slope)
+        assert found.verdict == CheckVerdict.OK
+        assert found.measured.derivative == pytest.approx(slope)
 
 
 def test_too_near_a_kink_it_is_said() -> None:
     """If no step is short enough, the verdict is unsure."""
     x = Value(1.0, name="x")
     found = checked((x - (1.0 - 2.0**-53)).relu(), "x")
-    assert found.verdict == UNSURE
+    assert found.verdict == CheckVerdict.UNSURE
     assert found.distance == 2.0**-53
 
 
 def test_a_kink_that_the_leaf_does_not_cross_is_none() -> None:
     """A tie that the leaf doesn't break, as in max(x, x), is not a kink."""
     x = Value(2.0, name="x")
-    assert checked(library.max(x, x) * x, "x").verdict == OK
-    assert checked((x - x).relu() + x, "x").verdict == OK
+    assert checked(library.max(x, x) * x, "x").verdict == CheckVerdict.OK
+    assert checked((x - x).relu() + x, "x").verdict == CheckVerdict.OK
 
 
 def test_what_cant_be_measured_is_unsure() -> None:
     """If rounding is larger than every difference, the verdict is unsure, never wrong."""
     x = Value(1.0, name="x")
-    assert checked((x + 1e16) - 1e16, "x").verdict == UNSURE
-    assert checked(Value(1e300, name="x").cos(), "x").verdict == UNSURE
-    assert checked(Value(1e-20, name="x") ** 2.0, "x").verdict == OK
+    assert checked((x + 1e16) - 1e16, "x").verdict == CheckVerdict.UNSURE
+    assert checked(Value(1e300, name="x").cos(), "x").verdict == CheckVerdict.UNSURE
+    assert checked(Value(1e-20, name="x") ** 2.0, "x").verdict == CheckVerdict.OK
 
 
 def test_values_that_are_not_finite_are_edges() -> None:
     """If the leaf or the output is NaN or infinite, there is no slope to measure."""
     for x in (math.inf, -math.inf, math.nan):
-        assert checked(Value(x, name="x") * 2.0, "x").verdict == EDGE
-    assert checked(Value(-1.0, name="x").log(), "x").verdict == EDGE
+        assert checked(Value(x, name="x") * 2.0, "x").verdict == CheckVerdict.EDGE
+    assert checked(Value(-1.0, name="x").log(), "x").verdict == CheckVerdict.EDGE
 
 
 def test_without_a_path_nothing_may_be_stored() -> None:
     """A leaf without a path has no gradient; a stored one is wrong unless it is 0."""
     x, y = Value(1.0, name="x"), Value(2.0, name="y")
-    run = run_nodewise(Graph.of(x * 2.0, y * 2.0).columns, {}, {"n3": 1.0})
+    run = run_in_detail(Graph.of(x * 2.0, y * 2.0).columns, {}, {"n3": 1.0})
     leaf = run.graph.index["x" if run.graph.ids[3] != "n3" else "y"]
     verdicts = [check(run, run.graph.index[name]).verdict for name in ("x", "y")]
-    assert sorted(verdicts) == [NO_PATH, OK]
-    leaf = run.graph.index[("x", "y")[verdicts.index(NO_PATH)]]
-    assert check(run, leaf, 0.0).verdict == NO_PATH
-    assert check(run, leaf, 0.5).verdict == WRONG
+    assert sorted(verdicts) == [CheckVerdict.NO_PATH, CheckVerdict.OK]
+    leaf = run.graph.index[("x", "y")[verdicts.index(CheckVerdict.NO_PATH)]]
+    assert check(run, leaf, 0.0).verdict == CheckVerdict.NO_PATH
+    assert check(run, leaf, 0.5).verdict == CheckVerdict.WRONG
 
 
 def test_flat_from_afar_is_not_flat() -> None:
@@ -260,8 +257,8 @@ def test_flat_from_afar_is_not_flat() -> None:
     slope = -float(mp.sin(mp.mpf(x.data)))
     for y, true in ((x.cos(), slope), (x.cos() - x * 2.0, slope - 2.0)):
         found = checked(y, "x")
-        assert found.verdict == OK
-        assert found.measured.slope == pytest.approx(true, rel=1e-4)
+        assert found.verdict == CheckVerdict.OK
+        assert found.measured.derivative == pytest.approx(true, rel=1e-4)
 
 
 def test_what_is_not_seen_from_afar_is_looked_at_closely() -> None:
@@ -269,15 +266,15 @@ def test_what_is_not_seen_from_afar_is_looked_at_closely() -> None:
     x = Value(9.4e11, name="x")
     found = checked(x.cos() - x * 2.0, "x")
     slope = -2.0 - float(mp.sin(mp.mpf(9.4e11)))
-    assert found.verdict == OK
-    assert abs(found.measured.slope - slope) <= found.measured.error
+    assert found.verdict == CheckVerdict.OK
+    assert abs(found.measured.derivative - slope) <= found.measured.error
 
 
 @pytest.mark.parametrize("x", [33.54114651484926, 43.82161178053014])
 def test_a_wave_shorter_than_the_spacing_of_doubles(x: float) -> None:
     """If neighbouring doubles give unrelated values, the verdict is unsure, never wrong."""
     for function in (Value.sinh, Value.cosh):
-        assert checked(function(Value(x, name="x")).cos(), "x").verdict == UNSURE
+        assert checked(function(Value(x, name="x")).cos(), "x").verdict == CheckVerdict.UNSURE
 
 
 # --- the limit -------------------------------------------------------------------------------
@@ -433,7 +430,7 @@ def test_many_leaves_are_folded(mgraph: Shell) -> None:
     ("args", "words"),
     [
         (("--leaf", "o"), '"o" is a node with op tanh: only inputs and params are checked'),
-        (("--leaf", "nothing"), '"nothing" is no node of this graph'),
+        (("--leaf", "nothing"), '"nothing" is not a node of this graph'),
         (("--output", "n"), "which is not an output"),
     ],
     ids=" ".join,

@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 
 import mgraph
 from mgraph import Graph, Value
-from mgraph.engine.tape import blocks, engine, libraries, lower, machine, replay, schedule, source
+from mgraph.engine.tape import (
+    blocks,
+    jit,
+    libraries,
+    lowering,
+    replay,
+    schedule,
+    source,
+    sweeps,
+)
 from mgraph.errors import MissingExtraError
 from mgraph.format import reading
 from mgraph.golden.rerun import mismatches, ulps
@@ -67,12 +76,12 @@ def primitives() -> list[str]:
 def test_the_machine_does_what_the_text_says(seed: int) -> None:
     """Python, running the very text, gets the bits that the compiled kernels get."""
     graph = random_graph(seed, 80).columns
-    tape = engine.tape_of(graph)
+    tape = sweeps.tape_of(graph)
     seeds = dict.fromkeys(graph.outputs[:2], 1.0)
-    marks = engine.reached(tape, seeds)
+    marks = sweeps.reached(tape, seeds)
     primals, adjoints = tape.primals.copy(), np.zeros(len(graph))
-    engine.forward(tape, primals)
-    engine.backward(tape, marks, primals, adjoints, seeds)
+    sweeps.forward(tape, primals)
+    sweeps.backward(tape, marks, primals, adjoints, seeds)
 
     by_hand = as_python(source.text(source.SWEEPS))
     lists = [each.tolist() for each in (tape.opcode, tape.first, tape.args)]
@@ -117,9 +126,9 @@ def test_other_python_is_refused(body: str) -> None:
     """What is not in the language is refused, not guessed at."""
     start = "def f(x: F64) -> None:\n    a = x[0]\n    b = x[1]\n    "
     libm = libraries.library("libm")
-    assert "fadd" in lower.Lowering(f"{start}c = a + b\n", libm).module()
+    assert "fadd" in lowering.Lowering(f"{start}c = a + b\n", libm).assembly()
     with pytest.raises(NotImplementedError, match="kernels have no"):
-        lower.Lowering(f"{start}{body}\n", libm).module()
+        lowering.Lowering(f"{start}{body}\n", libm).assembly()
 
 
 def test_every_primitive_is_known() -> None:
@@ -142,9 +151,9 @@ class Checked:
         """Compile a part anew."""
         math_library = libraries.library(math_)
         text = source.text(part, vector=math_ != "libm")
-        made = lower.Lowering(text, math_library, checked=True)
-        code = machine.compiled(made.module())
-        self.kernels = machine.Kernels(code, made.signatures(), math_library)
+        made = lowering.Lowering(text, math_library, checked=True)
+        code = jit.compiled(made.assembly())
+        self.kernels = jit.Kernels(code, made.signatures(), math_library)
 
     def __getattr__(self, name: str) -> Callable[..., int]:
         """Return a kernel that raises when it would go astray."""
@@ -170,7 +179,7 @@ def checked(part: str, math_: str = "libm") -> Checked:
 
 def check_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let everything run on kernels that look at every index."""
-    for module in (engine, schedule, blocks, replay):
+    for module in (sweeps, schedule, blocks, replay):
         if hasattr(module, "kernels"):
             monkeypatch.setattr(module, "kernels", checked)
 
@@ -225,7 +234,7 @@ def test_vectors_do_not_read_beyond_their_run(math_: str) -> None:
 def test_wrong_columns_are_caught(which: int, value: int, generator: random.Random) -> None:
     """Columns that the reader would refuse: a checked kernel says so, and does not crash."""
     graph = random_graph(3, 20).columns
-    tape = engine.tape_of(graph)
+    tape = sweeps.tape_of(graph)
     arrays: list[Any] = [
         tape.opcode.copy(),
         tape.first.copy(),
@@ -248,7 +257,7 @@ def test_wrong_columns_are_caught(which: int, value: int, generator: random.Rand
 def test_an_argument_out_of_range_is_seen() -> None:
     """The check is there: one index too large, and each sweep says so."""
     graph = random_graph(3, 20).columns
-    tape = engine.tape_of(graph)
+    tape = sweeps.tape_of(graph)
     args = tape.args.copy()
     args[-1] = len(graph)
     has, zeros = np.ones(len(graph), np.uint8), np.zeros(len(graph))
@@ -285,7 +294,7 @@ def test_lying_files_are_refused_before_kernels(changes: list[tuple[int, int]]) 
 
 def run_checked(columns: Columns) -> None:
     """Run all sweeps over columns that the reader let through."""
-    tape = engine.tape_of(columns)
+    tape = sweeps.tape_of(columns)
     has, kernels = np.zeros(len(columns), np.uint8), checked(source.SWEEPS)
     has[[*columns.outputs]] = 1
     kernels.reach(tape.first, tape.args, has)
@@ -427,7 +436,9 @@ def test_what_is_not_here_is_said(lanes: Callable[[int], None]) -> None:
     lanes(0)
     assert libraries.library("auto").name == "libm"
     for name in VECTORS:
-        with pytest.raises(MissingExtraError, match=f"the library {name} is not here"):
+        with pytest.raises(
+            MissingExtraError, match=f"the math library {name} is not on this machine"
+        ):
             libraries.library(name)
 
 
@@ -443,8 +454,8 @@ def test_shorter_vectors_give_the_same(lanes: Callable[[int], None]) -> None:
     lanes(4)
     short = libraries.library("libmvec")
     text = "def sinhs(x: Rows, y: Rows) -> None:\n    y[0] = ieee_sinh(x[0])\n"
-    made = lower.Lowering(text, short)
-    kernels = machine.Kernels(machine.compiled(made.module()), made.signatures(), short)
+    made = lowering.Lowering(text, short)
+    kernels = jit.Kernels(jit.compiled(made.assembly()), made.signatures(), short)
     x, y = np.linspace(-2.0, 2.0, 8).reshape(1, 8), np.zeros((1, 8))
     assert kernels.sinhs(x, y) == 0
     for a, b in zip(x[0].tolist(), y[0].tolist(), strict=True):

@@ -103,15 +103,29 @@ def test_first_wrong_number() -> None:
 
 
 def test_mismatches_explain_themselves() -> None:
-    """Got, expected, and the size of the error, where it has one."""
+    """Both numbers and the size of the error; no units in the last place where they are many."""
     near = Mismatch("w", "grad", 1.0 + 2**-52, 1.0)
     assert (near.ulps, near.relative) == (1, 2.0**-52)
     assert str(near) == (
-        "grad of w: got 1.0000000000000002, expected 1.0 (1 ulp, relative 2.2e-16)"
+        "grad of w: the file says 1.0, mgraph computes 1.0000000000000002"
+        " (1 ulp, relative error 2.2e-16)"
     )
-    assert str(Mismatch("w", "grad", None, 1.0)).startswith("grad of w: got no path")
-    assert str(Mismatch("w", "grad", 1.0, None)).endswith("expected no path to a seeded output")
-    assert str(Mismatch("w", "data", NAN, 1.0)) == "data of w: got nan, expected 1.0"
+    assert str(Mismatch("w", "grad", 1.0, 3.0)).endswith(" (relative error 0.67)")
+    assert str(Mismatch("w", "grad", None, 1.0)).endswith("but there is no path to a seeded output")
+    assert str(Mismatch("w", "grad", 1.0, None)).endswith("which means: no path")
+    assert (
+        str(Mismatch("w", "data", NAN, 1.0)) == "data of w: the file says 1.0, mgraph computes nan"
+    )
+
+
+def test_mismatches_of_another_engine() -> None:
+    """There, the engine gives a number and mgraph expects one."""
+    near = Mismatch("w", "grad", 1.0 + 2**-52, 1.0)
+    assert near.describe_answer() == (
+        "grad of w: got 1.0000000000000002, expected 1.0 (1 ulp, relative error 2.2e-16)"
+    )
+    without = Mismatch("w", "grad", 1.0, None)
+    assert without.describe_answer().endswith("got 1.0, expected no path to a seeded output")
     assert Mismatch("w", "data", 1.0, 0.0).relative is None
 
 

@@ -16,8 +16,8 @@ import pytest
 
 import mgraph as library
 from mgraph import Graph, Value
-from mgraph.analysis.nodewise import run_nodewise
-from mgraph.analysis.steps import BACKWARD, FORWARD, SEED, Steps
+from mgraph.analysis.detailed_run import run_in_detail
+from mgraph.analysis.steps import StepKind, Steps
 from mgraph.cli.stepper import Stepper
 from tests.command_line import FIXTURES, NEURON, SCRIPT, Shell, environment
 from tests.loops import looped
@@ -32,7 +32,7 @@ ON_POSIX = pytest.mark.skipif(os.name != "posix", reason="ptys as POSIX has them
 
 def neuron_steps() -> Steps:
     """Return the steps of the neuron."""
-    return Steps(run_nodewise(library.load(NEURON).columns, {}, {}))
+    return Steps(run_in_detail(library.load(NEURON).columns, {}, {}))
 
 
 def bits(x: float) -> str:
@@ -46,24 +46,26 @@ def test_walking_the_steps_gives_the_gradients(path: Path) -> None:
     graph = library.load(path)
     ids = graph.columns.ids
     for want in graph.runs[:5]:
-        steps = Steps(run_nodewise(graph.columns, want.inputs, want.seed))
+        steps = Steps(run_in_detail(graph.columns, want.inputs, want.seed))
         grads: dict[str, float] = {}
         kinds = [steps[i].kind for i in range(len(steps))]
         size = len(graph)
-        assert kinds == [FORWARD] * size + [SEED] + [BACKWARD] * (len(steps) - size - 1)
+        assert kinds == [StepKind.FORWARD] * size + [StepKind.SEED] + [StepKind.BACKWARD] * (
+            len(steps) - size - 1
+        )
         passing = []
         for i in range(size, len(steps)):
             step = steps[i]
-            if step.kind == SEED:
+            if step.kind == StepKind.SEED:
                 asked = want.seed or {graph.outputs[0]: 1.0}
                 grads |= {name: 0.0 + seed for name, seed in asked.items()}
                 continue
             passing.append(step.node)
             for share in step.passed:
-                name = ids[graph.columns.arguments(step.node)[share.place]]
+                name = ids[graph.columns.arguments(step.node)[share.argument]]
                 assert bits(share.upstream) == bits(grads[ids[step.node]])
                 assert bits(share.before) == bits(grads.get(name, 0.0))
-                grads[name] = share.before + share.upstream * share.slope
+                grads[name] = share.before + share.upstream * share.partial
                 assert bits(share.after) == bits(grads[name])
         assert passing == sorted(passing, reverse=True)
         consts = [node for node in ids if graph.columns.op(graph.columns.index[node]) == "const"]
@@ -81,7 +83,7 @@ def test_steps_can_be_undone(seed: int) -> None:
     x = Value(3.0, name="x")
     y = x * x
     z = library.sum([y, x, y, x]) * y
-    steps = Steps(run_nodewise(Graph.of(z).columns, {}, {}))
+    steps = Steps(run_in_detail(Graph.of(z).columns, {}, {}))
     wandering = Stepper(steps, "")
     for _ in range(100):
         wandering.go(draw.randint(-1, len(steps) + 1))
@@ -186,7 +188,7 @@ def test_the_screen_fits(mgraph: Shell) -> None:
                 if columns >= 60:
                     assert max(map(len, lines)) <= columns
                 stepper.press(" ")
-    wide = Steps(run_nodewise(library.load(FIXTURES / "run/shapes/wide_500.json").columns, {}, {}))
+    wide = Steps(run_in_detail(library.load(FIXTURES / "run/shapes/wide_500.json").columns, {}, {}))
     stepper = Stepper(wide, "wide")
     stepper.go(len(wide))
     assert len(shown(stepper)) <= 24

@@ -18,10 +18,10 @@ import pytest
 from click.testing import CliRunner
 
 import mgraph
-from mgraph import Graph, GraphError, Value, ops
+from mgraph import Graph, GraphError, Value
 from mgraph.cli import cli
 from mgraph.engine.tape import cache, missing, source
-from mgraph.ops import OPS
+from mgraph.ops import OPS, table
 from tests.loops import looped
 
 if TYPE_CHECKING:
@@ -333,9 +333,9 @@ def test_another_table_is_another_file(warm: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(cache.FOLDER, str(warm))
     assert cache.is_ready(source.SWEEPS)
     assert not cache.is_ready(source.REPLAY)
-    other = warm.parent / "ops.py"
-    other.write_text(Path(ops.__file__).read_text() + "\n")
-    for name, value in (("ops", SimpleNamespace(__file__=str(other))), ("target", lambda: "Z80")):
+    other = warm.parent / "table.py"
+    other.write_text(Path(table.__file__).read_text() + "\n")
+    for name, value in (("table", SimpleNamespace(__file__=str(other))), ("target", lambda: "Z80")):
         with monkeypatch.context() as patch:
             patch.setattr(cache, name, value)
             assert not cache.is_ready(source.SWEEPS)
@@ -401,9 +401,9 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
 
 
 def test_the_text_covers_the_table() -> None:
-    """Every op has its value and slopes in the text of each part."""
+    """Every op has its value and partials in the text of each part."""
     for part in source.PARTS:
         for name in OPS:
             assert f"def value_{name}(" in source.text(part)
-            assert f"def slopes_{name}(" in source.text(part)
+            assert f"def partials_{name}(" in source.text(part)
     assert not missing()

@@ -20,7 +20,7 @@ import mgraph
 from mgraph.errors import GraphError
 from mgraph.ops import OPS
 from mgraph.trace.capture import disagreements
-from mgraph.trace.engine import is_value_like, origin_of
+from mgraph.trace.classes import is_value_like, origin_of
 from mgraph.trace.script import Traced, trace
 from mgraph.trace.spellings import SPELLINGS, meaning_of
 from tests.command_line import HERE, Said, Shell, environment, in_shell, process, typed
@@ -811,7 +811,7 @@ def test_the_class_that_backward_is_called_on(scripts: Scripts) -> None:
     traced = scripts.trace(ENGINE, OTHER, program)
     assert said(traced.graph(None, ())) == ["d param 3.0", "n1 add d d"]
     assert traced.recording.engine.__name__ == "Dual"
-    assert traced.finder.found == ["__main__:Value", "__main__:Dual"]
+    assert traced.finder.classes == ["__main__:Value", "__main__:Dual"]
     for wanted in ("__main__:Value", "Value"):
         graph = scripts.trace(ENGINE, OTHER, program, wanted=wanted).graph(None, ())
         assert said(graph) == ["x param 2.0", "n1 mul x x"]
@@ -866,7 +866,7 @@ def test_an_output_of_ones_choice() -> None:
     assert dict(graph.runs[0].data or {}) == {"x": 2.0, "y": 4.0, "n2": 1.0, "n3": 5.0}
     with pytest.raises(TypeError, match="expected a Value of the engine, not float"):
         recording.graph(2.0)
-    with pytest.raises(GraphError, match="is no Value of the graph"):
+    with pytest.raises(GraphError, match="is not a Value of the graph"):
         recording.graph(inputs=[z])
     with pytest.raises(GraphError, match=r"is a mul, and can't be an input"):
         recording.graph(z, names={"y": y}, inputs=["y"])

@@ -1,1 +1,1 @@
-"""Explanations of one run: paths, steps, and gradients measured by differences."""
+"""Explaining one run: paths, steps, and gradients checked by differences."""

@@ -1,67 +1,68 @@
-"""Explain: the chain rule at one node. Which paths lead there, and what each of them brings."""
+"""Explain the gradient of a node by the chain rule: the paths to it, and what each contributes."""
 
 from __future__ import annotations
 
 from array import array
 from bisect import insort
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import reduce
 from itertools import count
 from math import fsum, inf, isfinite, log2
 from operator import mul
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from mgraph.analysis.nodewise import Contribution, contributions_to, uses_of
+from mgraph.analysis.detailed_run import Contribution, contributions_to, uses_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from mgraph.analysis.nodewise import Nodewise
+    from mgraph.analysis.detailed_run import DetailedRun
 
 MOST: Final = 1 << 4096
-"""Paths are counted up to here; the number itself means: so many or more."""
+"""The largest count of paths; it means so many or more."""
 
 Ints: TypeAlias = "array[int]"
 Floats: TypeAlias = "array[float]"
 Rank: TypeAlias = tuple[float, int, float]
-"""How large a product is: factors that are not finite, minus those that are 0, log2 of the rest.
+"""The size of a product: how many factors are not finite, minus how many are 0, log2 of the others.
 
-Ranks of factors add up to the rank of their product, and neither overflow nor underflow.
+The rank of a product is the sum of the ranks of its factors, and neither overflows nor underflows.
 """
 
 _ONE: Final[Rank] = (0, 0, 0.0)
-_NONE: Final[Rank] = (-inf, 0, 0.0)  # of no path at all; whatever is added to it
+_NONE: Final[Rank] = (-inf, 0, 0.0)  # the rank if there is no path; sums with it stay lowest
 _BATCH: Final = 4096
 
 
 class Path(NamedTuple):
-    """One way from a seeded output down to a node.
+    """A path from a seeded output down to a node.
 
     Attributes:
-        nodes: From the output to the node.
-        places: Of each node but the last, which of its arguments comes next.
-        seed: The adjoint that the output was given.
-        slopes: Of each node but the last, by the one that comes next.
-        product: seed and slopes, multiplied from the left.
+        nodes: The nodes, from the output down.
+        arguments: For each node except the last, which of its arguments comes next.
+        seed: The seed of the output.
+        partials: For each node except the last, its partial by the next one.
+        product: The seed and the partials, multiplied from the left.
     """
 
     nodes: Sequence[int]
-    places: Sequence[int]
+    arguments: Sequence[int]
     seed: float
-    slopes: Sequence[float]
+    partials: Sequence[float]
     product: float
 
 
 @dataclass(frozen=True)
 class Paths:
-    """All ways from the seeded outputs down to a node.
+    """All paths from the seeded outputs down to a node.
 
     Attributes:
-        count: How many there are; `MOST` means so many or more.
-        shown: Those of the largest products, the largest first. Where a factor is not finite
-            comes first of all, where one is 0 comes last.
-        rest: The sum of the products of the others.
-        total: The sum of all products; but for rounding, the adjoint.
+        count: The number of paths; `MOST` means so many or more.
+        shown: The paths with the largest products, the largest first. Products with a factor that
+            is not finite count as the largest, those with a factor 0 as the smallest.
+        rest: The sum of the products of the other paths.
+        total: The sum of all products, which is the adjoint except for rounding.
     """
 
     count: int
@@ -70,29 +71,44 @@ class Paths:
     total: float
 
 
+class EdgeKind(StrEnum):
+    """Why a gradient became 0, or not finite, at a node."""
+
+    ZERO_PARTIAL = "zero slope"
+    """The adjoint is not 0, the partial is."""
+    UNDERFLOW = "underflow"
+    """The adjoint and the partial are not 0, their product is."""
+    PARTIAL = "slope"
+    """The adjoint is finite, the partial is not."""
+    OVERFLOW = "overflow"
+    """The adjoint and the partial are finite, their product is not."""
+    CANCEL = "cancel"
+    """What the users of the node passed on adds up to 0."""
+    SUM = "sum"
+    """The sum of what the users of the node passed on is not finite."""
+
+
 class PathEdge(NamedTuple):
-    """A place where something happened to the gradient on its way.
+    """A node, or one of its arguments, where a gradient became 0 or not finite.
 
     Attributes:
-        kind: "zero slope" and "underflow": something not 0 arrives at the node, and 0 leaves it;
-            "slope" and "overflow": something finite arrives, and what leaves it is not finite;
-            "cancel" and "sum": what the node's users passed on adds up to 0, or is not finite.
-        node: Where it happens.
-        place: To which of its arguments; None for "cancel" and "sum".
+        kind: Why.
+        node: The node.
+        argument: The argument that it passed this on to; None for `CANCEL` and `SUM`.
     """
 
-    kind: str
+    kind: EdgeKind
     node: int
-    place: int | None
+    argument: int | None
 
 
-class NoWay(NamedTuple):
-    """Where a node leads that has no path to a seeded output.
+class NoPath(NamedTuple):
+    """What depends on a node that has no path to a seeded output.
 
     Attributes:
         users: The nodes that use it, ascending.
-        ends: Where the ways end: nodes that nothing uses, ascending. Outputs are no ends.
-        outputs: The outputs that it leads to; none of them is seeded.
+        ends: Unused nodes that depend on it and are not outputs, ascending.
+        outputs: The outputs that depend on it; none of them is seeded.
     """
 
     users: tuple[int, ...]
@@ -106,8 +122,8 @@ class Explanation(NamedTuple):
     Attributes:
         node: The node.
         contributions: What its users passed on, in the engine's order.
-        paths: The ways from the seeded outputs.
-        edges: Where a gradient that is 0, or not finite, became that, from the output down.
+        paths: The paths from the seeded outputs.
+        edges: If the adjoint is 0 or not finite, where it became so, from the output down.
     """
 
     node: int
@@ -116,44 +132,44 @@ class Explanation(NamedTuple):
     edges: tuple[PathEdge, ...]
 
 
-def explain(ran: Nodewise, node: int, most: int = 10) -> Explanation:
+def explain(ran: DetailedRun, node: int, most: int = 10) -> Explanation:
     """Explain the adjoint of a node that has one.
 
     Args:
         ran: The run.
         node: A node with `ran.has_adjoint(node)`.
-        most: How many paths are wanted one by one.
+        most: How many paths to list.
     """
-    ways = _Ways(ran, node)
+    table = _PathTable(ran, node)
     adjoint = ran.adjoints[node]
     edges: Iterable[PathEdge] = ()
     if adjoint == 0.0:
-        edges = _edges(ran, ways, zero=True)
+        edges = _edges(ran, table, zero=True)
     elif not isfinite(adjoint):
-        edges = _edges(ran, ways, zero=False)
+        edges = _edges(ran, table, zero=False)
     contributions = tuple(contributions_to(ran, node))
-    return Explanation(node, contributions, _paths(ways, most), tuple(edges))
+    return Explanation(node, contributions, _paths(table, most), tuple(edges))
 
 
-class _Ways:
-    """The ways down to one node, and what is known of them at every node above.
+class _PathTable:
+    """For every node, what is known of the paths from there down to one node, the target.
 
-    The lists have an entry for each node from `target` to the highest seeded output, `slopes`
-    one for each argument of the nodes behind the target.
+    The lists have an entry for each node from the target to the highest seeded output, except
+    `partials`, which has one for each argument of the nodes after the target.
 
     Attributes:
-        target: Where the ways lead.
-        slopes: Of the nodes that have a way down, by each of their arguments.
-        counts: How many ways there are; 0 if none.
-        sums: The sum of their products, from there down.
-        ranks: The highest rank of such a product.
-        best: Along which argument that is; its place.
-        forks: 1 where a way goes on along more than one argument.
-        seconds: The highest rank among all ways but the best.
-        others: The sum of the products of all ways but the best.
+        target: The target.
+        partials: The partials of the nodes that have a path.
+        counts: The number of paths; 0 if there is none.
+        sums: The sum of their products.
+        ranks: The highest rank of their products.
+        best: The argument along which the path of the highest rank goes on.
+        forks: 1 if paths go on along more than one argument.
+        seconds: The highest rank of all paths except the best.
+        others: The sum of the products of all paths except the best.
     """
 
-    def __init__(self, ran: Nodewise, target: int) -> None:
+    def __init__(self, ran: DetailedRun, target: int) -> None:
         self.ran, self.target = ran, target
         size = max(ran.seeds) - target + 1
         self.counts = [1] + [0] * (size - 1)
@@ -163,67 +179,67 @@ class _Ways:
         self.forks = bytearray(size)
         self.seconds = [_NONE] * size
         self.others = array("d", bytes(8 * size))
-        self.entry = ran.graph.first[target + 1]
-        self.slopes = array("d", bytes(8 * (ran.graph.first[target + size] - self.entry)))
+        self.offset = ran.graph.first[target + 1]
+        self.partials = array("d", bytes(8 * (ran.graph.first[target + size] - self.offset)))
         for node in range(target + 1, target + size):
             if ran.marks[node]:
-                self._look_down(node, ran.graph.arguments(node))
+                self._add(node, ran.graph.arguments(node))
 
-    def _look_down(self, node: int, args: Sequence[int]) -> None:
+    def _add(self, node: int, args: Sequence[int]) -> None:
         target, counts = self.target, self.counts
-        goes = [place for place, arg in enumerate(args) if arg >= target and counts[arg - target]]
-        if not goes:
+        onward = [i for i, arg in enumerate(args) if arg >= target and counts[arg - target]]
+        if not onward:
             return
-        here, slopes = node - target, self.ran.slopes(node)
-        entry = self.ran.graph.first[node] - self.entry
-        self.slopes[entry : entry + len(args)] = array("d", slopes)
-        for place in goes:
-            self.sums[here] += slopes[place] * self.sums[args[place] - target]
-        ranked = [_plus(_rank(slopes[place]), self.ranks[args[place] - target]) for place in goes]
-        rank = self.ranks[here] = max(ranked)
-        best = self.best[here] = goes.pop(ranked.index(rank))
-        slope, there = slopes[best], args[best] - target
+        here, partials = node - target, self.ran.partials(node)
+        start = self.ran.graph.first[node] - self.offset
+        self.partials[start : start + len(args)] = array("d", partials)
+        for i in onward:
+            self.sums[here] += partials[i] * self.sums[args[i] - target]
+        ranks = [_plus(_rank(partials[i]), self.ranks[args[i] - target]) for i in onward]
+        rank = self.ranks[here] = max(ranks)
+        best = self.best[here] = onward.pop(ranks.index(rank))
+        partial, there = partials[best], args[best] - target
         counts[here] = counts[there]
         if self.seconds[there] is not _NONE:
-            self.seconds[here] = _plus(_rank(slope), self.seconds[there])
-            self.others[here] = slope * self.others[there]
-        if goes:
-            ranked.remove(rank)
-            self._fork(here, max(ranked), [(slopes[i], args[i] - target) for i in goes])
+            self.seconds[here] = _plus(_rank(partial), self.seconds[there])
+            self.others[here] = partial * self.others[there]
+        if onward:
+            ranks.remove(rank)
+            self._fork(here, max(ranks), [(partials[i], args[i] - target) for i in onward])
 
-    def _fork(self, here: int, rank: Rank, ways: Sequence[tuple[float, int]]) -> None:
-        """Add what goes on along other arguments than the best."""
+    def _fork(self, here: int, rank: Rank, onward: Sequence[tuple[float, int]]) -> None:
+        """Add the paths that go on along other arguments than the best."""
         self.forks[here] = 1
         self.seconds[here] = max(self.seconds[here], rank)
-        for slope, there in ways:
+        for partial, there in onward:
             self.counts[here] = min(self.counts[here] + self.counts[there], MOST)
-            self.others[here] += slope * self.sums[there]
+            self.others[here] += partial * self.sums[there]
 
-    def leads_down(self, node: int) -> bool:
-        """Whether there is a way from a node to the target."""
+    def has_path(self, node: int) -> bool:
+        """Whether there is a path from a node to the target."""
         return node >= self.target and self.counts[node - self.target] > 0
 
     def edges(self, node: int) -> Iterator[tuple[int, int, float]]:
-        """Yield place, argument and slope wherever a way goes on from a node."""
+        """Yield index, node and partial of the arguments along which paths go on from a node."""
         if node == self.target:
             return
         target, counts = self.target, self.counts
-        entry = self.ran.graph.first[node] - self.entry
-        for place, arg in enumerate(self.ran.graph.arguments(node)):
+        start = self.ran.graph.first[node] - self.offset
+        for i, arg in enumerate(self.ran.graph.arguments(node)):
             if arg >= target and counts[arg - target]:
-                yield place, arg, self.slopes[entry + place]
+                yield i, arg, self.partials[start + i]
 
-    def onward(self, node: int) -> tuple[int, float, int]:
-        """Return place, slope and argument of the way of the highest rank."""
-        graph, place = self.ran.graph, self.best[node - self.target]
-        entry = graph.first[node] + place
-        return place, self.slopes[entry - self.entry], graph.args[entry]
+    def best_edge(self, node: int) -> tuple[int, float, int]:
+        """Return index, partial and node of the argument on the path of the highest rank."""
+        graph, index = self.ran.graph, self.best[node - self.target]
+        position = graph.first[node] + index
+        return index, self.partials[position - self.offset], graph.args[position]
 
 
-def _rank(slope: float) -> Rank:
-    if slope == 0.0:
+def _rank(factor: float) -> Rank:
+    if factor == 0.0:
         return 0, -1, 0.0
-    return (0, 0, log2(abs(slope))) if isfinite(slope) else (1, 0, 0.0)
+    return (0, 0, log2(abs(factor))) if isfinite(factor) else (1, 0, 0.0)
 
 
 def _plus(a: Rank, b: Rank) -> Rank:
@@ -231,36 +247,36 @@ def _plus(a: Rank, b: Rank) -> Rank:
 
 
 class _Branch(NamedTuple):
-    """All ways that begin like another, up to a place, and leave it there.
+    """The set of all paths that follow another path up to a node, and leave it there.
 
     Attributes:
-        parent: The way that is left; None for those that begin at an output.
-        steps: How many steps they have in common with it.
-        node: The first node of their own.
-        place: Which argument of the last node in common that is.
-        slope: Of that node by it; or the seed.
-        product: Of what they have in common, from the left.
-        rank: Of that product.
-        total: The sum of all their products.
+        parent: That path; None for all paths from an output.
+        steps: How many steps they follow it.
+        node: The first node after they leave it.
+        argument: Which argument of the last common node that is.
+        factor: The partial of the last common node by it; or the seed.
+        product: The product of the common factors, from the left.
+        rank: The rank of that product.
+        total: The sum of the products of all paths in the set.
     """
 
     parent: Path | None
     steps: int
     node: int
-    place: int
-    slope: float
+    argument: int
+    factor: float
     product: float
     rank: Rank
     total: float
 
     @property
     def own(self) -> int:
-        """The first step of their own."""
+        """The first step after they leave the other path."""
         return self.steps + 1 if self.parent is not None else 0
 
 
 class _Rest:
-    """A running sum of many numbers, without the rounding of adding them one by one."""
+    """A running sum of many numbers, without rounding at each addition."""
 
     def __init__(self) -> None:
         self.terms: list[float] = []
@@ -268,76 +284,76 @@ class _Rest:
     def add(self, term: float) -> None:
         self.terms.append(term)
         if len(self.terms) > _BATCH:
-            self.terms = [_added(self.terms)]
+            self.terms = [_sum(self.terms)]
 
     def total(self) -> float:
-        return _added(self.terms)
+        return _sum(self.terms)
 
 
-def _added(terms: Sequence[float]) -> float:
+def _sum(terms: Sequence[float]) -> float:
     try:
         return fsum(terms)
-    except (OverflowError, ValueError):  # too large on the way; infinities of both signs
+    except (OverflowError, ValueError):  # an intermediate overflow; infinities of both signs
         return sum(terms)
 
 
-def _paths(ways: _Ways, most: int) -> Paths:
+def _paths(table: _PathTable, most: int) -> Paths:
     """Find the paths of the highest rank, and sum up all others."""
-    search = _Search(ways, most)
-    for branch in _beginnings(ways):
+    search = _Search(table, most)
+    for branch in _from_outputs(table):
         search.keep(branch)
-    shown, rest = search.found()
-    starts = (ways.counts[node - ways.target] for node in ways.ran.seeds if ways.leads_down(node))
-    total = _added([rest, *(path.product for path in shown)])
-    return Paths(min(sum(starts), MOST), shown, rest, total)
+    shown, rest = search.run()
+    outputs = [node for node in table.ran.seeds if table.has_path(node)]
+    count = min(sum(table.counts[node - table.target] for node in outputs), MOST)
+    return Paths(count, shown, rest, _sum([rest, *(path.product for path in shown)]))
 
 
-def _beginnings(ways: _Ways) -> Iterator[_Branch]:
-    """Yield the ways that begin at each seeded output, the last node first."""
-    for node, seed in sorted(ways.ran.seeds.items(), reverse=True):
-        if ways.leads_down(node):
-            total = seed * ways.sums[node - ways.target]
+def _from_outputs(table: _PathTable) -> Iterator[_Branch]:
+    """Yield the set of paths from each seeded output, the last output first."""
+    for node, seed in sorted(table.ran.seeds.items(), reverse=True):
+        if table.has_path(node):
+            total = seed * table.sums[node - table.target]
             yield _Branch(None, 0, node, 0, seed, 1.0, _ONE, total)
 
 
 class _Search:
-    """The search for the paths of the highest rank.
+    """A search for the paths of the highest rank by Lawler's method.
 
-    Lawler's method: the best of a set of paths is known; the others leave it at one of its
-    nodes by another argument, which cuts them into sets whose best are known, too. At most
-    `most` sets are kept.
+    The best path of a set is known. All others leave it at one of its nodes, along another
+    argument, so they form smaller sets, whose best paths are known, too. At most `most` sets are
+    kept.
 
     Source:
         E. L. Lawler, A procedure for computing the K best solutions to discrete optimization
         problems, Management Science 18 (1972).
     """
 
-    def __init__(self, ways: _Ways, most: int) -> None:
-        self.ways, self.most = ways, most
-        # Ascending; of equals, the first found is last.
+    def __init__(self, table: _PathTable, most: int) -> None:
+        self.table, self.most = table, most
+        # In ascending order; among equals, the first one added is last.
         self.waiting: list[tuple[Rank, int, _Branch]] = []
         self.rest, self.serial = _Rest(), count(0, -1)
         self.shown: list[Path] = []
-        self.step_of: dict[int, int] = {}  # where the first path meets a node
+        self.step_of: dict[int, int] = {}  # by node, its index on the first path
 
-    def found(self) -> tuple[tuple[Path, ...], float]:
+    def run(self) -> tuple[tuple[Path, ...], float]:
         """Return the paths, the best first, and the sum of the products of all others."""
         while self.waiting:
             branch = self.waiting.pop()[2]
             path = self._best_of(branch)
             self.shown.append(path)
-            self._leave(path, branch)
+            self._split(path, branch)
         return tuple(self.shown), self.rest.total()
 
     def is_wanted(self, rank: Rank) -> bool:
-        """Whether a set is kept whose best path has this rank."""
+        """Whether to keep a set whose best path has this rank."""
         room = self.most - len(self.shown)
         return len(self.waiting) < room or (room > 0 and rank > self.waiting[0][0])
 
     def keep(self, branch: _Branch) -> None:
-        """Keep a set of paths if it is among the best, in the place of the least of them."""
-        best = self.ways.ranks[branch.node - self.ways.target]
-        rank = _plus(_plus(branch.rank, _rank(branch.slope)), best)
+        """Keep a set of paths if it is among the best, and drop the worst if there are too many."""
+        best = self.table.ranks[branch.node - self.table.target]
+        rank = _plus(_plus(branch.rank, _rank(branch.factor)), best)
         if not self.is_wanted(rank):
             self.rest.add(branch.total)
             return
@@ -346,95 +362,100 @@ class _Search:
             self.rest.add(self.waiting.pop(0)[2].total)
 
     def _best_of(self, branch: _Branch) -> Path:
-        """Return the path of the highest rank among those of a branch."""
-        nodes, places, slopes, seed = array("I"), array("I"), array("d"), branch.slope
+        """Return the path of the highest rank in a set."""
+        nodes, arguments, partials, seed = array("I"), array("I"), array("d"), branch.factor
         if branch.parent is not None:
             parent, steps = branch.parent, branch.steps
             nodes.extend(parent.nodes[: steps + 1])
-            places.extend(parent.places[:steps])
-            slopes.extend(parent.slopes[:steps])
-            places.append(branch.place)
-            slopes.append(branch.slope)
+            arguments.extend(parent.arguments[:steps])
+            partials.extend(parent.partials[:steps])
+            arguments.append(branch.argument)
+            partials.append(branch.factor)
             seed = parent.seed
-        own = len(slopes)
-        self._go_on(branch.node, nodes, places, slopes)
-        product = reduce(mul, slopes[own:], branch.product * branch.slope)
-        return Path(nodes, places, seed, slopes, product)
+        own = len(partials)
+        self._follow_best(branch.node, nodes, arguments, partials)
+        product = reduce(mul, partials[own:], branch.product * branch.factor)
+        return Path(nodes, arguments, seed, partials, product)
 
-    def _go_on(self, node: int, nodes: Ints, places: Ints, slopes: Floats) -> None:
-        """Follow the best way from a node; where the first path met it, as that one did."""
-        while node != self.ways.target and node not in self.step_of:
+    def _follow_best(self, node: int, nodes: Ints, arguments: Ints, partials: Floats) -> None:
+        """Add the best path from a node on; once it meets the first path, copy that one."""
+        while node != self.table.target and node not in self.step_of:
             nodes.append(node)
-            place, slope, node = self.ways.onward(node)
-            places.append(place)
-            slopes.append(slope)
+            argument, partial, node = self.table.best_edge(node)
+            arguments.append(argument)
+            partials.append(partial)
         if node in self.step_of:
             first, step = self.shown[0], self.step_of[node]
             nodes.extend(first.nodes[step:])
-            places.extend(first.places[step:])
-            slopes.extend(first.slopes[step:])
+            arguments.extend(first.arguments[step:])
+            partials.extend(first.partials[step:])
         else:
             nodes.append(node)
             self.step_of = self.step_of or dict(zip(nodes, count(), strict=False))
 
-    def _leave(self, path: Path, branch: _Branch) -> None:
-        """Keep the ways that leave the best one of a branch at a node of its own."""
-        ways = self.ways
-        product = branch.product * branch.slope
-        rank = _plus(branch.rank, _rank(branch.slope))
-        for step in range(branch.own, len(path.places)):
-            here = path.nodes[step] - ways.target
-            if ways.forks[here]:
-                others = product * ways.others[here]
-                if isfinite(others) and not self.is_wanted(_plus(rank, ways.seconds[here])):
+    def _split(self, path: Path, branch: _Branch) -> None:
+        """Keep the sets of paths that leave the best path of a set at one of its own nodes."""
+        table = self.table
+        product = branch.product * branch.factor
+        rank = _plus(branch.rank, _rank(branch.factor))
+        for step in range(branch.own, len(path.arguments)):
+            here = path.nodes[step] - table.target
+            if table.forks[here]:
+                others = product * table.others[here]
+                if isfinite(others) and not self.is_wanted(_plus(rank, table.seconds[here])):
                     self.rest.add(others)
                     return
-                for place, arg, slope in ways.edges(path.nodes[step]):
-                    if place != path.places[step]:
-                        total = product * slope * ways.sums[arg - ways.target]
-                        self.keep(_Branch(path, step, arg, place, slope, product, rank, total))
-            product *= path.slopes[step]
-            rank = _plus(rank, _rank(path.slopes[step]))
+                for i, arg, partial in table.edges(path.nodes[step]):
+                    if i != path.arguments[step]:
+                        total = product * partial * table.sums[arg - table.target]
+                        self.keep(_Branch(path, step, arg, i, partial, product, rank, total))
+            product *= path.partials[step]
+            rank = _plus(rank, _rank(path.partials[step]))
 
 
-def _edges(ran: Nodewise, ways: _Ways, *, zero: bool) -> Iterator[PathEdge]:
-    """Yield where the gradient became 0, or not finite, on its ways to the target."""
-    target, adjoints = ways.target, ran.adjoints
-    arrives = bytearray(len(ways.counts))  # whether something that is not yet so arrives there
-    for node in range(target + len(ways.counts) - 1, target - 1, -1):
-        if not (ran.marks[node] and ways.leads_down(node)):
+def _edges(ran: DetailedRun, table: _PathTable, *, zero: bool) -> Iterator[PathEdge]:
+    """Yield where the gradient became 0, or not finite, on its paths to the target."""
+    target, adjoints = table.target, ran.adjoints
+    # Bit 1: something that is still not 0, or still finite, arrives; 2: something not finite does.
+    arrives = bytearray(len(table.counts))
+    for node in range(target + len(table.counts) - 1, target - 1, -1):
+        if not (ran.marks[node] and table.has_path(node)):
             continue
         if node in ran.seeds and _is_fine(ran.seeds[node], zero=zero):
             arrives[node - target] = 1
         here = adjoints[node]
         if not _is_fine(here, zero=zero):
             if arrives[node - target] == 1:
-                yield PathEdge("cancel" if zero else "sum", node, None)
+                yield PathEdge(EdgeKind.CANCEL if zero else EdgeKind.SUM, node, None)
             continue
-        for place, arg, slope in ways.edges(node):
-            if _is_fine(here * slope, zero=zero):
+        for i, arg, partial in table.edges(node):
+            if _is_fine(here * partial, zero=zero):
                 arrives[arg - target] |= 1
                 continue
             arrives[arg - target] |= 0 if zero else 2
-            kind = ("zero slope", "underflow") if zero else ("slope", "overflow")
-            yield PathEdge(kind[_is_fine(slope, zero=zero)], node, place)
+            kinds = _ZERO_KINDS if zero else _INFINITE_KINDS
+            yield PathEdge(kinds[_is_fine(partial, zero=zero)], node, i)
+
+
+_ZERO_KINDS: Final = EdgeKind.ZERO_PARTIAL, EdgeKind.UNDERFLOW
+_INFINITE_KINDS: Final = EdgeKind.PARTIAL, EdgeKind.OVERFLOW
 
 
 def _is_fine(x: float, *, zero: bool) -> bool:
     return x != 0.0 if zero else isfinite(x)
 
 
-def no_way(ran: Nodewise, node: int) -> NoWay:
-    """Find where a node leads that has no path to a seeded output."""
+def no_path(ran: DetailedRun, node: int) -> NoPath:
+    """Find what depends on a node that has no path to a seeded output."""
     graph = ran.graph
-    leads = bytearray(len(graph))
+    depends = bytearray(len(graph))
     used = bytearray(len(graph))
-    leads[node] = 1
+    depends[node] = 1
     for user in range(node + 1, len(graph)):
         for arg in graph.arguments(user):
-            if leads[arg]:
-                leads[user] = used[arg] = 1
-    outputs = tuple(i for i in graph.outputs if leads[i])
+            if depends[arg]:
+                depends[user] = used[arg] = 1
+    outputs = tuple(i for i in graph.outputs if depends[i])
     users = tuple(dict.fromkeys(user for user, _ in uses_of(graph, node)))
-    ends = tuple(i for i, has in enumerate(leads) if has and not used[i] and i not in outputs)
-    return NoWay(users, ends, outputs)
+    ends = tuple(i for i in range(len(graph)) if depends[i] and not used[i] and i not in outputs)
+    return NoPath(users, ends, outputs)

@@ -1,61 +1,70 @@
-"""Gradcheck: the slope of an output by a leaf, measured, beside the one that the rules give."""
+"""Check gradients: compare each leaf's adjoint with the derivative measured by differences."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from math import fsum, inf, isfinite, nan
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mgraph.analysis.nodewise import row, slopes_of
+from mgraph.analysis.detailed_run import op_at, partials_of
 from mgraph.graph.run import DEFAULT
 from mgraph.ops import no_kink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from mgraph.analysis.nodewise import Nodewise
+    from mgraph.analysis.detailed_run import DetailedRun
 
-OK: Final = "ok"
-WRONG: Final = "wrong"
-KINK: Final = "kink"
-EDGE: Final = "edge"
-UNSURE: Final = "unsure"
-NO_PATH: Final = "no path"
-VERDICTS: Final = (OK, WRONG, KINK, EDGE, UNSURE, NO_PATH)
+
+class CheckVerdict(StrEnum):
+    """The result of checking one leaf."""
+
+    OK = "ok"
+    WRONG = "wrong"
+    KINK = "kink"
+    """The derivatives to the left and to the right differ."""
+    EDGE = "edge"
+    """There is no derivative on both sides, as at the edge of a domain."""
+    UNSURE = "unsure"
+    """Rounding, or a kink nearby, hides the derivative."""
+    NO_PATH = "no path"
+    """No seeded output depends on the leaf."""
+
 
 TOLERANCE: Final = 1e-6
-"""How far a slope may be from the measured one, as a part of it, beyond what measuring costs."""
+"""The largest relative difference from the measured derivative, besides the error of measuring."""
 
 EVALUATIONS: Final = 80
-"""How many passes over a graph it takes, about, to measure one slope."""
+"""About how many passes over a graph it takes to measure one derivative."""
 
 _EPS: Final = 2.0**-52
-_TINY: Final = 5e-324  # what rounding may do to the smallest numbers
-_SHRINK: Final = 0.3  # of the step, from one to the next: no fraction that a period may hit
+_TINY: Final = 5e-324  # the rounding error of the smallest numbers
+_SHRINK: Final = 0.3  # ratio of a step to the one before; no fraction that a period may hit
 _STEPS: Final = 16
-_NEAR: Final = 4  # the step whose noise stands for that of all
-_LARGEST: Final = 0.1  # step, as a part of the scale
-_FINER: Final = 1e-8  # scale, where nothing could be measured at the one before
+_NEAR: Final = 4  # the step whose noise is used for all steps
+_LARGEST: Final = 0.1  # the largest step, relative to the scale
+_FINER: Final = 1e-8  # ratio of a scale to the one before, where nothing could be measured
 _SCALES: Final = 4
-_LOST: Final = 1e-300  # a slope that is lost among the smallest doubles
-_FINEST: Final = 1e-290  # scale whose steps are not lost below the smallest double
-_SAFETY: Final = 4.0  # on the expected error
-_ROUGH: Final = 1e-2  # an expected error, as a part of the slope, that decides nothing
-_LARGE: Final = 0.1  # a part of all change that may be noise, before nothing can be said
-_FINE: Final = 1e-9  # an expected error that needs no other steps
-_LITTLE: Final = 0.01  # a leaf that is smaller may stand beside numbers around 1
-_SMALL: Final = 1e-6  # an expected error that is fine whatever the slope
+_LOST: Final = 1e-300  # derivatives below this are lost among the smallest doubles
+_FINEST: Final = 1e-290  # the finest scale whose steps are not below the smallest double
+_SAFETY: Final = 4.0  # factor on the expected error
+_ROUGH: Final = 1e-2  # a relative expected error that is too large for a verdict
+_LARGE: Final = 0.1  # the part of all change that may be noise
+_FINE: Final = 1e-9  # an expected error that needs no finer steps
+_LITTLE: Final = 0.01  # a smaller leaf may be used together with numbers around 1
+_SMALL: Final = 1e-6  # an expected error that is small enough for any derivative
 
 
 class Measured(NamedTuple):
-    """A slope from differences.
+    """A derivative measured by differences.
 
     Attributes:
-        slope: The slope; NaN if none could be measured.
-        error: How far off it may be, by rounding and by the length of the step.
+        derivative: The derivative; NaN if none could be measured.
+        error: How far off it may be, due to rounding and to the length of the step.
         step: The smallest difference from the leaf's primal that it was measured with.
     """
 
-    slope: float
+    derivative: float
     error: float
     step: float
 
@@ -64,25 +73,24 @@ NOTHING: Final = Measured(nan, inf, nan)
 
 
 class Check(NamedTuple):
-    """What was found out about the slope by one leaf.
+    """The result of checking one leaf.
 
     Attributes:
         leaf: The leaf.
-        analytic: Its adjoint, by the rules; None if there is no path.
-        measured: The slope from central differences.
-        verdict: `OK`; `WRONG`; `KINK` or `EDGE`: there is no one slope here; `UNSURE`: rounding,
-            or a kink near by, drowns it; `NO_PATH`.
-        stored: The gradient that the file's run has; None if it says nothing.
-        stored_is_wrong: Whether that is what is wrong.
-        bend: The op at, or near, whose kink or pole the leaf is; None if there is none.
+        analytic: Its adjoint, from the backward pass; None if there is no path.
+        measured: The derivative from central differences.
+        verdict: Whether both agree.
+        stored: The gradient in the file's run; None if there is none.
+        stored_is_wrong: Whether the stored gradient is what is wrong.
+        bend: The op whose kink or pole is at, or near, its arguments; None if there is none.
         distance: How far the arguments of `bend` are from there.
-        sides: The slopes to the left and to the right, where they may differ.
+        sides: The derivatives to the left and to the right, where they may differ.
     """
 
     leaf: int
     analytic: float | None
     measured: Measured
-    verdict: str
+    verdict: CheckVerdict
     stored: float | None = None
     stored_is_wrong: bool = False
     bend: int | None = None
@@ -91,12 +99,12 @@ class Check(NamedTuple):
 
 
 class Quotient(NamedTuple):
-    """(f(a + h) - f(a))/h.
+    """The difference quotient (f(a + h) - f(a))/h.
 
     Attributes:
         h: The step.
         slope: The quotient.
-        error: How far it is from the analytic slope.
+        error: How far it is from the gradient.
     """
 
     h: float
@@ -105,16 +113,16 @@ class Quotient(NamedTuple):
 
 
 class LeafFunction:
-    """The seeded outputs as a function of one leaf: what depends on it, and no more.
+    """The seeded outputs as a function of one leaf. Only nodes that depend on it are computed.
 
     Attributes:
         start: The leaf's primal.
         cone: The ops between the leaf and the seeded outputs, ascending.
-        bends: Those of them that have kinks or poles.
+        bends: The ops of the cone that have kinks or poles.
     """
 
-    def __init__(self, ran: Nodewise, leaf: int) -> None:
-        """Find what depends on a leaf."""
+    def __init__(self, ran: DetailedRun, leaf: int) -> None:
+        """Find the nodes that depend on a leaf."""
         graph = ran.graph
         self.ran, self.leaf, self.start = ran, leaf, ran.primals[leaf]
         depends = bytearray(len(graph))
@@ -126,11 +134,11 @@ class LeafFunction:
         self.seeds = [(i, seed) for i, seed in ran.seeds.items() if depends[i]]
         self._primals = ran.primals[:]
         self._work = [(i, *_rule(ran, i)) for i in self.cone]
-        self._bends = [(i, *_bend(ran, i)) for i in self.cone if _bends(ran, i)]
+        self._bends = [(i, *_bend(ran, i)) for i in self.cone if _has_bend(ran, i)]
         self.bends = [i for i, _, _ in self._bends]
 
     def at(self, x: float) -> float:
-        """Return the function where the leaf is `x`: the outputs times their seeds, added up."""
+        """Return the value of the function at `x`: the sum of the outputs times their seeds."""
         primals = self._primals
         primals[self.leaf] = x
         for node, step, fold, args in self._work:
@@ -147,7 +155,7 @@ class LeafFunction:
         return fsum(values) if all(map(isfinite, values)) else nan
 
     def noise_at(self, x: float) -> float:
-        """Return by how much rounding may change the function near `x`: half an ulp at each op."""
+        """Estimate by how much rounding changes the function near `x`: half an ulp at each op."""
         self.at(x)
         primals, adjoints = self._primals, dict.fromkeys((self.leaf, *self.cone), 0.0)
         adjoints |= self.seeds
@@ -156,43 +164,44 @@ class LeafFunction:
             adjoint = adjoints[node]
             term = abs(adjoint) * max(_EPS * abs(primals[node]), _TINY)
             noise += term if isfinite(term) else 0.0
-            slopes = slopes_of(self.ran.graph, node, primals)
-            for arg, slope in zip(self.ran.graph.arguments(node), slopes, strict=True):
+            partials = partials_of(self.ran.graph, node, primals)
+            for arg, partial in zip(self.ran.graph.arguments(node), partials, strict=True):
                 if arg in adjoints:
-                    adjoints[arg] += adjoint * slope
+                    adjoints[arg] += adjoint * partial
         return noise
 
     def distances(self) -> list[float]:
-        """Return how far the bends are from their kinks, where `at` was called last."""
+        """Return how far the bends are from their kinks, at the point of the last call of `at`."""
         primals = self._primals
         return [distance(*[primals[arg] for arg in args]) for _, distance, args in self._bends]
 
 
-def _rule(ran: Nodewise, node: int) -> tuple[Callable[..., float], bool, Sequence[int]]:
-    op = row(ran.graph, node)
+def _rule(ran: DetailedRun, node: int) -> tuple[Callable[..., float], bool, Sequence[int]]:
+    op = op_at(ran.graph, node)
     if op is None:
-        raise ValueError(node)  # leaves are in no cone
+        raise ValueError(node)  # a cone has no leaves
     return op.step, op.fold, ran.graph.arguments(node)
 
 
-def _bends(ran: Nodewise, node: int) -> bool:
-    op = row(ran.graph, node)
+def _has_bend(ran: DetailedRun, node: int) -> bool:
+    op = op_at(ran.graph, node)
     return op is not None and op.kink_distance is not no_kink
 
 
-def _bend(ran: Nodewise, node: int) -> tuple[Callable[..., float], Sequence[int]]:
-    op = row(ran.graph, node)
+def _bend(ran: DetailedRun, node: int) -> tuple[Callable[..., float], Sequence[int]]:
+    op = op_at(ran.graph, node)
     return (op.kink_distance if op is not None else no_kink), ran.graph.arguments(node)
 
 
 class _Sample(NamedTuple):
-    """The function to both sides of a point, at one distance.
+    """The values of the function on both sides of a point, at one distance.
 
     Attributes:
         h: The distance.
-        left: Its value there, at `start - h`; `right` likewise.
-        width: How far apart the two points are, as doubles.
-        crossed: The bend whose kink lies between them; None if none does.
+        left: The value at `start - h`.
+        right: The value at `start + h`.
+        width: The distance of the two points, as doubles.
+        crossed: A bend whose kink lies between them; None if there is none.
     """
 
     h: float
@@ -203,75 +212,75 @@ class _Sample(NamedTuple):
 
     @property
     def quotient(self) -> float:
-        """The central difference; NaN where it would say nothing."""
+        """The central difference; NaN if there is a kink in between."""
         return nan if self.crossed is not None else (self.right - self.left) / self.width
 
 
 def check(
-    ran: Nodewise, leaf: int, stored: float | None = None, tolerance: float = TOLERANCE
+    ran: DetailedRun, leaf: int, stored: float | None = None, tolerance: float = TOLERANCE
 ) -> Check:
-    """Check the adjoint of a leaf against the slope that differences give.
+    """Compare the adjoint of a leaf with the derivative measured by differences.
 
     Args:
         ran: The run.
         leaf: An input or a param.
-        stored: What a file says of it; None if nothing.
-        tolerance: How far they may be apart, as a part of the slope, beyond the error that is
-            expected of measuring.
+        stored: Its gradient in a file; None if there is none.
+        tolerance: The largest relative difference, besides the expected error of measuring.
     """
     if not ran.has_adjoint(leaf):
         is_wrong = stored is not None and stored != 0.0
         measured = Measured(0.0, 0.0, nan)
-        return Check(leaf, None, measured, WRONG if is_wrong else NO_PATH, stored, is_wrong)
-    found = _judged(ran, leaf, tolerance)
+        verdict = CheckVerdict.WRONG if is_wrong else CheckVerdict.NO_PATH
+        return Check(leaf, None, measured, verdict, stored, is_wrong)
+    result = _check_adjoint(ran, leaf, tolerance)
     if stored is None:
-        return found
+        return result
     is_right = (
-        _agree(stored, found.measured, tolerance)
-        if found.verdict in (OK, WRONG)
+        _agree(stored, result.measured, tolerance)
+        if result.verdict in (CheckVerdict.OK, CheckVerdict.WRONG)
         else DEFAULT.allows(stored, ran.adjoints[leaf])
     )
     if is_right:
-        return found._replace(stored=stored)
-    return found._replace(verdict=WRONG, stored=stored, stored_is_wrong=True)
+        return result._replace(stored=stored)
+    return result._replace(verdict=CheckVerdict.WRONG, stored=stored, stored_is_wrong=True)
 
 
-def _judged(ran: Nodewise, leaf: int, tolerance: float) -> Check:
+def _check_adjoint(ran: DetailedRun, leaf: int, tolerance: float) -> Check:
     line, analytic = LeafFunction(ran, leaf), ran.adjoints[leaf]
     middle = line.at(line.start)
     near = line.distances()
     if not (isfinite(line.start) and isfinite(middle)):
-        return Check(leaf, analytic, NOTHING, EDGE, bend=_lowest(line, near))
+        return Check(leaf, analytic, NOTHING, CheckVerdict.EDGE, bend=_lowest(line, near))
     samples, measured = _measured(line, near)
-    crossed = [each.crossed for each in samples if each.crossed is not None]
+    crossed = [sample.crossed for sample in samples if sample.crossed is not None]
     bend = crossed[-1] if crossed else None
     distance = inf if bend is None else near[line.bends.index(bend)]
-    found = Check(leaf, analytic, measured, OK, bend=bend, distance=distance)
-    if not isfinite(measured.slope) or not isfinite(analytic):
+    result = Check(leaf, analytic, measured, CheckVerdict.OK, bend=bend, distance=distance)
+    if not isfinite(measured.derivative) or not isfinite(analytic):
         sides = _side(line, middle, -1.0), _side(line, middle, 1.0)
-        verdict = EDGE
+        verdict = CheckVerdict.EDGE
         if isfinite(analytic) and bend is not None:
-            verdict = KINK if distance == 0.0 else UNSURE
+            verdict = CheckVerdict.KINK if distance == 0.0 else CheckVerdict.UNSURE
         elif isfinite(analytic) and samples and isfinite(samples[-1].left + samples[-1].right):
-            verdict = UNSURE
-        return found._replace(verdict=verdict, sides=sides)
-    found = found._replace(bend=None, distance=inf)
+            verdict = CheckVerdict.UNSURE
+        return result._replace(verdict=verdict, sides=sides)
+    result = result._replace(bend=None, distance=inf)
     if not _agree(analytic, measured, tolerance):
         samples, measured = _measured(line, near, thorough=True)
-        found = found._replace(measured=measured)
-    if not isfinite(measured.slope):
-        return found._replace(verdict=UNSURE)
+        result = result._replace(measured=measured)
+    if not isfinite(measured.derivative):
+        return result._replace(verdict=CheckVerdict.UNSURE)
     if not _agree(analytic, measured, tolerance):
         is_noise = _is_noise(samples, middle, line.noise_at(line.start))
-        return found._replace(verdict=UNSURE if is_noise else WRONG)
-    size = max(abs(analytic), abs(measured.slope))
+        return result._replace(verdict=CheckVerdict.UNSURE if is_noise else CheckVerdict.WRONG)
+    size = max(abs(analytic), abs(measured.derivative))
     is_rough = measured.error > _SMALL and measured.error > _ROUGH * size
-    return found._replace(verdict=UNSURE) if is_rough else found
+    return result._replace(verdict=CheckVerdict.UNSURE) if is_rough else result
 
 
 def _is_noise(samples: Sequence[_Sample], middle: float, noise: float) -> bool:
-    """Whether no digit of the function is worth anything, as of cos 1e300."""
-    spans = [abs(each.right - each.left) for each in samples]
+    """Whether the function is lost in rounding, as cos is at 1e300."""
+    spans = [abs(sample.right - sample.left) for sample in samples]
     widest = max((span for span in spans if isfinite(span)), default=0.0)
     return noise > max(_LARGE * widest, _ROUGH * abs(middle), _LOST)
 
@@ -281,33 +290,33 @@ def _lowest(line: LeafFunction, distances: Sequence[float]) -> int | None:
     return next((i for i, x in zip(line.bends, distances, strict=True) if x == 0.0), None)
 
 
-def _agree(slope: float, measured: Measured, tolerance: float) -> bool:
-    size = max(abs(slope), abs(measured.slope))
+def _agree(gradient: float, measured: Measured, tolerance: float) -> bool:
+    size = max(abs(gradient), abs(measured.derivative))
     allowed = tolerance * size + _SAFETY * measured.error
-    return abs(slope - measured.slope) <= max(allowed, _LOST)
+    return abs(gradient - measured.derivative) <= max(allowed, _LOST)
 
 
 def _measured(
     line: LeafFunction, near: Sequence[float], *, thorough: bool = False
 ) -> tuple[list[_Sample], Measured]:
-    """Measure a slope, with finer steps as long as coarse ones give nothing, or as all agree."""
+    """Measure the derivative with finer and finer steps until it is precise; all if `thorough`."""
     samples: list[_Sample] = []
     series, size = _Series(2), abs(line.start)
     for scale in _scales(size):
         here = [_sample(line, near, h) for h in _steps(scale) if line.start + h != line.start]
         samples += here
-        series.add([(each.h, each.quotient) for each in here], _noise(line, scale))
+        series.add([(sample.h, sample.quotient) for sample in here], _noise(line, scale))
         best = series.best()
-        is_fine = best.error <= max(_ROUGH * abs(best.slope), _FINE)
+        is_fine = best.error <= max(_ROUGH * abs(best.derivative), _FINE)
         if scale <= size and is_fine and not thorough:
             break
     return samples, series.best()
 
 
 def _noise(line: LeafFunction, scale: float) -> tuple[float, float]:
-    """Return what rounding may change at a point, and by how much more for each unit away.
+    """Estimate the rounding error at the point, and its growth per unit of distance.
 
-    Where a square has its minimum, it is all in the second number.
+    At the minimum of a square, the first is 0.
     """
     h = _LARGEST * scale * _SHRINK**_NEAR
     here = line.noise_at(line.start)
@@ -315,7 +324,7 @@ def _noise(line: LeafFunction, scale: float) -> tuple[float, float]:
 
 
 def _scales(size: float) -> Iterator[float]:
-    """Yield lengths over which a function may be smooth."""
+    """Yield lengths over which the function may be smooth, the largest first."""
     if size < _LITTLE:
         yield 1.0
     scale = size or _FINER
@@ -336,8 +345,8 @@ def _sample(line: LeafFunction, near: Sequence[float], h: float) -> _Sample:
     after, right_distances = line.at(right), line.distances()
     crossed = None
     for bend, here, *there in zip(line.bends, near, left_distances, right_distances, strict=True):
-        # Moving by its distance may bring an argument to the kink; so it has moved if it went
-        # as far to the other side, away from it.
+        # The kink was crossed, or reached, on one side if on the other side the argument moved away
+        # from the kink by at least its distance.
         if max(there) >= 2.0 * here and max(there) > 0.0 and isfinite(here):
             crossed = bend
             break
@@ -345,21 +354,25 @@ def _sample(line: LeafFunction, near: Sequence[float], h: float) -> _Sample:
 
 
 class _Series:
-    """Quotients for smaller and smaller steps, extrapolated to none.
+    """Difference quotients for smaller and smaller steps, extrapolated to step 0.
 
     Source:
         C. J. F. Ridders, Accurate computation of F'(x) and F'(x)F''(x), Advances in Engineering
-        Software 4 (1982); here with all steps, so that each result is held against finer ones.
+        Software 4 (1982); here with all steps, so that finer ones can contradict a result.
     """
 
     def __init__(self, order: int) -> None:
-        """Take the order of a quotient's error: 2 for central differences, 1 for one-sided ones."""
+        """Start with no quotients.
+
+        Args:
+            order: Order of a quotient's error: 2 for central differences, 1 for one-sided ones.
+        """
         self.first, self.second = (_SHRINK ** (order * power) for power in (1, 2))
-        self.raw: list[tuple[float, float, float]] = []  # h, quotient, what rounding may do to it
-        self.found: list[tuple[Measured, float]] = []  # with the quotient
+        self.raw: list[tuple[float, float, float]] = []  # h, quotient, its rounding error
+        self.results: list[tuple[Measured, float]] = []  # each with its quotient
 
     def add(self, quotients: Sequence[tuple[float, float]], noise: tuple[float, float]) -> None:
-        """Add quotients, each for an h `_SHRINK` times the one before; `noise` from `_noise`."""
+        """Add pairs of h and quotient, h shrinking by `_SHRINK`; `noise` is from `_noise`."""
         once = twice = before = nan
         for h, quotient in quotients:
             rounding = 2.0 * (noise[0] / h + noise[1])
@@ -370,28 +383,31 @@ class _Series:
             before = quotient
             moved = abs(twice - once) + abs(twice - last_twice)
             if moved <= max(_ROUGH * abs(twice), _SAFETY * rounding) and isfinite(rounding):
-                self.found.append((Measured(twice, moved + rounding, h), quotient))
+                self.results.append((Measured(twice, moved + rounding, h), quotient))
 
     def best(self) -> Measured:
         """Return the result with the least expected error that no finer step contradicts."""
-        ordered = sorted(self.found, key=lambda each: each[0].error)
-        return next((each for each, quotient in ordered if self._holds(each, quotient)), NOTHING)
+        for result, quotient in sorted(self.results, key=lambda pair: pair[0].error):
+            if self._is_confirmed(result, quotient):
+                return result
+        return NOTHING
 
-    def _holds(self, result: Measured, quotient: float) -> bool:
+    def _is_confirmed(self, result: Measured, quotient: float) -> bool:
         """Whether finer steps agree with a result.
 
-        From afar, what is bounded looks flat: the differences of large steps agree on 0.
+        Large steps may agree on 0, because a bounded function looks flat from far away.
         """
-        length = abs(quotient - result.slope)  # what the length of its step did
+        slope, error = result.derivative, result.error
+        length = abs(quotient - slope)  # the error due to the length of the step
         return not any(
-            abs(raw - result.slope) > _SAFETY * (result.error + rounding) + length * h / result.step
+            abs(raw - slope) > _SAFETY * (error + rounding) + length * h / result.step
             for h, raw, rounding in self.raw
             if h < result.step
         )
 
 
 def _side(line: LeafFunction, middle: float, sign: float) -> Measured:
-    """Measure the slope to one side."""
+    """Measure the derivative on one side."""
     series = _Series(1)
     for scale in _scales(abs(line.start)):
         points = [(h, line.start + sign * h) for h in _steps(scale)]
@@ -402,8 +418,8 @@ def _side(line: LeafFunction, middle: float, sign: float) -> Measured:
     return series.best()
 
 
-def limit(ran: Nodewise, leaf: int) -> list[Quotient]:
-    """Return (f(a + h) - f(a))/h for h = 1e-1, 1e-2 … 1e-15, as a lecture would work it out.
+def limit(ran: DetailedRun, leaf: int) -> list[Quotient]:
+    """Return (f(a + h) - f(a))/h for h = 1e-1, 1e-2 … 1e-15, as in a lecture.
 
     Args:
         ran: The run.
@@ -420,7 +436,7 @@ def limit(ran: Nodewise, leaf: int) -> list[Quotient]:
 
 
 def sample(leaves: Sequence[int], most: int) -> Sequence[int]:
-    """Return at most so many leaves, evenly spread."""
+    """Return at most `most` leaves, evenly spread."""
     if len(leaves) <= most:
         return leaves
     return [leaves[i * len(leaves) // most] for i in range(most)]

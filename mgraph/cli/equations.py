@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from mgraph.analysis.nodewise import row
+from mgraph.analysis.detailed_run import op_at
 from mgraph.appearance import number
 from mgraph.cli.report import formula
 from mgraph.cli.terminal import clipped
@@ -14,7 +14,7 @@ from mgraph.errors import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mgraph.analysis.nodewise import Nodewise
+    from mgraph.analysis.detailed_run import DetailedRun
     from mgraph.graph.columns import Columns
 
 LABEL: Final = 60
@@ -53,7 +53,7 @@ def formula_of(graph: Columns, node: int) -> str:
 
 def formula_with_numbers(graph: Columns, node: int, primals: Sequence[float]) -> str:
     """Spell what an op node computes with the primals of its arguments."""
-    op, args = row(graph, node), graph.arguments(node)
+    op, args = op_at(graph, node), graph.arguments(node)
     if op is None:
         return ""
     if len(args) > _TERMS:
@@ -63,18 +63,18 @@ def formula_with_numbers(graph: Columns, node: int, primals: Sequence[float]) ->
     return _filled(op.formula, _letters(args, [number(primals[arg]) for arg in args]))
 
 
-def equation(ran: Nodewise, node: int) -> str:
+def equation(ran: DetailedRun, node: int) -> str:
     """Spell how a node got its primal: `y = a·b = 2.0·(-3.0) = -6.0`."""
     graph, value = ran.graph, number(ran.primals[node])
-    if row(graph, node) is None:
+    if op_at(graph, node) is None:
         return f"{graph.ids[node]} = {value}"
     numbers = formula_with_numbers(graph, node, ran.primals)
     return _chain(graph.ids[node], formula_of(graph, node), numbers, value)
 
 
-def partial_equation(ran: Nodewise, node: int, index: int, partial: float) -> str:
+def partial_equation(ran: DetailedRun, node: int, index: int, partial: float) -> str:
     """Spell how an op node got its partial by one argument: `∂y/∂a = b = -3.0`."""
-    graph, op = ran.graph, row(ran.graph, node)
+    graph, op = ran.graph, op_at(ran.graph, node)
     args = graph.arguments(node)
     name = partial_name(graph, node, args[index])
     text = op.partial_text(index) if op is not None else ""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mgraph.analysis.explain import MOST, Explanation, NoWay, Path, PathEdge, explain, no_way
-from mgraph.analysis.nodewise import Contribution, Nodewise, row, run_nodewise
+from mgraph.analysis.detailed_run import Contribution, DetailedRun, op_at, run_in_detail
+from mgraph.analysis.explain import MOST, Explanation, NoPath, Path, PathEdge, explain, no_path
 from mgraph.appearance import number
 from mgraph.cli.equations import (
     equation,
@@ -111,7 +111,7 @@ def command(
         bar.step("running")
         try:
             which = node_named(file.columns, node)
-            ran = run_nodewise(file.columns, inputs, seed)
+            ran = run_in_detail(file.columns, inputs, seed)
         except GraphError as error:
             raise error.named(display_name(graph)) from None
         bar.step("following the paths")
@@ -127,7 +127,7 @@ def command(
 # --- text ------------------------------------------------------------------------------------
 
 
-def _print(ran: Nodewise, node: int, explanation: Explanation | None) -> None:
+def _print(ran: DetailedRun, node: int, explanation: Explanation | None) -> None:
     graph, room = ran.graph, width()
     head = click.style(graph.ids[node], bold=True)
     click.echo(f"{head}  {' '.join(filter(None, (graph.op(node), label(graph, node))))}\n")
@@ -150,10 +150,10 @@ def _line(name: str, text: str, room: int) -> None:
     click.echo(f"{click.style(name.ljust(_NAME), dim=True)}{lines}")
 
 
-def _partials(ran: Nodewise, node: int) -> Iterator[str]:
+def _partials(ran: DetailedRun, node: int) -> Iterator[str]:
     """Yield the partial of a node by each of its arguments, and what was chosen at a kink."""
-    args, op = ran.graph.arguments(node), row(ran.graph, node)
-    partials = ran.slopes(node)
+    args, op = ran.graph.arguments(node), op_at(ran.graph, node)
+    partials = ran.partials(node)
     first, last = folded(len(args), _USERS)
     for index in (*first, *last):
         if last and index == last[0]:
@@ -163,11 +163,11 @@ def _partials(ran: Nodewise, node: int) -> Iterator[str]:
         yield f"at a kink: the choice is {op.at_kink}"
 
 
-def _print_no_gradient(ran: Nodewise, node: int, room: int) -> None:
+def _print_no_gradient(ran: DetailedRun, node: int, room: int) -> None:
     _line("gradient", "none: " + _why_none(ran, node), room)
     if ran.graph.op(node) == CONST:
         return
-    ids, way = ran.graph.ids, no_way(ran, node)
+    ids, way = ran.graph.ids, no_path(ran, node)
     for name, nodes in (("used by", way.users), ("ends at", way.ends)):
         if nodes:
             _line(name, _joined([ids[i] for i in nodes], room), room)
@@ -177,7 +177,7 @@ def _print_no_gradient(ran: Nodewise, node: int, room: int) -> None:
         _line("leads to", hint, room)
 
 
-def _why_none(ran: Nodewise, node: int) -> str:
+def _why_none(ran: DetailedRun, node: int) -> str:
     if ran.graph.op(node) == CONST:
         return "a const receives no gradient"
     return f"no path from {seeded(ran.graph, ran.seeds)} leads to it"
@@ -193,7 +193,7 @@ def _joined(names: Sequence[str], room: int) -> str:
     return text
 
 
-def _print_users(ran: Nodewise, explanation: Explanation, room: int) -> None:
+def _print_users(ran: DetailedRun, explanation: Explanation, room: int) -> None:
     graph, contributions = ran.graph, explanation.contributions
     start = ran.seeds.get(explanation.node)
     if start is not None:
@@ -222,12 +222,12 @@ def _print_users(ran: Nodewise, explanation: Explanation, room: int) -> None:
         click.echo(click.style(text, dim=True))
 
 
-def _user(ran: Nodewise, part: Contribution) -> list[str]:
-    numbers = (part.upstream, part.slope, part.amount, part.after)
+def _user(ran: DetailedRun, part: Contribution) -> list[str]:
+    numbers = (part.upstream, part.partial, part.amount, part.after)
     return [ran.graph.ids[part.user], *map(number, numbers), formula_of(ran.graph, part.user)]
 
 
-def _print_paths(ran: Nodewise, explanation: Explanation, room: int) -> None:
+def _print_paths(ran: DetailedRun, explanation: Explanation, room: int) -> None:
     paths, hidden = explanation.paths, _hidden(explanation)
     outputs = _joined([ran.graph.ids[i] for i in ran.seeds], room // 2)
     shown = len(paths.shown)
@@ -262,9 +262,9 @@ def _paths(count: int, what: str = "path") -> str:
     return f"{digits[0]}.{digits[1:3]}·10^{len(digits) - 1} {what}s"
 
 
-def _hops(ran: Nodewise, path: Path) -> Iterator[str]:
+def _hops(ran: DetailedRun, path: Path) -> Iterator[str]:
     """Yield the parts of a path; a line may be broken between them."""
-    ids, partials = ran.graph.ids, path.slopes
+    ids, partials = ran.graph.ids, path.partials
     seed = "" if path.seed == 1.0 else f"{factor(path.seed)}·"
     yield f"{seed}{ids[path.nodes[0]]}"
     first, last = folded(len(partials), _HOPS)
@@ -275,7 +275,7 @@ def _hops(ran: Nodewise, path: Path) -> Iterator[str]:
         yield f"─{styled(number(partials[i]), colour)}→ {ids[path.nodes[i + 1]]}"
 
 
-def _sum(ran: Nodewise, explanation: Explanation) -> str:
+def _sum(ran: DetailedRun, explanation: Explanation) -> str:
     """Say how the sum of the products relates to the gradient, which is added up node by node."""
     adjoint, paths = ran.adjoints[explanation.node], explanation.paths
     total, name = paths.total, "their sum" if paths.count > 1 else "the product"
@@ -293,7 +293,7 @@ def _sum(ran: Nodewise, explanation: Explanation) -> str:
 # --- remarks ---------------------------------------------------------------------------------
 
 
-def _remarks(ran: Nodewise, explanation: Explanation) -> Iterator[str]:
+def _remarks(ran: DetailedRun, explanation: Explanation) -> Iterator[str]:
     """Say why a gradient is 0, or not finite."""
     adjoint, edges = ran.adjoints[explanation.node], explanation.edges
     if adjoint == 0.0 and not any(ran.seeds.values()):
@@ -307,19 +307,19 @@ def _remarks(ran: Nodewise, explanation: Explanation) -> Iterator[str]:
         yield f"… and {counted(len(edges) - _REMARKS, 'more such place')}"
 
 
-def _not_finite(ran: Nodewise) -> Iterator[int]:
+def _not_finite(ran: DetailedRun) -> Iterator[int]:
     """Yield nodes with paths to an output, and consts that they use, whose value is not finite."""
     for node in compress(range(len(ran.graph)), ran.marks):
         yield from (i for i in (*ran.graph.arguments(node), node) if not isfinite(ran.primals[i]))
 
 
-def _remark(ran: Nodewise, edge: PathEdge) -> str:
-    graph, node, index = ran.graph, edge.node, edge.place
+def _remark(ran: DetailedRun, edge: PathEdge) -> str:
+    graph, node, index = ran.graph, edge.node, edge.argument
     adjoint = ran.adjoints[node]
     if index is None:
         total = "0.0" if edge.kind == "cancel" else number(adjoint)
         return f"what the users of {graph.ids[node]} pass on adds up to {total}"
-    partial = ran.slopes(node)[index]
+    partial = ran.partials(node)[index]
     if edge.kind in ("zero slope", "slope"):
         reason = _FLAT.get(graph.op(node)) if edge.kind == "zero slope" else ""
         return partial_equation(ran, node, index, partial) + (f": {reason}" if reason else "")
@@ -332,7 +332,7 @@ def _remark(ran: Nodewise, edge: PathEdge) -> str:
 # --- JSON ------------------------------------------------------------------------------------
 
 
-def _as_json(ran: Nodewise, node: int, explanation: Explanation | None) -> dict[str, Any]:
+def _as_json(ran: DetailedRun, node: int, explanation: Explanation | None) -> dict[str, Any]:
     graph = ran.graph
     args = graph.arguments(node)
     facts: dict[str, Any] = {
@@ -346,26 +346,26 @@ def _as_json(ran: Nodewise, node: int, explanation: Explanation | None) -> dict[
         "seed": {graph.ids[i]: seed for i, seed in ran.seeds.items()},
         "slopes": [
             {"arg": graph.ids[arg], "rule": partial_equation(ran, node, k, x), "slope": spelled(x)}
-            for k, (arg, x) in enumerate(zip(args, ran.slopes(node), strict=True))
+            for k, (arg, x) in enumerate(zip(args, ran.partials(node), strict=True))
         ],
     }
     if explanation is not None:
         return {**facts, **_explanation_json(ran, explanation)}
-    way = NoWay((), (), ()) if graph.op(node) == CONST else no_way(ran, node)
+    way = NoPath((), (), ()) if graph.op(node) == CONST else no_path(ran, node)
     ends = {key: [graph.ids[i] for i in nodes] for key, nodes in way._asdict().items()}
     return {**facts, "no_gradient": {"why": _why_none(ran, node), **ends}}
 
 
-def _explanation_json(ran: Nodewise, explanation: Explanation) -> dict[str, Any]:
+def _explanation_json(ran: DetailedRun, explanation: Explanation) -> dict[str, Any]:
     ids, paths = ran.graph.ids, explanation.paths
     return {
         "starts_with": ran.start(explanation.node),
         "users": [
             {
                 "user": ids[part.user],
-                "argument": part.place,
+                "argument": part.argument,
                 "upstream": spelled(part.upstream),
-                "slope": spelled(part.slope),
+                "slope": spelled(part.partial),
                 "product": spelled(part.amount),
                 "sum": spelled(part.after),
             }
@@ -379,17 +379,17 @@ def _explanation_json(ran: Nodewise, explanation: Explanation) -> dict[str, Any]
             "ulps": ulps(ran.adjoints[explanation.node], paths.total),
         },
         "remarks": [
-            {"kind": edge.kind, "node": ids[edge.node], "argument": edge.place,
+            {"kind": edge.kind, "node": ids[edge.node], "argument": edge.argument,
              "text": _remark(ran, edge)}
             for edge in islice(explanation.edges, _REMARKS)
         ],
     }  # fmt: skip
 
 
-def _path_json(ran: Nodewise, path: Path) -> dict[str, Any]:
+def _path_json(ran: DetailedRun, path: Path) -> dict[str, Any]:
     return {
         "nodes": [ran.graph.ids[i] for i in path.nodes],
         "seed": path.seed,
-        "slopes": [spelled(slope) for slope in path.slopes],
+        "slopes": [spelled(slope) for slope in path.partials],
         "product": spelled(path.product),
     }

@@ -8,24 +8,18 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
+from mgraph.analysis.detailed_run import DetailedRun, op_at, run_in_detail
 from mgraph.analysis.gradcheck import (
-    EDGE,
     EVALUATIONS,
-    KINK,
-    NO_PATH,
     NOTHING,
-    OK,
     TOLERANCE,
-    UNSURE,
-    VERDICTS,
-    WRONG,
     Check,
+    CheckVerdict,
     Quotient,
     check,
     limit,
     sample,
 )
-from mgraph.analysis.nodewise import Nodewise, row, run_nodewise
 from mgraph.appearance import number
 from mgraph.cli.equations import formula_of, label, seeded
 from mgraph.cli.files import STREAM, display_name, read_graph
@@ -63,7 +57,13 @@ _FEWEST: Final = 3  # leaves that are checked even if that takes longer
 _SHOWN: Final = 40  # leaves that are ok; those that aren't are all shown
 _BAR: Final = 24  # columns
 _NAME, _NAME_SIZE = 200.0, 14.0  # width and font size of a name in the plot's title, in pixels
-_COLOURS: Final = {OK: "green", WRONG: "red", KINK: "yellow", EDGE: "yellow", UNSURE: "yellow"}
+_COLOURS: Final = {
+    CheckVerdict.OK: "green",
+    CheckVerdict.WRONG: "red",
+    CheckVerdict.KINK: "yellow",
+    CheckVerdict.EDGE: "yellow",
+    CheckVerdict.UNSURE: "yellow",
+}
 
 
 class _Task(NamedTuple):
@@ -89,7 +89,7 @@ class _Result:
     """The checks of one run; `count` is the number of leaves, some of which may be left out."""
 
     task: _Task
-    ran: Nodewise
+    ran: DetailedRun
     checks: Sequence[Check]
     count: int
 
@@ -160,7 +160,7 @@ def command(
         click.echo(_summary(results), err=err)
         if out is not None and not err:
             click.echo(f"wrote {printable(out)}")
-    return 1 if WRONG in _verdicts(results) else 0
+    return 1 if CheckVerdict.WRONG in _verdicts(results) else 0
 
 
 def _verdicts(results: Sequence[_Result]) -> list[str]:
@@ -184,7 +184,7 @@ def _check_options(leaf: str | None, out: str | None, *, every: bool) -> None:
 def _leaf(file: Graph, name: str) -> int:
     node = node_named(file.columns, name)
     op = file.columns.op(node)
-    if op == CONST or row(file.columns, node) is not None:
+    if op == CONST or op_at(file.columns, node) is not None:
         message = f"{quoted(name)} is a node with op {op}: only inputs and params are checked"
         raise GraphError.of("run-node", message, expected="an input or a param")
     return node
@@ -218,7 +218,7 @@ def _results(
     results = []
     with progress(len(tasks) * len(chosen), "checking") as bar:
         for task in tasks:
-            ran = run_nodewise(columns, task.inputs, task.seed)
+            ran = run_in_detail(columns, task.inputs, task.seed)
             stored = task.stored if task.run is not None else _stored(file, ran)
             checks = []
             for i in chosen:
@@ -228,7 +228,7 @@ def _results(
     return results
 
 
-def _stored(file: Graph, ran: Nodewise) -> Mapping[str, float]:
+def _stored(file: Graph, ran: DetailedRun) -> Mapping[str, float]:
     """Return the gradients of the file's first run with the same inputs and seed, if any."""
     wanted = question(ran.run, file.outputs)
     same = (run.grad for run in file.runs if question(run, file.outputs) == wanted)
@@ -246,7 +246,11 @@ def _print(result: _Result, *, every: bool, is_first: bool, err: bool) -> None:
         origin = f", by {printable(task.origin)}" if task.origin else ""
         head = f"run {task.run}{origin}"
         click.echo(click.style(clipped(head, width(err=err)), dim=True), err=err)
-    fine = [i for i, item in enumerate(checks) if item.verdict in (OK, NO_PATH)]
+    fine = [
+        i
+        for i, item in enumerate(checks)
+        if item.verdict in (CheckVerdict.OK, CheckVerdict.NO_PATH)
+    ]
     hidden = dict.fromkeys(() if every else fine[_SHOWN:])
     if checks:
         shown = [item for i, item in enumerate(checks) if i not in hidden]
@@ -261,7 +265,7 @@ def _print(result: _Result, *, every: bool, is_first: bool, err: bool) -> None:
         click.echo(click.style(text, dim=True), err=err)
 
 
-def _print_table(ran: Nodewise, checks: Sequence[Check], *, err: bool) -> None:
+def _print_table(ran: DetailedRun, checks: Sequence[Check], *, err: bool) -> None:
     room, graph = width(err=err), ran.graph
     names = [clipped(graph.ids[item.leaf], room // 4) for item in checks]
     analytic = aligned(number(item.analytic) for item in checks)
@@ -290,69 +294,76 @@ _HEAD: Final = ("leaf", "gradient", "measured", "± error", "verdict")
 
 
 def _is_measured(item: Check) -> bool:
-    return item.measured is not NOTHING and isfinite(item.measured.slope)
+    return item.measured is not NOTHING and isfinite(item.measured.derivative)
 
 
 def _measured(item: Check) -> str:
-    return number(item.measured.slope) if _is_measured(item) else "-"
+    return number(item.measured.derivative) if _is_measured(item) else "-"
 
 
 def _size(x: float) -> str:
     return f"{x:.1g}"
 
 
-def _note(ran: Nodewise, item: Check) -> str:
+def _note(ran: DetailedRun, item: Check) -> str:
     """Give the reason for a verdict; empty if it needs none."""
     if item.stored_is_wrong:
         return f"the file says {item.stored!r}"
-    notes = {WRONG: _why_wrong, KINK: _why_no_slope, EDGE: _why_no_slope, UNSURE: _why_unsure}
+    notes = {
+        CheckVerdict.WRONG: _why_wrong,
+        CheckVerdict.KINK: _why_no_slope,
+        CheckVerdict.EDGE: _why_no_slope,
+        CheckVerdict.UNSURE: _why_unsure,
+    }
     return notes[item.verdict](ran, item) if item.verdict in notes else ""
 
 
-def _why_wrong(_ran: Nodewise, item: Check) -> str:
-    difference = abs((item.analytic or 0.0) - item.measured.slope)
+def _why_wrong(_ran: DetailedRun, item: Check) -> str:
+    difference = abs((item.analytic or 0.0) - item.measured.derivative)
     return f"off by {_size(difference)}"
 
 
-def _why_unsure(ran: Nodewise, item: Check) -> str:
+def _why_unsure(ran: DetailedRun, item: Check) -> str:
     if item.bend is None:
         return "rounding errors are larger than the slope"
     return f"{_op_at(ran, item.bend)} is {_size(item.distance)} from a kink"
 
 
-def _why_no_slope(ran: Nodewise, item: Check) -> str:
+def _why_no_slope(ran: DetailedRun, item: Check) -> str:
     if not isfinite(ran.primals[item.leaf]):
         return f"its value is {number(ran.primals[item.leaf])}"
     not_finite = [i for i in ran.seeds if not isfinite(ran.primals[i])]
     if not_finite:
         return f"{ran.graph.ids[not_finite[0]]} is {number(ran.primals[not_finite[0]])}"
     if item.bend is not None and item.distance == 0.0:
-        op = row(ran.graph, item.bend)
+        op = op_at(ran.graph, item.bend)
         choice = f"; the choice is {op.at_kink}" if op is not None else ""
         return f"{_op_at(ran, item.bend)} is at a kink{_sides(item)}{choice}"
     return f"the slope is not the same on both sides{_sides(item)}"
 
 
-def _op_at(ran: Nodewise, node: int) -> str:
+def _op_at(ran: DetailedRun, node: int) -> str:
     return f"{ran.graph.ids[node]} = {formula_of(ran.graph, node)}"
 
 
 def _sides(item: Check) -> str:
-    if item.sides is None or not any(isfinite(side.slope) for side in item.sides):
+    if item.sides is None or not any(isfinite(side.derivative) for side in item.sides):
         return ""
-    left, right = (number(side.slope) if isfinite(side.slope) else "-" for side in item.sides)
+    left, right = (
+        number(side.derivative) if isfinite(side.derivative) else "-" for side in item.sides
+    )
     return f"; slopes left {left}, right {right}"
 
 
 def _summary(results: Sequence[_Result]) -> str:
     verdicts = _verdicts(results)
-    counts = {verdict: verdicts.count(verdict) for verdict in VERDICTS}
+    counts = {verdict: verdicts.count(verdict) for verdict in CheckVerdict}
     words = [styled(f"{n:,} {name}", _COLOURS.get(name)) for name, n in counts.items() if n]
     gradients = counted(len(verdicts), "gradient")
     return f"{gradients}: {', '.join(words)}" if words else "no leaf to check"
 
 
-def _print_limit(ran: Nodewise, leaf: int, quotients: Sequence[Quotient], *, err: bool) -> None:
+def _print_limit(ran: DetailedRun, leaf: int, quotients: Sequence[Quotient], *, err: bool) -> None:
     name = ran.graph.ids[leaf]
     f, a = seeded(ran.graph, ran.seeds), number(ran.primals[leaf])
     title = f"the limit: f is {clipped(f, 40)} as a function of {name}, a = {a}"
@@ -390,7 +401,7 @@ def _bars(quotients: Sequence[Quotient]) -> list[str]:
     return bars
 
 
-def _write_plot(out: str, ran: Nodewise, leaf: int, quotients: Sequence[Quotient]) -> None:
+def _write_plot(out: str, ran: DetailedRun, leaf: int, quotients: Sequence[Quotient]) -> None:
     from mgraph.cli.plot import error_plot  # noqa: PLC0415 - only here
 
     name = middle_clipped(ran.graph.ids[leaf], _NAME, _NAME_SIZE)
@@ -413,7 +424,7 @@ def _as_json(results: Sequence[_Result], quotients: Sequence[Quotient]) -> dict[
     verdicts = _verdicts(results)
     facts: dict[str, Any] = {
         "runs": [_result_json(result) for result in results],
-        "summary": {verdict: verdicts.count(verdict) for verdict in VERDICTS},
+        "summary": {verdict: verdicts.count(verdict) for verdict in CheckVerdict},
     }
     if quotients:
         facts["limit"] = [
@@ -434,12 +445,12 @@ def _result_json(result: _Result) -> dict[str, Any]:
     }
 
 
-def _check_json(ran: Nodewise, item: Check) -> dict[str, Any]:
+def _check_json(ran: DetailedRun, item: Check) -> dict[str, Any]:
     measured = item.measured if _is_measured(item) else None
     return {
         "leaf": ran.graph.ids[item.leaf],
         "grad": None if item.analytic is None else spelled(item.analytic),
-        "measured": measured and measured.slope,
+        "measured": measured and measured.derivative,
         "error": measured and measured.error,
         "step": measured and (measured.step if isfinite(measured.step) else None),
         "verdict": item.verdict,
@@ -447,6 +458,6 @@ def _check_json(ran: Nodewise, item: Check) -> dict[str, Any]:
         "stored_is_wrong": item.stored_is_wrong,
         "bend": None if item.bend is None else ran.graph.ids[item.bend],
         "distance": item.distance if isfinite(item.distance) else None,
-        "sides": item.sides and [spelled(side.slope) for side in item.sides],
+        "sides": item.sides and [spelled(side.derivative) for side in item.sides],
         "note": _note(ran, item) or None,
     }

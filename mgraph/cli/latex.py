@@ -11,14 +11,14 @@ from mgraph.cli.terminal import folded
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mgraph.analysis.detailed_run import DetailedRun
     from mgraph.analysis.explain import Explanation, Path
-    from mgraph.analysis.nodewise import Nodewise
 
 _FACTORS: Final = 12  # of one product that are shown
 _BREAK: Final = " \\\\\n  &"
 
 
-def chain_rule(ran: Nodewise, node: int, explanation: Explanation | None) -> str:
+def chain_rule(ran: DetailedRun, node: int, explanation: Explanation | None) -> str:
     """Write the derivative by a node as a sum over paths: with names, with numbers, as a number.
 
     Args:
@@ -29,7 +29,7 @@ def chain_rule(ran: Nodewise, node: int, explanation: Explanation | None) -> str
     return "\n".join(("\\begin{align*}", *_lines(ran, node, explanation), "\\end{align*}"))
 
 
-def _lines(ran: Nodewise, node: int, explanation: Explanation | None) -> Iterator[str]:
+def _lines(ran: DetailedRun, node: int, explanation: Explanation | None) -> Iterator[str]:
     whole = f"\\frac{{\\partial {_outputs(ran)}}}{{\\partial {_name(ran, node)}}}"
     if explanation is None:
         yield f"{whole} &= 0"
@@ -49,16 +49,16 @@ def _signed(terms: Sequence[str]) -> list[str]:
     return [term if i == 0 else f"\\quad + {term}" for i, term in enumerate(terms)]
 
 
-def _outputs(ran: Nodewise) -> str:
+def _outputs(ran: DetailedRun) -> str:
     if list(ran.seeds.values()) == [1.0]:
         return _name(ran, next(iter(ran.seeds)))
     terms = [f"{_factor(seed)} \\, {_name(ran, node)}" for node, seed in ran.seeds.items()]
     return f"({' + '.join(terms)})"
 
 
-def _with_names(ran: Nodewise, path: Path) -> str:
+def _with_names(ran: DetailedRun, path: Path) -> str:
     factors = [] if path.seed == 1.0 else [_factor(path.seed)]
-    first, last = folded(len(path.slopes), _FACTORS)
+    first, last = folded(len(path.partials), _FACTORS)
     for i in (*first, *last):
         if last and i == last[0]:
             factors.append("\\cdots")
@@ -69,15 +69,15 @@ def _with_names(ran: Nodewise, path: Path) -> str:
 
 def _with_numbers(path: Path) -> str:
     factors = [] if path.seed == 1.0 else [_factor(path.seed)]
-    first, last = folded(len(path.slopes), _FACTORS)
+    first, last = folded(len(path.partials), _FACTORS)
     for i in (*first, *last):
         if last and i == last[0]:
             factors.append("\\cdots")
-        factors.append(_factor(path.slopes[i]))
+        factors.append(_factor(path.partials[i]))
     return " \\cdot ".join(factors) or "1"
 
 
-def _name(ran: Nodewise, node: int) -> str:
+def _name(ran: DetailedRun, node: int) -> str:
     name = ran.graph.ids[node].replace("_", "\\_")  # the only special character that ids may hold
     return f"\\text{{{name}}}"
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mgraph.analysis.nodewise import run_nodewise
-from mgraph.analysis.steps import FORWARD, SEED, Step, Steps
+from mgraph.analysis.detailed_run import run_in_detail
+from mgraph.analysis.steps import Step, StepKind, Steps
 from mgraph.cli.equations import formula_of
 from mgraph.cli.files import display_name, read_graph
 from mgraph.cli.options import limit_option
@@ -60,7 +60,7 @@ def command(
         inputs, seed = request.inputs_and_seed_or_first_run(file, graph, limits)
         bar.step("running")
         try:
-            steps = Steps(run_nodewise(file.columns, inputs, seed))
+            steps = Steps(run_in_detail(file.columns, inputs, seed))
         except GraphError as error:
             raise error.named(display_name(graph)) from None
     if as_json:
@@ -86,7 +86,7 @@ def _all_steps(steps: Steps) -> Iterator[Step]:
 def _listing(steps: Steps, room: int) -> Iterator[str]:
     yield click.style(f"forward, {counted(len(steps.ran.graph), 'node')}", dim=True)
     for step in _all_steps(steps):
-        if step.kind == SEED:
+        if step.kind == StepKind.SEED:
             yield ""
             yield click.style("backward", dim=True)
         yield from step_lines(steps, step, room)
@@ -95,7 +95,7 @@ def _listing(steps: Steps, room: int) -> Iterator[str]:
 def _as_json(steps: Steps, step: Step) -> dict[str, Any]:
     ran, graph = steps.ran, steps.ran.graph
     name = graph.ids[step.node]
-    if step.kind == FORWARD:
+    if step.kind == StepKind.FORWARD:
         return {
             "step": step.kind,
             "node": name,
@@ -104,16 +104,16 @@ def _as_json(steps: Steps, step: Step) -> dict[str, Any]:
             "formula": formula_of(graph, step.node),
             "data": spelled(ran.primals[step.node]),
         }
-    if step.kind == SEED:
+    if step.kind == StepKind.SEED:
         return {"step": step.kind, "grad": {graph.ids[i]: seed for i, seed in ran.seeds.items()}}
     args = graph.arguments(step.node)
     passed = [
         {
-            "arg": graph.ids[args[part.place]],
-            "slope": spelled(part.slope),
+            "arg": graph.ids[args[part.argument]],
+            "slope": spelled(part.partial),
             "product": spelled(part.amount),
-            "before": None if graph.op(args[part.place]) == CONST else spelled(part.before),
-            "after": None if graph.op(args[part.place]) == CONST else spelled(part.after),
+            "before": None if graph.op(args[part.argument]) == CONST else spelled(part.before),
+            "after": None if graph.op(args[part.argument]) == CONST else spelled(part.after),
         }
         for part in step.passed
     ]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from mgraph.analysis.nodewise import Contribution, row
-from mgraph.analysis.steps import FORWARD, SEED, Step, Steps
+from mgraph.analysis.detailed_run import Contribution, op_at
+from mgraph.analysis.steps import Step, StepKind, Steps
 from mgraph.appearance import number
 from mgraph.cli.equations import equation, factor, formula_of, label, partial_equation
 from mgraph.cli.terminal import clipped, wrapped
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 def step_lines(steps: Steps, step: Step, room: int) -> Iterator[str]:
     """Yield the lines that describe one step; the first one names its node."""
     graph = steps.ran.graph
-    if step.kind == SEED:
+    if step.kind == StepKind.SEED:
         for node, seed in steps.ran.seeds.items():
             yield f"{_bold(graph.ids[node])} is an output: its gradient starts at {number(seed)}"
         return
     name = graph.ids[step.node]
-    if step.kind == FORWARD:
-        note = graph.op(step.node) if row(graph, step.node) is None else ""
+    if step.kind == StepKind.FORWARD:
+        note = graph.op(step.node) if op_at(graph, step.node) is None else ""
         text = f"{equation(steps.ran, step.node).removeprefix(name)}  {note}".rstrip()
     else:
         upstream = number(steps.ran.adjoints[step.node])
@@ -47,15 +47,15 @@ def _bold(name: str) -> str:
 def _passed(steps: Steps, part: Contribution) -> Iterator[str]:
     """Yield the pieces of a line about one argument: product, change of its gradient, partial."""
     graph = steps.ran.graph
-    arg = graph.arguments(part.user)[part.place]
+    arg = graph.arguments(part.user)[part.argument]
     name = graph.ids[arg]
     yield f"to {name}:"
-    yield f"{factor(part.upstream)}·{factor(part.slope)} = {number(part.amount)},"
+    yield f"{factor(part.upstream)}·{factor(part.partial)} = {number(part.amount)},"
     if graph.op(arg) == CONST:
         yield "lost: a const has no gradient"
     else:
         yield f"{name}.grad {number(part.before)} → {number(part.after)}"
-    yield click.style(partial_equation(steps.ran, part.user, part.place, part.slope), dim=True)
+    yield click.style(partial_equation(steps.ran, part.user, part.argument, part.partial), dim=True)
 
 
 _PASSED: Final = 20  # arguments of one node that are shown

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mgraph.analysis.steps import BACKWARD, FORWARD, SEED
+from mgraph.analysis.steps import StepKind
 from mgraph.appearance import number
 from mgraph.cli.equations import formula_of
 from mgraph.cli.step_lines import step_lines
@@ -71,19 +71,19 @@ class Stepper:
 
     def _do(self) -> None:
         ran, step = self.steps.ran, self.steps[self.at]
-        if step.kind == SEED:
+        if step.kind == StepKind.SEED:
             for node in ran.seeds:
                 self.adjoints[node] = ran.start(node)
         for part in step.passed:
-            self.adjoints[ran.graph.arguments(part.user)[part.place]] = part.after
+            self.adjoints[ran.graph.arguments(part.user)[part.argument]] = part.after
 
     def _undo(self) -> None:
         ran, step = self.steps.ran, self.steps[self.at]
-        if step.kind == SEED:
+        if step.kind == StepKind.SEED:
             for node in ran.seeds:
                 self.adjoints[node] = 0.0
         for part in reversed(step.passed):
-            self.adjoints[ran.graph.arguments(part.user)[part.place]] = part.before
+            self.adjoints[ran.graph.arguments(part.user)[part.argument]] = part.before
 
     def press(self, key: str) -> bool:
         """Handle a key; return False if it quits."""
@@ -117,8 +117,8 @@ class Stepper:
     def _jump(self, name: str) -> None:
         index = self.steps.ran.graph.index
         if name in index:
-            backward = self.steps[self.at].kind != FORWARD
-            self.go(self.steps.place_of(index[name], backward=backward))
+            backward = self.steps[self.at].kind != StepKind.FORWARD
+            self.go(self.steps.index_of(index[name], backward=backward))
         elif name:
             hint = did_you_mean(closest(name, index))
             self.note = f"there is no node {printable(name)}" + (f"; {hint}" if hint else "")
@@ -143,7 +143,7 @@ class Stepper:
         steps, size = self.steps, len(self.steps.ran.graph)
         kind = steps[self.at].kind
         position = f"forward {self.at + 1:,} of {size:,}"
-        if kind != FORWARD:
+        if kind != StepKind.FORWARD:
             position = f"backward {self.at - size + 1:,} of {len(steps) - size:,}"
         left = columns - len(position) - 2
         return f"{clipped(printable(self.title), left).ljust(left)}  {position}"
@@ -156,7 +156,7 @@ class Stepper:
         graph = ran.graph
         first = max(0, min(step.node - rows // 2, len(graph) - rows + 1))
         nodes = range(first, min(len(graph), first + rows - 1))
-        is_forward = step.kind == FORWARD
+        is_forward = step.kind == StepKind.FORWARD
         data = aligned(
             number(ran.primals[i]) if not is_forward or i <= step.node else "" for i in nodes
         )
@@ -171,7 +171,11 @@ class Stepper:
         yield ""
         yield click.style(clipped("  " + "  ".join(header), columns), dim=True)
         for i, *cells in zip(nodes, names, formulas, data, grads, strict=True):
-            mark = "▶ " if i == step.node and step.kind in (FORWARD, BACKWARD) else "  "
+            mark = (
+                "▶ "
+                if i == step.node and step.kind in (StepKind.FORWARD, StepKind.BACKWARD)
+                else "  "
+            )
             sizes = (widths[0], left, widths[1], widths[2])
             padded = (clipped(x, size).ljust(size) for x, size in zip(cells, sizes, strict=True))
             text = mark + "  ".join(padded)

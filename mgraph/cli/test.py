@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mgraph.analysis.gradcheck import OK, WRONG
 from mgraph.cli.files import STREAM, read_bytes, read_graph, write_graph
 from mgraph.cli.options import engine_option, limit_option, tolerance_options
 from mgraph.cli.output import json_option, print_json
@@ -18,11 +17,9 @@ from mgraph.cli.terminal import counted, print_diagnostics, progress, styled
 from mgraph.codec import spelled, write_file
 from mgraph.errors import printable
 from mgraph.golden.rerun import (
-    REFUSED,
-    SKIPPED,
-    UNTESTED,
     FileOutcome,
     Options,
+    Status,
     accepted,
     graph_files,
     mismatches,
@@ -36,7 +33,13 @@ if TYPE_CHECKING:
     from mgraph.codec import Limits
 
 _SHOWN = 20
-_COLOURS = {OK: "green", WRONG: "red", REFUSED: "red", UNTESTED: "yellow", SKIPPED: None}
+_COLOURS = {
+    Status.OK: "green",
+    Status.WRONG: "red",
+    Status.REFUSED: "red",
+    Status.UNTESTED: "yellow",
+    Status.SKIPPED: None,
+}
 
 
 @click.command("test", short_help="Golden tests: run every expected run again, and compare.")
@@ -128,8 +131,7 @@ def _as_json(outcome: FileOutcome) -> dict[str, Any]:
 
 def _counts(outcomes: Sequence[FileOutcome]) -> dict[str, int]:
     counts = {
-        status: sum(outcome.status == status for outcome in outcomes)
-        for status in (OK, WRONG, REFUSED, UNTESTED, SKIPPED)
+        str(status): sum(outcome.status == status for outcome in outcomes) for status in Status
     }
     own = sum(outcome.origin.startswith(SELF_RECORDED) for outcome in outcomes)
     files = len(dict.fromkeys(outcome.file for outcome in outcomes))
@@ -138,13 +140,13 @@ def _counts(outcomes: Sequence[FileOutcome]) -> dict[str, int]:
 
 def _print(outcomes: Sequence[FileOutcome], *, err: bool) -> None:
     for outcome in outcomes:
-        if outcome.status in (OK, SKIPPED):
+        if outcome.status in (Status.OK, Status.SKIPPED):
             continue
         run = "" if outcome.run is None else f", run {outcome.run}"
         status = click.style(outcome.status, fg=_COLOURS[outcome.status], bold=True)
         head = f"{printable(outcome.file)}{run}: {status}"
         click.echo("\n  ".join((head, *outcome.why)), err=err)
-        if outcome.status == REFUSED:
+        if outcome.status == Status.REFUSED:
             print_diagnostics(outcome.diagnostics)
     click.echo(_summary(_counts(outcomes)), err=err)
 
@@ -155,7 +157,7 @@ def _summary(counts: dict[str, int]) -> str:
     runs = [
         styled(f"{counts[status]:,} {status}", colour if counts[status] else None)
         for status, colour in _COLOURS.items()
-        if counts[status] or status == OK
+        if counts[status] or status == Status.OK
     ]
     text = f"{counted(counts['files'], 'file')}: {', '.join(runs)}"
     if own := counts["self-recorded"]:

@@ -16,7 +16,7 @@ from mgraph.cli.terminal import counted
 from mgraph.codec import spelled as spelled_number
 from mgraph.errors import GraphError, printable, some
 from mgraph.trace.capture import disagreements
-from mgraph.trace.engine import spelled
+from mgraph.trace.classes import spelled
 from mgraph.trace.script import Traced, trace
 
 if TYPE_CHECKING:

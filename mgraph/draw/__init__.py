@@ -14,7 +14,7 @@ from mgraph.draw import dot, fold, layout, mermaid, native_process, png, svg
 from mgraph.draw.box_text import BoxNumbers, box_texts, edge_label, slot
 from mgraph.draw.text import one_line, without
 from mgraph.draw.themes import THEMES
-from mgraph.engine.evaluate import no_node
+from mgraph.engine.evaluate import unknown_node
 from mgraph.errors import GraphError, printable, quoted
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def around(
     try:
         picture = fold.Folding(graph, depth).around(name, hops, most)
     except KeyError:
-        raise no_node(graph, name, "a node, or what the ids of a group begin with") from None
+        raise unknown_node(graph, name, "a node, or what the ids of a group begin with") from None
     if picture is None:
         message = f"the neighbourhood of {quoted(name)} has more than {most:,} boxes"
         fix = "fewer --hops, or folded with --fold 1"

@@ -1,1 +1,1 @@
-"""Running a graph: inputs and seed in, a Run out."""
+"""Running a graph, with Values or on the tape: inputs and seed in, a Run out."""

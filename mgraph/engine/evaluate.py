@@ -1,4 +1,4 @@
-"""Inputs and seed in, data and grad out, by either engine; results back into the document."""
+"""Evaluating a graph: check inputs and seed, let an engine run it, and return a Run."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 class Sweeps(Protocol):
-    """Runs a graph whose leaves all have primals."""
+    """A function that runs a graph whose leaves all have primals."""
 
     def __call__(
         self, graph: Columns, seeds: Mapping[int, float], *, grad: bool
     ) -> tuple[array[float], array[int] | None, array[float] | None]:
-        """Return all primals; the nodes that have an adjoint, ascending, and their adjoints.
+        """Return all primals, the nodes that have an adjoint, ascending, and their adjoints.
 
-        Without `grad` there is None instead of the latter two.
+        Without `grad` the last two are None.
         """
 
 
 class Engine(NamedTuple):
-    """What runs graphs, and its name, as the origin of a run says it."""
+    """An engine: its name, which runs record as their origin, and the function that runs graphs."""
 
     name: str
     sweeps: Sweeps
@@ -45,13 +45,13 @@ def evaluate(
     *,
     grad: bool = True,
 ) -> Run:
-    """Run a graph forward and, unless told otherwise, backward.
+    """Run a graph forward and, by default, backward.
 
     Args:
         graph: The graph.
         inputs: Primals that replace the declared ones, by id of an input or param.
-        seed: Adjoints given to outputs, by id; none: 1.0 to the only one.
-        engine: What runs it.
+        seed: Adjoints of outputs, by id; may be empty if there is one output, which gets 1.0.
+        engine: The engine that runs it.
         grad: Whether to run backward.
 
     Returns:
@@ -61,34 +61,34 @@ def evaluate(
     Raises:
         GraphError: `run-node`, `seed`, `number` or `unbound-input`.
     """
-    given = {name: as_number(name, value) for name, value in (inputs or {}).items()}
-    asked = {name: as_number(name, value) for name, value in (seed or {}).items()}
-    by_node = set_nodes(graph, given)
+    inputs = {name: as_number(name, value) for name, value in (inputs or {}).items()}
+    seed = {name: as_number(name, value) for name, value in (seed or {}).items()}
+    by_node = input_nodes(graph, inputs)
     if missing := [graph.ids[i] for i in graph.unbound() if i not in by_node]:
-        raise without_value(missing)
-    seeds = seeded_nodes(graph, asked)
+        raise unbound_inputs(missing)
+    seeds = seeded_nodes(graph, seed)
     primals, nodes, adjoints = engine.sweeps(graph.with_data(by_node), seeds, grad=grad)
     return Run(
         data=Numbers(graph, None, primals),
         grad=None if adjoints is None else Numbers(graph, nodes, adjoints),
-        inputs=given,
-        seed=asked,
+        inputs=inputs,
+        seed=seed,
         origin=f"{SELF_RECORDED}{__version__} {engine.name}",
         graph=graph.hash,
     )
 
 
-def set_nodes(graph: Columns, inputs: Mapping[str, float]) -> dict[int, float]:
-    """Return the leaves that a run sets, by node.
+def input_nodes(graph: Columns, inputs: Mapping[str, float]) -> dict[int, float]:
+    """Return the values that a run sets, by node instead of id.
 
     Raises:
-        GraphError: `run-node`: one of them is not there, or is no input and no param.
+        GraphError: `run-node` if an id does not exist, or is not that of an input or param.
     """
     by_node = {}
     for name, value in inputs.items():
         node = graph.index.get(name)
         if node is None:
-            raise no_node(graph, name, "an input or a param")
+            raise unknown_node(graph, name, "an input or a param")
         if graph.op(node) not in SETTABLE:
             message = f"a run can't set {quoted(name)}: it is a {graph.op(node)}"
             raise GraphError.of("run-node", message, expected="an input or a param")
@@ -100,17 +100,17 @@ def node_named(graph: Columns, name: str) -> int:
     """Return the node with an id.
 
     Raises:
-        GraphError: `run-node`: there is none.
+        GraphError: `run-node` if there is none.
     """
     node = graph.index.get(name)
     if node is None:
-        raise no_node(graph, name, "the id of a node")
+        raise unknown_node(graph, name, "the id of a node")
     return node
 
 
-def without_value(names: Sequence[str]) -> GraphError:
+def unbound_inputs(names: Sequence[str]) -> GraphError:
     """Build the error for inputs that have no value."""
-    from mgraph.format.runs import no_value  # noqa: PLC0415 - only to complain
+    from mgraph.format.runs import no_value  # noqa: PLC0415 - only for errors
 
     return GraphError([no_value(name) for name in names])
 
@@ -119,8 +119,8 @@ def seeded_nodes(graph: Columns, seed: Mapping[str, float]) -> dict[int, float]:
     """Return the adjoint that each seeded output starts with, by node.
 
     Raises:
-        GraphError: `seed`: there are several outputs and no seed, or it names no output, or is
-            not finite.
+        GraphError: `seed` if it is missing with several outputs, names something that is not an
+            output, or is not finite; `run-node` if it names an unknown node.
     """
     names = {graph.ids[i]: i for i in graph.outputs}
     if not seed and len(names) == 1:
@@ -135,18 +135,18 @@ def seeded_nodes(graph: Columns, seed: Mapping[str, float]) -> dict[int, float]:
 
 
 def _bad_seed(graph: Columns, outputs: list[str], seed: Mapping[str, float]) -> GraphError:
-    from mgraph.format.runs import no_seed, not_an_output  # noqa: PLC0415 - only to complain
+    from mgraph.format.runs import no_seed, not_an_output  # noqa: PLC0415 - only for errors
 
     if not seed:
         return GraphError([no_seed(outputs)])
     for name in seed:
         if name not in graph.index:
-            return no_node(graph, name, "an output")
+            return unknown_node(graph, name, "an output")
     return GraphError([not_an_output(name, outputs) for name in seed if name not in outputs])
 
 
-def no_node(graph: Columns, name: str, expected: str) -> GraphError:
-    """Build the error for an id that no node has, with what may have been meant."""
+def unknown_node(graph: Columns, name: str, expected: str) -> GraphError:
+    """Build the error for an id that no node has, with a suggestion."""
     fix = did_you_mean(closest(name, graph.index))
-    message = f"{quoted(name)} is no node of this graph"
+    message = f"{quoted(name)} is not a node of this graph"
     return GraphError.of("run-node", message, expected=expected, fix=fix)

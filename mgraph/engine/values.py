@@ -1,4 +1,4 @@
-"""Live Values of a graph, and the graph of live Values; running a graph as Values."""
+"""The readable engine: a graph as live Values, and live Values as a graph."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def values_of(graph: Columns) -> list[Value]:
     """Build the live Values of a graph whose leaves all have primals, in evaluation order."""
     values: list[Value] = []
     data, ends = iter(graph.data), iter(graph.first)
-    args, at = graph.args, next(ends)
+    args, start = graph.args, next(ends)
     for code, end, name in zip(graph.opcode, ends, graph.ids, strict=True):
-        row = _ROWS[code]
-        if row is None:
+        op = _OPS[code]
+        if op is None:
             value = leaf(NAMES[code], next(data))
         else:
-            value = apply(row, tuple([values[arg] for arg in args[at:end]]))
+            value = apply(op, tuple([values[arg] for arg in args[start:end]]))
         value.name = name
-        at = end
+        start = end
         values.append(value)
     return values
 
 
-_ROWS: Final = tuple(OPS.get(name) for name in NAMES)
+_OPS: Final = tuple(OPS.get(name) for name in NAMES)
 
 
 def columns_of(
@@ -46,29 +46,29 @@ def columns_of(
 
     Args:
         outputs: The Values.
-        ids: What names all of them, in evaluation order; None for their own names.
+        ids: Gives all of them their ids, in evaluation order; None for their own names.
 
     Raises:
         GraphError: `id` or `duplicate-id` if the names of the Values can't be ids; `output` if
             there are none, or one is given twice; `limit` if a sum has too many arguments.
-        TypeError: One of them is no Value.
+        TypeError: One of them is not a Value.
     """
     for value in outputs:
         if not isinstance(value, Value):
             message = f"expected a Value, not {type(value).__name__}"
             raise TypeError(message)
     values = ancestry(outputs)
-    place = {id(value): i for i, value in enumerate(values)}
-    named_outputs = tuple(place[id(value)] for value in outputs)
+    index = {id(value): i for i, value in enumerate(values)}
+    named_outputs = tuple(index[id(value)] for value in outputs)
     if not outputs or len({*named_outputs}) < len(outputs):
-        raise GraphError.of("output", "expected at least one output, each once")
+        raise GraphError.of("output", "expected at least one output, and none twice")
     leaves = array("I", (i for i, value in enumerate(values) if not value.args))
     if (most := max(len(value.args) for value in values)) > LIMITS.args:
         raise limit_error("args", f"a node of {most:,} arguments", LIMITS.args)
     return Columns(
         opcode=bytes(OPCODES[value.op] for value in values),
         first=starts(len(value.args) for value in values),
-        args=array("I", (place[id(arg)] for value in values for arg in value.args)),
+        args=array("I", (index[id(arg)] for value in values for arg in value.args)),
         leaves=leaves,
         data=array("d", (values[i].data for i in leaves)),
         has_data=None,
@@ -78,7 +78,7 @@ def columns_of(
 
 
 def _ids_of(values: Sequence[Value]) -> list[str]:
-    """Name every Value: by its own name, or n0, n1, … where that is free."""
+    """Return an id for every Value: its own name, or else n0, n1, …, with `_` if that is taken."""
     taken: dict[str, None] = {}
     for value in values:
         if value.name is None:
@@ -103,7 +103,7 @@ def _ids_of(values: Sequence[Value]) -> list[str]:
 def by_values(
     graph: Columns, seeds: Mapping[int, float], *, grad: bool
 ) -> tuple[array[float], array[int] | None, array[float] | None]:
-    """Run a graph as Values: the readable engine."""
+    """Run a graph as Values."""
     with paused_collector():
         values = values_of(graph)
         primals = array("d", [value._data for value in values])

@@ -1,1 +1,1 @@
-"""Golden tests: expectations in files, and graphs compared with them."""
+"""Golden tests: run the runs of a file again, and compare graphs with golden files."""

@@ -1,4 +1,4 @@
-"""assert_graph: hold the graph of live Values against a golden file, in pytest or anywhere."""
+"""assert_graph: compare the graph of live Values with a golden file, in pytest or anywhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mgraph.document import Graph, extension_of, load, recorded
 from mgraph.errors import GraphError, printable, quoted
 from mgraph.golden.compare import differences
-from mgraph.golden.rerun import Options, accepted, replayed
+from mgraph.golden.rerun import Options, accepted, run_again
 from mgraph.graph.run import DEFAULT, Tolerance
 from mgraph.value import Value
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from mgraph.graph.run import Run
 
 SHOWN: Final = 20
-"""How many differences are shown; the others are counted."""
+"""The most differences that are shown; the others are counted."""
 
 TEXTS: Final = ("label", "doc", "meta")
-"""What people write into a golden file, and Values don't have."""
+"""Fields that people write into a golden file, and that Values don't have."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """What a test wants of a golden file.
+    """The use of a golden file by a test.
 
     Attributes:
-        path: The file, absolute.
-        test: The id of the test, as pytest has it.
-        lines: What differs from it.
-        content: What is to be recorded in its place; None: it is right as it is.
+        path: The absolute path of the file.
+        test: The test, by pytest's id.
+        lines: The differences from the file.
+        content: The new content to record; None to leave the file as it is.
     """
 
     path: str
@@ -49,11 +49,11 @@ class Use:
 
 @dataclass
 class Session:
-    """What a session of tests wants to know of its golden files.
+    """A pytest session that records golden files, or checks which of them are used.
 
     Attributes:
-        accept: Whether what differs is recorded, and no failure.
-        uses: What the tests wanted; the session takes them from here.
+        accept: Whether differences are recorded instead of failing the test.
+        uses: The uses since the session last collected them.
     """
 
     accept: bool
@@ -61,7 +61,7 @@ class Session:
 
 
 session: Session | None = None
-"""Set while pytest records golden files, or looks which of them are used."""
+"""The current session; None if golden files are neither recorded nor checked for use."""
 
 
 def assert_graph(
@@ -94,18 +94,18 @@ def assert_graph(
         extension_of(path)
     except GraphError as error:
         raise AssertionError(str(error.named(shown(path)))) from None
-    lines = list(_differing(graph, wanted, path, Options(tolerance)))
+    lines = list(_describe_differences(graph, wanted, path, Options(tolerance)))
     accept = bool(lines) and session is not None and session.accept
     if session is not None:
-        content = _recording(graph, wanted, path, Options(tolerance)) if accept else None
-        session.uses.append(Use(path, _test(), lines, content))
+        content = _new_content(graph, wanted, path, Options(tolerance)) if accept else None
+        session.uses.append(Use(path, _test_id(), lines, content))
     if lines and not accept:
         lines.append(_how_to_record(path))
         raise AssertionError(f"{shown(path)}: " + "\n  ".join(lines))
 
 
 def shown(path: str) -> str:
-    """Return a path as somebody in this folder would write it."""
+    """Return a path relative to the current folder, safe to print."""
     try:
         return printable(os.path.relpath(path))
     except ValueError:  # another drive
@@ -113,7 +113,7 @@ def shown(path: str) -> str:
 
 
 def _beside(caller: FrameType, golden: str | os.PathLike[str]) -> str:
-    """Return the golden file's path; what is typed into an interpreter lies in no folder."""
+    """Return the absolute path of a golden file; code typed into an interpreter has no folder."""
     source = caller.f_globals.get("__file__") or ""
     return os.path.abspath(os.path.join(os.path.dirname(source), golden))
 
@@ -124,14 +124,13 @@ def _graph_of(value: Value | Sequence[Value] | Graph) -> Graph:
     return Graph.of(*([value] if isinstance(value, Value) else value))
 
 
-def _test() -> str:
+def _test_id() -> str:
     """Return the id of the test that pytest is running; empty elsewhere."""
     return os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
 
 
 def _how_to_record(path: str) -> str:
-    test = _test()
-    if test:
+    if test := _test_id():
         return f"to record it: pytest {shlex.quote(test)} --mgraph-accept"
     return f"to record it: run this under pytest --mgraph-accept, or mgraph.save(value, {path!r})"
 
@@ -139,43 +138,46 @@ def _how_to_record(path: str) -> str:
 # --- what differs ------------------------------------------------------------------------------
 
 
-def _differing(graph: Graph, wanted: Graph | None, path: str, options: Options) -> Iterator[str]:
-    """Say what differs: the structure, or else the numbers."""
+def _describe_differences(
+    graph: Graph, wanted: Graph | None, path: str, options: Options
+) -> Iterator[str]:
+    """Describe the differences in structure or, if there are none, in numbers."""
     if wanted is None:
         yield "there is no such golden file"
         return
-    found = _structure(graph, wanted, options.tolerance or DEFAULT)
-    lines = [_told(each) for each in islice(found, SHOWN)]
+    structure = _structure(graph, wanted, options.tolerance or DEFAULT)
+    lines = [_describe(difference) for difference in islice(structure, SHOWN)]
     yield from lines
-    if more := sum(1 for _ in found):
+    if more := sum(1 for _ in structure):
         yield f"and {more:,} more"
     if lines:
         return
     if not wanted.runs:
-        yield "it has no runs, so nothing says what the numbers must be"
+        yield "it has no runs, so there are no numbers to compare"
     for i, run in enumerate(wanted.runs):
         yield from _numbers(graph, run, i, path, options)
 
 
 def _structure(graph: Graph, wanted: Graph, tolerance: Tolerance) -> Iterator[Difference]:
-    """Yield what differs but texts, and leaves that are near enough."""
-    bare = (replace(each, header={}, runs=()) for each in (wanted, graph))
-    for each in differences(*bare):
-        if each.field in TEXTS:
+    """Yield the differences, without texts and leaves within the tolerance."""
+    bare = (replace(one, header={}, runs=()) for one in (wanted, graph))
+    for difference in differences(*bare):
+        if difference.field in TEXTS:
             continue
-        if each.field == "data" and _is_near(each.b, each.a, tolerance):
+        if difference.field == "data" and _is_near(difference.b, difference.a, tolerance):
             continue
-        yield each
+        yield difference
 
 
 def _is_near(got: float | None, want: float | None, tolerance: Tolerance) -> bool:
-    """Whether a leaf's primal will do; an input of the file may have none, to be given by runs."""
+    """Whether the primal of a leaf is right; the file may have none for an input that runs set."""
     return want is None or (got is not None and tolerance.allows(got, want))
 
 
-def _told(each: Difference) -> str:
-    what = f"{each.what}, {each.field}" if each.field else each.what
-    return f"{what}: expected {_spelled(each.a)}, got {_spelled(each.b)}"
+def _describe(difference: Difference) -> str:
+    what, field = difference.what, difference.field
+    name = f"{what}, {field}" if field else what
+    return f"{name}: expected {_spelled(difference.a)}, got {_spelled(difference.b)}"
 
 
 def _spelled(value: Any) -> str:  # noqa: ANN401 - any plain data
@@ -187,7 +189,7 @@ def _spelled(value: Any) -> str:  # noqa: ANN401 - any plain data
 
 
 def _numbers(graph: Graph, run: Run, i: int, path: str, options: Options) -> Iterator[str]:
-    outcome = replayed(graph, path, i, run, options)
+    outcome = run_again(graph, path, i, run, options)
     if outcome.first is not None:
         first, *rest = outcome.why
         yield f"run {i}: {first}"
@@ -199,21 +201,21 @@ def _numbers(graph: Graph, run: Run, i: int, path: str, options: Options) -> Ite
 # --- recording ---------------------------------------------------------------------------------
 
 
-def _recording(graph: Graph, wanted: Graph | None, path: str, options: Options) -> bytes:
-    """Return the golden file that a graph wants in the place of another."""
+def _new_content(graph: Graph, wanted: Graph | None, path: str, options: Options) -> bytes:
+    """Return the golden file for a graph, given the one that it replaces."""
     if wanted is None:
-        renewed = recorded(graph)
+        golden = recorded(graph)
     elif wanted.hash == graph.hash and wanted.runs:
-        renewed = accepted(wanted, options)
+        golden = accepted(wanted, options)
     else:
-        runs = list(_asked_anew(graph, wanted.runs))
-        renewed = _with_texts(graph, wanted)
-        renewed = renewed.with_runs(runs) if runs else recorded(renewed)
-    return b"".join(renewed.to_bytes(extension_of(path)))
+        runs = list(_new_runs(graph, wanted.runs))
+        golden = _with_texts(graph, wanted)
+        golden = golden.with_runs(runs) if runs else recorded(golden)
+    return b"".join(golden.to_bytes(extension_of(path)))
 
 
-def _asked_anew(graph: Graph, runs: Sequence[Run]) -> Iterator[Run]:
-    """Ask another graph what a file's runs asked, where it can be asked that."""
+def _new_runs(graph: Graph, runs: Sequence[Run]) -> Iterator[Run]:
+    """Run a graph with the inputs and seeds of another graph's runs, as far as it has them."""
     for run in runs:
         try:
             got = graph.run(run.inputs, seed=run.seed)
@@ -223,16 +225,16 @@ def _asked_anew(graph: Graph, runs: Sequence[Run]) -> Iterator[Run]:
 
 
 def _with_texts(graph: Graph, wanted: Graph) -> Graph:
-    """Return a graph with the texts that a golden file has for it."""
+    """Return a graph with the texts of a golden file."""
     old = wanted.columns
     labels, docs, metas = (
-        _moved(each, graph, wanted) for each in (old.labels, old.docs, old.metas)
+        _moved(texts, graph, wanted) for texts in (old.labels, old.docs, old.metas)
     )
     columns = replace(graph.columns, labels=labels, docs=docs, metas=metas)
     return Graph(columns, {**wanted.header, **graph.header})
 
 
 def _moved(texts: Mapping[int, Any], graph: Graph, wanted: Graph) -> dict[int, Any]:
-    """Return texts by the nodes that have their ids now."""
+    """Return texts of the nodes of one graph for the nodes with the same ids in the other."""
     ids, index = wanted.columns.ids, graph.columns.index
     return {index[ids[node]]: text for node, text in texts.items() if ids[node] in index}

@@ -1,4 +1,4 @@
-"""What differs between two graph files: structure and numbers, by id."""
+"""Compare two graph files by id: structure and numbers."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not the same in two files.
+    """A difference between two files.
 
     Attributes:
-        what: Where it stands: `node x`, `outputs`, `run 2, grad of w`.
+        what: What differs: `node x`, `outputs`, `run 2, grad of w`.
         field: Which part of it; empty for the whole.
-        a: What the first file says; None: nothing.
-        b: What the second file says; None: nothing.
+        a: The content of the first file; None if it has none.
+        b: The content of the second file; None if it has none.
     """
 
     what: str
@@ -37,7 +37,7 @@ class Difference:
 
     @property
     def ulps(self) -> int | None:
-        """The distance of two numbers in units in the last place."""
+        """The distance of two numbers in units in the last place; None for anything else."""
         both = isinstance(self.a, float) and isinstance(self.b, float)
         return ulps(self.a, self.b) if both else None
 
@@ -50,29 +50,29 @@ class Difference:
 def differences(a: Graph, b: Graph) -> Iterator[Difference]:
     """Compare two graphs: texts, nodes by id, order, outputs, then runs by inputs and seed."""
     for key in HEADER:
-        yield from _if_other("document", key, a.header.get(key), b.header.get(key))
-    mine, other = a.columns.index, b.columns.index
-    for name, node in mine.items():
-        if name in other:
+        yield from _compare("document", key, a.header.get(key), b.header.get(key))
+    index_a, index_b = a.columns.index, b.columns.index
+    for name, node in index_a.items():
+        if name in index_b:
             yield from _node(a, b, name)
         else:
             yield Difference(f"node {name}", "", _described(a, node), None)
-    for name, node in other.items():
-        if name not in mine:
+    for name, node in index_b.items():
+        if name not in index_a:
             yield Difference(f"node {name}", "", None, _described(b, node))
     yield from _order(a, b)
-    yield from _if_other("outputs", "", [*a.outputs], [*b.outputs])
+    yield from _compare("outputs", "", [*a.outputs], [*b.outputs])
     yield from _runs(a, b)
 
 
-def _same(a: object, b: object) -> bool:
+def _are_equal(a: object, b: object) -> bool:
     if isinstance(a, float) and isinstance(b, float):
         return bits(a) == bits(b) or (a != a and b != b)
     return a == b
 
 
-def _if_other(what: str, field: str, a: object, b: object) -> Iterator[Difference]:
-    if not _same(a, b):
+def _compare(what: str, field: str, a: object, b: object) -> Iterator[Difference]:
+    if not _are_equal(a, b):
         yield Difference(what, field, a, b)
 
 
@@ -85,12 +85,12 @@ def _described(graph: Graph, node: int) -> str:
 def _parts(graph: Graph, name: str) -> dict[str, Any]:
     columns = graph.columns
     node = columns.index[name]
-    place = columns.leaf_index.get(node)
-    has = place is not None and (columns.has_data is None or columns.has_data[place])
+    leaf = columns.leaf_index.get(node)
+    has_data = leaf is not None and (columns.has_data is None or columns.has_data[leaf])
     return {
         "op": columns.op(node),
         "args": [columns.ids[arg] for arg in columns.arguments(node)],
-        "data": columns.data[place] if has and place is not None else None,
+        "data": columns.data[leaf] if has_data and leaf is not None else None,
         "label": columns.labels.get(node),
         "doc": columns.docs.get(node),
         "meta": columns.metas.get(node),
@@ -98,38 +98,37 @@ def _parts(graph: Graph, name: str) -> dict[str, Any]:
 
 
 def _node(a: Graph, b: Graph, name: str) -> Iterator[Difference]:
-    mine, other = _parts(a, name), _parts(b, name)
-    for field, value in mine.items():
-        yield from _if_other(f"node {name}", field, value, other[field])
+    parts_a, parts_b = _parts(a, name), _parts(b, name)
+    for field, value in parts_a.items():
+        yield from _compare(f"node {name}", field, value, parts_b[field])
 
 
 def _order(a: Graph, b: Graph) -> Iterator[Difference]:
-    """Compare the evaluation order of the nodes that both have: gradients' bits depend on it."""
-    mine = [name for name in a.columns.ids if name in b.columns.index]
-    other = [name for name in b.columns.ids if name in a.columns.index]
-    for x, y in zip(mine, other, strict=True):
+    """Compare the evaluation order of common nodes, because the bits of gradients depend on it."""
+    ids_a = [name for name in a.columns.ids if name in b.columns.index]
+    ids_b = [name for name in b.columns.ids if name in a.columns.index]
+    for x, y in zip(ids_a, ids_b, strict=True):
         if x != y:
             yield Difference("evaluation order", "first other node", x, y)
             return
 
 
 def _runs(a: Graph, b: Graph) -> Iterator[Difference]:
-    """Compare the runs that ask the same; the n-th of one file with the n-th of the other."""
-    left: dict[Any, deque[int]] = {}
+    """Compare runs with equal inputs and seeds: the n-th of one file with the n-th of the other."""
+    unmatched: dict[Any, deque[int]] = {}
     for i, run in enumerate(b.runs):
-        left.setdefault(question(run, b.outputs), deque()).append(i)
+        unmatched.setdefault(question(run, b.outputs), deque()).append(i)
     for i, run in enumerate(a.runs):
-        same = left.get(question(run, a.outputs))
-        if same:
-            yield from _run(f"run {i}", run, b.runs[same.popleft()])
+        matches = unmatched.get(question(run, a.outputs))
+        if matches:
+            yield from _run(f"run {i}", run, b.runs[matches.popleft()])
         else:
-            yield Difference(f"run {i}", "", _asked(run), None)
-    for i in sorted(chain.from_iterable(left.values())):
-        yield Difference(f"run {i}", "", None, _asked(b.runs[i]))
+            yield Difference(f"run {i}", "", _inputs_and_seed(run), None)
+    for i in sorted(chain.from_iterable(unmatched.values())):
+        yield Difference(f"run {i}", "", None, _inputs_and_seed(b.runs[i]))
 
 
-def _asked(run: Run) -> str:
-    """Describe what a run asks."""
+def _inputs_and_seed(run: Run) -> str:
     inputs = ", ".join(f"{name}={value!r}" for name, value in run.inputs.items())
     seed = ", ".join(f"seed {name}={value!r}" for name, value in run.seed.items())
     return "; ".join(part for part in (inputs, seed) if part) or "the declared values"
@@ -137,11 +136,9 @@ def _asked(run: Run) -> str:
 
 def _run(what: str, a: Run, b: Run) -> Iterator[Difference]:
     for field in ("tolerance", "origin", "graph"):
-        mine, other = getattr(a, field), getattr(b, field)
-        if mine != other:
-            yield Difference(
-                what, field, str(mine) if mine else None, str(other) if other else None
-            )
+        x, y = getattr(a, field), getattr(b, field)
+        if x != y:
+            yield Difference(what, field, str(x) if x else None, str(y) if y else None)
     for field in ("data", "grad"):
         yield from _numbers(what, field, getattr(a, field), getattr(b, field))
 
@@ -151,4 +148,4 @@ def _numbers(
 ) -> Iterator[Difference]:
     a, b = a or {}, b or {}
     for name in dict.fromkeys((*a, *b)):
-        yield from _if_other(f"{what}, {field} of {name}", "", a.get(name), b.get(name))
+        yield from _compare(f"{what}, {field} of {name}", "", a.get(name), b.get(name))

@@ -1,4 +1,4 @@
-"""Outcomes of tests as JUnit XML, for continuous integration."""
+"""Write test results as JUnit XML, for continuous integration."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree as ET
 
 from mgraph.errors import printable, render
-from mgraph.golden.rerun import SKIPPED, UNTESTED
+from mgraph.golden.rerun import Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 class ReportLine(NamedTuple):
-    """A test case.
+    """A test case of a report.
 
     Attributes:
-        file: What it is of.
-        name: What it is called there.
-        reason: Why it failed, or was skipped.
-        text: More of that, on several lines.
+        file: The file that was tested.
+        name: The name of the test case.
+        reason: Why it failed or was skipped, in one line.
+        text: The full reason, in several lines.
         failed: Whether it failed.
-        skipped: Whether it says nothing.
+        skipped: Whether it was skipped.
     """
 
     file: str
@@ -40,24 +40,24 @@ def xml(suite: str, lines: Sequence[ReportLine]) -> bytes:
         "testsuite",
         name=suite,
         tests=str(len(lines)),
-        failures=str(sum(each.failed for each in lines)),
+        failures=str(sum(line.failed for line in lines)),
         errors="0",
-        skipped=str(sum(each.skipped for each in lines)),
+        skipped=str(sum(line.skipped for line in lines)),
     )
-    for each in lines:
-        case = ET.SubElement(root, "testcase", classname=printable(each.file), name=each.name)
-        if each.failed or each.skipped:
-            tag = "failure" if each.failed else "skipped"
-            result = ET.SubElement(case, tag, message=printable(each.reason))
-            result.text = each.text or None
+    for line in lines:
+        case = ET.SubElement(root, "testcase", classname=printable(line.file), name=line.name)
+        if line.failed or line.skipped:
+            tag = "failure" if line.failed else "skipped"
+            result = ET.SubElement(case, tag, message=printable(line.reason))
+            result.text = line.text or None
     ET.indent(root)
     written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return written + b"\n"
 
 
 def report(outcomes: Sequence[FileOutcome]) -> bytes:
-    """Return a report with a test case a run; files that were not tested count as skipped."""
-    return xml("mgraph", [_line(each) for each in outcomes])
+    """Return a report with one test case per run; files that were not tested count as skipped."""
+    return xml("mgraph", [_line(outcome) for outcome in outcomes])
 
 
 def _line(outcome: FileOutcome) -> ReportLine:
@@ -67,5 +67,5 @@ def _line(outcome: FileOutcome) -> ReportLine:
         str(outcome.first) if outcome.first else outcome.note or outcome.status,
         render(outcome.diagnostics) if outcome.diagnostics else "",
         failed=outcome.failed,
-        skipped=not outcome.failed and outcome.status in (UNTESTED, SKIPPED),
+        skipped=not outcome.failed and outcome.status in (Status.UNTESTED, Status.SKIPPED),
     )

@@ -1,9 +1,10 @@
-"""Golden tests: replay every run of a graph file and compare."""
+"""Golden tests: run every run of a graph file again, and compare the numbers."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -13,27 +14,38 @@ from mgraph.codec.files import io_error
 from mgraph.document import ANNOTATED, Graph, as_graph
 from mgraph.errors import Diagnostic, GraphError, printable
 from mgraph.format.reading import inspect
-from mgraph.graph.run import DEFAULT, Run, Tolerance, bits
+from mgraph.graph.run import DEFAULT, SELF_RECORDED, Run, Tolerance, bits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 EXTENSIONS: Final = (".json", ".msgpack")
 EXPECTED: Final = ".diagnostic.json"
-"""What stands instead of the extension of a file that lists the diagnostics another must give."""
+"""Replaces the extension in the name of a file that lists the diagnostics expected for another."""
 
-OK, WRONG, REFUSED, UNTESTED, SKIPPED = "ok", "wrong", "refused", "not tested", "skipped"
+COUNTABLE: Final = 10**6
+"""Larger errors are not given in units in the last place."""
+
+
+class Status(StrEnum):
+    """The result of testing a run or a file."""
+
+    OK = "ok"
+    WRONG = "wrong"
+    REFUSED = "refused"
+    UNTESTED = "not tested"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """One number that is not what it must be.
+    """A number that differs from the one in a file.
 
     Attributes:
-        node: Its id.
+        node: The id of its node.
         field: "data" or "grad".
-        got: What came out; None: the node has no adjoint.
-        want: What must come out; None: the node must have no adjoint.
+        got: The number that was computed; None if the node has no adjoint.
+        want: The number in the file; None if the node must have no adjoint.
     """
 
     node: str
@@ -43,49 +55,63 @@ class Mismatch:
 
     @property
     def ulps(self) -> int | None:
-        """How many doubles lie between, one of the two included; None beside NaN or none."""
+        """The error in units in the last place; None if one number is NaN or missing."""
         return None if self.got is None or self.want is None else ulps(self.got, self.want)
 
     @property
     def relative(self) -> float | None:
-        """The error as a part of the expectation; None if that says nothing."""
+        """The relative error; None if it is not a finite number."""
         if self.got is None or not self.want or self.ulps is None:
             return None
         error = abs((self.got - self.want) / self.want)
         return error if error - error == 0.0 else None
 
     def __str__(self) -> str:
-        """Say which number is wrong, and by how much."""
-        what = f"{self.field} of {self.node}"
+        """Describe which number is wrong, and by how much."""
+        name = f"{self.field} of {self.node}"
         if self.want is None:
-            return f"{what}: got {self.got!r}, expected no path to a seeded output"
+            return f"{name} is {self.got!r}; the run leaves it out, which means: no path"
         if self.got is None:
-            return f"{what}: got no path to a seeded output, expected {self.want!r}"
-        error = "" if self.ulps is None else f" ({self.ulps:,} ulp"
-        if error:
-            error += f", relative {self.relative:.2g})" if self.relative is not None else ")"
-        return f"{what}: got {self.got!r}, expected {self.want!r}{error}"
+            return f"{name}: the file says {self.want!r}, but there is no path to a seeded output"
+        return f"{name}: the file says {self.want!r}, mgraph computes {self.got!r}{self.error}"
+
+    def describe_answer(self) -> str:
+        """Describe the difference if the number was computed by another engine."""
+        got, want = (
+            "no path to a seeded output" if x is None else repr(x) for x in (self.got, self.want)
+        )
+        return f"{self.field} of {self.node}: got {got}, expected {want}{self.error}"
+
+    @property
+    def error(self) -> str:
+        """The size of the error in parentheses, after a space; empty if it has none."""
+        sizes = []
+        if self.ulps is not None and self.ulps < COUNTABLE:
+            sizes.append(f"{self.ulps:,} ulp")
+        if self.relative is not None:
+            sizes.append(f"relative error {self.relative:.2g}")
+        return f" ({', '.join(sizes)})" if sizes else ""
 
 
 def ulps(a: float, b: float) -> int | None:
-    """Return the distance of two doubles in units in the last place; None beside NaN."""
+    """Return the distance of two doubles in units in the last place; None if one is NaN."""
     if a != a or b != b:
         return None
     return abs(_rank(a) - _rank(b))
 
 
 def _rank(x: float) -> int:
-    """Number all doubles in ascending order; both zeros are 0."""
+    """Return the number of a double in ascending order; both zeros are 0."""
     pattern = bits(x)
     return pattern if pattern < 1 << 63 else (1 << 63) - pattern
 
 
 def mismatches(got: Run, want: Run, tolerance: Tolerance) -> Iterator[Mismatch]:
-    """Compare a complete run with an expectation.
+    """Compare a complete run with an expected one.
 
     Yields:
         Wrong primals in evaluation order, then wrong adjoints in backward order, so that the
-        first is the one to look at.
+        first one is closest to the cause.
     """
     data, grad = got.data or {}, got.grad or {}
     for node, value in (want.data or {}).items():
@@ -95,32 +121,32 @@ def mismatches(got: Run, want: Run, tolerance: Tolerance) -> Iterator[Mismatch]:
         return
     is_complete = want.data is not None and len(want.data) == len(data)
     for node in reversed([*data]):
-        has, expected = grad.get(node), want.grad.get(node)
+        adjoint, expected = grad.get(node), want.grad.get(node)
         if expected is None:
-            if has is not None and is_complete:
-                yield Mismatch(node, "grad", has, None)
-        elif has is None or not tolerance.allows(has, expected):
-            yield Mismatch(node, "grad", has, expected)
+            if adjoint is not None and is_complete:
+                yield Mismatch(node, "grad", adjoint, None)
+        elif adjoint is None or not tolerance.allows(adjoint, expected):
+            yield Mismatch(node, "grad", adjoint, expected)
 
 
 @dataclass(frozen=True)
 class FileOutcome:
-    """What became of one run of one file, or of the file, if it has none.
+    """The result of testing one run of a file, or the file as a whole.
 
     Attributes:
-        file: Its name.
+        file: The name of the file.
         run: Which run, from 0; None for the file as a whole.
-        status: `OK`, `WRONG`, `REFUSED`, `UNTESTED` or `SKIPPED`.
-        origin: Where the expectation comes from.
+        status: The result.
+        origin: Where the expected numbers come from.
         wrong: How many numbers are wrong.
         first: The first wrong number.
-        diagnostics: Why the file was refused; or how its refusal differs from what was expected.
-        note: What else there is to say.
+        diagnostics: Why the file was refused, or which diagnostics differ from the expected ones.
+        note: A remark.
     """
 
     file: str
     run: int | None
-    status: str
+    status: Status
     origin: str = ""
     wrong: int = 0
     first: Mismatch | None = None
@@ -130,18 +156,18 @@ class FileOutcome:
     @property
     def failed(self) -> bool:
         """Whether this makes the test fail."""
-        return self.status in (WRONG, REFUSED)
+        return self.status in (Status.WRONG, Status.REFUSED)
 
     @property
     def why(self) -> list[str]:
-        """What there is to say of it, a line each; diagnostics say the rest."""
+        """The reason as lines of text, without the diagnostics."""
         if self.first is None:
             return [printable(self.note)] if self.note else []
         lines = [str(self.first)]
         if self.wrong > 1:
             lines.append(f"and {self.wrong - 1:,} more number{'s' if self.wrong > 2 else ''}")  # noqa: PLR2004
         if self.origin:
-            lines.append(f"expected by {printable(self.origin)}")
+            lines.append(_source(printable(self.origin)))
         return lines
 
     def as_json(self) -> dict[str, Any]:
@@ -159,17 +185,24 @@ class FileOutcome:
             "want": first and first.want,
             "ulps": first and first.ulps,
             "relative": first and first.relative,
-            "diagnostics": [each.as_json() for each in self.diagnostics],
+            "diagnostics": [diagnostic.as_json() for diagnostic in self.diagnostics],
             "note": self.note or None,
         }
 
 
-class RunResult(NamedTuple):
-    """One thing to test in a file that was read.
+def _source(origin: str) -> str:
+    """Describe where the numbers of a run come from; of mgraph's own, which version."""
+    if origin.startswith(SELF_RECORDED):
+        return f"recorded by {' '.join(origin.split()[:2])}"
+    return f"origin: {origin}"
+
+
+class RunTest(NamedTuple):
+    """A test of one run of a file, or of the file as a whole.
 
     Attributes:
         run: Which run, from 0; None for the file as a whole.
-        test: Tests it.
+        test: Runs the test.
     """
 
     run: int | None
@@ -181,10 +214,10 @@ class Options:
     """How files are tested.
 
     Attributes:
-        tolerance: Instead of each run's own.
-        engine: Which engine replays.
-        limits: What files may ask for.
-        read: Gives the bytes of a file.
+        tolerance: Replaces the tolerance of each run.
+        engine: The engine that runs the graph.
+        limits: The limits for files.
+        read: Reads the bytes of a file.
     """
 
     tolerance: Tolerance | None = None
@@ -194,10 +227,10 @@ class Options:
 
 
 def graph_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[Path, bool]]:
-    """Yield the graph files among some paths, and whether each was found by a walk.
+    """Yield graph files, and whether each was found in a folder instead of named.
 
-    Folders are walked in order of names; hidden ones, files that `mgraph run` has made by
-    itself and lists of expected diagnostics are passed over.
+    Folders are walked in order of names. Hidden files and folders, files that `mgraph run` wrote
+    without being given a name, and lists of expected diagnostics are skipped.
 
     Raises:
         GraphError: `io` if a folder can't be read.
@@ -218,7 +251,7 @@ def _unreadable(error: OSError) -> None:
 
 
 def is_graph_file(name: str) -> bool:
-    """Whether a walk through folders takes a file of this name for a graph file."""
+    """Whether a walk through folders treats a file of this name as a graph file."""
     return (
         name.endswith(EXTENSIONS)
         and not name.startswith(".")
@@ -228,73 +261,75 @@ def is_graph_file(name: str) -> bool:
 
 
 def outcomes_of(path: Path, options: Options, *, walked: bool = False) -> Iterator[FileOutcome]:
-    """Test one file; see `cases_of`."""
-    for case in cases_of(path, options, walked=walked):
-        yield case.test()
+    """Test one file; the arguments are those of `read_tests`."""
+    for run_test in read_tests(path, options, walked=walked):
+        yield run_test.test()
 
 
-def cases_of(path: Path, options: Options, *, walked: bool = False) -> Iterator[RunResult]:
-    """Read one file, and yield what there is to test.
+def read_tests(path: Path, options: Options, *, walked: bool = False) -> Iterator[RunTest]:
+    """Read one file, and yield its tests.
 
     Args:
         path: The file.
-        options: How.
-        walked: A walk found it, so it may turn out to be no graph file at all.
+        options: How to test it.
+        walked: Whether it was found in a folder, so that it may not be a graph file.
     """
     name = str(path)
     if name.endswith(EXPECTED) and any(_partners(path)):
-        yield _known(FileOutcome(name, None, SKIPPED, note="what the file beside it must give"))
+        note = "it lists the diagnostics expected for another file"
+        yield _known(FileOutcome(name, None, Status.SKIPPED, note=note))
         return
     try:
         data = options.read(path, options.limits)
     except GraphError as error:
-        yield _known(FileOutcome(name, None, REFUSED, diagnostics=error.named(name).diagnostics))
+        diagnostics = error.named(name).diagnostics
+        yield _known(FileOutcome(name, None, Status.REFUSED, diagnostics=diagnostics))
         return
-    found = inspect(data, name, options.limits)
+    result = inspect(data, name, options.limits)
     expected = _expected_diagnostics(path, options.limits)
     if expected is not None:
-        yield _known(_as_expected(name, found.diagnostics, found.more, expected))
-    elif found.graph is None:
-        not_ours = walked and found.diagnostics[0].code == "format"
-        status, note = (SKIPPED, "not a graph file") if not_ours else (REFUSED, "")
-        yield _known(FileOutcome(name, None, status, diagnostics=found.diagnostics, note=note))
-    if found.graph is None:
+        yield _known(_as_expected(name, result.diagnostics, result.more, expected))
+    elif result.graph is None:
+        is_other = walked and result.diagnostics[0].code == "format"
+        status, note = (Status.SKIPPED, "not a graph file") if is_other else (Status.REFUSED, "")
+        yield _known(FileOutcome(name, None, status, diagnostics=result.diagnostics, note=note))
+    if result.graph is None:
         return
-    graph = as_graph(found.graph)
+    graph = as_graph(result.graph)
     for i, want in enumerate(graph.runs):
-        yield RunResult(i, partial(replayed, graph, name, i, want, options))
+        yield RunTest(i, partial(run_again, graph, name, i, want, options))
     if not graph.runs and expected is None:
-        yield _known(FileOutcome(name, None, UNTESTED, note="it has no runs"))
+        yield _known(FileOutcome(name, None, Status.UNTESTED, note="it has no runs"))
 
 
-def _known(outcome: FileOutcome) -> RunResult:
-    return RunResult(None, lambda: outcome)
+def _known(outcome: FileOutcome) -> RunTest:
+    return RunTest(None, lambda: outcome)
 
 
-def replayed(graph: Graph, name: str, i: int, want: Run, options: Options) -> FileOutcome:
-    """Ask a graph what a run asked, and compare the answer.
+def run_again(graph: Graph, name: str, i: int, want: Run, options: Options) -> FileOutcome:
+    """Run a graph with the inputs and the seed of a run, and compare the numbers.
 
     Raises:
-        GraphError: The graph can't be asked that; a run of its own can always be.
-        KeyError: The run expects a primal of a node that is not there; likewise.
+        GraphError: The graph has no such inputs or outputs; not for its own runs.
+        KeyError: The run expects a primal of a node that does not exist; not for its own runs.
     """
     got = graph.run(want.inputs, seed=want.seed, engine=options.engine)
     tolerance = options.tolerance or want.tolerance or DEFAULT
     wrong = mismatches(got, want, tolerance)
     first = next(wrong, None)
-    status = OK if first is None else WRONG
+    status = Status.OK if first is None else Status.WRONG
     count = 0 if first is None else 1 + sum(1 for _ in wrong)
     return FileOutcome(name, i, status, want.origin, count, first)
 
 
 def _partners(path: Path) -> Iterator[bool]:
-    """Say whether there are files that a list of expected diagnostics may be about."""
+    """Yield, per extension, whether the file exists that a list of expected diagnostics is for."""
     stem = path.name.removesuffix(EXPECTED)
     return (path.with_name(stem + extension).is_file() for extension in EXTENSIONS)
 
 
 def _expected_diagnostics(path: Path, limits: Limits) -> dict[str, Any] | None:
-    """Read what diagnostics a file must give; None if nothing is said of them."""
+    """Read the diagnostics expected for a file; None if there is no list, {} if it is not valid."""
     beside = path.with_name(path.stem + EXPECTED)
     if not beside.is_file():
         return None
@@ -303,43 +338,46 @@ def _expected_diagnostics(path: Path, limits: Limits) -> dict[str, Any] | None:
     except GraphError:
         return {}
     listed = expected.get("diagnostics") if isinstance(expected, dict) else None
-    is_list = isinstance(listed, list) and all(isinstance(each, dict) for each in listed)
+    is_list = isinstance(listed, list) and all(
+        isinstance(diagnostic, dict) for diagnostic in listed
+    )
     return expected if is_list else {}
 
 
 def _as_expected(
-    name: str, found: Sequence[Diagnostic], more: int, expected: Mapping[str, Any]
+    name: str, diagnostics: Sequence[Diagnostic], more: int, expected: Mapping[str, Any]
 ) -> FileOutcome:
+    """Compare the diagnostics of a file with the expected ones."""
     wanted = expected.get("diagnostics")
     if wanted is None:
-        return FileOutcome(name, None, WRONG, note=f"its {EXPECTED} file can't be read")
-    got = [each.as_json() for each in found]
+        return FileOutcome(name, None, Status.WRONG, note=f"its {EXPECTED} file can't be read")
+    got = [diagnostic.as_json() for diagnostic in diagnostics]
     same = len(got) == len(wanted) and more == expected.get("more", 0)
     if same and all(want.items() <= have.items() for want, have in zip(wanted, got, strict=True)):
-        return FileOutcome(name, None, OK, origin=EXPECTED)
-    note = f"expected {_listed(wanted)}, found {_listed(got)}"
-    return FileOutcome(name, None, WRONG, diagnostics=found, note=note)
+        return FileOutcome(name, None, Status.OK, origin=EXPECTED)
+    note = f"expected {_joined(wanted)}, found {_joined(got)}"
+    return FileOutcome(name, None, Status.WRONG, diagnostics=diagnostics, note=note)
 
 
-def _listed(diagnostics: Iterable[Mapping[str, Any]]) -> str:
+def _joined(diagnostics: Iterable[Mapping[str, Any]]) -> str:
     shown = [
-        f"{each.get('code')} at {each.get('pointer') or 'the document'}"
-        f" ({each.get('line', 'byte')}:{each.get('column', each.get('offset'))})"
-        for each in diagnostics
+        f"{item.get('code')} at {item.get('pointer') or 'the document'}"
+        f" ({item.get('line', 'byte')}:{item.get('column', item.get('offset'))})"
+        for item in diagnostics
     ]
     return ", ".join(shown) or "nothing"
 
 
 def accepted(graph: Graph, options: Options) -> Graph:
-    """Return a graph whose runs expect what they give now.
+    """Return a graph whose runs expect the numbers that they give now.
 
-    Only what a run names is renewed; a run in which something changed is self-recorded from
-    then on.
+    In a run that changed, the numbers that it names are recorded again, and its origin is mgraph
+    from then on. The other runs stay as they are.
     """
-    return graph.with_runs(_renewed(graph, run, options) for run in graph.runs)
+    return graph.with_runs(_recorded_again(graph, run, options) for run in graph.runs)
 
 
-def _renewed(graph: Graph, want: Run, options: Options) -> Run:
+def _recorded_again(graph: Graph, want: Run, options: Options) -> Run:
     got = graph.run(want.inputs, seed=want.seed, engine=options.engine)
     tolerance = options.tolerance or want.tolerance or DEFAULT
     if next(mismatches(got, want, tolerance), None) is None:

@@ -127,7 +127,7 @@ class Outcome:
         what = f"{self.field} of {self.node}"
         if hide:
             return f"{what} ({self.op}) is wrong"
-        return f"{Mismatch(self.node, self.field, self.got, self.expected)}"
+        return Mismatch(self.node, self.field, self.got, self.expected).describe_answer()
 
     def as_json(self, *, hide: bool = False) -> dict[str, Any]:
         """Return the fields as plain data."""

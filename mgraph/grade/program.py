@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.build.expression import ExpressionError, graph_of
-from mgraph.engine.evaluate import seeded_nodes, set_nodes
+from mgraph.engine.evaluate import input_nodes, seeded_nodes
 from mgraph.ops import CONST, is_leaf
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def program_of(
         GraphError: If a run can't have these inputs or this seed.
         ExpressionError: If a formula can't be read.
     """
-    writer = _Writer(graph.with_data(set_nodes(graph, inputs)))
+    writer = _Writer(graph.with_data(input_nodes(graph, inputs)))
     for node in range(len(graph)):
         writer.write(node, compose)
     root = writer.seeded(seeded_nodes(graph, seed))

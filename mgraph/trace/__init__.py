@@ -1,4 +1,4 @@
-"""Record the graphs that somebody else's engine builds, with its own numbers."""
+"""Record the graphs that other engines build, with the numbers that they compute."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Recording:
     """
 
     def __init__(self, *classes: type, call: int | None = None) -> None:
-        """Take what `record` takes."""
+        """Prepare a recording; the arguments are those of `record`."""
         self._classes = classes
         self._last: Capture | None = None
         self.recorder = Recorder(call)
 
     def __enter__(self) -> Self:
-        """Begin to record."""
+        """Start to record."""
         try:
             for cls in self._classes:
                 self.recorder.watch(cls)
@@ -46,7 +46,7 @@ class Recording:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop, and leave the classes as they were."""
+        """Stop, and restore the classes."""
         self.recorder.stop()
 
     @property
@@ -101,16 +101,15 @@ class Recording:
             TypeError: `output` does not belong to a recorded class.
         """
         self._last = capture = self._capture(output)
-        places = {node.number: i for i, node in enumerate(capture.nodes)}
-        called = names_of(names or {}, self.records)
-        found = ((self._place(value, places), text) for text, value in called)
-        graph = capture.graph(_first(found), name, doc)
-        listed = [each if isinstance(each, str) else self._place(each, places) for each in inputs]
-        if None in listed:
-            message = "one of the inputs is no Value of the graph"
+        index = {node.number: i for i, node in enumerate(capture.nodes)}
+        named = names_of(names or {}, self.records)
+        graph = capture.graph(_first((self._index(x, index), text) for text, x in named), name, doc)
+        leaves = [x if isinstance(x, str) else self._index(x, index) for x in inputs]
+        if None in leaves:
+            message = "one of the inputs is not a Value of the graph"
             raise GraphError.of("run-node", message, expected="a leaf, or its id")
-        ids = [graph.columns.ids[each] if isinstance(each, int) else each for each in listed]
-        return with_inputs(graph, (each for each in ids if each is not None))
+        ids = [graph.columns.ids[x] if isinstance(x, int) else x for x in leaves]
+        return with_inputs(graph, (x for x in ids if x is not None))
 
     def save(  # noqa: PLR0913 - what `graph` takes, and where to write
         self,
@@ -155,18 +154,18 @@ class Recording:
             raise GraphError.of("output", message, fix=fix)
         return recorder.captured
 
-    def _place(self, value: object, places: Mapping[int, int]) -> int | None:
+    def _index(self, value: object, index: Mapping[int, int]) -> int | None:
         node = self.recorder.nodes.of(value)
-        return places.get(node.number) if node else None
+        return index.get(node.number) if node else None
 
 
-def _first(found: Iterable[tuple[int | None, str]]) -> dict[int, str]:
-    """Return the first name of each node."""
-    names: dict[int, str] = {}
-    for place, text in found:
-        if place is not None:
-            names.setdefault(place, text)
-    return names
+def _first(names: Iterable[tuple[int | None, str]]) -> dict[int, str]:
+    """Return the first name of each node of the graph."""
+    first: dict[int, str] = {}
+    for node, text in names:
+        if node is not None:
+            first.setdefault(node, text)
+    return first
 
 
 def record(*classes: type, call: int | None = None) -> Recording:
@@ -185,7 +184,7 @@ def record(*classes: type, call: int | None = None) -> Recording:
     Raises:
         TypeError: No class is given, or, on entering the block, one can't be recorded.
     """
-    if not classes or not all(isinstance(each, type) for each in classes):
+    if not classes or not all(isinstance(cls, type) for cls in classes):
         message = "mgraph.record takes the classes to record, for example record(Value)"
         raise TypeError(message)
     return Recording(*classes, call=call)

@@ -1,4 +1,4 @@
-"""A recorded graph with the engine's own numbers, and how it becomes one of mgraph's."""
+"""A recorded graph with the numbers of its engine, and its conversion to a Graph."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mgraph.format.texts import is_short
 from mgraph.golden.rerun import mismatches
 from mgraph.graph.run import DEFAULT, Run
 from mgraph.ops import CONST, INPUT, LEAVES, OPCODES, OPS, PARAM
-from mgraph.trace.engine import origin_of
+from mgraph.trace.classes import origin_of
 from mgraph.trace.nodes import LEAF, UNKNOWN, attribute, number_of
 from mgraph.trace.spellings import DATA, GRAD, LABEL, PARENTS
 from mgraph.value import Value, apply, leaf
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
     from mgraph.golden.rerun import Mismatch
     from mgraph.trace.nodes import TracedNode
 
-_SCALARS: Final = "graphs are of single numbers"
+_SCALARS: Final = "every node of a graph holds one number"
 _COMPOSE: Final = "record an op that `mgraph ops` lists, or write it with operators"
 
 
 class Capture:
-    """What led to one Value of a program, and the engine's numbers.
+    """The nodes that one Value of a program was computed from, and the engine's numbers.
 
     Attributes:
-        nodes: In ascending order; the last is the output.
+        nodes: The nodes in ascending order; the last one is the output.
         engine: The class of the output.
-        seed: The adjoint that backward gave to it.
-        data: A number for each node; None where the engine has forgotten it.
-        grad: Likewise; None where it keeps none.
-        labels: What the engine calls some of them, by place.
-        stale: Leaves that had a gradient already before backward, by place.
+        seed: The adjoint that backward gave to the output.
+        data: The primal of each node; None if the engine no longer has it.
+        grad: The adjoint of each node; None if the engine does not keep it.
+        labels: The engine's labels, by index in `nodes`.
+        stale: The leaves that had a gradient before backward, by index in `nodes`.
     """
 
     def __init__(self, nodes: Sequence[TracedNode], values: list[Any], seed: float = 1.0) -> None:
-        """Take the Values, None for the dead, and look at the leaves before backward begins."""
+        """Read the gradients of the leaves before backward; deleted Values are None."""
         self.nodes = nodes
         self.engine = type(values[-1])
         self.seed = seed
@@ -58,10 +58,10 @@ class Capture:
         )
         leaves = [i for i, node in enumerate(nodes) if not node.args and node.op != CONST]
         self.stale = [i for i in leaves if self._number(i, self._grad)]
-        self._faults.clear()  # whatever stood there before backward
+        self._faults.clear()  # numbers from before backward are not used
 
     def read(self) -> Self:
-        """Read the numbers and the labels as they are now, and let go of the Values."""
+        """Read the current numbers and labels, and drop the Values."""
         for i, node in enumerate(self.nodes):
             value = self._values[i]
             text = getattr(value, self._label, None) if self._label else None
@@ -70,36 +70,36 @@ class Capture:
             x = self._number(i, self._data)
             self.data.append(self._float(i, node.primal) if x is None else x)
             self.grad.append(None if node.op == CONST else self._number(i, self._grad))
-            self._judge(i, node, value)
+            self._check(i, node, value)
         self._values = []
         return self
 
     def _number(self, i: int, name: str | None) -> float | None:
-        found = getattr(self._values[i], name, None) if name else None
-        if type(found) is self.engine and self._data:  # a gradient that can be differentiated
-            found = getattr(found, self._data)
-        return self._float(i, found)
+        number = getattr(self._values[i], name, None) if name else None
+        if type(number) is self.engine and self._data:  # a gradient that can be differentiated
+            number = getattr(number, self._data)
+        return self._float(i, number)
 
-    def _float(self, i: int, found: object) -> float | None:
+    def _float(self, i: int, number: object) -> float | None:
         try:
-            return number_of(found)
+            return number_of(number)
         except ValueError as error:
-            self._fault("number", f"{self._called(i)} holds {error}: {_SCALARS}")
+            self._fault("number", f"{self._name(i)} holds {error}: {_SCALARS}")
             return None
 
-    def _judge(self, i: int, node: TracedNode, value: object) -> None:
-        """Find out what keeps a node from being one of mgraph's."""
+    def _check(self, i: int, node: TracedNode, value: object) -> None:
+        """Report a node that can't become a node of mgraph."""
         if node.op == UNKNOWN:
-            made = f"was made by {printable(node.place)}"
-            self._fault("unknown-op", f"{self._called(i)} {made}", _COMPOSE)
-        elif node.op == LEAF and node.place and _has_parents(value):
-            message = f"{self._called(i)} was computed by something that calls no op"
+            message = f"{self._name(i)} was made by {printable(node.location)}"
+            self._fault("unknown-op", message, _COMPOSE)
+        elif node.op == LEAF and node.location and _has_parents(value):
+            message = f"{self._name(i)} was computed by something that is not an op of mgraph"
             self._fault("unknown-op", message, _COMPOSE)
         elif node.op in (LEAF, CONST) and self.data[i] is None and not self._faults:
             names = ", ".join(DATA)
-            self._fault("number", f"{self._called(i)} has no number: it has none of {names}")
+            self._fault("number", f"{self._name(i)} has no number: it has none of {names}")
 
-    def _called(self, i: int) -> str:
+    def _name(self, i: int) -> str:
         return quoted(self.labels[i]) if i in self.labels else f"value {i} of the graph"
 
     def _fault(self, code: str, message: str, fix: str = "") -> None:
@@ -111,19 +111,19 @@ class Capture:
         """Return the graph, with the engine's numbers as its run.
 
         Args:
-            names: What the program calls some nodes, by place; the engine's labels go first.
-            name: What the graph is called.
-            doc: What it is about.
+            names: The program's names of nodes, by index; the engine's labels come first.
+            name: The name of the graph.
+            doc: The doc of the graph.
 
         Raises:
-            GraphError: `unknown-op` or `number`; as `Graph.of`.
+            GraphError: `unknown-op` or `number` if a node can't be recorded; also as `Graph.of`.
         """
         if self._faults:
-            found = tuple(self._faults[:REPORTED])
-            raise GraphError(found, len(self._faults) - len(found))
+            reported = tuple(self._faults[:REPORTED])
+            raise GraphError(reported, len(self._faults) - len(reported))
         ids = self._ids(names)
         with paused_collector():
-            graph = Graph.of(self._built(ids), name=name, doc=doc)
+            graph = Graph.of(self._build(ids), name=name, doc=doc)
         texts = {
             i: text for i, text in self.labels.items() if text != ids.get(i) and _is_label(text)
         }
@@ -131,9 +131,9 @@ class Capture:
         return graph.with_runs([self._run(graph)])
 
     def _ids(self, names: Mapping[int, str]) -> dict[int, str]:
-        """Return the ids of the nodes that have a name that can be one, each once."""
-        often = Counter(self.labels.values())
-        ids = {i: text for i, text in self.labels.items() if often[text] == 1 and are_ids([text])}
+        """Return the ids of the nodes whose name is valid and unique."""
+        counts = Counter(self.labels.values())
+        ids = {i: text for i, text in self.labels.items() if counts[text] == 1 and are_ids([text])}
         taken = {*ids.values()}
         for i, text in names.items():
             if i not in ids and text not in taken and are_ids([text]):
@@ -141,26 +141,26 @@ class Capture:
                 taken.add(text)
         return ids
 
-    def _built(self, ids: Mapping[int, str]) -> Value:
-        """Build the output as one of mgraph's own Values."""
-        place = {node.number: i for i, node in enumerate(self.nodes)}
-        built: list[Value] = []
+    def _build(self, ids: Mapping[int, str]) -> Value:
+        """Build the output as a Value of mgraph."""
+        index = {node.number: i for i, node in enumerate(self.nodes)}
+        values: list[Value] = []
         for i, node in enumerate(self.nodes):
             if node.args:
-                args = tuple([built[place[arg.number]] for arg in node.args])
+                args = tuple([values[index[arg.number]] for arg in node.args])
                 value = apply(OPS[node.op], args)
             else:
                 op = node.op if node.op in LEAVES else PARAM
                 value = leaf(op, self.data[i] or 0.0)
             value.name = ids.get(i)
-            built.append(value)
-        return built[-1]
+            values.append(value)
+        return values[-1]
 
     def _run(self, graph: Graph) -> Run:
         """Return the engine's numbers as a run.
 
-        A node whose gradient the engine does not keep is not named at all: with every primal,
-        a run would say that the others have no gradient.
+        The run does not name nodes whose gradient the engine does not keep: if it had all primals,
+        it would say that such nodes have no gradient.
         """
         ids = [*graph.columns.ids]
         is_forward = not self.grad[-1]
@@ -181,10 +181,10 @@ class Capture:
 
 
 def with_inputs(graph: Graph, ids: Iterable[str]) -> Graph:
-    """Return a graph some of whose params are inputs, by id.
+    """Return a graph in which some params, given by id, are inputs.
 
     Raises:
-        GraphError: `run-node`: one of them is no param or input.
+        GraphError: `run-node` if one of them is not a param or input.
     """
     columns = graph.columns
     opcode = bytearray(columns.opcode)
@@ -199,7 +199,7 @@ def with_inputs(graph: Graph, ids: Iterable[str]) -> Graph:
 
 
 def disagreements(graph: Graph) -> list[Mismatch]:
-    """Return where mgraph's own run of a recorded graph differs from the engine's numbers."""
+    """Run a recorded graph with mgraph, and return the numbers that differ from the engine's."""
     want = graph.runs[0]
     got = graph.run(want.inputs, seed=want.seed, grad=want.grad is not None)
     return [*mismatches(got, want, want.tolerance or DEFAULT)]
@@ -207,8 +207,8 @@ def disagreements(graph: Graph) -> list[Mismatch]:
 
 def _has_parents(value: object) -> bool:
     name = attribute(value, PARENTS)
-    found = getattr(value, name) if name else ()
-    return isinstance(found, (list, tuple, set, frozenset)) and len(found) > 0
+    parents = getattr(value, name) if name else ()
+    return isinstance(parents, (list, tuple, set, frozenset)) and len(parents) > 0
 
 
 def _is_label(text: str) -> bool:

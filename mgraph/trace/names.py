@@ -1,4 +1,4 @@
-"""What a program calls its Values: its variables, and what they hold."""
+"""Find names for the Values of a program: its variables, and paths into what they hold."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _DEEPEST: Final = 8
-_MOST: Final = 200_000  # objects that are looked at
+_MOST: Final = 200_000  # objects to search
 
 
 def names_of(
     variables: Mapping[str, object], is_value: Callable[[object], bool]
 ) -> Iterator[tuple[str, object]]:
-    """Yield the Values among some variables, and those within what they hold, with their names.
+    """Yield the Values that variables hold, directly or in other objects, with their names.
 
-    Names are as Python would spell them: `w`, then `w[0]` and `model.layers[0].w`. Variables go
-    first; what they hold follows in the order in which it is found.
+    Names are Python expressions: `w`, then `w[0]` and `model.layers[0].w`. Values held directly by
+    variables come first.
     """
     public = [(name, x) for name, x in variables.items() if not name.startswith("_")]
     yield from ((name, x) for name, x in public if is_value(x))
@@ -30,15 +30,16 @@ def names_of(
             yield name, x
         elif id(x) not in seen and depth < _DEEPEST:
             seen[id(x)] = x
-            stack.extend((name + part, each, depth + 1) for part, each in reversed([*_parts_of(x)]))
+            parts = reversed([*_parts_of(x)])
+            stack.extend((name + suffix, part, depth + 1) for suffix, part in parts)
 
 
-def _parts_of(x: Any) -> Iterable[tuple[str, object]]:  # noqa: ANN401 - anything that programs hold
-    """Return what an object holds, each with what stands behind the object's name."""
+def _parts_of(x: Any) -> Iterable[tuple[str, object]]:  # noqa: ANN401 - any object of a program
+    """Return the parts of an object, each with the suffix to the object's name."""
     if isinstance(x, (list, tuple)):
-        return ((f"[{i}]", each) for i, each in enumerate(x))
+        return ((f"[{i}]", part) for i, part in enumerate(x))
     if isinstance(x, dict):
-        return ((f"[{key}]", each) for key, each in x.items())
+        return ((f"[{key}]", part) for key, part in x.items())
     if isinstance(x, (ModuleType, FunctionType, type)) or not hasattr(x, "__dict__"):
         return ()
-    return ((f".{key}", each) for key, each in vars(x).items() if not str(key).startswith("_"))
+    return ((f".{key}", part) for key, part in vars(x).items() if not str(key).startswith("_"))

@@ -1,4 +1,4 @@
-"""What is remembered of each Value of a running program: its op and its operands."""
+"""The recorded graph of a running program: the op and the operands of each Value."""
 
 from __future__ import annotations
 
@@ -17,60 +17,60 @@ LEAF: Final = "leaf"
 """The op of a Value that was not computed: a param or an input."""
 
 UNKNOWN: Final = "unknown"
-"""The op of a Value that was computed by something that mgraph has no op for."""
+"""The op of a Value that was computed by something for which mgraph has no op."""
 
 
 class TracedNode:
-    """One Value of the program, which may be dead by now.
+    """A Value of the program, which may have been deleted since.
 
     Attributes:
         op: `LEAF`, `UNKNOWN`, "const", or an op of mgraph.
-        args: What it was computed from, order and repeats kept.
-        number: Nodes have ascending numbers, operands before users.
-        key: The `id` of the Value while it lives; 0 if there is none.
-        ref: A weak reference to it; None if its class allows none.
-        primal: The number of a const, or a leaf's when it was last used.
-        place: Where a Value was made, if the recorder was there when it was and no op made it.
+        args: The nodes it was computed from, in order and with repeats.
+        number: The number of the node; operands have smaller numbers than their users.
+        key: The `id` of the Value while it exists; 0 for a plain number.
+        ref: A weak reference to the Value; None if its class does not allow one.
+        primal: The number of a const, or that of a leaf when it was last used.
+        location: Where the Value was made, if the recorder saw it and no op made it.
     """
 
-    __slots__ = ("args", "key", "number", "op", "place", "primal", "ref")
+    __slots__ = ("args", "key", "location", "number", "op", "primal", "ref")
 
     def __init__(
         self, op: str, args: tuple[TracedNode, ...], number: int, key: int, primal: object = None
     ) -> None:
-        """Take what is known when the node comes to be."""
+        """Set what is known when the node is made."""
         self.op = op
         self.args = args
         self.number = number
         self.key = key
         self.ref: weakref.ref[Any] | None = None
         self.primal = primal
-        self.place = ""
+        self.location = ""
 
 
 class Nodes:
-    """The nodes of all Values that live, by identity.
+    """The nodes of all existing Values, by identity.
 
-    A Value is held weakly, and forgotten when it dies (`forget` is called by its finalizer), so
-    that no `id` is taken for another's. Nothing is ever compared, or hashed, but identities.
+    Values are referenced weakly. Their finalizers call `forget`, so that a reused `id` is not taken
+    for an old Value. Values are compared by identity only, and never hashed.
     """
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start without nodes."""
         self._by_key: dict[int, TracedNode] = {}
         self._numbers = count()
         self._held: dict[int, object] = {}
 
     def __len__(self) -> int:
-        """Return how many Values are remembered."""
+        """Return the number of existing Values."""
         return len(self._by_key)
 
     def of(self, value: object) -> TracedNode | None:
-        """Return the node of a Value; None if it is not known."""
+        """Return the node of a Value; None if it was not recorded."""
         return self._by_key.get(id(value))
 
     def add(self, value: object, op: str, args: tuple[TracedNode, ...] = ()) -> TracedNode:
-        """Remember a Value, in the place of what its object was before."""
+        """Add a node for a Value, replacing the one of the same object."""
         key = id(value)
         node = self._by_key[key] = TracedNode(op, args, next(self._numbers), key)
         if type(value).__weakrefoffset__:
@@ -78,18 +78,18 @@ class Nodes:
         return node
 
     def const(self, number: object) -> TracedNode:
-        """Make the node of a plain number."""
+        """Make a node for a plain number."""
         return TracedNode(CONST, (), next(self._numbers), 0, number)
 
     def forget(self, value: object) -> None:
-        """Forget a Value that dies."""
+        """Drop a Value that is being deleted."""
         self._by_key.pop(id(value), None)
 
     def values(self, nodes: Sequence[TracedNode]) -> list[Any]:
-        """Return the Value of each node; None for the dead, and for those that became another."""
+        """Return the Value of each node; None if it was deleted, or has a newer node."""
         held = self._held
         if not held and any(node.ref is None and node.key for node in nodes):
-            held = {id(each): each for each in gc.get_objects() if id(each) in self._by_key}
+            held = {id(value): value for value in gc.get_objects() if id(value) in self._by_key}
         by_key = self._by_key
         return [
             None if by_key.get(node.key) is not node
@@ -98,14 +98,14 @@ class Nodes:
         ]  # fmt: skip
 
     def hold(self) -> None:
-        """Keep all Values that live now: their finalizers will no longer tell when they die."""
+        """Keep all existing Values alive, because their finalizers will no longer be called."""
         nodes = [*self._by_key.values()]
         values = self.values(nodes)
-        self._held = {node.key: each for node, each in zip(nodes, values, strict=True)}
+        self._held = {node.key: value for node, value in zip(nodes, values, strict=True)}
 
 
 def ancestry(root: TracedNode) -> list[TracedNode]:
-    """Return everything that a node was computed from, and it, in ascending order."""
+    """Return a node and all nodes that it was computed from, in ascending order."""
     seen = {root.number: root}
     stack = [root]
     while stack:
@@ -117,22 +117,24 @@ def ancestry(root: TracedNode) -> list[TracedNode]:
 
 
 def attribute(value: object, names: Iterable[str]) -> str | None:
-    """Return the first of some attributes that an object has."""
+    """Return the first of some attribute names that an object has; None if it has none."""
     return next((name for name in names if hasattr(value, name)), None)
 
 
-def number_of(x: Any) -> float | None:  # noqa: ANN401 - whatever engines put there
+def number_of(x: Any) -> float | None:  # noqa: ANN401 - whatever an engine stores
     """Return a number of an engine as a double; None if there is none.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: It is not a number; the message says what it is.
     """
     if type(x) is float or x is None:
         return x
     if isinstance(x, (str, bytes)):
-        raise ValueError(quoted(str(x)))  # noqa: TRY004 - a fault of the program's, not of ours
+        raise ValueError(quoted(str(x)))  # noqa: TRY004 - a fault of the program
     try:
-        if callable(getattr(x, "item", None)):  # NumPy and its like: arrays of one element, too
+        if callable(
+            getattr(x, "item", None)
+        ):  # NumPy and the like, including arrays of one element
             x = x.item()
         return float(x)
     except OverflowError:

@@ -1,4 +1,4 @@
-"""Watch a class: its operators, methods and constructor tell which Value came from which."""
+"""Record Values by wrapping the operators, methods and constructors of their classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.ops import CONST
 from mgraph.trace.capture import Capture
-from mgraph.trace.engine import is_value_like
+from mgraph.trace.classes import is_value_like
 from mgraph.trace.nodes import LEAF, UNKNOWN, Nodes, TracedNode, ancestry, attribute
 from mgraph.trace.spellings import DATA, SYMBOLS, is_backward, meaning_of
 from mgraph.value import Value
@@ -28,26 +28,26 @@ _MISSING: Final = object()
 _METHODS: Final = (FunctionType, staticmethod, classmethod)
 _LISTS: Final = (list, tuple)
 _PLAIN: Final = (float, int)
-_NEAR: Final = 4  # calls between a function and the constructor that it reaches through helpers
+_NEAR: Final = 4  # most calls between a function and the constructor that it calls through helpers
 
 
 class Recorder:
-    """Records what Values of some classes are computed from, and what backward leaves in them.
+    """Records how Values of some classes are computed, and their numbers after backward.
 
-    While something that mgraph knows runs, nothing else is recorded: it is one node, whatever it
-    is made of. One thread only.
+    Nothing is recorded while an op that mgraph knows is running: it becomes one node, however the
+    engine computes it. Only one thread is recorded.
 
     Attributes:
-        nodes: What is known of each living Value.
+        nodes: The nodes of all existing Values.
         classes: The classes that are watched.
-        call: Which call of backward is captured, from 0; None for each, so that the last stays.
-        calls: How many calls of backward there were.
-        captured: The graph and the numbers after that call.
-        captured_call: Which call that was.
+        call: Which call of backward to capture, from 0; None for the last one.
+        calls: The number of calls of backward so far.
+        captured: The graph and the numbers after the captured call.
+        captured_call: Which call was captured.
     """
 
     def __init__(self, call: int | None = None) -> None:
-        """Watch nothing yet."""
+        """Start without classes."""
         self.nodes = Nodes()
         self.classes: tuple[type, ...] = ()
         self.call = call
@@ -61,10 +61,10 @@ class Recorder:
     # --- patching ------------------------------------------------------------------------------
 
     def watch(self, cls: type) -> None:
-        """Wrap what a class has, and those that it comes from: they may make each other's Values.
+        """Wrap the methods of a class and its Value-like bases, which may make each other's Values.
 
         Raises:
-            TypeError: It can't be changed.
+            TypeError: The class can't be changed.
         """
         for base in reversed(cls.__mro__):
             if base not in self.classes and (base is cls or is_value_like(base)):
@@ -77,26 +77,26 @@ class Recorder:
     def _wrapped(self, cls: type) -> Iterator[tuple[str, object]]:
         yield "__del__", self._finalizer(cls)
         for name in dir(cls):
-            found = getattr_static(cls, name)
+            member = getattr_static(cls, name)
             owner = next((base for base in cls.__mro__ if name in vars(base)), cls)
-            if not isinstance(found, _METHODS) or name in self._wrappers.get(owner, ()):
+            if not isinstance(member, _METHODS) or name in self._wrappers.get(owner, ()):
                 continue
             if is_backward(name):
-                yield name, self._backward(found)
+                yield name, self._backward(member)
             elif cls is not Value and (meaning := meaning_of(name)):
-                yield name, self._method(found, meaning)
-        if cls is not Value:  # ours keeps its arguments in order: nothing need be watched
+                yield name, self._method(member, meaning)
+        if cls is not Value:  # mgraph's Value has its arguments in order and needs no recording
             yield "__init__", self._constructor(cls.__init__)  # type: ignore[misc]
 
     def stop(self) -> None:
-        """Leave the classes as they were; what lives now is kept, to be asked for."""
+        """Restore the classes, and keep the existing Values."""
         self.nodes.hold()
         for cls in self.classes:
             _put(cls, self._originals[cls])
 
     @contextmanager
     def _silence(self) -> Iterator[None]:
-        """Let the classes run at their own speed, and to their own depth of recursion."""
+        """Restore the classes for a while, for their full speed and depth of recursion."""
         self._busy = True
         for cls in self.classes:
             originals = self._originals[cls]
@@ -108,7 +108,7 @@ class Recorder:
             for cls in self.classes:
                 _put(cls, self._wrappers[cls])
 
-    # --- what is put in the place of methods ---------------------------------------------------
+    # --- wrappers ------------------------------------------------------------------------------
 
     def _finalizer(self, cls: type) -> Callable[[Any], None]:
         original = getattr(cls, "__del__", None)
@@ -138,9 +138,9 @@ class Recorder:
 
         return constructor
 
-    def _method(self, found: object, meaning: Spelling) -> object:
-        original: Callable[..., Any] = getattr(found, "__func__", found)  # type: ignore[arg-type]
-        bound = isinstance(found, classmethod)
+    def _method(self, member: object, meaning: Spelling) -> object:
+        original: Callable[..., Any] = getattr(member, "__func__", member)  # type: ignore[arg-type]
+        bound = isinstance(member, classmethod)
 
         @wraps(original)
         def method(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -148,7 +148,7 @@ class Recorder:
                 return original(*args, **kwargs)
             given = (*args[bound:], *kwargs.values()) if bound or kwargs else args
             operands = self._operands(meaning, given)
-            if operands is None:  # not the op that mgraph knows by this name: look inside
+            if operands is None:  # not the op of this name: record what it calls
                 return original(*args, **kwargs)
             self._busy = True
             try:
@@ -159,10 +159,10 @@ class Recorder:
                 self._computed(meaning, operands, result)
             return result
 
-        return _as_found(found, method)
+        return _bind_like(member, method)
 
-    def _backward(self, found: object) -> object:
-        original: Callable[..., Any] = getattr(found, "__func__", found)  # type: ignore[arg-type]
+    def _backward(self, member: object) -> object:
+        original: Callable[..., Any] = getattr(member, "__func__", member)  # type: ignore[arg-type]
 
         @wraps(original)
         def backward(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -178,44 +178,44 @@ class Recorder:
                 self.calls += 1
             return result
 
-        return _as_found(found, backward)
+        return _bind_like(member, backward)
 
-    # --- what they tell ------------------------------------------------------------------------
+    # --- nodes ---------------------------------------------------------------------------------
 
     def capture(self, output: object, seed: float = 1.0) -> Capture:
-        """Return what led to a Value; its numbers are read later."""
+        """Return the nodes that a Value was computed from; their numbers are read later."""
         root = self._own(output) if isinstance(output, Value) else self._node(output)
         nodes = ancestry(root)
         return Capture(nodes, self.nodes.values(nodes), seed)
 
     def _operands(self, meaning: Spelling, given: Sequence[Any]) -> Sequence[Any] | None:
-        """Return the operands in order; None if an op of this name does not take these."""
+        """Return the operands in order; None if the op does not take such arguments."""
         if meaning.takes_lists:
             given = [*chain.from_iterable(x if type(x) in _LISTS else (x,) for x in given)]
         if not meaning.takes(len(given)):
             return None
-        is_ours = False
-        for each in given:
-            if type(each) in _PLAIN:
+        has_value = False
+        for operand in given:
+            if type(operand) in _PLAIN:
                 continue
-            if isinstance(each, self.classes):
-                is_ours = True
-            elif not _is_number(each):
+            if isinstance(operand, self.classes):
+                has_value = True
+            elif not _is_number(operand):
                 return None
-        return given if is_ours else None
+        return given if has_value else None
 
     def _computed(self, meaning: Spelling, operands: Sequence[Any], result: object) -> None:
-        """Remember the result of an op, if it is a new Value: x + 0 may be x, x += 1, too."""
+        """Record the result of an op if it is a new Value; x + 0 or x += 1 may return x itself."""
         if self.nodes.of(result) is not None:
             return
-        for each in operands:
-            if each is result:
+        for operand in operands:
+            if operand is result:
                 return
-        args = tuple([self._node(each) for each in operands])
+        args = tuple([self._node(operand) for operand in operands])
         self.nodes.add(result, meaning.op, args[::-1] if meaning.is_reflected else args)
 
     def _node(self, operand: object) -> TracedNode:
-        """Return the node of an operand: a Value that is not known yet is a leaf."""
+        """Return the node of an operand; a Value that was not recorded is a leaf."""
         node = self.nodes.of(operand)
         if node is None:
             if not isinstance(operand, self.classes):
@@ -232,63 +232,63 @@ class Recorder:
     # --- Values that no method made ------------------------------------------------------------
 
     def _constructed(self, value: object, args: list[Any], caller: FrameType) -> None:
-        """Remember a Value that the constructor made outside of any op that is known.
+        """Record a Value that was constructed outside of any known op.
 
-        It is a leaf, or else a function or an unknown method has computed it: then it was given
-        its operands, and the function's name says what it is.
+        It is a leaf, or it was computed by a function or an unknown method. Then the constructor
+        was given the operands, and the name of the function tells the op.
         """
         meaning = meaning_of(type(value).__name__)  # class Max(Value)
         ordered = self._operands(meaning, args) if meaning else None
         if meaning and ordered:
-            self.nodes.add(value, meaning.op, tuple([self._node(each) for each in ordered]))
+            self.nodes.add(value, meaning.op, tuple([self._node(operand) for operand in ordered]))
             return
         operands = self._children(value, args)
         if not operands:
             op = CONST if self._is_converted(args, caller) else LEAF
             node = self.nodes.add(value, op)
-            node.primal, node.place = self._primal(value), _place(value, caller)
+            node.primal, node.location = self._primal(value), _location(value, caller)
             return
-        found = self._called(operands, caller) or self._labelled(args, operands, caller)
-        if found is None:
-            nodes = [self._node(each) for each in operands]
-            self.nodes.add(value, UNKNOWN, tuple(nodes)).place = _place(value, caller)
+        computed = self._called(operands, caller) or self._labelled(args, operands, caller)
+        if computed is None:
+            nodes = [self._node(operand) for operand in operands]
+            self.nodes.add(value, UNKNOWN, tuple(nodes)).location = _location(value, caller)
             return
-        op, ordered = found
-        self.nodes.add(value, op, tuple([self._node(each) for each in ordered]))
+        op, ordered = computed
+        self.nodes.add(value, op, tuple([self._node(operand) for operand in ordered]))
 
     def _children(self, value: object, args: list[Any]) -> list[Any]:
-        """Return the Values that a constructor was given; the first may only be copied."""
+        """Return the Values passed to a constructor, without a first one that is only copied."""
         children: list[object] = []
         for i, arg in enumerate(args):
             inside = arg if isinstance(arg, (list, tuple, set, frozenset)) else (arg,)
             if i or inside is arg or type(arg) is not type(value):
-                children.extend(each for each in inside if isinstance(each, self.classes))
+                children.extend(child for child in inside if isinstance(child, self.classes))
         return children
 
     def _called(self, children: list[Any], caller: FrameType) -> tuple[str, Sequence[Any]] | None:
-        """Return the op and the operands of the function that is running, if they fit."""
+        """Return op and operands of a running function that is named like an op, if they fit."""
         frame: FrameType | None = caller
         for _ in range(_NEAR):
             if frame is None:
                 break
             meaning = meaning_of(frame.f_code.co_name)
             operands = self._operands(meaning, _arguments(frame)) if meaning else None
-            if meaning and operands and self._are_the_same(operands, children):
+            if meaning and operands and self._are_same(operands, children):
                 return meaning.op, operands[::-1] if meaning.is_reflected else operands
             frame = frame.f_back
         return None
 
-    def _are_the_same(self, operands: Sequence[Any], children: list[Any]) -> bool:
-        values = {id(each) for each in operands if isinstance(each, self.classes)}
-        return values == {id(each) for each in children}
+    def _are_same(self, operands: Sequence[Any], children: list[Any]) -> bool:
+        values = {id(operand) for operand in operands if isinstance(operand, self.classes)}
+        return values == {id(child) for child in children}
 
     def _labelled(
         self, args: list[Any], children: list[Any], caller: FrameType
     ) -> tuple[str, Sequence[Any]] | None:
-        """Return what a text among the arguments calls the op, if no function has a name."""
-        texts = [each for each in args if isinstance(each, str)]
+        """Return the op that a label among the arguments names, if the function has no name."""
+        texts = [arg for arg in args if isinstance(arg, str)]
         if not caller.f_code.co_name.startswith("<") or any(
-            isinstance(each, (set, frozenset)) and len(each) > 1 for each in args
+            isinstance(arg, (set, frozenset)) and len(arg) > 1 for arg in args
         ):
             return None
         for text in texts:
@@ -298,23 +298,23 @@ class Recorder:
         return None
 
     def _is_converted(self, args: list[Any], caller: FrameType) -> bool:
-        """Whether a method, or a function with the name of an op, made a Value of a number."""
+        """Whether a method, or a function with the name of an op, converted a number to a Value."""
         given = _arguments(caller)
         first = given[0] if given else None
-        if not any(isinstance(each, self.classes) for each in given):
+        if not any(isinstance(x, self.classes) for x in given):
             return False
         if meaning_of(caller.f_code.co_name) and args:
-            return any(each is args[0] for each in given)
+            return any(x is args[0] for x in given)
         method = getattr_static(type(first), caller.f_code.co_name, None)
         return getattr(method, "__code__", None) is caller.f_code
 
     def _own(self, value: Value) -> TracedNode:
-        """Return the node of one of mgraph's own Values, which knows what it came from."""
+        """Return the node of a Value of mgraph, which knows its own arguments."""
         nodes: dict[Value, TracedNode] = {}
-        for each in values_before([value]):
-            known = self.nodes.of(each)
-            args = tuple([nodes[arg] for arg in each.args])
-            nodes[each] = known or self.nodes.add(each, each.op, args)
+        for ancestor in values_before([value]):
+            args = tuple([nodes[arg] for arg in ancestor.args])
+            known = self.nodes.of(ancestor)
+            nodes[ancestor] = known or self.nodes.add(ancestor, ancestor.op, args)
         return nodes[value]
 
 
@@ -326,16 +326,16 @@ def _put(cls: type, attributes: Mapping[str, object]) -> None:
             setattr(cls, name, value)
 
 
-def _as_found(found: object, wrapper: Callable[..., Any]) -> object:
-    """Return a wrapper that is bound as the method is that it wraps."""
-    return type(found)(wrapper) if isinstance(found, (staticmethod, classmethod)) else wrapper
+def _bind_like(member: object, wrapper: Callable[..., Any]) -> object:
+    """Return a wrapper that is a static or class method if what it wraps is one."""
+    return type(member)(wrapper) if isinstance(member, (staticmethod, classmethod)) else wrapper
 
 
 def _nothing(*_: object, **__: object) -> None:
-    """Initialise as object does: a __new__ has done everything."""
+    """Do nothing, as `object.__init__`, because `__new__` took the arguments."""
 
 
-def _place(value: object, frame: FrameType) -> str:
+def _location(value: object, frame: FrameType) -> str:
     code = frame.f_code
     return f"{type(value).__name__}(…) in {code.co_name}, {code.co_filename}:{frame.f_lineno}"
 
@@ -348,7 +348,7 @@ def _is_number(x: object) -> bool:
 
 
 def _arguments(frame: FrameType) -> list[Any]:
-    """Return the positional arguments of a running function, as they are now."""
+    """Return the current values of the positional arguments of a running function."""
     code, local = frame.f_code, frame.f_locals
     names = code.co_varnames[: code.co_argcount]
     given = [local[name] for name in names if name in local]
@@ -359,6 +359,6 @@ def _arguments(frame: FrameType) -> list[Any]:
 
 
 def _seed(args: tuple[Any, ...]) -> float:
-    """Return the adjoint that backward was given for its output: its only number, else 1."""
-    numbers = [each for each in args if not isinstance(each, bool) and _is_number(each)]
+    """Return the seed that backward was given: its only number, else 1."""
+    numbers = [arg for arg in args if not isinstance(arg, bool) and _is_number(arg)]
     return float(numbers[0]) if len(numbers) == 1 else 1.0

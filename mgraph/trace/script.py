@@ -1,4 +1,4 @@
-"""Run a script as Python would, and find the classes that are worth recording."""
+"""Run a script as Python would, and record the classes in it that are like Value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mgraph.codec import LIMITS, read_file
 from mgraph.errors import Diagnostic, GraphError, printable, quoted, some
 from mgraph.suggestions import closest, did_you_mean
 from mgraph.trace import Recording
-from mgraph.trace.engine import is_value_like, spelled
+from mgraph.trace.classes import is_value_like, spelled
 from mgraph.value import Value
 
 if TYPE_CHECKING:
@@ -30,48 +30,48 @@ _HERE: Final = str(Path(__file__).parent)
 
 
 class Finder:
-    """Watches the classes like micrograd's Value that a script imports or defines.
+    """Finds the classes like micrograd's Value that a script imports or defines.
 
     Attributes:
-        wanted: The only class to be recorded, `MODULE:CLASS` or `CLASS`; None for all of them.
-        found: The recorded classes, as `--class` names them, in the order of their making.
-        passed_over: Those that look like a Value, and are not the wanted one.
+        wanted: The only class to record, `MODULE:CLASS` or `CLASS`; None for all.
+        classes: The recorded classes, by their names for `--class`, in the order of definition.
+        passed_over: The other classes that are like Value, if one is wanted.
     """
 
     def __init__(self, recorder: Recorder, wanted: str | None = None) -> None:
-        """Take who records, and what."""
+        """Set what records the classes, and which to record."""
         self.wanted = wanted
-        self.found: list[str] = []
+        self.classes: list[str] = []
         self.passed_over: list[str] = []
         self._recorder = recorder
 
     @contextmanager
     def finding(self) -> Iterator[None]:
-        """Look at every class that is made, and at mgraph's own Value."""
+        """Check every class that is defined, and mgraph's own Value."""
         build = builtins.__build_class__
 
-        def built(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        def build_and_check(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             cls = build(*args, **kwargs)
             if isinstance(cls, type):
-                self._look_at(cls)
+                self._check(cls)
             return cls
 
-        if self._is_worth_it(Value):
+        if self._is_wanted(Value):
             self._recorder.watch(Value)
-        builtins.__build_class__ = built
+        builtins.__build_class__ = build_and_check
         try:
             yield
         finally:
             builtins.__build_class__ = build
 
-    def _look_at(self, cls: type) -> None:
-        if self._is_worth_it(cls):
-            self.found.append(spelled(cls))
+    def _check(self, cls: type) -> None:
+        if self._is_wanted(cls):
+            self.classes.append(spelled(cls))
             self._watch_when_complete(cls)
         elif is_value_like(cls):
             self.passed_over.append(spelled(cls))
 
-    def _is_worth_it(self, cls: type) -> bool:
+    def _is_wanted(self, cls: type) -> bool:
         if self.wanted is not None:
             return self.wanted in (spelled(cls), cls.__qualname__)
         return is_value_like(cls)
@@ -79,8 +79,8 @@ class Finder:
     def _watch_when_complete(self, cls: type) -> None:
         """Watch a class when its first object is made.
 
-        By then it has got what is assigned to it, and decorators may even have made another class
-        of it, with its members.
+        By then the script has assigned methods to it, and a decorator may have replaced it by
+        another class with the same members.
         """
         original: Callable[..., object] = cls.__new__
         recorder = self._recorder
@@ -97,13 +97,13 @@ class Finder:
 
 @dataclass(frozen=True)
 class Traced:
-    """A script that has ended, and what was recorded of it.
+    """A script that has ended, and the recording of it.
 
     Attributes:
-        recording: What its engine computed.
-        names: Its global variables.
-        error: What ended it, if it did not reach its end.
-        finder: Which classes were recorded.
+        recording: The recording.
+        names: The script's global variables.
+        error: The exception that ended it; None if it reached its end.
+        finder: The classes that were recorded.
     """
 
     recording: Recording
@@ -113,13 +113,13 @@ class Traced:
 
     @property
     def failed(self) -> bool:
-        """Whether it ended otherwise than well: `sys.exit()` and `sys.exit(0)` are well."""
+        """Whether the script failed; `sys.exit()` and `sys.exit(0)` are no failures."""
         return not (
             self.error is None or (isinstance(self.error, SystemExit) and not self.error.code)
         )
 
     def traceback(self) -> str:
-        """Return what Python says of its failure, without the frames of what records it."""
+        """Return the traceback of the failure, without the frames of the recorder."""
         if isinstance(self.error, SystemExit):
             code = self.error.code
             return f"{code}\n" if isinstance(code, str) else f"the script exits with {code}\n"
@@ -129,35 +129,35 @@ class Traced:
         """Return the recorded graph; its ids are labels, and names of global variables.
 
         Args:
-            output: The variable that holds the output; None for what backward was called on.
-            inputs: Ids of leaves that are to be inputs.
+            output: The variable that holds the output; None for the Value of the captured backward.
+            inputs: The ids of leaves that become inputs.
 
         Raises:
-            GraphError: There is none, or as `Recording.graph`.
+            GraphError: `output` if there is none; also as `Recording.graph`.
         """
         return self.recording.graph(self._output(output), inputs=inputs, names=self.names)
 
     def _output(self, name: str | None) -> object:
         if name is None and self.recording.calls == 0:
-            raise GraphError([self._nothing()])
+            raise GraphError([self._nothing_recorded()])
         if name is not None and not self.recording.records(self.names.get(name)):
             message = f"the script has no variable {quoted(name)} that holds a recorded Value"
             values = [key for key, x in self.names.items() if self.recording.records(x)]
             fix = did_you_mean(closest(name, values))
-            raise GraphError.of("output", message, fix=fix, expected=_listed(values))
+            raise GraphError.of("output", message, fix=fix, expected=_joined(values))
         return None if name is None else self.names[name]
 
-    def _nothing(self) -> Diagnostic:
+    def _nothing_recorded(self) -> Diagnostic:
         if self.failed:
             return Diagnostic("output", "nothing recorded: the script failed before any backward")
-        if self.finder.found:
-            message = f"nothing recorded: backward was not called on {_listed(self.finder.found)}"
+        if self.finder.classes:
+            message = f"nothing recorded: backward was not called on {_joined(self.finder.classes)}"
             fix = "name the variable that holds the output: --output NAME"
         else:
             what = printable(self.finder.wanted or "like micrograd's Value")
             message = f"nothing recorded: the script has no class {what}"
             others = self.finder.passed_over
-            fix = f"name the class of its engine: --class {_listed(others or ['MODULE:CLASS'])}"
+            fix = f"name the class of its engine: --class {_joined(others or ['MODULE:CLASS'])}"
         return Diagnostic("output", message, fix=fix)
 
 
@@ -168,13 +168,13 @@ def trace(
 
     Args:
         path: The script. It runs as code.
-        args: What it finds in `sys.argv`.
-        wanted: The class to record, `MODULE:CLASS`; None for all that look like a Value.
+        args: The arguments of the script, for `sys.argv`.
+        wanted: The class to record, `MODULE:CLASS`; None for all that are like Value.
         call: Which call of backward to keep, from 0; None for the last.
 
     Raises:
         GraphError: `io` if it can't be read.
-        KeyboardInterrupt: Somebody pressed Ctrl-C.
+        KeyboardInterrupt: Ctrl-C was pressed.
     """
     source = read_file(path, LIMITS)
     main = ModuleType("__main__")
@@ -188,7 +188,7 @@ def trace(
             exec(_compiled(source, full), main.__dict__)  # noqa: S102
         except KeyboardInterrupt:
             raise
-        except BaseException as raised:  # noqa: BLE001 - SystemExit, and whatever scripts raise
+        except BaseException as raised:  # noqa: BLE001 - SystemExit, and anything else that scripts raise
             error = raised
     return Traced(recording, main.__dict__, error, finder)
 
@@ -214,15 +214,15 @@ def _as_program(main: ModuleType, path: str, args: Sequence[str]) -> Iterator[No
 
 
 def _traceback(error: BaseException) -> str:
-    told = traceback.TracebackException.from_exception(error)
-    chain: list[traceback.TracebackException | None] = [told]
-    for each in chain:  # grows
-        if each is not None:
-            kept = [frame for frame in each.stack if not frame.filename.startswith(_HERE)]
-            each.stack = traceback.StackSummary.from_list(kept)
-            chain.extend((each.__cause__, each.__context__))
-    return "".join(told.format())
+    root = traceback.TracebackException.from_exception(error)
+    chain: list[traceback.TracebackException | None] = [root]
+    for report in chain:  # grows while it is walked
+        if report is not None:
+            kept = [frame for frame in report.stack if not frame.filename.startswith(_HERE)]
+            report.stack = traceback.StackSummary.from_list(kept)
+            chain.extend((report.__cause__, report.__context__))
+    return "".join(root.format())
 
 
-def _listed(names: Iterable[str]) -> str:
+def _joined(names: Iterable[str]) -> str:
     return printable(some(names)) or "none"

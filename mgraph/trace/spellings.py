@@ -1,4 +1,4 @@
-"""How engines spell what mgraph knows: the names of ops, operators and attributes."""
+"""The names that engines use for ops, operators and attributes."""
 
 from __future__ import annotations
 
@@ -13,35 +13,36 @@ if TYPE_CHECKING:
 SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
     op: driver.SPELLINGS.get(op, ("sum", "total")) for op in OPS
 }
-"""Op to the names of its methods and functions, in lower case, without underscores.
+"""By op, the names of its methods and functions, in lower case and without underscores.
 
-The table of the grader's driver, which has to stand alone: `__add__` is `add`, `reLU` is `relu`.
+They come from the grader's driver, which must not import mgraph. `__add__` is `add`, `reLU` is
+`relu`.
 """
 
 SYMBOLS: Final[Mapping[str, str]] = {"+": "add", "-": "sub", "*": "mul", "/": "div", "**": "pow"}
-"""What engines write into a node for its picture, where that is no name."""
+"""Symbols that engines store in a node to draw it."""
 
 DATA: Final = ("data", "value", "val", "_data", "_value")
-"""The attribute that holds the primal; the first that is there counts."""
+"""Attributes for the primal; the first one that exists is used."""
 
 GRAD: Final = ("grad", "gradient", "adjoint", "derivative", "_grad")
-"""The attribute that holds the adjoint; the first that is there counts."""
+"""Attributes for the adjoint; the first one that exists is used."""
 
 LABEL: Final = ("label", "name", "_label", "_name")
-"""The attribute that names a node; the first that is there counts."""
+"""Attributes for the name of a node; the first one that exists is used."""
 
 PARENTS: Final = ("_prev", "prev", "_children", "children", "_parents", "parents", "_inputs")
-"""Where engines keep what a node was computed from: order and repeats may be lost there."""
+"""Attributes for the operands of a node. They may not keep order and repeats."""
 
 
 class Spelling(NamedTuple):
-    """What a name means.
+    """The meaning of a name.
 
     Attributes:
-        op: As mgraph spells it.
-        arity: How many operands it takes; 0 for any number from 1.
-        takes_lists: The operands may come in a list.
-        is_reflected: They are swapped: `__rsub__`.
+        op: The op of mgraph.
+        arity: The number of operands; 0 for one or more.
+        takes_lists: Whether the operands may be passed in a list.
+        is_reflected: Whether the operands are swapped, as by `__rsub__`.
     """
 
     op: str
@@ -50,7 +51,7 @@ class Spelling(NamedTuple):
     is_reflected: bool = False
 
     def takes(self, count: int) -> bool:
-        """Whether so many operands are right."""
+        """Whether the op takes so many operands."""
         return count == self.arity if self.arity else count >= 1
 
 
@@ -63,23 +64,23 @@ def _spelling(op: str, *, is_reflected: bool = False) -> Spelling:
 
 
 def _meanings() -> dict[str, Spelling]:
-    found = {name: _spelling(op) for op in OPS for name in SPELLINGS[op]}
+    meanings = {name: _spelling(op) for op in OPS for name in SPELLINGS[op]}
     for op in SYMBOLS.values():
         name = driver.plain(driver.SLOTS[op])
-        found[name] = _spelling(op)
-        found[f"r{name}"] = _spelling(op, is_reflected=True)
-        found[f"i{name}"] = _spelling(op)
-    return found
+        meanings[name] = _spelling(op)
+        meanings[f"r{name}"] = _spelling(op, is_reflected=True)
+        meanings[f"i{name}"] = _spelling(op)
+    return meanings
 
 
 _MEANINGS: Final = _meanings()
 
 
 def is_backward(name: str) -> bool:
-    """Whether a method starts the backward pass; `_backward` is usually that of one op."""
+    """Whether a method starts the backward pass; `_backward` usually is for one op only."""
     return not name.startswith("_") and driver.plain(name) in driver.SPELLINGS["backward"]
 
 
 def meaning_of(name: str) -> Spelling | None:
-    """Return what the name of a method or a function means; None if mgraph has no such op."""
+    """Return the meaning of a method or function name; None if mgraph has no such op."""
     return _MEANINGS.get(driver.plain(name))

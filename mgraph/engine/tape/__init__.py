@@ -1,6 +1,7 @@
-"""The other engine: sweeps over flat arrays, compiled from the table; no formula of its own.
+"""The fast engine: sweeps over flat arrays, compiled from the op table.
 
-An extra: it needs NumPy and llvmlite, which only its modules import.
+It contains no formula. It needs the extra `fast`: NumPy and llvmlite, which are imported only by
+the modules of this package.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ INSTALL = "pip install 'mgraph-replay[fast]'"
 
 
 def missing() -> str:
-    """Return the first package that the tape engine lacks; empty if it has all."""
+    """Return the first package that the tape engine lacks; empty if it has both."""
     from importlib.util import find_spec  # noqa: PLC0415 - only for large graphs
 
     return next((name for name in ("numpy", "llvmlite") if find_spec(name) is None), "")
 
 
 def require() -> None:
-    """Check that the tape engine can run.
+    """Check that the packages of the tape engine are installed.
 
     Raises:
-        MissingExtraError: It lacks a package; the message says how to install it.
+        MissingExtraError: One is not; the message says how to install it.
     """
     if name := missing():
         message = f"the tape engine needs {name}, which is not installed: {INSTALL}"

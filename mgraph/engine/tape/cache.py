@@ -1,4 +1,4 @@
-"""Compiled kernels, kept on disk so that only the first run on a machine compiles."""
+"""A disk cache of compiled kernels, so that only the first run on a machine compiles."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import llvmlite
 
 from mgraph.codec import write_file
-from mgraph.engine.tape import elementary, lower, source
+from mgraph.engine.tape import lowering, source, vector_math
+from mgraph.engine.tape.jit import Kernels, compiled, target
 from mgraph.engine.tape.libraries import LIBM, library
-from mgraph.engine.tape.machine import Kernels, compiled, target
 from mgraph.errors import GraphError
 from mgraph.ops import table
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 FOLDER: Final = "MGRAPH_CACHE_DIR"
-"""The environment variable that names another folder."""
+"""The environment variable that overrides the folder."""
 
 SUFFIX: Final = ".kernels"
 
 
-class _Code(NamedTuple):
-    """Machine code, and the types of its kernels' arguments."""
+class _Entry(NamedTuple):
+    """A cache entry: machine code, and the types of its kernels' arguments."""
 
     code: bytes
     signatures: Mapping[str, Sequence[str]]
@@ -40,7 +40,7 @@ class _Code(NamedTuple):
 
 @cache
 def kernels(part: str, math: str = LIBM) -> Kernels:
-    """Return compiled kernels: from disk if they are there and whole, else compiled now.
+    """Return compiled kernels, from the cache if they are there and intact.
 
     Args:
         part: One of `source.PARTS`.
@@ -49,31 +49,32 @@ def kernels(part: str, math: str = LIBM) -> Kernels:
     Raises:
         MissingExtraError: The library is not on this machine.
     """
-    found = _kept(part, math)
-    if found is None:
-        found = _made(part, math)
-        _keep(part, math, found)
-    return Kernels(found.code, found.signatures, library(math))
+    entry = _read(part, math)
+    if entry is None:
+        entry = _compile(part, math)
+        _write(part, math, entry)
+    return Kernels(entry.code, entry.signatures, library(math))
 
 
 def is_ready(part: str, math: str = LIBM) -> bool:
-    """Whether compiled kernels are on disk, so that nothing has to be compiled."""
-    return _kept(part, math) is not None
+    """Whether the cache has these kernels, so that nothing has to be compiled."""
+    return _read(part, math) is not None
 
 
-def _made(part: str, math: str) -> _Code:
+def _compile(part: str, math: str) -> _Entry:
     text = source.text(part, vector=math != LIBM)
-    lowering = lower.Lowering(text, library(math))
-    return _Code(compiled(lowering.module()), lowering.signatures())
+    module = lowering.Lowering(text, library(math))
+    return _Entry(compiled(module.assembly()), module.signatures())
 
 
 # --- files ---
 
 
 def _path(folder: Path, part: str, math: str) -> Path:
-    """Name a file after everything that its machine code depends on."""
+    """Return the path of an entry, named after everything that its machine code depends on."""
     texts = (
-        Path(module.__file__ or "").read_bytes() for module in (table, elementary, source, lower)
+        Path(module.__file__ or "").read_bytes()
+        for module in (table, vector_math, source, lowering)
     )
     parts = [part, repr(library(math)), target(), llvmlite.__version__]
     digest = hashlib.sha256("\n".join(parts).encode())
@@ -82,36 +83,36 @@ def _path(folder: Path, part: str, math: str) -> Path:
     return folder / f"{part}-{digest.hexdigest()[:16]}{SUFFIX}"
 
 
-def _kept(part: str, math: str) -> _Code | None:
-    """Return what lies on disk; None if there is nothing, or not as it was written."""
-    folder = _private()
+def _read(part: str, math: str) -> _Entry | None:
+    """Read an entry; None if it does not exist or was changed since it was written."""
+    folder = _private_folder()
     if folder is None:
         return None
     try:
         head, code = _path(folder, part, math).read_bytes().split(b"\n", 1)
-        about = json.loads(head)
-        if about["sha256"] == hashlib.sha256(code).hexdigest():
-            return _Code(code, about["signatures"])
+        header = json.loads(head)
+        if header["sha256"] == hashlib.sha256(code).hexdigest():
+            return _Entry(code, header["signatures"])
     except (OSError, ValueError, LookupError, TypeError):
         pass
     return None
 
 
-def _keep(part: str, math: str, made: _Code) -> None:
-    """Put compiled kernels on disk, if they can be kept there."""
-    folder = _private(make=True)
+def _write(part: str, math: str, entry: _Entry) -> None:
+    """Write an entry, if the folder allows it."""
+    folder = _private_folder(make=True)
     if folder is None:
         return
-    about = {"sha256": hashlib.sha256(made.code).hexdigest(), "signatures": made.signatures}
-    head = json.dumps(about).encode() + b"\n"
+    header = {"sha256": hashlib.sha256(entry.code).hexdigest(), "signatures": entry.signatures}
+    head = json.dumps(header).encode() + b"\n"
     with contextlib.suppress(OSError, GraphError):
-        write_file(_path(folder, part, math), [head, made.code])
+        write_file(_path(folder, part, math), [head, entry.code])
 
 
 def _folder() -> Path:
-    """Return where this user's caches lie."""
-    if given := os.environ.get(FOLDER):
-        return Path(given)
+    """Return the cache folder of this user."""
+    if override := os.environ.get(FOLDER):
+        return Path(override)
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "mgraph"
     if sys.platform == "win32":
@@ -119,14 +120,14 @@ def _folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mgraph"
 
 
-def _private(*, make: bool = False) -> Path | None:
-    """Return the folder; None if it is not there, or if others could put code into it."""
+def _private_folder(*, make: bool = False) -> Path | None:
+    """Return the folder; None if it does not exist, or if other users could put code into it."""
     try:
         folder = _folder()
         if make:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.stat()
-    except (OSError, RuntimeError):  # RuntimeError: nobody knows where home is
+    except (OSError, RuntimeError):  # RuntimeError: there is no home folder
         return None
     mine = not hasattr(os, "getuid") or status.st_uid == os.getuid()
     shared = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and os.name == "posix"

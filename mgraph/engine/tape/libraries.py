@@ -1,9 +1,9 @@
-"""Where compiled code finds exp, tanh and so on: the C library, or a library of vectors.
+"""Math libraries: where compiled code finds exp, tanh and so on.
 
-libm is the C library that Python's `math` calls, so its answers are the same bits as a Value's.
-A vector library answers for several rows at once, with other last bits. Its functions are used
-where they stay within 2 ulp of the exact result; where they don't, libm is called row by row.
-libmvec is a part of glibc, svml of Intel's runtime; "mgraph" has exp and tanh alone, anywhere.
+libm is the C library that Python's `math` calls, so its results have the same bits as those of
+Values. A vector library computes several rows at once, and the last bits differ. Its functions are
+used where they stay within 2 ulp of the exact result; otherwise libm is called row by row.
+libmvec is part of glibc, svml of Intel's runtime. "mgraph" only has exp and tanh, on any machine.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llvmlite import binding as llvm
 
-from mgraph.engine.tape.lower import LANES, MathLibrary
+from mgraph.engine.tape.lowering import LANES, MathLibrary
 from mgraph.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -35,21 +35,21 @@ NAMES: Final = (LIBM, LIBMVEC, SVML, OWN)
 FUNCTIONS: Final = (
     "exp", "log", "log1p", "pow", "sin", "cos", "tan", "atan", "sinh", "cosh", "tanh",
 )  # fmt: skip
-"""What compiled code calls, by the names that C gives them."""
+"""The functions that compiled code calls, by their names in C."""
 
-_ELEMENTARY: Final = ("exp", "tanh")
-"""What every vector library leaves to `elementary`, which is faster."""
+_OWN_FUNCTIONS: Final = ("exp", "tanh")
+"""The functions that are taken from `vector_math`, which is faster than any vector library."""
 
 _WHEEL: Final = "intel-cmplr-lib-rt"
 
 
-class _Vectors(NamedTuple):
-    """A library of vectors.
+class _VectorLibrary(NamedTuple):
+    """A library with functions of vectors.
 
     Attributes:
-        functions: Those of its functions that stay within 2 ulp.
-        symbols: How they are called, for 8 lanes (AVX-512) and for 4 (AVX2).
-        install: How to get it.
+        functions: Its functions that stay within 2 ulp.
+        symbols: The form of their symbols, for 8 lanes (AVX-512) and for 4 (AVX2).
+        install: How to install it.
     """
 
     functions: tuple[str, ...]
@@ -58,17 +58,19 @@ class _Vectors(NamedTuple):
 
 
 _KNOWN: Final = {
-    LIBMVEC: _Vectors(
+    LIBMVEC: _VectorLibrary(
         ("log", "atan", "sinh", "cosh"),
         {8: "_ZGVeN8v_{}", 4: "_ZGVdN4v_{}"},
         "it is part of glibc 2.35 and newer, on x86-64",
     ),
-    SVML: _Vectors(FUNCTIONS, {8: "__svml_{}8_ha", 4: "__svml_{}4_ha"}, f"pip install {_WHEEL}"),
+    SVML: _VectorLibrary(
+        FUNCTIONS, {8: "__svml_{}8_ha", 4: "__svml_{}4_ha"}, f"pip install {_WHEEL}"
+    ),
 }
 
 
 def library(name: str) -> MathLibrary:
-    """Return a library by name; "auto" is the fastest that is here.
+    """Return a library by name; "auto" is the fastest one on this machine.
 
     Raises:
         MissingExtraError: It is not on this machine.
@@ -78,34 +80,36 @@ def library(name: str) -> MathLibrary:
         message = f"no math library {name!r}: choose one of {', '.join((AUTO, *NAMES))}"
         raise ValueError(message)
     if name == AUTO:
-        return next(found for each in (SVML, LIBMVEC, OWN, LIBM) if (found := find(each)))
-    found = find(name)
-    if found is None:
+        candidates = map(find, (SVML, LIBMVEC, OWN, LIBM))
+        return next(candidate for candidate in candidates if candidate)
+    math = find(name)
+    if math is None:
         install = _KNOWN[name].install if name in _KNOWN else "it needs a processor with FMA"
-        message = f"the library {name} is not here: {install}"
+        message = f"the math library {name} is not on this machine: {install}"
         raise MissingExtraError(message)
-    return found
+    return math
 
 
 @cache
 def find(name: str) -> MathLibrary | None:
-    """Return a library, if it is here and this processor can run it."""
+    """Return a library, or None if it is not installed or this processor can't run it."""
     if name == LIBM:
         return MathLibrary(LIBM, (), {})
     if name == OWN:
-        return MathLibrary(OWN, _ELEMENTARY, {}) if lanes() else None
+        return MathLibrary(OWN, _OWN_FUNCTIONS, {}) if lanes() else None
     vectors, width = _KNOWN[name], lanes()
     if width not in vectors.symbols or _loaded(name) is None:
         return None
-    symbols = {each: (width, vectors.symbols[width].format(each)) for each in vectors.functions}
+    form = vectors.symbols[width]
+    symbols = {function: (width, form.format(function)) for function in vectors.functions}
     if any(address(symbol, name) is None for _, symbol in symbols.values()):
         return None
     powers = {"power": symbols.pop("pow")} if "pow" in symbols else {}
-    return MathLibrary(name, _ELEMENTARY, symbols | powers)
+    return MathLibrary(name, _OWN_FUNCTIONS, symbols | powers)
 
 
 def lanes() -> int:
-    """Return how many doubles this processor takes at a time; 0: it lacks what vectors need."""
+    """Return how many doubles fit a vector of this processor; 0 if it lacks the instructions."""
     if platform.machine().lower() in ("arm64", "aarch64"):
         return 2
     has = llvm.get_host_cpu_features()
@@ -116,30 +120,29 @@ def lanes() -> int:
 
 @cache
 def _loaded(name: str) -> ctypes.CDLL | None:
-    """Load a library; None if it is not here."""
+    """Load a library; None if it is not on this machine."""
     try:
         if name == LIBM:
             return ctypes.CDLL({"linux": "libm.so.6", "win32": "ucrtbase"}.get(sys.platform))
         if name == LIBMVEC:
             return ctypes.CDLL("libmvec.so.1") if sys.platform == "linux" else None
         files = dict(_wheel())
-        for each in ("libintlc.so.5", "libsvml.so"):  # the second needs the first
-            found = ctypes.CDLL(files[each], ctypes.RTLD_GLOBAL)
+        ctypes.CDLL(files["libintlc.so.5"], ctypes.RTLD_GLOBAL)  # libsvml needs it
+        return ctypes.CDLL(files["libsvml.so"], ctypes.RTLD_GLOBAL)
     except (OSError, KeyError, metadata.PackageNotFoundError):
         return None
-    return found
 
 
 def _wheel() -> Iterator[tuple[str, str]]:
-    """Yield the libraries of Intel's runtime wheel: name and path."""
+    """Yield name and path of each library in Intel's runtime wheel."""
     for file in metadata.files(_WHEEL) or ():
         yield file.name, str(Path(str(file.locate())).resolve())
 
 
 def address(symbol: str, *names: str) -> int | None:
-    """Return where a function lies, in the first of some libraries that has it."""
+    """Return the address of a function in the first of some libraries that has it."""
     for name in names:
-        found = getattr(_loaded(name), symbol, None)
-        if found is not None:
-            return ctypes.cast(found, ctypes.c_void_p).value
+        function = getattr(_loaded(name), symbol, None)
+        if function is not None:
+            return ctypes.cast(function, ctypes.c_void_p).value
     return None

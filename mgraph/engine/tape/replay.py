@@ -1,4 +1,4 @@
-"""Replay: one graph, prepared once, run again and again."""
+"""Replay: a graph that is prepared once and run many times."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from mgraph.engine.evaluate import Engine, evaluate, seeded_nodes, set_nodes, without_value
-from mgraph.engine.tape import engine, schedule
+from mgraph.engine.evaluate import Engine, evaluate, input_nodes, seeded_nodes, unbound_inputs
+from mgraph.engine.tape import schedule, sweeps
 from mgraph.engine.tape.blocks import Job, RowBlocks
 from mgraph.engine.tape.cache import kernels
+from mgraph.engine.tape.jit import flat
 from mgraph.engine.tape.libraries import AUTO, LIBM, library
-from mgraph.engine.tape.lower import LANES
-from mgraph.engine.tape.machine import flat
+from mgraph.engine.tape.lowering import LANES
 from mgraph.engine.tape.source import REPLAY
 from mgraph.errors import GraphError, quoted
 from mgraph.graph.run import as_number
@@ -33,10 +33,10 @@ Grad = Literal["rows", "sum"]
 
 GRADS: Final = ("rows", "sum", None)
 
-_NO_WAY: Final = schedule.Backward(
+_FORWARD_ONLY: Final = schedule.Backward(
     np.zeros(0, np.uint8), *(np.zeros(size, np.uint32) for size in (1, 0, 0, 0))
 )
-"""Of a batch that runs forward only."""
+"""The empty backward order of forward-only batches."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class _Way:
-    """The way back from some seeded outputs.
+class _BackwardPass:
+    """The backward pass from some seeded outputs, prepared.
 
     Attributes:
-        order: The nodes that have an adjoint, in backward order.
-        sweep: Goes this way, over primals and adjoints.
-        nodes: Those of them that are no const, ascending in evaluation order.
-        asked: The places of the inputs and params among them.
+        order: The nodes that get an adjoint, in backward order.
+        sweep: The kernel, to be called with primals and adjoints.
+        nodes: The same nodes without consts, ascending in evaluation order.
+        asked: The positions of the inputs and params among them.
     """
 
     order: schedule.Backward
@@ -76,13 +76,13 @@ class _Way:
 
 
 @dataclass(frozen=True)
-class _Job:
-    """A kind of batch, prepared.
+class _PreparedBatch:
+    """A batch with some columns and options, ready to be run.
 
     Attributes:
-        blocks: What works it out.
+        blocks: Runs it.
         nodes: The leaves that have a column.
-        ids: The leaves whose adjoints it gives.
+        ids: The ids of the leaves whose adjoints it returns.
     """
 
     blocks: RowBlocks
@@ -125,24 +125,24 @@ class Replay:
         self.graph = graph
         self._engine = Engine(f"tape, {library(math).name}", self._sweeps)
         self._kernels = kernels(REPLAY, library(math).name)
-        self.tape = engine.tape_of(graph)
+        self.tape = sweeps.tape_of(graph)
         self._order = schedule.forward_of(self.tape)
         self._primals = self._with_leaves(self.tape.primals)
         self._adjoints = np.zeros(self._primals.size)
         self._forward = self._bound_forward(self._primals)
-        self._consts = self._order.place[self.tape.opcode == OPCODES[CONST]]
+        self._consts = self._order.position[self.tape.opcode == OPCODES[CONST]]
         self._unbound = graph.unbound()
-        self._ways: dict[tuple[int, ...], _Way] = {}
-        self._jobs: dict[tuple[Any, ...], _Job] = {}
+        self._passes: dict[tuple[int, ...], _BackwardPass] = {}
+        self._batches: dict[tuple[Any, ...], _PreparedBatch] = {}
         leaves = self._order.leaves
         self.leaf_primals = self._primals[:leaves]
         self.leaf_adjoints = self._adjoints[:leaves]
 
     def _with_leaves(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return primals by place, those of the leaves set, with room for a vector at the end."""
-        found, leaves = np.zeros(values.size + LANES), self._order.leaves
-        found[:leaves] = values[self._order.order[:leaves]]
-        return found
+        """Return primals by position: those of the leaves, then zeros, with one vector to spare."""
+        primals, leaves = np.zeros(values.size + LANES), self._order.leaves
+        primals[:leaves] = values[self._order.order[:leaves]]
+        return primals
 
     @cached_property
     def leaf_ids(self) -> list[str]:
@@ -152,14 +152,14 @@ class Replay:
     @property
     def primals(self) -> NDArray[np.float64]:
         """The values of all nodes after the last `step`, float64[N]: a copy in evaluation order."""
-        found: NDArray[np.float64] = self._primals[self._order.place]
-        return found
+        primals: NDArray[np.float64] = self._primals[self._order.position]
+        return primals
 
     @property
     def adjoints(self) -> NDArray[np.float64]:
         """The gradients of all nodes after the last `step`, float64[N]: a copy, 0.0 if none."""
-        found: NDArray[np.float64] = self._adjoints[self._order.place]
-        return found
+        adjoints: NDArray[np.float64] = self._adjoints[self._order.position]
+        return adjoints
 
     def __call__(
         self,
@@ -186,22 +186,23 @@ class Replay:
         Raises:
             GraphError: `run-node`, `number`, `unbound-input` or `seed`, as for `Graph.run`.
         """
-        given = {**(inputs or {}), **more}
-        return evaluate(self.graph, given, seed, self._engine, grad=grad)
+        inputs = {**(inputs or {}), **more}
+        return evaluate(self.graph, inputs, seed, self._engine, grad=grad)
 
     def _sweeps(
         self, graph: Columns, seeds: Mapping[int, float], *, grad: bool
     ) -> tuple[array[float], array[int] | None, array[float] | None]:
-        """Run the graph with other leaves, and leave those of the steps alone."""
-        place = self._order.place
-        primals = self._with_leaves(engine.tape_of(graph).primals)
+        """Run the graph with the leaves of `graph`, without changing those of the steps."""
+        position = self._order.position
+        primals = self._with_leaves(sweeps.tape_of(graph).primals)
         self._bound_forward(primals)()
+        data = sweeps.take(primals, position)
         if not grad:
-            return engine.taken(primals, place), None, None
-        way, adjoints = self._way(seeds), np.empty_like(primals)
-        self._backward(way, seeds, primals, adjoints)
-        slopes = engine.taken(adjoints, place[way.nodes])
-        return engine.taken(primals, place), engine.indices(way.nodes), slopes
+            return data, None, None
+        backward, adjoints = self._backward_pass(seeds), np.empty_like(primals)
+        self._backward(backward, seeds, primals, adjoints)
+        nodes = backward.nodes
+        return data, sweeps.node_column(nodes), sweeps.take(adjoints, position[nodes])
 
     def step(
         self,
@@ -221,28 +222,28 @@ class Replay:
         Raises:
             GraphError: `run-node`, `number`, `unbound-input` or `seed`, as for `Graph.run`.
         """
-        given = {name: as_number(name, value) for name, value in (leaves or {}).items()}
-        by_node = set_nodes(self.graph, given)
+        values = {name: as_number(name, value) for name, value in (leaves or {}).items()}
+        by_node = input_nodes(self.graph, values)
         seeds = seeded_nodes(self.graph, seed or {})
         self._check_bound(by_node)
         self._unbound = ()
         for node, value in by_node.items():
-            self._primals[self._order.place[node]] = value
+            self._primals[self._order.position[node]] = value
         self._forward()
-        self._backward(self._way(seeds), seeds, self._primals, self._adjoints)
+        self._backward(self._backward_pass(seeds), seeds, self._primals, self._adjoints)
 
-    def _check_bound(self, given: Mapping[int, float]) -> None:
-        """Check that every input has a primal: declared, given now, or written before.
+    def _check_bound(self, inputs: Mapping[int, float]) -> None:
+        """Check that every input has a primal: declared, in `inputs`, or set by an earlier step.
 
         Raises:
             GraphError: `unbound-input`.
         """
         missing = [
             self.graph.ids[i] for i in self._unbound
-            if i not in given and np.isnan(self._primals[self._order.place[i]])
+            if i not in inputs and np.isnan(self._primals[self._order.position[i]])
         ]  # fmt: skip
         if missing:
-            raise without_value(missing)
+            raise unbound_inputs(missing)
 
     def _bound_forward(self, primals: NDArray[np.float64]) -> Any:  # noqa: ANN401 - a C function
         order = self._order
@@ -251,32 +252,32 @@ class Replay:
 
     def _backward(
         self,
-        way: _Way,
+        backward: _BackwardPass,
         seeds: Mapping[int, float],
         primals: NDArray[np.float64],
         adjoints: NDArray[np.float64],
     ) -> None:
         adjoints[:] = 0.0
         for node, seed in seeds.items():
-            adjoints[self._order.place[node]] += seed
-        way.sweep(*flat((primals, adjoints)))
+            adjoints[self._order.position[node]] += seed
+        backward.sweep(*flat((primals, adjoints)))
         if self._consts.size:
-            adjoints[self._consts] = 0.0  # what a const catches is no adjoint
+            adjoints[self._consts] = 0.0  # what the sweep added to a const
 
-    def _way(self, seeds: Mapping[int, float]) -> _Way:
-        """Return the way back from seeded nodes; the last one is kept."""
+    def _backward_pass(self, seeds: Mapping[int, float]) -> _BackwardPass:
+        """Return the backward pass from seeded nodes; the last one is kept."""
         key = tuple(seeds)
-        if key not in self._ways:
-            marks = engine.reached(self.tape, seeds)
-            nodes = engine.has_adjoint(self.tape, marks)
-            places = self._order.place[nodes].astype(np.int64)
-            is_leaf = places < self._order.leaves
-            back = schedule.backward_of(self.tape, marks, self._order)
-            sweep = self._kernels.bound("step_backward", *back, self._order.more)
-            self._ways = {key: _Way(back, sweep, nodes, places[is_leaf])}
-        return self._ways[key]
+        if key not in self._passes:
+            marks = sweeps.reached(self.tape, seeds)
+            nodes = sweeps.has_adjoint(self.tape, marks)
+            positions = self._order.position[nodes].astype(np.int64)
+            is_leaf = positions < self._order.leaves
+            order = schedule.backward_of(self.tape, marks, self._order)
+            sweep = self._kernels.bound("step_backward", *order, self._order.more)
+            self._passes = {key: _BackwardPass(order, sweep, nodes, positions[is_leaf])}
+        return self._passes[key]
 
-    def batch(  # noqa: PLR0913 - one keyword a choice
+    def batch(  # noqa: PLR0913 - one keyword per choice
         self,
         columns: Mapping[str, ArrayLike],
         *,
@@ -318,58 +319,58 @@ class Replay:
             message = 'grad is "rows", "sum" or None, and workers at least 1'
             raise ValueError(message)
         name, arrays = library(math).name, _arrays(columns)
-        job = self._job((*columns,), grad, seed or {}, name)
-        memory = job.blocks.memory(arrays[0].size)
+        batch = self._prepared((*columns,), grad, seed or {}, name)
+        memory = batch.blocks.memory(arrays[0].size)
         if (
             reuse is not None
             and reuse.memory.shape == memory.shape
-            and not any(np.may_share_memory(each, reuse.memory) for each in arrays)
+            and not any(np.may_share_memory(array, reuse.memory) for array in arrays)
         ):
             memory = reuse.memory
-        outputs, found = job.blocks.run(arrays, memory, workers)
+        outputs, adjoints = batch.blocks.run(arrays, memory, workers)
         ids = [self.graph.ids[i] for i in self.graph.outputs]
-        slopes = found.tolist() if grad == "sum" else found
-        by_leaf = dict(zip(job.ids, slopes, strict=True))
+        gradients = adjoints.tolist() if grad == "sum" else adjoints
+        by_leaf = dict(zip(batch.ids, gradients, strict=True))
         return Batch(dict(zip(ids, outputs, strict=True)), by_leaf, f"tape, {name}", memory)
 
-    def _job(
+    def _prepared(
         self, names: tuple[str, ...], grad: Grad | None, seed: Mapping[str, float], math: str
-    ) -> _Job:
-        """Return what a batch with such columns has to do; the last one is kept.
+    ) -> _PreparedBatch:
+        """Prepare a batch with columns of such names; the last one is kept.
 
         Raises:
             GraphError: `run-node`, `seed` or `unbound-input`.
         """
         key = (names, grad, (*seed.items(),), math)
-        if key not in self._jobs:
-            nodes = set_nodes(self.graph, dict.fromkeys(names, 0.0))
+        if key not in self._batches:
+            nodes = input_nodes(self.graph, dict.fromkeys(names, 0.0))
             seeds = seeded_nodes(self.graph, seed)
-            way, place = self._way(seeds), self._order.place
+            backward = self._backward_pass(seeds)
             job = Job(
-                way.order if grad else _NO_WAY, self.leaf_primals, _places(place, nodes),
-                _places(place, self.graph.outputs), _places(place, seeds),
-                np.array([*seeds.values()], np.float64), way.asked if grad else way.asked[:0],
+                backward.order if grad else _FORWARD_ONLY, self.leaf_primals,
+                self._positions(nodes), self._positions(self.graph.outputs),
+                self._positions(seeds), np.array([*seeds.values()], np.float64),
+                backward.asked if grad else backward.asked[:0],
                 self._consts.astype(np.int64), grad == "sum",
             )  # fmt: skip
-            ids = [self.leaf_ids[i] for i in job.asked]  # leaves stand first, in their order
-            self._jobs = {key: _Job(RowBlocks(self._order, job, math), nodes, ids)}
-        self._check_bound(self._jobs[key].nodes)
-        return self._jobs[key]
+            ids = [self.leaf_ids[i] for i in job.asked]  # a leaf's position is its index here
+            self._batches = {key: _PreparedBatch(RowBlocks(self._order, job, math), nodes, ids)}
+        self._check_bound(self._batches[key].nodes)
+        return self._batches[key]
 
-
-def _places(place: NDArray[np.uint32], nodes: Iterable[int]) -> NDArray[np.int64]:
-    return place[[*nodes]].astype(np.int64)
+    def _positions(self, nodes: Iterable[int]) -> NDArray[np.int64]:
+        return self._order.position[[*nodes]].astype(np.int64)
 
 
 def _arrays(columns: Mapping[str, ArrayLike]) -> list[NDArray[np.float64]]:
-    """Return columns as arrays of one length."""
+    """Return columns as arrays, all of the same length."""
     arrays = [_column(name, values) for name, values in columns.items()]
     if len({array.size for array in arrays}) > 1:
         sizes = ", ".join(f"{name} {a.size:,}" for name, a in zip(columns, arrays, strict=True))
         message = f"the columns differ in length: {sizes}"
-        raise GraphError.of("number", message, expected="one value a row in each")
+        raise GraphError.of("number", message, expected="one value per row in each")
     if not arrays:
-        message = "no columns, so no rows"
+        message = "there are no columns"
         raise GraphError.of("number", message, expected="at least one column")
     return arrays
 

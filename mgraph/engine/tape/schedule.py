@@ -1,8 +1,8 @@
-"""What can be done together: a graph's nodes sorted into runs of one op.
+"""Sort the nodes of a graph into runs of one op, which are fast to compute.
 
-Nodes that wait for nothing in common may go in any order. Done op by op, they need no branch a
-node, lie side by side, and several can be worked out at once. Adjoints are still added up in the
-order of a single run, so that the bits are the same.
+Nodes that do not depend on each other can be computed in any order. Sorted by op, a run of nodes
+needs one branch instead of one per node, lies together in memory, and can use vectors. Adjoints are
+still added up in the order of a single run, so the bits are the same.
 """
 
 from __future__ import annotations
@@ -12,38 +12,38 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from mgraph.engine.tape.cache import kernels
-from mgraph.engine.tape.lower import LANES
+from mgraph.engine.tape.lowering import LANES
 from mgraph.engine.tape.source import REPLAY
 from mgraph.ops import LEAVES, OPCODES, TABLE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mgraph.engine.tape.engine import Tape
+    from mgraph.engine.tape.sweeps import Tape
 
 _FOLDS: Final = [OPCODES[op.name] for op in TABLE if op.fold]
 
 _SHORT: Final = 8
-"""Runs of fewer nodes than this, on average, are not worth a sort."""
+"""Nodes are not sorted if runs would have fewer nodes than this on average."""
 
 
 class Forward(NamedTuple):
-    """The forward order: a node's place is where it stands there; the leaves come first.
+    """The forward order of the nodes, leaves first. A node's position is its index in this order.
 
     Attributes:
-        order: uint32[N], the node at each place.
-        place: uint32[N], the place of each node.
-        leaves: How many there are.
+        order: uint32[N], the node at each position.
+        position: uint32[N], the position of each node.
+        leaves: The number of leaves.
         op: uint8[R], the opcode of each run.
-        start: uint32[R + 1], where each run begins.
-        a: uint32[N + 8], the place of the first argument of the node at each place; of a fold,
-            where its arguments begin in `more`.
-        b: uint32[N + 8], the same of the last; of a fold, where its arguments end.
-        more: uint32, the places of all arguments of all nodes; empty without folds.
+        start: uint32[R + 1], the position at which each run starts.
+        a: uint32[N + 8], for each position the position of the node's first argument; for a fold,
+            the index in `more` at which its arguments start.
+        b: uint32[N + 8], the same for the last argument; for a fold, the index at which they end.
+        more: uint32[A], the positions of all arguments of all nodes; empty without folds.
     """
 
     order: NDArray[np.uint32]
-    place: NDArray[np.uint32]
+    position: NDArray[np.uint32]
     leaves: int
     op: NDArray[np.uint8]
     start: NDArray[np.uint32]
@@ -57,8 +57,8 @@ class Backward(NamedTuple):
 
     Attributes:
         op: uint8[R], the opcode of each run.
-        start: uint32[R + 1], where each run begins in `node`.
-        node: uint32[M], their places.
+        start: uint32[R + 1], the index in `node` at which each run starts.
+        node: uint32[M], the positions of the nodes.
         a: uint32[M], as in `Forward`.
         b: uint32[M], likewise.
     """
@@ -71,7 +71,7 @@ class Backward(NamedTuple):
 
 
 def forward_of(tape: Tape) -> Forward:
-    """Sort a graph's nodes for running forward."""
+    """Sort the nodes of a graph for forward sweeps."""
     count = tape.opcode.size
     level, deepest = np.zeros(count, np.uint32), np.zeros(1, np.int64)
     kernels(REPLAY).forward_levels(tape.opcode, tape.first, tape.args, level, deepest)
@@ -79,19 +79,19 @@ def forward_of(tape: Tape) -> Forward:
     order = np.concatenate([np.flatnonzero(~is_op), np.flatnonzero(is_op)]).astype(np.uint32)
     leaves = count - int(np.count_nonzero(is_op))
     order[leaves:], op, start = _sorted(tape, level, int(deepest[0]), order[leaves:])
-    place, a, b = (np.zeros(count + spare, np.uint32) for spare in (0, LANES, LANES))
-    kernels(REPLAY).arguments(tape.opcode, tape.first, tape.args, order, place, a, b)
-    more = place[tape.args] if np.isin(op, _FOLDS).any() else np.zeros(0, np.uint32)
-    return Forward(order, place, leaves, op, start + np.uint32(leaves), a, b, more)
+    position, a, b = (np.zeros(count + spare, np.uint32) for spare in (0, LANES, LANES))
+    kernels(REPLAY).arguments(tape.opcode, tape.first, tape.args, order, position, a, b)
+    more = position[tape.args] if np.isin(op, _FOLDS).any() else np.zeros(0, np.uint32)
+    return Forward(order, position, leaves, op, start + np.uint32(leaves), a, b, more)
 
 
 def backward_of(tape: Tape, marks: NDArray[np.uint8], forward: Forward) -> Backward:
-    """Sort a graph's nodes for running backward.
+    """Sort the nodes of a graph for backward sweeps.
 
     Args:
         tape: The graph.
-        marks: uint8[N], the nodes that have an adjoint.
-        forward: Where the nodes stand.
+        marks: uint8[N], 1 for the nodes that have an adjoint.
+        forward: The forward order.
     """
     count = tape.opcode.size
     level, deepest = np.zeros(count, np.uint32), np.zeros(1, np.int64)
@@ -99,15 +99,15 @@ def backward_of(tape: Tape, marks: NDArray[np.uint8], forward: Forward) -> Backw
     kernels(REPLAY).backward_levels(tape.opcode, tape.first, tape.args, marks, done, level, deepest)
     if int(deepest[0]) * _SHORT > count:
         order = np.flatnonzero(level)[::-1].astype(np.uint32)
-    else:  # the nodes of a run as they lie in memory
+    else:  # in each run, in the order in which nodes lie in memory
         order = forward.order[level[forward.order] > 0]
     nodes, op, start = _sorted(tape, level, int(deepest[0]), order)
-    node = forward.place[nodes]
+    node = forward.position[nodes]
     return Backward(op, start, node, forward.a[node], forward.b[node])
 
 
 class _Runs(NamedTuple):
-    """Nodes in runs: of one op and one level each, so that they may go in any order."""
+    """Nodes cut into runs of one op and one level; those of a run can go in any order."""
 
     nodes: NDArray[np.uint32]
     op: NDArray[np.uint8]
@@ -117,9 +117,9 @@ class _Runs(NamedTuple):
 def _sorted(
     tape: Tape, level: NDArray[np.uint32], deepest: int, order: NDArray[np.uint32]
 ) -> _Runs:
-    """Sort ops by level and op; as they stand, if that would make too short runs."""
+    """Sort nodes by level and op; keep their order if runs would be too short."""
     if deepest * _SHORT > tape.opcode.size:
-        return _as_they_stand(tape, level, order)
+        return _in_given_order(tape, level, order)
     used = np.flatnonzero(np.bincount(tape.opcode, minlength=256))
     table = np.zeros(256, np.uint8)
     table[used] = np.arange(used.size)
@@ -128,12 +128,12 @@ def _sorted(
     full = np.flatnonzero(counts)
     start = np.concatenate([[0], np.cumsum(counts[full])]).astype(np.uint32)
     nodes = np.empty(order.size, np.uint32)
-    kernels(REPLAY).places(key, counts, order, nodes)
+    kernels(REPLAY).sort(key, counts, order, nodes)
     return _Runs(nodes, used[full % used.size].astype(np.uint8), start)
 
 
-def _as_they_stand(tape: Tape, level: NDArray[np.uint32], order: NDArray[np.uint32]) -> _Runs:
-    """Cut nodes into runs; the last one ends behind all."""
+def _in_given_order(tape: Tape, level: NDArray[np.uint32], order: NDArray[np.uint32]) -> _Runs:
+    """Cut nodes into runs without changing their order."""
     code, depth = tape.opcode[order], level[order]
     ends = np.flatnonzero((code[1:] != code[:-1]) | (depth[1:] != depth[:-1])) + 1
     start = np.concatenate([[0], ends, [order.size]]).astype(np.uint32)

@@ -1,4 +1,4 @@
-"""The text of the kernels: formulas from the table of ops, sweeps around them."""
+"""Generate the text of the kernels: formulas of the op table inside sweeps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from mgraph.engine.tape import elementary
+from mgraph.engine.tape import vector_math
 from mgraph.ops import CONST, LEAVES, OPCODES, TABLE, Op, formulas
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ SWEEPS: Final = "sweeps"
 REPLAY: Final = "replay"
 BATCH: Final = "batch"
 PARTS: Final = (SWEEPS, REPLAY, BATCH)
-"""Single runs; steps over a prepared graph; many rows: each compiled when it is first needed."""
+"""Single runs, steps of a replay, and batches. Each part is compiled when it is first needed."""
 
 _LEAF: Final = len(LEAVES)
 """Opcodes below this are leaves."""
@@ -24,37 +24,37 @@ _LEAF: Final = len(LEAVES)
 
 @cache
 def text(part: str, *, vector: bool = False) -> str:
-    """Return a module of kernels, with the helpers that the table gives.
+    """Return the text of a module of kernels, with the formulas as helpers.
 
     Args:
         part: One of `PARTS`.
-        vector: Whether steps take libm's functions for several nodes at once.
+        vector: Whether steps compute exp, tanh and so on for several nodes at once.
     """
-    makers: dict[str, tuple[Callable[[], str], ...]] = {
+    generators: dict[str, tuple[Callable[[], str], ...]] = {
         SWEEPS: (_reach, _forward, _backward),
         REPLAY: (
             _levels,
-            _places,
+            _sort,
             _arguments,
             lambda: _step_forward(vector=vector),
             _step_backward,
         ),
         BATCH: (_touches, _batch, _add_rows),
     }
-    return "\n\n".join([*_functions(), *(make() for make in makers[part])])
+    return "\n\n".join([*_functions(), *(generate() for generate in generators[part])])
 
 
-# --- what the table says ---
+# --- formulas ---
 
 
 def _functions() -> Iterator[str]:
-    """Yield helpers and rules: one function an op for its value, one for its slopes."""
-    for node in (*formulas.helpers(), *formulas.helpers(elementary)):
-        if node.name not in elementary.PRIMITIVES:
+    """Yield helpers: those that formulas call, then a value and a partials function per op."""
+    for node in (*formulas.helpers(), *formulas.helpers(vector_math)):
+        if node.name not in vector_math.PRIMITIVES:
             names = ", ".join(arg.arg for arg in node.args.args)
             yield f"def {node.name}({names}):\n    {_text(node.body[-1])}\n"
     for op, *functions in formulas.parse_table():
-        for prefix, function in zip(("value", "slopes"), functions, strict=True):
+        for prefix, function in zip(("value", "partials"), functions, strict=True):
             names = ", ".join(arg.arg for arg in function.args.args)
             yield f"def {prefix}_{op.name}({names}):\n    return {_text(function.body)}\n"
 
@@ -64,7 +64,7 @@ def _text(node: ast.AST) -> str:
 
 
 def _choice(indent: int, cases: Iterable[tuple[int, list[str]]]) -> str:
-    """Return a chain of branches on the opcode, which compiles to a jump table."""
+    """Return branches on the opcode, which compile to a jump table."""
     space = " " * indent
     lines = []
     word = "if"
@@ -75,15 +75,15 @@ def _choice(indent: int, cases: Iterable[tuple[int, list[str]]]) -> str:
     return "\n".join(lines)
 
 
-def _each(make: Callable[[Op], list[str]]) -> Iterator[tuple[int, list[str]]]:
-    return ((OPCODES[op.name], make(op)) for op in TABLE)
+def _cases(body: Callable[[Op], list[str]]) -> Iterator[tuple[int, list[str]]]:
+    return ((OPCODES[op.name], body(op)) for op in TABLE)
 
 
 # --- single runs: in evaluation order, over the columns as they are ---
 
 
 def _reach() -> str:
-    """Mark what has an adjoint: the seeded nodes, and all arguments of marked ones."""
+    """Mark the nodes that have an adjoint: arguments of marked nodes, from the seeded ones on."""
     return """
 def reach(first: U32, args: U32, has: U8) -> None:
     for i in range(len(has) - 1, -1, -1):
@@ -99,7 +99,7 @@ def forward(opcode: U8, first: U32, args: U32, primals: F64) -> None:
     for i in range(len(opcode)):
         code = opcode[i]
         at = first[i]
-{_choice(8, _each(_value))}
+{_choice(8, _cases(_value))}
 """
 
 
@@ -124,14 +124,14 @@ def backward(opcode: U8, first: U32, args: U32, has: U8, primals: F64, adjoints:
         code = opcode[i]
         at = first[i]
         up = adjoints[i]
-{_choice(8, _each(_slopes))}
+{_choice(8, _cases(_partials))}
 """
 
 
-def _slopes(op: Op) -> list[str]:
+def _partials(op: Op) -> list[str]:
     if op.fold:  # the partial is the same for every argument
         return [
-            f"share = up * slopes_{op.name}(0.0, 0.0, 0.0)[1]",
+            f"share = up * partials_{op.name}(0.0, 0.0, 0.0)[1]",
             "for k in range(at, first[i + 1]):",
             "    adjoints[args[k]] += share",
         ]
@@ -142,34 +142,34 @@ def _slopes(op: Op) -> list[str]:
         *(f"p{name} = primals[{name}]" for name in names),
         "y = primals[i]",
         *(
-            f"adjoints[{name}] += up * slopes_{op.name}({inputs}, y)[{k}]"
+            f"adjoints[{name}] += up * partials_{op.name}({inputs}, y)[{k}]"
             for k, name in enumerate(names)
         ),
     ]
 
 
-# --- preparing a replay: which nodes can be done together ---
+# --- preparing a replay: which nodes can be computed together ---
 
 
 def _levels() -> str:
-    """Number the levels; nodes of one level do not depend on each other.
+    """Number the levels, so that nodes of one level do not depend on each other.
 
-    Backwards a node waits for all its users; and users of one node wait for each other, the last
-    one goes first, so that adjoints are added up in the order of a single run. A const has no
-    adjoint, so nobody waits for that.
+    In the backward order a node comes after all its users. Users of the same node also have
+    different levels, the last user first, so that adjoints are added up in the order of a single
+    run. That is not needed for users of a const, which has no adjoint.
     """
     return f"""
 def forward_levels(opcode: U8, first: U32, args: U32, level: U32, deepest: I64) -> None:
     most = 0
     for i in range(len(opcode)):
-        found = 0
+        new = 0
         for k in range(first[i], first[i + 1]):
-            here = level[args[k]] + 1
-            if here > found:
-                found = here
-        level[i] = found
-        if found > most:
-            most = found
+            next = level[args[k]] + 1
+            if next > new:
+                new = next
+        level[i] = new
+        if new > most:
+            most = new
     deepest[0] = most
 
 
@@ -180,34 +180,34 @@ def backward_levels(
     for i in range(len(opcode) - 1, -1, -1):
         level[i] = 0
         if has[i] == 1 and opcode[i] >= {_LEAF}:
-            found = done[i]
+            new = done[i]
             for k in range(first[i], first[i + 1]):
-                here = done[args[k]]
-                if here > found:
-                    found = here
-            found += 1
-            level[i] = found
-            if found > most:
-                most = found
+                last = done[args[k]]
+                if last > new:
+                    new = last
+            new += 1
+            level[i] = new
+            if new > most:
+                most = new
             for k in range(first[i], first[i + 1]):
                 if opcode[args[k]] != {OPCODES[CONST]}:
-                    done[args[k]] = found
+                    done[args[k]] = new
     deepest[0] = most
 """
 
 
-def _places() -> str:
-    """Sort nodes by a key, keeping the order of those with equal keys; `next` counts the keys."""
+def _sort() -> str:
+    """Sort nodes by level and op with a stable counting sort; `next` starts as the counts."""
     return """
 def keys(opcode: U8, level: U32, order: U32, table: U8, kinds: int, key: U32, next: U32) -> None:
     for j in range(len(order)):
         i = order[j]
-        found = level[i] * kinds + table[opcode[i]]
-        key[j] = found
-        next[found] += 1
+        value = level[i] * kinds + table[opcode[i]]
+        key[j] = value
+        next[value] += 1
 
 
-def places(key: U32, next: U32, order: U32, sorted: U32) -> None:
+def sort(key: U32, next: U32, order: U32, sorted: U32) -> None:
     total = 0
     for k in range(len(next)):
         size = next[k]
@@ -221,32 +221,32 @@ def places(key: U32, next: U32, order: U32, sorted: U32) -> None:
 
 
 def _arguments() -> str:
-    """Say where nodes and their first and last arguments stand; of a fold, where these begin."""
+    """Find the positions of nodes and of their first and last arguments, as in `Forward`."""
     folds = " or ".join(f"code == {OPCODES[op.name]}" for op in TABLE if op.fold)
     return f"""
 def arguments(
-    opcode: U8, first: U32, args: U32, order: U32, place: U32, a: U32, b: U32
+    opcode: U8, first: U32, args: U32, order: U32, position: U32, a: U32, b: U32
 ) -> None:
     for j in range(len(order)):
-        place[order[j]] = j
+        position[order[j]] = j
     for i in range(len(order)):
         code = opcode[i]
-        j = place[i]
+        j = position[i]
         if code >= {_LEAF}:
             if {folds}:
                 a[j] = first[i]
                 b[j] = first[i + 1]
             else:
-                a[j] = place[args[first[i]]]
-                b[j] = place[args[first[i + 1] - 1]]
+                a[j] = position[args[first[i]]]
+                b[j] = position[args[first[i + 1] - 1]]
 """
 
 
-# --- steps: nodes in runs of one op, which need not be told apart one by one ---
+# --- steps: nodes in runs of one op, with one branch per run ---
 
 
 def _step_forward(*, vector: bool) -> str:
-    cases = _choice(8, _each(lambda op: _run_of_values(op, vector=vector)))
+    cases = _choice(8, _cases(lambda op: _run_of_values(op, vector=vector)))
     return f"""
 def step_forward(
     run_op: U8, run_start: U32, a: U32, b: U32, more: U32, primals: F64
@@ -268,10 +268,12 @@ def _run_of_values(op: Op, *, vector: bool) -> list[str]:
             f"        y = value_{op.name}(y, primals[more[k]])",
             "    primals[i] = y",
         ]
-    if vector and not op.exact:  # what is written beyond the run is worked out later; but of
-        at = [f"min(i + {k}, stop - 1)" for k in range(8)]  # folds there, a and b are no places
+    if vector and not op.exact:
+        # The last vector writes beyond the run, to nodes that are computed later. It must not read
+        # their a and b, which are no positions if they are folds.
+        indices = [f"min(i + {k}, stop - 1)" for k in range(8)]
         lanes = [
-            f"gathered(primals, {', '.join(f'{name}[{each}]' for each in at)})"
+            f"gathered(primals, {', '.join(f'{name}[{index}]' for index in indices)})"
             for name in "ab"[: op.inputs]
         ]
         return [
@@ -291,15 +293,15 @@ def step_backward(
         code = run_op[r]
         start = run_start[r]
         stop = run_start[r + 1]
-{_choice(8, _each(_run_of_slopes))}
+{_choice(8, _cases(_run_of_partials))}
 """
 
 
-def _run_of_slopes(op: Op) -> list[str]:
+def _run_of_partials(op: Op) -> list[str]:
     if op.fold:
         return [
             "for j in range(start, stop):",
-            f"    share = adjoints[node[j]] * slopes_{op.name}(0.0, 0.0, 0.0)[1]",
+            f"    share = adjoints[node[j]] * partials_{op.name}(0.0, 0.0, 0.0)[1]",
             "    for k in range(a[j], b[j]):",
             "        adjoints[more[k]] += share",
         ]
@@ -312,7 +314,7 @@ def _run_of_slopes(op: Op) -> list[str]:
         "    y = primals[i]",
         *(f"    p{name} = primals[{name}[j]]" for name in names),
         *(
-            f"    adjoints[{name}[j]] += up * slopes_{op.name}({inputs}, y)[{k}]"
+            f"    adjoints[{name}[j]] += up * partials_{op.name}({inputs}, y)[{k}]"
             for k, name in enumerate(names)
         ),
     ]
@@ -321,14 +323,15 @@ def _run_of_slopes(op: Op) -> list[str]:
 # --- batches: the same runs, over blocks of rows ---
 
 FRESH: Final = 128
-"""Added to the opcode of a backward run whose nodes are all the first to touch what they add to."""
+"""Added to the opcode of a backward run whose nodes are the first to add to their arguments."""
 
 
 def _touches() -> str:
-    """Tell the nodes that are the first, of a backward order, to touch all that they add to.
+    """Find the nodes that are the first, in backward order, to add to all of their arguments.
 
-    What they find there need be neither cleared nor read. `seen` is 2 for a const, whose adjoint
-    nobody reads, 1 for what is seeded. What else is touched first by others is to be cleared.
+    They can store adjoints there without reading or clearing them before. Adjoints that other nodes
+    add to first must be cleared. `seen` is 1 for a seeded node, and 2 for a const, whose adjoint is
+    not used.
     """
     folds = " or ".join(f"op == {OPCODES[op.name]}" for op in TABLE if op.fold)
     pairs = [OPCODES[op.name] for op in TABLE if op.inputs > 1 and not op.fold]
@@ -362,11 +365,11 @@ def touches(code: U8, a: U32, b: U32, more: U32, seen: U8, fresh: U8, clear: U8)
 
 
 def _batch() -> str:
-    """Sweep over blocks of rows: one branch a run, vectors inside.
+    """Sweep over blocks of rows, with one branch per run of nodes and vectors inside.
 
-    A block is `chunks` vectors of eight rows. Of `asked`, only the first `leaves` are leaves; the
-    rest is there to fill vectors, and stays zero. The last block may have fewer rows; its others
-    repeat the last one, and are not written.
+    A block is `chunks` vectors of eight rows. Only the first `leaves` of `asked` are leaves; the
+    others fill up vectors, and stay zero. The last block may have fewer rows; it is filled up with
+    copies of its last row, whose results are not written.
     """
     return f"""
 def batch(
@@ -395,7 +398,7 @@ def batch(
             code = run_op[r]
             low = run_start[r]
             high = run_start[r + 1]
-{_choice(12, _each(_block_of_values))}
+{_choice(12, _cases(_block_of_values))}
         for k in range(len(wanted)):
             of = wanted[k] * chunks
             to = k * rows + at
@@ -417,7 +420,7 @@ def batch(
             code = back_op[r]
             low = back_start[r]
             high = back_start[r + 1]
-{_choice(12, _both_blocks_of_slopes())}
+{_choice(12, _blocks_of_partials())}
         for k in range(0, len(sums), 8):
             total = rows_at(sums, k)
             for j in range(size):
@@ -463,14 +466,14 @@ def _block_of_values(op: Op) -> list[str]:
     ]
 
 
-def _both_blocks_of_slopes() -> Iterator[tuple[int, list[str]]]:
+def _blocks_of_partials() -> Iterator[tuple[int, list[str]]]:
     for op in TABLE:
-        yield OPCODES[op.name], _block_of_slopes(op, "{0} += {1}")
+        yield OPCODES[op.name], _block_of_partials(op, "{0} += {1}")
         if not op.fold:
-            yield OPCODES[op.name] + FRESH, _block_of_slopes(op, "{0} = 0.0 + {1}")
+            yield OPCODES[op.name] + FRESH, _block_of_partials(op, "{0} = 0.0 + {1}")
 
 
-def _block_of_slopes(op: Op, adding: str) -> list[str]:
+def _block_of_partials(op: Op, adding: str) -> list[str]:
     head = ["for j in range(low, high):", "    of = node[j] * chunks"]
     if op.fold:
         return [
@@ -478,7 +481,7 @@ def _block_of_slopes(op: Op, adding: str) -> list[str]:
             "    for k in range(back_a[j], back_b[j]):",
             "        to = more[k] * chunks",
             "        for c in range(chunks):",
-            f"            share = adjoints[of + c] * slopes_{op.name}(0.0, 0.0, 0.0)[1]",
+            f"            share = adjoints[of + c] * partials_{op.name}(0.0, 0.0, 0.0)[1]",
             "            adjoints[to + c] += share",
         ]
     names = "ab"[: op.inputs]
@@ -492,14 +495,16 @@ def _block_of_slopes(op: Op, adding: str) -> list[str]:
         *(f"        p{name} = primals[to_{name} + c]" for name in names),
         *(
             "        "
-            + adding.format(f"adjoints[to_{name} + c]", f"up * slopes_{op.name}({inputs}, y)[{k}]")
+            + adding.format(
+                f"adjoints[to_{name} + c]", f"up * partials_{op.name}({inputs}, y)[{k}]"
+            )
             for k, name in enumerate(names)
         ),
     ]
 
 
 def _add_rows() -> str:
-    """Add up rows that were worked out in shares, in their order."""
+    """Add up rows that several workers computed, in row order."""
     return """
 def add_rows(grads: F64, stride: int, size: int, sums: F64) -> None:
     for k in range(len(sums)):

@@ -1,7 +1,7 @@
-"""The pytest plugin: graph files as tests, and golden files that tests record.
+"""The pytest plugin: it runs graph files as tests, and records golden files of `assert_graph`.
 
 pytest imports this module in every session where mgraph is installed. It imports nothing else of
-mgraph until a project's configuration asks for it, or somebody names a graph file.
+mgraph until a project is configured for it, or a graph file is named on the command line.
 """
 
 from __future__ import annotations
@@ -20,22 +20,20 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--mgraph-accept`, and what a project can configure."""
+    """Add `--mgraph-accept` and the ini options."""
     parser.getgroup("mgraph").addoption(
         "--mgraph-accept",
         action="store_true",
         help="show what differs from the golden files of assert_graph, and record it",
     )
+    parser.addini(PATHS, "graph files or folders; each of their runs is a test", type="paths")
     parser.addini(
-        PATHS, "graph files, and folders of them, whose every run is a test", type="paths"
-    )
-    parser.addini(
-        GOLDENS, "folders in which every graph file must be used by an assert_graph", type="paths"
+        GOLDENS, "folders whose graph files must all be used by an assert_graph", type="paths"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Watch the golden files of `assert_graph`, if somebody wants to know of them."""
+    """Follow the use of golden files by `assert_graph`, if an option needs it."""
     if config.getoption("mgraph_accept") or config.getini(GOLDENS):
         from mgraph.golden.pytest_plugin.goldens import Goldens  # noqa: PLC0415 - only when needed
 
@@ -44,10 +42,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Add the configured graph files to a session that nobody narrows.
+    """Collect the configured graph files, too, unless paths are named on the command line.
 
     Raises:
-        UsageError: One of the configured paths is not there, or holds no graph file.
+        UsageError: A configured path does not exist, or has no graph files.
     """
     config = session.config
     for path in configured(config, PATHS):
@@ -60,7 +58,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def _add(path: Path, config: pytest.Config) -> None:
-    """Have a path collected, once."""
+    """Add a path to those that pytest collects, unless it does so already."""
     from mgraph.golden.pytest_plugin.items import has_graph_files  # noqa: PLC0415 - only when needed
 
     if not has_graph_files(path):
@@ -75,18 +73,18 @@ def _add(path: Path, config: pytest.Config) -> None:
 
 
 def _check_walked(path: Path, config: pytest.Config) -> None:
-    """Refuse to lose a configured path because pytest's walk passes it over."""
+    """Raise an error if pytest skips a configured path when it walks folders."""
     for pattern in config.getini("norecursedirs"):
         if any(fnmatch(name, pattern) for name in path.parts):
             message = (
-                f"{PATHS}: pytest passes {path} over, because norecursedirs has {pattern!r}; "
-                "set testpaths, or another norecursedirs"
+                f"{PATHS}: pytest skips {path}, because norecursedirs has {pattern!r}; "
+                "set testpaths, or change norecursedirs"
             )
             raise pytest.UsageError(message)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> GoldenFile | None:
-    """Collect a graph file that is configured, or that somebody names."""
+    """Collect a graph file that is configured, or named on the command line."""
     if file_path.suffix not in EXTENSIONS:
         return None
     paths = configured(parent.config, PATHS)

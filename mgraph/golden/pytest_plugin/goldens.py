@@ -1,8 +1,8 @@
-"""What a pytest session does with golden files: records them, and finds those that nobody uses.
+"""Recording golden files in a pytest session, and finding those that are not used.
 
-Tests, in whatever process, only say what they want of a golden file; that travels with their
-reports. One process gathers it, and writes when all tests are done: so no two writes can meet, and
-tests that want different things of one file are found.
+Tests only note how they use a golden file, which is sent with their reports, from whatever process.
+One process collects the notes, and writes files when all tests are done. So writes can't collide,
+and tests that need different contents in one file are found.
 """
 
 from __future__ import annotations
@@ -24,21 +24,17 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
 NARROWING: Final = ("ignore", "ignore_glob", "lf", "collectonly", "setuponly", "setupplan")
-"""Options of pytest with which a session is no whole one, even if no test is deselected."""
+"""Options of pytest that make a session incomplete even if no test is deselected."""
 
 SENT: Final = "mgraph"
-"""The attribute of a report that brings what a test wants."""
+"""The attribute of a report that holds the uses of golden files."""
 
 
 class Goldens:
-    """Gathers what tests want of golden files."""
+    """A plugin that collects the uses of golden files by tests."""
 
     def __init__(self, config: pytest.Config) -> None:
-        """Begin to watch.
-
-        Raises:
-            UsageError: A configured folder is not there.
-        """
+        """Start to collect uses."""
         self.config = config
         self.before = testing.session
         self.session = testing.session = Session(bool(config.getoption("mgraph_accept")))
@@ -48,72 +44,74 @@ class Goldens:
         self.skipped = 0
 
     def pytest_unconfigure(self) -> None:
-        """Leave `assert_graph` as it was found."""
+        """Restore the session that `assert_graph` had before."""
         testing.session = self.before
 
     def pytest_sessionstart(self) -> None:
-        """Refuse to watch a folder that is not there; the first recording makes it.
+        """Check that the configured folders exist, unless recording can create them.
 
         Raises:
-            UsageError: There is none.
+            UsageError: One does not exist.
         """
         for path in configured(self.config, GOLDENS):
             if not path.is_dir() and not self.session.accept:
-                message = f"{GOLDENS}: there is no folder {path}; --mgraph-accept makes it"
+                message = f"{GOLDENS}: there is no folder {path}; --mgraph-accept creates it"
                 raise pytest.UsageError(message)
 
     # --- in the process that runs a test ---------------------------------------------------
 
     def pytest_deselected(self) -> None:
-        """Note that not all tests are run."""
+        """Note that not all tests run."""
         self.is_partial = True
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Send with a test's last report what it wants of golden files."""
+        """Attach the uses of golden files to the last report of a test."""
         report = yield
         if call.when == "teardown":
-            uses = [_packed(each) for each in self.session.uses]
+            uses = [_to_data(use) for use in self.session.uses]
             setattr(report, SENT, {"uses": uses, "partial": self.is_partial})
             self.session.uses.clear()
         return report
 
-    # --- in the process that gathers the reports -------------------------------------------
+    # --- in the process that collects the reports ------------------------------------------
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take what a test wants."""
+        """Collect the uses of golden files from a report."""
         sent = getattr(report, SENT, {"uses": (), "partial": False})
         self.is_partial |= sent["partial"]
-        for use in map(_unpacked, sent["uses"]):
-            known = self.uses.setdefault(use.path, use)
-            if known.content != use.content:
+        for use in map(_from_data, sent["uses"]):
+            first = self.uses.setdefault(use.path, use)
+            if first.content != use.content:
                 self.conflicts.setdefault(use.path, use)
         if report.skipped and not report.location[0].endswith(EXTENSIONS):
             self.skipped += 1
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note that the tests of a module are skipped."""
+        """Note that a whole module is skipped."""
         self.skipped += report.skipped
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Record what is to be recorded, and fail if something is left over."""
-        if hasattr(self.config, "workerinput"):  # of pytest-xdist: another process gathers
+        """Record golden files, and fail the session if one can't be recorded or is not used."""
+        if hasattr(
+            self.config, "workerinput"
+        ):  # a worker of pytest-xdist: another process collects
             return
-        wrong = [*self.record(), *self.left_over(session)]
-        self.tell("golden files: the session fails", wrong, red=True)
-        if wrong and session.exitstatus == pytest.ExitCode.OK:
+        errors = [*self.record(), *self.unused(session)]
+        self.print_section("golden files: the session fails", errors, red=True)
+        if errors and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def record(self) -> Iterator[str]:
-        """Show what is recorded, and record it; yield what can't be."""
+        """Show differences and record them; yield errors."""
         for path, use in self.uses.items():
             if path in self.conflicts:
                 yield from _conflict(use, self.conflicts[path])
             elif use.content is not None:
-                self.tell(f"recording {shown(path)}", use.lines)
+                self.print_section(f"recording {shown(path)}", use.lines)
                 try:
                     os.makedirs(os.path.dirname(path), exist_ok=True)
                     write_file(path, [use.content])
@@ -122,24 +120,24 @@ class Goldens:
                 except GraphError as error:
                     yield str(error)
 
-    def left_over(self, session: pytest.Session) -> Iterator[str]:
-        """Yield the golden files that no test has used, if all tests had the chance to."""
-        whole = is_plain(self.config) and not self.is_partial and not session.shouldstop
-        asked = any(self.config.getoption(name, default=None) for name in NARROWING)
-        if not whole or asked or session.exitstatus != pytest.ExitCode.OK:
+    def unused(self, session: pytest.Session) -> Iterator[str]:
+        """Yield the golden files that no test has used, if all tests ran and passed."""
+        is_whole = is_plain(self.config) and not self.is_partial and not session.shouldstop
+        is_narrowed = any(self.config.getoption(name, default=None) for name in NARROWING)
+        if not is_whole or is_narrowed or session.exitstatus != pytest.ExitCode.OK:
             return
         used = {os.path.realpath(path) for path in self.uses}
         folders = [path for path in configured(self.config, GOLDENS) if path.is_dir()]
-        found = [path for path, _ in graph_files(folders) if os.path.realpath(path) not in used]
-        lines = [f"{shown(str(path))}: no assert_graph has used it" for path in found]
+        unused = [path for path, _ in graph_files(folders) if os.path.realpath(path) not in used]
+        lines = [f"{shown(str(path))}: not used by any assert_graph" for path in unused]
         if self.skipped:
-            tests = f"{self.skipped} test{'s' if self.skipped > 1 else ''}"
-            self.tell(f"golden files, and {tests} skipped that may use them", lines)
+            tests = f"{self.skipped} skipped test{'s' if self.skipped > 1 else ''}"
+            self.print_section(f"unused golden files, which {tests} may use", lines)
         else:
             yield from lines
 
-    def tell(self, title: str, lines: Sequence[str], *, red: bool = False) -> None:
-        """Print some lines, if there are any and somebody reads."""
+    def print_section(self, title: str, lines: Sequence[str], *, red: bool = False) -> None:
+        """Print a section, if it has lines and pytest prints a report."""
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None and lines:
             reporter.line("")  # after the dots
@@ -149,17 +147,17 @@ class Goldens:
 
 
 def _conflict(one: Use, other: Use) -> Iterator[str]:
-    yield f"{shown(one.path)}: not recorded, because two tests want different graphs in it:"
+    yield f"{shown(one.path)}: not recorded, because two tests need different contents:"
     for use in (one, other):
-        yield f"  {use.test}{'' if use.content is None else ' (other than it is)'}"
+        yield f"  {use.test}{' (as it is)' if use.content is None else ' (changed)'}"
 
 
-def _packed(use: Use) -> dict[str, Any]:
-    """Return a use as plain data, as reports travel."""
+def _to_data(use: Use) -> dict[str, Any]:
+    """Return a use as plain data, which can be sent with a report."""
     content = None if use.content is None else b64encode(use.content).decode()
     return {"path": use.path, "test": use.test, "lines": [*use.lines], "content": content}
 
 
-def _unpacked(sent: dict[str, Any]) -> Use:
+def _from_data(sent: dict[str, Any]) -> Use:
     content = None if sent["content"] is None else b64decode(sent["content"])
     return Use(sent["path"], sent["test"], sent["lines"], content)

@@ -1,4 +1,4 @@
-"""What pytest collects: a graph file, and each run in it as a test."""
+"""What pytest collects: graph files, and each of their runs as a test."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ import pytest
 
 from mgraph.errors import GraphError, printable, render
 from mgraph.golden.rerun import (
-    SKIPPED,
-    UNTESTED,
     FileOutcome,
     Options,
-    RunResult,
-    cases_of,
+    RunTest,
+    Status,
     graph_files,
     is_graph_file,
+    read_tests,
 )
 
 if TYPE_CHECKING:
@@ -26,49 +25,53 @@ if TYPE_CHECKING:
 
 
 class GoldenFile(pytest.File):
-    """A graph file. It is read once, when it is collected, and forgotten after its last test."""
+    """A graph file. It is read when collected, and dropped from memory after its last test."""
 
     def __init__(self, *, walked: bool, **node: Any) -> None:  # noqa: ANN401 - pytest's
-        """Say whether a walk found it, so that it may turn out to be no graph file at all."""
+        """Keep whether it was found in a folder, so that it may not be a graph file."""
         super().__init__(**node)
         self.walked = walked
-        self.cases: dict[int | None, RunResult] = {}
+        self.tests: dict[int | None, RunTest] = {}
 
     def collect(self) -> Iterator[GoldenRun]:
-        """Yield a test for each run, and one for what is to be said of the file as a whole."""
+        """Yield a test for each run, or one for the file as a whole."""
         for run in self.read():
             test: GoldenRun = GoldenRun.from_parent(self, name=name_of(run), file=self, run=run)
-            if run is None and (outcome := test.outcome()).status in (SKIPPED, UNTESTED):
+            if run is None and (outcome := test.outcome()).status in (
+                Status.SKIPPED,
+                Status.UNTESTED,
+            ):
                 test.add_marker(pytest.mark.skip(reason=outcome.note))
             yield test
 
-    def read(self) -> dict[int | None, RunResult]:
-        """Return what there is to test."""
-        if not self.cases:
-            path = Path(from_here(self.path))  # at this moment it leads there
-            self.cases = {each.run: each for each in cases_of(path, Options(), walked=self.walked)}
-        return self.cases
+    def read(self) -> dict[int | None, RunTest]:
+        """Return the tests, by run."""
+        if not self.tests:
+            path = Path(from_here(self.path))  # tests may change the current folder
+            tests = read_tests(path, Options(), walked=self.walked)
+            self.tests = {test.run: test for test in tests}
+        return self.tests
 
     def teardown(self) -> None:
-        """Let the graph go: there may be many, and large ones."""
-        self.cases = {}
+        """Drop the graph: there may be many large ones."""
+        self.tests = {}
 
 
 class GoldenRun(pytest.Item):
-    """One run of a graph file, replayed and compared; or the file as a whole."""
+    """The test of one run of a graph file, or of the file as a whole."""
 
     def __init__(self, *, file: GoldenFile, run: int | None, **node: Any) -> None:  # noqa: ANN401
-        """Take which run, from 0; None for the file as a whole."""
+        """Keep which run, from 0; None for the file as a whole."""
         super().__init__(**node)
         self.file = file
         self.run = run
 
     def outcome(self) -> FileOutcome:
-        """Test it."""
+        """Run the test."""
         return self.file.read()[self.run].test()
 
     def runtest(self) -> None:
-        """Fail with what is wrong, and a command to look closer."""
+        """Fail with the reason, and a command that shows more."""
         outcome = self.outcome()
         if outcome.failed:
             lines = [*outcome.why, f"look closer: {closer(outcome)}"]
@@ -77,18 +80,18 @@ class GoldenRun(pytest.Item):
             pytest.fail("\n".join(lines), pytrace=False)
 
     def reportinfo(self) -> tuple[str, int, str]:
-        """Return file, line, and what failures are headed with."""
+        """Return file, line, and the heading of a failure."""
         what = "" if self.run is None else f", run {self.run}"
         return printable(str(self.path)), 0, f"{printable(from_here(self.path))}{what}"
 
 
 def name_of(run: int | None) -> str:
-    """Return what a test is called; pytest finds all runs of a file as `FILE::run`, too."""
+    """Return the name of a test; in pytest, `FILE::run` also selects all runs of a file."""
     return "file" if run is None else f"run[{run}]"
 
 
 def from_here(path: Path) -> str:
-    """Return a path as somebody in this folder would write it."""
+    """Return a path relative to the current folder."""
     try:
         return os.path.relpath(path)
     except ValueError:  # another drive
@@ -96,7 +99,7 @@ def from_here(path: Path) -> str:
 
 
 def closer(outcome: FileOutcome) -> str:
-    """Return the command that shows more of what is wrong."""
+    """Return the command that shows more about a failure."""
     file = printable(shlex.quote(outcome.file))
     if outcome.first is None:
         return f"mgraph check {file}"
@@ -104,7 +107,7 @@ def closer(outcome: FileOutcome) -> str:
 
 
 def has_graph_files(path: Path) -> bool:
-    """Whether there are graph files, by their names.
+    """Whether a path has graph files, by their names.
 
     Raises:
         UsageError: A folder can't be read.
@@ -116,11 +119,11 @@ def has_graph_files(path: Path) -> bool:
 
 
 def collected(parent: pytest.Collector, path: Path, *, walked: bool) -> GoldenFile | None:
-    """Return a graph file to collect; None if a walk passes over files of such a name."""
+    """Return a graph file to collect; None if it was found in a folder, and not one by its name."""
     if walked and not is_graph_file(path.name):
         return None
     name = node_id = None
-    if not str(path).isprintable():  # neither reports nor terminals are to meet such a name
+    if not str(path).isprintable():  # keep such a name out of reports and terminals
         name = printable(path.name)
         node_id = printable(Path(os.path.relpath(path, parent.config.rootpath)).as_posix())
     file: GoldenFile = GoldenFile.from_parent(

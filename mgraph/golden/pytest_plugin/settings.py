@@ -1,4 +1,4 @@
-"""What a project can configure of the plugin."""
+"""The ini options of the plugin."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Final
 
 import pytest
 
-EXTENSIONS: Final = (".json", ".msgpack")  # those of golden, which nobody may need
+EXTENSIONS: Final = (
+    ".json",
+    ".msgpack",
+)  # as in mgraph.golden.rerun, which is imported only when needed
 PATHS, GOLDENS = "mgraph_paths", "mgraph_goldens"
 
 
@@ -18,6 +21,6 @@ def configured(config: pytest.Config, option: str) -> list[Path]:
 
 
 def is_plain(config: pytest.Config) -> bool:
-    """Whether pytest runs in its root folder, and nobody names what to collect."""
+    """Whether pytest runs in its root folder, without paths on the command line."""
     at_root = config.invocation_params.dir == config.rootpath
     return at_root and config.args_source != pytest.Config.ArgsSource.ARGS

@@ -1,9 +1,10 @@
-"""Text of kernels to LLVM: the row language, loops and flat arrays; nothing else of Python.
+"""Lower the text of kernels to LLVM assembly.
 
-A kernel is a function whose arguments are numbers and arrays; it becomes a C function that takes
-each array as address and length, and returns 0. A helper is a function that only returns an
-expression; it is inlined, for one row (a double) or for eight at once (a vector), as it is
-called. Both sides of `and`, `or` and `x if c else y` may be worked out; a vector's always are.
+Kernels are written in a small part of Python: the language of the op table's formulas, loops and
+flat arrays. A kernel is a function whose arguments are numbers and arrays. It becomes a C function
+that takes each array as address and length, and returns 0. A helper is a function that only returns
+an expression. It is inlined where it is called, for one row (a double) or eight rows (a vector).
+Both sides of `and`, `or` and `x if c else y` may be computed; with vectors they always are.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 LANES: Final = 8
-"""Rows in a vector; a machine with shorter registers takes several for one."""
+"""Rows in a vector; on a processor with shorter registers it takes several of them."""
 
 INT, DOUBLE, BOOL, VECTOR, MASK = "i64", "double", "i1", f"<{LANES} x double>", f"<{LANES} x i1>"
 
@@ -29,7 +30,7 @@ ARRAYS: Final = {
     "Rows": (VECTOR, VECTOR),
     "Columns": ("ptr", "ptr"),
 }
-"""What a kernel's array holds: in memory, and in a kernel's hands."""
+"""Types of a kernel's arrays: that of an element in memory, and that of an element once loaded."""
 
 _COMPARE: Final[Mapping[type[ast.cmpop], tuple[str, str]]] = {
     ast.Lt: ("slt", "olt"),
@@ -49,12 +50,12 @@ _ARITHMETIC: Final[Mapping[type[ast.operator], tuple[str, str]]] = {
 
 
 class MathLibrary(NamedTuple):
-    """Where exp, tanh and so on come from.
+    """A library with exp, tanh and so on.
 
     Attributes:
         name: "libm", or the name of a library with functions of vectors.
-        own: The functions that, for vectors, are taken from `elementary` instead.
-        vectors: By function: how many lanes it takes at a time, and the symbol.
+        own: The functions that, for vectors, are taken from `vector_math` instead.
+        vectors: The functions of vectors, by name: number of lanes, and symbol.
     """
 
     name: str
@@ -62,26 +63,30 @@ class MathLibrary(NamedTuple):
     vectors: Mapping[str, tuple[int, str]]
 
 
-class _Value(NamedTuple):
+class _Operand(NamedTuple):
+    """A value in LLVM assembly: a constant, or the result of an instruction."""
+
     type: str
     text: str
 
 
 class _Array(NamedTuple):
+    """An array argument: its type, one of `ARRAYS`, and its name in LLVM assembly."""
+
     kind: str
     name: str
 
 
 class Lowering:
-    """One module of kernels on its way to LLVM."""
+    """The lowering of one module of kernels."""
 
     def __init__(self, text: str, math: MathLibrary, *, checked: bool = False) -> None:
         """Read the text of a module.
 
         Args:
             text: Helpers and kernels.
-            math: What the primitives of `ieee` call.
-            checked: Whether kernels look at every index, and return 1 instead of going astray.
+            math: The library that the primitives of `ieee` call.
+            checked: Whether kernels check every index, and return 1 if one is out of range.
         """
         functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
         self.helpers = {node.name: node for node in functions if node.returns is None}
@@ -90,7 +95,7 @@ class Lowering:
         self.checked = checked
         self.declared: dict[str, str] = {}
 
-    def module(self) -> str:
+    def assembly(self) -> str:
         """Return the module as LLVM assembly."""
         bodies = [_Kernel(self, node).text() for node in self.kernels.values()]
         return "\n".join([*bodies, *self.declared.values()])
@@ -103,20 +108,20 @@ class Lowering:
         }
 
     def declare(self, name: str, result: str, *types: str) -> str:
-        """Declare a function without side effects that is linked in, and return its symbol."""
+        """Declare a function without side effects, to be linked, and return its symbol."""
         head = f"declare {result} @{name}({', '.join(types)})"
         self.declared[name] = f"{head} nounwind willreturn memory(none)"
         return f"@{name}"
 
 
 class _Kernel:
-    """One kernel on its way to LLVM: loops, stores, and the expressions of one row or many."""
+    """The lowering of one kernel: its loops, loads and stores, and expressions."""
 
     def __init__(self, module: Lowering, node: ast.FunctionDef) -> None:
         self.module = module
         self.node = node
         self.lines: list[str] = []
-        self.slots: dict[str, _Value] = {}
+        self.slots: dict[str, _Operand] = {}
         self.arrays: dict[str, _Array] = {}
         self.loops: list[str] = []
         self.numbers = count()
@@ -129,7 +134,7 @@ class _Kernel:
         self.block(self.node.body, {})
         self.lines.append("ret i32 0")
         slots = [f"%{name}.slot = alloca {slot.type}" for name, slot in self.slots.items()]
-        fail = ["astray:", "ret i32 1"] if self.module.checked else []
+        fail = ["out_of_range:", "ret i32 1"] if self.module.checked else []
         head = f"define i32 @{self.node.name}({', '.join(arguments)}) nounwind {{"
         return "\n".join([head, *slots, *self.lines, *fail, "}"])
 
@@ -139,99 +144,99 @@ class _Kernel:
             self.arrays[arg.arg] = _Array(kind, f"%{arg.arg}")
             return [f"ptr noalias %{arg.arg}", f"i64 %{arg.arg}.size"]
         type_ = {"int": INT, "float": DOUBLE}[kind]
-        self.assign(arg.arg, _Value(type_, f"%{arg.arg}"))
+        self.assign(arg.arg, _Operand(type_, f"%{arg.arg}"))
         return [f"{type_} %{arg.arg}"]
 
     # --- lines ---
 
-    def new(self, type_: str, line: str) -> _Value:
-        """Add an instruction that has a result."""
+    def new(self, type_: str, line: str) -> _Operand:
+        """Add an instruction and return its result."""
         name = f"%t{next(self.numbers)}"
         self.lines.append(f"{name} = {line}")
-        return _Value(type_, name)
+        return _Operand(type_, name)
 
     def label(self) -> str:
-        """Return a fresh label."""
+        """Return a new label."""
         return f"l{next(self.numbers)}"
 
     def start(self, label: str) -> None:
-        """Go on in a new block, to which what is written so far falls through."""
+        """Start a block, and jump to it from the current one."""
         self.lines += [f"br label %{label}", f"{label}:"]
 
     def leave(self, target: str) -> None:
-        """Jump away; what follows is reached by nothing."""
+        """Jump to a label, and start a block that nothing jumps to."""
         self.lines += [f"br label %{target}", f"{self.label()}:"]
 
-    def branch(self, test: _Value) -> tuple[str, str]:
-        """Go on where a test holds; return the labels for where it doesn't, and for the end."""
+    def branch(self, test: _Operand) -> tuple[str, str]:
+        """Start the block for a true test; return the labels for a false one and for the end."""
         yes, no, end = self.label(), self.label(), self.label()
         self.lines += [f"br i1 {test.text}, label %{yes}, label %{no}", f"{yes}:"]
         return no, end
 
-    def assign(self, name: str, value: _Value) -> None:
-        """Give a name a value; it keeps its first type."""
-        slot = self.slots.setdefault(name, _Value(value.type, f"%{name}.slot"))
+    def assign(self, name: str, value: _Operand) -> None:
+        """Assign a value to a variable, which keeps its first type."""
+        slot = self.slots.setdefault(name, _Operand(value.type, f"%{name}.slot"))
         value = self.cast(value, slot.type)
         self.lines.append(f"store {value.type} {value.text}, ptr {slot.text}")
 
-    def cast(self, value: _Value, type_: str) -> _Value:
-        """Return a value as another type: a double as a vector of equal lanes."""
+    def cast(self, value: _Operand, type_: str) -> _Operand:
+        """Convert a value to another type: a double becomes a vector of equal lanes."""
         if value.type == type_:
             return value
         if (value.type, type_) == (DOUBLE, VECTOR):
             if value.text.startswith("0x"):
-                return _Value(VECTOR, f"<{', '.join([f'double {value.text}'] * LANES)}>")
+                return _Operand(VECTOR, f"<{', '.join([f'double {value.text}'] * LANES)}>")
             one = self.new(VECTOR, f"insertelement {VECTOR} poison, double {value.text}, i64 0")
             mask = f"<{LANES} x i32> zeroinitializer"
             return self.new(VECTOR, f"shufflevector {VECTOR} {one.text}, {VECTOR} poison, {mask}")
-        message = f"{value.type} is no {type_}"
+        message = f"{value.type} can't become {type_}"
         raise TypeError(message)
 
     # --- memory ---
 
-    def place(self, array: _Array, index: _Value, *, flat: bool = False, width: int = 1) -> str:
-        """Return where an element lies, after looking at the index if kernels are checked."""
+    def address(self, array: _Array, index: _Operand, *, flat: bool = False, width: int = 1) -> str:
+        """Return the address of an element; in checked kernels, check the index first."""
         element = DOUBLE if flat else ARRAYS[array.kind][0]
         if self.module.checked:
-            size = _Value(INT, f"{array.name}.size")
+            size = _Operand(INT, f"{array.name}.size")
             if flat and array.kind == "Rows":
                 size = self.new(INT, f"mul i64 {size.text}, {LANES}")
             last = self.new(INT, f"add i64 {index.text}, {width - 1}")
-            for each in {index.text: index, last.text: last}.values():
-                inside = self.new(BOOL, f"icmp ult i64 {each.text}, {size.text}")
+            for end in {index.text: index, last.text: last}.values():
+                inside = self.new(BOOL, f"icmp ult i64 {end.text}, {size.text}")
                 on = self.label()
-                self.lines += [f"br i1 {inside.text}, label %{on}, label %astray", f"{on}:"]
+                self.lines += [f"br i1 {inside.text}, label %{on}, label %out_of_range", f"{on}:"]
         pointer = f"getelementptr inbounds {element}, ptr {array.name}, i64 {index.text}"
         return self.new("ptr", pointer).text
 
-    def load(self, array: _Array, index: _Value) -> _Value:
+    def load(self, array: _Array, index: _Operand) -> _Operand:
         """Return an element of an array."""
         memory, type_ = ARRAYS[array.kind]
-        at = self.place(array, index)
+        address = self.address(array, index)
         align = ", align 8" if type_ == VECTOR else ""
-        value = self.new(type_, f"load {memory}, ptr {at}{align}")
+        value = self.new(type_, f"load {memory}, ptr {address}{align}")
         if type_ == INT and memory != INT:
             return self.new(INT, f"zext {memory} {value.text} to i64")
         return value
 
-    def store(self, array: _Array, index: _Value, value: _Value) -> None:
+    def store(self, array: _Array, index: _Operand, value: _Operand) -> None:
         """Set an element of an array."""
         memory, type_ = ARRAYS[array.kind]
         value = self.cast(value, type_)
-        at = self.place(array, index)
+        address = self.address(array, index)
         if type_ == INT and memory != INT:
             value = self.new(memory, f"trunc i64 {value.text} to {memory}")
         align = ", align 8" if type_ == VECTOR else ""
-        self.lines.append(f"store {memory} {value.text}, ptr {at}{align}")
+        self.lines.append(f"store {memory} {value.text}, ptr {address}{align}")
 
     # --- statements ---
 
-    def block(self, statements: Sequence[ast.stmt], env: Mapping[str, _Value]) -> None:
-        """Lower statements, one after the other."""
-        for each in statements:
-            self.statement(each, env)
+    def block(self, statements: Sequence[ast.stmt], env: Mapping[str, _Operand]) -> None:
+        """Lower a list of statements."""
+        for statement in statements:
+            self.statement(statement, env)
 
-    def statement(self, node: ast.stmt, env: Mapping[str, _Value]) -> None:
+    def statement(self, node: ast.stmt, env: Mapping[str, _Operand]) -> None:
         """Lower one statement."""
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
@@ -243,8 +248,8 @@ class _Kernel:
                 self.assign(name, self.arithmetic(op, self.name(name, env), self.value(value, env)))
             case ast.AugAssign(target=ast.Subscript() as target, op=op, value=value):
                 array, index = self.element(target, env)
-                more = self.value(value, env)
-                self.store(array, index, self.arithmetic(op, self.load(array, index), more))
+                right = self.value(value, env)
+                self.store(array, index, self.arithmetic(op, self.load(array, index), right))
             case ast.For(target=ast.Name(id=name), iter=ast.Call(args=bounds), body=body):
                 self.loop(name, bounds, body, env)
             case ast.If():
@@ -256,10 +261,10 @@ class _Kernel:
             case ast.Expr(value=ast.Constant()):
                 pass  # a docstring
             case _:
-                raise _refused(node)
+                raise _unsupported(node)
 
-    def choice(self, node: ast.If, env: Mapping[str, _Value]) -> None:
-        """Lower `if`, `elif` and `else`; LLVM makes a jump table of a chain of them."""
+    def choice(self, node: ast.If, env: Mapping[str, _Operand]) -> None:
+        """Lower `if`, `elif` and `else`; LLVM turns a chain of them into a jump table."""
         no, end = self.branch(self.value(node.test, env))
         self.block(node.body, env)
         self.lines += [f"br label %{end}", f"{no}:"]
@@ -271,12 +276,12 @@ class _Kernel:
         name: str,
         bounds: list[ast.expr],
         body: list[ast.stmt],
-        env: Mapping[str, _Value],
+        env: Mapping[str, _Operand],
     ) -> None:
-        """Lower `for name in range(…)`; it counts down by a number that is written out."""
-        values = [self.value(each, env) for each in bounds[:2]]
-        begin, stop = values if len(values) > 1 else [_Value(INT, "0"), *values]
-        by = self.value(bounds[2], env) if len(bounds) > 2 else _Value(INT, "1")  # noqa: PLR2004
+        """Lower `for name in range(…)`; it counts down if the step is a negative literal."""
+        values = [self.value(bound, env) for bound in bounds[:2]]
+        begin, stop = values if len(values) > 1 else [_Operand(INT, "0"), *values]
+        by = self.value(bounds[2], env) if len(bounds) > 2 else _Operand(INT, "1")  # noqa: PLR2004
         word = "sgt" if by.text.startswith("-") else "slt"
         counter = f"{name}.{next(self.numbers)}"
         self.assign(counter, begin)
@@ -295,27 +300,27 @@ class _Kernel:
 
     # --- expressions ---
 
-    def element(self, node: ast.Subscript, env: Mapping[str, _Value]) -> tuple[_Array, _Value]:
+    def element(self, node: ast.Subscript, env: Mapping[str, _Operand]) -> tuple[_Array, _Operand]:
         """Return the array and the index of `array[index]`."""
         assert isinstance(node.value, ast.Name)  # noqa: S101 - our own text
         return self.arrays[node.value.id], self.value(node.slice, env)
 
-    def name(self, name: str, env: Mapping[str, _Value]) -> _Value:
-        """Return what a name stands for: a helper's argument, or a variable."""
+    def name(self, name: str, env: Mapping[str, _Operand]) -> _Operand:
+        """Return the value of a name: a helper's argument, or a variable."""
         if name in env:
             return env[name]
         slot = self.slots[name]
         return self.new(slot.type, f"load {slot.type}, ptr {slot.text}")
 
-    def value(self, node: ast.expr, env: Mapping[str, _Value]) -> _Value:
-        """Lower an expression: a number, a name, an element, a call, or one with operators."""
+    def value(self, node: ast.expr, env: Mapping[str, _Operand]) -> _Operand:
+        """Lower an expression."""
         match node:
             case ast.Constant(value=bool() | float() | int() as number):
                 return _constant(number)
             case ast.Name(id=name):
                 return self.name(name, env)
-            case ast.Subscript(value=ast.Call() as call, slice=ast.Constant(value=int(place))):
-                return self.call(call, env, place)
+            case ast.Subscript(value=ast.Call() as call, slice=ast.Constant(value=int(index))):
+                return self.call(call, env, index)
             case ast.Subscript():
                 return self.load(*self.element(node, env))
             case ast.Call():
@@ -323,9 +328,9 @@ class _Kernel:
             case _:
                 return self.operation(node, env)
 
-    def operation(  # noqa: PLR0911 - cases
-        self, node: ast.expr, env: Mapping[str, _Value]
-    ) -> _Value:
+    def operation(  # noqa: PLR0911 - one return per case
+        self, node: ast.expr, env: Mapping[str, _Operand]
+    ) -> _Operand:
         """Lower an expression with an operator."""
         match node:
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
@@ -335,10 +340,10 @@ class _Kernel:
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return self.negative(self.value(operand, env))
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return self.truth("xor", [self.value(operand, env), _Value(BOOL, "true")])
+                return self.truth("xor", [self.value(operand, env), _Operand(BOOL, "true")])
             case ast.BoolOp(op=op, values=values):
                 word = "and" if isinstance(op, ast.And) else "or"
-                return self.truth(word, [self.value(each, env) for each in values])
+                return self.truth(word, [self.value(value, env) for value in values])
             case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARE:
                 return self.compare(op, self.value(left, env), self.value(right, env))
             case ast.IfExp(test=test, body=body, orelse=orelse):
@@ -347,45 +352,47 @@ class _Kernel:
                     lambda: self.value(orelse, env),
                 )  # fmt: skip
             case _:
-                raise _refused(node)
+                raise _unsupported(node)
 
-    def both(self, a: _Value, b: _Value) -> tuple[_Value, _Value]:
-        """Return two values as the wider of their types."""
+    def both(self, a: _Operand, b: _Operand) -> tuple[_Operand, _Operand]:
+        """Convert two values to the wider of their types."""
         type_ = VECTOR if VECTOR in (a.type, b.type) else a.type
         return self.cast(a, type_), self.cast(b, type_)
 
-    def arithmetic(self, op: ast.operator, a: _Value, b: _Value) -> _Value:
+    def arithmetic(self, op: ast.operator, a: _Operand, b: _Operand) -> _Operand:
         """Lower `a op b`."""
         a, b = self.both(a, b)
         word = _ARITHMETIC[type(op)][a.type != INT]
         return self.new(a.type, f"{word} {a.type} {a.text}, {b.text}")
 
-    def negative(self, x: _Value) -> _Value:
+    def negative(self, x: _Operand) -> _Operand:
         """Lower `-x`."""
         line = f"sub i64 0, {x.text}" if x.type == INT else f"fneg {x.type} {x.text}"
         return self.new(x.type, line)
 
-    def truth(self, word: str, values: list[_Value]) -> _Value:
+    def truth(self, word: str, values: list[_Operand]) -> _Operand:
         """Lower `and`, `or` and `not`."""
-        found = values[0]
-        for each in values[1:]:
-            type_ = found.type
-            text = each.text
-            if type_ == MASK and each.type == BOOL:
+        result = values[0]
+        for value in values[1:]:
+            type_ = result.type
+            text = value.text
+            if type_ == MASK and value.type == BOOL:
                 text = f"<{', '.join(['i1 true'] * LANES)}>"
-            found = self.new(type_, f"{word} {type_} {found.text}, {text}")
-        return found
+            result = self.new(type_, f"{word} {type_} {result.text}, {text}")
+        return result
 
-    def compare(self, op: ast.cmpop, a: _Value, b: _Value) -> _Value:
-        """Lower a comparison; with a NaN, all but `!=` are false."""
+    def compare(self, op: ast.cmpop, a: _Operand, b: _Operand) -> _Operand:
+        """Lower a comparison; with NaN, all except `!=` are false."""
         a, b = self.both(a, b)
         ints, floats = _COMPARE[type(op)]
         line = f"icmp {ints}" if a.type == INT else f"fcmp {floats}"
         type_ = MASK if a.type == VECTOR else BOOL
         return self.new(type_, f"{line} {a.type} {a.text}, {b.text}")
 
-    def select(self, test: _Value, yes: Callable[[], _Value], no: Callable[[], _Value]) -> _Value:
-        """Lower `yes if test else no`; LLVM makes it a branch or not, as it sees fit."""
+    def select(
+        self, test: _Operand, yes: Callable[[], _Operand], no: Callable[[], _Operand]
+    ) -> _Operand:
+        """Lower `yes if test else no`, with a branch only for a single row."""
         if test.type == BOOL:
             return self.branched(test, yes, no)
         a, b = self.both(yes(), no())
@@ -393,8 +400,10 @@ class _Kernel:
         line = f"select {MASK} {test.text}, {a.type} {a.text}, {b.type} {b.text}"
         return self.new(VECTOR, line)
 
-    def branched(self, test: _Value, yes: Callable[[], _Value], no: Callable[[], _Value]) -> _Value:
-        """Work out one of two values, so that a call on the other side is not made."""
+    def branched(
+        self, test: _Operand, yes: Callable[[], _Operand], no: Callable[[], _Operand]
+    ) -> _Operand:
+        """Lower `yes if test else no` with a branch, so that only one side is computed."""
         name = f"either.{next(self.numbers)}"
         other, end = self.branch(test)
         self.assign(name, yes())
@@ -405,74 +414,78 @@ class _Kernel:
 
     # --- calls ---
 
-    def call(self, node: ast.Call, env: Mapping[str, _Value], place: int = 0) -> _Value:
-        """Lower a call: of a helper (one of its results), a primitive, or one of the few below."""
+    def call(self, node: ast.Call, env: Mapping[str, _Operand], index: int = 0) -> _Operand:
+        """Lower a call of a helper (one of its results), a primitive, or a special function."""
         name = ast.unparse(node.func)
         if name in self.module.helpers:
-            values = [self.value(each, env) for each in node.args]
-            return self.inlined(self.module.helpers[name], values, place)
+            values = [self.value(argument, env) for argument in node.args]
+            return self.inlined(self.module.helpers[name], values, index)
         if name.startswith("ieee_"):
             return self.primitive(name.removeprefix("ieee_"), node, env)
         return self.special(name, node, env)
 
-    def inlined(self, helper: ast.FunctionDef, values: Sequence[_Value], place: int = 0) -> _Value:
-        """Lower what a helper returns (one of its results)."""
+    def inlined(
+        self, helper: ast.FunctionDef, values: Sequence[_Operand], index: int = 0
+    ) -> _Operand:
+        """Lower a helper (one of its results) with some arguments."""
         names = (arg.arg for arg in helper.args.args)
         result = helper.body[-1]
         assert isinstance(result, ast.Return)  # noqa: S101 - our own text
         assert result.value is not None  # noqa: S101
-        return self.result(result.value, dict(zip(names, values, strict=True)), place)
+        return self.result(result.value, dict(zip(names, values, strict=True)), index)
 
-    def result(self, node: ast.expr, env: Mapping[str, _Value], place: int) -> _Value:
-        """Lower one of the results that an expression gives."""
+    def result(self, node: ast.expr, env: Mapping[str, _Operand], index: int) -> _Operand:
+        """Lower one of the results of an expression."""
         if isinstance(node, ast.Tuple):
-            return self.value(node.elts[place], env)
+            return self.value(node.elts[index], env)
         if isinstance(node, ast.IfExp):
             return self.select(
-                self.value(node.test, env), lambda: self.result(node.body, env, place),
-                lambda: self.result(node.orelse, env, place),
+                self.value(node.test, env), lambda: self.result(node.body, env, index),
+                lambda: self.result(node.orelse, env, index),
             )  # fmt: skip
         return self.value(node, env)
 
-    def primitive(self, name: str, node: ast.Call, env: Mapping[str, _Value]) -> _Value:
+    def primitive(self, name: str, node: ast.Call, env: Mapping[str, _Operand]) -> _Operand:
         """Lower a primitive of `ieee`."""
-        values = [self.value(each, env) for each in node.args]
+        values = [self.value(argument, env) for argument in node.args]
         if name == "div":
             return self.arithmetic(ast.Div(), *values)
-        type_ = VECTOR if VECTOR in (each.type for each in values) else DOUBLE
-        values = [self.cast(each, type_) for each in values]
+        type_ = _widest(values)
+        values = [self.cast(value, type_) for value in values]
         if name == "sqrt":
             return self.invoke(f"llvm.sqrt.{_suffix(type_)}", values)
         if type_ == DOUBLE:
-            return self.invoke({"power": "pow"}.get(name, name), values)
+            return self.invoke(_c_name(name), values)
         if name in self.module.math.own:
-            helper = self.module.helpers[f"vector_{name}"]
-            return self.inlined(helper, values)
+            return self.inlined(self.module.helpers[f"vector_{name}"], values)
         width, symbol = self.module.math.vectors.get(name, (0, ""))
         if width in (0, LANES):
             return self.invoke(symbol, values) if width else self.each_lane(name, values)
         return self.in_parts(width, symbol, values)
 
-    def invoke(self, symbol: str, values: Sequence[_Value]) -> _Value:
-        """Call a linked function whose arguments and result are of one type."""
+    def invoke(self, symbol: str, values: Sequence[_Operand]) -> _Operand:
+        """Call a linked function whose arguments and result have the same type."""
         type_ = values[0].type
-        name = self.module.declare(symbol, type_, *(each.type for each in values))
-        arguments = ", ".join(f"{type_} {each.text}" for each in values)
+        name = self.module.declare(symbol, type_, *(value.type for value in values))
+        arguments = ", ".join(f"{type_} {value.text}" for value in values)
         return self.new(type_, f"call {type_} {name}({arguments})")
 
-    def each_lane(self, name: str, values: Sequence[_Value]) -> _Value:
+    def each_lane(self, name: str, values: Sequence[_Operand]) -> _Operand:
         """Call a function of doubles for each lane."""
-        found = _Value(VECTOR, "poison")
+        vector = _Operand(VECTOR, "poison")
         for lane in range(LANES):
             line = f"extractelement {VECTOR} %s, i64 {lane}"
-            ones = [self.new(DOUBLE, line % each.text) for each in values]
-            one = self.invoke({"power": "pow"}.get(name, name), ones)
-            line = f"insertelement {VECTOR} {found.text}, double {one.text}, i64 {lane}"
-            found = self.new(VECTOR, line)
-        return found
+            arguments = [self.new(DOUBLE, line % value.text) for value in values]
+            vector = self.inserted(vector, lane, self.invoke(_c_name(name), arguments))
+        return vector
 
-    def in_parts(self, width: int, symbol: str, values: Sequence[_Value]) -> _Value:
-        """Call a function of shorter vectors on both halves, and join what it gives."""
+    def inserted(self, vector: _Operand, lane: int, value: _Operand) -> _Operand:
+        """Return a vector with one lane replaced."""
+        line = f"insertelement {VECTOR} {vector.text}, double {value.text}, i64 {lane}"
+        return self.new(VECTOR, line)
+
+    def in_parts(self, width: int, symbol: str, values: Sequence[_Operand]) -> _Operand:
+        """Call a function of shorter vectors on both halves, and join the results."""
         part = f"<{width} x double>"
         halves = []
         for start in range(0, LANES, width):
@@ -483,40 +496,39 @@ class _Kernel:
         a, b = (f"{part} {half.text}" for half in halves)
         return self.new(VECTOR, f"shufflevector {a}, {b}, <{LANES} x i32> <{lanes}>")
 
-    def special(self, name: str, node: ast.Call, env: Mapping[str, _Value]) -> _Value:
-        """Lower what is an instruction, and how kernels reach lengths and single rows."""
+    def special(self, name: str, node: ast.Call, env: Mapping[str, _Operand]) -> _Operand:
+        """Lower a function that is an instruction, or that accesses an array."""
         if name in _INSTRUCTIONS:
-            return _INSTRUCTIONS[name](self, [self.value(each, env) for each in node.args])
+            return _INSTRUCTIONS[name](self, [self.value(argument, env) for argument in node.args])
         match node.args:
             case [ast.Name(id=array)] if name == "len" and array in self.arrays:
-                return _Value(INT, f"%{array}.size")
-            case [ast.Name(id=array), *rest] if name in _REACH and array in self.arrays:
-                values = [self.value(each, env) for each in rest]
-                return _REACH[name](self, self.arrays[array], values)
+                return _Operand(INT, f"%{array}.size")
+            case [ast.Name(id=array), *rest] if name in _ACCESS and array in self.arrays:
+                values = [self.value(argument, env) for argument in rest]
+                return _ACCESS[name](self, self.arrays[array], values)
             case _:
-                raise _refused(node)
+                raise _unsupported(node)
 
-    def absolute(self, values: list[_Value]) -> _Value:
+    def absolute(self, values: list[_Operand]) -> _Operand:
         """Lower `abs`."""
         return self.invoke(f"llvm.fabs.{_suffix(values[0].type)}", values)
 
-    def least(self, values: list[_Value]) -> _Value:
-        """Lower `min`, of indices."""
+    def least(self, values: list[_Operand]) -> _Operand:
+        """Lower `min` of two indices."""
         return self.invoke("llvm.smin.i64", values)
 
-    def fused(self, values: list[_Value]) -> _Value:
+    def fused(self, values: list[_Operand]) -> _Operand:
         """Lower a·b + c, in one instruction where there is one."""
-        type_ = VECTOR if VECTOR in (each.type for each in values) else DOUBLE
-        return self.invoke(
-            f"llvm.fmuladd.{_suffix(type_)}", [self.cast(each, type_) for each in values]
-        )
+        type_ = _widest(values)
+        values = [self.cast(value, type_) for value in values]
+        return self.invoke(f"llvm.fmuladd.{_suffix(type_)}", values)
 
-    def with_sign(self, values: list[_Value]) -> _Value:
-        """Lower the absolute value of a, with the sign of b."""
+    def with_sign(self, values: list[_Operand]) -> _Operand:
+        """Lower the absolute value of a with the sign of b."""
         return self.invoke(f"llvm.copysign.{_suffix(values[0].type)}", values)
 
-    def two_to(self, values: list[_Value]) -> _Value:
-        """Lower 2^n, where n is in the last bits: moved to where a double has its exponent."""
+    def two_to(self, values: list[_Operand]) -> _Operand:
+        """Lower 2^n: move n, the last bits of the argument, to the exponent of a double."""
         type_ = values[0].type
         lanes = LANES if type_ == VECTOR else 1
         ints = f"<{lanes} x i64>" if type_ == VECTOR else INT
@@ -525,56 +537,55 @@ class _Kernel:
         bits = self.new(ints, f"add {ints} {moved.text}, {_all(1023 << 52, lanes)}")
         return self.new(type_, f"bitcast {ints} {bits.text} to {type_}")
 
-    # --- single rows of vectors ---
+    # --- access to rows ---
 
-    def rows_at(self, array: _Array, values: list[_Value]) -> _Value:
-        """Return the rows that begin at an index of an array of doubles."""
-        at = self.place(array, values[0], flat=True, width=LANES)
-        return self.new(VECTOR, f"load {VECTOR}, ptr {at}, align 8")
+    def rows_at(self, array: _Array, values: list[_Operand]) -> _Operand:
+        """Return the rows that start at an index of an array of doubles."""
+        address = self.address(array, values[0], flat=True, width=LANES)
+        return self.new(VECTOR, f"load {VECTOR}, ptr {address}, align 8")
 
-    def put_rows(self, array: _Array, values: list[_Value]) -> _Value:
-        """Set the rows that begin at an index of an array of doubles."""
-        at = self.place(array, values[0], flat=True, width=LANES)
+    def put_rows(self, array: _Array, values: list[_Operand]) -> _Operand:
+        """Set the rows that start at an index of an array of doubles."""
+        address = self.address(array, values[0], flat=True, width=LANES)
         rows = self.cast(values[1], VECTOR)
-        self.lines.append(f"store {VECTOR} {rows.text}, ptr {at}, align 8")
+        self.lines.append(f"store {VECTOR} {rows.text}, ptr {address}, align 8")
         return rows
 
-    def row(self, array: _Array, values: list[_Value]) -> _Value:
+    def row(self, array: _Array, values: list[_Operand]) -> _Operand:
         """Return one row of an array of vectors."""
-        at = self.place(array, values[0], flat=True)
-        return self.new(DOUBLE, f"load double, ptr {at}")
+        address = self.address(array, values[0], flat=True)
+        return self.new(DOUBLE, f"load double, ptr {address}")
 
-    def put_row(self, array: _Array, values: list[_Value]) -> _Value:
+    def put_row(self, array: _Array, values: list[_Operand]) -> _Operand:
         """Set one row of an array of vectors."""
-        at = self.place(array, values[0], flat=True)
-        self.lines.append(f"store double {values[1].text}, ptr {at}")
+        address = self.address(array, values[0], flat=True)
+        self.lines.append(f"store double {values[1].text}, ptr {address}")
         return values[1]
 
-    def gathered(self, array: _Array, values: list[_Value]) -> _Value:
-        """Return eight elements, whose indices are given one by one."""
-        found = _Value(VECTOR, "poison")
+    def gathered(self, array: _Array, values: list[_Operand]) -> _Operand:
+        """Return eight elements as a vector, given the index of each."""
+        vector = _Operand(VECTOR, "poison")
         for lane, index in enumerate(values):
-            one = self.row(array, [index])
-            line = f"insertelement {VECTOR} {found.text}, double {one.text}, i64 {lane}"
-            found = self.new(VECTOR, line)
-        return found
+            vector = self.inserted(vector, lane, self.row(array, [index]))
+        return vector
 
-    def column_rows(self, array: _Array, values: list[_Value]) -> _Value:
-        """Return the rows of a column that begin at an index: `column_rows(columns, k, row)`."""
-        column = self.load(array, values[0])
-        line = f"getelementptr inbounds double, ptr {column.text}, i64 {values[1].text}"
-        at = self.new("ptr", line).text
-        return self.new(VECTOR, f"load {VECTOR}, ptr {at}, align 8")
+    def column_rows(self, array: _Array, values: list[_Operand]) -> _Operand:
+        """Return the rows of a column that start at an index: `column_rows(columns, k, row)`."""
+        address = self.column_address(array, values)
+        return self.new(VECTOR, f"load {VECTOR}, ptr {address}, align 8")
 
-    def column_row(self, array: _Array, values: list[_Value]) -> _Value:
+    def column_row(self, array: _Array, values: list[_Operand]) -> _Operand:
         """Return one row of a column: `column_row(columns, k, row)`."""
+        return self.new(DOUBLE, f"load double, ptr {self.column_address(array, values)}")
+
+    def column_address(self, array: _Array, values: list[_Operand]) -> str:
+        """Return the address of one row of a column."""
         column = self.load(array, values[0])
         line = f"getelementptr inbounds double, ptr {column.text}, i64 {values[1].text}"
-        at = self.new("ptr", line).text
-        return self.new(DOUBLE, f"load double, ptr {at}")
+        return self.new("ptr", line).text
 
 
-_REACH: Final[Mapping[str, Callable[[_Kernel, _Array, list[_Value]], _Value]]] = {
+_ACCESS: Final[Mapping[str, Callable[[_Kernel, _Array, list[_Operand]], _Operand]]] = {
     "rows_at": _Kernel.rows_at,
     "put_rows": _Kernel.put_rows,
     "row": _Kernel.row,
@@ -585,7 +596,7 @@ _REACH: Final[Mapping[str, Callable[[_Kernel, _Array, list[_Value]], _Value]]] =
 }
 
 
-_INSTRUCTIONS: Final[Mapping[str, Callable[[_Kernel, list[_Value]], _Value]]] = {
+_INSTRUCTIONS: Final[Mapping[str, Callable[[_Kernel, list[_Operand]], _Operand]]] = {
     "abs": _Kernel.absolute,
     "min": _Kernel.least,
     "fused": _Kernel.fused,
@@ -598,17 +609,25 @@ def _all(number: int, lanes: int) -> str:
     return str(number) if lanes == 1 else f"<{', '.join([f'i64 {number}'] * lanes)}>"
 
 
-def _constant(number: float) -> _Value:
+def _constant(number: float) -> _Operand:
     if isinstance(number, bool):
-        return _Value(BOOL, str(number).lower())
+        return _Operand(BOOL, str(number).lower())
     if isinstance(number, int):
-        return _Value(INT, str(number))
-    return _Value(DOUBLE, f"0x{struct.pack('>d', number).hex().upper()}")
+        return _Operand(INT, str(number))
+    return _Operand(DOUBLE, f"0x{struct.pack('>d', number).hex().upper()}")
+
+
+def _c_name(primitive: str) -> str:
+    return "pow" if primitive == "power" else primitive
+
+
+def _widest(values: Sequence[_Operand]) -> str:
+    return VECTOR if any(value.type == VECTOR for value in values) else DOUBLE
 
 
 def _suffix(type_: str) -> str:
     return f"v{LANES}f64" if type_ == VECTOR else "f64"
 
 
-def _refused(node: ast.AST) -> NotImplementedError:
+def _unsupported(node: ast.AST) -> NotImplementedError:
     return NotImplementedError(f"kernels have no {type(node).__name__}: {ast.unparse(node)}")

@@ -1,4 +1,4 @@
-"""Machine code: made from LLVM assembly, linked with a math library, called with arrays."""
+"""Compile LLVM assembly to machine code, link it with a math library, and call it with arrays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mgraph.engine.tape.libraries import FUNCTIONS, LIBM, address
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from mgraph.engine.tape.lower import MathLibrary
+    from mgraph.engine.tape.lowering import MathLibrary
 
 _TYPES: Final = {"int": (ctypes.c_int64,), "float": (ctypes.c_double,)}
 _ARRAY: Final = (ctypes.c_void_p, ctypes.c_int64)
@@ -23,7 +23,7 @@ _LIBRARIES: Final = count()
 
 
 def target() -> str:
-    """Return what machine code depends on: this processor, and what compiles for it."""
+    """Describe what machine code depends on: this processor and the version of LLVM."""
     features = llvm.get_host_cpu_features().flatten()
     version = ".".join(map(str, llvm.llvm_version_info))
     return f"{llvm.get_process_triple()} {llvm.get_host_cpu_name()} {features} LLVM {version}"
@@ -46,20 +46,22 @@ def compiled(assembly: str) -> bytes:
     module = llvm.parse_assembly(assembly)
     module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.loop_unrolling = False  # twice the code, no faster: kernels say what is a vector
+    options.loop_unrolling = (
+        False  # doubles the code and is no faster: kernels use vectors themselves
+    )
     options.loop_vectorization = options.slp_vectorization = False
     llvm.create_pass_builder(machine, options).getModulePassManager().run(
         module, llvm.create_pass_builder(machine, options)
     )
-    found: bytes = machine.emit_object(module)
-    return found
+    code: bytes = machine.emit_object(module)
+    return code
 
 
 class Kernels:
     """The kernels of one module, as attributes: call them with arrays and numbers.
 
-    An array must be contiguous, of the type that the kernel's text says, and distinct from the
-    others that the kernel changes. While a kernel runs, other threads can.
+    An array must be contiguous, have the type that the kernel's text states, and not overlap an
+    array that the kernel changes. Other threads can run while a kernel runs.
     """
 
     def __init__(
@@ -70,11 +72,11 @@ class Kernels:
         Args:
             code: From `compiled`.
             signatures: The types of each kernel's arguments.
-            math: The library whose functions it calls, besides libm.
+            math: The library whose functions it calls besides those of libm.
         """
         builder = llvm.JITLibraryBuilder().add_object_img(code)
-        for symbol, found in _symbols(math):
-            builder.import_symbol(symbol, found)
+        for symbol, location in _symbols(math):
+            builder.import_symbol(symbol, location)
         for name in signatures:
             builder.export_symbol(name)
         self._code = builder.link(_jit(), f"mgraph{next(_LIBRARIES)}")
@@ -83,14 +85,14 @@ class Kernels:
         }
 
     def __getattr__(self, name: str) -> Callable[..., int]:
-        """Return a kernel; it gives 0, or 1 if it was made to look at indices and one was wrong."""
+        """Return a kernel. It returns 0; or 1 if it checks indices and one is out of range."""
         kernel = self._kernels[name]
         return lambda *arguments: kernel(*flat(arguments))
 
     def bound(self, name: str, *arguments: Any) -> Callable[..., int]:  # noqa: ANN401
-        """Return a kernel with its first arguments; what follows is given as `flat` yields it.
+        """Return a kernel with its first arguments bound; pass the others as `flat` yields them.
 
-        The arrays must stay alive.
+        The caller must keep the arrays alive.
         """
         return partial(self._kernels[name], *flat(arguments))
 
@@ -103,22 +105,22 @@ def _jit() -> Any:  # noqa: ANN401 - llvmlite has no types
 
 def _symbols(math: MathLibrary) -> Iterator[tuple[str, int]]:
     for symbol in (*FUNCTIONS, *(symbol for _, symbol in math.vectors.values())):
-        found = address(symbol, LIBM, math.name)
-        if found is not None:
-            yield symbol, found
+        location = address(symbol, LIBM, math.name)
+        if location is not None:
+            yield symbol, location
 
 
-def _function(place: int, types: Sequence[str]) -> Callable[..., int]:
-    arguments: list[Any] = [each for name in types for each in _TYPES.get(name, _ARRAY)]
-    kernel: Callable[..., int] = ctypes.CFUNCTYPE(ctypes.c_int32, *arguments)(place)
+def _function(location: int, types: Sequence[str]) -> Callable[..., int]:
+    arguments: list[Any] = [c_type for name in types for c_type in _TYPES.get(name, _ARRAY)]
+    kernel: Callable[..., int] = ctypes.CFUNCTYPE(ctypes.c_int32, *arguments)(location)
     return kernel
 
 
 def flat(arguments: Sequence[Any]) -> Iterator[Any]:
-    """Yield arguments as C takes them: an array as its address and how many it holds."""
-    for each in arguments:
-        if isinstance(each, (int, float)):
-            yield each
+    """Yield arguments as C takes them: an array becomes its address and its length."""
+    for argument in arguments:
+        if isinstance(argument, (int, float)):
+            yield argument
         else:
-            yield each.__array_interface__["data"][0]
-            yield each.shape[0]
+            yield argument.__array_interface__["data"][0]
+            yield argument.shape[0]

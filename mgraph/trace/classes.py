@@ -1,4 +1,4 @@
-"""What can be told of somebody else's engine from its class: whether it is one, and its name."""
+"""Inspect a class of another engine: whether it is like Value, and where it comes from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SCRIPT: Final = "__main__"
 
 
 def is_value_like(cls: type) -> bool:
-    """Whether a class looks like a Value: operators, data, grad, and a backward, in Python."""
+    """Whether a class is like Value: written in Python, with operators, data, grad, backward."""
     methods = dict(_functions(cls))
     if not ("__add__" in methods and "__mul__" in methods):
         return False
@@ -33,13 +33,13 @@ def is_value_like(cls: type) -> bool:
 
 def _functions(cls: type) -> Iterator[tuple[str, FunctionType]]:
     for base in reversed(cls.__mro__):
-        for name, each in vars(base).items():
-            if isinstance(each, FunctionType):
-                yield name, each
+        for name, member in vars(base).items():
+            if isinstance(member, FunctionType):
+                yield name, member
 
 
 def _attributes(cls: type, methods: dict[str, FunctionType]) -> Iterator[str]:
-    """Yield the names of attributes that a class declares, and those that its methods speak of."""
+    """Yield the names of attributes that a class declares, or that its methods use."""
     for base in cls.__mro__:
         yield from vars(base)
         yield from vars(base).get("__annotations__", ())
@@ -50,12 +50,12 @@ def _attributes(cls: type, methods: dict[str, FunctionType]) -> Iterator[str]:
 
 
 def spelled(cls: type) -> str:
-    """Return how `--class` names a class: `micrograd.engine:Value`."""
+    """Return the name of a class for `--class`, such as `micrograd.engine:Value`."""
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
 def origin_of(cls: type) -> str:
-    """Return where the numbers of a class come from: `micrograd 0.1.0`, or else its module."""
+    """Return the origin of numbers of a class: `micrograd 0.1.0`, or else its module or script."""
     if cls is Value:
         return f"{SELF_RECORDED}{__version__} {VALUE.name}"
     file = _file(cls)
@@ -65,23 +65,25 @@ def origin_of(cls: type) -> str:
 
 
 def _file(cls: type) -> Path | None:
-    """Return the file of a class: of its module, or of a script that has ended, of a method."""
+    """Return the file of a class; in a script, which may have ended, that of a method."""
     if cls.__module__ != _SCRIPT:
-        found = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     else:
-        code = [each.__code__.co_filename for _, each in _functions(cls)]
-        found = code[-1] if code else None
-    return Path(found) if found else None
+        files = [function.__code__.co_filename for _, function in _functions(cls)]
+        file = files[-1] if files else None
+    return Path(file) if file else None
 
 
 def _distribution(module: str, file: Path) -> str:
-    """Return name and version of the distribution that a file was installed with, or nothing.
+    """Return name and version of the distribution that installed a file; empty if there is none.
 
-    The file is looked for in it: beside a script may be a folder of the same name.
+    The distribution must have the file, because there may be a folder of the same name beside a
+    script.
     """
     top = module.partition(".")[0]
     for name in metadata.packages_distributions().get(top, ()):
-        found = metadata.distribution(name)
-        if any(Path(str(found.locate_file(each))) == file for each in found.files or ()):
-            return f"{found.name} {found.version}"
+        distribution = metadata.distribution(name)
+        paths = (distribution.locate_file(path) for path in distribution.files or ())
+        if any(Path(str(path)) == file for path in paths):
+            return f"{distribution.name} {distribution.version}"
     return ""

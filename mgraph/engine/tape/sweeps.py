@@ -1,4 +1,4 @@
-"""Sweeps over the columns of a graph."""
+"""Single runs on the tape: forward and backward sweeps over the columns of a graph."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class Tape(NamedTuple):
-    """A graph as NumPy arrays, over the memory of its columns.
+    """A graph as NumPy arrays that share the memory of its columns.
 
     Attributes:
         opcode: uint8[N], index into `ops.NAMES`.
-        first: uint32[N + 1]; the arguments of node i are `args[first[i]:first[i + 1]]`.
-        args: uint32[sum of all arguments].
+        first: uint32[N + 1]; the arguments of node `i` are `args[first[i]:first[i + 1]]`.
+        args: uint32[A], the arguments of all nodes.
         primals: float64[N], the declared primals of the leaves; NaN where an input has none.
     """
 
@@ -37,7 +37,7 @@ class Tape(NamedTuple):
 
 
 def tape_of(graph: Columns) -> Tape:
-    """Return a graph's tape."""
+    """Return the tape of a graph."""
     primals = np.zeros(len(graph))
     leaves = np.frombuffer(graph.leaves, np.uint32)
     primals[leaves] = np.frombuffer(graph.data, np.float64)
@@ -50,7 +50,7 @@ def tape_of(graph: Columns) -> Tape:
 
 
 def forward(tape: Tape, primals: NDArray[np.float64]) -> None:
-    """Fill in the primals of all ops, from those of the leaves.
+    """Compute the primals of all ops from those of the leaves.
 
     Args:
         tape: The graph.
@@ -60,7 +60,7 @@ def forward(tape: Tape, primals: NDArray[np.float64]) -> None:
 
 
 def reached(tape: Tape, seeds: Mapping[int, float]) -> NDArray[np.uint8]:
-    """Return uint8[N], 1 for the seeded nodes and all that they depend on."""
+    """Return uint8[N], 1 for the seeded nodes and all nodes that they depend on."""
     marks = np.zeros(tape.opcode.size, np.uint8)
     marks[[*seeds]] = 1
     kernels(SWEEPS).reach(tape.first, tape.args, marks)
@@ -80,9 +80,8 @@ def backward(
         tape: The graph.
         marks: uint8[N], from `reached` with the same seeded nodes.
         primals: float64[N], from `forward`.
-        adjoints: float64[N], changed in place. Nodes that are not marked keep 0.0; what a const
-            catches on the way is no adjoint, and is set to 0.0.
-        seeds: The adjoint that each of some nodes starts with.
+        adjoints: float64[N], overwritten. Nodes that are not marked, and consts, get 0.0.
+        seeds: The adjoints that the seeded nodes start with.
     """
     adjoints[:] = 0.0
     for node, seed in seeds.items():
@@ -92,7 +91,7 @@ def backward(
 
 
 def has_adjoint(tape: Tape, marks: NDArray[np.uint8]) -> NDArray[np.intp]:
-    """Return the nodes that have an adjoint, ascending: what was reached, but no const."""
+    """Return the nodes that have an adjoint, ascending: all that are marked, except consts."""
     return np.flatnonzero((marks != 0) & (tape.opcode != OPCODES[CONST]))
 
 
@@ -102,41 +101,41 @@ def sweeps(
     """Run a graph whose leaves all have primals, forward and backward.
 
     Returns:
-        Primals of all nodes; the nodes that have an adjoint, and their adjoints (None twice
-        without `grad`).
+        The primals of all nodes, the nodes that have an adjoint, and their adjoints; the last two
+        are None without `grad`.
     """
     tape = tape_of(graph)
-    column, primals = fresh(len(graph))
+    column, primals = new_column(len(graph))
     primals[:] = tape.primals
     forward(tape, primals)
     if not grad:
         return column, None, None
     marks = reached(tape, seeds)
-    adjoints = tape.primals  # whose memory nobody needs any more
+    adjoints = tape.primals  # its memory is no longer needed
     backward(tape, marks, primals, adjoints, seeds)
     nodes = has_adjoint(tape, marks)
-    return column, indices(nodes), taken(adjoints, nodes)
+    return column, node_column(nodes), take(adjoints, nodes)
 
 
 TAPE: Final = Engine("tape, libm", sweeps)
-"""Its exp, tanh and so on are the C library's, as Python's are."""
+"""Takes exp, tanh and so on from the C library, as Python does."""
 
 
-def fresh(count: int) -> tuple[array[float], NDArray[np.float64]]:
-    """Return a column of a run, and the same memory as float64[count]."""
+def new_column(count: int) -> tuple[array[float], NDArray[np.float64]]:
+    """Return a column for a run, and the same memory as float64[count]."""
     column = array("d", bytes(8 * count))
     return column, np.frombuffer(column, np.float64)
 
 
-def taken(values: NDArray[np.float64], places: NDArray[Any]) -> array[float]:
-    """Return some of float64[N] as a column of a run."""
-    column, found = fresh(places.size)
-    np.take(values, places, out=found, mode="clip")  # which writes there at once
+def take(values: NDArray[np.float64], indices: NDArray[Any]) -> array[float]:
+    """Return some of float64[N] as a column for a run."""
+    column, memory = new_column(indices.size)
+    np.take(values, indices, out=memory, mode="clip")  # "clip" writes without a buffer
     return column
 
 
-def indices(nodes: NDArray[np.intp]) -> array[int]:
-    """Return nodes as a column of a graph or a run."""
+def node_column(nodes: NDArray[np.intp]) -> array[int]:
+    """Return nodes as a column for a graph or a run."""
     column = array("I", bytes(4 * nodes.size))
     np.frombuffer(column, np.uint32)[:] = nodes
     return column
