@@ -1,7 +1,7 @@
-"""How graphs look wherever they are shown: colours, outlines, and the way numbers are written.
+"""How graphs look wherever they are shown: colours, outlines, and the format of numbers.
 
-Pictures, the page and the terminal take all of it from here, so that an input looks like an input
-in each of them. Every command imports this module, so it holds plain data and imports nothing.
+Pictures, the page and the terminal all use this table, so that an input looks like an input in
+each of them. Every command imports this module, so it is plain data and imports nothing.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ COLOURS: Final[Mapping[str, tuple[str, str]]] = {
     "ground": ("#f7f6f2", "#16181c"),  # behind the picture in the page
     "paper": ("#ffffff", "#1f2227"),  # cards and buttons
     "ink": ("#23262b", "#e9e8e4"),  # text
-    "quiet": ("#62666e", "#a2a6ae"),  # text of less importance
+    "quiet": ("#62666e", "#a2a6ae"),  # less important text
     "line": ("#dcdad2", "#363a41"),  # separators
     "edge": ("#85837b", "#737883"),  # arrows from node to node
-    "data": ("#1f5c99", "#86bdf2"),  # values, which go forward
+    "data": ("#1f5c99", "#86bdf2"),  # values, which flow forward
     "data-soft": ("#dbe8f5", "#213a54"),
-    "grad": ("#a8430f", "#f3a271"),  # gradients, which go back
+    "grad": ("#a8430f", "#f3a271"),  # gradients, which flow back
     "grad-soft": ("#f8e3d5", "#4d3020"),
     "strange": ("#b3142a", "#ff9a9f"),  # NaN and the infinities
     "good": ("#1c6e3d", "#7fd3a0"),
     "focus": ("#0b62d6", "#7db3ff"),
 }
-"""Colours that are not those of a kind of node, in light and in dark."""
+"""Colours that don't belong to a kind of node, each in light and in dark."""
 
 CORNERS: Final[Mapping[str, float]] = {"sharp": 0.0, "round": 8.0, "cut": 10.0, "point": 11.0}
-"""The corners an outline can have, and their size in pixels; a point is on the right side only."""
+"""The corners that outlines have, and their sizes in pixels; a point is only on the right."""
 
 
-class Kind(NamedTuple):
+class KindStyle(NamedTuple):
     """How one kind of node is shown.
 
     Attributes:
-        line: The colour of its outline and of the words that belong to it, in light and in dark.
+        line: The colour of its outline and of its op, in light and in dark.
         fill: The colour inside the outline.
-        corners: A key of `CORNERS`, or `pill` for ends that are half circles.
+        corners: A key of `CORNERS`, or `pill` for half circles as ends.
         dashed: Whether the outline is dashed.
-        dot: The nearest outline that Graphviz has.
-        mermaid: The brackets of the nearest outline that Mermaid has.
-        terminal: What `click.style` takes to show its id.
-        legend: What the page's legend calls it.
+        dot: Attributes of the most similar outline in Graphviz.
+        mermaid: Brackets of the most similar outline in Mermaid.
+        terminal: Arguments of `click.style` for its id.
+        legend: Its name in the page's legend.
     """
 
     line: tuple[str, str]
@@ -64,18 +64,18 @@ class Kind(NamedTuple):
     legend: str
 
 
-KINDS: Final[Mapping[str, Kind]] = {
-    "input": Kind(
+KINDS: Final[Mapping[str, KindStyle]] = {
+    "input": KindStyle(
         line=("#00734f", "#6fe3b8"),
         fill=("#e1f3ea", "#16362b"),
-        corners="point",  # a signpost: this flows in
+        corners="point",  # like a signpost: a value flows in
         dashed=False,
         dot='shape=cds style="filled" margin="0.2,0.12"',
         mermaid=(">", "]"),
         terminal={"fg": "cyan"},
         legend="input",
     ),
-    "param": Kind(
+    "param": KindStyle(
         line=("#7d1f86", "#c98ae8"),
         fill=("#f5e8f6", "#362642"),
         corners="cut",
@@ -85,17 +85,17 @@ KINDS: Final[Mapping[str, Kind]] = {
         terminal={"fg": "magenta"},
         legend="param, trainable",
     ),
-    "const": Kind(
+    "const": KindStyle(
         line=("#62666e", "#a2a6ae"),
         fill=("#efeeea", "#2a2d33"),
         corners="sharp",
         dashed=True,
         dot='shape=box style="filled,dashed"',
         mermaid=("[", "]"),
-        terminal={"dim": True},  # bright black would be the ground of some colour schemes
+        terminal={"dim": True},  # bright black is the background of some colour schemes
         legend="const, no gradient",
     ),
-    OP: Kind(
+    OP: KindStyle(
         line=("#62666e", "#a2a6ae"),
         fill=("#ffffff", "#1f2227"),
         corners="round",
@@ -105,7 +105,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         terminal={},
         legend="operation",
     ),
-    GROUP: Kind(  # drawn as a stack of two
+    GROUP: KindStyle(  # drawn as a stack of two
         line=("#62666e", "#a2a6ae"),
         fill=("#efeeea", "#2a2d33"),
         corners="round",
@@ -115,7 +115,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         terminal={},
         legend="group of nodes",
     ),
-    REST: Kind(
+    REST: KindStyle(
         line=("#85837b", "#737883"),
         fill=("#ffffff", "#16181c"),
         corners="pill",
@@ -126,9 +126,9 @@ KINDS: Final[Mapping[str, Kind]] = {
         legend="nodes that are not drawn",
     ),
 }
-"""What nodes are told apart by: leaves, ops, folded groups, and what a picture leaves out."""
+"""The kinds of boxes: leaves, ops, folded groups, and nodes that a picture leaves out."""
 
-OUTPUT: Final = Kind(
+OUTPUT: Final = KindStyle(
     line=COLOURS["ink"],
     fill=KINDS[OP].fill,
     corners=KINDS[OP].corners,
@@ -138,26 +138,26 @@ OUTPUT: Final = Kind(
     terminal={"bold": True},
     legend="output",
 )
-"""An output is of some kind; its outline has this colour and a second line around it."""
+"""Outputs keep their kind, but get this colour and a second line around the outline."""
 
 DIGITS: Final = 10
 """Digits of a number in text and tables."""
 
 BOX_DIGITS: Final = 6
-"""Digits of a number in a box of a picture, and where there is as little room."""
+"""Digits of a number in a box of a picture, and in other small spaces."""
 
 ARROW_DIGITS: Final = 4
 """Digits of a number on an arrow."""
 
 ABSENT: Final = "-"
-"""What stands where there is no number."""
+"""Shown instead of a number where there is none."""
 
 
 def number(x: float | None, digits: int = DIGITS) -> str:
-    """Write a number for people: so many digits at most, always told from an integer.
+    """Write a number for people, rounded to `digits`, and never like an integer.
 
-    `2.0`, `0.1`, `-0.0`, `1e-07`, `1.5e+300`, `nan`, `inf`, `-inf`: as Python and files write it,
-    so that it can be pasted into either. A tie between two last digits goes to the even one.
+    `2.0`, `0.1`, `-0.0`, `1e-07`, `1.5e+300`, `nan`, `inf`, `-inf`: as Python and files write
+    numbers, so that it can be pasted into either. Ties are rounded to the even digit.
     """
     if x is None:
         return ABSENT

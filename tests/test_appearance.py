@@ -194,7 +194,7 @@ def test_the_page_has_the_colours_of_the_table() -> None:
     """The variables of the page are the table, in both themes, and it states no other colour."""
     text = b"".join(page(mgraph.load(NEURON), "neuron.json")).decode()
     sheet = text.split("<style>")[1].split("</style>")[0]
-    rules = re.findall(r"(:root[^{]*) \{([^}]*--ground:[^}]*)\}", sheet)
+    rules = re.findall(r"(:root[^{]*)\{([^}]*--ground:[^}]*)\}", sheet)
     assert len(rules) == 3
     wanted = {name: pair for name, pair in COLOURS.items() if name not in ("picture", "strange")}
     for name in (*LEAVES, OP, GROUP):
@@ -212,8 +212,8 @@ def test_the_page_has_the_colours_of_the_table() -> None:
     assert used - {"sans", "shadow"} <= wanted.keys()
     for name, kind in KINDS.items():
         if name != REST:
-            (rule,) = re.findall(rf"^\.box\.{name} \.shape \{{(.*)\}}$", sheet, re.MULTILINE)
-            assert f"fill: var(--{name}-soft); stroke: var(--{name});" in rule
+            (rule,) = re.findall(rf"^\.box\.{name} \.shape\{{(.*)\}}$", sheet, re.MULTILINE)
+            assert f"fill:var(--{name}-soft);stroke:var(--{name});" in rule
             assert ("dasharray" in rule) == kind.dashed
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.engines.mutants import MUTANTS, SENT, is_held_out, mutated
+from tests.engines.mutants import MUTANTS, PASSED, is_held_out, mutated
 from tests.reference.evaluate import OPS
 
 CAUSES = (
@@ -28,7 +28,7 @@ def test_mutants_cover_every_cause_and_every_op() -> None:
     assert {m.causes[0] for m in MUTANTS if len(m.causes) == 1} == {*CAUSES}
     assert {cause for m in MUTANTS for cause in m.causes} == {*CAUSES}
     assert {m.op for m in MUTANTS} == {None, *OPS}
-    assert {*SENT} == {*OPS}
+    assert {*PASSED} == {*OPS}
 
 
 def test_a_third_is_held_out() -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from mgraph.grade.cases import cases_of, pack
+from mgraph.grade.cases import cases_of, golden_set
 from mgraph.grade.diagnosis import CAUSES
 from tests.command_line import HERE, Shell
 
@@ -56,10 +56,10 @@ def test_every_engine_has_its_rows() -> None:
     assert len({*names}) == len(names) >= 21
     assert [*FOUND["engines"]] == names
     labels = [MADE["label"](each) for each in ENGINES]
-    table = PAGE[PAGE.index("## What came out") : PAGE.index("## Where numbers")]
+    table = PAGE[PAGE.index("## Results") : PAGE.index("## Where numbers")]
     assert re.findall(r"^\| ([^|]+?) \| \d", table.replace("&nbsp;", " "), re.MULTILINE) == labels
     for each in ENGINES:
-        assert f"`{each['class']}" in PAGE[PAGE.index("## How each was run") :]
+        assert f"`{each['class']}" in PAGE[PAGE.index("## How to repeat it") :]
 
 
 @pytest.mark.parametrize("path", ["README.md", "CHANGELOG.md", "docs/index.md", "docs/grade.md"])
@@ -71,7 +71,7 @@ def test_links_to_the_page_count_rightly(path: str) -> None:
 
 
 def test_counts_add_up() -> None:
-    """Every engine was graded with every run of the pack, and nothing was left out."""
+    """Every engine was graded with every run of the golden set, and nothing was left out."""
     kinds = ("ok", "convention", "unsupported", "wrong", "crashed")
     for name, done in FOUND["engines"].items():
         assert (name, sum(done[kind] for kind in kinds)) == (name, FOUND["runs"])
@@ -94,7 +94,7 @@ def test_what_is_named_is_what_was_found_by_hand(name: str) -> None:
 
 def test_every_wrong_engine_was_looked_at() -> None:
     """Each engine with a wrong number has its remark, and the page quotes what was said."""
-    told = PAGE[PAGE.index("## Where numbers") : PAGE.index("## Beside the numbers")]
+    told = PAGE[PAGE.index("## Where numbers") : PAGE.index("## Other observations")]
     for each in ENGINES:
         done = FOUND["engines"][each["name"]]
         assert bool(done["wrong"]) == ("checked" in each)
@@ -129,4 +129,4 @@ def test_micrograd_itself(mgraph: Shell) -> None:
     assert (done["relu"], done["second"]) == ("0", "more")
     assert sum(
         done[kind] for kind in ("ok", "convention", "unsupported", "wrong", "crashed")
-    ) == len([*cases_of([str(pack())])])
+    ) == len([*cases_of([str(golden_set())])])

@@ -12,11 +12,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from mgraph.grade import child
-from mgraph.grade.cases import cases_of, pack
+from mgraph.grade import processes
+from mgraph.grade.cases import cases_of, golden_set
 from mgraph.grade.diagnosis import CAUSES
-from mgraph.grade.judge import FAILURES, OUTCOMES
-from mgraph.grade.quick import QUICK
+from mgraph.grade.outcomes import FAILURES, Verdict
+from mgraph.grade.quick_set import QUICK
 from tests.command_line import HERE, Shell
 from tests.engines.mutants import MUTANTS, SOURCE, is_held_out, mutated
 
@@ -115,7 +115,7 @@ def test_outcomes(outcome: str, shell: Shell) -> None:
 
 def test_every_outcome_has_a_test() -> None:
     """No outcome is without an engine made for it."""
-    assert {*EDITS, "differing convention"} == {*OUTCOMES}
+    assert {*EDITS, "differing convention"} == {*Verdict}
 
 
 def test_conventions(shell: Shell) -> None:
@@ -125,7 +125,7 @@ def test_conventions(shell: Shell) -> None:
     said = shell("grade", engine, "kink.json", "--json")
     (case,) = said.json["cases"]
     assert (said.status, case["outcome"]) == (0, "differing convention")
-    assert case["note"] == "slope at the kink: relu has 1 at 0"
+    assert case["note"] == "local derivative at the kink: relu has 1 at 0"
     assert shell("grade", engine, "kink.json", "--strict").status == 1
     assert shell("grade", "engine.py:Value", "kink.json", "--strict").status == 0
 
@@ -206,7 +206,7 @@ def test_json(shell: Shell) -> None:
             "lesson": "product.json",
         }
     ]  # fmt: skip
-    counts = dict.fromkeys(OUTCOMES, 0) | {"wrong value": 1}
+    counts = dict.fromkeys(Verdict, 0) | {"wrong value": 1}
     assert said["summary"] == {"cases": 1, **counts, "failed": True}
     text = (HERE.parent / "docs" / "grade.md").read_text(encoding="utf-8")
     for key in (*said, *said["cases"][0], *said["causes"][0]):
@@ -281,12 +281,12 @@ def test_another_interpreter(shell: Shell) -> None:
         capture_output=True, check=True, text=True,
     ).stdout.strip()  # fmt: skip
     assert said.json["engine"]["python"] == version
-    assert said.json["summary"]["cases"] == len([*cases_of([str(pack())])])
+    assert said.json["summary"]["cases"] == len([*cases_of([str(golden_set())])])
 
 
 def test_the_driver_stands_alone(shell: Shell) -> None:
     """The driver is of Python 3.8, and runs without site-packages and environment."""
-    source = child.DRIVER.read_text(encoding="utf-8")
+    source = processes.DRIVER.read_text(encoding="utf-8")
     ast.parse(source, feature_version=(3, 8))
     lines = [
         {"target": "engine.py:Value"},
@@ -294,7 +294,7 @@ def test_the_driver_stands_alone(shell: Shell) -> None:
     ]
     python = str(OLD if OLD.exists() else sys.executable)
     done = subprocess.run(
-        [python, "-S", "-E", str(child.DRIVER)], input="\n".join(map(json.dumps, lines)) + "\n",
+        [python, "-S", "-E", str(processes.DRIVER)], input="\n".join(map(json.dumps, lines)) + "\n",
         capture_output=True, check=True, text=True, cwd=shell.folder,
     )  # fmt: skip
     hello, answer = map(json.loads, done.stdout.splitlines())
@@ -337,7 +337,7 @@ def test_the_command_takes_paths_only(shell: Shell) -> None:
 
 
 def test_quick(shell: Shell) -> None:
-    """--quick takes a part of the pack, each run of it once."""
+    """--quick takes the quick set, each run once."""
     said = shell("grade", "engine.py:Value", "--quick", "--json").json
     assert [(Path(each["file"]).name, each["run"]) for each in said["cases"]] == [*QUICK]
 
@@ -378,7 +378,7 @@ def test_a_second_backward(shell: Shell) -> None:
     assert outcomes(shell, "engine.py:Value", "second.json") == ["ok"]
     zeroed = edited(shell, ("            if node._prev:\n                node", "            node"))
     said = shell("grade", zeroed, "second.json", "--json").json
-    assert said["cases"][0]["note"] == "a second backward starts from zero"
+    assert said["cases"][0]["note"] == "a second backward gives the same gradients again"
     once = "        assert self.grad == 0.0\n        topo = []"
     refusing = edited(shell, ("        topo = []", once))
     said = shell("grade", refusing, "second.json", "--json").json
@@ -484,7 +484,7 @@ def test_a_cause_in_words(shell: Shell) -> None:
     said = shell("grade", edited(shell, *EDITS["wrong gradient"]), "lesson.json")
     assert said.out.split("\n\n")[2].splitlines() == [
         "inner in mul, 1 case",
-        "  mul passes the upstream gradient on without its own slope, b.",
+        "  mul passes the upstream gradient on without its local derivative, b.",
         "  A product passes on the other factor.",
         "  mgraph view lesson.json",
     ]

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mgraph.grade.cases import Case, cases_of, pack
-from mgraph.grade.child import Allowance, Driven
+from mgraph.grade.cases import Case, cases_of, golden_set
 from mgraph.grade.diagnosis import CAUSES, diagnose
-from mgraph.grade.grading import by_driver, report
-from mgraph.grade.judge import OUTCOMES, Answer, judged
-from mgraph.grade.simulate import CORRECT, simulate
+from mgraph.grade.outcomes import Answer, Verdict, judge
+from mgraph.grade.processes import PythonEngine, ResourceLimits
+from mgraph.grade.runner import make_report, run_python_engine
+from mgraph.grade.simulation import CORRECT, simulate
 from tests.command_line import FIXTURES, strict_json
 from tests.engines.mutants import MUTANTS, SOURCE, mutated
 from tests.loops import crossed, thinned
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from mgraph.grade.judge import Outcome
+    from mgraph.grade.outcomes import Outcome
 
 ODD: Final = (
     math.nan, math.inf, -math.inf, 0.0, -0.0, 5e-324, -5e-324, 2.2250738585072014e-308, 1e-300,
@@ -56,8 +56,8 @@ SPOILING: Final[dict[str, Callable[[float], float | None]]] = {
 
 @cache
 def small_cases() -> tuple[Case, ...]:
-    """Return the pack without its long chains."""
-    return tuple(case for case in cases_of([str(pack())]) if len(case.graph) <= 60)
+    """Return the golden set without its long chains."""
+    return tuple(case for case in cases_of([str(golden_set())]) if len(case.graph) <= 60)
 
 
 @cache
@@ -69,9 +69,9 @@ def edge_cases() -> tuple[Case, ...]:
 def right(case: Case) -> Answer:
     """Return what a correct engine gives."""
     ran = simulate(case.program, CORRECT)
-    places = case.program.places
-    data = [None if place < 0 else ran.data[place] for place in places]
-    grad = [None if place < 0 else ran.grad[place] for place in places]
+    steps = case.program.step_of_node
+    data = [None if step < 0 else ran.data[step] for step in steps]
+    grad = [None if step < 0 else ran.grad[step] for step in steps]
     return Answer(case.program, data, grad)
 
 
@@ -84,9 +84,9 @@ def assert_diagnosed(outcomes: Sequence[Outcome]) -> None:
         assert cause.says
         assert all(id(each) in failed for each in cause.cases)
     for hide in (False, True):
-        found = report({}, outcomes).as_json(hide=hide)
+        found = make_report({}, outcomes).as_json(hide=hide)
         assert strict_json(json.dumps(found)) == found
-    assert all(each.outcome in OUTCOMES for each in outcomes)
+    assert all(each.outcome in Verdict for each in outcomes)
     assert all(each.line() for each in outcomes if each.failed)
 
 
@@ -108,7 +108,7 @@ def test_any_numbers_at_all(data: st.DataObject) -> None:
             answer = replace(answer, again=(data.draw(numbers), data.draw(numbers)))
         if data.draw(st.integers(0, 9)) == 0:
             answer = replace(answer, second=data.draw(numbers), before=data.draw(numbers))
-        outcome = judged(case, answer)
+        outcome = judge(case, answer)
         if outcome.failed:
             outcome.alone = data.draw(st.none() | st.booleans())
         outcomes.append(outcome)
@@ -126,7 +126,7 @@ def test_any_failures_at_all(data: st.DataObject) -> None:
         error = data.draw(st.sampled_from(["TypeError: x", "RecursionError: deep", "x", "SIGSEGV"]))
         what = data.draw(st.sampled_from(["data", "grad"])) if kind == "no-number" else ""
         failed = Answer(case.program, error=error, kind=kind, step=data.draw(steps), what=what)
-        outcomes.append(judged(case, failed if kind else right(case)))
+        outcomes.append(judge(case, failed if kind else right(case)))
     assert_diagnosed(outcomes)
 
 
@@ -144,7 +144,7 @@ def test_numbers_that_are_spoilt_everywhere(
         numbers: Sequence[float | None] = getattr(answer, field)
         spoilt = [None if x is None else SPOILING[what](x) for x in numbers]
         spoiling: Any = {field: spoilt}
-        outcomes.append(judged(case, replace(answer, **spoiling)))
+        outcomes.append(judge(case, replace(answer, **spoiling)))
     assert_diagnosed(outcomes)
 
 
@@ -154,7 +154,7 @@ def test_no_numbers_are_no_mistake_of_a_rule() -> None:
         outcomes = []
         for case in small_cases():
             nothing: Any = {field: [None] * len(case.graph)}
-            outcomes.append(judged(case, replace(right(case), **nothing)))
+            outcomes.append(judge(case, replace(right(case), **nothing)))
         assert {cause.id for cause in diagnose(outcomes)} <= {"seed", "no-gradient"}
 
 
@@ -162,8 +162,8 @@ def test_a_correct_engine_has_no_cause_at_the_edges(tmp_path: Path) -> None:
     """NaN, infinities, ties and the smallest numbers are no reason to name a cause."""
     engine = tmp_path / "wrapped.py"
     engine.write_text("from mgraph import Value, max, min, sum\n", encoding="utf-8")
-    driven = Driven(f"{engine}:Value", {}, "", Allowance(60.0))
-    found = report({}, list(by_driver(edge_cases(), driven)))
+    driven = PythonEngine(f"{engine}:Value", {}, "", ResourceLimits(60.0))
+    found = make_report({}, list(run_python_engine(edge_cases(), driven)))
     assert [each for each in found.outcomes if each.failed] == []
     assert found.causes == []
 
@@ -174,7 +174,7 @@ def test_engines_at_the_edges(mutant: str, tmp_path: Path) -> None:
     sources = {each.name: mutated(each) for each in MUTANTS if each.name == mutant}
     engine = tmp_path / "engine.py"
     engine.write_text(sources.get(mutant, SOURCE), encoding="utf-8")
-    driven = Driven(f"{engine}:Value", {}, "", Allowance(60.0))
-    outcomes = list(by_driver(edge_cases(), driven))
+    driven = PythonEngine(f"{engine}:Value", {}, "", ResourceLimits(60.0))
+    outcomes = list(run_python_engine(edge_cases(), driven))
     assert len(outcomes) == len(edge_cases()) > 1000
     assert_diagnosed(outcomes)

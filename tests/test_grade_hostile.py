@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from mgraph.grade import child
-from mgraph.grade.judge import FAILURES, OUTCOMES
+from mgraph.grade import processes
+from mgraph.grade.outcomes import FAILURES, Verdict
 from tests.command_line import HERE, Said, Shell
 from tests.loops import crossed
 
@@ -139,7 +139,7 @@ def graded(shell: Shell, *args: str, file: str = "graph.json") -> list[dict[str,
 def assert_told(cases: list[dict[str, Any]]) -> None:
     """Each case has an outcome, and each failure a sentence that a terminal can show."""
     for each in cases:
-        assert each["outcome"] in OUTCOMES
+        assert each["outcome"] in [*Verdict]
         if each["outcome"] in FAILURES:
             note = each["note"] or ""
             assert note.isprintable()
@@ -280,8 +280,8 @@ def test_engines_that_end(
     place: str, what: str, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An engine that ends its process, or raises whatever it likes, is told how."""
-    monkeypatch.setattr(child, "_LONGEST", 2**20)
-    monkeypatch.setattr(child, "_FLOOD", "it wrote more than 1 MiB")
+    monkeypatch.setattr(processes, "_MAX_OUTPUT", 2**20)
+    monkeypatch.setattr(processes, "_TOO_MUCH", "it wrote more than 1 MiB")
     code, told = ENDS[what]
     name = engine(shell, placed(place, code))
     if place == "import":
@@ -299,7 +299,7 @@ def test_engines_that_hang(
     """An engine that never comes back is ended, with all that it has started."""
     name = engine(shell, placed(place, HANGS[what]))
     if place == "import":
-        monkeypatch.setattr(child, "STARTING", 0.75)
+        monkeypatch.setattr(processes, "START_TIMEOUT", 0.75)
         line = refused(shell("grade", name, "graph.json"))
         assert line.endswith("can't be graded: importing it took more than 0.75 s")
         return
@@ -453,7 +453,7 @@ NO_ENGINES: Final = {
     "absent.engine:Value": "ModuleNotFoundError: No module named 'absent'",
     "./hostile:Value": "for a file write ./hostile.py",
     "folder/hostile:Value": "for a file write folder/hostile.py",
-    "..:Value": "'..' is no module",
+    "..:Value": "'..' is not a module",
     "folder.py:Value": "IsADirectoryError",
     "hostile.py:Valeu": "AttributeError: module 'hostile' has no attribute 'Valeu'",
     "hostile.py:Value.Value": "AttributeError: type object 'Value' has no attribute 'Value'",
@@ -607,15 +607,16 @@ ODD: Final = {
         "    raise main.Failure('x', 10**9, 'nonsense')\nValue.__add__ = plus"), "crashed",
     ),
     "other-step": (
-        ("main = sys.modules['__main__']\ndef answered(*a):\n"
+        ("main = sys.modules['__main__']\ndef answer_program(*a):\n"
         "    return {'error': 'x', 'kind': 'unsupported', 'step': 10**9}\n"
-        "main.answered = answered"), "crashed",
+        "main.answer_program = answer_program"), "crashed",
     ),
     "shorter-answer": (
-        "sys.modules['__main__'].answered = lambda *a: {'data': [1.0], 'grad': [1.0]}", "crashed",
+        "sys.modules['__main__'].answer_program = lambda *a: {'data': [1.0], 'grad': [1.0]}",
+        "crashed",
     ),
     "forged-again": (
-        ("sys.modules['__main__'].answered = lambda e, p: {'data': [1.0] * len(p['steps']), "
+        ("sys.modules['__main__'].answer_program = lambda e, p: {'data': [1.0] * len(p['steps']), "
         "'grad': [1.0] * len(p['steps']), 'again': 7}"), "crashed",
     ),
     "traced": ("sys.settrace(lambda *a: 1 / 0)", ""),
@@ -712,7 +713,7 @@ SAYS: Final = {
     "other-question": (
         ("document['nodes'][0]['id'] = 'q'; document['nodes'][2]['args'][0] = 'q'; "
         "document['nodes'][3]['args'][1] = 'q'; document['runs'] = []; say(document)"),
-        "crashed", "its answer is about other nodes than the question",
+        "crashed", "its answer has other nodes than the question",
     ),
     "other-document": ("say({'a': 1})", "crashed", "error[format]"),
     "a-list": ("say([1, 2])", "crashed", "error["),
@@ -762,8 +763,8 @@ SAYS: Final = {
 @pytest.mark.parametrize("what", SAYS)
 def test_programs(what: str, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program may write whatever it likes: what isn't an answer is told from one."""
-    monkeypatch.setattr(child, "_LONGEST", 2**20)
-    monkeypatch.setattr(child, "_FLOOD", "it wrote more than 1 MiB")
+    monkeypatch.setattr(processes, "_MAX_OUTPUT", 2**20)
+    monkeypatch.setattr(processes, "_TOO_MUCH", "it wrote more than 1 MiB")
     does, outcome, note = SAYS[what]
     numbers = {str(run.get("inputs")): (run["data"], run["grad"]) for run in GRAPH["runs"]}
     head = SPEAKING.format(numbers=json.dumps(numbers))
@@ -811,7 +812,7 @@ def test_the_rest_is_not_tried(shell: Shell) -> None:
     assert [each["outcome"] for each in cases] == ["timed out"] * 400
     tried = [each for each in cases if each["note"] == "took more than 0.3 s"]
     assert 3 <= len(tried) <= 3 + (os.cpu_count() or 1)
-    assert cases[-1]["note"] == "not tried, after 3 cases in a row that took too long"
+    assert cases[-1]["note"] == "not tried, because 3 cases in a row took too long"
 
 
 @pytest.mark.parametrize("cmd", ["", " ", "''", "absent", "./absent x", "a 'b", 'a "', "a\\", "."])
@@ -849,11 +850,11 @@ def test_a_wrong_command_line(shell: Shell) -> None:
 def test_a_number_that_may_be_a_strangers_is_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """A group is ended while its process is not yet waited for, and never after that."""
     ended: list[bool] = []
-    process = child.Process([sys.executable, "-c", "pass"])
+    process = processes.Process([sys.executable, "-c", "pass"])
     end_group = os.killpg
 
     def killpg(group: int, number: int) -> None:
-        ended.append(process.child.returncode is None)
+        ended.append(process.popen.returncode is None)
         end_group(group, number)
 
     monkeypatch.setattr(os, "killpg", killpg)

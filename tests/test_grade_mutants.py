@@ -1,13 +1,13 @@
-"""The pack against engines with one mistake each: it catches them, and says what is wrong."""
+"""The golden set on engines with one mistake each: it catches them, and the causes are right."""
 
 from __future__ import annotations
 
 import pytest
 
-from mgraph.grade.cases import Case, cases_of, pack
+from mgraph.grade.cases import Case, cases_of, golden_set
 from mgraph.grade.diagnosis import CAUSES
-from mgraph.grade.quick import QUICK
-from tests.engines.__main__ import cases, graded, key, quickly
+from mgraph.grade.quick_set import QUICK
+from tests.engines.__main__ import cases, graded, graded_quickly, key
 from tests.engines.mutants import MUTANTS, Mutant
 from tests.loops import thinned
 
@@ -15,12 +15,12 @@ PARTS = 32
 
 
 @pytest.mark.parametrize("part", thinned(range(PARTS), 4))
-def test_the_quick_part_catches_every_mutant(part: int) -> None:
-    """Not one engine with a mistake gets through the quick part of the pack."""
-    assert [each.name for each in MUTANTS[part::PARTS] if not quickly(each).caught] == []
+def test_the_quick_set_catches_every_mutant(part: int) -> None:
+    """Not one engine with a mistake gets through the quick set."""
+    assert [each.name for each in MUTANTS[part::PARTS] if not graded_quickly(each).caught] == []
 
 
-def test_the_quick_part_is_of_the_pack() -> None:
+def test_the_quick_set_is_part_of_the_golden_set() -> None:
     """Each of its runs is there, and each once; it is much smaller than the whole."""
     assert [name for name in QUICK if name not in map(key, cases())] == []
     assert len(dict.fromkeys(QUICK)) == len(QUICK) < len(cases()) / 4
@@ -47,7 +47,7 @@ def test_mutants_speak_of_known_causes() -> None:
     assert {cause for each in MUTANTS for cause in each.causes} == {*CAUSES}
 
 
-def test_the_pack_is_all_of_its_folder() -> None:
+def test_the_golden_set_is_all_of_its_folder() -> None:
     """Every file of the folder is graded, and has runs."""
-    found: list[Case] = list(cases_of([str(pack())]))
-    assert {case.file for case in found} == {str(path) for path in pack().glob("*.json")}
+    found: list[Case] = list(cases_of([str(golden_set())]))
+    assert {case.file for case in found} == {str(path) for path in golden_set().glob("*.json")}

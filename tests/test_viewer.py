@@ -66,8 +66,8 @@ def test_rows_are_translated_word_by_word() -> None:
     ],
 )  # fmt: skip
 def test_the_translator_refuses_everything_else(source: str) -> None:
-    """What the row language lacks is not translated."""
-    with pytest.raises(ValueError, match="the row language has no"):
+    """What formulas may not contain is not translated."""
+    with pytest.raises(ValueError, match="formulas can't contain"):
         expression(ast.parse(source, mode="eval").body, ("a", "b"))
 
 

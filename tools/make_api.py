@@ -1,6 +1,6 @@
 """Make docs/api.md: the public names of the library, from their signatures and docstrings.
 
-Run it from the top folder, after a change of a public name or its docstring:
+Run it from the top folder, after a change to a public name or its docstring:
 
     python tools/make_api.py
 """
@@ -76,7 +76,7 @@ SECTIONS: Final[Mapping[str, tuple[Thing, ...]]] = {
     ),
     "Tests": (("mgraph.testing.assert_graph", assert_graph),),
 }
-"""What the page shows, under its headings; `mgraph.__all__` is in it whole, and a test says so."""
+"""What the page shows, by heading. A test checks that all of `mgraph.__all__` is here."""
 
 INTERNAL: Final = (
     "Batch.memory",
@@ -90,7 +90,7 @@ INTERNAL: Final = (
 """Members without an underscore that only mgraph itself uses."""
 
 SPECIAL: Final = {"__call__": "{}", "__len__": "len({})"}
-"""The special methods that are shown, as they are used; docstrings of classes name operators."""
+"""The special methods that are shown, and how they are called; operators are in docstrings."""
 
 NOT_CALLED: Final = (mgraph.Graph, mgraph.GraphError, MissingExtraError, Replay, Batch, Recording)
 """Classes that users don't call: functions return the objects, or mgraph raises them."""
@@ -98,8 +98,8 @@ NOT_CALLED: Final = (mgraph.Graph, mgraph.GraphError, MissingExtraError, Replay,
 PLUGIN_HEAD: Final = """\
 ### The pytest plugin
 
-It is installed with mgraph, and does nothing until it is asked for. [mgraph in pytest](pytest.md)
-shows it at work.
+It is installed with mgraph and does nothing until it is enabled. [mgraph in pytest](pytest.md)
+shows examples.
 
 | setting or option | what it is for |
 |---|---|
@@ -112,24 +112,24 @@ _ENTRY: Final = re.compile(r"^(\w+): ", re.MULTILINE)
 
 
 class Doc(NamedTuple):
-    """A docstring in its parts.
+    """The parts of a docstring.
 
     Attributes:
-        text: What stands before the first section, as Markdown.
-        sections: The text of each section, without its indentation.
+        text: Everything before the first section, as Markdown.
+        sections: The text of each section, without indentation.
     """
 
     text: str
     sections: Mapping[str, str]
 
     def entries(self, section: str) -> dict[str, str]:
-        """Return the names that a section explains, each with its explanation on one line."""
+        """Return the names in a section, each with its explanation on one line."""
         _, *parts = _ENTRY.split(self.sections.get(section, ""))
         return {name: on_one_line(text) for name, text in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def doc_of(thing: Any) -> Doc:  # noqa: ANN401 - anything with a docstring
-    """Take a docstring apart."""
+    """Split a docstring into its parts."""
     text, *parts = _SECTION.split(inspect.cleandoc(thing.__doc__ or ""))
     named = zip(parts[::2], parts[1::2], strict=True)
     return Doc(text.strip(), {name: inspect.cleandoc(part) for name, part in named})
@@ -147,7 +147,7 @@ _ALIASES: Final = {
     "Operand": "Value | float",
     "Path": "tuple[str | int, ...]",
 }
-_COMMA: Final = "\0"  # stands for a comma inside a type
+_COMMA: Final = "\0"  # replaces a comma inside a type
 
 
 class _Verbatim(NamedTuple):
@@ -160,9 +160,9 @@ class _Verbatim(NamedTuple):
 
 
 def signature(name: str, function: Callable[..., Any]) -> str:
-    """Return a call as one would declare it, with types and defaults."""
+    """Return a signature as Python declares it, with types and defaults."""
     called = inspect.signature(function)
-    parameters = [_verbatim(each) for each in called.parameters.values() if each.name != "self"]
+    parameters = [_verbatim(item) for item in called.parameters.values() if item.name != "self"]
     text = str(inspect.Signature(parameters))[1:-1]
     parts = [part.replace(_COMMA, ",") for part in text.split(", ")] if text else []
     end = f"){_result(name, function, called)}"
@@ -183,7 +183,7 @@ def _verbatim(parameter: inspect.Parameter) -> inspect.Parameter:
 def _default(value: object) -> str:
     if isinstance(value, mgraph.Limits):
         return "Limits()"
-    if repr(value) == "<factory>":  # how dataclasses show one
+    if repr(value) == "<factory>":  # how dataclasses show a factory
         return "…"
     if type(value) is int:
         return f"{value:_}"
@@ -214,7 +214,7 @@ def _parts() -> Iterator[str]:
 
 
 def _class(name: str, cls: type) -> Iterator[str]:
-    """Yield what there is to say of a class."""
+    """Yield the section about a class."""
     yield f"### {name}\n"
     doc = doc_of(cls)
     is_called = cls not in NOT_CALLED
@@ -235,7 +235,7 @@ def _class(name: str, cls: type) -> Iterator[str]:
 
 
 def _used(cls: type, member: str) -> str:
-    """Return how a method is called: by the class's name, or as what its special name is for."""
+    """Return how a method is called: by the class's name, or with the syntax of a special one."""
     instance = cls.__name__.lower()
     return SPECIAL.get(member, f"{cls.__name__}.{member}").format(instance)
 
@@ -246,7 +246,7 @@ def _short(name: str, function: Callable[..., Any]) -> tuple[str, str]:
 
 
 def _call(name: str, function: Callable[..., Any], level: str) -> Iterator[str]:
-    """Yield what there is to say of a function or method."""
+    """Yield the section about a function or method."""
     doc = doc_of(function)
     yield f"{level} {name if '.' in name else f'{name}(…)'}\n"
     yield _code(signature(name.removeprefix("mgraph.").removeprefix("testing."), function))
@@ -269,29 +269,31 @@ def _list(section: str, entries: Mapping[str, str]) -> Iterator[str]:
 
 
 def lineage(cls: type) -> Iterator[type]:
-    """Yield the classes of mgraph that a class is made from, the class itself last."""
-    for each in reversed(cls.__mro__):
-        if each.__module__.startswith("mgraph"):
-            yield each
+    """Yield the base classes of a class that are mgraph's, then the class itself."""
+    for base in reversed(cls.__mro__):
+        if base.__module__.startswith("mgraph"):
+            yield base
 
 
 def members(cls: type) -> Iterator[tuple[str, Any]]:
     """Yield what a class defines or inherits for its users, by name."""
-    found = {name: member for each in lineage(cls) for name, member in vars(each).items()}
-    for name, member in found.items():
+    named = {name: member for base in lineage(cls) for name, member in vars(base).items()}
+    for name, member in named.items():
         if name in SPECIAL or not (name.startswith("_") or f"{cls.__name__}.{name}" in INTERNAL):
             yield name, member
 
 
 def attributes(cls: type) -> dict[str, str]:
-    """Return the attributes and properties of objects of a class, each with what it is."""
-    found: dict[str, str] = {}
-    for each in lineage(cls):
-        found.update(doc_of(each).entries("Attributes"))
+    """Return the attributes and properties of a class, each with its description."""
+    described: dict[str, str] = {}
+    for base in lineage(cls):
+        described.update(doc_of(base).entries("Attributes"))
     for name, member in members(cls):
         if isinstance(member, (property, cached_property)):
-            found[name] = on_one_line(doc_of(member).text)
-    return {name: text for name, text in found.items() if f"{cls.__name__}.{name}" not in INTERNAL}
+            described[name] = on_one_line(doc_of(member).text)
+    return {
+        name: text for name, text in described.items() if f"{cls.__name__}.{name}" not in INTERNAL
+    }
 
 
 def methods(cls: type) -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -302,27 +304,27 @@ def methods(cls: type) -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 class _Parser:
-    """Stands in for pytest's parser, and remembers what the plugin adds."""
+    """A substitute for pytest's parser, which collects what the plugin adds."""
 
     def __init__(self) -> None:
-        self.found: list[tuple[str, str]] = []
+        self.added: list[tuple[str, str]] = []
 
     def getgroup(self, _name: str) -> _Parser:
         return self
 
     def addoption(self, name: str, *, help: str, **_: object) -> None:  # noqa: A002 - pytest's
-        self.found.append((f"pytest {name}", help))
+        self.added.append((f"pytest {name}", help))
 
     def addini(self, name: str, help: str, **_: object) -> None:  # noqa: A002
-        self.found.append((name, help))
+        self.added.append((name, help))
 
 
 def plugin_options() -> Iterable[tuple[str, str]]:
     """Return the settings and options of the plugin, with their help."""
     parser: Any = _Parser()
     pytest_plugin.pytest_addoption(parser)
-    found: list[tuple[str, str]] = parser.found
-    return sorted(found, key=lambda each: each[0].startswith("pytest"))
+    added: list[tuple[str, str]] = parser.added
+    return sorted(added, key=lambda item: item[0].startswith("pytest"))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Grade engines from PyPI, and make docs/engines.md of what comes out.
+"""Grade engines from PyPI, and write docs/engines.md about the results.
 
-Run it from the top folder, with the network at hand:
+Run it from the top folder, with network access:
 
     python tools/make_engines.py --folder ~/engines
 
-Each engine of tools/engines.toml is installed into an environment of its own in that folder, unless
-it is there already, and graded. The numbers go to tools/engines.json. To write the page anew, with
-other words about the same numbers and without the network:
+It installs each engine of tools/engines.toml into an environment of its own in that folder, unless
+it is there already, grades it, and writes the numbers to tools/engines.json. To write only the page
+again, from the stored numbers and without the network:
 
     python tools/make_engines.py --page
 """
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import mgraph
 from mgraph.codec import write_file
-from mgraph.grade.cases import cases_of, pack
+from mgraph.grade.cases import cases_of, golden_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,81 +44,83 @@ CRASHED: Final = ("crashed", "timed out")
 HEAD: Final = """\
 # Engines from PyPI, graded
 
-<!-- python tools/make_engines.py writes this page, of tools/engines.toml and tools/engines.json -->
+<!-- tools/make_engines.py writes this page from tools/engines.toml and tools/engines.json -->
 
 [`mgraph grade`](grade.md) was run on {count} small autodiff engines from PyPI, each in an
-environment of its own: on {date}, with {python} on {platform}, mgraph {mgraph}, and the
-pack that comes with it, {graphs} graphs with {runs} runs.
+environment of its own: on {date}, with {python} on {platform}, mgraph {mgraph} and the
+golden set that comes with it, {graphs} graphs with {runs} runs.
 
-This is a snapshot of just these versions; there may be newer ones. Many of these engines are
-learning projects, and say so. A function that an engine hasn't got is no fault, and neither is
-a choice where there are several; only a number that is neither the value nor the derivative is
-wrong. Every engine with a wrong number was also looked at by hand.
+This is a snapshot of exactly these versions; there may be newer ones. Many of these engines are
+learning projects, and say so. It is not a fault if an engine lacks a function, or makes one of
+several acceptable choices; only a number that is neither the value nor the derivative is wrong.
+Every engine with a wrong number was also examined by hand.
 """
 
 TABLE_HEAD: Final = """\
-## What came out
+## Results
 
-| engine | ok | other | lacks | wrong | crash | relu'(0) | again | causes |
+| engine | ok | other | lacks | wrong | crash | relu'(0) | twice | causes |
 |---|---:|---:|---:|---:|---:|---|---|---|
 """
 
 TABLE_TEXT: Final = """
 - **ok**, **other**, **lacks**, **wrong** and **crash** count runs, and add up to {runs}: right;
-  right with another convention; not asked, since the engine lacks an op; wrong values, wrong
-  gradients, and what changes when the same graph is built once more; ended by an error.
-- Such errors are nearly always one of two. Chains of 1,000 and 2,000 ops exceed Python's recursion
-  limit where backward calls itself (`depth`). A plain number isn't taken as an operand, mostly on
-  the left, as in `2 / x` (`reflected`). One sees both at once; no number is wrong.
-- **relu'(0)** is the slope chosen at the kink.
-- **again** is what a second backward on the same graph gives where there are interior nodes.
-  *Doubled* are the gradients of leaves in PyTorch; *more*: interior nodes keep their first
-  gradient and pass it on once more, as in micrograd; *same*: the graph is gone after the first.
-- **causes** are those that the grader named; [what they mean](grade.md#likely-causes).
+  right with another convention; not run, because the engine lacks an op; wrong values, wrong
+  gradients, or numbers that change when the same graph is built again; ended by an error.
+- Nearly all errors are of two kinds. Chains of 1,000 and 2,000 ops exceed Python's recursion
+  limit if backward calls itself (`depth`). Or a plain number is refused as an operand, mostly on
+  the left, as in `2 / x` (`reflected`). Both are easy to spot; no number is wrong.
+- **relu'(0)** is the derivative chosen at the kink.
+- **twice** is what a second backward on the same graph gives, if there are interior nodes.
+  *Doubled*: the gradients of leaves are doubled, as in PyTorch; *more*: interior nodes keep their
+  first gradient and pass it on again, as in micrograd; *same*: the gradients stay the same;
+  *refused*: it raises an error.
+- **causes** are those that the grader named; [here is what they mean](grade.md#likely-causes).
 """
 
 WRONG_HEAD: Final = """\
 ## Where numbers are wrong, and why
 
-What `mgraph grade` said is quoted, but for the depth of chains. What stands behind *by hand* was
-found without it, by reading the source and by central differences with 60 digits.
+The quotations are what `mgraph grade` said, except about the depth of chains. The notes *by hand*
+were made without it, by reading the source and by central differences with 60 digits.
 """
 
 BESIDE_HEAD: Final = """\
-## Beside the numbers
+## Other observations
 
-Seen while reading, and of no consequence for the numbers above:
+These were noticed while reading the sources, and don't affect the numbers above:
 """
 
 HOW_HEAD: Final = """\
-## How each was run
+## How to repeat it
 
-`pip install` into an empty environment, then `mgraph grade` with that environment's `--python` and:
+Each engine was installed with `pip install` into an empty environment, and graded with
+`mgraph grade`, the `--python` of that environment, and these arguments:
 
 | pip install | mgraph grade |
 |---|---|
 """
 
 AGAIN: Final = """
-    python tools/make_engines.py --folder ~/engines
+This command does all of it:
 
-does all of it again.
+    python tools/make_engines.py --folder ~/engines
 """
 
 # --- running -------------------------------------------------------------------------------------
 
 
 def engines() -> list[dict[str, Any]]:
-    """Return the table."""
+    """Return the entries of tools/engines.toml."""
     listed: list[dict[str, Any]] = tomllib.loads(TABLE.read_text(encoding="utf-8"))["engine"]
     return listed
 
 
 def environment(engine: Mapping[str, Any], folder: Path) -> Path:
-    """Install an engine, if that isn't done; return the environment's Python.
+    """Install an engine if it isn't installed yet; return the environment's Python.
 
     Raises:
-        subprocess.CalledProcessError: pip can't install it.
+        subprocess.CalledProcessError: If pip can't install it.
     """
     specs = "\n".join(engine["pip"])
     home = folder / re.sub(r"\W+", "-", specs)
@@ -141,7 +143,7 @@ def command_of(engine: Mapping[str, Any]) -> list[str]:
 
 
 def graded(engine: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Grade an engine; return what the page tells of it."""
+    """Grade an engine; return the numbers for the page."""
     try:
         python = environment(engine, folder)
     except subprocess.CalledProcessError as error:
@@ -157,52 +159,52 @@ def graded(engine: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def last_line(text: str) -> str:
-    """Return the last line that tells an error, or says something."""
+    """Return the last line that begins with ERROR, or else the last line."""
     lines = text.strip().splitlines() or [""]
     return next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
 
 
 def summary(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is kept of a report."""
+    """Return the parts of a report that the page needs."""
     counts = report["summary"]
-    told = ("cause", "op", "says", "cases")
+    keys = ("cause", "op", "says", "cases")
     return {
         "ok": counts["ok"],
         "convention": counts["differing convention"],
         "unsupported": counts["unsupported"],
-        "wrong": sum(counts[each] for each in WRONG),
-        "crashed": sum(counts[each] for each in CRASHED),
+        "wrong": sum(counts[outcome] for outcome in WRONG),
+        "crashed": sum(counts[outcome] for outcome in CRASHED),
         "relu": slope_at_zero(run_of(report, "convention-relu-at-zero.json")),
         "second": second_backward(run_of(report, "second-backward-with-inner-nodes.json")),
-        "causes": [{key: each[key] for key in told} for each in report["causes"]],
+        "causes": [{key: cause[key] for key in keys} for cause in report["causes"]],
         "unknown": sum(
-            each["outcome"] in (*WRONG, *CRASHED) and not each["cause"] for each in report["cases"]
+            case["outcome"] in (*WRONG, *CRASHED) and not case["cause"] for case in report["cases"]
         ),
     }
 
 
 def run_of(report: Mapping[str, Any], file: str) -> Mapping[str, Any]:
-    """Return what became of the first run of a file of the pack."""
-    return next(each for each in report["cases"] if Path(each["file"]).name == file)
+    """Return the first case of a file of the golden set."""
+    return next(case for case in report["cases"] if Path(case["file"]).name == file)
 
 
 def slope_at_zero(case: Mapping[str, Any]) -> str:
-    """Return the slope of relu at 0; a dash: that can't be said."""
+    """Return the derivative of relu at 0, or a dash if it isn't known."""
     chosen = re.search(r"relu has (\S+) at 0", case["note"] or "")
     return "0" if case["outcome"] == "ok" else chosen[1] if chosen else "–"
 
 
 def second_backward(case: Mapping[str, Any]) -> str:
-    """Say what a second backward does; a dash: that can't be said."""
-    words = {"adds to what": "more", "from zero": "same", "raises": "refused"}
-    said = (word for note, word in words.items() if note in (case["note"] or ""))
-    return "doubled" if case["outcome"] == "ok" else next(said, "–")
+    """Return what a second backward does, in a word, or a dash if it isn't known."""
+    words = {"adds to the": "more", "same gradients": "same", "raises": "refused"}
+    fitting = (word for note, word in words.items() if note in (case["note"] or ""))
+    return "doubled" if case["outcome"] == "ok" else next(fitting, "–")
 
 
 def run_all(folder: Path) -> dict[str, Any]:
-    """Grade all engines, with a line about each."""
-    cases = list(cases_of([str(pack())]))
-    found: dict[str, Any] = {
+    """Grade all engines, and print a line about each."""
+    cases = list(cases_of([str(golden_set())]))
+    results: dict[str, Any] = {
         "date": datetime.now(UTC).date().isoformat(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "platform": f"{platform.system()} {platform.machine()}",
@@ -213,25 +215,25 @@ def run_all(folder: Path) -> dict[str, Any]:
     }
     for i, engine in enumerate(listed := engines()):
         print(f"{i + 1}/{len(listed)} {engine['name']}", end=" … ", flush=True)
-        done = found["engines"][engine["name"]] = graded(engine, folder)
+        done = results["engines"][engine["name"]] = graded(engine, folder)
         print(done.get("error") or f"{done['ok']} ok, {done['wrong']} wrong", flush=True)
-    return found
+    return results
 
 
 # --- the page ------------------------------------------------------------------------------------
 
 
-def page(found: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> str:
-    """Return the page."""
-    done = found["engines"]
-    rows = "".join(row(each, done[each["name"]]) for each in listed)
-    wrong = [each for each in listed if done[each["name"]].get("wrong")]
+def page(results: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> str:
+    """Return the text of the page."""
+    done = results["engines"]
+    rows = "".join(row(engine, done[engine["name"]]) for engine in listed)
+    wrong = [engine for engine in listed if done[engine["name"]].get("wrong")]
     parts = (
-        HEAD.format(count=len(listed), **found),
-        TABLE_HEAD + rows + TABLE_TEXT.format(**found),
-        "\n".join((WRONG_HEAD, *(paragraph(each, done[each["name"]]) for each in wrong))),
+        HEAD.format(count=len(listed), **results),
+        TABLE_HEAD + rows + TABLE_TEXT.format(**results),
+        "\n".join((WRONG_HEAD, *(paragraph(engine, done[engine["name"]]) for engine in wrong))),
         "\n".join((BESIDE_HEAD, *besides(listed))) + "\n",
-        HOW_HEAD + "".join(how(each) for each in listed) + AGAIN,
+        HOW_HEAD + "".join(how(engine) for engine in listed) + AGAIN,
     )
     return "\n".join(parts)
 
@@ -239,20 +241,20 @@ def page(found: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> str:
 def label(engine: Mapping[str, Any]) -> str:
     """Return an engine's name, with its version."""
     name, comma, more = engine["name"].partition(",")
-    found = (re.fullmatch(rf"(?i){re.escape(name)}==(.+)", spec) for spec in engine["pip"])
-    return f"{name} {next(match[1] for match in found if match)}{comma}{more}"
+    pinned = (re.fullmatch(rf"(?i){re.escape(name)}==(.+)", spec) for spec in engine["pip"])
+    return f"{name} {next(match[1] for match in pinned if match)}{comma}{more}"
 
 
 def row(engine: Mapping[str, Any], done: Mapping[str, Any]) -> str:
     """Return an engine's row of the table."""
     if "error" in done:
         return f"| {label(engine).replace(' ', '&nbsp;')} | | | | | | | | {cell(done['error'])} |\n"
-    named: dict[str, list[str]] = {}
-    for each in done["causes"]:
-        named.setdefault(each["cause"], []).extend(filter(None, [each["op"]]))
+    ops_of: dict[str, list[str]] = {}
+    for cause in done["causes"]:
+        ops_of.setdefault(cause["cause"], []).extend(filter(None, [cause["op"]]))
     causes = ", ".join(
-        f"{cause} ({', '.join(ops)})".replace(" ", "&nbsp;") if ops else cause
-        for cause, ops in named.items()
+        f"{name} ({', '.join(ops)})".replace(" ", "&nbsp;") if ops else name
+        for name, ops in ops_of.items()
     )
     counts = (done[key] for key in ("ok", "convention", "unsupported", "wrong", "crashed"))
     cells = (
@@ -266,22 +268,22 @@ def row(engine: Mapping[str, Any], done: Mapping[str, Any]) -> str:
 
 
 def cell(text: str) -> str:
-    """Return text that may stand in a table."""
+    """Return text escaped for a cell of a table."""
     return text.replace("|", "&#124;").replace("<", "&lt;")
 
 
 def verbatim(text: str) -> str:
-    """Return text that is shown as it is, with only its backticks taken for Markdown."""
+    """Return text escaped for Markdown, except for its backticks."""
     parts = text.split("`")
     parts[::2] = [re.sub(r"([*_<\[\\])", r"\\\1", part) for part in parts[::2]]
     return "`".join(parts)
 
 
 def quoted(done: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what the grader said of an engine, and in how many runs it saw that."""
-    for each in done["causes"]:
-        if each["cause"] != "depth":
-            yield f"> - {verbatim(each['says'])} · {runs(each['cases'])}"
+    """Yield what the grader said about an engine, and how many runs show it."""
+    for cause in done["causes"]:
+        if cause["cause"] != "depth":
+            yield f"> - {verbatim(cause['says'])} · {runs(cause['cases'])}"
     if done["unknown"]:
         yield f"> - cause unknown; no single mistake explains the numbers · {runs(done['unknown'])}"
 
@@ -292,17 +294,17 @@ def runs(count: int) -> str:
 
 
 def paragraph(engine: Mapping[str, Any], done: Mapping[str, Any]) -> str:
-    """Say what is wrong with an engine: what the grader said, and what was found by hand."""
-    said = "\n".join(quoted(done))
-    checked = engine.get("checked", "nobody has looked yet.")
-    return f"### {label(engine)}\n\n{said}\n\n*By hand:* {checked}\n"
+    """Return what is wrong with an engine: what the grader said, and what was found by hand."""
+    quotation = "\n".join(quoted(done))
+    checked = engine.get("checked", "not examined yet.")
+    return f"### {label(engine)}\n\n{quotation}\n\n*By hand:* {checked}\n"
 
 
 def besides(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield what was seen and not graded."""
-    for each in listed:
-        if "beside" in each:
-            yield f"- **{each['name']}** {each['beside']}"
+    """Yield observations that don't affect the numbers."""
+    for engine in listed:
+        if "beside" in engine:
+            yield f"- **{engine['name']}** {engine['beside']}"
 
 
 def how(engine: Mapping[str, Any]) -> str:
@@ -312,20 +314,20 @@ def how(engine: Mapping[str, Any]) -> str:
 
 
 def quote(word: str) -> str:
-    """Return a word as one types it, with double quotes around single ones."""
+    """Quote a word for the shell, with double quotes if it has single ones."""
     return f'"{word}"' if "'" in word else shlex.quote(word)
 
 
 def main() -> None:
-    """Read the command line, and write the page."""
+    """Parse the command line, and write the page."""
     parser = argparse.ArgumentParser(prog="python tools/make_engines.py", description=__doc__)
-    parser.add_argument("--folder", type=Path, help="where engines are installed, and stay")
-    parser.add_argument("--page", action="store_true", help="run nothing; write the page anew")
-    asked = parser.parse_args()
-    if not asked.page:
-        with tempfile.TemporaryDirectory() as aside:
-            found = run_all(asked.folder or Path(aside))
-        written = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    parser.add_argument("--folder", type=Path, help="where to install the engines, and keep them")
+    parser.add_argument("--page", action="store_true", help="only write the page again")
+    options = parser.parse_args()
+    if not options.page:
+        with tempfile.TemporaryDirectory() as temporary:
+            results = run_all(options.folder or Path(temporary))
+        written = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
         write_file(str(NUMBERS), [written.encode()])
     text = page(json.loads(NUMBERS.read_text(encoding="utf-8")), engines())
     write_file(str(PAGE), [text.encode()])

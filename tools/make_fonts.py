@@ -1,6 +1,6 @@
-"""Make mgraph/draw/fonts: two small cuts of Inter, and how wide each of their characters is.
+"""Make mgraph/draw/fonts: two small subsets of Inter, and the widths of their characters.
 
-Run it from the top folder; it is needed again only for more characters or a newer Inter:
+Run it from the top folder, to add characters or to take a newer Inter:
 
     pip install fonttools==4.68.0 fontpkg-inter==4.1.post1
     python tools/make_fonts.py
@@ -28,11 +28,16 @@ BLOCKS: Final = (
 """Latin, Greek, Cyrillic, punctuation, small figures, currencies, arrows, mathematics, shapes."""
 
 
-def cut(source: Path, weight: int) -> TTFont:
-    """Return one weight of the font, for small sizes, with the characters of `BLOCKS` only."""
+def subset(source: Path, weight: int) -> TTFont:
+    """Return one weight of the font, for small sizes, with only the characters of `BLOCKS`."""
     font = instantiateVariableFont(TTFont(source), {"wght": weight, "opsz": 14})
     options = Options()
-    options.layout_features = ["kern", "mark", "mkmk", "ccmp"]  # no calt: x1w1 is no product
+    options.layout_features = [
+        "kern",
+        "mark",
+        "mkmk",
+        "ccmp",
+    ]  # no calt: it would make a product of x1w1
     options.hinting = False
     subsetter = Subsetter(options)
     subsetter.populate(unicodes=[c for a, z in BLOCKS for c in range(a, z + 1)])
@@ -65,7 +70,7 @@ def main() -> None:
     FONTS.mkdir(exist_ok=True)
     table = {}
     for style, weight in STYLES.items():
-        font = cut(home / "files" / "Inter[opsz,wght].ttf", weight)
+        font = subset(home / "files" / "Inter[opsz,wght].ttf", weight)
         font.save(FONTS / f"inter-{style}.ttf")
         table[style] = widths(font)
     text = json.dumps(table, separators=(",", ":"))

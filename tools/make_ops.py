@@ -1,6 +1,6 @@
-"""Make docs/ops.md and the pictures in docs/ops, from the table of ops.
+"""Make docs/ops.md and the pictures in docs/ops, from the op table.
 
-Run it from the top folder, after a change of mgraph/ops.py:
+Run it from the top folder, after a change to mgraph/ops/table.py:
 
     python tools/make_ops.py
 """
@@ -25,18 +25,18 @@ PICTURES: Final = DOCS / "ops"
 
 WORDS: Final = {
     "add": "Passes its gradient on to both arguments as it is.",
-    "sub": "As `add`; to the second argument with the sign turned.",
+    "sub": "Like `add`, but the second argument gets the gradient with the opposite sign.",
     "mul": "Passes to each argument its gradient times the *other* argument.",
-    "div": "A quotient. Dividing by zero raises nothing: it gives an infinity, or NaN for 0/0.",
+    "div": "A quotient. Dividing by zero raises no error: it gives an infinity, or NaN for 0/0.",
     "pow": "a to the power of b. Powers of negative numbers are real only for whole b; else NaN.",
     "max": "Passes its gradient on to the larger argument alone; if both are equal, half to each.",
-    "min": "As `max`, with the smaller argument.",
+    "min": "Like `max`, with the smaller argument.",
     "sum": "Adds up any number of arguments, from left to right; each gets the whole gradient.",
-    "neg": "Turns the sign.",
-    "abs": "The distance from zero. Its slope jumps at 0, where 0 is chosen.",
-    "sqrt": "The square root. Its slope has no limit towards 0; below there is no root.",
-    "exp": "e to the power of x: the function that is its own slope.",
-    "log": "The natural logarithm. Below 0 it has no value, though the rule 1/x gives a slope.",
+    "neg": "Changes the sign.",
+    "abs": "The distance from zero. Its derivative jumps at 0, where it is taken as 0.",
+    "sqrt": "The square root. Its derivative has no limit towards 0; below 0 there is no root.",
+    "exp": "e to the power of x: the function that is its own derivative.",
+    "log": "The natural logarithm. Below 0 it has no value, though 1/x gives a derivative.",
     "sin": "The sine, of an angle in radians.",
     "cos": "The cosine, of an angle in radians.",
     "tan": "The tangent, of an angle in radians. It has poles at ±π/2, ±3π/2 …",
@@ -44,11 +44,11 @@ WORDS: Final = {
     "sinh": "(eˣ - e⁻ˣ)/2, the hyperbolic sine.",
     "cosh": "(eˣ + e⁻ˣ)/2, the hyperbolic cosine.",
     "tanh": "Squashes any number into -1 … 1. Far out it is flat, and passes almost nothing back.",
-    "sigmoid": "1/(1 + e⁻ˣ): squashes any number into 0 … 1. Its slope is ¼ at most.",
-    "softplus": "ln(1 + eˣ): relu with a soft bend. Its slope is `sigmoid`.",
+    "sigmoid": "1/(1 + e⁻ˣ): squashes any number into 0 … 1. Its derivative is at most ¼.",
+    "softplus": "ln(1 + eˣ): relu with a soft bend. Its derivative is `sigmoid`.",
     "relu": "Zero below zero, x above. Below zero it passes nothing back: a dead relu.",
 }
-"""What each op is, for people."""
+"""A description of each op."""
 
 _PLAIN: Final = ((2.0, 3.0), (-1.5, 0.5))
 _ORDER: Final = (*_PLAIN, (2.0, 2.0), (0.0, -0.0), (nan, 1.0), (1.0, nan))
@@ -62,7 +62,7 @@ POINTS: Final[Mapping[str, Sequence[tuple[float, float]]]] = {
     "min": _ORDER,
     "sum": _PLAIN,
 }
-"""Where an op of two arguments is shown: at plain points, and at its kinks and edges."""
+"""The points at which ops of two arguments are shown: plain ones, kinks and edges."""
 
 HEAD: Final = """\
 # Ops
@@ -70,18 +70,18 @@ HEAD: Final = """\
 <!-- python tools/make_ops.py writes this page -->
 
 Every node of a graph is a leaf or one of these ops. `a` and `b` (or `x`) are the arguments, `y`
-is the value. A *slope* says how much the value changes for each step of an argument; going
-backward, a node passes on its gradient times the slope. `mgraph ops` prints this table on a
-terminal, and [the file format](format.md#ops) is exact about every edge.
+is the value. The *local derivative* says how fast the value changes with an argument; going
+backward, a node passes on its gradient times the local derivative. `mgraph ops` prints this table
+on a terminal, and [the file format](format.md#ops) defines every edge case.
 
-*Exact* ops give the same bits on every computer; the others (*libm*) come from a library of
-mathematics, and may differ in the last place. Nothing raises an error: what has no value is NaN.
+*Exact* ops give the same bits on every computer; the others (*libm*) come from a mathematical
+library and may differ in the last digit. No op raises an error: where there is no value, it is NaN.
 
-The curves and tables are computed by the very rows that mgraph runs.
+The curves and tables are computed with the op table that mgraph itself uses.
 """
 LEGEND: Final = """\
-In the pictures the thick line is the value, the thin one the slope. A dot is what is chosen where
-the slope jumps; a dotted line is a pole.
+In the pictures the thick line is the value, the thin one the derivative. A dot marks the choice
+where the derivative jumps; a dotted line is a pole.
 """
 
 
@@ -89,7 +89,7 @@ def page() -> str:
     """Return the page."""
     one, two = ([op for op in TABLE if op.inputs == n] for n in (1, 2))
     links = " · ".join(f"[{op.name}](#{op.name})" for op in (*two, *one))
-    parts = (HEAD, links + "\n", "## Two arguments and more\n", *map(section, two))
+    parts = (HEAD, links + "\n", "## Two or more arguments\n", *map(section, two))
     return "\n".join((*parts, "## One argument\n", LEGEND, *map(section, one)))
 
 
@@ -100,10 +100,10 @@ def section(op: Op) -> str:
 
 
 def facts(op: Op) -> str:
-    """Return what the row says, as a table."""
+    """Return what the op table says about an op, as a Markdown table."""
     rows = {
         "value y": code(op.formula),
-        "slope" if op.inputs == 1 else "slopes": code(op.partials_text),
+        "local derivative" if op.inputs == 1 else "local derivatives": code(op.partials_text),
         "domain": domain_text(op),
         "at kinks and edges": op.at_kink,
         "bits": "exact" if op.exact else "libm",
@@ -114,7 +114,7 @@ def facts(op: Op) -> str:
 
 
 def code(text: str) -> str:
-    """Set a text as code, in a table, where a bar would end the cell."""
+    """Return a text as code for a cell of a table, which a plain bar would end."""
     return f"<code>{text.replace('|', '&#124;')}</code>" if "|" in text else f"`{text}`"
 
 
@@ -128,8 +128,8 @@ def points(op: Op) -> Iterator[str]:
 
 
 def picture_link(op: Op) -> str:
-    """Return the picture of an op, with words for whoever can't see it."""
-    return f"![Value and slope of {op.name} for x from -4 to 4](ops/{op.name}.svg)"
+    """Return the picture of an op, with a description for those who can't see it."""
+    return f"![Value and derivative of {op.name} for x from -4 to 4](ops/{op.name}.svg)"
 
 
 # --- pictures --------------------------------------------------------------------------------
@@ -158,27 +158,27 @@ text.value, text.slope { stroke: none; font-weight: 600; }
 
 
 class Break(NamedTuple):
-    """Where the slope of an op jumps, or where it has a pole."""
+    """A point where the derivative of an op jumps, or where the op has a pole."""
 
     x: float
-    pole: bool
+    is_pole: bool
 
 
 def breaks(op: Op) -> list[Break]:
-    """Find where an op's distance to the next kink is nothing, from left to right."""
+    """Return the points where the distance to the nearest kink is 0, from left to right."""
     xs = [i * 2 * X / _STEPS - X for i in range(_STEPS + 1)]
-    found = []
+    kinks = []
     for left, middle, right in zip(xs, xs[1:], xs[2:], strict=False):
         near = op.kink_distance(middle)
         if isfinite(near) and near <= min(op.kink_distance(left), op.kink_distance(right)):
             x = lowest(op.kink_distance, left, right)
-            if op.kink_distance(x) < 1e-9:  # noqa: PLR2004 - nothing, but for rounding
-                found.append(Break(x, abs(op.step(x)) > _FAR))
-    return found
+            if op.kink_distance(x) < 1e-9:  # noqa: PLR2004 - 0, except for rounding
+                kinks.append(Break(x, abs(op.step(x)) > _FAR))
+    return kinks
 
 
 def lowest(f: Callable[[float], float], left: float, right: float) -> float:
-    """Return where a function with one valley is lowest; the middle, if it is nothing there."""
+    """Return where a function with one valley is lowest; the middle, if it is 0 there."""
     middle = (left + right) / 2
     if f(middle) == 0.0:
         return middle
@@ -189,7 +189,7 @@ def lowest(f: Callable[[float], float], left: float, right: float) -> float:
 
 
 def picture(op: Op) -> str:
-    """Draw an op of one argument and its slope as SVG, light or dark as its reader's system is."""
+    """Draw an op of one argument and its derivative as SVG, light or dark like the system."""
     return "\n".join((*_drawn(op), ""))
 
 
@@ -204,16 +204,16 @@ def _drawn(op: Op) -> Iterator[str]:
     yield f'<svg x="0" y="{_PAD}" width="{_WIDTH}" height="{_HEIGHT - 2 * _PAD}" overflow="hidden"'
     yield f' viewBox="0 {_PAD} {_WIDTH} {_HEIGHT - 2 * _PAD}">'
     at_breaks = breaks(op)
-    for each in at_breaks:
-        if each.pole:
-            yield f'<path class="pole" d="M{_across(each.x)} {_PAD}V{_HEIGHT - _PAD}"/>'
+    for point in at_breaks:
+        if point.is_pole:
+            yield f'<path class="pole" d="M{_across(point.x)} {_PAD}V{_HEIGHT - _PAD}"/>'
     for name, f, radius in (("value", op.step, 5), ("slope", _slope(op), 3)):
-        for line in _lines(f, [each.x for each in at_breaks]):
+        for line in _lines(f, [point.x for point in at_breaks]):
             yield f'<polyline class="{name}" points="{line}"/>'
-        for each in at_breaks:
-            if not each.pole and isfinite(f(each.x)):
-                place = f'cx="{_across(each.x)}" cy="{_down(f(each.x))}"'
-                yield f'<circle class="{name}" {place} r="{radius}"/>'
+        for point in at_breaks:
+            if not point.is_pole and isfinite(f(point.x)):
+                center = f'cx="{_across(point.x)}" cy="{_down(f(point.x))}"'
+                yield f'<circle class="{name}" {center} r="{radius}"/>'
     yield "</svg>"
     yield "</svg>"
 
@@ -223,7 +223,7 @@ def _slope(op: Op) -> Callable[[float], float]:
 
 
 def _frame() -> Iterator[str]:
-    """Yield the grid, the axes and their numbers, and what the lines are."""
+    """Yield the grid, the axes with their numbers, and the names of the lines."""
     for i in range(-round(X), round(X) + 1):
         kind = "grid" if i else "axis"
         yield f'<path class="{kind}" d="M{_across(i)} {_PAD}V{_HEIGHT - _PAD}"/>'
@@ -233,15 +233,15 @@ def _frame() -> Iterator[str]:
         yield f'<path class="{kind}" d="M{_PAD} {_down(i)}H{_WIDTH - _PAD}"/>'
         yield f'<text x="{_PAD - 6}" y="{_down(i) + 4:g}" text-anchor="end">{i}</text>'
     yield f'<text class="value" x="{_PAD}" y="14">value</text>'
-    yield f'<text class="slope" x="{_PAD + 44}" y="14">slope</text>'
+    yield f'<text class="slope" x="{_PAD + 44}" y="14">derivative</text>'
 
 
 def _lines(f: Callable[[float], float], stops: Sequence[float]) -> Iterator[str]:
-    """Yield the points of each smooth piece of a curve, as far as it has values."""
+    """Yield the points of each smooth piece of a curve, where it has values."""
     for left, right in pairwise((-X, *stops, X)):
         low, high = (x + d if x in stops else x for x, d in ((left, 1e-9), (right, -1e-9)))
-        places = [low + (high - low) * i / _STEPS for i in range(_STEPS + 1)]
-        drawn = [(x, max(-_FAR, min(_FAR, f(x)))) for x in places if f(x) == f(x)]
+        xs = [low + (high - low) * i / _STEPS for i in range(_STEPS + 1)]
+        drawn = [(x, max(-_FAR, min(_FAR, f(x)))) for x in xs if f(x) == f(x)]
         if drawn:
             yield " ".join(f"{_across(x)},{_down(y)}" for x, y in drawn)
 

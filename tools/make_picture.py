@@ -1,6 +1,6 @@
-"""Make the README's pictures: what `mgraph run` shows on a terminal, and what `mgraph draw` draws.
+"""Make the README's pictures: the output of `mgraph run` on a terminal, and of `mgraph draw`.
 
-Run it from the top folder, after a change of what the commands print or draw:
+Run it from the top folder, after a change to what these commands print or draw:
 
     python tools/make_picture.py
 """
@@ -52,11 +52,11 @@ THEME: Final = TerminalTheme(
 )
 """Background, foreground, then the eight colours: readable on a white page and on a dark one.
 
-What the terminal calls magenta and cyan has the colours of params and inputs.
+The terminal's magenta and cyan are the colours of params and inputs.
 """
 
 
-def shown() -> str:
+def printed() -> str:
     """Return what the command prints, in colour."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "fixtures").symlink_to(ROOT / "fixtures")
@@ -76,9 +76,9 @@ def picture() -> str:
     console = Console(
         record=True, width=WIDTH, file=StringIO(), force_terminal=True, legacy_windows=False
     )
-    console.print(Text.from_ansi(f"\x1b[2m$\x1b[0m \x1b[1m{COMMAND}\x1b[0m\n\n{shown()}"))
+    console.print(Text.from_ansi(f"\x1b[2m$\x1b[0m \x1b[1m{COMMAND}\x1b[0m\n\n{printed()}"))
     svg = console.export_svg(title=" ", theme=THEME, unique_id="run", font_aspect_ratio=ASPECT)
-    # No font is fetched: whoever looks has a monospaced one.
+    # No font is fetched: every viewer has a monospaced one.
     svg = re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
     svg = svg.replace("Fira Code", "ui-monospace, SFMono-Regular, Menlo, Consolas")
     svg = re.sub(r"\s*font-variant-east-asian: full-width;", "", svg)
@@ -87,7 +87,7 @@ def picture() -> str:
 
 
 def _words(match: re.Match[str]) -> str:
-    """Place every word by itself: not all viewers keep spaces, and fonts differ in width."""
+    """Position every word separately: not all viewers keep spaces, and fonts differ in width."""
     text = html.unescape(match["text"]).replace("\xa0", " ").rstrip("\n")
     return "\n".join(
         f'<text class="{match["style"]}" x="{float(match["x"]) + word.start() * COLUMN:g}" '
@@ -97,7 +97,7 @@ def _words(match: re.Match[str]) -> str:
 
 
 def drawing() -> str:
-    """Return what `mgraph draw` makes of the neuron."""
+    """Return the picture of the neuron by `mgraph draw`."""
     done = subprocess.run(
         [sys.executable, "-m", "mgraph", *DRAW.split()[1:]],
         cwd=ROOT, capture_output=True, check=True, encoding="utf-8",

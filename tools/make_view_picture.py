@@ -1,6 +1,6 @@
 """Make docs/view.png: the page of `mgraph view fixtures/neuron.json` in a backward step.
 
-Run it from the top folder, after a change of the page:
+Run it from the top folder, after a change to the page:
 
     python tools/make_view_picture.py
 """
@@ -24,8 +24,8 @@ STEPS_BACK: Final = 1
 SIZE: Final = {"width": 1200, "height": 600}
 
 
-def shown() -> bytes:
-    """Return a picture of the page, as PNG."""
+def screenshot() -> bytes:
+    """Return a screenshot of the page, as PNG."""
     with tempfile.TemporaryDirectory() as folder, started() as browser:
         path = Path(folder) / "neuron.html"
         graph = mgraph.load(ROOT / "fixtures" / "neuron.json")
@@ -40,4 +40,4 @@ def shown() -> bytes:
 
 
 if __name__ == "__main__":
-    PICTURE.write_bytes(shown())
+    PICTURE.write_bytes(screenshot())

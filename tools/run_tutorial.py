@@ -1,6 +1,6 @@
-"""Run docs/tutorial.ipynb, and write it with what it shows: into itself, or where one says.
+"""Run docs/tutorial.ipynb and write it with its outputs, to the same file or to a given path.
 
-After a change of its cells, or of what pictures look like:
+Run it from the top folder, after a change to the cells or to the look of pictures:
 
     python tools/run_tutorial.py
 """
@@ -20,7 +20,7 @@ KERNEL: Final = {"display_name": "Python 3", "language": "python", "name": "pyth
 
 
 def executed() -> Any:  # noqa: ANN401 - nbformat has no types
-    """Return the notebook as a fresh kernel leaves it, without traces of this machine."""
+    """Return the notebook, run in a fresh kernel, without traces of this machine."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     with tempfile.TemporaryDirectory() as folder:
         resources = {"metadata": {"path": folder}}
@@ -35,7 +35,7 @@ def executed() -> Any:  # noqa: ANN401 - nbformat has no types
 
 
 def joined(outputs: list[Any]) -> list[Any]:
-    """Join what was printed: the kernel sends it in pieces, now so, now so."""
+    """Join what was printed: the kernel sends it in pieces, which differ from run to run."""
     kept: list[Any] = []
     for output in outputs:
         if output.output_type == "stream" and kept and kept[-1].get("name") == output.name:

@@ -1,8 +1,8 @@
 /* An engine for graph files of mgraph's format 1.0, in C11 with jansson.
  *
- * It reads documents from standard input, runs each forward and backward, and answers each with
- * the same document, its run completed by "data" and "grad". ../README.md has the protocol, and
- * ../../docs/format.md the format; "evaluation" and "ops" there are what this file does.
+ * It reads documents from standard input, runs each forward and backward, and answers with the same
+ * document, with "data" and "grad" added to its run. ../README.md describes the protocol, and
+ * ../../docs/format.md the format; this file implements its sections "evaluation" and "ops".
  */
 
 #include <ctype.h>
@@ -15,14 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Numbers are doubles, and so is everything between them: x87 registers would round otherwise. */
+/* Intermediate results must be doubles, too: x87 registers would round differently. */
 _Static_assert(FLT_EVAL_METHOD == 0, "compile for arithmetic in double, e.g. with -mfpmath=sse");
 
 static const char FORMAT[] = "1.0";
 
 enum { FAULT = 1, UNSUPPORTED = 3 };
 
-/* Say in one line what is wrong, and end. What is quoted of a document can't move the cursor. */
+/* Print an error in one line, and exit. Control characters quoted from a document are replaced. */
 _Noreturn static void fail(int status, const char *format, ...) {
   char sentence[512];
   va_list values;
@@ -35,7 +35,7 @@ _Noreturn static void fail(int status, const char *format, ...) {
   exit(status);
 }
 
-/* Zeroed memory for `count` things; calloc knows when their product overflows. */
+/* Zeroed memory for `count` items; calloc checks the product for overflow. */
 static void *memory(size_t count, size_t size) {
   void *start = calloc(count ? count : 1, size);
   if (!start) fail(FAULT, "there is not enough memory");
@@ -54,9 +54,9 @@ static bool above(double a, double b) { return a > b || isnan(a); }
 static bool below(double a, double b) { return a < b || isnan(a); }
 static double share(bool is_tie, bool wins) { return is_tie ? 0.5 : wins ? 1 : 0; }
 
-/* One row an op: its name, how many arguments it takes, its value, and its partials by the first
- * and by the second argument; a and b are the arguments, y is the value. `sum` takes one argument
- * or more: its row is the step that goes from left to right. */
+/* One line per op: its name, its number of arguments, its value, and its partials by the first and
+ * by the second argument; a and b are the arguments, y is the value. `sum` takes one argument or
+ * more: its line is for one addition, and these go from left to right. */
 #define OPS(ROW)                                                                                   \
   ROW(add, 2, a + b, 1, 1)                                                                         \
   ROW(sub, 2, a - b, 1, -1)                                                                        \
@@ -117,15 +117,15 @@ static double value_of(Op op, double a, double b) {
     OPS(ROW)
 #undef ROW
     default:
-      abort(); /* a leaf has no value but its own */
+      abort(); /* a leaf is not computed */
   }
 }
 
-static double partial_of(Op op, size_t place, double a, double b, double y) {
+static double partial_of(Op op, size_t argument, double a, double b, double y) {
   switch (op) {
 #define ROW(name, arity, value, by_a, by_b) \
   case OP_##name:                           \
-    return place == 0 ? (by_a) : (by_b);
+    return argument == 0 ? (by_a) : (by_b);
     OPS(ROW)
 #undef ROW
     default:
@@ -136,27 +136,27 @@ static double partial_of(Op op, size_t place, double a, double b, double y) {
 /* ---- The graph ---------------------------------------------------------------------------- */
 
 typedef struct {
-  const char *id; /* as long as the document lives */
+  const char *id; /* belongs to the document */
   Op op;
   size_t arity;
-  size_t *args; /* places of nodes, a part of all the graph's args */
+  size_t *args; /* indices of nodes; points into the graph's args */
   bool is_bound; /* a leaf that has a value */
   bool is_output;
 } Node;
 
 typedef struct {
   size_t count;
-  Node *nodes;   /* as they stand in the file */
-  json_t *place; /* id -> place; jansson's objects are hash tables */
+  Node *nodes;   /* in the order of the file */
+  json_t *index; /* id -> index; jansson's objects are hash tables */
   size_t *args;  /* of all nodes, one after the other */
   size_t *order; /* of evaluation */
   double *primal;
   double *adjoint;
-  bool *has; /* has an adjoint: "no path" and "zero" are two things */
+  bool *has; /* whether a node has an adjoint: "no path" is not the same as "zero" */
 } Graph;
 
 static void release(Graph *graph) {
-  json_decref(graph->place);
+  json_decref(graph->index);
   free(graph->nodes);
   free(graph->args);
   free(graph->order);
@@ -167,25 +167,25 @@ static void release(Graph *graph) {
 
 static const char *id_of(const json_t *json) {
   const char *id = json_string_value(json);
-  /* A text of JSON may hold the character U+0000, an id may not. */
-  if (!id || strlen(id) != json_string_length(json)) fail(FAULT, "an id is no text");
+  /* A JSON string may contain U+0000, an id may not. */
+  if (!id || strlen(id) != json_string_length(json)) fail(FAULT, "an id is not a valid string");
   return id;
 }
 
-static size_t place_of(const Graph *graph, const char *id) {
-  const json_t *place = json_object_get(graph->place, id);
-  if (!place) fail(FAULT, "\"%s\" is no node", id);
-  return (size_t)json_integer_value(place);
+static size_t index_of(const Graph *graph, const char *id) {
+  const json_t *index = json_object_get(graph->index, id);
+  if (!index) fail(FAULT, "\"%s\" is not a node", id);
+  return (size_t)json_integer_value(index);
 }
 
-/* JSON has no literal for three doubles, so they stand there as strings. */
+/* JSON can't write NaN and the infinities as numbers, so they are strings there. */
 static double number_of(const json_t *json, const char *id) {
   if (json_is_real(json)) return json_real_value(json);
   const char *text = json_is_string(json) ? json_string_value(json) : "";
   if (strcmp(text, "nan") == 0) return NAN;
   if (strcmp(text, "inf") == 0) return INFINITY;
   if (strcmp(text, "-inf") == 0) return -INFINITY;
-  fail(FAULT, "what stands for the number of \"%s\" is none", id);
+  fail(FAULT, "the value of \"%s\" is not a number", id);
 }
 
 static json_t *spelled(double x) {
@@ -202,52 +202,53 @@ static Op op_of(const json_t *json, const char *id) {
   fail(UNSUPPORTED, "op \"%s\"", name);
 }
 
-/* The nodes without their arguments, which may stand behind their users. */
-static void read_nodes(Graph *graph, const json_t *rows) {
+/* Read the nodes without their arguments, which may come later in the file. */
+static void read_nodes(Graph *graph, const json_t *list) {
   size_t i, args = 0;
-  json_t *row;
-  json_array_foreach(rows, i, row) {
+  json_t *item;
+  json_array_foreach(list, i, item) {
     Node *node = &graph->nodes[i];
-    node->id = id_of(json_object_get(row, "id"));
-    node->op = op_of(json_object_get(row, "op"), node->id);
-    node->arity = json_array_size(json_object_get(row, "args"));
+    node->id = id_of(json_object_get(item, "id"));
+    node->op = op_of(json_object_get(item, "op"), node->id);
+    node->arity = json_array_size(json_object_get(item, "args"));
     int takes = KNOWN[node->op].arity;
     if (takes == ANY ? node->arity < 1 : node->arity != (size_t)takes)
-      fail(FAULT, "node \"%s\" has %zu arguments, a wrong number", node->id, node->arity);
+      fail(FAULT, "node \"%s\" has the wrong number of arguments, %zu", node->id, node->arity);
     args += node->arity;
-    json_t *data = json_object_get(row, "data");
+    json_t *data = json_object_get(item, "data");
     node->is_bound = data != NULL;
     if (data) graph->primal[i] = number_of(data, node->id);
-    if (json_object_get(graph->place, node->id)) fail(FAULT, "two nodes are \"%s\"", node->id);
-    if (json_object_set_new(graph->place, node->id, json_integer((json_int_t)i)))
+    if (json_object_get(graph->index, node->id))
+      fail(FAULT, "two nodes have the id \"%s\"", node->id);
+    if (json_object_set_new(graph->index, node->id, json_integer((json_int_t)i)))
       fail(FAULT, "the id of node %zu can't be kept", i);
   }
   graph->args = memory(args, sizeof *graph->args);
 }
 
-static void read_args(Graph *graph, const json_t *rows) {
+static void read_args(Graph *graph, const json_t *list) {
   size_t i, j, *next = graph->args;
-  json_t *row, *arg;
-  json_array_foreach(rows, i, row) {
+  json_t *item, *arg;
+  json_array_foreach(list, i, item) {
     graph->nodes[i].args = next;
-    json_array_foreach(json_object_get(row, "args"), j, arg) *next++ = place_of(graph, id_of(arg));
+    json_array_foreach(json_object_get(item, "args"), j, arg) *next++ = index_of(graph, id_of(arg));
   }
 }
 
-static Graph read_graph(const json_t *rows) {
-  if (!json_is_array(rows)) fail(FAULT, "the nodes must stand in rows");
-  size_t count = json_array_size(rows);
+static Graph read_graph(const json_t *list) {
+  if (!json_is_array(list)) fail(FAULT, "the nodes must be a list");
+  size_t count = json_array_size(list);
   Graph graph = {
       .count = count,
-      .place = json_object(),
+      .index = json_object(),
       .nodes = memory(count, sizeof *graph.nodes),
       .order = memory(count, sizeof *graph.order),
       .primal = memory(count, sizeof *graph.primal),
       .adjoint = memory(count, sizeof *graph.adjoint),
       .has = memory(count, sizeof *graph.has),
   };
-  read_nodes(&graph, rows);
-  read_args(&graph, rows);
+  read_nodes(&graph, list);
+  read_args(&graph, list);
   return graph;
 }
 
@@ -277,7 +278,7 @@ static size_t pop(Heap *heap) {
   return smallest;
 }
 
-/* Whether every node stands behind its arguments; then the order is the file's. */
+/* Whether every node comes after its arguments; then the order is that of the file. */
 static bool is_in_order(const Graph *graph) {
   for (size_t i = 0; i < graph->count; i++)
     for (size_t j = 0; j < graph->nodes[i].arity; j++)
@@ -290,16 +291,16 @@ static void find_users(const Graph *graph, size_t *first, size_t *users) {
   for (size_t i = 0; i < graph->count; i++)
     for (size_t j = 0; j < graph->nodes[i].arity; j++) first[graph->nodes[i].args[j] + 1]++;
   for (size_t i = 0; i < graph->count; i++) first[i + 1] += first[i];
-  /* From the last to the first, each ending up in front of its successors. */
-  size_t *at = memory(graph->count, sizeof *at);
-  memcpy(at, first + 1, graph->count * sizeof *at);
+  /* Fill each list from its end, going from the last user to the first. */
+  size_t *next = memory(graph->count, sizeof *next);
+  memcpy(next, first + 1, graph->count * sizeof *next);
   for (size_t i = graph->count; i-- > 0;)
-    for (size_t j = graph->nodes[i].arity; j-- > 0;) users[--at[graph->nodes[i].args[j]]] = i;
-  free(at);
+    for (size_t j = graph->nodes[i].arity; j-- > 0;) users[--next[graph->nodes[i].args[j]]] = i;
+  free(next);
 }
 
-/* Of all nodes whose arguments are done, the one that stands earliest in the file goes next. The
- * order decides how sums of adjoints round. */
+/* Of all nodes whose arguments are done, the one that comes first in the file is next. The order
+ * decides how sums of adjoints are rounded. */
 static void sort(Graph *graph) {
   size_t n = graph->count, done = 0, args = 0;
   for (size_t i = 0; i < n; i++) args += graph->nodes[i].arity;
@@ -332,7 +333,7 @@ static void find_order(Graph *graph) {
 
 /* ---- Forward and backward ----------------------------------------------------------------- */
 
-/* Loops, not recursion: a graph may be a million nodes deep. */
+/* Loops instead of recursion, because a graph may be a million nodes deep. */
 static void forward(Graph *graph) {
   for (size_t k = 0; k < graph->count; k++) {
     size_t i = graph->order[k];
@@ -347,14 +348,14 @@ static void forward(Graph *graph) {
 }
 
 static void give(Graph *graph, size_t i, double amount) {
-  if (graph->nodes[i].op == CONST) return; /* receives no gradient */
-  graph->adjoint[i] += amount; /* +=, because a node may be used often, even by one op */
+  if (graph->nodes[i].op == CONST) return; /* a const gets no gradient */
+  graph->adjoint[i] += amount; /* +=, because a node may be used several times, even by one op */
   graph->has[i] = true;
 }
 
 static void backward(Graph *graph) {
   for (size_t k = graph->count; k-- > 0;) {
-    size_t i = graph->order[k]; /* all its users are done, so its adjoint is complete */
+    size_t i = graph->order[k]; /* all nodes that use it are done, so its adjoint is complete */
     const Node *node = &graph->nodes[i];
     if (!graph->has[i] || node->arity == 0) continue;
     double a = graph->primal[node->args[0]];
@@ -371,9 +372,9 @@ static void read_inputs(Graph *graph, json_t *inputs) {
   const char *id;
   json_t *x;
   json_object_foreach(inputs, id, x) {
-    size_t i = place_of(graph, id);
+    size_t i = index_of(graph, id);
     if (graph->nodes[i].op != INPUT && graph->nodes[i].op != PARAM)
-      fail(FAULT, "the run sets \"%s\", which is no input or param", id);
+      fail(FAULT, "the run sets \"%s\", which is not an input or param", id);
     graph->primal[i] = number_of(x, id);
     graph->nodes[i].is_bound = true;
   }
@@ -387,22 +388,22 @@ static void read_outputs(Graph *graph, const json_t *outputs) {
   size_t i;
   json_t *output;
   json_array_foreach(outputs, i, output) {
-    graph->nodes[place_of(graph, id_of(output))].is_output = true;
+    graph->nodes[index_of(graph, id_of(output))].is_output = true;
   }
 }
 
-/* If no seed is named, the only output starts with 1. */
+/* Without a seed, the only output starts with 1. */
 static void read_seeds(Graph *graph, json_t *seeds, const json_t *outputs) {
   if (json_object_size(seeds) == 0) {
     if (json_array_size(outputs) > 1) fail(FAULT, "several outputs need a seed");
-    give(graph, place_of(graph, id_of(json_array_get(outputs, 0))), 1);
+    give(graph, index_of(graph, id_of(json_array_get(outputs, 0))), 1);
   }
   const char *id;
   json_t *seed;
   json_object_foreach(seeds, id, seed) {
-    size_t i = place_of(graph, id);
-    if (!graph->nodes[i].is_output) fail(FAULT, "the seed \"%s\" is no output", id);
-    if (!json_is_real(seed)) fail(FAULT, "the seed of \"%s\" is no finite number", id);
+    size_t i = index_of(graph, id);
+    if (!graph->nodes[i].is_output) fail(FAULT, "the seed \"%s\" is not an output", id);
+    if (!json_is_real(seed)) fail(FAULT, "the seed of \"%s\" is not a finite number", id);
     give(graph, i, json_real_value(seed));
   }
 }
@@ -416,14 +417,14 @@ static void write_table(const Graph *graph, json_t *run, const char *field, cons
     if (json_object_set_new(table, graph->nodes[i].id, spelled(numbers[i])))
       fail(FAULT, "there is not enough memory");
   }
-  if (json_object_set_new(run, field, table)) fail(FAULT, "the run is no object");
+  if (json_object_set_new(run, field, table)) fail(FAULT, "the run is not an object");
 }
 
 /* Complete the only run of a document. */
 static void complete(json_t *document) {
   const json_t *version = json_object_get(document, "mgraph");
-  if (!version) fail(FAULT, "this is no graph file: it has no field \"mgraph\"");
-  if (!json_is_string(version)) fail(FAULT, "the format is no text");
+  if (!version) fail(FAULT, "this is not a graph file: it has no field \"mgraph\"");
+  if (!json_is_string(version)) fail(FAULT, "the format is not a string");
   if (strcmp(json_string_value(version), FORMAT) != 0)
     fail(UNSUPPORTED, "format \"%s\"", json_string_value(version));
   json_t *runs = json_object_get(document, "runs");
@@ -453,15 +454,15 @@ static bool has_more(FILE *file) {
 }
 
 int main(void) {
-  /* Without the first flag jansson wants nothing behind a document; with the second, all numbers
-   * are doubles, even the integer -0. */
+  /* The first flag allows more input after a document; with the second, all numbers are doubles,
+   * even the integer -0. */
   const size_t flags = JSON_DISABLE_EOF_CHECK | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL;
   while (has_more(stdin)) {
     json_error_t error;
     json_t *document = json_loadf(stdin, flags, &error);
     if (!document) fail(FAULT, "line %d, column %d: %s", error.line, error.column, error.text);
     complete(document);
-    /* 17 digits are enough for every double to be read back as it was. */
+    /* With 17 digits, every double reads back as the same double. */
     int failed = json_dumpf(document, stdout, JSON_COMPACT | JSON_REAL_PRECISION(17));
     if (failed || putchar('\n') == EOF || fflush(stdout) == EOF)
       fail(FAULT, "the answer can't be written");

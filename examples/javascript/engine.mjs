@@ -2,14 +2,14 @@
 /**
  * An engine for graph files of mgraph's format 1.0, in JavaScript: node 18 or newer, no packages.
  *
- * It reads documents from standard input, runs each forward and backward, and answers each with
- * the same document, its run completed by `data` and `grad`. ../README.md has the protocol, and
- * ../../docs/format.md the format; "evaluation" and "ops" there are what this file does.
+ * It reads documents from standard input, runs each forward and backward, and answers with the same
+ * document, with `data` and `grad` added to its run. ../README.md describes the protocol, and
+ * ../../docs/format.md the format; this file implements its sections "evaluation" and "ops".
  */
 
 const FORMAT = "1.0";
 
-/** A document that may be right, but that this engine can't run. */
+/** The document may be right, but this engine can't run it. */
 class Unsupported extends Error {}
 
 function check(condition, sentence) {
@@ -18,7 +18,7 @@ function check(condition, sentence) {
 
 // ---- Ops --------------------------------------------------------------------------------------
 
-// JavaScript has NaN where C and the format say 1: 1 to the power NaN, and ±1 to the power ±inf.
+// 1 to the power NaN, and ±1 to the power ±inf, are 1 in C and in the format, NaN in JavaScript.
 const pow = (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : Math.pow(a, b));
 const ramp = (x) => (x > 0 || Number.isNaN(x) ? x : 0);
 const logistic = (x) => {
@@ -27,16 +27,17 @@ const logistic = (x) => {
   return Math.exp(x) / (1 + Math.exp(x));
 };
 
-// Not Math.max, which returns the other zero, and forgets which argument it was.
+// Not Math.max, which returns the other zero, and doesn't say which argument it chose.
 const wins = (isAhead, a) => isAhead || Number.isNaN(a);
 const shares = (a, b, isFirst) => (a === b ? [0.5, 0.5] : isFirst ? [1, 0] : [0, 1]);
 
 /**
- * One row an op: its value, and its partials, one for each argument. They get the arguments, a and
- * b or x, and the partials get the value y, too. What looks as if it could be written shorter is
- * about zeros, NaN and infinities; the format says what holds there.
+ * One line per op: the function for its value, and the function for its partials, one for each
+ * argument. Both get the arguments, a and b or x; the partials also get the value, y. Where a
+ * shorter formula seems possible, this one is right for zeros, NaN and infinities, as the format
+ * defines.
  *
- * A Map, because an object has members that nobody put there: OPS["constructor"].
+ * It is a Map, because an object has inherited members: OPS["constructor"].
  */
 const OPS = new Map(
   Object.entries({
@@ -82,28 +83,28 @@ function takes(op, count) {
 
 // ---- The graph --------------------------------------------------------------------------------
 
-/** The nodes with places instead of ids: `args` are indices into the list of nodes. */
+/** Read the nodes, replacing ids with indices: `args` are indices into the list of nodes. */
 function readNodes(list) {
-  const placeOf = new Map(list.map(({ id }, i) => [id, i]));
-  check(placeOf.size === list.length, "two nodes have the same id");
+  const indexById = new Map(list.map(({ id }, i) => [id, i]));
+  check(indexById.size === list.length, "two nodes have the same id");
   const nodes = list.map(({ id, op, args = [], data }) => {
     if (!LEAVES.includes(op) && !OPS.has(op)) throw new Unsupported(`op ${JSON.stringify(op)}`);
-    const places = args.map((arg) => placeOf.get(arg));
-    check(!places.includes(undefined), `node "${id}" has an argument that is no node`);
-    check(takes(op, args.length), `node "${id}" has ${args.length} arguments, a wrong number`);
-    return { id, op, args: places, data: data === undefined ? undefined : readNumber(data, id) };
+    const indices = args.map((arg) => indexById.get(arg));
+    check(!indices.includes(undefined), `node "${id}" has an argument that is not a node`);
+    check(takes(op, args.length), `node "${id}" has the wrong number of arguments, ${args.length}`);
+    return { id, op, args: indices, data: data === undefined ? undefined : readNumber(data, id) };
   });
-  return { nodes, placeOf };
+  return { nodes, indexById };
 }
 
 const SPELLED = new Map([["nan", NaN], ["inf", Infinity], ["-inf", -Infinity]]);
 
-/** JSON has no literal for three doubles, so they stand there as strings. */
+/** JSON can't write NaN and the infinities as numbers, so they are strings there. */
 function readNumber(json, id) {
   const x = typeof json === "string" ? SPELLED.get(json) : json;
-  // JSON.parse makes Infinity of 1e400, and the format refuses that.
+  // JSON.parse reads 1e400 as Infinity, but the format refuses it.
   const isNumber = SPELLED.has(json) || Number.isFinite(x);
-  check(isNumber, `what stands for the number of "${id}" is none`);
+  check(isNumber, `the value of "${id}" is not a number`);
   return x;
 }
 
@@ -114,8 +115,9 @@ function spellNumber(x) {
 }
 
 /**
- * The places of the nodes in the order of evaluation: of all nodes whose arguments are done, the
- * one that stands earliest in the file goes next. The order decides how sums of adjoints round.
+ * Return the indices of the nodes in the order of evaluation: of all nodes whose arguments are
+ * done, the one that comes first in the file is next. The order decides how sums of adjoints are
+ * rounded.
  */
 function orderOf(nodes) {
   const isInOrder = nodes.every(({ args }, i) => args.every((arg) => arg < i));
@@ -138,7 +140,7 @@ function orderOf(nodes) {
   return order;
 }
 
-/** Numbers, of which the smallest comes out first. */
+/** A heap of numbers; the smallest comes out first. */
 class Heap {
   #items = [];
 
@@ -160,7 +162,7 @@ class Heap {
     if (items.length === 0) return smallest;
     let i = 0;
     for (let down; (down = 2 * i + 1) < items.length; i = down) {
-      if (items[down + 1] < items[down]) down += 1; // beyond the end there is undefined: false
+      if (items[down + 1] < items[down]) down += 1; // false beyond the end, with undefined
       if (items[down] >= item) break;
       items[i] = items[down];
     }
@@ -171,7 +173,7 @@ class Heap {
 
 // ---- Forward and backward ---------------------------------------------------------------------
 
-/** Every value. Loops, not recursion: a graph may be a million nodes deep. */
+/** Compute every value. Loops instead of recursion, because a graph may be a million nodes deep. */
 function forward(nodes, order, inputs) {
   const primals = new Float64Array(nodes.length);
   for (const i of order) {
@@ -187,23 +189,23 @@ function forward(nodes, order, inputs) {
   return primals;
 }
 
-/** Every adjoint, and which nodes have one: "no path" and "zero" are two things. */
+/** Compute every adjoint, and which nodes have one: "no path" is not the same as "zero". */
 function backward(nodes, order, primals, seeds) {
   const adjoints = new Float64Array(nodes.length);
   const has = new Uint8Array(nodes.length);
   for (const [i, seed] of seeds) give(i, seed);
   for (let k = order.length - 1; k >= 0; k -= 1) {
-    const i = order[k]; // all its users are done, so its adjoint is complete
+    const i = order[k]; // all nodes that use it are done, so its adjoint is complete
     const { op, args } = nodes[i];
     if (!has[i] || args.length === 0) continue;
-    const slopes = OPS.get(op).partials(...args.map((arg) => primals[arg]), primals[i]);
-    args.forEach((arg, j) => give(arg, adjoints[i] * slopes[j]));
+    const partials = OPS.get(op).partials(...args.map((arg) => primals[arg]), primals[i]);
+    args.forEach((arg, j) => give(arg, adjoints[i] * partials[j]));
   }
   return { adjoints, has };
 
   function give(i, amount) {
-    if (nodes[i].op === "const") return; // receives no gradient
-    adjoints[i] += amount; // +=, because a node may be used often, even by one op
+    if (nodes[i].op === "const") return; // a const gets no gradient
+    adjoints[i] += amount; // +=, because a node may be used several times, even by one op
     has[i] = 1;
   }
 }
@@ -212,60 +214,60 @@ function backward(nodes, order, primals, seeds) {
 
 /** Complete the only run of a document. */
 function complete(document) {
-  check(document?.mgraph !== undefined, "this is no graph file: it has no field \"mgraph\"");
+  check(document?.mgraph !== undefined, "this is not a graph file: it has no field \"mgraph\"");
   if (document.mgraph !== FORMAT) throw new Unsupported(`format ${JSON.stringify(document.mgraph)}`);
-  check(Array.isArray(document.nodes), "the nodes must stand in rows");
+  check(Array.isArray(document.nodes), "the nodes must be a list");
   check(document.runs?.length === 1, "there must be exactly one run");
   const [run] = document.runs;
-  const { nodes, placeOf } = readNodes(document.nodes);
+  const { nodes, indexById } = readNodes(document.nodes);
   const order = orderOf(nodes);
-  const inputs = readInputs(run, nodes, placeOf);
+  const inputs = readInputs(run, nodes, indexById);
   const primals = forward(nodes, order, inputs);
-  const seeds = readSeeds(run, document.outputs, placeOf);
+  const seeds = readSeeds(run, document.outputs, indexById);
   const { adjoints, has } = backward(nodes, order, primals, seeds);
-  // fromEntries, because of a node named __proto__: assigning to that would not make a field.
-  const table = (places, xs) =>
-    Object.fromEntries(places.map((i) => [nodes[i].id, spellNumber(xs[i])]));
+  // fromEntries, because assigning to a node named __proto__ would not make a field.
+  const table = (indices, xs) =>
+    Object.fromEntries(indices.map((i) => [nodes[i].id, spellNumber(xs[i])]));
   run.data = table(order, primals);
   run.grad = table(order.filter((i) => has[i]), adjoints);
 }
 
-function readInputs(run, nodes, placeOf) {
+function readInputs(run, nodes, indexById) {
   const inputs = Object.entries(run.inputs ?? {}).map(([id, x]) => [id, readNumber(x, id)]);
   for (const [id] of inputs) {
-    const canBeSet = ["input", "param"].includes(nodes[placeOf.get(id)]?.op);
-    check(canBeSet, `the run sets "${id}", which is no input or param`);
+    const canBeSet = ["input", "param"].includes(nodes[indexById.get(id)]?.op);
+    check(canBeSet, `the run sets "${id}", which is not an input or param`);
   }
   return new Map(inputs);
 }
 
-/** Pairs of a place and a seed. If none is named, the only output starts with 1. */
-function readSeeds(run, outputs, placeOf) {
+/** Return pairs of an index and a seed. Without a seed, the only output starts with 1. */
+function readSeeds(run, outputs, indexById) {
   check(Array.isArray(outputs) && outputs.length > 0, "there are no outputs");
   const isOutput = new Set(outputs);
-  check(outputs.every((id) => placeOf.has(id)), "an output is no node");
+  check(outputs.every((id) => indexById.has(id)), "an output is not a node");
   const named = Object.entries(run.seed ?? {});
   check(named.length > 0 || outputs.length === 1, "several outputs need a seed");
   const seeds = named.length > 0 ? named : [[outputs[0], 1]];
   return seeds.map(([id, seed]) => {
-    check(isOutput.has(id), `the seed "${id}" is no output`);
-    check(Number.isFinite(seed), `the seed of "${id}" is no finite number`);
-    return [placeOf.get(id), seed];
+    check(isOutput.has(id), `the seed "${id}" is not an output`);
+    check(Number.isFinite(seed), `the seed of "${id}" is not a finite number`);
+    return [indexById.get(id), seed];
   });
 }
 
-/** JSON.stringify would do, but it writes -0 as 0, and 1/-0 is not 1/0. */
+/** Write JSON. JSON.stringify writes -0 as 0, but 1/-0 is not 1/0. */
 function write(json) {
   if (Object.is(json, -0)) return "-0.0";
   if (json === null || typeof json !== "object") return JSON.stringify(json);
   if (Array.isArray(json)) return `[${json.map(write).join(",")}]`;
-  const fields = Object.entries(json).map(([key, each]) => `${JSON.stringify(key)}:${write(each)}`);
+  const fields = Object.entries(json).map(([key, x]) => `${JSON.stringify(key)}:${write(x)}`);
   return `{${fields.join(",")}}`;
 }
 
 // ---- Standard input and output ----------------------------------------------------------------
 
-/** The lines of a stream. Not node:readline, for which U+2028 inside a label ends a line, too. */
+/** Yield the lines of a stream. node:readline would also end a line at U+2028 inside a label. */
 async function* linesOf(stream) {
   let parts = [];
   for await (let chunk of stream) {
@@ -278,7 +280,7 @@ async function* linesOf(stream) {
   yield Buffer.concat(parts);
 }
 
-/** The documents of a stream: one a line; or only one, over many lines, as people write them. */
+/** Yield the documents of a stream: one per line, or a single one over many lines. */
 async function* documentsOf(stream) {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const unfinished = [];
@@ -296,11 +298,11 @@ function parsed(line) {
   try {
     return JSON.parse(line);
   } catch {
-    return undefined; // it goes on in the next line; or is wrong, which will show in the end
+    return undefined; // it continues on the next line, or has an error, which shows at the end
   }
 }
 
-/** Say in one line what is wrong; what a message quotes of a document can't move the cursor. */
+/** Print an error in one line; control characters quoted from a document are replaced. */
 function say(sentence) {
   console.error(sentence.replace(/\p{Cc}/gu, "?"));
 }
@@ -318,5 +320,5 @@ try {
 } catch (error) {
   const isUnsupported = error instanceof Unsupported;
   say(isUnsupported ? `unsupported: ${error.message}` : error.message);
-  process.exitCode = isUnsupported ? 3 : 1; // not process.exit(), which may cut off an answer
+  process.exitCode = isUnsupported ? 3 : 1; // process.exit() might cut off an answer
 }

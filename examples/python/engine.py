@@ -1,7 +1,7 @@
 """The smallest engine that `mgraph grade --cmd` takes: eight ops, the standard library, no mgraph.
 
-It shows the plain protocol of ../README.md, one document a process. To begin your own, keep `main`
-and put your engine in the place of `forward` and `backward`; what it can't do yet is unsupported.
+It shows the simple protocol of ../README.md, with one document per process. To write your own, keep
+`main` and replace `forward` and `backward` with your engine; what it can't do yet is unsupported.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 LEAVES = ("input", "param", "const")
-OPS: dict[str, Any] = {  # the value; the partials, from the arguments and the value y
+OPS: dict[str, Any] = {  # value and partials; the partials also get the value, y
     "add": (lambda a, b: a + b, lambda a, b, y: (1.0, 1.0)),
     "sub": (lambda a, b: a - b, lambda a, b, y: (1.0, -1.0)),
     "mul": (lambda a, b: a * b, lambda a, b, y: (b, a)),
@@ -25,7 +25,7 @@ OPS: dict[str, Any] = {  # the value; the partials, from the arguments and the v
 
 
 class UnsupportedError(Exception):
-    """What stands in the document may be right, but this engine can't do it."""
+    """The document may be right, but this engine can't run it."""
 
 
 def forward(document: dict[str, Any], inputs: dict[str, Any]) -> dict[str, float]:
@@ -34,12 +34,12 @@ def forward(document: dict[str, Any], inputs: dict[str, Any]) -> dict[str, float
     for node in document["nodes"]:
         name, op, args = node["id"], node["op"], node.get("args", [])
         if op in LEAVES:
-            # float() also reads the texts "nan", "inf" and "-inf", which JSON has no literal for.
+            # float() also reads the strings "nan", "inf" and "-inf"; JSON has no such numbers.
             data[name] = float(inputs.get(name, node.get("data")))
         elif op not in OPS:
             raise UnsupportedError(f"op {op!r}")
         elif not all(arg in data for arg in args):
-            raise UnsupportedError("a node that stands before its arguments")
+            raise UnsupportedError("a node that comes before its arguments")
         else:
             value, _ = OPS[op]
             data[name] = value(*(data[arg] for arg in args))
@@ -49,7 +49,7 @@ def forward(document: dict[str, Any], inputs: dict[str, Any]) -> dict[str, float
 def backward(
     document: dict[str, Any], seeds: dict[str, float], data: dict[str, float]
 ) -> dict[str, float]:
-    """Return the adjoints of the nodes that have one: "no path" and "zero" are two things."""
+    """Return the adjoints of the nodes that have one: "no path" is not the same as "zero"."""
     grad = {name: 0.0 + seed for name, seed in seeds.items()}
     for node in reversed(document["nodes"]):
         name, args = node["id"], node.get("args", [])
@@ -57,15 +57,15 @@ def backward(
             grad.pop(name, None)  # receives no gradient
         elif args and name in grad:
             _, partials = OPS[node["op"]]
-            slopes = partials(*(data[arg] for arg in args), data[name])
-            for arg, slope in zip(args, slopes, strict=True):
-                # A sum, because a node may be used often, even by one op.
-                grad[arg] = grad.get(arg, 0.0) + grad[name] * slope
+            local = partials(*(data[arg] for arg in args), data[name])
+            for arg, partial in zip(args, local, strict=True):
+                # Add, because a node may be used several times, even by one op.
+                grad[arg] = grad.get(arg, 0.0) + grad[name] * partial
     return grad
 
 
 def seeds_of(document: dict[str, Any], run: dict[str, Any]) -> dict[str, float]:
-    """Return the run's seeds; if it names none, the only output starts with 1."""
+    """Return the run's seeds; without any, the only output starts with 1."""
     if run.get("seed"):
         return dict(run["seed"])
     (output,) = document["outputs"]
@@ -73,12 +73,12 @@ def seeds_of(document: dict[str, Any], run: dict[str, Any]) -> dict[str, float]:
 
 
 def spelled(numbers: dict[str, float]) -> dict[str, float | str]:
-    """Write as texts what JSON can't write as numbers."""
+    """Replace numbers that JSON can't write by strings."""
     return {name: x if math.isfinite(x) else str(x) for name, x in numbers.items()}
 
 
 def main() -> None:
-    """Answer a document on standard input with the same, its run completed."""
+    """Read a document from standard input, complete its run, and write it to standard output."""
     document = json.load(sys.stdin.buffer)
     if document["mgraph"] != "1.0":
         raise UnsupportedError(f"format {document['mgraph']!r}")
@@ -96,6 +96,6 @@ if __name__ == "__main__":
     except UnsupportedError as error:
         print(f"unsupported: {error}", file=sys.stderr)
         sys.exit(3)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong, it is said in a line
+    except Exception as error:  # noqa: BLE001 - every error is reported in one line
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""An engine after a lecture, with one mistake in it: find it with `mgraph grade`."""
+"""An engine as written after a lecture, with one mistake: find it with `mgraph grade`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class Value:
-    """A number that knows how it was made."""
+    """A number that knows how it was computed."""
 
     def __init__(self, data: float, children: tuple[Value, ...] = ()) -> None:
-        """Keep the number."""
+        """Keep the number, and the Values it was computed from."""
         self.data = data
         self.grad = 0.0
         self.children = children
@@ -56,15 +56,15 @@ class Value:
         return out
 
     def backward(self) -> None:
-        """Work out the gradient of everything that this was made of."""
-        found, todo = [], [(self, False)]
+        """Compute the gradients of all Values that this one was computed from."""
+        order, todo = [], [(self, False)]
         while todo:
-            value, done = todo.pop()
-            if done:
-                found.append(value)
-            elif not any(value is other for other in found):
+            value, is_done = todo.pop()
+            if is_done:
+                order.append(value)
+            elif not any(value is other for other in order):
                 todo.append((value, True))
                 todo.extend((child, False) for child in value.children)
         self.grad = 1.0
-        for value in reversed(found):
+        for value in reversed(order):
             value.pass_on()

@@ -19,16 +19,7 @@ from mgraph.cli.parameters import GraphPath
 from mgraph.cli.terminal import clipped, counted, progress, prose, styled, table, width
 from mgraph.codec import write_file
 from mgraph.errors import printable
-from mgraph.grade.judge import (
-    CONVENTION,
-    CRASHED,
-    NOT_REPRODUCIBLE,
-    OK,
-    TIMED_OUT,
-    UNSUPPORTED,
-    WRONG_GRADIENT,
-    WRONG_VALUE,
-)
+from mgraph.grade.outcomes import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,17 +27,23 @@ if TYPE_CHECKING:
 
     from mgraph.codec import Limits
     from mgraph.grade.cases import Case
-    from mgraph.grade.grading import Report
-    from mgraph.grade.judge import Outcome
+    from mgraph.grade.outcomes import Outcome
+    from mgraph.grade.runner import Report
     from mgraph.graph.run import Tolerance
 
 _SHOWN: Final = 12
 _TITLE: Final = 36
 _MIB: Final = 2**20
 _COLOURS: Final = {
-    OK: "green", WRONG_VALUE: "red", WRONG_GRADIENT: "red", NOT_REPRODUCIBLE: "red",
-    UNSUPPORTED: None, CRASHED: "red", TIMED_OUT: "red", CONVENTION: "yellow",
-}  # fmt: skip
+    Verdict.OK: "green",
+    Verdict.WRONG_VALUE: "red",
+    Verdict.WRONG_GRADIENT: "red",
+    Verdict.NOT_REPRODUCIBLE: "red",
+    Verdict.UNSUPPORTED: None,
+    Verdict.CRASHED: "red",
+    Verdict.TIMED_OUT: "red",
+    Verdict.CONVENTION: "yellow",
+}
 
 
 class OpSpelling(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
@@ -213,13 +210,13 @@ def _program(cmd: str) -> str:
 def _cases(
     paths: Sequence[str], tolerance: Tolerance | None, limits: Limits, *, quick: bool
 ) -> list[Case]:
-    from mgraph.grade.cases import cases_of, pack  # noqa: PLC0415 - only for a valid command line
-    from mgraph.grade.quick import is_quick  # noqa: PLC0415
+    from mgraph.grade.cases import cases_of, golden_set  # noqa: PLC0415 - only for a valid command line
+    from mgraph.grade.quick_set import is_quick  # noqa: PLC0415
 
     def read(path: Path, limits: Limits) -> bytes:
         return read_bytes(str(path), limits)
 
-    cases = cases_of(paths or [str(pack())], tolerance, limits, read)
+    cases = cases_of(paths or [str(golden_set())], tolerance, limits, read)
     return [case for case in cases if not quick or is_quick(case)]
 
 
@@ -227,27 +224,36 @@ def _grade(
     engine: str | None, cmd: str | None, python: str, names: dict[str, str],
     timeout: float, memory: int, cases: Sequence[Case], strict: bool,  # noqa: FBT001
 ) -> Report:  # fmt: skip
-    from mgraph.grade.child import Allowance, Driven, EndedError, Spoken  # noqa: PLC0415
-    from mgraph.grade.grading import by_command, by_driver, report  # noqa: PLC0415
+    from mgraph.grade.processes import (  # noqa: PLC0415
+        CommandEngine,
+        EndedError,
+        PythonEngine,
+        ResourceLimits,
+    )
+    from mgraph.grade.runner import (  # noqa: PLC0415
+        make_report,
+        run_command_engine,
+        run_python_engine,
+    )
 
-    allowance = Allowance(timeout, memory)
+    resources = ResourceLimits(timeout, memory)
     about: dict[str, str | None] = {"name": printable(cmd or engine or "")}
     if engine is not None:
-        driven = Driven(engine, names, python, allowance)
+        driven = PythonEngine(engine, names, python, resources)
         try:
             about |= driven.start()
         except EndedError as error:
             message = f"{printable(engine)} can't be graded: {printable(str(error))}"
             raise click.ClickException(message) from None
-        outcomes = by_driver(cases, driven)
+        outcomes = run_python_engine(cases, driven)
     else:
-        outcomes = by_command(cases, Spoken(cmd or "", allowance))
+        outcomes = run_command_engine(cases, CommandEngine(cmd or "", resources))
     graded: list[Outcome] = []
     with progress(len(cases), "grading") as bar:
         for outcome in outcomes:
             graded.append(outcome)
             bar.step()
-    return report(about, graded, strict=strict)
+    return make_report(about, graded, strict=strict)
 
 
 # --- what is printed -----------------------------------------------------------------------------
@@ -270,7 +276,7 @@ def _print_cases(report: Report, *, hide: bool, err: bool) -> None:
     """Print a line for each file and outcome that isn't ok, with the first run of that outcome."""
     files: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in report.outcomes:
-        if outcome.outcome not in (OK, UNSUPPORTED):
+        if outcome.outcome not in (Verdict.OK, Verdict.UNSUPPORTED):
             files.setdefault((outcome.case.file, outcome.outcome), []).append(outcome)
     shown = sorted(files.values(), key=lambda outcomes: not report.fails(outcomes[0]))
     cells = [_case_cells(report, outcomes, hide=hide) for outcomes in islice(shown, _SHOWN)]
@@ -297,7 +303,7 @@ def _case_cells(report: Report, outcomes: Sequence[Outcome], *, hide: bool) -> t
 
 
 def _print_unsupported(report: Report, *, err: bool) -> None:
-    names = [_missing(x) for x in report.outcomes if x.outcome == UNSUPPORTED]
+    names = [_missing(x) for x in report.outcomes if x.outcome == Verdict.UNSUPPORTED]
     if names:
         text = f"missing, and not graded: {printable(', '.join(dict.fromkeys(names)))}"
         click.echo(f"\n{prose(text, '  ', width(err=err))}", err=err)
@@ -345,7 +351,7 @@ def _summary(report: Report) -> str:
     parts = [
         styled(f"{count:,} {outcome}", _COLOURS[outcome] if count else None)
         for outcome, count in report.counts.items()
-        if count or outcome == OK
+        if count or outcome == Verdict.OK
     ]
     return f"\n{counted(len(report.outcomes), 'case')}: {', '.join(parts)}"
 
@@ -359,7 +365,7 @@ def _write_junit(path: str, report: Report, *, hide: bool) -> None:
             f"run {outcome.case.run}",
             f"{outcome.outcome}: {outcome.line(hide=hide)}",
             failed=report.fails(outcome),
-            skipped=outcome.outcome == UNSUPPORTED,
+            skipped=outcome.outcome == Verdict.UNSUPPORTED,
         )
         for outcome in report.outcomes
     ]

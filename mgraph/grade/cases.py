@@ -1,4 +1,4 @@
-"""Cases: every run of every golden graph, as it is put to an engine."""
+"""Cases: the runs of golden graphs, each one a question to an engine."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 SECTION: Final = "grade"
-"""The key of a file's meta that says how it is graded."""
+"""The key in a file's `meta` under which it says how it is graded."""
 
 _HERE: Final = Path(__file__).parent
-_PLACES: Final = (_HERE / "pack", _HERE.parent.parent / "fixtures" / "pack")
+_FOLDERS: Final = (_HERE / "pack", _HERE.parent.parent / "fixtures" / "pack")
 
 
-def pack() -> Path:
-    """Return the folder of the golden graphs that come with mgraph."""
-    return next(place for place in _PLACES if place.is_dir())
+def golden_set() -> Path:
+    """Return the folder of the golden set that comes with mgraph: installed, or in a checkout."""
+    return next(folder for folder in _FOLDERS if folder.is_dir())
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class Case:
 
     Attributes:
         file: The name of the file.
-        run: Which run, from 0.
+        run: The index of the run.
         graph: The graph, without runs.
-        want: What must come out.
-        tolerance: How near.
+        want: The run with the expected numbers.
+        tolerance: How near an engine's numbers must be.
         compose: Formulas for ops that an engine may lack.
-        backward: How often backward is called; the second time doubles the leaves' gradients.
+        backward: How often backward is called; the second call doubles the leaves' gradients.
     """
 
     file: str
@@ -55,30 +55,30 @@ class Case:
 
     @property
     def title(self) -> str:
-        """What the file is called in a line of text: in the pack, by its lesson."""
+        """The file's name for people: the bare name if it belongs to the golden set."""
         path = Path(self.file)
-        return path.stem if path.parent == pack() else self.file
+        return path.stem if path.parent == golden_set() else self.file
 
     @property
     def is_complete(self) -> bool:
-        """Whether every node is spoken of, so that one without a gradient must have none."""
+        """Whether the run names every node, so that one it gives no gradient must have none."""
         return self.want.data is not None and len(self.want.data) == len(self.graph)
 
     @cached_property
     def program(self) -> Program:
-        """The case as steps."""
+        """The case as a program."""
         return self.composed({})
 
     def composed(self, formulas: Mapping[str, str]) -> Program:
-        """Return the case as steps, some ops being composed of others."""
+        """Return the case as a program in which some ops are composed of others."""
         graph, want = self.graph.columns, self.want
         return program_of(graph, want.inputs, want.seed, formulas, self.backward)
 
     def document(self) -> bytes:
-        """Return the case as a graph file on one line, with its question and no answer."""
+        """Return the case as a graph file on one line: inputs and seed, but no results."""
         question = Run(None, None, inputs=self.want.inputs, seed=self.want.seed)
         written = b"".join(self.graph.with_runs([question]).to_bytes(".json"))
-        return written.replace(b"\n", b"")  # those within texts are escaped
+        return written.replace(b"\n", b"")  # newlines within strings are escaped
 
 
 def cases_of(
@@ -90,13 +90,13 @@ def cases_of(
     """Yield the cases of some files and folders, in order.
 
     Args:
-        paths: Files, and folders that are walked; files that must be refused are passed over.
-        tolerance: Instead of each run's own.
-        limits: What files may ask for.
-        read: Gives the bytes of a file.
+        paths: Files, and folders to walk; in folders, fixtures that must be refused are skipped.
+        tolerance: Replaces each run's own tolerance.
+        limits: Limits on the size of files.
+        read: Returns the bytes of a file.
 
     Raises:
-        GraphError: What is wrong with the first bad file.
+        GraphError: The diagnostics of the first file that can't be used.
     """
     for path, walked in graph_files(paths):
         if walked and path.with_name(path.stem + ".diagnostic.json").exists():
@@ -105,21 +105,20 @@ def cases_of(
             data = read(path, limits)
         except GraphError as error:
             raise error.named(str(path)) from None
-        found = inspect(data, str(path), limits)
-        if found.graph is None:
-            if walked and found.diagnostics[0].code == "format":
+        inspection = inspect(data, str(path), limits)
+        if inspection.graph is None:
+            if walked and inspection.diagnostics[0].code == "format":
                 continue
-            raise GraphError(found.diagnostics, found.more)
-        yield from _cases(str(path), as_graph(found.graph), tolerance)
+            raise GraphError(inspection.diagnostics, inspection.more)
+        yield from _cases(str(path), as_graph(inspection.graph), tolerance)
 
 
 def _cases(file: str, graph: Graph, tolerance: Tolerance | None) -> Iterator[Case]:
-    said = _section(graph, file)
+    section = _section(graph, file)
+    compose, backward = section.get("compose", {}), section.get("backward", 1)
     bare = replace(graph, runs=())
     for i, run in enumerate(graph.runs):
-        within = tolerance or run.tolerance or DEFAULT
-        compose, backward = said.get("compose", {}), said.get("backward", 1)
-        case = Case(file, i, bare, run, within, compose, backward)
+        case = Case(file, i, bare, run, tolerance or run.tolerance or DEFAULT, compose, backward)
         try:
             case.composed(compose)
         except ExpressionError as error:
@@ -129,21 +128,21 @@ def _cases(file: str, graph: Graph, tolerance: Tolerance | None) -> Iterator[Cas
 
 
 def _section(graph: Graph, file: str) -> Mapping[str, Any]:
-    """Return what a file says of grading.
+    """Return the section of a file's `meta` about grading; empty if there is none.
 
     Raises:
-        GraphError: `type`: it is not as the format reference says.
+        GraphError: `type` if the section is not as the format reference says.
     """
     meta = graph.header.get("meta")
-    said = meta.get(SECTION, {}) if isinstance(meta, dict) else {}
-    compose = said.get("compose", {}) if isinstance(said, dict) else None
+    section = meta.get(SECTION, {}) if isinstance(meta, dict) else {}
+    compose = section.get("compose", {}) if isinstance(section, dict) else None
     is_right = (
         isinstance(compose, dict)
-        and all(isinstance(each, str) for each in compose.values())
-        and said.get("backward", 1) in (1, 2)
+        and all(isinstance(formula, str) for formula in compose.values())
+        and section.get("backward", 1) in (1, 2)
     )
     if is_right:
-        return said
+        return section
     message = f"meta.{SECTION} is not as expected"
     expected = 'an object like {"compose": {"relu": "max(x, 0)"}, "backward": 2}'
     raise GraphError.of("type", message, expected=expected).named(file)

@@ -1,10 +1,11 @@
-"""Why an engine is wrong: hypotheses, held against its numbers over all cases.
+"""Finds the causes of an engine's failures by testing hypotheses against its numbers in all cases.
 
-First what can be read off: crashes, leaves that lost precision, operands that were changed. Then
-rules, op by op: where only one way leads from a node to the output, its gradient shows the local
-slope by itself, and a mistake must explain that number at every point where the op was seen. Then
-the backward pass as a whole: engines that overwrite, visit in the wrong order or twice are
-simulated, and must give every number of every case. What nothing explains stays unknown.
+First come causes that show directly: crashes, leaves that lost precision, operands that changed.
+Then the rules, op by op: where only one path leads from a node to the output, its gradient shows
+the local derivative of a single op, and a mistake must explain that number wherever the op was
+observed. Then the backward pass as a whole: engines that overwrite, or visit nodes twice or in the
+wrong order, are simulated, and must give every number of every case. If nothing explains a
+failure, its cause is unknown.
 """
 
 from __future__ import annotations
@@ -14,20 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from mgraph.grade.catalogue import LOSSES, float32, guarded
-from mgraph.grade.judge import (
-    CONVENTION,
-    CRASHED,
-    NOT_REPRODUCIBLE,
-    OK,
-    WRONG_GRADIENT,
-    WRONG_VALUE,
-    choices,
-    matches,
-    wrong_numbers,
-)
-from mgraph.grade.learn import Fault, Learned, learn
-from mgraph.grade.observe import (
+from mgraph.grade.observations import (
     SIMULATED,
     computed,
     is_long,
@@ -37,50 +25,53 @@ from mgraph.grade.observe import (
     root_pair,
     uses,
 )
-from mgraph.grade.passes import MADE, Pass, clamp, wrong_passes
-from mgraph.grade.simulate import CORRECT, Rules, simulate
+from mgraph.grade.op_mistakes import LOSSES, float32, guarded
+from mgraph.grade.op_rules import Fault, Learned, learn
+from mgraph.grade.outcomes import Verdict, choices, matches, wrong_numbers
+from mgraph.grade.simulation import CORRECT, Rules, simulate
+from mgraph.grade.wrong_passes import COMPOSED, WrongPass, clamp, wrong_passes
 from mgraph.ops import OPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mgraph.grade.cases import Case
-    from mgraph.grade.judge import Outcome
+    from mgraph.grade.outcomes import Outcome
     from mgraph.grade.program import Program
 
 CAUSES: Final[Mapping[str, str]] = {
-    "overwritten": "the gradient is overwritten where it must be added to",
-    "repeated": "an operand that is used twice by one op is counted once",
-    "order": "a node passes its gradient on before all of its users have added to it",
+    "overwritten": "a gradient is overwritten instead of added to",
+    "repeated": "an operand that one op uses twice is counted only once",
+    "order": "a node passes its gradient on before all nodes that use it have added to it",
     "twice": "a node passes its gradient on more than once",
     "seed": "the gradient of the output doesn't start at 1",
     "stale": "something is left over from an earlier graph",
-    "upstream": "the local slope isn't multiplied by the upstream gradient",
-    "inner": "the chain rule's inner factor is missing",
-    "place": "a slope is taken at the output instead of the input, or the other way round",
+    "upstream": "the local derivative isn't multiplied by the upstream gradient",
+    "inner": "the upstream gradient isn't multiplied by the local derivative",
+    "place": "a local derivative is computed from the output instead of the input, or vice versa",
     "swapped": "operands are swapped",
     "sign": "a sign is wrong",
-    "exponent": "an exponent is wrong in a slope",
+    "exponent": "the local derivative of a power is wrong",
     "factor": "a constant factor is wrong",
     "no-gradient": "an op passes nothing on to an operand",
-    "slope": "the slope of an op is wrong",
-    "value": "an op computes something else",
+    "slope": "the local derivative of an op is wrong",
+    "value": "an op computes a wrong value",
     "precision": "numbers are rounded to fewer digits than a double has",
-    "clipped": "values or gradients are cut off at a bound",
+    "clipped": "values or gradients are clipped at a bound",
     "depth": "long chains exceed a recursion limit",
-    "reflected": "an operator is wrong or missing where the plain number stands on the left",
+    "reflected": "an operator with a plain number on the left is wrong or missing",
     "int-division": "whole-number division",
-    "conversion": "a plain number isn't taken as an operand, or is changed when it is",
+    "conversion": "a plain number is refused as an operand, or changed",
     "mutated": "an op changes its operand",
 }
-"""What can be named, and what it means."""
+"""The causes that can be named, and what they mean."""
 
 _SYMBOLS: Final = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**"}
-_BUDGET: Final = 600_000  # simulated steps, some seconds: after them no more passes are tried
-_MANY: Final = 3  # cases that are no coincidence
-_FEW: Final = 10  # as a part of all cases: less may have another reason
-_SINGLE: Final = 2.0**-22  # what an op in single precision may lose, twice
-_TRIED: Final = 40  # small failures, after which a hypothesis that explains none is given up
+_BUDGET: Final = 600_000  # simulated steps, a few seconds; then no more wrong passes are tried
+_MANY: Final = 3  # this many cases are not a coincidence
+_FEW: Final = 10  # fewer than one case in ten may have another reason
+_SINGLE: Final = 2.0**-22  # relative error of an op in single precision, doubled
+_TRIED: Final = 40  # a hypothesis that explains none of this many small failures is given up
 
 
 @dataclass
@@ -89,8 +80,8 @@ class Cause:
 
     Attributes:
         id: A key of `CAUSES`.
-        op: The op whose rule it is; empty: of all.
-        says: A sentence for the one who wrote the engine.
+        op: The op that is wrong; empty if it is not a single op.
+        says: A sentence for the author of the engine.
         cases: The failures that it explains.
     """
 
@@ -101,28 +92,34 @@ class Cause:
 
     @property
     def lesson(self) -> Case:
-        """The smallest golden graph that shows it, and is no matter of convention."""
-        cases = [each.case for each in self.cases]
+        """The smallest golden graph that shows the cause, if possible one without a kink."""
+        cases = [outcome.case for outcome in self.cases]
         plain = [case for case in cases if next(choices(case.program), None) is None]
         return min(plain or cases, key=lambda case: len(case.graph))
 
 
 def diagnose(outcomes: Sequence[Outcome]) -> list[Cause]:
-    """Find likely causes, and note in each failed outcome which one explains it.
+    """Find likely causes, and note in each failed outcome which cause explains it.
 
     Args:
-        outcomes: Of one engine, all cases.
+        outcomes: The outcomes of all cases of one engine.
 
     Returns:
-        The causes, those that explain most first.
+        The causes; those that explain the most failures come first.
     """
-    found = _Diagnosis(outcomes)
-    for look in (found.crashes, found.leftovers, found.leaves, found.losses, found.engine):
-        look()
-    causes = [cause for cause in found.causes if cause.cases]
+    search = _Diagnosis(outcomes)
+    for find in (
+        search.find_crashes,
+        search.find_leftovers,
+        search.find_changed_leaves,
+        search.find_lost_digits,
+        search.find_wrong_rules,
+    ):
+        find()
+    causes = [cause for cause in search.causes if cause.cases]
     for cause in causes:
-        for each in cause.cases:
-            each.cause = each.cause or cause.id
+        for outcome in cause.cases:
+            outcome.cause = outcome.cause or cause.id
     return sorted(causes, key=lambda cause: -len(cause.cases))
 
 
@@ -132,13 +129,14 @@ class _Diagnosis:
     def __init__(self, outcomes: Sequence[Outcome]) -> None:
         self.outcomes = outcomes
         self.causes: list[Cause] = []
-        judged = (OK, CONVENTION, WRONG_VALUE, WRONG_GRADIENT)
+        wrong = (Verdict.WRONG_VALUE, Verdict.WRONG_GRADIENT)
+        compared = (Verdict.OK, Verdict.CONVENTION, *wrong)
         self.numeric = [
-            each for each in outcomes if each.answer.has_numbers and each.outcome in judged
+            outcome
+            for outcome in outcomes
+            if outcome.answer.has_numbers and outcome.outcome in compared
         ]
-        self.wrong = [
-            each for each in self.numeric if each.outcome in (WRONG_VALUE, WRONG_GRADIENT)
-        ]
+        self.wrong = [outcome for outcome in self.numeric if outcome.outcome in wrong]
         self.left: list[Outcome] = []
         self.programs: dict[int, Program] = {}
         self.is_mutated = False
@@ -148,127 +146,135 @@ class _Diagnosis:
         self.leaf: Callable[[float], float] | None = None
 
     def name(self, cause: str, op: str, says: str, cases: Sequence[Outcome]) -> None:
-        """Note a cause."""
+        """Add a cause, if there are cases that it explains."""
         if cases:
             self.causes.append(Cause(cause, op, says, [*cases]))
 
-    # --- what can be read off ------------------------------------------------------------------
+    # --- causes that show directly -------------------------------------------------------------
 
-    def crashes(self) -> None:
-        """Name limits of depth, and operands that are not taken."""
-        crashed = [each for each in self.outcomes if each.outcome == CRASHED]
-        self._depth([each for each in crashed if _too_deep(each)])
+    def find_crashes(self) -> None:
+        """Name recursion limits, and operators that refuse a plain number."""
+        crashed = [outcome for outcome in self.outcomes if outcome.outcome == Verdict.CRASHED]
+        self._depth([outcome for outcome in crashed if _too_deep(outcome)])
         works = dict.fromkeys(
-            (step.op, each.answer.program.kinds(i))
-            for each in self.numeric
-            for i, step in enumerate(each.answer.program.steps)
+            (step.op, outcome.answer.program.kinds(i))
+            for outcome in self.numeric
+            for i, step in enumerate(outcome.answer.program.steps)
         )
         groups: dict[tuple[str, str], list[Outcome]] = {}
-        for each in crashed:
-            if not _too_deep(each) and each.answer.step is not None:
-                program, step = each.answer.program, each.answer.step
-                groups.setdefault((program.steps[step].op, program.kinds(step)), []).append(each)
+        for outcome in crashed:
+            if not _too_deep(outcome) and outcome.answer.step is not None:
+                program, step = outcome.answer.program, outcome.answer.step
+                groups.setdefault((program.steps[step].op, program.kinds(step)), []).append(outcome)
         for kinds in ("NV", "VN"):
             refused = {
                 op: cases
-                for (op, how), cases in groups.items()
-                if how == kinds and (op, kinds) not in works and self._works(op, kinds, works)
+                for (op, refused_kinds), cases in groups.items()
+                if refused_kinds == kinds
+                and (op, kinds) not in works
+                and self._works(op, kinds, works)
             }
             if refused:
                 self._refused(kinds, refused)
 
     def _works(self, op: str, kinds: str, works: Mapping[tuple[str, str], None]) -> bool:
-        """Whether an op is done with other operands than these."""
+        """Whether an op works with other kinds of operands."""
         return (op, "VV") in works or (kinds == "NV" and (op, "VN") in works)
 
     def _refused(self, kinds: str, refused: Mapping[str, Sequence[Outcome]]) -> None:
-        """Name operators that a plain number isn't an operand of."""
-        cases = [each for some in refused.values() for each in some]
-        raised = cases[0].answer.error.partition(":")[0]
-        op = next(iter(refused)) if len(refused) == 1 else ""
-        verb = "raises" if op else "raise"
-        symbols = [_SYMBOLS.get(each, each) for each in refused]
+        """Name operators that refuse a plain number."""
+        cases = [outcome for group in refused.values() for outcome in group]
+        error = cases[0].answer.error.partition(":")[0]
+        single = next(iter(refused)) if len(refused) == 1 else ""
+        raise_ = "raises" if single else "raise"
+        symbols = [_SYMBOLS.get(op, op) for op in refused]
         if kinds == "NV":
-            tried = ", ".join(f"2 {symbol} x" for symbol in symbols)
-            methods = ", ".join(f"__r{_method(each)}__" for each in refused)
-            says = f"{tried} {verb} {raised}: missing or wrong {methods}"
-            self.name("reflected", op, says, cases)
+            formulas = ", ".join(f"2 {symbol} x" for symbol in symbols)
+            methods = ", ".join(f"__r{_method(op)}__" for op in refused)
+            is_or_are = "is" if single else "are"
+            says = f"{formulas} {raise_} {error}: {methods} {is_or_are} missing or wrong"
+            self.name("reflected", single, says, cases)
         else:
-            tried = ", ".join(f"x {symbol} 2" for symbol in symbols)
-            says = f"{tried} {verb} {raised}: turn a plain number into a Value first"
-            self.name("conversion", op, says, cases)
+            formulas = ", ".join(f"x {symbol} 2" for symbol in symbols)
+            says = f"{formulas} {raise_} {error}: turn a plain number into a Value first"
+            self.name("conversion", single, says, cases)
 
     def _depth(self, deep: Sequence[Outcome]) -> None:
         if not deep:
             return
-        least = min(each.answer.program.depth() for each in deep)
-        most = max((each.answer.program.depth() for each in self.numeric), default=0)
+        least = min(outcome.answer.program.depth() for outcome in deep)
+        most = max((outcome.answer.program.depth() for outcome in self.numeric), default=0)
         says = (
-            f"a chain of {least:,} ops ends it, one of {most:,} doesn't: walk the graph with a "
-            "list of nodes to do instead of a function that calls itself"
+            f"it crashes on a chain of {least:,} ops, but not on one of {most:,}: walk the graph "
+            "with a list of nodes still to visit instead of a function that calls itself"
         )
         self.name("depth", "", says, deep)
 
-    def leftovers(self) -> None:
-        """Name what a graph inherits from those before it."""
-        unsteady = [each for each in self.outcomes if each.outcome == NOT_REPRODUCIBLE]
-        tried = [each.alone for each in self.outcomes if each.alone is not None]
+    def find_leftovers(self) -> None:
+        """Name a graph that depends on the graphs before it, and one that changes when rebuilt."""
+        unsteady = [
+            outcome for outcome in self.outcomes if outcome.outcome == Verdict.NOT_REPRODUCIBLE
+        ]
+        tried = [outcome.alone for outcome in self.outcomes if outcome.alone is not None]
         ran = [*self.numeric, *unsteady]
         if tried and all(tried):
             says = (
-                "a graph that is right when it is the first one is wrong after others: something "
-                "is shared between graphs, or kept from the last backward"
+                "a graph that is right on its own is wrong after others: something is shared "
+                "between graphs, or kept from the last backward"
             )
             self.name("stale", "", says, [*unsteady, *self.wrong])
         elif len(unsteady) >= _MANY and (op := _all_unsteady(unsteady, ran)):
-            says = f"{op} gives other numbers when the same graph is built once more: it remembers"
+            says = (
+                f"{op} gives other numbers when the same graph is built again: it remembers "
+                "something"
+            )
             self.name("stale", op, says, unsteady)
         elif len(unsteady) >= _MANY and _FEW * len(unsteady) > len(ran):
             says = (
-                "the same graph, built once more, gives other gradients: nodes are visited in the "
-                "order of a set, which changes, or before all of their users"
+                "the same graph gives other gradients when it is built again: a node passes its "
+                "gradient on before all nodes that use it are done, perhaps because nodes are "
+                "visited in the order of a set, which changes"
             )
             self.name("order", "", says, [*unsteady, *self.wrong])
 
-    def leaves(self) -> None:
-        """Name what a Value makes of the number that it is given."""
-        seen = [pair for each in self.numeric for pair in leaf_pairs(each)]
+    def find_changed_leaves(self) -> None:
+        """Name what a Value does to the number that it is given."""
+        seen = [pair for outcome in self.numeric for pair in leaf_pairs(outcome)]
         changed = [(x, got) for x, got in seen if got != x and (got == got or x == x)]
         if not changed:
             return
-        guesses: list[tuple[str, str, Callable[[float], float]]] = [
-            ("conversion", "a Value turns its number into a whole one", guarded(_whole)),
+        says = "a Value turns its number into a whole number"
+        hypotheses: list[tuple[str, str, Callable[[float], float]]] = [
+            ("conversion", says, guarded(_whole)),
+            *(("precision", f"a Value keeps its number {says}", loss) for says, loss in LOSSES),
         ]
-        guesses += [
-            ("precision", f"a Value keeps its number {says}", loss) for says, loss in LOSSES
-        ]
-        for cause, says, leaf in guesses:
+        for cause, says, leaf in hypotheses:
             if all(leaf(x) == got for x, got in seen):
                 self.leaf = leaf
                 if cause == "precision":
                     self.rel = 1e-4 if leaf is float32 else 2e-2
-                cases = [each for each in self.wrong if self._is_rounding(each, leaf)]
+                cases = [outcome for outcome in self.wrong if self._is_rounding(outcome, leaf)]
                 self.name(cause, "", says, cases if cause == "precision" else self.wrong)
                 return
         self._bounded_leaves(seen, changed)
         if self.leaf is None:
             self._mutated()
 
-    def _is_rounding(self, each: Outcome, leaf: Callable[[float], float]) -> bool:
-        """Whether what is wrong is little beside the largest number: lost where it cancels out."""
-        steps, want = each.answer.program.steps, each.case.want
+    def _is_rounding(self, outcome: Outcome, leaf: Callable[[float], float]) -> bool:
+        """Whether the errors are small beside the largest number, as where numbers cancel out."""
+        steps, want = outcome.answer.program.steps, outcome.case.want
         known = [step.x for step in steps]
         known += [x for numbers in (want.data, want.grad) for x in (numbers or {}).values()]
         unit = min(self.rel, _SINGLE * len(steps)) if leaf is float32 else self.rel
         if all(
             wrong.got is not None
             and abs(wrong.got - (wrong.expected or 0.0)) <= unit * max(map(abs, known))
-            for wrong in wrong_numbers(each.case, each.answer)
+            for wrong in wrong_numbers(outcome.case, outcome.answer)
         ):
             return True
-        has_choice = next(choices(each.answer.program), None) is not None  # of a slope at a kink
+        has_choice = next(choices(outcome.answer.program), None) is not None  # at a kink
         is_simulated = has_choice or leaf is not float32
-        return is_simulated and self._fits(each, CORRECT._replace(leaf=leaf)) is not False
+        return is_simulated and self._fits(outcome, CORRECT._replace(leaf=leaf)) is not False
 
     def _bounded_leaves(
         self, seen: Sequence[tuple[float, float]], changed: Sequence[tuple[float, float]]
@@ -277,31 +283,32 @@ class _Diagnosis:
         leaf = partial(clamp, bound)
         if len(changed) > 1 and all(leaf(x) == got for x, got in seen):
             self.leaf = leaf
-            says = f"a Value cuts its number off at {bound:g}"
+            says = f"a Value clips its number at {bound:g}"
             self.name("clipped", "", says, self.wrong)
 
     def _mutated(self) -> None:
-        """Find the op after which an operand isn't what it was."""
-        spoilt = [each for each in self.wrong if any(got != x for x, got in leaf_pairs(each))]
-        leaves = [pair for each in self.numeric for pair in leaf_uses(each)]
-        guilty = {place for _, places in leaves for place in places}
-        for changed, places in leaves:
-            guilty = {place for place in guilty if (place in places) == changed or not changed}
-            guilty -= set() if changed else places
-        op = min(guilty)[0] if guilty else ""
+        """Find the op that changes its operand."""
+        spoilt = [
+            outcome for outcome in self.wrong if any(got != x for x, got in leaf_pairs(outcome))
+        ]
+        leaves = [pair for outcome in self.numeric for pair in leaf_uses(outcome)]
+        suspects = {use for _, uses_of_leaf in leaves for use in uses_of_leaf}
+        for has_changed, uses_of_leaf in leaves:
+            suspects = suspects & uses_of_leaf if has_changed else suspects - uses_of_leaf
+        op = min(suspects)[0] if suspects else ""
         says = (
             f"{op or 'an op or backward'} changes the data of an operand: it must make a new Value"
         )
-        affected = [each for each in self.wrong if op and uses(each, op)]
+        affected = [outcome for outcome in self.wrong if op and uses(outcome, op)]
         self.name("mutated", op, says, affected or spoilt)
         self.is_mutated = True
 
-    def losses(self) -> None:
-        """Name fewer digits than a double has, where all numbers are so."""
+    def find_lost_digits(self) -> None:
+        """Name a loss of digits that all computed numbers share."""
         if self.leaf is not None or not self.wrong:
             return
         for field_ in ("data", "grad"):
-            numbers = [x for each in self.numeric for x in computed(each, field_)]
+            numbers = [x for outcome in self.numeric for x in computed(outcome, field_)]
             for says, loss in LOSSES:
                 slightly = self._slightly_wrong()
                 if 2 * len(slightly) < len(self.wrong):
@@ -314,119 +321,131 @@ class _Diagnosis:
 
     def _slightly_wrong(self) -> list[Outcome]:
         return [
-            each
-            for each in self.wrong
-            if each.got is not None
-            and each.expected is not None
-            and abs(each.got - each.expected) <= max(0.1, 0.1 * abs(each.expected))
+            outcome
+            for outcome in self.wrong
+            if outcome.got is not None
+            and outcome.expected is not None
+            and abs(outcome.got - outcome.expected) <= max(0.1, 0.1 * abs(outcome.expected))
         ]
 
     # --- rules and the backward pass -----------------------------------------------------------
 
-    def engine(self) -> None:
-        """Find the rules and the backward pass that give the engine's numbers."""
-        done = {id(each) for cause in self.causes for each in cause.cases}
-        self.left = [each for each in self.wrong if id(each) not in done]
-        if not self.left or self.is_mutated:  # nothing else can be said of numbers that change
+    def find_wrong_rules(self) -> None:
+        """Find the rules and the backward pass that explain the engine's numbers."""
+        self.left = self.wrong
+        self._settle()
+        if not self.left or self.is_mutated:  # nothing else can be told from numbers that change
             return
         base = CORRECT._replace(leaf=self.leaf)
-        is_backward = all(each.outcome != WRONG_VALUE for each in self.left)
+        is_backward = all(outcome.outcome != Verdict.WRONG_VALUE for outcome in self.left)
         if is_backward and self._whole_pass(base, every=True):
             return
-        seen = [each for outcome in self.numeric for each in observed(outcome)]
-        learned = learn(seen, base, self.rel)
-        self._name_rules(learned, dict.fromkeys((each.op, each.kinds[:2]) for each in seen))
+        observations = [seen for outcome in self.numeric for seen in observed(outcome)]
+        learned = learn(observations, base, self.rel)
+        forms = dict.fromkeys((seen.op, seen.kinds[:2]) for seen in observations)
+        self._name_rules(learned, forms)
         if len(self.left) >= _MANY:
             while self.left and self._whole_pass(learned.rules, every=False):
-                pass  # one op after the other may be wrong
+                pass  # several ops may be wrong, each in its own way
 
-    def _fits(self, each: Outcome, rules: Rules, made: bool = False) -> bool | None:  # noqa: FBT001, FBT002
-        """Whether rules give an outcome's numbers; None: that can't be said.
+    def _fits(self, outcome: Outcome, rules: Rules, composes: bool = False) -> bool | None:  # noqa: FBT001, FBT002
+        """Whether rules give an outcome's numbers; None if it isn't known.
 
         Args:
-            each: The outcome.
+            outcome: The outcome.
             rules: How the engine behaves.
-            made: Whether it makes some ops of others.
+            composes: Whether the engine composes some ops of others.
         """
-        if is_long(each):
+        if is_long(outcome):
             return None
-        program = self._made(each) if made else each.answer.program
+        program = self._composed(outcome) if composes else outcome.answer.program
         for kinks in ({}, *self._kinks(program)):
             self.spent += len(program.steps)
-            ran = simulate(program, rules._replace(kinks=kinks))
-            if ran.unknown:
+            predicted = simulate(program, rules._replace(kinks=kinks))
+            if predicted.is_unknown:
                 return None
-            if matches(each.case, each.answer, program, ran.data, ran.grad, self.rel):
+            data, grad = predicted.data, predicted.grad
+            if matches(outcome.case, outcome.answer, program, data, grad, self.rel):
                 return True
         return False
 
     def _kinks(self, program: Program) -> Sequence[Mapping[str, Sequence[float]]]:
-        """Return the other slopes that an engine may have at the kinks of a program."""
+        """Return the partials that an engine may choose at the kinks of a program."""
         if id(program) not in self.kinks:
             self.kinks[id(program)] = [*choices(program)]
         return self.kinks[id(program)]
 
-    def _passes(self, each: Outcome, wrong: Pass, made: bool) -> bool | None:  # noqa: FBT001
-        """Whether a wrong backward pass gives an outcome's numbers; None: that can't be said."""
+    def _fits_pass(self, outcome: Outcome, wrong: WrongPass, composes: bool) -> bool | None:  # noqa: FBT001
+        """Whether a wrong backward pass gives an outcome's numbers; None if it isn't known."""
         if wrong.orders:
-            program = self._made(each) if made else each.answer.program
-            matters = any(step.op == wrong.op for step in program.steps)  # else all are alike
+            program = self._composed(outcome) if composes else outcome.answer.program
+            matters = any(step.op == wrong.op for step in program.steps)  # else all give the same
             orders = wrong.orders if matters else wrong.orders[:1]
-            tried = (self._fits(each, wrong.rules._replace(order=order), made) for order in orders)
-            return None if is_long(each) else any(tried)
+            fits = (
+                self._fits(outcome, wrong.rules._replace(order=order), composes) for order in orders
+            )
+            return None if is_long(outcome) else any(fits)
         if not wrong.own_seed:
-            return self._fits(each, wrong.rules, made)
-        pair = root_pair(each)
+            return self._fits(outcome, wrong.rules, composes)
+        pair = root_pair(outcome)
         if pair is None:
             return None
-        return self._fits(each, wrong.rules._replace(seed=lambda _: pair[1]), made)
+        return self._fits(outcome, wrong.rules._replace(seed=lambda _: pair[1]), composes)
 
-    def _made(self, each: Outcome) -> Program:
-        key = id(each.case)
+    def _composed(self, outcome: Outcome) -> Program:
+        """Return the program of an engine that composes some ops of others."""
+        key = id(outcome.case)
         if key not in self.programs:
-            self.programs[key] = each.case.composed({**each.case.compose, **MADE})
+            self.programs[key] = outcome.case.composed({**outcome.case.compose, **COMPOSED})
         return self.programs[key]
 
     # --- rules ---------------------------------------------------------------------------------
 
     def _name_rules(self, learned: Learned, forms: Mapping[tuple[str, str], None]) -> None:
-        """Say what is wrong with each op, once, and which failures that explains."""
-        explained = [each for each in self.left if self._fits(each, learned.rules) is not False]
+        """Name what is wrong with each op, once, and the failures that this explains."""
+        explained = [
+            outcome for outcome in self.left if self._fits(outcome, learned.rules) is not False
+        ]
         if self._name_upstream(learned, forms, explained):
             return
-        for op, direct, faults in _by_op(learned.faults):
-            others = any(o == op and kinds != "NV" for o, kinds in forms)
-            cause, says = _said(op, faults, reflected=not direct and others)
-            affected = [(op, each.kinds) for each in faults]
-            affected += [form for form, via in learned.followers.items() if op in via]
+        for op, is_direct, faults in _by_op(learned.faults):
+            has_other_forms = any(o == op and kinds != "NV" for o, kinds in forms)
+            cause, says = _sentence(op, faults, is_reflected=not is_direct and has_other_forms)
+            affected = [(op, fault.kinds) for fault in faults]
+            affected += [form for form, parts in learned.followers.items() if op in parts]
             cases = [
-                each for each in explained if any(uses(each, o, [kinds]) for o, kinds in affected)
+                outcome
+                for outcome in explained
+                if any(uses(outcome, o, [kinds]) for o, kinds in affected)
             ]
             self.name(cause, op, says, cases)
         self._settle()
-        for each in [each for each in self.left if self.causes and self._fits(each, learned.rules)]:
-            made = [step.op for step in self._made(each).steps]
-            own = [cause for cause in self.causes if cause.op in made]
-            if own or self.leaf is not float32:  # whose losses are counted already
-                (own or self.causes)[-1].cases.append(each)
+        also_explained = [
+            outcome for outcome in self.left if self.causes and self._fits(outcome, learned.rules)
+        ]
+        for outcome in also_explained:
+            ops = [step.op for step in self._composed(outcome).steps]
+            own = [cause for cause in self.causes if cause.op in ops]
+            if own or self.leaf is not float32:  # losses in single precision are counted already
+                (own or self.causes)[-1].cases.append(outcome)
         self._settle()
 
     def _settle(self) -> None:
-        """Leave what is explained."""
-        done = {id(each) for cause in self.causes for each in cause.cases}
-        self.left = [each for each in self.left if id(each) not in done]
+        """Take the explained failures out of those that are left."""
+        done = {id(outcome) for cause in self.causes for outcome in cause.cases}
+        self.left = [outcome for outcome in self.left if id(outcome) not in done]
 
     def _name_upstream(
         self, learned: Learned, forms: Mapping[tuple[str, str], None], cases: Sequence[Outcome]
     ) -> bool:
-        """Name what many ops have in common: they forget the upstream gradient."""
+        """Name a mistake that many ops have in common: they forget the upstream gradient."""
         faults = learned.faults
-        ops = dict.fromkeys(each.op for each in faults)
+        ops = dict.fromkeys(fault.op for fault in faults)
         all_ops = dict.fromkeys(op for op, _ in forms)
-        is_it = all(each.guess and each.guess.cause == "upstream" for each in faults)
-        if not is_it or len(ops) < 2 or 2 * len(ops) < len(all_ops):  # noqa: PLR2004
+        forget = all(fault.mistake and fault.mistake.cause == "upstream" for fault in faults)
+        if not forget or len(ops) < 2 or 2 * len(ops) < len(all_ops):  # noqa: PLR2004
             return False
-        says = "no op multiplies its local slope by out.grad: that is the chain rule"
+        says = "no op multiplies its local derivative by out.grad, as the chain rule says"
         self.name("upstream", "", says, cases)
         self._settle()
         return True
@@ -434,100 +453,109 @@ class _Diagnosis:
     # --- the backward pass ---------------------------------------------------------------------
 
     def _whole_pass(self, rules: Rules, *, every: bool) -> bool:
-        """Try engines whose backward pass is wrong as a whole.
+        """Name the wrong backward pass that explains the most failures; return whether one does.
 
         Args:
-            rules: What is known of the ops.
+            rules: What is known about the ops.
             every: Whether all failures must be explained.
         """
-        fine = [each for each in self.numeric if each.outcome == OK]
-        self.left.sort(key=lambda each: len(each.case.graph))
-        styles = (False, True) if any(map(_is_made, self.left)) else (False,)
+        fine = [outcome for outcome in self.numeric if outcome.outcome == Verdict.OK]
+        self.left.sort(key=lambda outcome: len(outcome.case.graph))
+        styles = (False, True) if any(map(_is_composable, self.left)) else (False,)
         best: Cause | None = None
-        least = 0 if every else len([each for each in self.left if not is_long(each)]) // 2
-        for each in wrong_passes(rules, *self._hints()):
-            for made in styles:
-                cases = self._explained(each, made=made, every=every)
-                cases += self._shaken(each, made=made) if cases else []
-                if len(cases) <= (len(best.cases) if best else min(least, 1) if each.op else least):
+        least = 0 if every else len([outcome for outcome in self.left if not is_long(outcome)]) // 2
+        for wrong in wrong_passes(rules, *self._hints()):
+            for composes in styles:
+                cases = self._explained(wrong, composes=composes, every=every)
+                cases += self._unsteady(wrong, composes=composes) if cases else []
+                if len(cases) <= (
+                    len(best.cases) if best else min(least, 1) if wrong.op else least
+                ):
                     continue
-                if all(self._passes(ok, each, made) is not False for ok in fine):
-                    best = Cause(each.cause, each.op, each.says, cases)
+                if all(self._fits_pass(ok, wrong, composes) is not False for ok in fine):
+                    best = Cause(wrong.cause, wrong.op, wrong.says, cases)
         if best is None:
             return False
-        best.cases += [each for each in self.left if is_long(each)]
+        best.cases += [outcome for outcome in self.left if is_long(outcome)]
         self.causes.append(best)
         self._settle()
         return True
 
     def _hints(self) -> tuple[Iterable[str], Sequence[tuple[float, float]], Iterable[float]]:
-        """Return the ops of what is left, what outputs got, and frequent wrong gradients."""
+        """Return ops in failures, data and gradient of outputs, and frequent wrong gradients."""
         ops = {
             step.op: None
-            for each in self.left
-            for program in (each.answer.program, self._made(each))
+            for outcome in self.left
+            for program in (outcome.answer.program, self._composed(outcome))
             for step in program.steps
             if step.args
         }
-        roots = [pair for each in self.numeric if (pair := root_pair(each)) is not None]
+        roots = [pair for outcome in self.numeric if (pair := root_pair(outcome)) is not None]
         gots = Counter(
             abs(wrong.got)
-            for each in self.left
-            for wrong in wrong_numbers(each.case, each.answer)
-            if wrong.got and wrong.outcome == WRONG_GRADIENT
+            for outcome in self.left
+            for wrong in wrong_numbers(outcome.case, outcome.answer)
+            if wrong.got and wrong.outcome == Verdict.WRONG_GRADIENT
         )
-        return ops, roots, [bound for bound, _ in gots.most_common(5)]
+        return ops, roots, [got for got, _ in gots.most_common(5)]
 
-    def _shaken(self, wrong: Pass, *, made: bool) -> list[Outcome]:
-        """Return what isn't reproducible since nodes that overwrite are visited in any order."""
+    def _unsteady(self, wrong: WrongPass, *, composes: bool) -> list[Outcome]:
+        """Return the cases whose numbers change because overwriting depends on the order."""
         if wrong.cause != "overwritten":
             return []
         return [
-            each
-            for each in self.outcomes
-            if each.outcome == NOT_REPRODUCIBLE
+            outcome
+            for outcome in self.outcomes
+            if outcome.outcome == Verdict.NOT_REPRODUCIBLE
             and any(
                 wrong.op in ("", step.op)
-                for step in (self._made(each) if made else each.answer.program).steps
+                for step in (self._composed(outcome) if composes else outcome.answer.program).steps
             )
         ]
 
-    def _explained(self, wrong: Pass, *, made: bool, every: bool) -> list[Outcome]:
+    def _explained(self, wrong: WrongPass, *, composes: bool, every: bool) -> list[Outcome]:
+        """Return the failures that a wrong pass explains; none once the budget is spent."""
         explained: list[Outcome] = []
-        for i, each in enumerate(self.left):
+        for i, outcome in enumerate(self.left):
             if self.spent >= _BUDGET:
                 return []
-            fits = self._passes(each, wrong, made)
+            fits = self._fits_pass(outcome, wrong, composes)
             if fits:
-                explained.append(each)
+                explained.append(outcome)
             elif (fits is False and every) or (i > _TRIED and not explained):
                 return []
         return explained
 
 
 def _by_op(faults: Iterable[Fault]) -> list[tuple[str, bool, list[Fault]]]:
-    """Group faults: those of an op as such, and those only where a number stands on the left."""
-    found: dict[str, list[Fault]] = {}
-    for each in faults:
-        found.setdefault(each.op, []).append(each)
+    """Group faults by op, and those with a number on the left apart if they have another cause.
+
+    Returns:
+        The op, whether its faults are not only those with a number on the left, and the faults.
+    """
+    by_op: dict[str, list[Fault]] = {}
+    for fault in faults:
+        by_op.setdefault(fault.op, []).append(fault)
     groups = []
-    for op, some in found.items():
-        direct = [each for each in some if each.kinds != "NV"]
-        said = {each.guess and each.guess.cause for each in direct}
-        turned = [each for each in some if each.kinds == "NV"]
-        own = any(each.guess and each.guess.cause not in said for each in turned)
+    for op, of_op in by_op.items():
+        direct = [fault for fault in of_op if fault.kinds != "NV"]
+        causes = {fault.mistake and fault.mistake.cause for fault in direct}
+        reflected = [fault for fault in of_op if fault.kinds == "NV"]
+        is_apart = any(fault.mistake and fault.mistake.cause not in causes for fault in reflected)
         if direct:
-            groups.append((op, True, direct if own else some))
-        if turned and (own or not direct):
-            groups.append((op, False, turned))
+            groups.append((op, True, direct if is_apart else of_op))
+        if reflected and (is_apart or not direct):
+            groups.append((op, False, reflected))
     return groups
 
 
 def _all_unsteady(unsteady: Sequence[Outcome], ran: Sequence[Outcome]) -> str:
-    """Return the op whose cases are just those that aren't reproducible; empty: none is."""
+    """Return the op whose cases are exactly those that aren't reproducible, or an empty string."""
     ops = dict.fromkeys(step.op for step in unsteady[0].answer.program.steps if step.args)
     for op in ops:
-        if all(uses(each, op) == (each.outcome == NOT_REPRODUCIBLE) for each in ran):
+        if all(
+            uses(outcome, op) == (outcome.outcome == Verdict.NOT_REPRODUCIBLE) for outcome in ran
+        ):
             return op
     return ""
 
@@ -535,30 +563,30 @@ def _all_unsteady(unsteady: Sequence[Outcome], ran: Sequence[Outcome]) -> str:
 # --- sentences -----------------------------------------------------------------------------------
 
 
-def _said(op: str, faults: Sequence[Fault], *, reflected: bool) -> tuple[str, str]:
-    """Return the cause and the sentence for what is wrong with one op."""
-    value = next((each for each in faults if each.place is None), None)
-    slope = next((each for each in faults if each.place is not None and each.guess), None)
-    guess = value.guess if value else slope.guess if slope else None
-    if reflected:
-        what = f"it {guess.says}" if guess else "it is another function"
+def _sentence(op: str, faults: Sequence[Fault], *, is_reflected: bool) -> tuple[str, str]:
+    """Return the cause and the sentence for the faults of one op."""
+    value = next((fault for fault in faults if fault.operand is None), None)
+    slope = next((fault for fault in faults if fault.operand is not None and fault.mistake), None)
+    mistake = value.mistake if value else slope.mistake if slope else None
+    if is_reflected:
+        what = f"it {mistake.says}" if mistake else "it computes another function"
         return "reflected", f"2 {_SYMBOLS.get(op, op)} x (__r{_method(op)}__): {what}"
-    if guess:
-        return guess.cause, f"{op} {guess.says}{_to_one(op, faults)}"
+    if mistake:
+        return mistake.cause, f"{op} {mistake.says}{_to_one(op, faults)}"
     if value:
         return "value", f"{op} gives a wrong value"
-    place = faults[0].place or 0
-    return "slope", f"{op} has a wrong slope; it is {OPS[op].partial_text(place)}"
+    derivative = OPS[op].partial_text(faults[0].operand or 0)
+    return "slope", f"{op} has a wrong local derivative; it is {derivative}"
 
 
 def _to_one(op: str, faults: Sequence[Fault]) -> str:
-    """Say which operand gets nothing, where the other one does."""
-    places = {each.place for each in faults if each.kinds == "VV"}
-    causes = {each.guess and each.guess.cause for each in faults}
-    if OPS[op].fold or len(places) != 1 or causes != {"no-gradient"}:
+    """Name the operand that gets nothing, if the other one gets its gradient."""
+    operands = {fault.operand for fault in faults if fault.kinds == "VV"}
+    causes = {fault.mistake and fault.mistake.cause for fault in faults}
+    if OPS[op].fold or len(operands) != 1 or causes != {"no-gradient"}:
         return ""
     names = ("base", "exponent") if op == "pow" else ("first operand", "second operand")
-    return f" to its {names[places.pop() or 0]}"
+    return f" to its {names[operands.pop() or 0]}"
 
 
 def _method(op: str) -> str:
@@ -575,5 +603,5 @@ def _whole(x: float) -> float:
     return float(int(x))
 
 
-def _is_made(outcome: Outcome) -> bool:
-    return any(uses(outcome, op) for op in MADE)
+def _is_composable(outcome: Outcome) -> bool:
+    return any(uses(outcome, op) for op in COMPOSED)

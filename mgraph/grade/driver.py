@@ -1,18 +1,19 @@
-"""Drive a foreign engine: build graphs by its operators, call its backward, read its numbers.
+"""Drive a foreign engine: build graphs with its operators, call its backward, read its numbers.
 
-Stand-alone: any Python from 3.8 runs this one file, with nothing beside it but the engine. It reads
-a JSON object a line and answers each with one. The first says which engine:
+This file stands alone: any Python from 3.8 runs it, and it needs nothing but the engine. It reads
+one JSON object per line, and answers each with another. The first one names the engine:
 
     {"target": "micrograd.engine:Value", "names": {"tanh": "activation:tanh"}}
 
-and is answered with `{"engine": …}` or `{"error": …}`. Each further one is a program, steps in
-order that name earlier ones by their places:
+The answer is `{"engine": …}` or `{"error": …}`. Each further object is a program, a list of steps
+that refer to earlier ones by index:
 
     {"steps": [["leaf", 2.0], ["number", 3], ["mul", 0, 1]], "root": 2, "backward": 1}
 
-A leaf is a Value, a number stays one. The answer holds data and grad of every step that is a Value,
-twice where a second building of the same graph gave other numbers (`again`); or what was raised
-(`error`), and at which step. What the engine prints never comes between.
+A leaf becomes a Value, a number stays a plain number. The answer holds data and grad of every step
+that is a Value, and under `again` both once more if they differed when the graph was built a second
+time; or the error that was raised (`error`), and the step. What the engine prints is kept out of
+the answers.
 """
 
 from __future__ import annotations
@@ -87,33 +88,33 @@ SPELLINGS = {
     "data": ("data", "value", "val", "item", "x", "v"),
     "grad": ("grad", "gradient", "adjoint", "derivative", "deriv", "g"),
 }
-"""Usual names: compared without case and underscores."""
+"""Usual names, compared without case and underscores."""
 
 NEIGHBOURS = (
     "functional", "functions", "function", "ops", "operations", "activations", "activation",
     "nn", "nnet", "math", "engine",
 )  # fmt: skip
-"""Modules beside the engine's own in which functions are looked for."""
+"""Names of modules beside the engine's own in which to look for functions."""
 
 REDUCTIONS = ("max", "min")
-"""Methods that in many engines are about the elements of one array."""
+"""Methods that many engines have for the elements of one array."""
 
 REFUSALS = (NotImplementedError, AssertionError)
 LONGEST = 300
-START, END = slice(LONGEST), slice(-65536, None)  # of what may be any number of characters
+START, END = slice(LONGEST), slice(-65536, None)  # parts of a text that may be very long
 
 
 class UnsupportedError(Exception):
-    """The engine lacks an op, or takes no such operands."""
+    """The engine lacks an op, or doesn't take these kinds of operands."""
 
     step: int | None = None
 
 
 class Failure(Exception):  # noqa: N818 - it carries the engine's own error
-    """The engine raised something, or gave something that is no number."""
+    """The engine raised an error, or gave something that is not a number."""
 
     def __init__(self, text: str, step: int | None = None, kind: str = "crashed") -> None:
-        """Take the engine's last line, the step that it was at, and what was being read."""
+        """Keep the engine's error in one line, the step at which it failed, and how it failed."""
         super().__init__(text)
         self.step = step
         self.kind = kind
@@ -121,16 +122,16 @@ class Failure(Exception):  # noqa: N818 - it carries the engine's own error
 
 
 def plain(name: str) -> str:
-    """Return a name as spellings are compared."""
+    """Return a name without case and underscores, to compare spellings."""
     return name.replace("_", "").lower()
 
 
 def shown(thing: object, spell: Callable[[object], str], part: slice) -> str:
-    """Return a part of str or repr of something of the engine's, whatever these do."""
+    """Return a part of the str or repr of an object of the engine's, even if those fail."""
     try:
         text = str.__getitem__(spell(thing), part)
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
-    except BaseException:  # noqa: BLE001 - a __str__ of the engine's
+    except BaseException:  # noqa: BLE001 - the engine's __str__ may raise anything
         return "(can't be shown)"
 
 
@@ -141,36 +142,36 @@ def last_line(error: BaseException) -> str:
         return f"SystemExit: the engine called sys.exit({shown(error.code, repr, START)})"
     lines = shown(error, str, END).strip().splitlines() or [""]
     if (name, lines) == ("ValueError", ["source code string cannot contain null bytes"]):
-        name = "SyntaxError"  # which it is since Python 3.11.4
+        name = "SyntaxError"  # as since Python 3.11.4
     return (f"{name}: {lines[-1]}" if lines[-1] else name)[:LONGEST]
 
 
 def described(thing: object) -> str:
-    """Describe something that is no number."""
+    """Describe an object that is not a number."""
     text = shown(thing, repr, START)
     text = text if len(text) < 60 else text[:57] + "..."  # noqa: PLR2004
     return f"{shown(type(thing).__name__, str, START)}: {text}"
 
 
 def as_float(thing: Any, engine: ForeignEngine | None = None) -> float | None:
-    """Return the one number in a thing: a float, a NumPy scalar, an array or Value of one.
+    """Return the number in an object: a float, a NumPy scalar, or an array or Value with one.
 
     Raises:
-        Failure: There is none.
+        Failure: If there isn't exactly one.
     """
     if thing is None or type(thing) is float:
         return thing
     try:
         return inner(thing, engine, 0)
     except Exception as error:
-        raise Failure("no number but a " + described(thing), kind="no-number") from error
+        raise Failure("not a number but a " + described(thing), kind="no-number") from error
 
 
 def inner(thing: Any, engine: ForeignEngine | None, depth: int) -> float | None:
-    """Look for a number inside of something.
+    """Look for a number inside an object.
 
     Raises:
-        TypeError: There is none; or whatever the thing raises.
+        TypeError: If there is none; other errors if the object raises them.
     """
     if thing is None:
         return None
@@ -181,7 +182,7 @@ def inner(thing: Any, engine: ForeignEngine | None, depth: int) -> float | None:
             return inner(engine.read(thing, "data"), engine, depth + 1)
         if callable(getattr(thing, "item", None)):
             item = thing.item()
-            is_same = type(item) is type(thing)  # numpy.longdouble: Python has no such type
+            is_same = type(item) is type(thing)  # as for numpy.longdouble
             return float(thing) if is_same else inner(item, engine, depth + 1)
         if isinstance(thing, (list, tuple)) and len(thing) == 1:
             return inner(thing[0], engine, depth + 1)
@@ -194,7 +195,7 @@ class ForeignEngine:
     """A foreign Value class, and how it spells things."""
 
     def __init__(self, target: str, names: dict[str, str]) -> None:
-        """Import the engine, and find how it makes Values and names their numbers."""
+        """Import the engine, and find out how it makes Values and names their numbers."""
         module_name, _, attribute = target.rpartition(":")
         self.module = load(module_name)
         self.make: Any = self.module
@@ -213,10 +214,10 @@ class ForeignEngine:
         self.attribute["grad"] = self.find_attribute(sample, "grad", None)
         for name, spelling in names.items():
             if name not in self.attribute:
-                self.given(spelling)  # raises now what isn't there
+                self.given(spelling)  # raises an error now if it isn't there
 
     def find_keywords(self) -> None:
-        """Ask for gradients where a constructor wants to be asked."""
+        """Ask for gradients if the constructor has a parameter for that."""
         try:
             parameters = inspect.signature(self.make).parameters
         except (TypeError, ValueError):
@@ -225,19 +226,19 @@ class ForeignEngine:
             self.gives_gradients = {"requires_grad": True}
 
     def find_modules(self) -> None:
-        """List the modules in which functions may stand: the engine's own and its neighbours."""
+        """List the modules in which to look for functions: the engine's own and its neighbours."""
         own = sys.modules.get(self.kind.__module__)
-        found = [self.module, own]
+        candidates = [self.module, own]
         for module in (self.module, own):
             name = getattr(module, "__name__", "")
             package = name if hasattr(module, "__path__") else name.rpartition(".")[0]
             for base in {package: None, package.partition(".")[0]: None}:
                 if base:
-                    found.append(sys.modules.get(base))
-                    found.extend(neighbour(base + "." + each) for each in NEIGHBOURS)
+                    candidates.append(sys.modules.get(base))
+                    candidates.extend(neighbour(base + "." + name) for name in NEIGHBOURS)
         self.modules = []
-        for module in found:
-            if module is not None and not any(module is each for each in self.modules):
+        for module in candidates:
+            if module is not None and not any(module is other for other in self.modules):
                 self.modules.append(module)
 
     def leaf(self, x: float) -> Any:
@@ -245,10 +246,10 @@ class ForeignEngine:
         return self.make(x, **self.gives_gradients)
 
     def find_attribute(self, sample: Any, what: str, expected: float | None) -> str:
-        """Find what the engine calls a number of a Value.
+        """Find the engine's name for the data or grad of a Value.
 
         Raises:
-            Failure: There is nothing of the usual names.
+            Failure: If no attribute has one of the usual names.
         """
         if what in self.names:
             return self.names[what]
@@ -256,42 +257,42 @@ class ForeignEngine:
             for name in [wanted, *dir(sample)]:
                 if plain(name) == wanted and not name.startswith("__"):
                     try:
-                        found = self.number(getattr(sample, name))
-                    except Exception:  # noqa: BLE001, S112 - then it is not this one
+                        number = self.number(getattr(sample, name))
+                    except Exception:  # noqa: BLE001, S112 - then it is not this attribute
                         continue
-                    if expected is None or found == expected:
+                    if expected is None or number == expected:
                         return name
-        if what == "grad":  # some only have one after backward
+        if what == "grad":  # some Values have one only after backward
             return "grad"
-        names = ", ".join(each for each in dir(sample) if not each.startswith("_"))[:200]
+        names = ", ".join(name for name in dir(sample) if not name.startswith("_"))[:200]
         raise Failure(
             f"a Value of 0.5 has no attribute with that number; it has: {names or 'none'}"
         )
 
     def number(self, thing: Any) -> float | None:
-        """Return the number in an attribute, which may be a method."""
+        """Return the number in an attribute; if it is a method, the number that it returns."""
         if callable(thing) and not hasattr(thing, "item") and not isinstance(thing, self.kind):
             thing = thing()
         return as_float(thing, self)
 
     def read(self, value: Any, what: str) -> Any:
-        """Return an attribute as it is; None for a gradient that is not there."""
+        """Return the data or grad of a Value as the engine has it; None if it has no grad."""
         if what == "grad":
             return getattr(value, self.attribute[what], None)
         return getattr(value, self.attribute[what])
 
     # --- ops ---------------------------------------------------------------------------------
 
-    def spelled(self, op: str, name_in: object) -> Iterator[str]:
-        """Yield the names in some namespace that spell an op, the usual ones first."""
-        names = [each for each in dir(name_in) if not each.startswith("_")]
+    def spelled(self, op: str, namespace: object) -> Iterator[str]:
+        """Yield the names in a class or module that spell an op, the most usual ones first."""
+        names = [name for name in dir(namespace) if not name.startswith("_")]
         for wanted in SPELLINGS.get(op, ()):
             for name in names:
                 if plain(name) == wanted:
                     yield name
 
     def candidates(self, op: str, kinds: str) -> Iterator[Callable[..., Any]]:
-        """Yield how an op may be called; last, with Values made of plain numbers, if told how."""
+        """Yield functions that may do an op; last, those with plain numbers made into Values."""
         yield from self.usual(op, kinds)
         if "N" in kinds and "number" in self.names:
             make = self.given(self.names["number"])
@@ -299,13 +300,13 @@ class ForeignEngine:
                 yield converting(candidate, kinds, make)
 
     def usual(self, op: str, kinds: str) -> Iterator[Callable[..., Any]]:
-        """Yield how an op may be called, most likely first, as functions of its operands."""
+        """Yield functions of the operands that may do an op, the most likely ones first."""
         if op in self.names:
             yield self.given(self.names[op])
             return
         if op in OPERATORS and hasattr(self.kind, SLOTS[op]):
             yield OPERATORS[op]  # type: ignore[misc] # typeshed says "function"
-        if op == "sum":  # of any number of operands, or as Python's own
+        if op == "sum":  # a method of any number of operands, or additions
             if takes_any(getattr(self.kind, "sum", None)):
                 yield methodcaller("sum")
             yield added_up
@@ -319,29 +320,29 @@ class ForeignEngine:
                     yield function
 
     def given(self, spelling: str) -> Callable[..., Any]:
-        """Return what `--op` names: MODULE:FUNCTION, or a method or function of the engine.
+        """Return the function that `--op` names: MODULE:FUNCTION, or one of the engine's own.
 
-        With `(ARGUMENT)` behind it, that is handed over after the operands.
+        If `(ARGUMENT)` follows the name, the argument is passed after the operands.
         """
         if spelling.endswith(")"):
             name, _, argument = spelling[:-1].rpartition("(")
             return followed_by(self.given(name), ast.literal_eval(argument))
         module, colon, name = spelling.rpartition(":")
         if colon:
-            found: Any = load(module)
+            function: Any = load(module)
             for part in name.split("."):
-                found = getattr(found, part)
-            return found  # type: ignore[no-any-return]
+                function = getattr(function, part)
+            return function  # type: ignore[no-any-return]
         if hasattr(self.kind, name):
             return methodcaller(name)
         return getattr(self.module, name)  # type: ignore[no-any-return]
 
     def form(self, op: str, kinds: str) -> Callable[..., Any]:
-        """Return how the engine does an op on Values (V) and numbers (N).
+        """Return the engine's function for an op on Values (V) and numbers (N).
 
         Raises:
-            UnsupportedError: It doesn't.
-            Failure: It is there, and fails.
+            UnsupportedError: If the engine has none.
+            Failure: If it has one, and it fails.
         """
         key = op + kinds
         if key not in self.forms:
@@ -349,10 +350,10 @@ class ForeignEngine:
                 self.forms[key] = self.find_form(op, kinds)
             except (UnsupportedError, Failure) as error:
                 self.forms[key] = error
-        found = self.forms[key]
-        if isinstance(found, Exception):
-            raise found
-        return found  # type: ignore[no-any-return]
+        form = self.forms[key]
+        if isinstance(form, Exception):
+            raise form
+        return form  # type: ignore[no-any-return]
 
     def find_form(self, op: str, kinds: str) -> Callable[..., Any]:
         """Try the candidates on a sample until one gives a Value."""
@@ -362,7 +363,7 @@ class ForeignEngine:
             try:
                 result = candidate(*sample)
                 if isinstance(result, self.kind) or self.is_like(result):
-                    if op == "pow":  # some take a Value as exponent, and can't go back
+                    if op == "pow":  # some take a Value as exponent, but fail in backward
                         self.backward(result)
                     return candidate
                 raise TypeError("it gave a " + described(result))  # noqa: TRY301
@@ -377,14 +378,14 @@ class ForeignEngine:
         raise Failure(text)
 
     def is_own(self, op: str, candidate: Any) -> bool:
-        """Whether a candidate that fails is a mistake: one beside the class may be for others."""
+        """Whether a failing candidate is a mistake: a function beside the class may not be ours."""
         if op in self.names or candidate is OPERATORS.get(op):
             return True
         is_method = getattr(candidate, "__module__", "") == __name__
         return is_method and op not in REDUCTIONS
 
     def only_numbers(self, kinds: str) -> bool:
-        """Whether powers of Values to numbers are all that the engine has."""
+        """Whether the engine has powers only of a Value to a number."""
         if kinds == "VN":
             return False
         try:
@@ -400,17 +401,17 @@ class ForeignEngine:
         return True
 
     def is_like(self, result: Any) -> bool:
-        """Whether a thing has the number of a Value, of another class than the leaves."""
+        """Whether an object of another class than the leaves holds a number like a Value."""
         try:
             return self.number(self.read(result, "data")) is not None
         except Exception:  # noqa: BLE001
             return False
 
     def backward(self, root: Any) -> None:
-        """Run the engine's backward pass from a Value; where it wants a seed, from 1.
+        """Run the engine's backward pass from a Value; if it wants a seed, with 1.
 
         Raises:
-            Failure: There is nothing of the usual names.
+            Failure: If nothing has one of the usual names.
         """
         calls: list[Any] = [
             (getattr(root, name), ()) for name in self.spelled("backward", self.kind)
@@ -427,7 +428,7 @@ class ForeignEngine:
 
 
 def fits(call: Callable[..., Any], *operands: object) -> bool:
-    """Whether something can be called with these operands, as far as it says."""
+    """Whether a function can be called with these operands, as far as its signature tells."""
     try:
         inspect.signature(call).bind(*operands)
     except TypeError:
@@ -438,12 +439,12 @@ def fits(call: Callable[..., Any], *operands: object) -> bool:
 
 
 def takes_any(call: Any) -> bool:
-    """Whether something can be called with any number of operands."""
+    """Whether a function can be called with any number of operands."""
     try:
         parameters = inspect.signature(call).parameters.values()
     except (TypeError, ValueError):
         return False
-    return any(each.kind is each.VAR_POSITIONAL for each in parameters)
+    return any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
 
 
 def methodcaller(name: str) -> Callable[..., Any]:
@@ -452,33 +453,33 @@ def methodcaller(name: str) -> Callable[..., Any]:
 
 
 def followed_by(function: Callable[..., Any], argument: object) -> Callable[..., Any]:
-    """Return a function with one more argument, always the same."""
+    """Return a function that passes one more argument, always the same."""
     return lambda *operands: function(*operands, argument)
 
 
 def converting(
     function: Callable[..., Any], kinds: str, make: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """Return a function that is handed plain numbers (N) as what is made of them."""
+    """Return a function that first turns plain numbers (N) into Values."""
     return lambda *operands: function(
-        *(make(each) if kind == "N" else each for each, kind in zip(operands, kinds))  # noqa: B905
+        *(make(x) if kind == "N" else x for x, kind in zip(operands, kinds))  # noqa: B905
     )
 
 
 def added_up(first: Any, *rest: Any) -> Any:
-    """Return a sum, left to right."""
-    for each in rest:
-        first = first + each
+    """Return a sum, added from left to right."""
+    for term in rest:
+        first = first + term
     return first
 
 
 def neighbour(name: str) -> ModuleType | None:
-    """Import a module beside the engine's, if there is one that can be."""
+    """Import a module beside the engine's; return None if there is none, or it can't be."""
     try:
         if name not in sys.modules and importlib.util.find_spec(name) is None:
             return None
         return importlib.import_module(name)
-    except BaseException:  # noqa: BLE001 - it may need what is not installed
+    except BaseException:  # noqa: BLE001 - it may import what is not installed
         return None
 
 
@@ -486,11 +487,11 @@ def load(name: str) -> ModuleType:
     """Import a module by its name, or by the path of its file.
 
     Raises:
-        ImportError: There is none.
+        ImportError: If there is no such module.
     """
     if not name.endswith(".py"):
         if os.sep in name or name.startswith("."):
-            raise ImportError(f"{name!r} is no module; for a file write {name}.py")
+            raise ImportError(f"{name!r} is not a module; for a file write {name}.py")
         return importlib.import_module(name)
     path = os.path.abspath(name)
     folder, file = os.path.split(path)
@@ -498,7 +499,7 @@ def load(name: str) -> ModuleType:
         sys.path.insert(0, folder)
     name = os.path.splitext(file)[0]
     while name in sys.modules and getattr(sys.modules[name], "__file__", None) != path:
-        name += "_"  # such as math.py, or json.py
+        name += "_"  # if the file is called math.py, say, or json.py
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -511,37 +512,37 @@ def load(name: str) -> ModuleType:
 
 
 def build(engine: ForeignEngine, steps: list[Any]) -> list[Any]:
-    """Build a graph; return its steps, Values and numbers."""
-    made: list[Any] = []
+    """Run the steps of a program; return their Values and numbers."""
+    values: list[Any] = []
     for i, step in enumerate(steps):
         try:
             if step[0] == "leaf":
-                made.append(engine.leaf(step[1]))
+                values.append(engine.leaf(step[1]))
             elif step[0] == "number":
-                made.append(step[1])
+                values.append(step[1])
             else:
-                operands = [made[k] for k in step[1:]]
+                operands = [values[k] for k in step[1:]]
                 kinds = "".join("N" if steps[k][0] == "number" else "V" for k in step[1:])
                 form = "V" * min(len(kinds), 2) if step[0] == "sum" else kinds
-                made.append(engine.form(step[0], form)(*operands))
+                values.append(engine.form(step[0], form)(*operands))
         except (UnsupportedError, Failure) as error:
             error.step = i
             raise
         except BaseException as error:
             raise Failure(last_line(error), i) from error
-    return made
+    return values
 
 
-def numbers(engine: ForeignEngine, steps: list[Any], made: list[Any], what: str) -> list[Any]:
-    """Read a number of every step that is a Value."""
-    found: list[Any] = []
-    for i, (step, value) in enumerate(zip(steps, made)):  # noqa: B905 - strict came with 3.10
+def read_all(engine: ForeignEngine, steps: list[Any], values: list[Any], what: str) -> list[Any]:
+    """Read the data or grad of every step that is a Value; None for the others."""
+    numbers: list[Any] = []
+    for i, (step, value) in enumerate(zip(steps, values)):  # noqa: B905 - strict came with 3.10
         if step[0] == "number":
-            found.append(None)
+            numbers.append(None)
             continue
         try:
-            found.append(engine.number(engine.read(value, what)))
-            if found[-1] is None and what == "data":
+            numbers.append(engine.number(engine.read(value, what)))
+            if numbers[-1] is None and what == "data":
                 raise Failure("None", kind="no-number")  # noqa: TRY301
         except Failure as error:
             error.step = i
@@ -549,94 +550,94 @@ def numbers(engine: ForeignEngine, steps: list[Any], made: list[Any], what: str)
             raise
         except BaseException as error:
             raise Failure(last_line(error), i) from error
-    return found
+    return numbers
 
 
 def run(engine: ForeignEngine, program: Any) -> tuple[dict[str, Any], list[Any]]:
-    """Build a graph, run backward, read."""
+    """Build a graph, run backward, and read the numbers; return the answer, and the graph."""
     steps, root = program["steps"], program["root"]
-    made = build(engine, steps)
-    answer: dict[str, Any] = {"before": numbers(engine, steps, made, "data")}
+    values = build(engine, steps)
+    answer: dict[str, Any] = {"before": read_all(engine, steps, values, "data")}
     try:
-        engine.backward(made[root])
+        engine.backward(values[root])
     except Failure:
         raise
     except BaseException as error:
         raise Failure(last_line(error), None) from error
-    answer["grad"] = numbers(engine, steps, made, "grad")
+    answer["grad"] = read_all(engine, steps, values, "grad")
     if program["backward"] > 1:
         try:
-            engine.backward(made[root])
-            answer["second"] = numbers(engine, steps, made, "grad")
-        except BaseException as error:  # noqa: BLE001 - some refuse, and say so
+            engine.backward(values[root])
+            answer["second"] = read_all(engine, steps, values, "grad")
+        except BaseException as error:  # noqa: BLE001 - some engines refuse a second backward
             answer["refused"] = last_line(error)
-    answer["data"] = numbers(engine, steps, made, "data")
+    answer["data"] = read_all(engine, steps, values, "data")
     if answer["data"] == answer["before"]:
         del answer["before"]
-    return answer, made
+    return answer, values
 
 
-def answered(engine: ForeignEngine, program: Any) -> dict[str, Any]:
-    """Run a program twice; the second time only tells whether it gives the same."""
+def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
+    """Run a program twice, and return the answer; the second run shows whether it changes."""
     try:
-        answer, kept = run(engine, program)
+        answer, values = run(engine, program)
         again, _ = run(engine, program)
-        del kept  # alive until here, so that the second graph lies elsewhere in memory
+        del values  # kept until here, so that the second graph gets other addresses in memory
     except UnsupportedError as error:
         return {"error": str(error), "kind": "unsupported", "step": error.step}
     except Failure as error:
-        found = {"error": str(error), "kind": error.kind, "step": error.step}
-        return dict(found, what=error.what) if error.what else found
+        reply = {"error": str(error), "kind": error.kind, "step": error.step}
+        return dict(reply, what=error.what) if error.what else reply
     if json.dumps(again) != json.dumps(answer):
         answer["again"] = again
     return answer
 
 
 def version_of(module: ModuleType) -> str | None:
-    """Return the installed distribution that a module comes from, and its version."""
+    """Return the name and version of the distribution that a module comes from."""
     try:
         from importlib.metadata import packages_distributions, version  # noqa: PLC0415
 
         name = packages_distributions()[module.__name__.partition(".")[0]][0]
         return f"{name} {version(name)}"
-    except Exception:  # noqa: BLE001 - an old Python, or a file of one's own
+    except Exception:  # noqa: BLE001 - an old Python, or a module that isn't installed
         return None
 
 
 def hello(settings: Any) -> tuple[ForeignEngine | None, dict[str, Any]]:
-    """Import the engine; return it, and what is to be said of it."""
-    sys.path[0] = os.getcwd()  # as `python -m` does; this file's own folder is not the engine's
+    """Import the engine; return it, and the answer to the first line."""
+    sys.path[0] = os.getcwd()  # as `python -m` does; this file's folder has nothing to import
     try:
         engine = ForeignEngine(settings["target"], settings.get("names", {}))
     except Failure as error:
         return None, {"error": str(error)}
     except BaseException as error:  # noqa: BLE001 - whatever importing it does
         return None, {"error": last_line(error)}
-    named = {"python": sys.version.split()[0], "version": version_of(engine.module)}
-    return engine, {"engine": named}
+    versions = {"python": sys.version.split()[0], "version": version_of(engine.module)}
+    return engine, {"engine": versions}
 
 
 def main() -> None:
-    """Answer line by line, until there are no more."""
+    """Answer line by line, until the input ends."""
     own = os.getpid()
-    asked = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    questions = os.fdopen(os.dup(0), "r", encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
-    os.dup2(2, 1)  # whatever the engine prints, it is not an answer
-    engine, said = hello(json.loads(asked.readline()))
+    os.dup2(2, 1)  # what the engine prints must not look like an answer
+    engine, reply = hello(json.loads(questions.readline()))
     while True:
         if os.getpid() != own:  # the engine forked, and this is its child
             os._exit(0)
-        answers.write(json.dumps(said) + "\n")
+        answers.write(json.dumps(reply) + "\n")
         answers.flush()
-        line = asked.readline()
+        line = questions.readline()
         if not line or engine is None:
             break
-        said = answered(engine, json.loads(line))
+        reply = answer_program(engine, json.loads(line))
         gc.collect(0)
 
 
 if __name__ == "__main__":
     main()
-    os._exit(0)  # no exit handler or thread of the engine's keeps us
+    os._exit(0)  # without waiting for exit handlers and threads of the engine

@@ -1,4 +1,4 @@
-"""Programs: a graph as the steps that another engine is asked to take."""
+"""Programs: a graph as a list of steps for another engine to run."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _WHOLE: Final = 2.0**53
 
 
 class Instruction(NamedTuple):
-    """One thing to do.
+    """One step of a program.
 
     Attributes:
-        op: `LEAF`: make a Value of `x`; `NUMBER`: take `x` as it is; else an op.
-        args: Steps, the operands.
-        x: The number of a leaf.
+        op: `LEAF` to make a Value of `x`, `NUMBER` to use `x` as it is, or the name of an op.
+        args: The steps that are its operands.
+        x: The number of a `LEAF` or `NUMBER`.
     """
 
     op: str
@@ -35,7 +35,7 @@ class Instruction(NamedTuple):
     x: float = 0.0
 
     def as_json(self) -> list[object]:
-        """Return what the driver reads: whole numbers beside operators as integers."""
+        """Return the step for the driver; whole numbers beside operators become integers."""
         if self.op == NUMBER and self.x.is_integer() and abs(self.x) <= _WHOLE:
             return [self.op, int(self.x)]
         return [self.op, self.x] if self.op in (LEAF, NUMBER) else [self.op, *self.args]
@@ -45,19 +45,19 @@ class Program(NamedTuple):
     """A graph of N nodes as S steps, arguments before their users.
 
     Attributes:
-        steps: What to do.
-        places: The step of each node; -1 for a const that is only a number.
-        root: The step that backward begins at.
-        backward: How often it is called.
+        steps: The steps.
+        step_of_node: The step of each node; -1 for a const that is only a number.
+        root: The step from which backward starts.
+        backward: How often backward is called.
     """
 
     steps: tuple[Instruction, ...]
-    places: tuple[int, ...]
+    step_of_node: tuple[int, ...]
     root: int
     backward: int = 1
 
     def kinds(self, step: int) -> str:
-        """Return which operands of a step are Values (V), and which are numbers (N)."""
+        """Return which operands of a step are Values (V), and which are plain numbers (N)."""
         args = self.steps[step].args
         return "".join("N" if self.steps[arg].op == NUMBER else "V" for arg in args)
 
@@ -66,12 +66,12 @@ class Program(NamedTuple):
         return [i for i, step in enumerate(self.steps) if step.op != NUMBER]
 
     def as_json(self) -> dict[str, object]:
-        """Return what the driver reads."""
+        """Return the program for the driver."""
         steps = [step.as_json() for step in self.steps]
         return {"steps": steps, "root": self.root, "backward": self.backward}
 
     def depth(self) -> int:
-        """Return the number of ops on the longest way."""
+        """Return the number of ops on the longest path."""
         depths: list[int] = []
         for step in self.steps:
             depths.append(1 + max(depths[arg] for arg in step.args) if step.args else 0)
@@ -85,57 +85,57 @@ def program_of(
     compose: Mapping[str, str],
     backward: int = 1,
 ) -> Program:
-    """Write a graph as steps.
+    """Turn a graph into a program.
 
-    Consts beside an operator become plain numbers. Where the seed isn't 1.0 to one output, the
-    program goes on to the sum of the seeded outputs, each times its seed.
+    Consts beside an operator become plain numbers. Unless the seed is 1.0 for a single output, the
+    program ends with the sum of the seeded outputs, each times its seed.
 
     Args:
         graph: The graph.
         inputs: Values of leaves, by id.
         seed: Seeds of outputs, by id.
-        compose: Formulas for ops that are to be composed of others.
+        compose: Formulas for ops that are composed of others instead.
         backward: How often backward is called.
 
     Raises:
-        GraphError: As for a run with these inputs and this seed.
-        ExpressionError: A formula can't be read.
+        GraphError: If a run can't have these inputs or this seed.
+        ExpressionError: If a formula can't be read.
     """
     writer = _Writer(graph.with_data(input_nodes(graph, inputs)))
     for node in range(len(graph)):
         writer.write(node, compose)
     root = writer.seeded(seeded_nodes(graph, seed))
-    places = tuple(writer.value.get(node, -1) for node in range(len(graph)))
-    return Program(tuple(writer.steps), places, root, backward)
+    step_of_node = tuple(writer.value.get(node, -1) for node in range(len(graph)))
+    return Program(tuple(writer.steps), step_of_node, root, backward)
 
 
 def operand_names(count: int) -> tuple[str, ...]:
-    """Return what so many operands are called in a formula."""
-    few = {1: ("x",), 2: ("a", "b")}
-    return few.get(count, tuple(f"x{i}" for i in range(count)))
+    """Return the names of an op's operands in a formula, given their number."""
+    usual = {1: ("x",), 2: ("a", "b")}
+    return usual.get(count, tuple(f"x{i}" for i in range(count)))
 
 
 def composition(formula: str, operands: int) -> tuple[tuple[Instruction, ...], int]:
-    """Write a formula as steps that follow those of its operands.
+    """Turn a formula into steps that follow those of its operands.
 
     Args:
-        formula: Of x for one operand, of a and b for two, of x0, x1 … for more.
-        operands: How many there are.
+        formula: In x for one operand, in a and b for two, in x0, x1 … for more.
+        operands: The number of operands.
 
     Returns:
-        The steps, and the one that is the result.
+        The steps, and the index of the result.
 
     Raises:
-        ExpressionError: It can't be read, or is about something else than the operands.
+        ExpressionError: If the formula can't be read, or has other variables.
     """
     names = operand_names(operands)
     body = graph_of(formula, {}).columns
     if len(body.outputs) > 1:
-        message = "a formula has one result"
+        message = "a formula must have exactly one result"
         raise ExpressionError(message)
     for node in body.leaves:
         if body.op(node) != CONST and body.ids[node] not in names:
-            message = f"{body.ids[node]} is none of the operands {', '.join(names)}"
+            message = f"{body.ids[node]} is not one of the operands {', '.join(names)}"
             raise ExpressionError(message)
     writer = _Writer(body)
     writer.steps = [Instruction(LEAF)] * operands
@@ -149,7 +149,7 @@ def composition(formula: str, operands: int) -> tuple[tuple[Instruction, ...], i
 
 
 class _Writer:
-    """Writes steps, node by node."""
+    """Collects the steps of a program, node by node."""
 
     def __init__(self, graph: Columns) -> None:
         self.graph = graph
@@ -168,7 +168,7 @@ class _Writer:
         return self.graph.op(node) == CONST
 
     def as_value(self, node: int) -> int:
-        """Return the step of a node; a const becomes a Value here."""
+        """Return the step of a node, making a Value of a const."""
         if node not in self.value:
             self.value[node] = self.add(LEAF, x=self.primal(node))
         return self.value[node]
@@ -185,36 +185,36 @@ class _Writer:
                 self.as_value(node)
             return
         op, args = graph.op(node), [*graph.arguments(node)]
-        mixed = op in BY_OPERATOR and not all(map(self.is_const, args))
-        places = tuple(
-            self.as_number(arg) if mixed and self.is_const(arg) else self.as_value(arg)
+        is_mixed = op in BY_OPERATOR and not all(map(self.is_const, args))
+        operands = tuple(
+            self.as_number(arg) if is_mixed and self.is_const(arg) else self.as_value(arg)
             for arg in args
         )
         if op in compose:
-            self.value[node] = self.composed(compose[op], places)
-        elif op == "sum" and len(places) == 1:  # as Python's sum: from 0
-            self.value[node] = self.add("add", (self.add(NUMBER), *places))
+            self.value[node] = self.composed(compose[op], operands)
+        elif op == "sum" and len(operands) == 1:  # Python's sum starts from 0
+            self.value[node] = self.add("add", (self.add(NUMBER), *operands))
         else:
-            self.value[node] = self.add(op, places)
+            self.value[node] = self.add(op, operands)
 
-    def composed(self, formula: str, places: Sequence[int]) -> int:
-        """Write a formula in the place of an op."""
-        steps, root = composition(formula, len(places))
-        moved = len(self.steps) - len(places)
+    def composed(self, formula: str, operands: Sequence[int]) -> int:
+        """Write a formula instead of an op."""
+        steps, root = composition(formula, len(operands))
+        offset = len(self.steps) - len(operands)
 
-        def at(place: int) -> int:
-            return places[place] if place < len(places) else place + moved
+        def moved(step: int) -> int:
+            return operands[step] if step < len(operands) else step + offset
 
-        self.steps += [step._replace(args=tuple(map(at, step.args))) for step in steps]
-        return at(root)
+        self.steps += [step._replace(args=tuple(map(moved, step.args))) for step in steps]
+        return moved(root)
 
     def seeded(self, seeds: Mapping[int, float]) -> int:
-        """Write what backward begins at."""
+        """Write the sum of the seeded outputs, each times its seed; return its step."""
         parts: list[int] = []
         for node, seed in seeds.items():
-            place = self.as_value(node)
+            output = self.as_value(node)
             number = None if seed == 1.0 else self.add(NUMBER, x=seed)
-            parts.append(place if number is None else self.add("mul", (place, number)))
+            parts.append(output if number is None else self.add("mul", (output, number)))
         total = parts[0]
         for part in parts[1:]:
             total = self.add("add", (total, part))

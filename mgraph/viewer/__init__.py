@@ -1,4 +1,4 @@
-"""One HTML page that shows a graph: offline, self-contained, its ops made from the table."""
+"""Writes the page of `mgraph view`: one HTML file that shows a graph and needs no network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mgraph.format.file import GraphFile
 
 MAIN: Final = "page"
-"""The script that starts the page; all others are imported by it, or by those that it imports."""
+"""The script that starts the page; it imports all others, directly or not."""
 
 _GENERATED: Final = {
     "appearance": style.javascript,
@@ -35,7 +35,9 @@ _EXPORT: Final = re.compile(r"^export (?=(?:async )?function|const|class)", re.M
 _DECLARED: Final = re.compile(r"^export (?:(?:async )?function\*?|const|class) (\w+)", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^ *// .*\n|/\*\*(?:[^*]|\*(?!/))*\*/\s*|^ +|^\n", re.MULTILINE)
 _SPARE: Final = re.compile(r"^/\*(?:[^*]|\*(?!/))*\*/\n|^ +|^\n", re.MULTILINE)
-"""What the style and the markup don't need: comments, indentation and empty lines."""
+"""What is left out of the style and the markup: comments, indentation and empty lines."""
+
+_CSS_SPACE: Final = re.compile(r"(?<=[{};:,]) | (?=[{}])")
 
 _POLICY: Final = (
     "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data:; "
@@ -47,12 +49,12 @@ def page(graph: GraphFile, name: str, *, quiz: bool = False) -> Iterator[bytes]:
     """Write the page that shows a graph, in chunks.
 
     Args:
-        graph: The graph; its runs go with it.
-        name: What its file is called.
+        graph: The graph, with its runs.
+        name: The name of its file.
         quiz: Whether the page starts by asking for gradients instead of showing them.
 
     Raises:
-        GraphError: `size`: the page would not open the graph.
+        GraphError: `size` if the page could not open the graph.
     """
     settings = {"file": name, "version": __version__, "quiz": quiz}
     before, between, after = _around()
@@ -77,14 +79,15 @@ def _too_large(graph: GraphFile) -> GraphError:
 
 
 def _inert(text: bytes) -> bytes:
-    """Escape JSON so that no browser sees the end of a script, or a comment, in it."""
+    """Escape JSON so that it contains no end of a script and no HTML comment."""
     return text.replace(b"<", b"\\u003c")
 
 
 @cache
 def _around() -> tuple[bytes, bytes, bytes]:
-    """Return what stands before, between and after the settings and the graph."""
-    rules, code = style.css() + _SPARE.sub("", _static("style.css")), script()
+    """Return the parts of the page before, between and after the settings and the graph."""
+    rules = _CSS_SPACE.sub("", style.css() + _SPARE.sub("", _static("style.css")))
+    code = script()
     policy = _POLICY.format(script=_digest(code), style=_digest(rules))
     shell = _SPARE.sub("", _static("page.html"))
     for mark, text in (("POLICY", policy), ("STYLE", rules), ("SCRIPT", code)):
@@ -103,7 +106,7 @@ def script() -> str:
     """Join the modules into one script without imports, comments, indentation and empty lines.
 
     Raises:
-        LookupError: A module imports what another one does not export.
+        LookupError: A module imports a name that the other one does not export.
         graphlib.CycleError: Modules import each other in a circle.
     """
     texts = modules()
@@ -119,7 +122,7 @@ def script() -> str:
 
 
 def modules() -> dict[str, str]:
-    """Return the text of the main module and of all that it needs, by name."""
+    """Return the texts of the main module and of all modules it imports, by name."""
     texts: dict[str, str] = {}
     wanted = [MAIN]
     while wanted:

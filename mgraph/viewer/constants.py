@@ -1,4 +1,4 @@
-"""The format's names, limits and magic numbers as JavaScript, each from where Python states it."""
+"""Writes constants.js: the format's names, limits and magic numbers, as Python defines them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LARGEST: Final = 64 * 2**20
-"""Bytes of JSON that a page opens: less than the command line, for browsers need more memory."""
+"""Most bytes of JSON that a page opens; browsers need more memory than the command line."""
 
 _KEY: Final = re.compile(r'"(\w+)":')
 
@@ -51,5 +51,5 @@ def _constants() -> Iterator[tuple[str, str]]:
 
 
 def _json(value: Any) -> str:  # noqa: ANN401 - plain data
-    """Return plain data as JavaScript, which spells NaN and infinities as json does."""
+    """Return plain data as JavaScript, which writes NaN and infinities as `json` does."""
     return _KEY.sub(r"\1:", json.dumps(value, separators=(",", ":")))

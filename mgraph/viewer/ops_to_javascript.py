@@ -1,4 +1,4 @@
-"""The table of ops as JavaScript, translated word by word from its rows."""
+"""Writes ops.js: the op table, its formulas translated from Python to JavaScript."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PRIMITIVES: Final = tuple(
     for name, value in vars(ieee).items()
     if callable(value) and value.__module__ == ieee.__name__ and name[0] != "_"
 )
-"""The functions of `ieee` that rows may call; the page's ieee.js has the same names."""
+"""The functions of `ieee` that formulas may call; the page's ieee.js has the same names."""
 
 _ARITHMETIC: Final = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
 _COMPARISONS: Final = {
@@ -31,18 +31,18 @@ _LOGIC: Final = {ast.And: "&&", ast.Or: "||"}
 
 @cache
 def javascript() -> str:
-    """Return the module `ops.js`: the helpers, and `OPS` with one object per row."""
+    """Return the module `ops.js`: the helpers, and `OPS` with one object per op."""
     helpers = list(formulas.helpers())
     known = [helper.name for helper in helpers]
     return "\n".join([
-        "/** The table of ops; made by mgraph from mgraph/ops/table.py. */",
+        "/** The table of ops; generated from mgraph/ops/table.py. */",
         'import { ieee } from "./ieee.js";',
         "",
         *(_helper(helper, known) for helper in helpers),
         f"export const LEAVES = {json.dumps(LEAVES)};",
         "",
         "export const OPS = new Map([",
-        *_rows(known),
+        *_ops(known),
         "]);",
         "",
     ])  # fmt: skip
@@ -56,35 +56,40 @@ def _helper(node: ast.FunctionDef, known: Collection[str]) -> str:
     return f"const {node.name} = ({', '.join(names)}) => {text};\n"
 
 
-def _rows(known: Collection[str]) -> Iterator[str]:
-    for row in formulas.parse_table():
-        yield f"  [{json.dumps(row.op.name)}, {{"
-        for key, function in (("value", row.forward), ("partials", row.partials)):
+def _ops(known: Collection[str]) -> Iterator[str]:
+    for formula in formulas.parse_table():
+        yield f"  [{json.dumps(formula.op.name)}, {{"
+        for key, function in (("value", formula.forward), ("partials", formula.partials)):
             names = [arg.arg for arg in function.args.args]
             text = expression(function.body, names, known)
             yield f"    {key}: ({', '.join(names)}) => {text},"
-        for key, value in _texts(row).items():
+        for key, value in _texts(formula).items():
             yield f"    {key}: {json.dumps(value, ensure_ascii=False)},"
         yield "  }],"
 
 
-def _texts(row: Formulas) -> dict[str, Any]:
-    op = row.op
-    return {"inputs": op.inputs, "fold": op.fold, "formula": op.formula, "slopes": op.partials_text}
+def _texts(formula: Formulas) -> dict[str, Any]:
+    op = formula.op
+    return {
+        "inputs": op.inputs,
+        "fold": op.fold,
+        "formula": op.formula,
+        "partialsText": op.partials_text,
+    }
 
 
-def expression(  # noqa: C901, PLR0911 - one case per construct of the row language
+def expression(  # noqa: C901, PLR0911 - one case per construct of the language
     node: ast.expr, names: Collection[str], helpers: Collection[str] = ()
 ) -> str:
-    """Translate an expression of the row language.
+    """Translate an expression of the small language that formulas use.
 
     Args:
         node: The expression.
         names: The arguments that it may use.
-        helpers: The functions beside it that it may call.
+        helpers: The functions of the table that it may call.
 
     Raises:
-        ValueError: It uses something that the row language does not have.
+        ValueError: It uses something that this language does not have.
     """
 
     def text(part: ast.expr) -> str:
@@ -124,4 +129,4 @@ def _function(node: ast.expr, helpers: Collection[str]) -> str:
 
 
 def _refused(node: ast.AST) -> ValueError:
-    return ValueError(f"the row language has no {ast.unparse(node)!r}")
+    return ValueError(f"formulas can't contain {ast.unparse(node)!r}")

@@ -1,6 +1,6 @@
-"""The page's colours as CSS, and its outlines and numbers of digits as JavaScript.
+"""Writes the page's colours as CSS, and appearance.js: its outlines, legend and digits.
 
-Both are made from the table of `appearance` when the page is written.
+Both are generated from `appearance` when the page is written.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SHOWN: Final = {name: kind for name, kind in KINDS.items() if name != REST}
-"""The kinds that the page draws: it counts what it leaves out at the boxes beside."""
+"""The kinds of boxes in the page. It has none for nodes that are left out."""
 
 _UNUSED: Final = ("picture", "strange")
-"""Colours of the table that the page does without."""
+"""Colours that the page doesn't use."""
 
 _LEGEND: Final = ("input", "param", "const", "op")
 
@@ -41,7 +41,7 @@ def css() -> str:
 
 
 def variables() -> Mapping[str, tuple[str, str]]:
-    """Return the page's variables, each with its colours in light and in dark."""
+    """Return the CSS variables, each with its colours in light and in dark."""
     kinds = {
         f"{name}{suffix}": colours
         for name, kind in SHOWN.items()
@@ -78,4 +78,4 @@ def javascript() -> str:
         f"export const {name} = {json.dumps(value, separators=(',', ':'))};"
         for name, value in constants.items()
     )
-    return "\n".join(["/** How graphs look; made from mgraph/appearance.py. */", *lines, ""])
+    return "\n".join(["/** How graphs look; generated from mgraph/appearance.py. */", *lines, ""])

@@ -1,6 +1,6 @@
-"""Engines that are no part of the package: one as learners write it, its mutants, and others.
+"""Engines to test the grader with: one as learners write it, its mutants, and other correct ones.
 
-`engine` is correct. `mutants` are its copies, each with one plausible mistake, and what `mgraph
-grade` should say of it. The engines in `correct` have other habits and no mistake: whoever names a
-cause there cries wolf.
+`engine` is correct. `mutants` describes copies of it, each with one plausible mistake, and the
+causes that `mgraph grade` should name. The engines in `correct` are written in other styles and
+have no mistake: a cause named there is a false alarm.
 """

@@ -1,12 +1,13 @@
-"""Grade the mutants: how many the pack catches, and how many causes are named rightly.
+"""Grade the mutants: how many does the golden set catch, and how many causes are named rightly?
 
-    python -m tests.engines              all mutants, the whole pack
+    python -m tests.engines              all mutants, the whole golden set
     python -m tests.engines --quick      all mutants, `mgraph grade --quick`, and no diagnosis
-    python -m tests.engines tanh         mutants with that in their name; held-out ones never
-    python -m tests.engines --choose     choose the quick part anew, and write mgraph/grade/quick.py
+    python -m tests.engines tanh         mutants with that in their name, except held-out ones
+    python -m tests.engines --choose     choose the quick set again, and write
+                                         mgraph/grade/quick_set.py
 
-The diagnosis was built on two thirds of the mutants. Of the held-out third only the score is
-printed, so that it stays a third that nobody has looked at.
+Two thirds of the mutants were used to write the diagnosis. For the held-out third only the score is
+printed, so that nobody sees its details.
 """
 
 from __future__ import annotations
@@ -20,27 +21,27 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from mgraph.grade.cases import Case, cases_of, pack
-from mgraph.grade.child import Allowance, Driven
-from mgraph.grade.grading import by_driver, report
-from mgraph.grade.quick import QUICK
+from mgraph.grade.cases import Case, cases_of, golden_set
+from mgraph.grade.processes import PythonEngine, ResourceLimits
+from mgraph.grade.quick_set import QUICK
+from mgraph.grade.runner import make_report, run_python_engine
 from tests.engines.mutants import MUTANTS, Mutant, is_held_out, mutated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from mgraph.grade.judge import Outcome
+    from mgraph.grade.outcomes import Outcome
 
-QUICK_FILE = Path(__file__).parents[2] / "mgraph" / "grade" / "quick.py"
+QUICK_FILE = Path(__file__).parents[2] / "mgraph" / "grade" / "quick_set.py"
 
 
 class Score(NamedTuple):
-    """What came out for one mutant.
+    """The result for one mutant.
 
     Attributes:
         mutant: The mutant.
-        caught: The cases that failed: names of files, and runs.
-        causes: What was named: cause, op, sentence.
+        caught: The cases that failed: file names, and indices of runs.
+        causes: The causes that were named: cause, op, sentence.
     """
 
     mutant: Mutant
@@ -49,58 +50,60 @@ class Score(NamedTuple):
 
     @property
     def is_right(self) -> bool:
-        """Whether something was named, and nothing wrong."""
+        """Whether at least one cause was named, and no wrong one."""
         return bool(self.causes) and all(cause in self.mutant.causes for cause, *_ in self.causes)
 
 
 @cache
 def cases() -> tuple[Case, ...]:
-    """Return the whole pack."""
-    return tuple(cases_of([str(pack())]))
+    """Return the cases of the golden set."""
+    return tuple(cases_of([str(golden_set())]))
 
 
 def outcomes(mutant: Mutant, chosen: Sequence[tuple[str, int]] | None = None) -> Iterator[Outcome]:
-    """Run a mutant on the whole pack, or on a part of it."""
-    some = [case for case in cases() if chosen is None or key(case) in chosen]
+    """Run a mutant on the golden set, or on chosen cases of it."""
+    selected = [case for case in cases() if chosen is None or key(case) in chosen]
     with tempfile.TemporaryDirectory() as folder:
         engine = Path(folder, "mutant.py")
         engine.write_text(mutated(mutant), encoding="utf-8")
-        yield from by_driver(some, Driven(f"{engine}:Value", {}, "", Allowance(5.0)))
+        yield from run_python_engine(
+            selected, PythonEngine(f"{engine}:Value", {}, "", ResourceLimits(5.0))
+        )
 
 
 def graded(mutant: Mutant, chosen: Sequence[tuple[str, int]] | None = None) -> Score:
-    """Grade a mutant on the whole pack, or on a part of it."""
-    found = report({}, list(outcomes(mutant, chosen)))
-    caught = tuple(key(each.case) for each in found.outcomes if each.failed)
-    return Score(mutant, caught, tuple((each.id, each.op, each.says) for each in found.causes))
+    """Grade a mutant on the golden set, or on chosen cases of it."""
+    report = make_report({}, list(outcomes(mutant, chosen)))
+    caught = tuple(key(outcome.case) for outcome in report.outcomes if outcome.failed)
+    return Score(mutant, caught, tuple((cause.id, cause.op, cause.says) for cause in report.causes))
 
 
-def quickly(mutant: Mutant) -> Score:
-    """Find the first run of the quick part that catches a mutant."""
-    for each in outcomes(mutant, QUICK):
-        if each.failed:
-            return Score(mutant, (key(each.case),), ())
+def graded_quickly(mutant: Mutant) -> Score:
+    """Find the first run of the quick set that catches a mutant."""
+    for outcome in outcomes(mutant, QUICK):
+        if outcome.failed:
+            return Score(mutant, (key(outcome.case),), ())
     return Score(mutant, (), ())
 
 
 def key(case: Case) -> tuple[str, int]:
-    """Return how a case of the pack is named."""
+    """Return the file name and run of a case, by which the quick set lists it."""
     return Path(case.file).name, case.run
 
 
 def scores(mutants: Sequence[Mutant], *, quick: bool = False) -> Iterator[Score]:
-    """Grade mutants, several at once."""
+    """Grade mutants, several in parallel."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(quickly if quick else graded, mutants, chunksize=4)
+        yield from pool.map(graded_quickly if quick else graded, mutants, chunksize=4)
 
 
-def smallest(found: Sequence[Score]) -> list[tuple[str, int]]:
-    """Return the fewest cases that catch every mutant; proven by integer programming."""
+def smallest(results: Sequence[Score]) -> list[tuple[str, int]]:
+    """Return the fewest cases that catch every mutant, by integer programming."""
     import numpy as np  # noqa: PLC0415 - only to choose
     from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415
 
     names = [key(case) for case in cases()]
-    catches = np.array([[name in score.caught for name in names] for score in found], dtype=float)
+    catches = np.array([[name in score.caught for name in names] for score in results], dtype=float)
     solved = milp(
         np.ones(len(names)),
         constraints=LinearConstraint(catches, lb=1.0),
@@ -111,13 +114,14 @@ def smallest(found: Sequence[Score]) -> list[tuple[str, int]]:
     return [name for name, is_in in zip(names, solved.x, strict=True) if is_in > 0.5]
 
 
-def choose(found: Sequence[Score]) -> None:
-    """Write the smallest part; what shows only among other cases gets one more of its own."""
-    chosen = smallest(found)
+def choose(results: Sequence[Score]) -> None:
+    """Write the quick set: the fewest cases, and more for mutants that those miss on their own."""
+    chosen = smallest(results)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         while True:
-            again = pool.map(graded, [each.mutant for each in found], [chosen] * len(found))
-            missed = [old for old, new in zip(found, again, strict=True) if not new.caught]
+            mutants = [score.mutant for score in results]
+            again = pool.map(graded, mutants, [chosen] * len(results))
+            missed = [old for old, new in zip(results, again, strict=True) if not new.caught]
             print(f"{len(chosen)} cases, {len(missed)} mutants missed", flush=True)
             if not missed:
                 break
@@ -131,47 +135,49 @@ def choose(found: Sequence[Score]) -> None:
     QUICK_FILE.write_text(f"{before}{head}{after}", encoding="utf-8")
 
 
-def summary(found: Iterable[Score], what: str) -> str:
-    """Return one line: how many were caught, and named rightly."""
-    found = list(found)
-    caught = sum(bool(each.caught) for each in found)
-    right = sum(each.is_right for each in found)
+def summary(results: Iterable[Score], what: str) -> str:
+    """Return one line: how many mutants were caught, and for how many the cause is right."""
+    results = list(results)
+    caught = sum(bool(score.caught) for score in results)
+    right = sum(score.is_right for score in results)
     return (
-        f"{what}: {len(found)} mutants, {caught} caught ({caught / len(found):.1%}), "
-        f"cause right for {right} ({right / len(found):.1%})"
+        f"{what}: {len(results)} mutants, {caught} caught ({caught / len(results):.1%}), "
+        f"cause right for {right} ({right / len(results):.1%})"
     )
 
 
 def main() -> int:
-    """Print the score; exit 1 if a mutant escapes."""
+    """Print the scores; return 1 if a mutant is not caught."""
     parser = argparse.ArgumentParser(prog="python -m tests.engines", description=__doc__)
-    parser.add_argument("names", nargs="*", help="parts of names of mutants")
-    parser.add_argument("--quick", action="store_true", help="the quick part of the pack")
-    parser.add_argument("--choose", action="store_true", help="choose the quick part anew")
-    asked = parser.parse_args()
+    parser.add_argument("names", nargs="*", help="parts of the mutants' names")
+    parser.add_argument("--quick", action="store_true", help="only the quick set")
+    parser.add_argument("--choose", action="store_true", help="choose the quick set again")
+    options = parser.parse_args()
     wanted = [
-        each
-        for each in MUTANTS
-        if not asked.names
-        or (not is_held_out(each.name) and any(name in each.name for name in asked.names))
+        mutant
+        for mutant in MUTANTS
+        if not options.names
+        or (not is_held_out(mutant.name) and any(name in mutant.name for name in options.names))
     ]
-    found = []
-    for score in scores(wanted, quick=asked.quick):
-        found.append(score)
-        held_out = is_held_out(score.mutant.name)
+    results = []
+    for score in scores(wanted, quick=options.quick):
+        results.append(score)
+        is_secret = is_held_out(score.mutant.name)
         if not score.caught:
             print(f"{score.mutant.name}: MISSED")
-        elif not held_out and not asked.quick and (asked.names or not score.is_right):
+        elif not is_secret and not options.quick and (options.names or not score.is_right):
             print(f"{score.mutant.name}: {score.mutant.causes}, named {score.causes}")
-    if asked.choose:
-        choose(found)
-    if asked.quick:
-        caught = sum(bool(each.caught) for each in found)
-        print(f"{len(found)} mutants, {caught} caught by the quick part of {len(QUICK)} runs")
-    elif not asked.names:
-        print(summary((each for each in found if not is_held_out(each.mutant.name)), "built on"))
-        print(summary((each for each in found if is_held_out(each.mutant.name)), "held out"))
-    return 0 if all(each.caught for each in found) else 1
+    if options.choose:
+        choose(results)
+    if options.quick:
+        caught = sum(bool(score.caught) for score in results)
+        print(f"{len(results)} mutants, {caught} caught by the quick set of {len(QUICK)} runs")
+    elif not options.names:
+        held_out = [score for score in results if is_held_out(score.mutant.name)]
+        others = [score for score in results if not is_held_out(score.mutant.name)]
+        print(summary(others, "used to write the diagnosis"))
+        print(summary(held_out, "held out"))
+    return 0 if all(score.caught for score in results) else 1
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""A small engine of scalars, as one writes it after a lecture on backpropagation."""
+"""A small scalar engine, as people write it after a lecture on backpropagation."""
 
 import math
 
 
 class Value:
-    """A number that knows how it was made."""
+    """A number that knows how it was computed."""
 
     def __init__(self, data, _prev=(), _op=""):
         self.data = float(data)

@@ -1,7 +1,7 @@
-"""Copies of the engine with one mistake each, and the causes that are right answers for it.
+"""Mutants: copies of the engine with one mistake each, and the causes that are right for them.
 
-A mutant is a textual edit of `engine.py`. The names are permanent: which mutants are held out
-depends on them.
+A mutant is a textual edit of `engine.py`. Names are permanent, because they decide which mutants
+are held out.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class Mutant:
 
     Attributes:
         name: Its permanent name.
-        causes: What a grader may rightly call it. There are several where the numbers can't tell:
-            a missing minus is a wrong sign, and an op that hands its gradient on as it is.
-        op: The op it is about; None if it is about no single one.
-        where: The function that is edited; empty for the whole file.
-        old: The text that is replaced.
-        new: What stands there instead.
-        count: How often `old` occurs in it; all of them are replaced.
+        causes: The causes that a grader may name. There are several if the numbers don't decide: a
+            missing minus is a wrong sign, but also a missing local derivative.
+        op: The wrong op; None if it isn't a single one.
+        where: The function to edit; empty for the whole file.
+        old: The text to replace.
+        new: The text that replaces it.
+        count: How often `old` occurs there; all occurrences are replaced.
     """
 
     name: str
@@ -46,7 +46,7 @@ def mutated(mutant: Mutant) -> str:
     """Return the source of the engine with the mistake in it.
 
     Raises:
-        ValueError: The text to be replaced doesn't occur as often as the mutant says.
+        ValueError: If the text to replace doesn't occur as often as the mutant says.
     """
     start, end = _span(mutant.where)
     part = SOURCE[start:end]
@@ -57,30 +57,30 @@ def mutated(mutant: Mutant) -> str:
 
 
 def is_held_out(name: str) -> bool:
-    """Say whether a mutant is kept for the final measurement: every third by name is."""
+    """Whether a mutant is kept for the final measurement, as every third by name is."""
     return _index_by_name()[name] % 3 == 2
 
 
 @cache
 def _index_by_name() -> dict[str, int]:
-    return {name: index for index, name in enumerate(sorted(each.name for each in MUTANTS))}
+    return {name: index for index, name in enumerate(sorted(mutant.name for mutant in MUTANTS))}
 
 
 @cache
 def _span(function: str) -> tuple[int, int]:
-    """Return where a method stands in the source."""
+    """Return the start and end of a method in the source."""
     if not function:
         return 0, len(SOURCE)
     lines = SOURCE.splitlines(keepends=True)
-    (value,) = (each for each in ast.parse(SOURCE).body if isinstance(each, ast.ClassDef))
-    (found,) = (
-        each for each in value.body if isinstance(each, ast.FunctionDef) and each.name == function
+    (value,) = (node for node in ast.parse(SOURCE).body if isinstance(node, ast.ClassDef))
+    (method,) = (
+        node for node in value.body if isinstance(node, ast.FunctionDef) and node.name == function
     )
-    return sum(map(len, lines[: found.lineno - 1])), sum(map(len, lines[: found.end_lineno]))
+    return sum(map(len, lines[: method.lineno - 1])), sum(map(len, lines[: method.end_lineno]))
 
 
-# What each op sends to each operand: method, operand, slope.
-SENT: dict[str, tuple[tuple[str, str, str], ...]] = {
+# What each op passes on to each operand: method, operand, local derivative.
+PASSED: dict[str, tuple[tuple[str, str, str], ...]] = {
     "add": (("__add__", "self", ""), ("__add__", "other", "")),
     "sub": (("__sub__", "self", ""), ("__sub__", "other", "-")),
     "mul": (("__mul__", "self", "other.data"), ("__mul__", "other", "self.data")),
@@ -111,25 +111,25 @@ SENT: dict[str, tuple[tuple[str, str, str], ...]] = {
     "sigmoid": (("sigmoid", "self", "s * (1 - s)"),),
     "softplus": (("softplus", "self", "1 / (1 + math.exp(-self.data))"),),
 }
-SIGNS = ("", "-")  # slopes that are signs and nothing else
+SIGNS = ("", "-")  # local derivatives of 1 and -1
 SIDE = {"self": "left", "other": "right", "term": "terms"}
 
 
-def _sent() -> Iterator[tuple[str, str, str, str, str]]:
-    """Yield op, method, operand, slope and the whole line."""
-    for op, operands in SENT.items():
+def _passed() -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield op, method, operand, local derivative and the whole line."""
+    for op, operands in PASSED.items():
         for where, operand, slope in operands:
             product = f"{slope}out.grad" if slope in SIGNS else f"{slope} * out.grad"
             yield op, where, operand, slope, f"{operand}.grad += {product}"
 
 
 def _named(op: str, operand: str, what: str) -> str:
-    return f"{op}-{what}" if len(SENT[op]) == 1 else f"{op}-{SIDE[operand]}-{what}"
+    return f"{op}-{what}" if len(PASSED[op]) == 1 else f"{op}-{SIDE[operand]}-{what}"
 
 
 def _of_every_rule() -> Iterator[Mutant]:
-    """Yield the mistakes that can be made in any rule."""
-    for op, where, operand, slope, line in _sent():
+    """Yield mistakes that are possible in any rule."""
+    for op, where, operand, slope, line in _passed():
         target = f"{operand}.grad"
         edits = {
             ("nothing", "no-gradient"): "pass",
@@ -169,8 +169,8 @@ MINUSES = (
 
 
 def _of_some_rules() -> Iterator[Mutant]:
-    """Yield signs and factors."""
-    by_op = {op: (where, line) for op, where, _, _, line in _sent()}
+    """Yield wrong signs and factors."""
+    by_op = {op: (where, line) for op, where, _, _, line in _passed()}
     for op, factor in FACTORS:
         where, line = by_op[op]
         new = line.replace("+= ", f"+= {factor} * ")
@@ -182,10 +182,10 @@ def _of_some_rules() -> Iterator[Mutant]:
 
 
 # name, causes, op, method, old, new
-Row = tuple[str, str, str | None, str, str, str]
+Edit = tuple[str, str, str | None, str, str, str]
 
-SLOPES: tuple[Row, ...] = (
-    # at the output instead of the input, and the other way round
+SLOPES: tuple[Edit, ...] = (
+    # computed from the output instead of the input, or vice versa
     ("sin-slope-of-output", "place", "sin", "sin", "cos(self.data)", "cos(out.data)"),
     ("cos-slope-of-output", "place", "cos", "cos", "-math.sin(self.data)", "-math.sin(out.data)"),
     ("tan-slope-of-input", "place", "tan", "tan", "1 + t**2", "1 + self.data**2"),
@@ -257,7 +257,7 @@ SLOPES: tuple[Row, ...] = (
     ("pow-right-log-base-10", "slope factor", "pow", "__pow__", "math.log(self.data)", "math.log10(self.data)"),
     ("pow-right-power-missing", "slope", "pow", "__pow__", "out.data * math.log(self.data)", "math.log(self.data)"),
     ("pow-right-by-power-rule", "slope", "pow", "__pow__", "out.data * math.log(self.data)", "other.data * self.data ** (other.data - 1)"),
-    # squares and other parts that get lost
+    # missing squares and other parts
     ("tanh-square-missing", "slope", "tanh", "tanh", "1 - t**2", "1 - t"),
     ("tanh-square-of-difference", "slope", "tanh", "tanh", "1 - t**2", "(1 - t) ** 2"),
     ("tanh-one-missing", "slope", "tanh", "tanh", "(1 - t**2)", "t**2"),
@@ -310,7 +310,7 @@ SLOPES: tuple[Row, ...] = (
     ("sub-right-slope-is-value", "slope", "sub", "__sub__", "+= -out.grad", "+= -other.data * out.grad"),
 )  # fmt: skip
 
-VALUES: tuple[Row, ...] = (
+VALUES: tuple[Edit, ...] = (
     ("add-subtracts", "value sign", "add", "__add__", "self.data + other", "self.data - other"),
     ("mul-adds", "value", "mul", "__mul__", "self.data * other.data, (", "self.data + other.data, ("),
     ("mul-squares-left", "value swapped", "mul", "__mul__", "self.data * other.data, (", "self.data * self.data, ("),
@@ -391,7 +391,7 @@ ATTACHED = "        out._backward = _backward\n"
 
 
 def _of_operands() -> Iterator[Mutant]:
-    """Yield mistakes in how operands are taken, kept and reached."""
+    """Yield mistakes in how operands are converted, kept and reached."""
     for op, where in BY_OPERATOR.items():
         for what, new in (
             ("number-not-taken", "pass"),
@@ -419,7 +419,7 @@ def _of_operands() -> Iterator[Mutant]:
         yield Mutant(what, ("conversion",), None, "", COERCED, new, 7)
 
 
-REPEATS: tuple[Row, ...] = (
+REPEATS: tuple[Edit, ...] = (
     ("add-set-of-operands", "repeated", "add", "__add__", "self.grad += out.grad\n            other.grad += out.grad", "for child in {self, other}:\n                child.grad += out.grad"),
     ("sub-slopes-by-operand", "repeated", "sub", "__sub__", "self.grad += out.grad\n            other.grad += -out.grad", "for child, slope in {self: 1, other: -1}.items():\n                child.grad += slope * out.grad"),
     ("mul-slopes-by-operand", "repeated", "mul", "__mul__", "self.grad += other.data * out.grad\n            other.grad += self.data * out.grad", "for child, slope in {self: other.data, other: self.data}.items():\n                child.grad += slope * out.grad"),
@@ -430,7 +430,7 @@ REPEATS: tuple[Row, ...] = (
     ("sum-each-value-once", "value repeated", "sum", "sum", "for term in (self, *others):", "for term in dict.fromkeys((self, *others)):"),
 )  # fmt: skip
 
-REFLECTED: tuple[Row, ...] = (
+REFLECTED: tuple[Edit, ...] = (
     ("radd-missing", "reflected", "add", "__radd__", "__radd__", "_radd"),
     ("rsub-missing", "reflected", "sub", "__rsub__", "__rsub__", "_rsub"),
     ("rmul-missing", "reflected", "mul", "__rmul__", "__rmul__", "_rmul"),
@@ -455,8 +455,8 @@ REFLECTED: tuple[Row, ...] = (
     ("rpow-detached", "reflected", "pow", "__rpow__", "Value(other) ** self", "Value(other**self.data)"),
 )  # fmt: skip
 
-NUMBERS: tuple[Row, ...] = (
-    # // for /
+NUMBERS: tuple[Edit, ...] = (
+    # // instead of /
     ("div-whole", "int-division", "div", "__truediv__", "self.data / other.data, (", "self.data // other.data, ("),
     ("div-cut", "int-division", "div", "__truediv__", "self.data / other.data, (", "int(self.data / other.data), ("),
     ("div-left-whole", "int-division slope", "div", "__truediv__", "1 / other.data * out", "1 // other.data * out"),
@@ -464,7 +464,7 @@ NUMBERS: tuple[Row, ...] = (
     ("log-slope-whole", "int-division slope", "log", "log", "1 / self", "1 // self"),
     ("sigmoid-whole", "int-division value", "sigmoid", "sigmoid", "1 / (1", "1 // (1"),
     ("sqrt-slope-whole", "int-division slope", "sqrt", "sqrt", "0.5 / out.data", "1 // (2 * out.data)"),
-    # digits
+    # lost digits
     ("single-precision", "precision", None, "__init__", "self.data = float(data)", "import numpy\n\n        self.data = numpy.float32(data)"),
     ("half-precision", "precision", None, "__init__", "self.data = float(data)", "import numpy\n\n        self.data = numpy.float16(data)"),
     ("single-precision-gradients", "precision", None, "backward", "node._backward()", "import numpy\n\n            node.grad = numpy.float32(node.grad)\n            node._backward()"),
@@ -478,7 +478,7 @@ NUMBERS: tuple[Row, ...] = (
     ("sin-slope-measured", "precision slope", "sin", "sin", "math.cos(self.data)", "(math.sin(self.data + 1e-5) - out.data) / 1e-5"),
     ("exp-single-precision", "precision", "exp", "exp", "math.exp(self.data)", "__import__('numpy').exp(__import__('numpy').float32(self.data))"),
     ("tanh-rounded", "precision", "tanh", "tanh", "math.tanh(self.data)", "round(math.tanh(self.data), 6)"),
-    # cut off
+    # clipped
     ("gradients-up-to-1", "clipped", None, "backward", "node._backward()", "node.grad = max(-1.0, min(1.0, node.grad))\n            node._backward()"),
     ("gradients-up-to-5", "clipped", None, "backward", "node._backward()", "node.grad = max(-5.0, min(5.0, node.grad))\n            node._backward()"),
     ("gradients-up-to-10", "clipped", None, "backward", "node._backward()", "node.grad = max(-10.0, min(10.0, node.grad))\n            node._backward()"),
@@ -497,7 +497,7 @@ NUMBERS: tuple[Row, ...] = (
     ("div-off-zero", "clipped", "div", "__truediv__", "self.data / other.data, (", "self.data / max(abs(other.data), 0.01) * (1 if other.data > 0 else -1), ("),
     ("relu-up-to-6", "clipped", "relu", "relu", "self.data if self.data > 0 else 0.0", "min(max(self.data, 0.0), 6.0)"),
     ("exp-gradient-up-to-10", "clipped", "exp", "exp", "out.data * out.grad", "min(out.data * out.grad, 10)"),
-    # operands changed
+    # changed operands
     ("add-in-place", "mutated", "add", "__add__", "out = Value(self.data + other.data,", "self.data += other.data\n        out = Value(self.data,"),
     ("sub-in-place", "mutated", "sub", "__sub__", "out = Value(self.data - other.data,", "self.data -= other.data\n        out = Value(self.data,"),
     ("mul-in-place", "mutated", "mul", "__mul__", "out = Value(self.data * other.data,", "self.data *= other.data\n        out = Value(self.data,"),
@@ -584,7 +584,7 @@ FROM_THE_TOP = """\
         topo.sort(key=lambda node: -level[node])
 """
 
-PASS: tuple[Row, ...] = (
+PASS: tuple[Edit, ...] = (
     ("order-from-the-leaves", "order", None, "backward", "reversed(topo)", "topo"),
     ("order-depth-first", "order", None, "backward", ENTERED, AT_ONCE),
     ("order-depth-first-left", "order", None, "backward", WALK, WALK.replace(ENTERED, AT_ONCE).replace("in node._prev", "in reversed(node._prev)")),
@@ -635,7 +635,7 @@ PASS: tuple[Row, ...] = (
 EVERYWHERE = {"set-everywhere": 30, "upstream-nowhere": 20, "upstream-is-one": 30}
 
 
-def _rows() -> Iterator[Mutant]:
+def _from_edits() -> Iterator[Mutant]:
     for name, causes, op, where, old, new in (
         *(*SLOPES, *VALUES, *REPEATS, *REFLECTED, *NUMBERS, *PASS),
     ):
@@ -644,6 +644,6 @@ def _rows() -> Iterator[Mutant]:
 
 MUTANTS: tuple[Mutant, ...] = (
     *(*_of_every_rule(), *_of_some_rules(), *_of_operands()),
-    *_rows(),
+    *_from_edits(),
 )
-"""All of them, each with a name of its own."""
+"""All mutants; no two have the same name."""

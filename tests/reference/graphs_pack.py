@@ -1,4 +1,4 @@
-"""The pack for foreign engines, first half: every op alone, inside others, and beside numbers.
+"""The golden set, first half: every op alone, inside others, and beside numbers.
 
 A wrong rule must show, and no engine that knows its calculus may stumble. So there is no point
 where faults hide (1, x = y, slope 1), no infinity, no domain edge; kinks are in the second half,
@@ -20,7 +20,7 @@ FAIR = {"rel": 1e-9, "abs": 1e-12}
 def lesson(
     name: str, doc: str, program: str, outputs: str, *runs: Run, grade: JsonObject | None = None
 ) -> Golden:
-    """Return one file of the pack.
+    """Return one file of the golden set.
 
     Args:
         name: The file's name, without `.json`.

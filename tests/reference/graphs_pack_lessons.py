@@ -1,4 +1,4 @@
-"""The pack for foreign engines, second half: how gradients add up, in which order, and how far."""
+"""The golden set, second half: how gradients add up, in which order, and how far."""
 
 from collections.abc import Iterator
 

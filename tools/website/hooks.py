@@ -1,7 +1,7 @@
-"""What the site has beyond docs/*.md: the notebook, and pages that lie elsewhere in the checkout.
+"""Adds to the site what is not in docs/*.md: the notebook, and pages from other folders.
 
-properdocs calls the functions by their names. Documents link to files as they lie in the checkout,
-so that the links work there, too; here they are turned to the pages of the site.
+ProperDocs calls these functions by their names. Documents link to files by their paths in the
+checkout, so that the links work there, too; here they are changed to the pages of the site.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ELSEWHERE: Final = {
     "docs/tutorial.ipynb": "tutorial.md",
     "fixtures/README.md": "fixtures.md",
 }
-"""A file of the checkout, and the page that it is, or has its place, in the site."""
+"""Files of the checkout, and the pages of the site that show them."""
 
 SOURCES: Final = {page: source for source, page in ELSEWHERE.items() if page != "index.md"}
 _LINK: Final = re.compile(r"(?<!!)\[(?P<words>[^\]]+)\]\((?P<path>[^()#:\s]+)(?P<anchor>#[^)]*)?\)")
@@ -37,7 +37,7 @@ _FENCE: Final = "```"
 
 
 def on_config(config: ProperDocsConfig) -> ProperDocsConfig:
-    """Leave the benchmarks out of the navigation while nobody has measured any."""
+    """Leave the benchmarks out of the navigation until they have been measured."""
     if not (ROOT / "docs" / "benchmarks.md").exists():
         _drop(config.nav, "benchmarks.md")
     return config
@@ -78,7 +78,7 @@ def _cells(notebook: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _alternative(notebook: Mapping[str, Any], i: int) -> str:
-    """Name a picture after the last expression of its cell."""
+    """Return the alternative text of a picture, from the last expression of its cell."""
     return f"The graph of {''.join(notebook['cells'][i]['source']).splitlines()[-1]}"
 
 
@@ -94,21 +94,21 @@ def _pictures(notebook: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Turn links to files of the checkout to the pages of the site."""
+    """Change links to files of the checkout to links to pages of the site."""
     uri = page.file.src_uri
     folder = posixpath.dirname(SOURCES.get(uri, f"docs/{uri}"))
-    return _LINK.sub(lambda link: _turned(link, folder), markdown)
+    return _LINK.sub(lambda link: _site_link(link, folder), markdown)
 
 
 def on_page_content(html: str, **_: object) -> str:
-    """Let what may be wider than the window scroll by itself, with the keyboard, too."""
+    """Make tables and code that are wider than the window scrollable, with the keyboard, too."""
     html = html.replace("<table>", '<div class="wide" tabindex="0"><table>')
     html = html.replace("</table>", "</table></div>")
     return html.replace("<pre>", '<pre tabindex="0">')
 
 
-def _turned(link: re.Match[str], folder: str) -> str:
-    """Return a link for the site; where it has no such page, the words and the path."""
+def _site_link(link: re.Match[str], folder: str) -> str:
+    """Return a link for the site; if it has no such page, the words and the path."""
     path = posixpath.normpath(posixpath.join(folder, link["path"]))
     words, anchor = link["words"], link["anchor"] or ""
     if path in ELSEWHERE:
@@ -116,5 +116,5 @@ def _turned(link: re.Match[str], folder: str) -> str:
     if path.startswith("docs/"):
         return f"[{words}]({path.removeprefix('docs/')}{anchor})"
     if not (ROOT / path).exists():
-        return link[0]  # a dead link, which the build will name
+        return link[0]  # a dead link, which the build reports
     return words if path in words else f"{words} (`{path}`)"

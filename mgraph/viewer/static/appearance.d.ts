@@ -1,4 +1,4 @@
-/** The types of appearance.js, which mgraph/viewer/style.py makes from mgraph/appearance.py. */
+/** The types of appearance.js, which mgraph/viewer/style.py generates from mgraph/appearance.py. */
 
 /** The corners of each kind's outline. */
 export const OUTLINES: Record<string, string>;
@@ -8,9 +8,9 @@ export const CORNERS: Record<string, number>;
 export const LEGEND: Record<string, string>;
 /** Digits of a number in text and tables. */
 export const DIGITS: number;
-/** Digits of a number in a box, and where there is as little room. */
+/** Digits of a number in a box, and in other small spaces. */
 export const BOX_DIGITS: number;
 /** Digits of a number on an arrow. */
 export const ARROW_DIGITS: number;
-/** What stands where there is no number. */
+/** Shown instead of a number where there is none. */
 export const ABSENT: string;

@@ -1,4 +1,4 @@
-/** Bytes to plain data and back: strict JSON, strict msgpack, links. */
+/** Converts bytes to plain data and back: strict JSON, strict msgpack, links. */
 import { COMPRESSED, INTEGERS, LIMITS, LONGEST_INTEGER, OTHER_TEXT } from "./constants.js";
 import { Refusal, quoted } from "./refusal.js";
 
@@ -27,7 +27,7 @@ export function decode(bytes) {
   if (bytes[0] >= 0x80) {
     const unpacker = new Unpacker(bytes);
     const document = unpacker.whole();
-    // a node's meta stands one level deeper in packed columns than in rows
+    // a node's meta is one level deeper in packed columns than in a list of nodes
     if (unpacker.deepest > LIMITS.depth && isObject(document) && Array.isArray(document.nodes)) throw tooDeep();
     return { document, binary: true, rounded: unpacker.rounded };
   }
@@ -93,7 +93,7 @@ const WORD = /[^\s,:"[\]{}]+/y;
 const LONG = new RegExp(`^-?\\d{${LONGEST_INTEGER + 1}}`);
 
 /**
- * Parse JSON that may also have NaN and infinities, to be refused later where they stand.
+ * Parse JSON that may also have NaN and infinities, which are refused later, where they occur.
  * Refuse the first fault of any other text.
  * @param {string} text
  * @returns {Plain}
@@ -135,7 +135,7 @@ function lenient(text) {
 /**
  * Find the closing quote of a string.
  * @param {string} text
- * @param {number} at where the opening quote stands
+ * @param {number} at the index of the opening quote
  */
 function stringEnd(text, at) {
   for (;;) {
@@ -148,7 +148,7 @@ function stringEnd(text, at) {
 }
 
 /**
- * Refuse what JSON.parse lets pass: repeated keys, deep nesting.
+ * Refuse what JSON.parse accepts: repeated keys, deep nesting.
  * @param {string} text valid JSON
  */
 function scan(text) {

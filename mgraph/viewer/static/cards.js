@@ -15,19 +15,19 @@ const WORDS = 6;
 const ENDS = 4;
 
 /**
- * A number with all its digits in the tooltip.
+ * Make an element for a number, with all its digits in the tooltip.
  * @param {number} x
  * @param {string} kind
  * @param {number} digits
  */
 function figure(x, kind = "", digits = BOX_DIGITS) {
-  const made = make(`span.num${kind}`, shown(x, digits));
-  made.title = exact(x);
-  return made;
+  const span = make(`span.num${kind}`, shown(x, digits));
+  span.title = exact(x);
+  return span;
 }
 
 /**
- * Put names or numbers into a formula of the table.
+ * Put names or numbers into a formula of the op table.
  * @param {string} formula with a, b or x for the arguments and y for the value
  * @param {string[]} words of the arguments, then of the value
  */
@@ -38,20 +38,20 @@ function filled(formula, words) {
 }
 
 /**
- * Spell what a node computes, once with names and once with numbers.
+ * Write what a node computes, once with names and once with numbers.
  * @param {Graph} graph
  * @param {Float64Array} primals
  * @param {number} node
  * @returns {[string, string]} both empty for a leaf
  */
 export function formulas(graph, primals, node) {
-  const row = OPS.get(graph.ops[node]);
-  if (!row) return ["", ""];
+  const op = OPS.get(graph.ops[node]);
+  if (!op) return ["", ""];
   const args = [...graph.args.subarray(graph.first[node], graph.first[node + 1])];
   const names = args.map((arg) => nameOf(graph, arg));
   const numbers = args.map((arg) => factor(primals[arg]));
-  if (!row.fold) {
-    const put = (/** @type {string[]} */ words) => plainFormula(row.formula, words);
+  if (!op.fold) {
+    const put = (/** @type {string[]} */ words) => plainFormula(op.formula, words);
     return [put(names), put(numbers)];
   }
   const sum = (/** @type {string[]} */ words) =>
@@ -82,23 +82,23 @@ export function nameOf(graph, node) {
  * @param {string} name
  */
 function breakable(tag, name) {
-  const made = make(tag);
-  for (const part of name.split(/(?<=[./])/)) made.append(part, make("wbr"));
-  return made;
+  const element = make(tag);
+  for (const part of name.split(/(?<=[./])/)) element.append(part, make("wbr"));
+  return element;
 }
 
 /**
- * Spell the local derivative with respect to one argument, with names.
+ * Write the local derivative with respect to one argument, with names.
  * @param {Graph} graph
  * @param {number} node
  * @param {number} edge
  */
 function partialFormula(graph, node, edge) {
-  const row = OPS.get(graph.ops[node]);
-  if (!row || row.fold) return "1";
-  const parts = row.slopes.split(", ");
-  const own = row.inputs === 2 && parts.length === 2 && !row.slopes.includes(" to ");
-  const text = own ? parts[edge - graph.first[node]] : row.slopes;
+  const op = OPS.get(graph.ops[node]);
+  if (!op || op.fold) return "1";
+  const parts = op.partialsText.split(", ");
+  const own = op.inputs === 2 && parts.length === 2 && !op.partialsText.includes(" to ");
+  const text = own ? parts[edge - graph.first[node]] : op.partialsText;
   const stops = [...graph.args.subarray(graph.first[node], graph.first[node + 1]), node];
   return filled(text, stops.map((stop) => nameOf(graph, stop)));
 }
@@ -175,9 +175,9 @@ function contributionRows(graph, node, contribution) {
  * @param {string} kind
  */
 function factorOf(x, kind) {
-  const made = make(`span.num${kind}`, factor(x, ARROW_DIGITS));
-  made.title = exact(x);
-  return made;
+  const span = make(`span.num${kind}`, factor(x, ARROW_DIGITS));
+  span.title = exact(x);
+  return span;
 }
 
 /**

@@ -108,7 +108,7 @@ export function checkedId(id) {
 
 /**
  * @param {Plain} value
- * @param {boolean} bare whether NaN and infinities may stand as they are, as in msgpack
+ * @param {boolean} bare whether NaN and infinities may be plain numbers, as in msgpack
  * @param {string} what
  */
 export function checkedNumber(value, bare, what) {
@@ -127,10 +127,10 @@ export const isLeafOp = (op) => LEAVES.includes(op);
  */
 export function checkOp(id, op, count) {
   if (typeof op !== "string") throw new Refusal("type", `the op of ${quoted(id)} is not a string`);
-  const row = OPS.get(op);
-  if (!row && !isLeafOp(op)) throw new Refusal("unknown-op", `${quoted(id)} uses op ${quoted(op)}`);
+  const known = OPS.get(op);
+  if (!known && !isLeafOp(op)) throw new Refusal("unknown-op", `${quoted(id)} uses op ${quoted(op)}`);
   if (count > LIMITS.args) throw new Refusal("limit", `${quoted(id)} has too many arguments`);
-  if (count >= 0 && (row ? (row.fold ? !count : count !== row.inputs) : count)) {
+  if (count >= 0 && (known ? (known.fold ? !count : count !== known.inputs) : count)) {
     throw new Refusal("arity", `${quoted(id)} gives ${op} ${count} arguments`);
   }
 }

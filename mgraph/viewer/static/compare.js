@@ -1,4 +1,4 @@
-/** Where two runs differ. */
+/** Finds where two runs differ. */
 import { equal } from "./numbers.js";
 
 /** @typedef {import("./graph.js").Graph} Graph */

@@ -13,7 +13,7 @@ import { layOut } from "./layout.js";
  * @property {"input" | "param" | "const" | "op" | "group"} shape
  * @property {boolean} output
  * @property {string} title
- * @property {string} note the op; of a group nothing
+ * @property {string} note the op; empty for a group
  * @property {string} corner the text at the end of the title's line; usually empty
  * @property {string} about for screen readers
  */
@@ -52,16 +52,16 @@ const PATH = /^[\w./[\]-]*[./][\w./[\]-]*$/;
  * @param {string} text
  */
 export function element(name, attributes = {}, text = "") {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
-  if (text) made.textContent = text;
-  return made;
+  const shape = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) shape.setAttribute(key, String(value));
+  if (text) shape.textContent = text;
+  return shape;
 }
 
 const pen = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
 
 /**
- * Return a function that shortens texts which are seen together, so that they stay distinct.
+ * Return a function that shortens texts which are shown together, so that they stay distinct.
  * In names with dots the words before the last dot are shortened first, and keep their numbers: l1.n12.sum.
  * @param {string[]} texts
  * @returns {(text: string, width: number) => string}
@@ -114,7 +114,7 @@ function cut(text, width, others) {
 }
 
 /**
- * Return the start and the end of a text that fits without the middle. No number is cut apart:
+ * Return the start and the end of a text that fits without the middle. Numbers are not split:
  * layer1… would not be layer12.
  * @param {string[]} letters
  * @param {number} width
@@ -237,7 +237,7 @@ export class Picture {
     /** @type {SVGElement[]} */
     this.arrows = [];
     /**
-     * Of the boxes, then of the arrows.
+     * The extents of the boxes, then of the arrows.
      * @type {{left: number, top: number, right: number, bottom: number}[]}
      */
     this.extents = [];
@@ -334,7 +334,7 @@ export class Picture {
 
   /**
    * Update the texts and marks of what is in view.
-   * @param {(item: number, room: number) => BoxState} stateOf a number has room for so many characters
+   * @param {(item: number, room: number) => BoxState} stateOf room is the number of characters that a number may have
    * @param {Map<number, Passing>} passing by link
    */
   paint(stateOf, passing) {
@@ -445,7 +445,7 @@ export class Picture {
     this.#transform();
   }
 
-  /** Whether this is a phone, and the whole picture is too small to read there. */
+  /** Whether this is a phone, on which the whole picture is too small to read. */
   get tooSmall() {
     return this.size.width < PHONE && this.view.k < LEGIBLE;
   }

@@ -29,8 +29,8 @@ export function evaluate(graph, leaves, seeds) {
   for (const [node, seed] of seeds) if (has[node]) adjoints[node] += seed;
   // from the last node to the first: every user of i is done before i
   for (let i = graph.count - 1; i >= 0; i--) {
-    const row = has[i] ? graph.rows[i] : undefined;
-    if (row) sendBack(graph, row, i, result);
+    const op = has[i] ? graph.entries[i] : undefined;
+    if (op) sendBack(graph, op, i, result);
   }
   return result;
 }
@@ -39,20 +39,20 @@ export function evaluate(graph, leaves, seeds) {
  * @param {Graph} graph
  * @param {Float64Array} leaves
  */
-function forward({ count, rows, first, args }, leaves) {
+function forward({ count, entries, first, args }, leaves) {
   const primals = leaves.slice();
   for (let i = 0; i < count; i++) {
-    const row = rows[i];
-    if (!row) continue;
+    const op = entries[i];
+    if (!op) continue;
     const at = first[i];
-    if (row.fold) {
+    if (op.fold) {
       let y = primals[args[at]];
-      for (let e = at + 1; e < first[i + 1]; e++) y = row.value(y, primals[args[e]]);
+      for (let e = at + 1; e < first[i + 1]; e++) y = op.value(y, primals[args[e]]);
       primals[i] = y;
-    } else if (row.inputs === 1) {
-      primals[i] = row.value(primals[args[at]]);
+    } else if (op.inputs === 1) {
+      primals[i] = op.value(primals[args[at]]);
     } else {
-      primals[i] = row.value(primals[args[at]], primals[args[at + 1]]);
+      primals[i] = op.value(primals[args[at]], primals[args[at + 1]]);
     }
   }
   return primals;
@@ -76,20 +76,20 @@ function reached({ count, ops, first, args }, seeded) {
 /**
  * Send the adjoint of one node to its arguments, in order.
  * @param {Graph} graph
- * @param {import("./ops.js").Op} row of the node
+ * @param {import("./ops.js").Op} op of the node
  * @param {number} i
  * @param {Result} result
  */
-function sendBack({ first, args }, row, i, { primals, adjoints, has, partials, sent }) {
+function sendBack({ first, args }, op, i, { primals, adjoints, has, partials, sent }) {
   const up = adjoints[i];
   const at = first[i];
-  const own = row.fold
-    ? row.partials(0, 0, 0)
-    : row.inputs === 1
-      ? row.partials(primals[args[at]], primals[i])
-      : row.partials(primals[args[at]], primals[args[at + 1]], primals[i]);
+  const own = op.fold
+    ? op.partials(0, 0, 0)
+    : op.inputs === 1
+      ? op.partials(primals[args[at]], primals[i])
+      : op.partials(primals[args[at]], primals[args[at + 1]], primals[i]);
   for (let e = at; e < first[i + 1]; e++) {
-    partials[e] = own[row.fold ? 1 : e - at];
+    partials[e] = own[op.fold ? 1 : e - at];
     sent[e] = up * partials[e];
     // added, because the argument may be used elsewhere, or twice by this op
     if (has[args[e]]) adjoints[args[e]] += sent[e];

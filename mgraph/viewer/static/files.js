@@ -1,4 +1,4 @@
-/** Opening graphs from files and links, and saving them as such. */
+/** Opens graphs from files and links, and saves them as files and links. */
 import { byId, make } from "./elements.js";
 import { usersOf } from "./graph.js";
 import { foldedAtFirst, groupsOf } from "./groups.js";
@@ -71,7 +71,7 @@ function complain(words, command = "") {
 }
 
 /**
- * Spell a file name as it can be typed into a shell.
+ * Write a file name as it can be typed into a shell.
  * @param {string} name
  */
 function inShell(name) {

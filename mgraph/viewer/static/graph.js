@@ -10,7 +10,7 @@ import { Refusal, quoted } from "./refusal.js";
  * @typedef {object} Graph
  * @property {number} count N
  * @property {string[]} ops of each node
- * @property {(import("./ops.js").Op | undefined)[]} rows of the table of ops; undefined for leaves
+ * @property {(import("./ops.js").Op | undefined)[]} entries of each node in the op table; undefined for leaves
  * @property {Uint32Array} first the arguments of node i are args[first[i]] up to args[first[i + 1]]
  * @property {Uint32Array} args
  * @property {Float64Array} data declared values of leaves
@@ -56,7 +56,7 @@ import { Refusal, quoted } from "./refusal.js";
  */
 export function blank(count, links) {
   return {
-    count, ops: [], rows: [], first: new Uint32Array(count + 1), args: new Uint32Array(links),
+    count, ops: [], entries: [], first: new Uint32Array(count + 1), args: new Uint32Array(links),
     data: new Float64Array(count), known: new Uint8Array(count), ids: [], index: new Map(),
     outputs: [], order: null, labels: new Map(), docs: new Map(), metas: new Map(), header: {},
     runs: [],

@@ -1,4 +1,4 @@
-/** The canonical hash of a graph. */
+/** Computes the canonical hash of a graph. */
 import { pack } from "./bytes.js";
 import { isLeafOp } from "./checks.js";
 import { HASH_NAME } from "./constants.js";

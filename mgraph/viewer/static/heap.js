@@ -1,4 +1,4 @@
-/** A heap: a queue whose uppermost item comes out first. */
+/** A priority queue: the uppermost item comes out first. */
 
 /** @template T */
 export class Heap {

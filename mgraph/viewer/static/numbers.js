@@ -1,16 +1,16 @@
-/** Numbers: as files spell them, as people read them, as people type them. */
+/** Numbers: as files write them, as people read them, as people type them. */
 import { BOX_DIGITS } from "./appearance.js";
 import { SPECIAL } from "./constants.js";
 
 /** @typedef {{rel?: number, abs?: number}} Tolerance */
 
-const EXACT = 16; // figures before the point, from which on Python's repr has an exponent
-const TIE = 60; // a double that lies between two shorter numbers has fewer figures
+const EXACT = 16; // with more digits before the point, Python's repr has an exponent
+const TIE = 60; // digits; a double halfway between two shorter numbers has fewer
 
 /**
- * Read a number of a node or run: a number, or the string of one that JSON lacks; else null.
+ * Read a number of a node or run: a number, or the string for one that JSON lacks; else null.
  * @param {unknown} value
- * @param {boolean} bare whether NaN and infinities may stand as they are, as in msgpack
+ * @param {boolean} bare whether NaN and infinities may be plain numbers, as in msgpack
  * @returns {number | null}
  */
 export function numberFrom(value, bare) {
@@ -19,7 +19,7 @@ export function numberFrom(value, bare) {
 }
 
 /**
- * Spell a double as JSON: the shortest text that reads back to it, told from an integer.
+ * Write a double as JSON: the shortest text that reads back as it, never like an integer.
  * @param {number} x
  */
 export function literal(x) {
@@ -29,7 +29,7 @@ export function literal(x) {
 }
 
 /**
- * Spell a double exactly, for people: the shortest text that reads back to it, as Python's repr.
+ * Write a double exactly, for people: the shortest text that reads back as it, like Python's repr.
  * @param {number} x
  */
 export function exact(x) {
@@ -39,7 +39,7 @@ export function exact(x) {
 }
 
 /**
- * Spell a double for people, as `number` of mgraph/appearance.py.
+ * Write a double for people, like `number` in mgraph/appearance.py.
  * @param {number} x
  * @param {number} digits
  */
@@ -54,7 +54,7 @@ export function shown(x, digits = BOX_DIGITS) {
 const signOf = (x) => (x < 0 || Object.is(x, -0) ? "-" : "");
 
 /**
- * Round to so many digits; a tie goes to the even last digit, where toExponential takes the larger.
+ * Round to some digits. Ties go to the even last digit; toExponential would round them up.
  * @param {number} x
  * @param {number} digits
  * @returns {[string, number]} the digits, and the exponent of the first
@@ -69,7 +69,7 @@ function rounded(x, digits) {
 }
 
 /**
- * Put the point, or an exponent, where Python puts it.
+ * Write digits with a point or an exponent, as Python does.
  * @param {string} figures
  * @param {number} exponent of the first one
  * @param {number} most figures before the point
@@ -86,7 +86,7 @@ function laidOut(figures, exponent, most) {
 }
 
 /**
- * Spell a double in as many digits as there is room for.
+ * Write a double in as many digits as there is room for.
  * @param {number} x
  * @param {number} room in characters
  */
@@ -97,7 +97,7 @@ export function squeezed(x, room) {
 }
 
 /**
- * Spell a factor of a product: in brackets if it starts with a sign.
+ * Write a factor of a product: in brackets if it starts with a sign.
  * @param {number} x
  * @param {number} digits
  */
@@ -139,7 +139,7 @@ export function equal(got, want, tolerance) {
 }
 
 /**
- * Spell a count with its noun.
+ * Write a count with its noun.
  * @param {number | bigint} count
  * @param {string} noun
  */

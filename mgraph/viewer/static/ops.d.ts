@@ -1,16 +1,16 @@
-/** The types of ops.js, which mgraph/viewer/ops_to_javascript.py makes from the table of ops. */
+/** The types of ops.js, which mgraph/viewer/ops_to_javascript.py generates from the op table. */
 
-/** A row of the table. A fold applies it step by step, to the result so far and the next argument. */
+/** An op. A fold is applied step by step, to the result so far and the next argument. */
 export interface Op {
   value(...args: number[]): number;
-  /** Of the arguments and the value: one partial for each argument. */
+  /** Returns one partial per argument. */
   partials(...argsAndValue: number[]): number[];
   inputs: number;
   fold: boolean;
   /** With a and b, or x, for the arguments. */
   formula: string;
   /** The partials as formulas, with y for the value. */
-  slopes: string;
+  partialsText: string;
 }
 
 export const LEAVES: string[];

@@ -1,4 +1,4 @@
-/** Going through the steps: by hand, or automatically. */
+/** Goes through the steps, by hand or automatically. */
 import { byId } from "./elements.js";
 import { drawScene, picture } from "./scene.js";
 import { quiz, refresh, state, stepAsked, stepNow } from "./state.js";

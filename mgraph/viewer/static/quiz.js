@@ -93,7 +93,7 @@ function answered(node, text, hint) {
 }
 
 /**
- * Say the answer, and go on to the next question or step.
+ * Show the answer, and go on to the next question or step.
  * @param {number} node
  * @param {boolean} right
  */
@@ -101,12 +101,12 @@ function passQuestion(node, right) {
   quiz[right ? "right" : "helped"]++;
   const count = questions(contributionsOf(node, state.at)).length;
   const asked = askedNow(node);
-  const told = `${right ? "Right" : "The answer"}: ${shown(asked.upstream)} × ${shown(asked.partial)} = ${shown(asked.sent)}`
+  const answer = `${right ? "Right" : "The answer"}: ${shown(asked.upstream)} × ${shown(asked.partial)} = ${shown(asked.sent)}`
     + `${asked.first ? "" : `, and ${shown(asked.before)} + ${shown(asked.sent)} = ${shown(asked.after)}`}.`;
   if (quiz.asked + 1 < count) {
     quiz.asked++;
     refresh();
   } else go(state.at + 1);
-  byId("step-body").prepend(make(right ? "p.praise" : "p.told", told));
+  byId("step-body").prepend(make(right ? "p.praise" : "p.answer", answer));
   byId("answer")?.focus();
 }

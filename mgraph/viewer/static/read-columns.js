@@ -1,4 +1,4 @@
-/** Nodes in packed columns, one column per field, to a graph. */
+/** Reads packed nodes, one column per field, into a graph. */
 import { arrayOf, checkMeta, checkOp, checkedId, checkedText, isLeafOp, knownOnly, objectOf, required } from "./checks.js";
 import { FIELDS, LIMITS } from "./constants.js";
 import { blank, indexIds } from "./graph.js";
@@ -90,8 +90,8 @@ function opTable(names, op) {
 function packedCounts(names, stated) {
   let next = 0;
   const counts = names.map((name) => {
-    const row = OPS.get(name);
-    return row ? (row.fold ? stated[next++] ?? 0 : row.inputs) : 0;
+    const op = OPS.get(name);
+    return op ? (op.fold ? stated[next++] ?? 0 : op.inputs) : 0;
   });
   if (next !== stated.length) throw badColumn("“arity” has the wrong length");
   return counts;

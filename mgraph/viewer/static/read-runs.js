@@ -1,4 +1,4 @@
-/** The runs of a file, checked against its graph. */
+/** Reads the runs of a file, and checks them against its graph. */
 import { arrayOf, checkedNumber, knownOnly, objectOf, textOf } from "./checks.js";
 import { FIELDS, LIMITS } from "./constants.js";
 import { nodeOf } from "./graph.js";
@@ -14,7 +14,7 @@ import { Refusal, quoted } from "./refusal.js";
 /**
  * @param {Plain} runs
  * @param {Graph} graph
- * @param {boolean} bare whether NaN and infinities may stand as they are, as in msgpack
+ * @param {boolean} bare whether NaN and infinities may be plain numbers, as in msgpack
  * @param {boolean} packed whether their numbers are columns
  * @returns {Run[]}
  */
@@ -22,18 +22,18 @@ export function runsFrom(runs, graph, bare, packed) {
   const all = arrayOf(runs, "runs");
   if (all.length > LIMITS.runs) throw new Refusal("limit", "it has too many runs");
   return all.map((item) => {
-    const row = objectOf(item, "a run");
-    knownOnly(row, FIELDS.run);
+    const fields = objectOf(item, "a run");
+    knownOnly(fields, FIELDS.run);
     const read = (/** @type {string} */ key) => {
-      if (!Object.hasOwn(row, key)) return null;
-      return packed ? packedNumbers(row[key], graph) : namedNumbers(row[key], graph, bare);
+      if (!Object.hasOwn(fields, key)) return null;
+      return packed ? packedNumbers(fields[key], graph) : namedNumbers(fields[key], graph, bare);
     };
     const run = {
-      inputs: fewNumbers(row.inputs ?? {}, "inputs", bare),
-      seed: seedFrom(row.seed ?? {}, bare),
-      tolerance: Object.hasOwn(row, "tolerance") ? toleranceFrom(row.tolerance) : undefined,
-      origin: textOf(row, "origin", LIMITS.text) ?? "",
-      graph: textOf(row, "graph", LIMITS.text),
+      inputs: fewNumbers(fields.inputs ?? {}, "inputs", bare),
+      seed: seedFrom(fields.seed ?? {}, bare),
+      tolerance: Object.hasOwn(fields, "tolerance") ? toleranceFrom(fields.tolerance) : undefined,
+      origin: textOf(fields, "origin", LIMITS.text) ?? "",
+      graph: textOf(fields, "graph", LIMITS.text),
       data: read("data"),
       grad: read("grad"),
     };

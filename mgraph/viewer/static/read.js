@@ -1,4 +1,4 @@
-/** The bytes of a graph file to a checked graph. Refuses the first fault. */
+/** Reads the bytes of a graph file into a checked graph. Refuses the first fault. */
 import { decode, isObject } from "./bytes.js";
 import { arrayOf, checkMeta, knownOnly, required, textOf, unknownField, within } from "./checks.js";
 import { FIELDS, HEADER, INTEGERS, LIMITS, VERSION } from "./constants.js";
@@ -8,7 +8,7 @@ import { OPS } from "./ops.js";
 import { runsFrom } from "./read-runs.js";
 import { Refusal, quoted } from "./refusal.js";
 import { fromPacked } from "./read-columns.js";
-import { fromRows } from "./read-rows.js";
+import { fromList } from "./read-nodes.js";
 
 /** @typedef {import("./bytes.js").Plain} Plain */
 /** @typedef {import("./graph.js").Graph} Graph */
@@ -54,18 +54,17 @@ function graphFrom(document, binary) {
     if (key === "$schema" || key === "name") textOf(document, key, LIMITS.text);
     if (key === "doc") textOf(document, key, LIMITS.doc);
     if (key === "meta") checkMeta(document.meta);
-    if (key === "nodes") graph = packed ? fromPacked(nodes) : fromRows(nodes, binary);
+    if (key === "nodes") graph = packed ? fromPacked(nodes) : fromList(nodes, binary);
   }
   graph.header = Object.fromEntries(
     HEADER.filter((key) => Object.hasOwn(document, key)).map((key) => [key, document[key]]),
   );
   graph.outputs = outputsFrom(document.outputs, graph);
   const ordered = inOrder(graph);
-  ordered.rows = ordered.ops.map((op) => OPS.get(op));
+  ordered.entries = ordered.ops.map((op) => OPS.get(op));
   ordered.runs = runsFrom("runs" in document ? document.runs : [], ordered, binary, packed);
   return ordered;
 }
-
 
 /**
  * Refuse integers that doubles can't hold exactly.

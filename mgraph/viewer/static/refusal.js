@@ -1,4 +1,4 @@
-/** Why a file is refused. */
+/** The error that says why a file is refused. */
 
 export class Refusal extends Error {
   /**

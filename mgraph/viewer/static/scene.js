@@ -61,9 +61,9 @@ function noteScene() {
   const parts = [];
   const whole = graph.count <= MOST_ITEMS;
   const button = (/** @type {string} */ words, /** @type {() => void} */ act) => {
-    const made = make("button.small", words);
-    made.addEventListener("click", act);
-    return made;
+    const element = make("button.small", words);
+    element.addEventListener("click", act);
+    return element;
   };
   const show = (/** @type {Set<number> | null} */ set) => () => { state.folded = set; redraw(); };
   const levels = Math.max(0, ...groups.depth.slice(0, 5000));

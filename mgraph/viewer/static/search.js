@@ -1,4 +1,4 @@
-/** Searching for nodes by their names. */
+/** Finds nodes by their names. */
 import { nameOf } from "./cards.js";
 import { byId, make } from "./elements.js";
 import { goTo } from "./scene.js";

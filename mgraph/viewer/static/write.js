@@ -1,4 +1,4 @@
-/** A graph and its runs as a file, as `mgraph run` would have written it. */
+/** Writes a graph and its runs as a file, as `mgraph run` would. */
 import { VERSION } from "./constants.js";
 import { hashOf } from "./hash.js";
 import { literal } from "./numbers.js";
@@ -8,7 +8,7 @@ import { literal } from "./numbers.js";
 /** @typedef {import("./graph.js").Numbers} Numbers */
 
 /**
- * Return the runs with a new one. It replaces a self-recorded one that asks the same, else it is last.
+ * Return the runs with a new one. It replaces one that mgraph recorded for the same inputs and seed, else it comes last.
  * @param {Graph} graph
  * @param {Run} run
  * @returns {Run[]}
@@ -28,9 +28,9 @@ export function withRun(graph, run) {
  */
 function questionOf(graph, { inputs, seed }) {
   const asked = seed.size ? seed : new Map([[graph.ids[graph.outputs[0]], 1]]);
-  const spell = (/** @type {Map<string, number>} */ numbers) =>
+  const spelled = (/** @type {Map<string, number>} */ numbers) =>
     [...numbers].map(([id, x]) => `${id}=${literal(x)}`).sort().join(" ");
-  return `${spell(inputs)}; ${spell(asked)}`;
+  return `${spelled(inputs)}; ${spelled(asked)}`;
 }
 
 /**
@@ -43,8 +43,8 @@ export function toJson(graph, runs) {
   const members = [`"mgraph": "${VERSION}"`];
   for (const [key, value] of Object.entries(graph.header)) members.push(`"${key}": ${JSON.stringify(value)}`);
   const order = graph.order ?? graph.ids.keys();
-  const rows = Array.from(order, (node) => `    ${rowOf(graph, node)}`);
-  members.push(`"nodes": [\n${rows.join(",\n")}\n  ]`);
+  const nodes = Array.from(order, (node) => `    ${nodeText(graph, node)}`);
+  members.push(`"nodes": [\n${nodes.join(",\n")}\n  ]`);
   members.push(`"outputs": ${JSON.stringify(graph.outputs.map((node) => graph.ids[node]))}`);
   if (runs.length) {
     members.push(`"runs": [\n    ${runs.map((run) => runText(graph, run)).join(",\n    ")}\n  ]`);
@@ -56,7 +56,7 @@ export function toJson(graph, runs) {
  * @param {Graph} graph
  * @param {number} node
  */
-function rowOf({ ids, ops, first, args, data, known, labels, docs, metas }, node) {
+function nodeText({ ids, ops, first, args, data, known, labels, docs, metas }, node) {
   const parts = [`"id": "${ids[node]}"`, `"op": "${ops[node]}"`];
   if (known[node]) parts.push(`"data": ${literal(data[node])}`);
   const names = Array.from(args.subarray(first[node], first[node + 1]), (arg) => `"${ids[arg]}"`);
@@ -93,8 +93,8 @@ const few = (numbers) => [...numbers].map(([id, x]) => `"${id}": ${literal(x)}`)
  */
 function lines(graph, { at, value }) {
   if (!at.length) return "{}";
-  const rows = Array.from(at, (node, i) => `        "${graph.ids[node]}": ${literal(value[i])}`);
-  return `{\n${rows.join(",\n")}\n      }`;
+  const results = Array.from(at, (node, i) => `        "${graph.ids[node]}": ${literal(value[i])}`);
+  return `{\n${results.join(",\n")}\n      }`;
 }
 
 /**

@@ -1,4 +1,4 @@
-"""Few ops have a rule of their own; all others are made of them, as in micrograd."""
+"""Only a few ops have rules of their own; the others are composed of them, as in micrograd."""
 
 import math
 

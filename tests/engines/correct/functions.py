@@ -1,4 +1,4 @@
-"""Operators, and functions beside the class instead of methods."""
+"""Has operators, and functions beside the class instead of methods."""
 
 import itertools
 import math
@@ -7,7 +7,7 @@ _clock = itertools.count()
 
 
 class Value:
-    """A number with a pullback: a function that takes a gradient, and sends its share on."""
+    """A number with a pullback: a function that takes a gradient, and passes its shares on."""
 
     __slots__ = ("born", "data", "grad", "inputs", "pullback")
 
@@ -55,22 +55,22 @@ class Value:
         return maximum(self, neg(self))
 
     def backward(self):
-        """Younger nodes first: an input is always older than what is made of it."""
+        """Order nodes by age, younger ones first: an input is older than its users."""
         reached = {self.born: self}
         stack = [self]
         while stack:
-            for each in stack.pop().inputs:
-                if each.born not in reached:
-                    reached[each.born] = each
-                    stack.append(each)
+            for child in stack.pop().inputs:
+                if child.born not in reached:
+                    reached[child.born] = child
+                    stack.append(child)
         for node in reached.values():
             node.grad = 0.0
         self.grad = 1.0
         for born in sorted(reached, reverse=True):
             node = reached[born]
             if node.pullback:
-                for each, share in zip(node.inputs, node.pullback(node.grad)):
-                    each.grad += share
+                for child, share in zip(node.inputs, node.pullback(node.grad)):
+                    child.grad += share
 
 
 def _value(x):

@@ -1,4 +1,4 @@
-"""Numbers are 0-d arrays of NumPy, and one method makes every node."""
+"""Numbers are 0-d NumPy arrays, and a single method makes every node."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ class Value:
     def __init__(self, data, parents=()):
         self.data = np.array(data, dtype=np.float64)
         self.grad = np.zeros_like(self.data)
-        self.parents = parents  # (parent, slope) each
+        self.parents = parents  # pairs (parent, slope)
 
     def _as_value(self, other):
         return other if isinstance(other, Value) else Value(other)
@@ -118,7 +118,7 @@ class Value:
         seen.add(id(self))
         while stack:
             node, rest = stack[-1]
-            parent = next((each for each, _ in rest if id(each) not in seen), None)
+            parent = next((other for other, _ in rest if id(other) not in seen), None)
             if parent is None:
                 order.append(node)
                 stack.pop()

@@ -1,11 +1,11 @@
-"""Says `value` and `gradient`, and sends from a node as soon as all of its users have sent."""
+"""Has `value` and `gradient`; a node passes on when all nodes that use it have passed on."""
 
 import math
 import operator
 
 
 class Scalar:
-    """A number, what it was made of, and how fast it changes with each of them."""
+    """A number, the numbers it was computed from, and its slope by each of them."""
 
     def __init__(self, value, made_of=(), slopes=()):
         self.value = value
@@ -79,22 +79,22 @@ class Scalar:
 
     def backward(self):
         users = {self: 0}
-        found = [self]
-        for node in found:  # grows while it is walked
+        order = [self]
+        for node in order:  # grows while it is walked
             node.gradient = 0
-            for each in node.made_of:
-                if each not in users:
-                    found.append(each)
-                users[each] = users.get(each, 0) + 1
+            for child in node.made_of:
+                if child not in users:
+                    order.append(child)
+                users[child] = users.get(child, 0) + 1
         self.gradient = 1
         ready = [self]
         while ready:
             node = ready.pop()
-            for each, slope in zip(node.made_of, node.slopes):
-                each.gradient += node.gradient * slope
-                users[each] -= 1
-                if users[each] == 0:
-                    ready.append(each)
+            for child, slope in zip(node.made_of, node.slopes):
+                child.gradient += node.gradient * slope
+                users[child] -= 1
+                if users[child] == 0:
+                    ready.append(child)
 
 
 def _binary(function, a, b, slopes):

@@ -1,4 +1,4 @@
-"""Every op is written on one tape; backward reads it from the end, and starts from zero."""
+"""Every op is recorded on one tape; backward reads it from the end, and resets gradients."""
 
 import math
 
@@ -6,7 +6,7 @@ TAPE = []
 
 
 class Value:
-    """A number with its place on the tape; a leaf has none before it is used."""
+    """A number and its position on the tape; a leaf has none before it is used."""
 
     def __init__(self, data):
         self.data = data
@@ -68,7 +68,7 @@ class Value:
 
     def sum(self, *others):
         terms = (self, *others)
-        return record(math.fsum(each.data for each in terms), *((each, 1.0) for each in terms))
+        return record(math.fsum(term.data for term in terms), *((term, 1.0) for term in terms))
 
     def relu(self):
         return record(max(self.data, 0.0), (self, float(self.data >= 0)))
@@ -119,8 +119,8 @@ class Value:
         grads = {self: 1.0}
         for out, inputs in reversed(TAPE):
             if out in grads:
-                for each, slope in inputs:
-                    grads[each] = grads.get(each, 0.0) + slope * grads[out]
+                for child, slope in inputs:
+                    grads[child] = grads.get(child, 0.0) + slope * grads[out]
         for node, grad in grads.items():
             node.grad = grad
 

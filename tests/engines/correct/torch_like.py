@@ -1,10 +1,10 @@
-"""PyTorch's habits: None where no gradient came, and only leaves accumulate."""
+"""Behaves like PyTorch: None where no gradient arrived, and only leaves accumulate."""
 
 import math
 
 
 class Tensor:
-    """A number; `grad_fn` says how it was made, and is None for a leaf."""
+    """A number; `grad_fn` says how it was computed, and is None for a leaf."""
 
     def __init__(self, data, grad_fn=None):
         self.data = float(data)
@@ -18,8 +18,8 @@ class Tensor:
     @classmethod
     def apply(cls, function, *inputs):
         """Run a function, which returns its result and a slope for each input."""
-        inputs = [each if isinstance(each, cls) else cls(each) for each in inputs]
-        data, *slopes = function(*(each.data for each in inputs))
+        inputs = [x if isinstance(x, cls) else cls(x) for x in inputs]
+        data, *slopes = function(*(x.data for x in inputs))
         return cls(data, list(zip(inputs, slopes)))
 
     def add(self, other):
@@ -112,14 +112,14 @@ class Tensor:
                 continue
             grad = grads[id(node)]
             node.grad = node.grad + grad if node.is_leaf and node.grad is not None else grad
-            for each, slope in node.grad_fn or ():
-                grads[id(each)] = grads.get(id(each), 0.0) + grad * slope
+            for child, slope in node.grad_fn or ():
+                grads[id(child)] = grads.get(id(child), 0.0) + grad * slope
 
     def _sorted(self):
         done, order, stack = set(), [], [self]
         while stack:
             node = stack[-1]
-            todo = [each for each, _ in node.grad_fn or () if each not in done]
+            todo = [child for child, _ in node.grad_fn or () if child not in done]
             if todo:
                 stack.extend(todo)
                 continue

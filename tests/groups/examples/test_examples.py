@@ -146,7 +146,7 @@ def test_the_small_engine_where_it_can(of_python: list[str]) -> None:
         said = asked(of_python, line_of(question))
         if said.status == 3:
             assert [*nodes_of(question)] != [*in_evaluation_order(nodes_of(question))], path
-            assert said.err == "unsupported: a node that stands before its arguments\n"
+            assert said.err == "unsupported: a node that comes before its arguments\n"
             continue
         assert wrong(said.json, path, 0) == []
         done += 1
@@ -385,7 +385,7 @@ def test_the_readme(any_engine: list[str]) -> None:
 
 @pytest.mark.parametrize("name", ["of_javascript", "of_c"])
 def test_example_engines(name: str, mgraph: Shell, request: pytest.FixtureRequest) -> None:
-    """The examples in other languages give every number of the pack."""
+    """The examples in other languages give every number of the golden set."""
     command = " ".join(request.getfixturevalue(name))
     said = mgraph("grade", "--cmd", command, "--json")
     assert said.status == 0

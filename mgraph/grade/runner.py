@@ -1,4 +1,4 @@
-"""Cases put to an engine, and what came of them."""
+"""Runs cases on an engine, and reports their outcomes and causes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.errors import printable, render
 from mgraph.format.reading import inspect
-from mgraph.grade.child import Driven, EndedError, Spoken, TimedOutError
 from mgraph.grade.diagnosis import Cause, diagnose
-from mgraph.grade.judge import CONVENTION, OUTCOMES, Answer, Outcome, judged
+from mgraph.grade.outcomes import Answer, Outcome, Verdict, judge
+from mgraph.grade.processes import CommandEngine, EndedError, PythonEngine, TimedOutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from mgraph.grade.program import Program
 
 PATIENCE: Final = 3
-"""Cases in a row that may time out; the rest is not tried then."""
+"""Number of timeouts in a row after which no more cases are tried."""
 ALONE: Final = 3
-"""Small failures that are tried once more, each in a process of its own."""
+"""Number of small failed cases that are tried again, each in a new process."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What an engine did with the golden graphs.
+    """The report on an engine.
 
     Attributes:
-        engine: What it is called, and what is known of it.
-        outcomes: One a case, in order.
-        causes: Likely causes of what is wrong.
+        engine: The engine's name, its version and its Python, as far as they are known.
+        outcomes: One per case, in order.
+        causes: Likely causes of the failures.
         strict: Whether differing conventions count as failures.
     """
 
@@ -45,7 +45,7 @@ class Report:
 
     def fails(self, outcome: Outcome) -> bool:
         """Whether an outcome makes the engine fail."""
-        return outcome.failed or (self.strict and outcome.outcome == CONVENTION)
+        return outcome.failed or (self.strict and outcome.outcome == Verdict.CONVENTION)
 
     @property
     def failed(self) -> bool:
@@ -53,37 +53,37 @@ class Report:
         return any(map(self.fails, self.outcomes))
 
     @property
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[Verdict, int]:
         """How many cases had each outcome."""
-        found = dict.fromkeys(OUTCOMES, 0)
-        for each in self.outcomes:
-            found[each.outcome] += 1
-        return found
+        counts = dict.fromkeys(Verdict, 0)
+        for outcome in self.outcomes:
+            counts[outcome.outcome] += 1
+        return counts
 
     def as_json(self, *, hide: bool = False) -> dict[str, Any]:
-        """Return it as plain data; `hide` leaves the expected numbers out."""
+        """Return the report as plain data; `hide` leaves the expected numbers out."""
         causes = [
             {
-                "cause": each.id,
-                "op": each.op or None,
-                "says": each.says,
-                "cases": len(each.cases),
-                "lesson": each.lesson.file,
+                "cause": cause.id,
+                "op": cause.op or None,
+                "says": cause.says,
+                "cases": len(cause.cases),
+                "lesson": cause.lesson.file,
             }
-            for each in self.causes
+            for cause in self.causes
         ]
         return {
             "engine": dict(self.engine),
-            "cases": [each.as_json(hide=hide) for each in self.outcomes],
+            "cases": [outcome.as_json(hide=hide) for outcome in self.outcomes],
             "causes": causes,
             "summary": {"cases": len(self.outcomes), **self.counts, "failed": self.failed},
         }
 
 
-def report(
+def make_report(
     engine: Mapping[str, str | None], outcomes: Sequence[Outcome], *, strict: bool = False
 ) -> Report:
-    """Find the causes of what is wrong, and put everything together."""
+    """Diagnose the outcomes, and return the report."""
     return Report(engine, outcomes, diagnose(outcomes), strict)
 
 
@@ -91,7 +91,7 @@ def report(
 
 
 class _Patient:
-    """Asks an engine, until too many cases in a row took too long."""
+    """Asks an engine until too many cases in a row have timed out."""
 
     def __init__(self, ask: Callable[[Case], Answer]) -> None:
         self.ask = ask
@@ -99,33 +99,33 @@ class _Patient:
 
     def __call__(self, case: Case) -> Answer:
         if self.late >= PATIENCE:
-            error = f"not tried, after {PATIENCE} cases in a row that took too long"
+            error = f"not tried, because {PATIENCE} cases in a row took too long"
             return Answer(case.program, error=error, kind="timed out")
         answer = self.ask(case)
         self.late = self.late + 1 if answer.kind == "timed out" else 0
         return answer
 
 
-def by_driver(cases: Sequence[Case], engine: Driven) -> Iterator[Outcome]:
-    """Run cases on a Value class, in one process as long as it lives."""
+def run_python_engine(cases: Sequence[Case], engine: PythonEngine) -> Iterator[Outcome]:
+    """Run cases on a Value class, in one process until that ends."""
     failed: list[Outcome] = []
-    ask = _Patient(lambda case: _driven(case, engine))
+    ask = _Patient(lambda case: _ask_python(case, engine))
     with closing(engine):
         for case in cases:
             answer = ask(case)
-            outcome = judged(case, answer)
+            outcome = judge(case, answer)
             if outcome.failed and answer.has_numbers:
                 failed.append(outcome)
             yield outcome
-        failed.sort(key=lambda each: len(each.case.graph))
-        for each in failed[:ALONE]:
+        failed.sort(key=lambda outcome: len(outcome.case.graph))
+        for outcome in failed[:ALONE]:
             engine.close()
-            answer = replace(_driven(each.case, engine), again=None)
-            each.alone = not judged(each.case, answer).failed
+            answer = replace(_ask_python(outcome.case, engine), again=None)
+            outcome.alone = not judge(outcome.case, answer).failed
 
 
-def _driven(case: Case, engine: Driven) -> Answer:
-    answer = _asked(case.program, engine)
+def _ask_python(case: Case, engine: PythonEngine) -> Answer:
+    answer = _ask_once(case.program, engine)
     if case.compose:
         formulas: dict[str, str] = {}
         while answer.kind == "unsupported" and answer.step is not None:
@@ -133,86 +133,86 @@ def _driven(case: Case, engine: Driven) -> Answer:
             if op in formulas or op not in case.compose:
                 break
             formulas[op] = case.compose[op]
-            answer = _asked(case.composed(formulas), engine)
+            answer = _ask_once(case.composed(formulas), engine)
     return answer
 
 
-def _asked(program: Program, engine: Driven) -> Answer:
+def _ask_once(program: Program, engine: PythonEngine) -> Answer:
     try:
-        said = engine.ask(program.as_json())
+        reply = engine.ask(program.as_json())
     except TimedOutError:
-        error = f"took more than {engine.allowance.seconds:g} s"
+        error = f"took more than {engine.limits.seconds:g} s"
         return Answer(program, error=error, kind="timed out")
     except EndedError as error:
         return Answer(program, error=str(error), kind="crashed")
-    if "error" in said:
+    if "error" in reply:
         return Answer(
             program,
-            error=printable(said["error"]),
-            kind=said["kind"],
-            step=said.get("step"),
-            what=said.get("what", ""),
+            error=printable(reply["error"]),
+            kind=reply["kind"],
+            step=reply.get("step"),
+            what=reply.get("what", ""),
         )
-    again = said.get("again")
+    again = reply.get("again")
     return Answer(
         program,
-        _of_nodes(program, said["data"]),
-        _of_nodes(program, said["grad"]),
-        _of_nodes(program, said["second"]) if "second" in said else (),
-        _of_nodes(program, said["before"]) if "before" in said else (),
-        refused=printable(said.get("refused", "")),
+        _of_nodes(program, reply["data"]),
+        _of_nodes(program, reply["grad"]),
+        _of_nodes(program, reply["second"]) if "second" in reply else (),
+        _of_nodes(program, reply["before"]) if "before" in reply else (),
+        refused=printable(reply.get("refused", "")),
         again=again and (_of_nodes(program, again["data"]), _of_nodes(program, again["grad"])),
     )
 
 
 def _of_nodes(program: Program, numbers: Sequence[float | None]) -> list[float | None]:
-    """Return the numbers of nodes, from those of steps."""
-    return [None if place < 0 else numbers[place] for place in program.places]
+    """Return the numbers by node, given those by step."""
+    return [None if step < 0 else numbers[step] for step in program.step_of_node]
 
 
 # --- engines in any language ---------------------------------------------------------------------
 
 
-def by_command(cases: Sequence[Case], engine: Spoken) -> Iterator[Outcome]:
+def run_command_engine(cases: Sequence[Case], engine: CommandEngine) -> Iterator[Outcome]:
     """Run cases on a program that reads and writes graph files."""
-    ask = _Patient(lambda case: _spoken(case, engine))
+    ask = _Patient(lambda case: _ask_command(case, engine))
 
     def outcome(case: Case) -> Outcome:
-        return judged(case, ask(case))
+        return judge(case, ask(case))
 
     with closing(engine):
         todo = deque(cases)
         while todo and (engine.streams or len(cases) - len(todo) < PATIENCE):
-            yield outcome(todo.popleft())  # the first ones tell how it wants to be asked
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # a process each
+            yield outcome(todo.popleft())  # the first ones show whether it answers line by line
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # one process per case
             yield from pool.map(outcome, todo)
 
 
-def _spoken(case: Case, engine: Spoken) -> Answer:
+def _ask_command(case: Case, engine: CommandEngine) -> Answer:
     program = case.program
     try:
         written = engine.ask(case.document())
     except TimedOutError:
-        error = f"took more than {engine.allowance.seconds:g} s"
+        error = f"took more than {engine.limits.seconds:g} s"
         return Answer(program, error=error, kind="timed out")
     except EndedError as error:
         kind = "unsupported" if "unsupported: " in str(error) else "crashed"
         return Answer(program, error=str(error), kind=kind)
     answer = _read(case, written)
     if answer.error and engine.streams:
-        engine.close()  # what comes next may be about this question, too
+        engine.close()  # its next line may still belong to this case
     return answer
 
 
 def _read(case: Case, written: bytes) -> Answer:
-    """Take the numbers from an annotated file."""
-    found = inspect(written, "its answer")
-    ids = case.graph.columns.ids
-    if found.graph is None:
-        return _no_answer(case, render(found.diagnostics[:1]).splitlines()[0])
-    if sorted(found.graph.columns.ids) != sorted(ids):
-        return _no_answer(case, "its answer is about other nodes than the question")
-    run = found.graph.runs[-1] if found.graph.runs else None
+    """Read the numbers from the annotated file that a program wrote."""
+    inspection = inspect(written, "its answer")
+    ids, graph = case.graph.columns.ids, inspection.graph
+    if graph is None:
+        return _no_answer(case, render(inspection.diagnostics[:1]).splitlines()[0])
+    if sorted(graph.columns.ids) != sorted(ids):
+        return _no_answer(case, "its answer has other nodes than the question")
+    run = graph.runs[-1] if graph.runs else None
     if run is None or run.data is None or run.grad is None:
         return _no_answer(case, "its answer has no run with data and grad")
     if not _is_same(run.inputs, case.want.inputs):

@@ -1,4 +1,4 @@
-/** Nodes in rows, one object per node, to a graph. */
+/** Reads nodes that are listed as objects into a graph. */
 import { isObject } from "./bytes.js";
 import { arrayOf, checkMeta, checkOp, checkedId, checkedNumber, checkedText, isLeafOp, knownOnly, required } from "./checks.js";
 import { FIELDS, LIMITS } from "./constants.js";
@@ -12,51 +12,51 @@ import { Refusal, quoted } from "./refusal.js";
 
 /**
  * @param {Plain} nodes
- * @param {boolean} bare whether NaN and infinities may stand as they are, as in msgpack
+ * @param {boolean} bare whether NaN and infinities may be plain numbers, as in msgpack
  */
-export function fromRows(nodes, bare) {
-  const rows = arrayOf(nodes, "nodes");
-  if (!rows.length) throw new Refusal("output", "the graph has no nodes");
-  const links = rows.map((row) => (isObject(row) && Array.isArray(row.args) ? row.args.length : 0));
-  const graph = blank(rows.length, links.reduce((sum, count) => sum + count, 0));
-  graph.ids = rows.map((row) => /** @type {string} checked with its row */ (isObject(row) ? row.id : ""));
+export function fromList(nodes, bare) {
+  const list = arrayOf(nodes, "nodes");
+  if (!list.length) throw new Refusal("output", "the graph has no nodes");
+  const links = list.map((node) => (isObject(node) && Array.isArray(node.args) ? node.args.length : 0));
+  const graph = blank(list.length, links.reduce((sum, count) => sum + count, 0));
+  graph.ids = list.map((node) => /** @type {string} checked with its node */ (isObject(node) ? node.id : ""));
   graph.ids.forEach((id, i) => { if (!graph.index.has(id)) graph.index.set(id, i); });
   links.forEach((count, i) => (graph.first[i + 1] = graph.first[i] + count));
-  rows.forEach((row, i) => addRow(graph, row, i, bare));
+  list.forEach((node, i) => addNode(graph, node, i, bare));
   return graph;
 }
 
 /**
  * @param {Graph} graph
- * @param {Plain} row
+ * @param {Plain} node
  * @param {number} i
  * @param {boolean} bare
  */
-function addRow(graph, row, i, bare) {
-  if (!isObject(row)) throw new Refusal("type", "a node is not an object");
-  knownOnly(row, FIELDS.node);
-  required(row, ["id", "op"], "a node");
-  const op = /** @type {string} checked with its field */ (row.op);
-  if (!("data" in row) && isLeafOp(op) && op !== "input") throw new Refusal("leaf-data", `${quoted(row.id)} has no data`);
+function addNode(graph, node, i, bare) {
+  if (!isObject(node)) throw new Refusal("type", "a node is not an object");
+  knownOnly(node, FIELDS.node);
+  required(node, ["id", "op"], "a node");
+  const op = /** @type {string} checked with its field */ (node.op);
+  if (!("data" in node) && isLeafOp(op) && op !== "input") throw new Refusal("leaf-data", `${quoted(node.id)} has no data`);
   graph.ops.push(op);
-  for (const key of Object.keys(row)) addField(graph, row, key, i, bare);
+  for (const key of Object.keys(node)) addField(graph, node, key, i, bare);
 }
 
 /**
- * Check one field of a row, and take it over.
+ * Check one field of a node, and add it to the graph.
  * @param {Graph} graph
- * @param {PlainObject} row
+ * @param {PlainObject} node
  * @param {string} key
  * @param {number} i
  * @param {boolean} bare
  */
-function addField(graph, row, key, i, bare) {
-  const value = row[key];
+function addField(graph, node, key, i, bare) {
+  const value = node[key];
   const id = graph.ids[i];
   if (key === "id" && graph.index.get(checkedId(value)) !== i) {
     throw new Refusal("duplicate-id", `two nodes have the id ${quoted(value)}`);
   }
-  if (key === "op") checkOp(id, value, "args" in row && !Array.isArray(row.args) ? -1 : graph.first[i + 1] - graph.first[i]);
+  if (key === "op") checkOp(id, value, "args" in node && !Array.isArray(node.args) ? -1 : graph.first[i + 1] - graph.first[i]);
   if (key === "args") arrayOf(value, key).forEach((arg, k) => addArgument(graph, id, arg, graph.first[i] + k));
   if (key === "data") {
     if (OPS.has(graph.ops[i])) throw new Refusal("leaf-data", `${quoted(id)} is not a leaf, but has data`);
@@ -75,11 +75,11 @@ function addField(graph, row, key, i, bare) {
  * @param {Graph} graph
  * @param {string} id of the user
  * @param {Plain} arg
- * @param {number} e which entry of `args` it becomes
+ * @param {number} e its index in `args`
  */
 function addArgument(graph, id, arg, e) {
   if (typeof arg !== "string") throw new Refusal("type", "an argument is not a string");
-  const node = graph.index.get(arg);
-  if (node === undefined) throw new Refusal("unknown-node", `${quoted(id)} uses ${quoted(arg)}, which is not a node`);
-  graph.args[e] = node;
+  const index = graph.index.get(arg);
+  if (index === undefined) throw new Refusal("unknown-node", `${quoted(id)} uses ${quoted(arg)}, which is not a node`);
+  graph.args[e] = index;
 }

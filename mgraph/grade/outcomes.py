@@ -1,14 +1,15 @@
-"""What became of a case: an engine's numbers, held against those that must come out."""
+"""Outcomes of cases: an engine's numbers, compared with the expected ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.codec import spelled
 from mgraph.golden.rerun import Mismatch, ulps
-from mgraph.grade.simulate import CORRECT, Rules, simulate
+from mgraph.grade.simulation import CORRECT, Rules, simulate
 from mgraph.ops import CONST, OPCODES, OPS, is_leaf
 
 if TYPE_CHECKING:
@@ -17,39 +18,46 @@ if TYPE_CHECKING:
     from mgraph.grade.cases import Case
     from mgraph.grade.program import Program
 
-OK: Final = "ok"
-WRONG_VALUE: Final = "wrong value"
-WRONG_GRADIENT: Final = "wrong gradient"
-NOT_REPRODUCIBLE: Final = "not reproducible"
-UNSUPPORTED: Final = "unsupported"
-CRASHED: Final = "crashed"
-TIMED_OUT: Final = "timed out"
-CONVENTION: Final = "differing convention"
-OUTCOMES: Final = (
-    OK, WRONG_VALUE, WRONG_GRADIENT, NOT_REPRODUCIBLE, UNSUPPORTED, CRASHED, TIMED_OUT, CONVENTION,
-)  # fmt: skip
-"""What can become of a case."""
 
-FAILURES: Final = (WRONG_VALUE, WRONG_GRADIENT, NOT_REPRODUCIBLE, CRASHED, TIMED_OUT)
-"""The outcomes that make an engine fail."""
+class Verdict(StrEnum):
+    """What an engine's answer to a case is judged to be, as people read it."""
+
+    OK = "ok"
+    WRONG_VALUE = "wrong value"
+    WRONG_GRADIENT = "wrong gradient"
+    NOT_REPRODUCIBLE = "not reproducible"
+    UNSUPPORTED = "unsupported"
+    CRASHED = "crashed"
+    TIMED_OUT = "timed out"
+    CONVENTION = "differing convention"
+
+
+FAILURES: Final = (
+    Verdict.WRONG_VALUE,
+    Verdict.WRONG_GRADIENT,
+    Verdict.NOT_REPRODUCIBLE,
+    Verdict.CRASHED,
+    Verdict.TIMED_OUT,
+)
+"""The verdicts that make an engine fail."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What an engine gave for a case of N nodes.
+    """An engine's answer to a case of N nodes.
 
     Attributes:
-        program: The steps that were taken.
-        data: N primals; None where there is none to read.
-        grad: N adjoints; None where there is none to read.
+        program: The steps that the engine ran.
+        data: N primals; None where the engine has none.
+        grad: N adjoints; None where the engine has none.
         second: The adjoints after a second backward; empty if there was none.
-        before: The primals before backward, where they were others; else empty.
-        refused: What a second backward raised.
-        again: Data and grad of a second building, where these were others.
-        error: The engine's own last line, if it failed.
-        kind: How: "crashed", "unsupported", "timed out" or "no-number".
+        before: The primals before backward, if backward changed them; else empty.
+        refused: The error that a second backward raised.
+        again: Data and grad when the graph was built a second time, if they differ.
+        error: The last line of the engine's error, if it failed.
+        kind: How it failed: "crashed", "unsupported", "timed out" or "no-number".
         step: The step at which it failed.
-        what: "data" or "grad", where that was no number.
+        what: "data" or "grad", if the failure is that this is not a number.
     """
 
     program: Program
@@ -66,33 +74,33 @@ class Answer:
 
     @property
     def has_numbers(self) -> bool:
-        """Whether there is anything to compare."""
+        """Whether the engine gave numbers to compare."""
         return not self.error
 
 
 @dataclass
 class Outcome:
-    """What became of one case.
+    """The outcome of one case.
 
     Attributes:
         case: The case.
-        answer: What the engine gave.
-        outcome: One of `OUTCOMES`.
-        node: The node that is wrong, the first in evaluation order (values) or in backward
-            order (gradients); empty if that can't be said.
+        answer: The engine's answer.
+        outcome: The verdict.
+        node: The first wrong node, in evaluation order (values) or in backward order (gradients);
+            empty if it isn't known.
         op: Its op.
         field: "data" or "grad".
-        got: What came out.
-        expected: What must come out; None beside `got`: no path to an output.
-        note: The rest, in words.
-        cause: The id of a likely cause; empty: none was found.
-        alone: Whether the same is right in a process where no graph came before it; None: that
-            was not tried.
+        got: The engine's number.
+        expected: The expected number; None if there is no path to an output.
+        note: Anything else to say, in words.
+        cause: The id of a likely cause; empty if none was found.
+        alone: Whether the case passes in a new process, with no graph before it; None if that was
+            not tried.
     """
 
     case: Case
     answer: Answer
-    outcome: str
+    outcome: Verdict
     node: str = ""
     op: str = ""
     field: str = ""
@@ -104,16 +112,16 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether the engine is wrong here, whatever the conventions."""
+        """Whether the engine fails the case; another convention is not a failure."""
         return self.outcome in FAILURES
 
     @property
     def ulps(self) -> int | None:
-        """How many doubles lie between."""
+        """The distance between the two numbers in units in the last place."""
         return None if self.got is None or self.expected is None else ulps(self.got, self.expected)
 
     def line(self, *, hide: bool = False) -> str:
-        """Return one line for people; `hide` leaves the expected number out."""
+        """Describe the outcome in one line; `hide` leaves the expected number out."""
         if not self.field:
             return self.note
         what = f"{self.field} of {self.node}"
@@ -139,41 +147,42 @@ class Outcome:
         }
 
 
-def judged(case: Case, answer: Answer) -> Outcome:
-    """Say what became of a case."""
+def judge(case: Case, answer: Answer) -> Outcome:
+    """Judge an engine's answer to a case."""
     if answer.error:
-        return _failed(case, answer)
-    if (other := _unsteady(case, answer)) is not None:
-        return other
-    wrong = _first(case, answer)
+        return _failure(case, answer)
+    if (unsteady := _unsteady(case, answer)) is not None:
+        return unsteady
+    wrong = next(wrong_numbers(case, answer), None)
     if wrong is not None:
         return _by_convention(case, answer) or wrong
-    return _second(case, answer) or _without_path(case, answer) or Outcome(case, answer, OK)
+    return _second(case, answer) or _without_path(case, answer) or Outcome(case, answer, Verdict.OK)
 
 
-def _failed(case: Case, answer: Answer) -> Outcome:
-    kinds = {"unsupported": UNSUPPORTED, "timed out": TIMED_OUT}
+def _failure(case: Case, answer: Answer) -> Outcome:
     if answer.kind == "no-number":
-        outcome = WRONG_VALUE if answer.what == "data" else WRONG_GRADIENT
+        verdict = Verdict.WRONG_VALUE if answer.what == "data" else Verdict.WRONG_GRADIENT
+    elif answer.kind in (Verdict.UNSUPPORTED, Verdict.TIMED_OUT):
+        verdict = Verdict(answer.kind)
     else:
-        outcome = kinds.get(answer.kind, CRASHED)
-    node = _node_of(case, answer)
+        verdict = Verdict.CRASHED
+    node = _node_of(answer)
     ids, op = case.graph.columns.ids, case.graph.columns.op
-    where = (ids[node], op(node)) if node is not None else ("", "")
+    name_and_op = (ids[node], op(node)) if node is not None else ("", "")
     note = f"its {answer.what} is {answer.error}" if answer.what else answer.error
-    return Outcome(case, answer, outcome, *where, note=note)
+    return Outcome(case, answer, verdict, *name_and_op, note=note)
 
 
-def _node_of(case: Case, answer: Answer) -> int | None:
-    """Return the node that a step belongs to."""
-    places = case.program.places if answer.program is case.program else answer.program.places
+def _node_of(answer: Answer) -> int | None:
+    """Return the node to which the step of a failure belongs, or None if no step is known."""
     if answer.step is None:
         return None
-    return next((i for i, place in enumerate(places) if place >= answer.step), None)
+    steps = enumerate(answer.program.step_of_node)
+    return next((node for node, step in steps if step >= answer.step), None)
 
 
 def _unsteady(case: Case, answer: Answer) -> Outcome | None:
-    """Compare with what the same engine gave for the same graph a moment later."""
+    """Return an outcome if the engine gave other numbers when the graph was built again."""
     if answer.again is None:
         return None
     for field, first, other in zip(
@@ -184,14 +193,10 @@ def _unsteady(case: Case, answer: Answer) -> Outcome | None:
                 continue
             if x is None or y is None or not case.tolerance.allows(y, x):
                 name = case.graph.columns.ids[node]
-                note = f"{field} of {name}: first {x!r}, and {y!r} when built once more"
+                note = f"{field} of {name}: first {x!r}, then {y!r} when the graph was built again"
                 op = case.graph.columns.op(node)
-                return Outcome(case, answer, NOT_REPRODUCIBLE, name, op, note=note)
+                return Outcome(case, answer, Verdict.NOT_REPRODUCIBLE, name, op, note=note)
     return None
-
-
-def _first(case: Case, answer: Answer) -> Outcome | None:
-    return next(wrong_numbers(case, answer), None)
 
 
 def wrong_numbers(case: Case, answer: Answer) -> Iterator[Outcome]:
@@ -200,41 +205,44 @@ def wrong_numbers(case: Case, answer: Answer) -> Iterator[Outcome]:
     for node, got in enumerate(answer.data):
         expected = (want.data or {}).get(graph.ids[node])
         if got is None and not (is_leaf(graph.opcode[node]) or node in graph.outputs):
-            continue  # a program in another language may tell of outputs and leaves only
-        if answer.program.places[node] < 0 or expected is None:
+            continue  # a program in another language may name only outputs and leaves
+        if answer.program.step_of_node[node] < 0 or expected is None:
             continue
         if got is None or not case.tolerance.allows(got, expected):
-            yield _outcome(case, answer, WRONG_VALUE, node, got, expected)
+            yield _outcome(case, answer, Verdict.WRONG_VALUE, node, got, expected)
     if want.grad is None:
         return
     for node in range(len(graph) - 1, -1, -1):
         got, expected = answer.grad[node], want.grad.get(graph.ids[node])
         if _is_receiver(case, answer, node) and not _is_adjoint(case, node, got, expected):
-            yield _outcome(case, answer, WRONG_GRADIENT, node, got, expected)
+            yield _outcome(case, answer, Verdict.WRONG_GRADIENT, node, got, expected)
 
 
 def _is_receiver(case: Case, answer: Answer, node: int) -> bool:
-    """Whether a node was a Value that may have a gradient."""
-    return case.graph.columns.opcode[node] != OPCODES[CONST] and answer.program.places[node] >= 0
+    """Whether the engine had a Value for a node that may have a gradient."""
+    return (
+        case.graph.columns.opcode[node] != OPCODES[CONST] and answer.program.step_of_node[node] >= 0
+    )
 
 
 def _is_adjoint(case: Case, node: int, got: float | None, expected: float | None) -> bool:
-    """Whether a gradient is right; whether one without a path may be 0 is asked elsewhere."""
+    """Whether a gradient is right; 0 for a node without a path is a convention, so it passes."""
     if expected is None:
         return not (got and case.is_complete)
-    if got is None:  # kept for leaves only; none, where it is 0
+    if got is None:  # an engine may keep the gradients of leaves only, or none if it is 0
         return not (expected and is_leaf(case.graph.columns.opcode[node]))
     return case.tolerance.allows(got, expected)
 
 
-def _outcome(  # noqa: PLR0913, PLR0917 - the fields of what it makes
-    case: Case, answer: Answer, outcome: str, node: int, got: float | None, expected: float | None
-) -> Outcome:
-    field = "data" if outcome == WRONG_VALUE else "grad"
+def _outcome(  # noqa: PLR0913, PLR0917 - the fields of an outcome
+    case: Case, answer: Answer, verdict: Verdict, node: int, got: float | None,
+    expected: float | None,
+) -> Outcome:  # fmt: skip
+    field = "data" if verdict == Verdict.WRONG_VALUE else "grad"
     graph = case.graph.columns
     note = f"the engine has no {field} here" if got is None else ""
     return Outcome(
-        case, answer, outcome, graph.ids[node], graph.op(node), field, got, expected, note
+        case, answer, verdict, graph.ids[node], graph.op(node), field, got, expected, note
     )
 
 
@@ -246,78 +254,81 @@ KINK_SLOPES: Final = {
     "max": ((0.5, 0.5), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0)),
     "min": ((0.5, 0.5), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0)),
 }
-"""Slopes that engines choose at a kink, by op: between those on both sides, or none at all."""
+"""Partials that engines choose at a kink, by op, one for each operand."""
 
 
 def at_kink(op: str, xs: Sequence[float]) -> bool:
-    """Whether an op has several fair slopes at a point."""
+    """Whether an op has several acceptable partials at a point."""
     return op in KINK_SLOPES and OPS[op].kink_distance(*xs) == 0.0
 
 
 def kinked(program: Program, primals: Sequence[float]) -> list[str]:
-    """Return the ops of a program that are at a kink somewhere."""
-    found: dict[str, None] = {}
-    for step in program.steps:
-        if step.args and at_kink(step.op, [primals[arg] for arg in step.args]):
-            found[step.op] = None
-    return [*found]
+    """Return the ops of a program that are at a kink in some step."""
+    return [
+        *dict.fromkeys(
+            step.op
+            for step in program.steps
+            if step.args and at_kink(step.op, [primals[arg] for arg in step.args])
+        )
+    ]
 
 
 def choices(program: Program) -> Iterator[dict[str, Sequence[float]]]:
-    """Yield other fair slopes at the kinks that a program meets, by op; none if it meets none."""
+    """Yield the acceptable partials at a program's kinks, by op; nothing if it has no kinks."""
     ops = kinked(program, simulate(program, CORRECT).data)
     for choice in product(*(KINK_SLOPES[op] for op in ops)) if ops else ():
         yield dict(zip(ops, choice, strict=True))
 
 
 def _by_convention(case: Case, answer: Answer) -> Outcome | None:
-    """Try other slopes at kinks: if one choice for each op explains all numbers, it is that."""
-    for at in choices(answer.program):
-        if explains(case, answer, CORRECT._replace(kinks=at)):
-            said = ", ".join(_slope_said(op, slopes) for op, slopes in at.items())
-            note = f"slope at the kink: {said}"
-            return Outcome(case, answer, CONVENTION, op=next(iter(at)), note=note, cause="kink")
+    """Return an outcome if another choice at the kinks, the same for each op, explains it all."""
+    for kinks in choices(answer.program):
+        if explains(case, answer, CORRECT._replace(kinks=kinks)):
+            chosen = ", ".join(_choice(op, partials) for op, partials in kinks.items())
+            note = f"local derivative at the kink: {chosen}"
+            op = next(iter(kinks))
+            return Outcome(case, answer, Verdict.CONVENTION, op=op, note=note, cause="kink")
     return None
 
 
-def _slope_said(op: str, slopes: Sequence[float]) -> str:
-    given = ", ".join(f"{slope:g}" for slope in slopes)
-    where = "at 0" if len(slopes) == 1 else "where both are equal"
-    return f"{op} has {given} {where}"
+def _choice(op: str, partials: Sequence[float]) -> str:
+    numbers = ", ".join(f"{partial:g}" for partial in partials)
+    where = "at 0" if len(partials) == 1 else "where both operands are equal"
+    return f"{op} has {numbers} {where}"
 
 
 def explains(case: Case, answer: Answer, rules: Rules) -> bool:
-    """Whether an engine with these rules gives just these numbers."""
+    """Whether an engine with these rules gives exactly this answer."""
     predicted = simulate(answer.program, rules)
-    return not predicted.unknown and matches(
+    return not predicted.is_unknown and matches(
         case, answer, answer.program, predicted.data, predicted.grad
     )
 
 
-def matches(  # noqa: PLR0913, PLR0917 - two sides
+def matches(  # noqa: PLR0913, PLR0917 - an answer and its prediction
     case: Case, answer: Answer, program: Program, data: Sequence[float], grad: Sequence[float],
     rel: float = 1e-9,
 ) -> bool:  # fmt: skip
-    """Whether an engine's numbers are predicted ones, which are given by step of a program."""
+    """Whether an engine's numbers are the predicted ones, which are given by step."""
     opcode = case.graph.columns.opcode
-    for node, place in enumerate(program.places):
-        if place < 0:
+    for node, step in enumerate(program.step_of_node):
+        if step < 0:
             continue
         x, got = answer.data[node], answer.grad[node]
-        if x is not None and not near(x, data[place], rel):
+        if x is not None and not near(x, data[step], rel):
             return False
         if opcode[node] == OPCODES[CONST]:
             continue
-        is_silent = x is None or (got is None and grad[place] != 0.0)
-        if is_silent and is_leaf(opcode[node]):
+        is_missing = x is None or (got is None and grad[step] != 0.0)
+        if is_missing and is_leaf(opcode[node]):
             return False
-        if got is not None and not near(got, grad[place], rel):
+        if got is not None and not near(got, grad[step], rel):
             return False
     return True
 
 
 def near(got: float | None, predicted: float, rel: float) -> bool:
-    """Whether a number is what was predicted."""
+    """Whether a number is the predicted one, within a relative error."""
     if got is None:
         return False
     if got != got or predicted != predicted:
@@ -326,10 +337,10 @@ def near(got: float | None, predicted: float, rel: float) -> bool:
 
 
 def _second(case: Case, answer: Answer) -> Outcome | None:
-    """Look at what a second backward gave: leaves add up, as in PyTorch, or something else."""
+    """Return an outcome unless a second backward doubles the leaves' gradients, as in PyTorch."""
     if answer.refused:
         note = f"a second backward raises {answer.refused}"
-        return Outcome(case, answer, CONVENTION, note=note, cause="second-backward")
+        return Outcome(case, answer, Verdict.CONVENTION, note=note, cause="second-backward")
     if not answer.second:
         return None
     graph = case.graph.columns
@@ -338,10 +349,10 @@ def _second(case: Case, answer: Answer) -> Outcome | None:
     if all(near(ratio, 2.0, 1e-9) for ratio in ratios):
         return None
     if all(near(ratio, 1.0, 1e-9) for ratio in ratios):
-        note = "a second backward starts from zero"
+        note = "a second backward gives the same gradients again"
     else:
-        note = "a second backward adds to what interior nodes kept from the first"
-    return Outcome(case, answer, CONVENTION, note=note, cause="second-backward")
+        note = "a second backward adds to the gradients that interior nodes kept from the first"
+    return Outcome(case, answer, Verdict.CONVENTION, note=note, cause="second-backward")
 
 
 def _ratio(a: float | None, b: float | None) -> float:
@@ -349,13 +360,13 @@ def _ratio(a: float | None, b: float | None) -> float:
 
 
 def _without_path(case: Case, answer: Answer) -> Outcome | None:
-    """Note where the engine says 0 and the graph says that there is no way at all."""
+    """Return an outcome if the engine has a gradient of 0 for a node without a path."""
     graph, want = case.graph.columns, case.want
     if want.grad is None or not case.is_complete:
         return None
     for node, got in enumerate(answer.grad):
-        is_lost = got is not None and graph.ids[node] not in want.grad
-        if is_lost and _is_receiver(case, answer, node):
+        has_no_path = got is not None and graph.ids[node] not in want.grad
+        if has_no_path and _is_receiver(case, answer, node):
             note = f"{graph.ids[node]} has no path to the output; its gradient is {got!r}"
-            return Outcome(case, answer, CONVENTION, note=note, cause="unreached")
+            return Outcome(case, answer, Verdict.CONVENTION, note=note, cause="unreached")
     return None

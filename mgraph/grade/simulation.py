@@ -1,4 +1,4 @@
-"""How an engine with certain faults would run a program."""
+"""Simulation of an engine with certain mistakes: the numbers that it gives for a program."""
 
 from __future__ import annotations
 
@@ -15,54 +15,56 @@ if TYPE_CHECKING:
 
     Value = Callable[[Sequence[float]], float]
     Passed = Callable[[Sequence[float], float, float], float]
-    """Inputs, output and upstream adjoint to what one operand receives."""
+    """From an op's inputs, its output and its upstream adjoint to what one operand receives."""
     Order = Callable[[Program], Iterable[tuple[int, int]]]
-    """The order in which steps pass on: each step and one of its operands, by place."""
+    """The order of the backward pass: pairs of a step and the index of one of its operands."""
 
 MOST: Final = 50_000
-"""Contributions of one backward: a graph that is walked path by path may have any number."""
+"""Limit of contributions in one backward pass: a graph walked path by path has too many."""
 
 
 class Simulated(NamedTuple):
-    """The numbers of an engine, by step.
+    """The numbers of a simulated engine, by step.
 
     Attributes:
         data: Primals.
         grad: Adjoints.
-        unknown: Whether a rule was met of which nobody knows what it gives.
+        is_unknown: Whether some numbers can't be known: the program needs a rule that is wrong in
+            an unknown way, or its backward pass is too long.
     """
 
     data: Sequence[float]
     grad: Sequence[float]
-    unknown: bool
+    is_unknown: bool
 
 
 class Rules(NamedTuple):
     """How an engine behaves.
 
     Attributes:
-        values: What an op gives, by op and kinds of operands, where that is not as in the table;
-            None: nobody knows.
-        slopes: What an operand receives, by op, kinds and place, likewise.
-        leaf: What a leaf makes of its number.
+        values: The value of an op, by op and kinds of operands, where it differs from the op
+            table; None if the wrong rule is not known.
+        slopes: What an operand receives, by op, kinds and index of the operand, likewise.
+        leaf: The number that a leaf keeps, from the number it is given.
         order: The order of the backward pass.
-        keeps: Whether an operand's adjoint is set (instead of added to) by an op, at a place.
-        resets: Whether that happens to an operand once for each op, before it adds.
-        once: Whether only the last place counts where an operand is used twice by such an op.
-        seed: The adjoint of the root.
-        start: The adjoint that every step begins with.
-        start_all: Whether what is neither a leaf nor the root begins with it, too.
-        clip: What becomes of an adjoint and what is added to it.
-        visit: What becomes of a step's adjoint before it is passed on.
-        upstream: What is passed on of a step's adjoint.
-        kinks: Slopes at the kinks, by op.
+        overwrites: Whether an op sets an operand's adjoint instead of adding to it, by op and
+            index of the operand.
+        resets: Whether an overwriting op sets the adjoint to zero once, and then adds.
+        once: Whether an op counts only the last use of an operand that it uses twice.
+        seed: The adjoint of the root, from its primal.
+        start: The adjoint of every step before the backward pass.
+        start_all: Whether interior steps have that adjoint, too, or start at 0.
+        clip: The new adjoint, from the old one and what is added to it.
+        visit: A step's adjoint as it is kept when the step passes on.
+        upstream: A step's adjoint as it is passed on.
+        kinks: Partials at the kinks, by op.
     """
 
     values: Mapping[tuple[str, str], Value | None] = {}
     slopes: Mapping[tuple[str, str, int], Passed | None] = {}
     leaf: Callable[[float], float] | None = None
     order: Order | None = None
-    keeps: Callable[[str, int], bool] | None = None
+    overwrites: Callable[[str, int], bool] | None = None
     resets: bool = False
     once: Callable[[str], bool] | None = None
     seed: Callable[[float], float] | None = None
@@ -76,45 +78,45 @@ class Rules(NamedTuple):
 
 CORRECT: Final = Rules()
 CHOOSING: Final = ("max", "min")
-"""Ops that usually do nothing at all for the operand that isn't chosen."""
+"""Ops that usually don't touch the adjoint of the operand that isn't chosen."""
 
 
 def simulate(program: Program, rules: Rules) -> Simulated:
     """Run a program as an engine with these rules would."""
-    data, unknown = _forward(program, rules)
-    grad, slopes = _start(program, rules, data), _slopes(program, rules, data)
+    data, is_unknown = _forward(program, rules)
+    grad, passed_on = _start(program, rules, data), _passed_on(program, rules, data)
     last, olds = -1, dict[int, float]()
-    for count, (step, place) in enumerate((rules.order or as_made)(program)):
+    for count, (step, operand) in enumerate((rules.order or as_written)(program)):
         if count > MOST:
-            return Simulated(data, grad, unknown=True)
-        if place < 0:  # visited, with nothing to pass on
+            return Simulated(data, grad, is_unknown=True)
+        if operand < 0:  # visited, but a leaf has nothing to pass on
             grad[step] = rules.visit(grad[step]) if rules.visit else grad[step]
             continue
-        made = program.steps[step]
-        if step != last or place == 0:
+        op = program.steps[step].op
+        if step != last or operand == 0:
             last, olds = step, {}
             grad[step] = rules.visit(grad[step]) if rules.visit else grad[step]
-        arg = made.args[place]
+        arg = program.steps[step].args[operand]
         if program.steps[arg].op == NUMBER:
             continue
         upstream = rules.upstream(grad[step]) if rules.upstream else grad[step]
-        passed = slopes(step, place, upstream)
+        passed = passed_on(step, operand, upstream)
         if passed is None:
-            return Simulated(data, grad, unknown=True)
+            return Simulated(data, grad, is_unknown=True)
         base = grad[arg]
-        if rules.once and rules.once(made.op):
+        if rules.once and rules.once(op):
             base = olds.setdefault(arg, base)
-        if rules.keeps and rules.keeps(made.op, place):
-            if passed == 0.0 and made.op in CHOOSING:
+        if rules.overwrites and rules.overwrites(op, operand):
+            if passed == 0.0 and op in CHOOSING:
                 continue
             base = base if rules.resets and arg in olds else 0.0
             olds[arg] = 0.0
         grad[arg] = rules.clip(base, passed) if rules.clip else base + passed
-    return Simulated(data, grad, unknown)
+    return Simulated(data, grad, is_unknown)
 
 
 def _start(program: Program, rules: Rules, data: Sequence[float]) -> list[float]:
-    """Return the adjoints with which the backward pass begins."""
+    """Return the adjoints before the backward pass."""
     grad = [rules.start] * len(data)
     for step in () if rules.start_all else postorder(program):
         grad[step] = rules.start if program.steps[step].op == LEAF else 0.0
@@ -124,7 +126,7 @@ def _start(program: Program, rules: Rules, data: Sequence[float]) -> list[float]
 
 def _forward(program: Program, rules: Rules) -> tuple[list[float], bool]:
     data: list[float] = []
-    unknown = False
+    is_unknown = False
     for i, step in enumerate(program.steps):
         if step.op == NUMBER:
             data.append(step.x)
@@ -135,23 +137,23 @@ def _forward(program: Program, rules: Rules) -> tuple[list[float], bool]:
             key = (step.op, program.kinds(i)[:2]) if rules.values else ("", "")
             if key in rules.values:
                 wrong = rules.values[key]
-                unknown = unknown or wrong is None
+                is_unknown = is_unknown or wrong is None
                 data.append(wrong(xs) if wrong else OPS[step.op].value(xs))
             else:
                 data.append(OPS[step.op].value(xs))
-    return data, unknown
+    return data, is_unknown
 
 
-def _slopes(
+def _passed_on(
     program: Program, rules: Rules, data: Sequence[float]
 ) -> Callable[[int, int, float], float | None]:
     known: dict[int, tuple[float, ...]] = {}
 
-    def passed(i: int, place: int, upstream: float) -> float | None:
+    def passed_on(i: int, operand: int, upstream: float) -> float | None:
         step = program.steps[i]
         xs = [data[arg] for arg in step.args]
         if rules.slopes:
-            key = (step.op, program.kinds(i)[:2], place)
+            key = (step.op, program.kinds(i)[:2], operand)
             if key in rules.slopes:
                 wrong = rules.slopes[key]
                 return wrong(xs, data[i], upstream) if wrong else None
@@ -160,101 +162,101 @@ def _slopes(
             if step.op in rules.kinks and OPS[step.op].kink_distance(*xs) == 0.0:
                 partials = tuple(rules.kinks[step.op])
             known[i] = partials
-        return known[i][place] * upstream
+        return known[i][operand] * upstream
 
-    return passed
+    return passed_on
 
 
 # --- orders of the backward pass -----------------------------------------------------------------
 
 
-def places(program: Program, step: int) -> Iterator[tuple[int, int]]:
-    """Yield what one step passes on, operand by operand; -1 where it has none."""
+def events_of(program: Program, step: int) -> Iterator[tuple[int, int]]:
+    """Return a step with each of its operands in turn; with -1 if it has none."""
     count = len(program.steps[step].args)
-    return ((step, place) for place in (range(count) if count else (-1,)))
+    return ((step, operand) for operand in (range(count) if count else (-1,)))
 
 
-def whole(steps: Callable[[Program], Iterable[int]]) -> Order:
-    """Return the order in which each step passes on to all of its operands at once."""
+def all_operands(steps: Callable[[Program], Iterable[int]]) -> Order:
+    """Return the order in which each of these steps passes on to all of its operands."""
 
     def events(program: Program) -> Iterator[tuple[int, int]]:
         for step in steps(program):
-            yield from places(program, step)
+            yield from events_of(program, step)
 
     return events
 
 
-def as_made(program: Program) -> Iterator[tuple[int, int]]:
-    """Walk from the root back in the order of making: the users of a step before it."""
+def as_written(program: Program) -> Iterator[tuple[int, int]]:
+    """Yield the steps from the root back to the first, so that users come before operands."""
     for step in range(program.root, -1, -1):
-        yield from places(program, step)
+        yield from events_of(program, step)
 
 
 def postorder(program: Program, *, flip: bool = False, revisit: bool = False) -> list[int]:
-    """List what the root depends on, operands before users, by a walk into the depth.
+    """List the steps that the root depends on in depth-first order, operands before users.
 
     Args:
         program: The program.
-        flip: Whether the last operand is walked into first.
-        revisit: Whether a step that was seen is walked into once more.
+        flip: Whether to visit the last operand first.
+        revisit: Whether to visit steps again that were visited before.
     """
-    found: list[int] = []
+    order: list[int] = []
     seen = bytearray(len(program.steps))
     todo = [(program.root, False)]
-    while todo and len(found) < MOST:
-        step, done = todo.pop()
-        if done:
-            found.append(step)
+    while todo and len(order) < MOST:
+        step, is_done = todo.pop()
+        if is_done:
+            order.append(step)
         elif revisit or not seen[step]:
             seen[step] = 1
             todo.append((step, True))
             args = program.steps[step].args
             todo.extend((arg, False) for arg in (args if flip else reversed(args)))
-    return found
+    return order
 
 
 def preorder(program: Program, *, flip: bool = False, revisit: bool = False) -> list[int]:
-    """List what the root depends on, users before operands, by a walk into the depth."""
-    found: list[int] = []
+    """List the steps that the root depends on in depth-first order, users before operands."""
+    order: list[int] = []
     seen = bytearray(len(program.steps))
     todo = [program.root]
-    while todo and len(found) < MOST:
+    while todo and len(order) < MOST:
         step = todo.pop()
         if seen[step] and not revisit:
             continue
         seen[step] = 1
-        found.append(step)
+        order.append(step)
         args = program.steps[step].args
         todo.extend(args if flip else reversed(args))
-    return found
+    return order
 
 
 def breadth_first(program: Program, *, revisit: bool = False) -> list[int]:
-    """List what the root depends on, level by level from the root."""
-    found: list[int] = []
+    """List the steps that the root depends on, level by level from the root."""
+    order: list[int] = []
     seen = bytearray(len(program.steps))
     seen[program.root] = 1
     todo = deque([program.root])
-    while todo and len(found) < MOST:
+    while todo and len(order) < MOST:
         step = todo.popleft()
-        found.append(step)
+        order.append(step)
         for arg in program.steps[step].args:
             if revisit or not seen[arg]:
                 seen[arg] = 1
                 todo.append(arg)
-    return found
+    return order
 
 
 def marked_when_pushed(program: Program, *, flip: bool = False) -> list[int]:
-    """List what the root depends on by a walk that marks a step as seen before it is there."""
-    found: list[int] = []
+    """List the steps that the root depends on as `postorder`, but mark them seen too early."""
+    order: list[int] = []
     seen = bytearray(len(program.steps))
     seen[program.root] = 1
     todo = [(program.root, False)]
     while todo:
-        step, done = todo.pop()
-        if done:
-            found.append(step)
+        step, is_done = todo.pop()
+        if is_done:
+            order.append(step)
             continue
         todo.append((step, True))
         args = program.steps[step].args
@@ -262,17 +264,17 @@ def marked_when_pushed(program: Program, *, flip: bool = False) -> list[int]:
             if not seen[arg]:
                 seen[arg] = 1
                 todo.append((arg, False))
-    return found
+    return order
 
 
 def by_distance(program: Program, *, up: bool = False) -> list[int]:
-    """List what the root depends on by the shortest way to the root, or down to a leaf.
+    """List the steps that the root depends on by their distance from the root, nearest first.
 
     Args:
         program: The program.
-        up: Whether ways are counted from the leaves, and the farthest come first.
+        up: Whether to take the distance from the nearest leaf instead, farthest first.
     """
-    steps = postorder(program)[::-1]  # users first, where ways are as long
+    steps = postorder(program)[::-1]  # at the same distance, users come first
     far = dict.fromkeys(steps, len(steps))
     if up:
         for step in reversed(steps):
@@ -287,13 +289,13 @@ def by_distance(program: Program, *, up: bool = False) -> list[int]:
 
 
 def interleaved(program: Program) -> Iterator[tuple[int, int]]:
-    """Pass on to one operand and walk into it at once, then to the next: no step is kept back."""
+    """Pass on to one operand and visit it at once, then go on to the next operand."""
     todo = [(program.root, 0)]
     while todo:
-        step, place = todo.pop()
+        step, operand = todo.pop()
         args = program.steps[step].args
-        if place == 0 and not args:
+        if operand == 0 and not args:
             yield step, -1
-        if place < len(args):
-            yield step, place
-            todo.extend(((step, place + 1), (args[place], 0)))
+        if operand < len(args):
+            yield step, operand
+            todo.extend(((step, operand + 1), (args[operand], 0)))

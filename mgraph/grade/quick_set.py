@@ -1,4 +1,4 @@
-"""The smallest part of the pack that still catches every mistake that the whole of it catches."""
+"""The quick set: the fewest runs of the golden set that catch every known mistake."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ QUICK: Final[tuple[tuple[str, int], ...]] = (
     ("x-to-the-minus-three-halves.json", 2),
     ("x-to-the-x.json", 1),
 )
-"""Names of files, and runs."""
+"""File names, and the indices of runs."""
 
 
 def is_quick(case: Case) -> bool:
-    """Whether a case of the pack belongs to the smallest part of it."""
+    """Whether a case of the golden set belongs to the quick set."""
     return (Path(case.file).name, case.run) in QUICK

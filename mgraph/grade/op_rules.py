@@ -1,0 +1,302 @@
+"""Finds the rules of an engine's single ops from observations of them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from mgraph.grade.compositions import compositions, run_composition
+from mgraph.grade.observations import Observation, shows_partial
+from mgraph.grade.op_mistakes import Mistake, float32, partial_mistakes, value_mistakes
+from mgraph.grade.outcomes import near
+from mgraph.grade.wrong_passes import clamp
+from mgraph.ops import OPS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from mgraph.grade.simulation import Passed, Rules, Value
+
+
+_SINGLE: Final = 1e-5  # relative error of a few operations in single precision
+_MANY: Final = 3
+"""Number of points that a factor must fit to be more than a coincidence."""
+
+
+class Fault(NamedTuple):
+    """A wrong rule.
+
+    Attributes:
+        op: The op.
+        kinds: Which operands are Values (V), and which are plain numbers (N).
+        operand: Index of the operand whose local derivative is wrong; None if the value is.
+        mistake: What the engine does instead; None if that is not known.
+    """
+
+    op: str
+    kinds: str
+    operand: int | None
+    mistake: Mistake | None
+
+
+class Learned(NamedTuple):
+    """An engine's rules.
+
+    Attributes:
+        rules: The rules of all ops, right and wrong.
+        faults: The rules that are wrong in themselves.
+        followers: By op and kinds of operands, the ops that are wrong only because they are
+            composed of wrong ones, each with the ops it is composed of.
+    """
+
+    rules: Rules
+    faults: list[Fault]
+    followers: dict[tuple[str, str], dict[str, None]]
+
+
+def learn(observations: Sequence[Observation], rules: Rules, rel: float) -> Learned:
+    """Find out which rules are wrong; ops of which others may be composed come first.
+
+    Args:
+        observations: Of all ops in all cases.
+        rules: What is already known about the engine.
+        rel: Relative error within which numbers agree.
+    """
+    learner = _Learner(rules._replace(values={}, slopes={}), rel)
+    forms = dict.fromkeys((seen.op, seen.kinds[:2]) for seen in observations)
+    for op, kinds in sorted(forms, key=_rank):
+        of_form = [seen for seen in observations if (seen.op, seen.kinds[:2]) == (op, kinds)]
+        learner.look(op, kinds, of_form)
+    return Learned(learner.rules, learner.faults, learner.followers)
+
+
+def _rank(form: tuple[str, str]) -> tuple[int, str]:
+    """Order ops of which others may be composed before the others, and Values before numbers."""
+    op, kinds = form
+    first = ("add", "mul", "exp", "log", "neg", "pow", "sub", "div", "sum")
+    rank = first.index(op) if op in first else len(first)
+    return rank * 10 + kinds.count("N") + (kinds[:1] == "N"), op
+
+
+class _Learner:
+    """The rules found so far."""
+
+    def __init__(self, rules: Rules, rel: float) -> None:
+        self.values: dict[tuple[str, str], Value | None] = {}
+        self.slopes: dict[tuple[str, str, int], Passed | None] = {}
+        self.rules = rules._replace(values=self.values, slopes=self.slopes)
+        self.rel = rel
+        self.faults: list[Fault] = []
+        self.followers: dict[tuple[str, str], dict[str, None]] = {}
+
+    def look(self, op: str, kinds: str, observations: Sequence[Observation]) -> None:
+        """Find the rules of one op with operands of certain kinds."""
+        self._find_value(op, kinds, observations)
+        for operand in range(max(len(seen.xs) for seen in observations)):
+            usable = [
+                seen
+                for seen in observations
+                if operand < len(seen.xs) and shows_partial(seen, operand)
+            ]
+            self._find_partial(op, kinds, operand, usable)
+
+    def _frozen_rules(self) -> Rules:
+        """Return a copy of the rules, so that a composed op isn't composed of itself later."""
+        return self.rules._replace(values=dict(self.values), slopes=dict(self.slopes))
+
+    def _find_value(self, op: str, kinds: str, observations: Sequence[Observation]) -> None:
+        wrong = [
+            seen for seen in observations if not near(seen.y, OPS[op].value(seen.xs), self.rel)
+        ]
+        if not wrong:
+            return
+        index = self._composition(op, kinds, observations, None)
+        if index is not None:
+            rules = self._frozen_rules()
+            self.values[op, kinds] = partial(_composed_value, op, kinds, index, rules)
+            return
+        mistake = _first(value_mistakes(op, kinds), observations, self._has_value)
+        mistake = mistake or _clipped(observations, wrong)
+        self.values[op, kinds] = mistake.gives if mistake else None
+        mistake = mistake or _single(observations)  # how it rounds inside isn't known
+        self.faults.append(Fault(op, kinds, None, mistake))
+
+    def _has_value(self, mistake: Mistake, seen: Observation) -> bool:
+        return near(seen.y, mistake.gives(seen.xs), self.rel)
+
+    def _find_partial(
+        self, op: str, kinds: str, operand: int, observations: Sequence[Observation]
+    ) -> None:
+        wrong = [seen for seen in observations if not self._is_right(operand, seen)]
+        if not wrong:
+            return
+        key = op, kinds, operand
+        index = self._composition(op, kinds, observations, operand)
+        if index is not None:
+            rules = self._frozen_rules()
+            self.slopes[key] = partial(_composed_passed, op, kinds, index, rules, operand)
+            return
+        mistake = (
+            _first(
+                partial_mistakes(op, operand, kinds),
+                observations,
+                partial(self._has_passed, operand),
+            )
+            or self._multiple(operand, observations)
+            or self._bounded(operand, observations, wrong)
+        )
+        if mistake is None and not _is_separable(observations, wrong):
+            return  # right at some points, wrong at others: the rule is not the reason
+        self.slopes[key] = mistake.gives if mistake else None
+        self.faults.append(Fault(op, kinds, operand, mistake))
+
+    def _is_right(self, operand: int, seen: Observation) -> bool:
+        partials = OPS[seen.op].partials(seen.xs, seen.y)
+        upstream: float = seen.upstream  # type: ignore[assignment]
+        return near(seen.passed[operand], partials[operand] * upstream, self.rel)
+
+    def _has_passed(self, operand: int, mistake: Mistake, seen: Observation) -> bool:
+        passed = mistake.gives(seen.xs, seen.y, seen.upstream)
+        return near(seen.passed[operand], passed, self.rel)
+
+    def _multiple(self, operand: int, observations: Sequence[Observation]) -> Mistake | None:
+        """Look for one factor by which all partials are wrong."""
+        first = observations[0]
+        op = OPS[first.op]
+        right = op.partials(first.xs, first.y)[operand] * (first.upstream or 0.0)
+        got = first.passed[operand]
+        if not right or not got or len(observations) < _MANY:
+            return None
+        factor = got / right
+        mistake = Mistake(
+            "factor",
+            f"passes on {factor:g} times its local derivative, which is {op.partial_text(operand)}",
+            lambda xs, y, up: factor * op.partials(xs, y)[operand] * up,
+        )
+        fits = all(self._has_passed(operand, mistake, seen) for seen in observations)
+        return mistake if fits else None
+
+    def _bounded(
+        self, operand: int, observations: Sequence[Observation], wrong: Sequence[Observation]
+    ) -> Mistake | None:
+        """Look for a bound on the local derivative."""
+        op = OPS[observations[0].op]
+        bound = abs((wrong[0].passed[operand] or 0.0) / (wrong[0].upstream or 1.0))
+        mistake = Mistake(
+            "clipped",
+            f"clips its local derivative, {op.partial_text(operand)}, at {bound:g}",
+            lambda xs, y, up: clamp(bound, op.partials(xs, y)[operand]) * up,
+        )
+        fits = all(self._has_passed(operand, mistake, seen) for seen in observations)
+        return mistake if bound and fits else None
+
+    def _composition(
+        self, op: str, kinds: str, observations: Sequence[Observation], operand: int | None
+    ) -> int | None:
+        """Return the index of the composition that explains all observations, or None."""
+        left: list[int] | None = None
+        for seen in observations:
+            got = seen.y if operand is None else seen.passed[operand]
+            numbers = _composed_numbers(seen, self.rules, operand)
+            indices = range(len(numbers)) if left is None else left
+            left = [i for i in indices if i < len(numbers) and self._is_near(got, numbers[i])]
+            if not left:
+                return None
+        if not left:
+            return None
+        first = observations[0]
+        program = list(compositions(op, first.kinds, first.xs))[left[0]]
+        parts = dict.fromkeys(step.op for step in program.steps if step.args)
+        self.followers.setdefault((op, kinds), {}).update(parts)
+        return left[0]
+
+    def _is_near(self, got: float | None, x: float | None) -> bool:
+        return x is not None and near(got, x, self.rel)
+
+
+def _first(
+    mistakes: Iterator[Mistake],
+    observations: Sequence[Observation],
+    fits: Callable[[Mistake, Observation], bool],
+) -> Mistake | None:
+    """Return the first mistake that explains every observation: the most usual one comes first."""
+    return next(
+        (mistake for mistake in mistakes if all(fits(mistake, seen) for seen in observations)),
+        None,
+    )
+
+
+def _single(observations: Sequence[Observation]) -> Mistake | None:
+    """Look for values that are nearly right, and fit into single precision."""
+    op = observations[0].op
+    if not all(float32(seen.y) == seen.y for seen in observations):
+        return None
+    if not all(near(seen.y, OPS[op].value(seen.xs), _SINGLE) for seen in observations):
+        return None
+    return Mistake("precision", "computes in single precision", OPS[op].value)
+
+
+def _clipped(observations: Sequence[Observation], wrong: Sequence[Observation]) -> Mistake | None:
+    """Look for an operand beyond which the value stays the same, on either side."""
+    op = observations[0].op
+    if len(observations[0].xs) > 1:
+        return None
+    right = [seen.xs[0] for seen in _others(observations, wrong)]
+    low, high = min(right, default=0.0), max(right, default=0.0)
+    below = {seen.y for seen in wrong if seen.xs[0] < low}
+    above = {seen.y for seen in wrong if seen.xs[0] > high}
+    outside = sum(not low <= seen.xs[0] <= high for seen in wrong)
+    if not right or outside < len(wrong) or len(below) > 1 or len(above) > 1:
+        return None
+    levels = [*below, *above]
+    return Mistake(
+        "clipped",
+        f"is clipped: it never goes beyond {' or '.join(f'{level:g}' for level in levels)}",
+        lambda xs: levels[0] if xs[0] < low else levels[-1] if xs[0] > high else OPS[op].value(xs),
+    )
+
+
+def _others(observations: Sequence[Observation], wrong: Sequence[Observation]) -> list[Observation]:
+    return [seen for seen in observations if not any(seen is other for other in wrong)]
+
+
+def _is_separable(observations: Sequence[Observation], wrong: Sequence[Observation]) -> bool:
+    """Whether a rule is wrong nearly everywhere, or on just one side of some operand's value."""
+    right = _others(observations, wrong)
+    if 3 * len(right) <= len(wrong):
+        return True
+    if min(len(right), len(wrong)) < _MANY:
+        return False
+    for k in range(len(observations[0].xs)):
+        fine, bad = (sorted(seen.xs[k] for seen in group) for group in (right, wrong))
+        if fine[-1] < bad[0] or bad[-1] < fine[0]:
+            return True
+    return False
+
+
+def _composed_numbers(seen: Observation, rules: Rules, operand: int | None) -> list[float | None]:
+    """Return an op's value, or what an operand receives, for each composition of the op."""
+    numbers: list[float | None] = []
+    upstream = 1.0 if seen.upstream is None else seen.upstream
+    for program in compositions(seen.op, seen.kinds, seen.xs):
+        value, passed, is_known = run_composition(program, rules, upstream)
+        numbers.append((value if operand is None else passed[operand]) if is_known else None)
+    return numbers
+
+
+def _composed_value(op: str, kinds: str, index: int, rules: Rules, xs: Sequence[float]) -> float:
+    if op == "sum":
+        kinds = "V" * len(xs)
+    program = list(compositions(op, kinds, xs))[index]
+    return run_composition(program, rules)[0]
+
+
+def _composed_passed(  # noqa: PLR0913, PLR0917 - all but the last three are bound beforehand
+    op: str, kinds: str, index: int, rules: Rules, operand: int,
+    xs: Sequence[float], _: float, upstream: float,
+) -> float:  # fmt: skip
+    if op == "sum":
+        kinds = "V" * len(xs)
+    program = list(compositions(op, kinds, xs))[index]
+    _, passed, is_known = run_composition(program, rules, upstream)
+    return (passed[operand] if is_known else None) or 0.0
