@@ -89,7 +89,7 @@ class Site:
         start = _offset(lines, self.old.lineno, self.old.col_offset)  # type: ignore[attr-defined]
         end = _offset(lines, self.old.end_lineno, self.old.end_col_offset)  # type: ignore[attr-defined]
         text = ast.unparse(ast.fix_missing_locations(self.new))
-        if isinstance(self.new, ast.expr):
+        if isinstance(self.new, ast.expr) and not _is_plain(self.new):
             text = f"({text})"
         return source[:start] + text.encode() + source[end:]
 
@@ -199,6 +199,13 @@ def _normal(text: str, *, names: bool) -> str:
         elif token.string.strip():
             words.append(token.string)
     return " ".join(words)
+
+
+def _is_plain(node: ast.AST) -> bool:
+    """Whether a node can stand in any expression without parentheses."""
+    return isinstance(node, ast.Name | ast.Call) or (
+        isinstance(node, ast.Constant) and not ast.unparse(node).startswith("-")
+    )
 
 
 def _offset(lines: list[bytes], line: int, column: int) -> int:
