@@ -127,9 +127,10 @@ def test_a_mutant_that_is_gone_is_not_paired(tmp_path: Path) -> None:
 
 
 def test_the_same_seed_draws_the_same_mutants(tmp_path: Path) -> None:
-    """Each is drawn once, each unit is as likely as another; another seed, another order."""
-    found = checkout(tmp_path, {"ops.py": BEFORE})
-    orders = [[*drawn(found, seed)["ops"]] for seed in (1, 1, 2)]
+    """Each is drawn once, but for those that change nothing; another seed, another order."""
+    nothing = "def f():\n    return None\n"
+    *found, unchanged = checkout(tmp_path, {"ops.py": BEFORE + nothing})
+    orders = [[*drawn([*found, unchanged], seed)["ops"]] for seed in (1, 1, 2)]
     assert orders[0] == orders[1] != orders[2]
     assert all({*order} == {*found} and len(order) == len(found) for order in orders)
     assert [*drawn(found, 1)] == [*PACKAGES]

@@ -52,7 +52,7 @@ def drawn(chosen_from: Iterable[Site], seed: int) -> dict[str, Iterator[Site]]:
 
 
 def _drawn(found: Sequence[Site], lots: random.Random) -> Iterator[Site]:
-    """Yield sites, each once."""
+    """Yield sites, each once, without those that change nothing."""
     left: dict[tuple[str, str], dict[str, list[Site]]] = {}
     for site in found:
         operators = left.setdefault((site.unit.path, site.unit.name), {})
@@ -61,7 +61,9 @@ def _drawn(found: Sequence[Site], lots: random.Random) -> Iterator[Site]:
         unit = lots.choice([*left])
         operator = lots.choice([*left[unit]])
         here = left[unit][operator]
-        yield here.pop(lots.randrange(len(here)))
+        site = here.pop(lots.randrange(len(here)))
+        if site.is_change:
+            yield site
         if not here:
             del left[unit][operator]
         if not left[unit]:

@@ -77,6 +77,11 @@ class Site:
         """The line of the file that the node starts on."""
         return self.old.lineno  # type: ignore[attr-defined,no-any-return]
 
+    @property
+    def is_change(self) -> bool:
+        """Whether the new text differs from the old: a function may return None already."""
+        return ast.unparse(self.old) != ast.unparse(self.new)
+
     def diff(self, source: bytes) -> list[str]:
         """Return the lines that are taken away and added."""
         texts = source.decode().splitlines(), self.applied(source).decode().splitlines()
