@@ -6,6 +6,7 @@ import ast
 import inspect
 import itertools
 import math
+import pickle
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -305,6 +306,12 @@ def test_registry_is_whole() -> None:
     assert [NAMES[code] for code in OPCODES.values()] == [*OPCODES]
     exact = {op.name for op in TABLE if op.exact}
     assert exact == {"add", "sub", "mul", "div", "sum", "neg", "abs", "sqrt", "max", "min", "relu"}
+
+
+def test_rows_are_pickled_by_name() -> None:
+    """Whoever unpickles a row has the row of the table, so it can be compared by identity."""
+    for row in ROWS:
+        assert pickle.loads(pickle.dumps(row)) is row  # noqa: S301 - our own bytes
 
 
 def test_intervals_are_spelled_as_in_mathematics() -> None:
