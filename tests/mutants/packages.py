@@ -37,7 +37,7 @@ PACKAGES: Final = {
         (
             *("tests/test_hostile.py", "tests/test_runs.py", "tests/test_migrate.py"),
             *("tests/test_schema.py", "tests/test_roundtrip.py", "tests/test_quick_pass.py"),
-            "tests/format/test_*.py",
+            *("tests/golden/test_rerun.py", "tests/format/test_*.py"),
         ),
     ),
     "engine": Package(
