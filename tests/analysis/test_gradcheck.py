@@ -245,7 +245,7 @@ def test_a_pole_at_the_leaf_is_named() -> None:
     y.name = "y"
     run = run_of(y + 1.0)
     found = check(run, run.graph.index["x"])
-    assert (found.verdict, found.bend) == (EDGE, run.graph.index["y"])
+    assert (found.verdict, found.bend) == (CheckVerdict.EDGE, run.graph.index["y"])
 
 
 def test_without_a_path_nothing_may_be_stored() -> None:

@@ -308,10 +308,10 @@ def test_registry_is_whole() -> None:
     assert exact == {"add", "sub", "mul", "div", "sum", "neg", "abs", "sqrt", "max", "min", "relu"}
 
 
-def test_rows_are_pickled_by_name() -> None:
-    """Whoever unpickles a row has the row of the table, so it can be compared by identity."""
-    for row in ROWS:
-        assert pickle.loads(pickle.dumps(row)) is row  # noqa: S301 - our own bytes
+def test_ops_are_pickled_by_name() -> None:
+    """Unpickling an op gives the op of the table itself, so ops can be compared by identity."""
+    for op in TABLE:
+        assert pickle.loads(pickle.dumps(op)) is op  # noqa: S301 - our own bytes
 
 
 def test_intervals_are_spelled_as_in_mathematics() -> None:
