@@ -1,6 +1,6 @@
-"""How fast mgraph is, each figure beside a peer or a limit measured in the same minute.
+"""How fast mgraph is, compared with peers and limits that are measured at the same time.
 
-`python -m benchmarks` in the checkout prints every table as Markdown; names choose some of them:
-`python -m benchmarks startup values big chain`. `--quick` takes small sizes, to see that it runs,
-and `--docs` writes docs/benchmarks.md, its picture and the README's table.
+In the checkout, `python -m benchmarks` prints every table as Markdown;
+`python -m benchmarks startup values big chain` prints only these. `--quick` takes small sizes, to
+see whether it runs, and `--docs` writes docs/benchmarks.md, its pictures and the README's table.
 """

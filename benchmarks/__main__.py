@@ -1,7 +1,7 @@
-"""Measure, print the tables as Markdown, and keep and draw what was measured.
+"""Measure, print the tables as Markdown, and store and plot the figures.
 
-`--docs` brings benchmarks/figures.json, docs/benchmarks.md, its pictures and the README's table up
-to date; with `--from benchmarks/figures.json` it does so without measuring.
+`--docs` updates benchmarks/figures.json, docs/benchmarks.md, its pictures and the README's table;
+with `--from benchmarks/figures.json` it updates them without measuring.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks import page, plot, store
 from benchmarks.measure import ROOT
-from benchmarks.report import heading, place, today
+from benchmarks.report import environment, heading, today
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,65 +33,66 @@ TABLES: Final = (
     "demo",
     "batch",
     "view",
-    "verbs",
+    "commands",
 )
 
 
 def main() -> int:
-    """Print the tables asked for, each made in a process of its own: none inherits a heap."""
-    asked = _asked()
-    if asked.source:
-        for made in _in_order(store.load(asked.source)).values():
-            print(made.text)
-        return _publish(asked, asked.source)
+    """Print the requested tables, each from its own process, so that none inherits a heap."""
+    options = _options()
+    if options.source:
+        for table in _in_order(store.load(options.source)).values():
+            print(table.text)
+        return _publish(options, options.source)
     with tempfile.TemporaryDirectory() as folder:
-        kept = asked.json or (page.FIGURES if asked.docs else Path(folder) / "tables.json")
-        status = _make(asked.names or TABLES, kept, quick=asked.quick)
-        return status or _publish(asked, kept)
+        stored = options.json or (page.FIGURES if options.docs else Path(folder) / "tables.json")
+        status = _measure(options.names or TABLES, stored, quick=options.quick)
+        return status or _publish(options, stored)
 
 
-def _asked() -> argparse.Namespace:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(TABLES)}")
     parser.add_argument("--quick", action="store_true", help="small sizes, few rounds")
-    parser.add_argument("--json", type=_path, metavar="FILE", help="keep tables and figures there")
+    parser.add_argument("--json", type=_path, metavar="FILE",
+                        help="store tables and figures in this file")  # fmt: skip
     parser.add_argument("--from", dest="source", type=_path, metavar="FILE",
-                        help="measure nothing: take what --json kept")  # fmt: skip
-    parser.add_argument("--plot", type=_path, metavar="FILE.png", help="draw the table peers")
-    parser.add_argument("--docs", action="store_true", help="bring the documentation up to date")
-    asked = parser.parse_args()
-    if unknown := [name for name in asked.names if name not in TABLES]:
-        parser.error(f"no table is called {', '.join(unknown)}; there are {', '.join(TABLES)}")
-    if asked.source and (asked.names or asked.quick or asked.json):
+                        help="measure nothing; use what --json has stored")  # fmt: skip
+    parser.add_argument("--plot", type=_path, metavar="FILE.png", help="plot the table peers")
+    parser.add_argument("--docs", action="store_true", help="update the documentation")
+    options = parser.parse_args()
+    if unknown := [name for name in options.names if name not in TABLES]:
+        parser.error(f"there is no table {', '.join(unknown)}; the tables are {', '.join(TABLES)}")
+    if options.source and (options.names or options.quick or options.json):
         parser.error("--from measures nothing, so it takes no names, --quick or --json")
-    if asked.source and not asked.source.exists():
-        parser.error(f"there is no {asked.source}")
-    return asked
+    if options.source and not options.source.exists():
+        parser.error(f"there is no {options.source}")
+    return options
 
 
 def _path(text: str) -> Path:
     return Path(text).absolute()
 
 
-def _in_order(tables: dict[str, store.Made]) -> dict[str, store.Made]:
+def _in_order(tables: dict[str, store.StoredTable]) -> dict[str, store.StoredTable]:
     return {name: tables[name] for name in TABLES if name in tables}
 
 
-def _make(names: Sequence[str], kept: Path, *, quick: bool) -> int:
-    """Make tables and keep them; return the exit status."""
+def _measure(names: Sequence[str], stored: Path, *, quick: bool) -> int:
+    """Measure and store tables; return the exit status."""
     if len(names) == 1:
-        _print_table(names[0], kept, quick=quick)
+        _print_table(names[0], stored, quick=quick)
         return 0
-    options = ["--json", str(kept), *(["--quick"] if quick else [])]
-    command = [sys.executable, "-m", "benchmarks", *options]
+    flags = ["--json", str(stored), *(["--quick"] if quick else [])]
+    command = [sys.executable, "-m", "benchmarks", *flags]
     return max(subprocess.run([*command, name], cwd=ROOT, check=False).returncode for name in names)
 
 
-def _print_table(name: str, kept: Path, *, quick: bool) -> None:
-    """Make one table, and print it under its heading while it grows."""
+def _print_table(name: str, stored: Path, *, quick: bool) -> None:
+    """Measure one table, store it, and print each line as soon as it is there."""
     module = import_module(f"benchmarks.{name}")
     text = []
     figures: list[dict[str, object]] = []
@@ -104,15 +105,16 @@ def _print_table(name: str, kept: Path, *, quick: bool) -> None:
         print(line, flush=True)
         text.append(line)
     print()
-    store.save(kept, name, store.Made("\n".join(text) + "\n", figures, today(), place()))
+    table = store.StoredTable("\n".join(text) + "\n", figures, today(), environment())
+    store.save(stored, name, table)
 
 
-def _publish(asked: argparse.Namespace, kept: Path) -> int:
-    """Draw and write what was asked for."""
-    tables = _in_order(store.load(kept))
-    if asked.plot:
-        plot.draw(asked.plot, tables)
-    if asked.docs:
+def _publish(options: argparse.Namespace, stored: Path) -> int:
+    """Draw the plot and write the documentation, if asked for."""
+    tables = _in_order(store.load(stored))
+    if options.plot:
+        plot.draw(options.plot, tables)
+    if options.docs:
         page.publish(tables)
     return 0
 

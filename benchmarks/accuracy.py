@@ -1,8 +1,8 @@
-"""How far each libm op is from the exact value, and what it costs, by math library.
+"""Error and time of each libm op, by math library.
 
-The exact values are mpmath's, at 50 digits; points are drawn from a normal distribution over
-several magnitudes. Time is forward only, of one op on one row, in a graph that has it a hundred
-times, over rows that stay in the cache.
+The error is the largest distance from mpmath's value at 50 digits; points are drawn from a normal
+distribution over several magnitudes. The time is that of one op on one row, forward only, in a
+graph that has the op a hundred times, over rows that stay in the cache.
 """
 
 from __future__ import annotations
@@ -42,18 +42,19 @@ _EXACT: Final[dict[str, Callable[..., Any]]] = {
 
 def lines(*, quick: bool) -> Generator[str, None, Figures]:
     """Yield the report."""
-    here = [name for name in NAMES if _is_here(name)]
+    libraries = [name for name in NAMES if _is_installed(name)]
     rows = [
-        (row.name, *(cell for name in here for cell in _cells(*found[name])))
-        for row in TABLE
-        if not row.exact
-        for found in [_measured(row, here, 200 if quick else _ROWS, 3 if quick else 50)]
+        (op.name, *(cell for name in libraries for cell in _cells(*measured[name])))
+        for op in TABLE
+        if not op.exact
+        for measured in [_measured(op, libraries, 200 if quick else _ROWS, 3 if quick else 50)]
     ]
-    yield from table(("op", *(f"{name} {what}" for name in here for what in ("ulp", "ns"))), rows)
+    header = (f"{name} {unit}" for name in libraries for unit in ("ulp", "ns"))
+    yield from table(("op", *header), rows)
     return []
 
 
-def _is_here(name: str) -> bool:
+def _is_installed(name: str) -> bool:
     try:
         library(name)
     except MissingExtraError:
@@ -66,7 +67,7 @@ def _cells(ulps: float, seconds: float) -> tuple[str, str]:
 
 
 def _measured(op: Op, names: list[str], count: int, rounds: int) -> dict[str, tuple[float, float]]:
-    """Return the largest error, in ulp, and the shortest time a row, in seconds."""
+    """Return the largest error in ulp and the shortest time per row in seconds, by library."""
     columns = _points(op, count)
     inputs = tuple(Value.input(1.0, name=name) for name in columns)
     replay = Graph.of(apply(op, inputs)).compile()
@@ -85,10 +86,10 @@ def _measured(op: Op, names: list[str], count: int, rounds: int) -> dict[str, tu
 def _points(op: Op, count: int) -> dict[str, NDArray[np.float64]]:
     generator = random.Random(op.name)  # noqa: S311 - no secrets
     x = [generator.gauss() * np.exp(1.5 * generator.gauss()) for _ in range(count)]
-    found = {"a": np.abs(x) if op.domain else np.array(x)}
+    points = {"a": np.abs(x) if op.domain else np.array(x)}
     if op.inputs > 1:
-        found["b"] = np.array([generator.uniform(-3.0, 3.0) for _ in range(count)])
-    return found
+        points["b"] = np.array([generator.uniform(-3.0, 3.0) for _ in range(count)])
+    return points
 
 
 def _timed(replay: Any, columns: dict[str, NDArray[np.float64]], name: str) -> Callable[[], float]:  # noqa: ANN401
@@ -108,7 +109,7 @@ def _exact(op: Op, columns: dict[str, NDArray[np.float64]]) -> list[Any]:
 
 
 def _worst(values: NDArray[np.float64], exact: list[Any]) -> float:
-    """Return the largest distance of an ordinary number, in units in the last place."""
+    """Return the largest error of finite numbers, in units in the last place."""
     with mpmath.workdps(50):
         return max(
             float(abs(mpmath.mpf(x) - y) / mpmath.mpf(float(np.spacing(abs(float(y))))))

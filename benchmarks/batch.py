@@ -1,12 +1,12 @@
-"""One graph over 100,000 rows on one core: outputs, and the adjoints of all leaves in every row.
+"""One graph over 100,000 rows on one core: the output and the gradients of all leaves in every row.
 
-The first two leaves are columns, the others are the same in every row; all is float64. NumPy and
-PyTorch work by hand, an operation a node and block of rows, CasADi maps its function over the rows,
-JAX compiles the mapped gradient. The limits are in C, with glibc's vector tanh: *C, blocks* is a
-loop over the opcodes of any graph, *C, this graph* a program that was written and compiled for this
-graph alone. NumPy, PyTorch and *C, blocks* have the widths of block that are fastest here; mgraph
-(`reuse=`), NumPy, CasADi and C write into memory that they have used before, the others into new.
-All sides agree on all numbers, and take turns.
+The first two leaves are columns, the others are the same in every row; all numbers are float64.
+NumPy and PyTorch run hand-written code, one operation per node and block of rows; CasADi maps its
+function over the rows; JAX compiles the mapped gradient. The limits are in C, with glibc's vector
+tanh: *C, blocks* is a loop over the opcodes of any graph, *C, this graph* a program written and
+compiled for this graph alone. NumPy, PyTorch and *C, blocks* use the block width that is fastest
+here. mgraph (`reuse=`), NumPy, CasADi and C write into memory that they have used before, the
+others into new memory. All sides agree on all numbers, and take turns.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ JAX_TARGET: Final = 1.0
 _CLOSE: Final = 1e-9
 _BURST: Final = 0.05
 _TRIED: Final = 10_000
-"""Rows with which widths of blocks are tried."""
+"""The number of rows with which block widths are tried."""
 
 _WIDTHS: Final = (256, 512, 1024, 2048, 4096, 8192)
 _OURS: Final = "mgraph"
@@ -64,27 +64,27 @@ def lines(*, quick: bool) -> Generator[str, None, Figures]:
     figures: Figures = []
     for name, graph in graphs.items():
         yield f"**{name}, {len(graph.opcode):,} nodes, {rows:,} rows**\n"
-        found, compiled = _measured(name, _table(graph, rows), rounds=2 if quick else 9)
-        yield from _report(found, compiled, rows)
-        yield from _verdicts(name, found)
+        times, compiled = _measured(name, _table(graph, rows), rounds=2 if quick else 9)
+        yield from _report(times, compiled, rows)
+        yield from _verdicts(name, times)
         yield ""
         figures += [
             {
                 "graph": name,
                 "beside": side,
                 "rows": rows,
-                "seconds": min(times),
-                "ratio": ratio(found[_OURS], times).median,
-                "is_best_peer": side == _best_peer(found),
+                "seconds": min(side_times),
+                "ratio": ratio(times[_OURS], side_times).median,
+                "is_best_peer": side == _best_peer(times),
             }
-            for side, times in found.items()
+            for side, side_times in times.items()
         ]
     yield f"{versions(('llvmlite', 'numpy', 'torch', 'jax', 'casadi'))}."
     return figures
 
 
 def _table(graph: Flat, rows: int) -> Table:
-    """Let the first two leaves be columns, spread around their primals."""
+    """Make columns of the first two leaves, spread around their primals."""
     first_two = graph.leaves[:2]
     spread = np.random.default_rng(1).uniform(-1.0, 1.0, (2, rows))
     return Table(graph, tuple(first_two.tolist()), graph.data[first_two, None] + spread)
@@ -93,18 +93,18 @@ def _table(graph: Flat, rows: int) -> Table:
 def _measured(
     name: str, work: Table, rounds: int
 ) -> tuple[dict[str, list[float]], dict[str, float | None]]:
-    """Return the seconds of each side, and what it took to compile it."""
+    """Return the times of each side, and its compile time."""
     with tempfile.TemporaryDirectory() as folder:
         sides = _sides(name, work, Path(folder))
         _check_same(sides)
         progress(f"batch: {name}, {len(sides)} sides in turn")
-        measures = {side: timed(each.run, _BURST) for side, each in sides.items()}
-        found = take_turns(measures, rounds)
-    return found, {side: each.compiled for side, each in sides.items()}
+        measures = {label: timed(side.run, _BURST) for label, side in sides.items()}
+        times = take_turns(measures, rounds)
+    return times, {label: side.compiled for label, side in sides.items()}
 
 
 def _sides(name: str, work: Table, folder: Path) -> dict[str, Side]:
-    """Prepare the sides that are there."""
+    """Prepare the sides that are installed."""
     makers: dict[str, tuple[Callable[[], Side], bool]] = {
         _OURS: (partial(Mgraph, work), is_installed("llvmlite")),
         "NumPy": (partial(_best, work, Numpy, _WIDTHS), True),
@@ -117,8 +117,8 @@ def _sides(name: str, work: Table, folder: Path) -> dict[str, Side]:
         makers[_BLOCKS] = partial(_best, work, blocks, c_rows.WIDTHS), True
         makers["C, this graph"] = partial(c_rows.Straight, work, folder), True
     sides = {}
-    for side, (make, is_there) in makers.items():
-        if is_there:
+    for side, (make, is_available) in makers.items():
+        if is_available:
             progress(f"batch: {name}, preparing {side}")
             sides[side] = make()
             sides[side].run()
@@ -126,7 +126,7 @@ def _sides(name: str, work: Table, folder: Path) -> dict[str, Side]:
 
 
 def _best(work: Table, make: Callable[..., Side], widths: Sequence[int]) -> Side:
-    """Try widths of blocks on some rows, and take the fastest for all."""
+    """Return a side with the block width that is fastest on some of the rows."""
     some = work._replace(given=np.ascontiguousarray(work.given[:, :_TRIED]))
     tried = {str(width): timed(make(some, width=width).run, _BURST) for width in widths}
     times = take_turns(tried, 3)
@@ -138,40 +138,41 @@ def _check_same(sides: Mapping[str, Side]) -> None:
     assert np.isfinite(ours.out).all()
     for name, side in sides.items():
         assert relative_error(side.out, ours.out) < _CLOSE, name
-        for found, wanted in zip(side.grads, ours.grads, strict=True):
-            assert relative_error(found, wanted) < _CLOSE, name
+        for grad, wanted in zip(side.grads, ours.grads, strict=True):
+            assert relative_error(grad, wanted) < _CLOSE, name
 
 
 def _report(
-    found: Mapping[str, list[float]], compiled: Mapping[str, float | None], rows: int
+    times: Mapping[str, list[float]], compiled: Mapping[str, float | None], rows: int
 ) -> Iterator[str]:
     """Yield the table."""
     cells = []
     for name in (_OURS, *_PEERS, _BLOCKS, "C, this graph"):
-        if name not in found:
+        if name not in times:
             cells.append((name, "", "", "", "", ""))
             continue
-        times, spent = found[name], compiled[name]
-        compared = ratio(found[_OURS], times)
+        best, compiling = min(times[name]), compiled[name]
+        compared = ratio(times[_OURS], times[name])
         cells.append((
-            name, seconds(min(times)), f"{rows / min(times):,.0f}",
-            "" if spent is None else seconds(spent), f"{compared.median:.2f}", str(len(times)),
+            name, seconds(best), f"{rows / best:,.0f}",
+            "" if compiling is None else seconds(compiling), f"{compared.median:.2f}",
+            str(compared.pairs),
         ))  # fmt: skip
-    header = ("", "best", "rows/s", "compiling", "mgraph's time to it: median ratio", "pairs")
+    header = ("", "best", "rows/s", "compiling", "mgraph's time / its time: median ratio", "pairs")
     yield from table(header, cells)
 
 
-def _best_peer(found: Mapping[str, list[float]]) -> str:
-    return min((each for each in _PEERS if each in found), key=lambda each: median(found[each]))
+def _best_peer(times: Mapping[str, list[float]]) -> str:
+    return min((peer for peer in _PEERS if peer in times), key=lambda peer: median(times[peer]))
 
 
-def _verdicts(name: str, found: Mapping[str, list[float]]) -> Iterator[str]:
+def _verdicts(name: str, times: Mapping[str, list[float]]) -> Iterator[str]:
     def compared(side: str) -> Ratio | None:
-        return ratio(found[_OURS], found[side]) if side in found else None
+        return ratio(times[_OURS], times[side]) if side in times else None
 
     if name == "neuron":
         yield verdict("JAX's time", JAX_TARGET, compared("JAX"))
     else:
-        best = _best_peer(found)
+        best = _best_peer(times)
         yield verdict(f"the best peer's time, {best}", PEER_TARGET, compared(best))
     yield verdict("the time of C, blocks", C_TARGET, compared(_BLOCKS))

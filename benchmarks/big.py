@@ -1,7 +1,7 @@
-"""A file of a million nodes through whole processes, beside the standard library's json.
+"""Whole commands on a JSON file of a million nodes, compared with the standard library's json.
 
-The peer loads the same file with `json.load` and writes what mgraph wrote with `json.dump`; the
-time to load that is not counted. The limit of memory is a process that only does `json.load`.
+The peer loads the same file with `json.load` and writes mgraph's result with `json.dump`; the time
+to load that result is not counted. Memory is compared with a process that only does `json.load`.
 """
 
 from __future__ import annotations
@@ -55,31 +55,31 @@ _MORE: Final = {
 
 def lines(*, quick: bool) -> Generator[str, None, Figures]:
     """Yield the report."""
-    with workspace() as place:
-        path = place.folder / "big.json"
+    with workspace() as space:
+        path = space.folder / "big.json"
         count = write_graph(path, random_graph(20_000 if quick else 1_000_000, _OPS))
         length = path.stat().st_size
-        yield f"{count:,} nodes, {size(length)}, {length / count:.0f} bytes a node.\n"
-        figures = yield from _compare(place, rounds=2 if quick else 5)
-        yield from _for_information(place, rounds=1 if quick else 3)
+        yield f"{count:,} nodes, {size(length)}, {length / count:.0f} bytes per node.\n"
+        figures = yield from _compare(space, rounds=2 if quick else 5)
+        yield from _for_information(space, rounds=1 if quick else 3)
     return figures
 
 
-def _compare(place: Workspace, rounds: int) -> Generator[str, None, Figures]:
+def _compare(space: Workspace, rounds: int) -> Generator[str, None, Figures]:
     sides: dict[str, Callable[[], Cost]] = {
-        "run": partial(place.mgraph, *_RUN),
-        "peer": partial(place.python, "-c", _PEER),
-        "load": partial(place.python, "-c", _LOAD),
+        "run": partial(space.mgraph, *_RUN),
+        "peer": partial(space.python, "-c", _PEER),
+        "load": partial(space.python, "-c", _LOAD),
     }
     sides["run"]()  # fills the cache of bytecode; and the peer needs what it writes
     costs = take_turns(sides, rounds)
-    times = [json.loads(each.printed) for each in costs["peer"]]
-    ours = [each.seconds for each in costs["run"]]
-    by_dump = ratio(ours, [each["load"] + each["dump"] for each in times])
-    by_dumps = ratio(ours, [each["load"] + each["dumps"] for each in times])
-    peaks = {name: [float(each.peak) for each in costs[name]] for name in ("run", "load")}
+    times = [json.loads(cost.printed) for cost in costs["peer"]]
+    ours = [cost.seconds for cost in costs["run"]]
+    by_dump = ratio(ours, [parts["load"] + parts["dump"] for parts in times])
+    by_dumps = ratio(ours, [parts["load"] + parts["dumps"] for parts in times])
+    peaks = {name: [float(cost.peak) for cost in costs[name]] for name in ("run", "load")}
     memory = ratio(peaks["run"], peaks["load"])
-    written = size((place.folder / "out.json").stat().st_size)
+    written = size((space.folder / "out.json").stat().st_size)
     rows = [
         ("time, peer `json.load` + `json.dump`", *ratio_cells(by_dump)),
         ("time, peer `json.load` + `write(json.dumps(…))`", *ratio_cells(by_dumps)),
@@ -91,32 +91,32 @@ def _compare(place: Workspace, rounds: int) -> Generator[str, None, Figures]:
     yield verdict("the peak memory of json.load", MEMORY_TARGET, memory)
     yield _parts(times, written)
     compared = {"json.dump": by_dump, "json.dumps": by_dumps, "memory": memory}
-    return [{"beside": name, "ratio": each.median} for name, each in compared.items()]
+    return [{"beside": name, "ratio": result.median} for name, result in compared.items()]
 
 
 def _parts(times: Sequence[dict[str, float]], written: str) -> str:
-    """Say what the peer's time is made of."""
-    middle = {name: seconds(median(each[name] for each in times)) for name in times[0]}
+    """Return a sentence on the parts of the peer's time."""
+    middle = {name: seconds(median(parts[name] for parts in times)) for name in times[0]}
     return (
         f"\nThe peer's medians: load {middle['load']}, dump {middle['dump']}, dumps and write "
-        f"{middle['dumps']}; apart, not counted: loading what is dumped ({written}) "
+        f"{middle['dumps']}. Not counted: loading what is dumped ({written}), "
         f"{middle['apart']}. `json.dump` encodes in Python, `json.dumps` in C.\n"
     )
 
 
-def _for_information(place: Workspace, rounds: int) -> Iterator[str]:
-    """Yield what the other commands take, beside `json.load` alone."""
+def _for_information(space: Workspace, rounds: int) -> Iterator[str]:
+    """Yield a table of other commands, compared with `json.load` alone."""
     sides: dict[str, Callable[[], Cost]] = {
-        name: partial(place.mgraph, *arguments) for name, arguments in _MORE.items()
+        name: partial(space.mgraph, *arguments) for name, arguments in _MORE.items()
     }
-    sides["load"] = partial(place.python, "-c", _LOAD)
+    sides["load"] = partial(space.python, "-c", _LOAD)
     costs = take_turns(sides, rounds)
-    loads = [each.seconds for each in costs["load"]]
-    peak = min(each.peak for each in costs["load"])
+    loads = [cost.seconds for cost in costs["load"]]
+    peak = min(cost.peak for cost in costs["load"])
     rows = []
     for name in _MORE:
-        found = ratio([each.seconds for each in costs[name]], loads)
-        most = min(each.peak for each in costs[name])
-        rows.append((name, *ratio_cells(found), size(most), f"{most / peak:.2f}"))
+        compared = ratio([cost.seconds for cost in costs[name]], loads)
+        own_peak = min(cost.peak for cost in costs[name])
+        rows.append((name, *ratio_cells(compared), size(own_peak), f"{own_peak / peak:.2f}"))
     header = ("for information, peer `json.load`", *RATIO_COLUMNS, "peak", "peak/peak")
     yield from table(header, rows)

@@ -1,4 +1,4 @@
-"""What C can do: the limits that mgraph is measured against. Made with gcc, where there is one."""
+"""A tape in C, compiled with gcc if it is installed: a limit that mgraph is measured against."""
 
 from __future__ import annotations
 
@@ -73,34 +73,34 @@ def compiled(folder: Path, name: str, source: str, options: Sequence[str]) -> An
     """Compile C into a shared library and load it; None if there is no gcc.
 
     Raises:
-        CalledProcessError: It doesn't compile.
+        CalledProcessError: The source doesn't compile.
     """
     compiler = shutil.which("gcc")
     if compiler is None:
         return None
-    text, made, library = (folder / f"{name}{suffix}" for suffix in (".c", ".o", ".so"))
+    text, compiled_file, library = (folder / f"{name}{suffix}" for suffix in (".c", ".o", ".so"))
     text.write_text(source, encoding="utf-8")
-    subprocess.run([compiler, *options, "-fPIC", "-c", text, "-o", made], check=True)
+    subprocess.run([compiler, *options, "-fPIC", "-c", text, "-o", compiled_file], check=True)
     # linked with -ffast-math, it would turn off subnormal numbers for the whole process
-    subprocess.run([compiler, "-shared", made, "-o", library, "-lm"], check=True)
+    subprocess.run([compiler, "-shared", compiled_file, "-o", library, "-lm"], check=True)
     return ctypes.CDLL(str(library))
 
 
 def pointer(values: NDArray[Any]) -> ctypes.c_void_p:
-    """Return where an array lies; keep the array for as long as C may look."""
+    """Return the address of an array, which must be kept alive while C uses it."""
     return ctypes.c_void_p(values.ctypes.data)
 
 
 class Tape:
-    """The usual loop over opcodes, with a branch for each op of one graph and no others.
+    """A loop over opcodes, with a branch for each op that the graph has, and no others.
 
     Attributes:
-        primals: float64[N]; set those of the leaves before a step.
-        adjoints: float64[N], as the last step left them.
+        primals: float64[N]; set the leaves' before a step.
+        adjoints: float64[N], from the last step.
     """
 
     def __init__(self, graph: Columns, library: Any) -> None:  # noqa: ANN401 - a library
-        """Lay out a graph; `library` is from `tape_library` for its ops."""
+        """Copy a graph into arrays; `library` is what `tape_library` returns for it."""
         self.primals = np.zeros(len(graph))
         self.primals[np.frombuffer(graph.leaves, np.uint32)] = np.frombuffer(graph.data)
         self.adjoints = np.zeros(len(graph))
@@ -113,7 +113,7 @@ class Tape:
             self.adjoints,
         )
         self._step: Callable[..., object] = library.step
-        self._arguments = (ctypes.c_int64(len(graph)), *(pointer(each) for each in self._arrays))
+        self._arguments = (ctypes.c_int64(len(graph)), *(pointer(array) for array in self._arrays))
 
     def step(self) -> None:
         """Run forward and backward."""

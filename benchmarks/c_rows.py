@@ -1,6 +1,6 @@
-"""C over rows: a loop over opcodes that works on blocks of rows, and a program for one graph alone.
+"""Two C programs that run many rows: a loop over opcodes, and one compiled for a single graph.
 
-Both take tanh from glibc's vector library, as gcc does by itself with `-ffast-math`.
+Both use tanh of glibc's vector library, as gcc does by itself with `-ffast-math`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _BLOCKS: Final = """
 #include <emmintrin.h>
 #endif
 #define EACH _Pragma("omp simd") for (int j = 0; j < W; j++)
-/* The first to give a node its adjoint stores it, the others add. */
+/* The first contribution to an adjoint is stored, the others are added. */
 #define GIVE(is_first, to, what) do { double *restrict t = to; \\
     if (is_first) { EACH t[j] = what; } else { EACH t[j] += what; } } while (0)
 #define BINARY(code, to_a, to_b) \\
@@ -51,7 +51,7 @@ _BLOCKS: Final = """
     case code: GIVE(0, ga, to_a); break; \\
     case code + 1: GIVE(1, ga, to_a); break;
 
-/* Write past the caches: nobody reads it soon. */
+/* Write past the caches: the data is not read again soon. */
 static void write(double *to, const double *from, int64_t count) {
 #ifdef __SSE2__
   if (count == W && ((uintptr_t)to & 15) == 0) {
@@ -98,10 +98,10 @@ void batch(int64_t n, const uint8_t *op, const uint8_t *back, const uint32_t *a,
 
 
 class Blocks:
-    """The loop over opcodes.
+    """The loop over opcodes, on blocks of rows.
 
     Attributes:
-        compiled: None: it is the same for all graphs.
+        compiled: None, because the program is the same for all graphs.
         out: float64[N], the output of every row.
         grads: float64[M, N], the adjoints of the leaves.
     """
@@ -109,7 +109,7 @@ class Blocks:
     compiled = None
 
     def __init__(self, work: Table, folder: Path, width: int) -> None:
-        """Compile it for blocks of so many rows."""
+        """Compile the program for blocks of `width` rows."""
         graph, rows = work.graph, work.rows
         count, leaves = len(graph.opcode), graph.leaves.astype(np.uint32)
         codes = [f"-DADD={ADD}", f"-DMUL={MUL}", f"-DTANH={TANH}", f"-DW={width}"]
@@ -129,16 +129,16 @@ class Blocks:
 
 
 class Straight:
-    """The program for one graph: no loop over nodes, its primals and adjoints are variables.
+    """A program for one graph: it has no loop over nodes; primals and adjoints are variables.
 
     Attributes:
-        compiled: Seconds that gcc took.
+        compiled: Compile time in seconds.
         out: float64[N], the output of every row.
         grads: float64[M, N], the adjoints of the leaves.
     """
 
     def __init__(self, work: Table, folder: Path) -> None:
-        """Write and compile it."""
+        """Write and compile the program."""
         start = perf_counter()
         source = "\n".join(_straight(work.graph, work.columns))
         self._batch = c.compiled(folder, "straight", source, OPTIONS).batch
@@ -157,7 +157,7 @@ def _call(function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
 
 
 def _aligned(*shape: int) -> NDArray[np.float64]:
-    """Return zeros that begin with a line of the cache."""
+    """Return zeros, aligned to a cache line."""
     count = int(np.prod(shape))
     memory = np.zeros(count * 8 + _CACHE_LINE, np.uint8)
     start = -memory.ctypes.data % _CACHE_LINE
@@ -165,7 +165,7 @@ def _aligned(*shape: int) -> NDArray[np.float64]:
 
 
 def _codes_backward(graph: Flat) -> NDArray[np.uint8]:
-    """Return four times the opcode; one more where the first argument gets its adjoint first."""
+    """Return 4·opcode, + 1 where the adjoint of `a` gets its first contribution, + 2 for `b`."""
     has_adjoint = {len(graph.opcode) - 1}
     codes = np.zeros(len(graph.opcode), np.uint8)
     for i, (op, a, b, _) in reversed([*enumerate(graph.nodes())]):
@@ -183,7 +183,7 @@ def _straight(graph: Flat, columns: tuple[int, ...]) -> Iterator[str]:
     yield "           double *restrict out, double *restrict grads) {"
     yield "#pragma omp simd simdlen(8)"
     yield "for (int64_t r = 0; r < rows; r++) {"
-    leaves = {leaf: place for place, leaf in enumerate(graph.leaves.tolist())}
+    leaves = {leaf: index for index, leaf in enumerate(graph.leaves.tolist())}
     for i, (op, a, b, _) in enumerate(graph.nodes()):
         if i in columns:
             value = f"given[{columns.index(i)} * rows + r]"
@@ -192,8 +192,8 @@ def _straight(graph: Flat, columns: tuple[int, ...]) -> Iterator[str]:
         yield f"const double p{i} = {value};"
     yield from _straight_backward(graph)
     yield f"out[r] = p{len(graph.opcode) - 1};"
-    for leaf, place in leaves.items():
-        yield f"grads[{place} * rows + r] = g{leaf};"
+    for leaf, index in leaves.items():
+        yield f"grads[{index} * rows + r] = g{leaf};"
     yield "} }"
 
 

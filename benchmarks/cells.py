@@ -1,4 +1,4 @@
-"""Cells: a measurement in a process of its own, whose crash or hang is a text in a table."""
+"""Measure in a separate process; a crash or a timeout becomes the text of a table's cell."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ _POLL: Final = 0.02
 
 
 class Limits(NamedTuple):
-    """What a cell may take: seconds, and resident bytes where there is /proc to look."""
+    """Limits of a process: seconds, and resident bytes (checked only where /proc exists)."""
 
     time: float
     memory: int
 
 
 class Cell(NamedTuple):
-    """What became of a measurement.
+    """The result of a measurement.
 
     Attributes:
-        said: What it told with `say`, in order, even if it failed afterwards.
-        failure: What it failed for; empty if it didn't.
-        seconds: How long the process was there.
+        reports: What the process sent with `send`, in order, even if it failed afterwards.
+        failure: Why it failed; empty if it didn't.
+        seconds: How long the process ran.
     """
 
-    said: list[dict[str, Any]]
+    reports: list[dict[str, Any]]
     failure: str
     seconds: float
 
 
 def run(module: str, *arguments: str, limits: Limits) -> Cell:
-    """Run a module of `benchmarks` as a program, and stop it when it goes beyond its limits."""
+    """Run a module of `benchmarks` as a program, and kill it if it exceeds its limits."""
     command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
     start = perf_counter()
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
@@ -49,13 +49,13 @@ def run(module: str, *arguments: str, limits: Limits) -> Cell:
             failure = _watch(process, limits)
         output.seek(0)
         errors.seek(0)
-        said = [json.loads(line) for line in output.read().splitlines() if line.endswith(b"}")]
-        failure = failure or _why(process.returncode, errors.read())
-        return Cell(said, failure, perf_counter() - start)
+        reports = [json.loads(line) for line in output.read().splitlines() if line.endswith(b"}")]
+        failure = failure or _failure_of(process.returncode, errors.read())
+        return Cell(reports, failure, perf_counter() - start)
 
 
-def say(**figures: float | str) -> None:
-    """Tell the process that started this one."""
+def send(**figures: float | str) -> None:
+    """Send figures to the process that started this one."""
     print(json.dumps(figures), flush=True)
 
 
@@ -78,7 +78,7 @@ def _watch(process: subprocess.Popen[bytes], limits: Limits) -> str:
 
 
 def _resident(pid: int) -> int:
-    """Return the resident memory of a process, in bytes; 0 if nobody knows."""
+    """Return the resident memory of a process, in bytes; 0 if it is not known."""
     try:
         pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
     except (OSError, IndexError):
@@ -86,8 +86,8 @@ def _resident(pid: int) -> int:
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _why(status: int, errors: bytes) -> str:
-    """Say what a process failed for: the signal, or the error it ended with."""
+def _failure_of(status: int, errors: bytes) -> str:
+    """Return why a process failed: the signal, or the error it ended with."""
     if status == 0:
         return ""
     if status < 0:

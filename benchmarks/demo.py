@@ -1,13 +1,13 @@
 """micrograd's demo, one step of training: a 2-16-16-1 network over 100 points, full batch.
 
-The points are two moons, the loss is the max-margin loss with L2 regularisation, the hidden layers
-are relu; written as in micrograd's notebook it is one graph of 65,818 scalars, 337 of them params.
-A step sets the params and runs forward and backward, to the gradients of all params; all sides
-agree on them. *Flat* is that graph; *rows* is the graph of one point, run by `Replay.batch` over
-100 rows with `grad="sum"` (the regularisation, which has no rows, is added with NumPy);
-*vectorised* is written by hand with matrices. What builds, traces or compiles once is not counted;
-PyTorch and micrograd record the graph in every step. All sides take turns, fast ones for many
-steps at a time.
+The points form two moons, the loss is the max-margin loss with L2 regularisation, the hidden layers
+are relu; written as in micrograd's notebook this is one graph of 65,818 scalars, 337 of them
+params. A step sets the params and runs forward and backward, to the gradients of all params, on
+which all sides agree. *Flat* is that graph; *rows* is the graph of one point, run by
+`Replay.batch` over 100 rows with `grad="sum"` (the regularisation, which has no rows, is added with
+NumPy); *vectorised* is written by hand with matrices. Building, tracing and compiling are not
+counted if they are done once; PyTorch and micrograd record the graph in every step. All sides take
+turns, fast ones for many steps at a time.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class Task(NamedTuple):
     Attributes:
         points: float64[100, 2].
         labels: float64[100], 1 or -1.
-        params: float64[337] by id, in the order of the notebook: of each neuron the weights, then
-            the bias.
+        params: float64[337] by id, in the order of the notebook: each neuron's weights, then its
+            bias.
     """
 
     points: NDArray[np.float64]
@@ -85,8 +85,8 @@ def task(count: int = 100, seed: int = 1337) -> Task:
         upper = i % 2 == 0
         angle = math.pi * random.random()
         x, y = math.cos(angle), math.sin(angle)
-        place = (x, y) if upper else (1.0 - x, 0.5 - y)
-        points.append([each + random.gauss(0.0, 0.1) for each in place])
+        x, y = (x, y) if upper else (1.0 - x, 0.5 - y)
+        points.append([x + random.gauss(0.0, 0.1), y + random.gauss(0.0, 0.1)])
         labels.append(-1.0 if upper else 1.0)
     params = {}
     for layer, (inputs, neurons) in enumerate(pairwise(_SIZES), start=1):
@@ -98,7 +98,7 @@ def task(count: int = 100, seed: int = 1337) -> Task:
 
 
 def flat_graph(work: Task) -> Graph:
-    """Build the loss over all points as one graph, in the notebook's words."""
+    """Build the loss over all points as one graph, written as in the notebook."""
     params = [Value.param(primal, name=name) for name, primal in work.params.items()]
     inputs = [[Value(x) for x in point] for point in work.points.tolist()]
     scores = [_network(params, x) for x in inputs]
@@ -122,7 +122,7 @@ def _network(params: Sequence[Value], x: Sequence[Value]) -> Value:
         out = []
         for _ in range(neurons):
             *weights, bias = (next(following) for _ in range(inputs + 1))
-            neuron = sum((w * each for w, each in zip(weights, x, strict=True)), bias)
+            neuron = sum((w * xi for w, xi in zip(weights, x, strict=True)), bias)
             out.append(neuron.relu() if layer < len(_SIZES) - 1 else neuron)
         x = out
     return x[0]
@@ -137,42 +137,43 @@ def lines(*, quick: bool) -> Generator[str, None, Figures]:
         sides = _sides(work, graph, Path(folder))
         _check_same(sides)
         gc.collect()
-        gc.freeze()  # micrograd's cycles are looked for among its own objects, not JAX's
+        gc.freeze()  # so that collecting micrograd's cycles does not go through JAX's objects
         progress(f"demo: {len(sides)} sides in turn")
         measures = {name: side.measure for name, side in sides.items()}
-        found = take_turns(measures, rounds=2 if quick else 15)
-    yield from _report(found)
+        times = take_turns(measures, rounds=2 if quick else 15)
+    yield from _report(times)
     yield f"{versions(package for _, package in _SIDES.values())}."
     return [
-        {"side": name, "beside": other, "seconds": min(times), "ratio": median_ratio}
-        for name, times in found.items()
-        for other, median_ratio in ((each, ratio(times, found[each]).median) for each in found)
+        {"side": name, "beside": other, "seconds": min(ours), "ratio": ratio(ours, theirs).median}
+        for name, ours in times.items()
+        for other, theirs in times.items()
     ]
 
 
-def _report(found: Mapping[str, list[float]]) -> Iterator[str]:
+def _report(times: Mapping[str, list[float]]) -> Iterator[str]:
     rows = []
     for name in _SIDES:
-        times = found.get(name, [])
-        cells = [seconds(min(times)), seconds(median(times))] if times else ["", ""]
-        limit = _compared(found, name, _C)
-        rows.append((name, *cells, f"{limit.median:.2f}" if limit else "", str(len(times) or "")))
-    yield from table(("a step", "best", "median", "to C, flat: median ratio", "rounds"), rows)
-    yield verdict("the C tape's time, flat", FLAT_TARGET, _compared(found, _FLAT, _C))
-    by_hand = _compared(found, _ROWS, _BY_HAND)
+        own = times.get(name, [])
+        cells = [seconds(min(own)), seconds(median(own))] if own else ["", ""]
+        limit = _compared(times, name, _C)
+        rows.append((name, *cells, f"{limit.median:.2f}" if limit else "", str(len(own) or "")))
+    header = ("one step", "best", "median", "relative to C, flat: median ratio", "rounds")
+    yield from table(header, rows)
+    yield verdict("the C tape's time, flat", FLAT_TARGET, _compared(times, _FLAT, _C))
+    by_hand = _compared(times, _ROWS, _BY_HAND)
     yield verdict("the time of PyTorch, vectorised, for the rows", 1.0, by_hand)
-    typical = median(found[_ROWS])
+    typical = median(times[_ROWS])
     reached = "reached" if typical <= ROWS_TARGET else "missed"
     yield f"Target: rows in {seconds(ROWS_TARGET)}: {reached}, {seconds(typical)} (median)."
     yield ""
 
 
-def _compared(found: Mapping[str, list[float]], first: str, second: str) -> Ratio | None:
-    return ratio(found[first], found[second]) if {first, second} <= found.keys() else None
+def _compared(times: Mapping[str, list[float]], first: str, second: str) -> Ratio | None:
+    return ratio(times[first], times[second]) if {first, second} <= times.keys() else None
 
 
 def _sides(work: Task, graph: Graph, folder: Path) -> dict[str, Side]:
-    """Prepare the sides whose packages are there, and let each do a step."""
+    """Prepare the sides whose packages are installed, and run one step of each."""
     sides = {}
     for name, (make, package) in _SIDES.items():
         if is_installed(package):
@@ -195,14 +196,14 @@ def _check_same(sides: Mapping[str, Side]) -> None:
 
 def _flat(work: Task, graph: Graph, _folder: Path) -> Side:
     replay = graph.compile()
-    places = np.array([replay.leaf_ids.index(name) for name in work.params])
+    indices = np.array([replay.leaf_ids.index(name) for name in work.params])
     params = np.array([*work.params.values()])
 
     def step() -> None:
-        replay.leaf_primals[places] = params
+        replay.leaf_primals[indices] = params
         replay.step()
 
-    return Side(timed(step, _BURST), lambda: replay.leaf_adjoints[places])
+    return Side(timed(step, _BURST), lambda: replay.leaf_adjoints[indices])
 
 
 def _c_tape(work: Task, graph: Graph, folder: Path) -> Side | None:
@@ -210,36 +211,36 @@ def _c_tape(work: Task, graph: Graph, folder: Path) -> Side | None:
     if library is None:
         return None
     tape = c.Tape(graph.columns, library)
-    places = np.array([graph.columns.index[name] for name in work.params])
+    indices = np.array([graph.columns.index[name] for name in work.params])
     params = np.array([*work.params.values()])
 
     def step() -> None:
-        tape.primals[places] = params
+        tape.primals[indices] = params
         tape.step()
 
-    return Side(timed(step, _BURST), lambda: tape.adjoints[places])
+    return Side(timed(step, _BURST), lambda: tape.adjoints[indices])
 
 
 def _rows(work: Task, _graph: Graph, _folder: Path) -> Side:
-    """Average over the points, and add the slopes of the regularisation."""
+    """Average over the points, and add the gradient of the regularisation."""
     replay = row_graph(work).compile()
     params = np.array([*work.params.values()])
     columns = dict(zip(("x1", "x2", "y"), (*work.points.T, work.labels), strict=True))
-    places = np.array([replay.leaf_ids.index(name) for name in work.params])
+    indices = np.array([replay.leaf_ids.index(name) for name in work.params])
     ids = [*replay.batch(columns, grad="sum").grad]
     order = np.array([ids.index(name) for name in work.params])
-    found: list[NDArray[np.float64]] = []
+    gradients: list[NDArray[np.float64]] = []
 
     def step() -> None:
-        replay.leaf_primals[places] = params
+        replay.leaf_primals[indices] = params
         sums = np.fromiter(replay.batch(columns, grad="sum").grad.values(), float, len(ids))
-        found[:] = [sums[order] / len(work.labels) + 2.0 * _ALPHA * params]
+        gradients[:] = [sums[order] / len(work.labels) + 2.0 * _ALPHA * params]
 
-    return Side(timed(step, _BURST), lambda: found[0])
+    return Side(timed(step, _BURST), lambda: gradients[0])
 
 
 def _layers(params: NDArray[np.float64]) -> Iterator[tuple[Any, Any]]:
-    """Yield weights and biases of each layer, as views."""
+    """Yield the weights and biases of each layer, as views."""
     start = 0
     for inputs, neurons in pairwise(_SIZES):
         end = start + neurons * (inputs + 1)
@@ -251,7 +252,7 @@ def _layers(params: NDArray[np.float64]) -> Iterator[tuple[Any, Any]]:
 def _as_params(gradients: Iterable[tuple[Any, Any]]) -> NDArray[np.float64]:
     """Put the gradients of weights and biases into the order of the params."""
     both = [np.column_stack([np.asarray(w), np.asarray(b)]) for w, b in gradients]
-    return np.concatenate([each.ravel() for each in both])
+    return np.concatenate([layer.ravel() for layer in both])
 
 
 def _torch(work: Task, _graph: Graph, _folder: Path) -> Side:
@@ -259,21 +260,21 @@ def _torch(work: Task, _graph: Graph, _folder: Path) -> Side:
     torch.set_num_threads(1)  # too little work for more: they would only wait for each other
     points, labels = torch.from_numpy(work.points.copy()), torch.from_numpy(work.labels)
     new = [
-        torch.tensor(each) for pair in _layers(np.array([*work.params.values()])) for each in pair
+        torch.tensor(array) for pair in _layers(np.array([*work.params.values()])) for array in pair
     ]
-    params = [each.clone().requires_grad_() for each in new]
+    params = [tensor.clone().requires_grad_() for tensor in new]
 
     def step() -> None:
         with torch.no_grad():
             torch._foreach_copy_(params, new)
-        for each in params:
-            each.grad = None
+        for param in params:
+            param.grad = None
         out = points
         for i in range(0, len(params), 2):
             out = torch.nn.functional.linear(out, params[i], params[i + 1])
             out = torch.relu(out) if i + 2 < len(params) else out
         losses = torch.relu(1.0 - labels * out[:, 0])
-        squares = sum((each * each).sum() for each in params)
+        squares = sum((param * param).sum() for param in params)
         (losses.mean() + _ALPHA * squares).backward()
 
     def gradients() -> NDArray[np.float64]:
@@ -294,15 +295,15 @@ def _jax(work: Task, _graph: Graph, _folder: Path) -> Side:
             out = out @ weights.T + bias
             out = jax.nn.relu(out) if i < len(params) else out
         losses = jax.nn.relu(1.0 - labels * out[:, 0])
-        return losses.mean() + _ALPHA * sum((each**2).sum() for pair in params for each in pair)
+        return losses.mean() + _ALPHA * sum((array**2).sum() for pair in params for array in pair)
 
-    work_it = jax.jit(jax.value_and_grad(loss))
-    found: list[Any] = []
+    value_and_grad = jax.jit(jax.value_and_grad(loss))
+    result: list[Any] = []
 
     def step() -> None:
-        found[:] = jax.block_until_ready(work_it(params))
+        result[:] = jax.block_until_ready(value_and_grad(params))
 
-    return Side(timed(step, _BURST), lambda: _as_params(found[1]))
+    return Side(timed(step, _BURST), lambda: _as_params(result[1]))
 
 
 def _by_scalars(
@@ -329,6 +330,6 @@ _SIDES: Final[Mapping[str, tuple[Callable[[Task, Graph, Path], Side | None], str
     "JAX, vectorised": (_jax, "jax"),
     "CasADi, flat": (partial(_by_scalars, Casadi), "casadi"),
     "micrograd, flat": (partial(_by_scalars, Micrograd), "micrograd"),
-    "PyTorch, flat, an op a scalar": (partial(_by_scalars, Torch), "torch"),
+    "PyTorch, flat, one op per scalar": (partial(_by_scalars, Torch), "torch"),
 }
-"""What makes each side, and the package that it needs."""
+"""The function that makes each side, and the package that it needs."""

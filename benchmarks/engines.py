@@ -1,9 +1,9 @@
 """Engines that compute a graph of add, mul, tanh and relu one scalar op at a time.
 
-Each is a class: making it builds what can be kept, `evaluate` runs forward and backward from the
-primals of the params, `gradients` returns what that gave. Those that record a graph with every
-forward have nothing to keep; what they build is the first forward, and each `evaluate` does it
-again.
+Each is a class: its constructor builds what can be kept, `evaluate` runs forward and backward from
+the primals of the params, and `gradients` returns the result. Engines that record the graph in
+every forward pass have nothing to keep: their constructor runs forward once, and each `evaluate`
+does so again.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ class Engine(Protocol):
         """Run forward and backward."""
 
     def gradients(self) -> ArrayLike:
-        """Return float64[M], the adjoints of the params after the last `evaluate`."""
+        """Return float64[M]: the adjoints of the params from the last `evaluate`."""
 
     def forget(self) -> None:
-        """Drop what the last `evaluate` recorded, so that nobody's time counts freeing it."""
+        """Drop what the last `evaluate` recorded, so that freeing it is not measured."""
 
 
 class _Kept:
-    """Builds once, keeps all."""
+    """An engine that builds the graph once and keeps it."""
 
     def forget(self) -> None:
         """Nothing is recorded."""
 
 
 class Tape(_Kept):
-    """mgraph's tape: a file of the graph is loaded and compiled."""
+    """mgraph's tape, loaded from a file and compiled."""
 
     def __init__(self, graph: Flat, file: Path) -> None:
-        """Load a file; `graph` only says where its params are."""
+        """Load the file; `graph` is used only to find the params."""
         self._params = graph.params
         self.replay = mgraph.load(file).compile()
 
@@ -68,10 +68,10 @@ class Tape(_Kept):
 
 
 class CTape(_Kept):
-    """The loop in C."""
+    """The tape in C."""
 
     def __init__(self, graph: Flat, _file: Path) -> None:
-        """Compile it; without gcc there is nothing to measure."""
+        """Compile it with gcc."""
         columns = columns_of(graph)
         with tempfile.TemporaryDirectory() as folder:
             self._tape = c.Tape(columns, c.tape_library(Path(folder), columns))
@@ -87,7 +87,7 @@ class CTape(_Kept):
 
 
 class _Recorded:
-    """Records the graph anew with every evaluation: numbers with `.grad` and a `backward`."""
+    """An engine that records the graph in every evaluation; its numbers have `.grad`."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class _Recorded:
         functions: Functions,
         fixed: Callable[[float], Any],
     ) -> None:
-        """Record once: that is building."""
+        """Record once, which counts as building."""
         self._graph = graph
         self._record = partial(record, graph, param, functions, fixed)
         self._values = self._record()
@@ -106,12 +106,12 @@ class _Recorded:
         self._values = self._record()
         self.backward(self._values[-1])
 
-    def backward(self, output: Any) -> None:  # noqa: ANN401 - somebody's number
+    def backward(self, output: Any) -> None:  # noqa: ANN401 - the engine's number
         """Go backward."""
         output.backward()
 
     def gradients(self) -> list[float]:
-        """Return the params' gradients."""
+        """Return the gradients of the params."""
         return [float(self._values[i].grad) for i in self._graph.params]
 
     def forget(self) -> None:
@@ -121,7 +121,7 @@ class _Recorded:
 
 
 class Value(_Recorded):
-    """mgraph's Values."""
+    """mgraph's `Value`."""
 
     def __init__(self, graph: Flat, _file: Path) -> None:
         """Record once."""
@@ -130,7 +130,7 @@ class Value(_Recorded):
 
 
 class Micrograd(_Recorded):
-    """micrograd's Values, with the lecture's tanh; and no recursion where that is too deep."""
+    """micrograd's `Value` with the lecture's tanh, and without recursion where that is too deep."""
 
     def __init__(self, graph: Flat, _file: Path) -> None:
         """Record once."""
@@ -139,11 +139,11 @@ class Micrograd(_Recorded):
         self.is_own = True
 
     def backward(self, output: Any) -> None:  # noqa: ANN401 - micrograd's Value
-        """Go backward its own way; from the first time that fails, without recursion."""
+        """Call micrograd's `backward`; once it was too deep for Python, go without recursion."""
         if self.is_own:
             try:
                 output.backward()
-            except RecursionError:  # before it has computed anything
+            except RecursionError:  # raised before anything is computed
                 self.is_own = False
         if not self.is_own:
             backward_without_recursion(output)
@@ -156,18 +156,18 @@ def _micrograd_tanh(x: Any) -> Any:  # noqa: ANN401 - micrograd's Value
     def backward() -> None:
         x.grad += (1.0 - y * y) * out.grad
 
-    out._backward = backward  # noqa: SLF001 - as its own ops do
+    out._backward = backward  # noqa: SLF001 - as micrograd's own ops do
     return out
 
 
 def backward_without_recursion(output: Any) -> None:  # noqa: ANN401 - micrograd's Value
-    """Do what micrograd's `backward` does, in the same order."""
+    """Do the same as micrograd's `backward`, in the same order, without recursion."""
     order = []
     visited = {output}
     stack = [(output, iter(output._prev))]  # noqa: SLF001
     while stack:
         value, children = stack[-1]
-        child = next((each for each in children if each not in visited), None)
+        child = next((other for other in children if other not in visited), None)
         if child is None:
             order.append(value)
             stack.pop()
@@ -180,7 +180,7 @@ def backward_without_recursion(output: Any) -> None:  # noqa: ANN401 - micrograd
 
 
 class Torch(_Recorded):
-    """PyTorch, each number a tensor of its own."""
+    """PyTorch, with one tensor per number."""
 
     def __init__(self, graph: Flat, _file: Path) -> None:
         """Record once."""
@@ -193,14 +193,14 @@ class Autograd:
     """HIPS autograd: all params are one array."""
 
     def __init__(self, graph: Flat, _file: Path) -> None:
-        """Nothing is built before it is evaluated."""
+        """Prepare the function; nothing is built before it is evaluated."""
         numpy = import_module("autograd.numpy")
         functions = {TANH: numpy.tanh, RELU: lambda x: numpy.maximum(x, 0.0)}
         self._work = import_module("autograd").value_and_grad(
             partial(output_of, graph, functions, every=False)
         )
         self._params = graph.data[graph.params]
-        self._found: Any = None
+        self._result: Any = None
 
     def forget(self) -> None:
         """Drop what was traced."""
@@ -208,18 +208,18 @@ class Autograd:
 
     def evaluate(self) -> None:
         """Trace forward, and go backward."""
-        self._found = self._work(self._params)
+        self._result = self._work(self._params)
 
     def gradients(self) -> NDArray[np.float64]:
         """Return the gradient."""
-        return np.asarray(self._found[1])
+        return np.asarray(self._result[1])
 
 
 class Casadi(_Kept):
     """CasADi's SX, and a Function of output and gradient in its virtual machine."""
 
     def __init__(self, graph: Flat, _file: Path) -> None:
-        """Build the expressions, forward and backward."""
+        """Build the expressions of value and gradient."""
         casadi = import_module("casadi")
         params = casadi.SX.sym("params", len(graph.params))
         functions = {TANH: casadi.tanh, RELU: lambda x: casadi.fmax(x, 0.0)}
@@ -251,15 +251,15 @@ class Jax(_Kept):
         work = self._jax.value_and_grad(partial(output_of, graph, functions, every=False))
         self._params = graph.data[graph.params]
         self._work = self._jax.jit(work).lower(self._params).compile()
-        self._found: Any = None
+        self._result: Any = None
 
     def evaluate(self) -> None:
         """Call it, and wait."""
-        self._found = self._jax.block_until_ready(self._work(self._params))
+        self._result = self._jax.block_until_ready(self._work(self._params))
 
     def gradients(self) -> NDArray[np.float64]:
         """Return the gradient."""
-        return np.asarray(self._found[1])
+        return np.asarray(self._result[1])
 
 
 ENGINES: Final[Mapping[str, Callable[[Flat, Path], Engine]]] = {
@@ -272,4 +272,4 @@ ENGINES: Final[Mapping[str, Callable[[Flat, Path], Engine]]] = {
     "casadi": Casadi,
     "c": CTape,
 }
-"""What makes each, from a graph and a file of the same graph."""
+"""The constructors, which take a graph and a file of the same graph."""

@@ -1,4 +1,4 @@
-"""Graphs as flat arrays: small to keep, quick to hand to another process, as columns for mgraph."""
+"""Graphs as flat arrays: compact, quick to pass to another process, easy to convert."""
 
 from __future__ import annotations
 
@@ -53,21 +53,21 @@ class Flat(NamedTuple):
 
     @property
     def leaves(self) -> NDArray[np.intp]:
-        """The leaves, ascending."""
+        """The indices of the leaves, ascending."""
         return np.flatnonzero(_ARITY[self.opcode] == 0)
 
     @property
     def params(self) -> NDArray[np.intp]:
-        """The params, ascending: what gradients are wanted of."""
+        """The indices of the params, ascending."""
         return np.flatnonzero(self.opcode == PARAM)
 
     def nodes(self) -> Iterator[tuple[int, int, int, float]]:
-        """Yield opcode, both arguments and primal of each node, as plain numbers."""
+        """Yield the opcode, both arguments and the primal of each node, as plain numbers."""
         return zip(self.opcode.data, self.a.data, self.b.data, self.data.data, strict=True)
 
 
 def flat(nodes: Iterable[Node]) -> Flat:
-    """Return nodes as arrays, taking them one at a time."""
+    """Return nodes as arrays; they are read one at a time."""
     opcode, a, b, data = array("B"), array("I"), array("I"), array("d")
     for op, args, primal in nodes:
         opcode.append(OPCODES[op])
@@ -80,14 +80,14 @@ def flat(nodes: Iterable[Node]) -> Flat:
 
 
 def write(path: Path, graph: Flat) -> None:
-    """Write a graph for `read`."""
+    """Write a graph to a file."""
     with path.open("wb") as file:
         for column in graph:
             np.save(file, column)
 
 
 def read(path: Path) -> Flat:
-    """Read what `write` wrote."""
+    """Read a graph that `write` has written."""
     with path.open("rb") as file:
         return Flat(*(np.load(file) for _ in Flat._fields))
 
@@ -98,13 +98,13 @@ def record(
     functions: Functions,
     fixed: Callable[[float], Any] = float,
 ) -> list[Any]:
-    """Compute every node of a graph with somebody's numbers.
+    """Compute every node of a graph with an engine's numbers.
 
     Args:
-        graph: Its add and mul are the numbers' operators.
+        graph: add and mul are computed with the numbers' operators.
         param: Makes a param from its primal.
         functions: The other ops, by opcode.
-        fixed: Makes an input or a const, whose gradient nobody wants.
+        fixed: Makes an input or a const from its primal; their gradients are not needed.
     """
     values: list[Any] = []
     for op, a, b, primal in graph.nodes():
@@ -119,14 +119,14 @@ def record(
     return values
 
 
-def output_of(graph: Flat, functions: Functions, params: Iterable[Any], *, every: bool) -> Any:  # noqa: ANN401 - somebody's number
-    """Compute the output from params that are somebody's numbers, in order.
+def output_of(graph: Flat, functions: Functions, params: Iterable[Any], *, every: bool) -> Any:  # noqa: ANN401 - an engine's number
+    """Compute the output from the engine's numbers for the params.
 
     Args:
         graph: Its last node is the output.
         functions: As in `record`.
-        params: What stands for the params.
-        every: Whether they stand for inputs and consts, too.
+        params: The numbers for the params, in order.
+        every: Whether `params` holds numbers for inputs and consts, too.
     """
     following = iter(params)
 
@@ -136,15 +136,15 @@ def output_of(graph: Flat, functions: Functions, params: Iterable[Any], *, every
     return record(graph, take, functions, take if every else float)[-1]
 
 
-def relative_error(found: ArrayLike, wanted: ArrayLike) -> float:
-    """Return the largest error, each relative to the number that was wanted.
+def relative_error(actual: ArrayLike, wanted: ArrayLike) -> float:
+    """Return the largest error, relative to the wanted number.
 
-    Of numbers below a millionth of the largest, to that: they are what is left of sums that
-    cancel, and depend on the order in which they were added up.
+    The error of a number below a millionth of the largest one is relative to that millionth: such
+    numbers are left over from sums that cancel, and depend on the order of adding.
     """
     size = np.abs(np.asarray(wanted))
     size = np.maximum(size, _SMALL * np.max(size, initial=_SMALL))
-    return float(np.max(np.abs(np.asarray(found) - np.asarray(wanted)) / size, initial=0.0))
+    return float(np.max(np.abs(np.asarray(actual) - np.asarray(wanted)) / size, initial=0.0))
 
 
 def flat_of(graph: Columns) -> Flat:
@@ -161,7 +161,7 @@ def flat_of(graph: Columns) -> Flat:
 
 
 def graph_of(nodes: Flat, ids: Sequence[str] | None = None) -> Graph:
-    """Return the graph that mgraph runs."""
+    """Return the graph as mgraph's `Graph`."""
     return Graph(columns_of(nodes, ids))
 
 

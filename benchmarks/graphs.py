@@ -1,4 +1,4 @@
-"""Graphs to measure with: made by a seeded generator, so always the same; every value finite."""
+"""Graphs to measure with: from a seeded generator, so always the same; every value is finite."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST: Final = 10.0
-"""Nodes whose value would be beyond this are drawn again."""
+"""A node whose value would be larger than this is drawn again."""
 
 _LEAVES: Final = 0.1
 
@@ -28,13 +28,13 @@ class Node(NamedTuple):
 def random_graph(count: int, ops: Sequence[str], seed: int = 1) -> Iterator[Node]:
     """Yield nodes of which one in ten is a leaf; the last depends on all others.
 
-    Arguments are drawn from all nodes before, so that memory is read all over the place. In
-    the end, what nothing uses yet is added up.
+    Arguments are drawn from all nodes before, so that memory is read in random order. In the end,
+    the nodes that no other node uses are added up.
 
     Args:
-        count: How many nodes.
-        ops: Drawn from these; add, mul, relu and tanh are known.
-        seed: Another one makes another graph.
+        count: The number of nodes.
+        ops: The ops to draw from, out of add, mul, relu and tanh.
+        seed: The random seed.
     """
     random = Random(seed)  # noqa: S311 - nothing secret
     values, used, unused = array("d"), bytearray(), 0
@@ -47,10 +47,10 @@ def random_graph(count: int, ops: Sequence[str], seed: int = 1) -> Iterator[Node
         values.append(_value(node, values))
         used.append(0)
         yield node
-    left = [i for i, has_user in enumerate(used) if not has_user]
-    if len(values) + unused == count:  # the sums of all are one node too few
-        left.append(left[0])
-    yield from _sum_of(left, len(values))
+    unused_nodes = [i for i, has_user in enumerate(used) if not has_user]
+    if len(values) + unused == count:  # adding them up makes one node too few
+        unused_nodes.append(unused_nodes[0])
+    yield from _sum_of(unused_nodes, len(values))
 
 
 def _draw(random: Random, values: Sequence[float], ops: Sequence[str]) -> Node:
@@ -78,17 +78,17 @@ def _value(node: Node, values: Sequence[float]) -> float:
 
 
 def _sum_of(nodes: list[int], following: int) -> Iterator[Node]:
-    """Add nodes up in pairs, then the sums in pairs, until one is left."""
-    place = 0
-    while place + 1 < len(nodes):
-        yield Node("add", (nodes[place], nodes[place + 1]))
+    """Yield the nodes that add up `nodes` in pairs, then the sums in pairs, until one is left."""
+    start = 0
+    while start + 1 < len(nodes):
+        yield Node("add", (nodes[start], nodes[start + 1]))
         nodes.append(following)
         following += 1
-        place += 2
+        start += 2
 
 
 def chain(depth: int) -> Iterator[Node]:
-    """Yield two params and a chain of `depth` operations: times one, plus the other, and again."""
+    """Yield two params and a chain of `depth` operations, in turn times one and plus the other."""
     yield Node("param", (), 0.5)
     yield Node("param", (), 0.25)
     for i in range(depth):
@@ -97,23 +97,23 @@ def chain(depth: int) -> Iterator[Node]:
 
 
 def write_graph(path: Path, nodes: Iterable[Node]) -> int:
-    """Write a graph file row by row; its output is the last node. Return how many there are."""
+    """Write a graph file whose output is the last node; return the number of nodes."""
     count = 0
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write('{\n  "mgraph": "1.0",\n  "nodes": [')
         for count, node in enumerate(nodes, start=1):
-            file.write(f"{',' if count > 1 else ''}\n    {_row(count - 1, node)}")
+            file.write(f"{',' if count > 1 else ''}\n    {_line(count - 1, node)}")
         file.write(f'\n  ],\n  "outputs": ["{_name(count - 1)}"]\n}}\n')
     return count
 
 
-def _row(place: int, node: Node) -> str:
-    start = f'{{"id": "{_name(place)}", "op": "{node.op}", '
+def _line(index: int, node: Node) -> str:
+    start = f'{{"id": "{_name(index)}", "op": "{node.op}", '
     if not node.args:
         return f'{start}"data": {node.data!r}}}'
     names = '", "'.join(_name(arg) for arg in node.args)
     return f'{start}"args": ["{names}"]}}'
 
 
-def _name(place: int) -> str:
-    return f"layer1.node_number_{place:07d}"
+def _name(index: int) -> str:
+    return f"layer1.node_number_{index:07d}"

@@ -1,4 +1,4 @@
-"""Timing: whole processes with their peak memory, and sides that take turns."""
+"""Measure whole processes with their peak memory, and compare sides that take turns."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ MAXRSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process took.
+    """Time and memory of one process.
 
     Attributes:
-        seconds: Wall time, from before it was started until it was gone.
-        peak: Largest resident memory, in bytes; at least what its starter had taken by then,
-            so start processes before anything large is made.
+        seconds: Wall time, from before the start until the process has ended.
+        peak: Largest resident memory, in bytes. It is at least the memory of this process at the
+            time of the start, so start processes before you allocate much.
         printed: Its standard output.
     """
 
@@ -43,13 +43,13 @@ class Cost:
 
 @dataclass(frozen=True)
 class Ratio:
-    """How two sides that took turns compare; below 1 the first is faster.
+    """A comparison of two sides that took turns; below 1, the first is faster.
 
     Attributes:
         first: Smallest measurement of the first side.
         second: Smallest measurement of the second side.
-        median: Median of the ratios of each pair.
-        pairs: How many pairs there are.
+        median: Median of the ratios of all pairs.
+        pairs: Number of pairs.
     """
 
     first: float
@@ -59,32 +59,32 @@ class Ratio:
 
     @property
     def least(self) -> float:
-        """Smallest by smallest: what the machine can do when nobody disturbs it."""
+        """Smallest by smallest: what the machine can do if nothing disturbs it."""
         return self.first / self.second
 
 
 def ratio(first: Sequence[float], second: Sequence[float]) -> Ratio:
-    """Compare two sides, the measurements of both in the order in which they were made."""
-    each = [a / b for a, b in zip(first, second, strict=True)]
-    return Ratio(min(first), min(second), median(each), len(each))
+    """Compare two sides; the measurements of both are in the order of measuring."""
+    ratios = [a / b for a, b in zip(first, second, strict=True)]
+    return Ratio(min(first), min(second), median(ratios), len(ratios))
 
 
 def take_turns(sides: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """Measure A B C A B C …: what disturbs the machine for a while disturbs all sides alike."""
-    found: dict[str, list[T]] = {name: [] for name in sides}
+    """Measure A B C A B C …, so that a disturbance of the machine affects all sides alike."""
+    results: dict[str, list[T]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, measure in sides.items():
-            found[name].append(measure())
-    return found
+            results[name].append(measure())
+    return results
 
 
 def timed(work: Callable[[], object], least: float = 0.0) -> Callable[[], float]:
-    """Return what measures the seconds of some work.
+    """Return a function that measures some work, in seconds.
 
     Args:
-        work: What to do.
-        least: Do it again and again for so many seconds, and return the mean: one step that takes
-            microseconds would find its caches filled by whoever was measured before.
+        work: The work to measure.
+        least: Repeat the work for this many seconds, and return the mean. A single step of
+            microseconds would find the caches filled by the side that was measured before.
     """
 
     def measure() -> float:
@@ -99,10 +99,9 @@ def timed(work: Callable[[], object], least: float = 0.0) -> Callable[[], float]
 
 
 class Workspace:
-    """A temporary folder, and processes in it that find their bytecode cached.
+    """A temporary folder for processes, with a cache of their bytecode.
 
-    The cache is in the folder, too: the first process of a kind fills it, so it is to be run
-    once before anything is measured.
+    The first process of a kind fills the cache, so run each kind once before you measure.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -112,14 +111,14 @@ class Workspace:
         self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def python(self, *arguments: str, keep_errors: bool = False) -> Cost:
-        """Run this Python; what it printed is kept.
+        """Run this Python, and return its time and output.
 
         Args:
             arguments: Its command line.
             keep_errors: Whether `printed` is standard error instead of standard output.
 
         Raises:
-            CalledProcessError: It did not exit with 0.
+            CalledProcessError: The exit status is not 0.
         """
         output, errors = subprocess.PIPE, None
         if keep_errors:
@@ -127,7 +126,7 @@ class Workspace:
         return self._run([sys.executable, *arguments], output, errors)
 
     def mgraph(self, *arguments: str) -> Cost:
-        """Run the command `mgraph` as users do, printing to nowhere."""
+        """Run the command `mgraph` as users do; its output is discarded."""
         return self._run([script(), *arguments], subprocess.DEVNULL, None)
 
     def _run(self, command: list[str], output: int, errors: int | None) -> Cost:
@@ -147,15 +146,15 @@ class Workspace:
 
 @contextmanager
 def workspace() -> Iterator[Workspace]:
-    """Make a workspace, and remove it in the end."""
+    """Yield a workspace, which is removed at the end."""
     with tempfile.TemporaryDirectory(prefix="mgraph-benchmarks-") as folder:
         yield Workspace(Path(folder))
 
 
 def script() -> str:
     """Return the path of the command `mgraph` that belongs to this Python."""
-    found = shutil.which("mgraph", path=os.path.dirname(sys.executable))
-    if found is None:
+    path = shutil.which("mgraph", path=os.path.dirname(sys.executable))
+    if path is None:
         message = "the command mgraph is not installed: pip install -e '.[bench]'"
         raise SystemExit(message)
-    return found
+    return path

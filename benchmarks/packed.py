@@ -1,8 +1,8 @@
-"""A packed file of a million nodes through whole processes: read, run, written, beside a floor.
+"""`mgraph run` on packed files of a million nodes, compared with a floor.
 
-The floor is a process that imports msgpack and NumPy, reads the file that mgraph reads,
-`msgpack.unpackb`, `packb`, and writes; it checks nothing and computes nothing. For JSON it is
-`json.load` and `json.dump`. The compiled sweeps are on disk already.
+The floor is a process that imports msgpack and NumPy, reads the same file, decodes and encodes it
+(`msgpack.unpackb`, `packb`) and writes it; it checks and computes nothing. For JSON it uses
+`json.load` and `json.dump`. mgraph's compiled code is on disk already.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from benchmarks.report import Figures
 
 TIME_TARGET: Final = 0.7
-"""Seconds for a million nodes, on a machine that has nothing else to do."""
+"""Seconds for a million nodes on an idle machine."""
 
 MEMORY_TARGET: Final = 400e6
 _OPS: Final = ("add", "mul", "tanh")
@@ -47,38 +47,38 @@ with open("nameless.msgpack", "wb") as file:
     file.write(msgpack.packb(document))
 """
 _FILES: Final = {
-    "big.msgpack": "ids of its own",
-    "nameless.msgpack": "no ids",
-    "annotated.msgpack": "a run in it",
+    "big.msgpack": "with ids",
+    "nameless.msgpack": "without ids",
+    "annotated.msgpack": "with a run",
     "big.json": "JSON",
 }
 
 
 def lines(*, quick: bool) -> Generator[str, None, Figures]:
     """Yield the report."""
-    with workspace() as place:
+    with workspace() as space:
         count = write_graph(
-            place.folder / "big.json", random_graph(20_000 if quick else 1_000_000, _OPS)
+            space.folder / "big.json", random_graph(20_000 if quick else 1_000_000, _OPS)
         )
-        place.mgraph("convert", "big.json", "big.msgpack")
-        place.python("-c", _NAMELESS)
-        place.mgraph("run", "big.msgpack", "-o", "annotated.msgpack")
+        space.mgraph("convert", "big.json", "big.msgpack")
+        space.python("-c", _NAMELESS)
+        space.mgraph("run", "big.msgpack", "-o", "annotated.msgpack")
         yield f"{count:,} nodes.\n"
-        costs = _costs(place, rounds=2 if quick else 7)
+        costs = _costs(space, rounds=2 if quick else 7)
         yield from _compared(costs)
         if not quick:
             yield _verdict(costs["big.msgpack"])
-    return [{"file": name, "seconds": min(each.seconds for each in costs[name])} for name in _FILES]
+    return [{"file": name, "seconds": min(cost.seconds for cost in costs[name])} for name in _FILES]
 
 
-def _costs(place: Workspace, rounds: int) -> Mapping[str, list[Cost]]:
-    """Run every file through mgraph and through its floor, in turns."""
+def _costs(space: Workspace, rounds: int) -> Mapping[str, list[Cost]]:
+    """Measure mgraph and the floor on every file, in turns."""
     sides: dict[str, Callable[[], Cost]] = {}
     for name in _FILES:
         out = "out.json" if name.endswith(".json") else "out.msgpack"
         floor = _JSON_FLOOR if name.endswith(".json") else _FLOOR
-        sides[name] = partial(place.mgraph, "run", name, "-o", out)
-        sides[f"floor of {name}"] = partial(place.python, "-c", floor, name)
+        sides[name] = partial(space.mgraph, "run", name, "-o", out)
+        sides[f"floor of {name}"] = partial(space.python, "-c", floor, name)
     for side in sides.values():
         side()  # fills the caches
     return take_turns(sides, rounds)
@@ -88,17 +88,17 @@ def _compared(costs: Mapping[str, list[Cost]]) -> Iterator[str]:
     rows = []
     for name, what in _FILES.items():
         ours, floor_costs = costs[name], costs[f"floor of {name}"]
-        found = ratio([each.seconds for each in ours], [each.seconds for each in floor_costs])
-        peak, least = (min(each.peak for each in side) for side in (ours, floor_costs))
+        compared = ratio([cost.seconds for cost in ours], [cost.seconds for cost in floor_costs])
+        peak, least = (min(cost.peak for cost in side) for side in (ours, floor_costs))
         memory = size(peak), size(least), f"{peak / least:.2f}"
-        rows.append((f"`mgraph run {name}`, {what}", *ratio_cells(found), *memory))
+        rows.append((f"`mgraph run {name}`, {what}", *ratio_cells(compared), *memory))
     header = ("whole process, peer the floor", *RATIO_COLUMNS, "peak", "peer's", "peak/peak")
     yield from table(header, rows)
 
 
 def _verdict(costs: Sequence[Cost]) -> str:
-    """Say whether the targets for a million nodes are reached."""
-    times, peak = [each.seconds for each in costs], min(each.peak for each in costs)
+    """Return a sentence on whether the targets for a million nodes are reached."""
+    times, peak = [cost.seconds for cost in costs], min(cost.peak for cost in costs)
     reached = min(times) <= TIME_TARGET and peak <= MEMORY_TARGET
     return (
         f"Targets for a million nodes with ids: {seconds(TIME_TARGET)}, {size(MEMORY_TARGET)}: "

@@ -1,4 +1,4 @@
-"""One engine on one graph, in this process: `benchmarks.peers` starts it for every cell.
+"""Measure one engine on one graph, in this process; `benchmarks.peers` starts it for every cell.
 
 `python -m benchmarks.peer graph KIND NODES FOLDER` makes a graph;
 `python -m benchmarks.peer engine NAME FOLDER` measures an engine on it.
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from benchmarks.cells import peak, say
+from benchmarks.cells import peak, send
 from benchmarks.flat import flat, graph_of, read, relative_error, write
 from benchmarks.graphs import chain, random_graph
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _OPS: Final = ("add", "mul", "tanh")
 _ENOUGH: Final = 1.0
-"""Seconds of evaluating after which the best is good enough."""
+"""Seconds of evaluating after which no further evaluation is started."""
 
 _SLOW: Final = 5.0
 _MOST: Final = 200
@@ -34,15 +34,15 @@ _WANTED: Final = "gradients.npy"
 
 
 def make(kind: str, count: int, folder: Path) -> None:
-    """Make a graph of so many nodes, as arrays and as a file for mgraph."""
+    """Write a graph of `count` nodes, as arrays and as a file for mgraph."""
     nodes = flat(random_graph(count, _OPS) if kind == "random" else chain(count - 2))
     write(folder / _ARRAYS, nodes)
     graph_of(nodes).to_file(folder / _FILE)
 
 
 def measure(name: str, folder: Path) -> None:
-    """Say the seconds to build, those of each evaluation, the peak, and how far off it is."""
-    from benchmarks.engines import ENGINES  # noqa: PLC0415 - making graphs needs none
+    """Send the times to build and to evaluate, the peak memory and the gradients' error."""
+    from benchmarks.engines import ENGINES  # noqa: PLC0415 - not needed to make graphs
 
     graph = read(folder / _ARRAYS)
     make_engine = ENGINES[name]
@@ -50,12 +50,12 @@ def measure(name: str, folder: Path) -> None:
     gc.collect()
     start = perf_counter()
     engine = make_engine(graph, folder / _FILE)
-    say(build=perf_counter() - start)
+    send(build=perf_counter() - start)
     _evaluate(engine)
-    say(peak=peak())
+    send(peak=peak())
     gradients = np.asarray(engine.gradients())
     if (folder / _WANTED).exists():
-        say(error=relative_error(gradients, np.load(folder / _WANTED)))
+        send(error=relative_error(gradients, np.load(folder / _WANTED)))
     else:
         np.save(folder / _WANTED, gradients)
 
@@ -67,14 +67,14 @@ def _small_file(folder: Path) -> Path:
 
 
 def _evaluate(engine: Engine) -> None:
-    """Evaluate until there was time enough to be undisturbed once: twice, unless it is slow."""
+    """Evaluate at least twice, unless it is slow, and long enough to be undisturbed once."""
     end = perf_counter() + _ENOUGH
     for i in range(_MOST):
         engine.forget()
         start = perf_counter()
         engine.evaluate()
         seconds = perf_counter() - start
-        say(evaluate=seconds)
+        send(evaluate=seconds)
         if perf_counter() > end and (i or seconds > _SLOW):
             return
 
@@ -84,4 +84,4 @@ if __name__ == "__main__":
         make(sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
     else:
         measure(sys.argv[2], Path(sys.argv[3]))
-    os._exit(0)  # nobody waits for a million objects to be freed
+    os._exit(0)  # so that a million objects need not be freed

@@ -1,4 +1,4 @@
-"""The picture: seconds to evaluate against nodes, a line an engine, from the figures of `peers`."""
+"""The plot of the table `peers`: seconds per evaluation against nodes, one line per engine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.report import Figures
-    from benchmarks.store import Made
+    from benchmarks.store import StoredTable
 
 _KIND: Final = "random"
 _COLOURED: Final = ("text.color", "axes.labelcolor", "xtick.color", "ytick.color")
@@ -22,7 +22,7 @@ _OURS: Final = ("tape", "value")
 _TITLE: Final = "One forward and backward run of a random graph of add, mul and tanh"
 _ENDS: Final = "A line ends where building and running took too long, or too much memory."
 _GAP: Final = 0.035
-"""The least distance between labels, as a part of the picture's height."""
+"""The smallest distance between labels, as a fraction of the plot's height."""
 
 
 class Theme(NamedTuple):
@@ -51,8 +51,8 @@ class Line(NamedTuple):
 
     Attributes:
         engine: Its name.
-        nodes: How many, ascending.
-        seconds: Of one evaluation.
+        nodes: Sizes of the graphs, ascending.
+        seconds: Seconds per evaluation, one per size.
         title: Its label.
     """
 
@@ -62,8 +62,8 @@ class Line(NamedTuple):
     title: str
 
 
-def draw(path: Path, tables: Mapping[str, Made]) -> None:
-    """Draw for light backgrounds, and beside it NAME-dark.png; nothing without the table peers."""
+def draw(path: Path, tables: Mapping[str, StoredTable]) -> None:
+    """Draw PATH for light backgrounds and PATH-dark for dark ones, if `peers` was measured."""
     if "peers" not in tables:
         return
     lines = [*lines_of(tables["peers"].figures)]
@@ -72,7 +72,7 @@ def draw(path: Path, tables: Mapping[str, Made]) -> None:
 
 
 def lines_of(figures: Figures) -> Iterator[Line]:
-    """Yield the lines of all engines that were measured."""
+    """Yield the line of each engine that was measured."""
     for name, (title, _) in ENGINES.items():
         rows = [row for row in figures if (row["graph"], row["engine"]) == (_KIND, name)]
         done = [row for row in rows if "evaluate" in row]
@@ -81,7 +81,7 @@ def lines_of(figures: Figures) -> Iterator[Line]:
             yield Line(name, nodes, times, title.replace("`", ""))
 
 
-def _draw(path: Path, lines: Sequence[Line], theme: Theme, made: Made) -> None:
+def _draw(path: Path, lines: Sequence[Line], theme: Theme, table: StoredTable) -> None:
     import_module("matplotlib").use("agg")
     plt = import_module("matplotlib.pyplot")
     with plt.rc_context({**dict.fromkeys(_COLOURED, theme.text), "font.size": 11}):
@@ -98,14 +98,14 @@ def _draw(path: Path, lines: Sequence[Line], theme: Theme, made: Made) -> None:
         axes.minorticks_off()
         axes.set_ylim(top=2 * axes.get_ylim()[1])  # room for labels
         _label(axes, lines, theme)
-        note = f"{_ENDS} {made.date} · {made.place}"
+        note = f"{_ENDS} {table.date} · {table.environment}"
         figure.text(0.01, 0.005, note, fontsize=8, alpha=0.85)
         figure.savefig(path, dpi=160, transparent=True, bbox_inches="tight")
         plt.close(figure)
 
 
 def spelled(seconds: float) -> str:
-    """Spell a power of ten of seconds."""
+    """Format a tick of the time axis."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size * 0.99:
             return f"{seconds / size:.0f} {unit}"
@@ -122,31 +122,31 @@ def _plot(axes: Any, line: Line, theme: Theme) -> None:  # noqa: ANN401 - matplo
 
 
 def _label(axes: Any, lines: Sequence[Line], theme: Theme) -> None:  # noqa: ANN401 - likewise
-    """Write at the end of each line what it is; where ends are close, move them apart.
+    """Label the end of each line; move labels apart that are close to each other.
 
-    Right of the end; above it if another line goes on there.
+    A label is right of the end, or above it if another line continues there.
     """
     low, high = (math.log(edge) for edge in axes.get_ylim())
     gap = _GAP * (high - low)
     halo = import_module("matplotlib.patheffects").withStroke(linewidth=3, foreground=theme.back)
     below: dict[int, float] = {}
-    for line in sorted(lines, key=lambda each: each.seconds[-1]):
+    for line in sorted(lines, key=lambda line: line.seconds[-1]):
         end = line.nodes[-1]
-        place = max(math.log(line.seconds[-1]), below.get(end, -math.inf) + gap)
-        below[end] = place
-        is_above = any(_goes_on(other, line) for other in lines)
+        height = max(math.log(line.seconds[-1]), below.get(end, -math.inf) + gap)
+        below[end] = height
+        is_above = any(_continues_near(other, line) for other in lines)
         axes.annotate(
-            line.title, (end, math.exp(place)), textcoords="offset points", path_effects=[halo],
+            line.title, (end, math.exp(height)), textcoords="offset points", path_effects=[halo],
             xytext=(0, 7) if is_above else (9, 0), ha="center" if is_above else "left",
             va="bottom" if is_above else "center", color=theme.lines[line.engine], zorder=4,
             fontweight="bold" if line.engine in _OURS else "normal", annotation_clip=False,
         )  # fmt: skip
 
 
-def _goes_on(other: Line, line: Line) -> bool:
-    """Whether another line passes close by the end of a line."""
+def _continues_near(other: Line, line: Line) -> bool:
+    """Return whether another line continues close to the end of a line."""
     end = line.nodes[-1]
     if end not in other.nodes or other.nodes[-1] == end:
         return False
-    apart = other.seconds[other.nodes.index(end)] / line.seconds[-1]
-    return 1 / _CLOSE < apart < _CLOSE
+    factor = other.seconds[other.nodes.index(end)] / line.seconds[-1]
+    return 1 / _CLOSE < factor < _CLOSE

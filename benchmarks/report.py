@@ -1,4 +1,4 @@
-"""Markdown: headings that say where figures come from, tables, and verdicts."""
+"""Markdown: headings that say where the figures come from, tables, and verdicts."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ if TYPE_CHECKING:
     from benchmarks.measure import Ratio
 
 Figures = list[dict[str, Any]]
-"""What a table returns beside its text: plain data, for the picture and the summary."""
+"""The figures of a table as plain data, for the picture and for the README."""
 
 RATIO_COLUMNS: Final = ("mgraph, best", "peer, best", "best/best", "median ratio", "pairs")
-"""What `ratio_cells` fills."""
+"""The columns that `ratio_cells` fills."""
 
 
 def heading(name: str, about: str, *, quick: bool) -> Iterator[str]:
-    """Yield what is measured, with which command, when and on what."""
+    """Yield the heading of a table: what is measured, with which command, when and where."""
     option = "--quick " if quick else ""
     yield f"## {name}\n\n{about.strip()}\n"
-    yield f"`python -m benchmarks {option}{name}` · {today()} · {place()}\n"
+    yield f"`python -m benchmarks {option}{name}` · {today()} · {environment()}\n"
 
 
-def place() -> str:
-    """Name what it is measured with and on."""
+def environment() -> str:
+    """Return the versions and the machine that the figures were measured with."""
     return f"{software()} · {machine()}"
 
 
 def today() -> str:
-    """Return the date, UTC."""
+    """Return today's date, UTC."""
     return datetime.now(tz=UTC).date().isoformat()
 
 
 def software() -> str:
-    """Name the versions."""
+    """Return the versions of Python and mgraph."""
     return f"{platform.python_implementation()} {platform.python_version()}, mgraph {__version__}"
 
 
 def machine() -> str:
-    """Name cores, processor and system."""
+    """Return the number of cores, the processor and the operating system."""
     return f"{os.cpu_count()} cores, {_processor()}, {platform.system()}"
 
 
@@ -63,27 +63,27 @@ def _processor() -> str:
 
 
 def progress(what: str) -> None:
-    """Tell on standard error what is being measured."""
+    """Print on standard error what is being measured."""
     print(f"… {what}", file=sys.stderr, flush=True)
 
 
 def versions(packages: Iterable[str]) -> str:
-    """Name the versions of those packages that are installed, and gcc's."""
-    found = [f"{name} {version(name)}" for name in dict.fromkeys(packages) if is_installed(name)]
+    """Return the versions of the packages that are installed, and of gcc."""
+    names = [f"{name} {version(name)}" for name in dict.fromkeys(packages) if is_installed(name)]
     compiler = shutil.which("gcc")
     if compiler is not None:
         command = [compiler, "-dumpfullversion"]
-        found.append(f"gcc {subprocess.check_output(command, text=True).strip()}")
-    return ", ".join(found)
+        names.append(f"gcc {subprocess.check_output(command, text=True).strip()}")
+    return ", ".join(names)
 
 
 def is_installed(package: str) -> bool:
-    """Whether a package of this name can be imported."""
+    """Return whether a package can be imported."""
     return find_spec(package) is not None
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield the lines of a table: the first column to the left, the others to the right."""
+    """Yield the lines of a table; the first column is aligned left, the others right."""
     yield f"| {' | '.join(header)} |"
     yield f"|---|{'---:|' * (len(header) - 1)}"
     for row in rows:
@@ -91,27 +91,27 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]
     yield ""
 
 
-def ratio_cells(found: Ratio | None) -> tuple[str, ...]:
-    """Spell a comparison of times; blank where there is none."""
-    if found is None:
+def ratio_cells(measured: Ratio | None) -> tuple[str, ...]:
+    """Return the cells of a comparison of times; they are blank if it was not measured."""
+    if measured is None:
         return ("",) * len(RATIO_COLUMNS)
-    times = seconds(found.first), seconds(found.second)
-    return (*times, f"{found.least:.2f}", f"{found.median:.2f}", str(found.pairs))
+    times = seconds(measured.first), seconds(measured.second)
+    return (*times, f"{measured.least:.2f}", f"{measured.median:.2f}", str(measured.pairs))
 
 
-def verdict(what: str, limit: float, found: Ratio | None) -> str:
-    """Say in one sentence whether a target is reached."""
+def verdict(what: str, limit: float, measured: Ratio | None) -> str:
+    """Return one sentence that says whether a target is reached."""
     target = f"Target: at most {limit:g} times {what}"
-    if found is None:
+    if measured is None:
         return f"{target}: not measured, the peer is not installed."
-    figures = f"{found.median:.2f} times (median of {found.pairs} pairs)"
-    if found.median <= limit:
+    figures = f"{measured.median:.2f} times (median of {measured.pairs} pairs)"
+    if measured.median <= limit:
         return f"{target}: reached, {figures}."
-    return f"{target}: missed by {found.median / limit - 1:.0%}, {figures}."
+    return f"{target}: missed by {measured.median / limit - 1:.0%}, {figures}."
 
 
 def seconds(time: float) -> str:
-    """Spell a time with three digits that count."""
+    """Format a time with three significant digits."""
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if time >= size:
             return _three_digits(time / size, unit)
@@ -119,7 +119,7 @@ def seconds(time: float) -> str:
 
 
 def size(count: float) -> str:
-    """Spell a number of bytes."""
+    """Format a number of bytes."""
     return _three_digits(count / 2**20, "MiB")
 
 

@@ -1,7 +1,7 @@
-"""One graph of add, mul and tanh over many rows, in Python: outputs, and the leaves' adjoints.
+"""Python libraries that run one graph of add, mul and tanh over many rows, forward and backward.
 
-Each side is a class with `run`; what that gave is in `out`, float64[N], and `grads`, M arrays of
-float64[N], one a leaf. `compiled` is how many seconds it took to compile for the graph.
+Each side is a class with `run`. The results are in `out`, float64[N], and `grads`, one array of
+float64[N] per leaf; `compiled` is the time to compile for the graph, in seconds.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 class Table(NamedTuple):
-    """A graph, and rows of some of its leaves; the others are the same in every row.
+    """A graph, and rows for some of its leaves; the others are the same in every row.
 
     Attributes:
         graph: The last node is the output.
-        columns: Leaves.
+        columns: Leaves that differ by row.
         given: float64[len(columns), N], their primals.
     """
 
@@ -39,12 +39,12 @@ class Table(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return len(self.given[0])
 
     @property
-    def places(self) -> list[int]:
-        """The place of each column among the leaves."""
+    def leaf_indices(self) -> list[int]:
+        """The index of each column among the leaves."""
         return [int(np.searchsorted(self.graph.leaves, node)) for node in self.columns]
 
 
@@ -53,22 +53,22 @@ class Side(Protocol):
 
     @property
     def compiled(self) -> float | None:
-        """Return the seconds that were spent on compiling for this graph."""
+        """Return the seconds of compiling for this graph; None if nothing is compiled."""
 
     @property
     def out(self) -> ArrayLike:
-        """Return float64[N]."""
+        """Return float64[N], the output of every row."""
 
     @property
     def grads(self) -> Iterable[ArrayLike]:
-        """Return M times float64[N]."""
+        """Return float64[N] per leaf, its adjoint in every row."""
 
     def run(self) -> None:
         """Run all rows."""
 
 
 class Mgraph:
-    """`Replay.batch`, with the memory of the batch before; nothing is compiled for a graph."""
+    """`Replay.batch`, which reuses the last batch's memory; nothing is compiled for a graph."""
 
     compiled = None
 
@@ -78,22 +78,22 @@ class Mgraph:
         columns = {f"n{node}": x for node, x in zip(work.columns, work.given, strict=True)}
         self._batch = partial(replay.batch, columns, grad="rows")
         self._leaves = [f"n{node}" for node in work.graph.leaves]
-        self._found: Batch | None = None
+        self._batch_before: Batch | None = None
 
     def run(self) -> None:
         """Run all rows."""
-        self._found = found = self._batch(reuse=self._found)
-        (self.out,) = found.outputs.values()
-        self.grads = [found.grad[name] for name in self._leaves]
+        self._batch_before = batch = self._batch(reuse=self._batch_before)
+        (self.out,) = batch.outputs.values()
+        self.grads = [batch.grad[name] for name in self._leaves]
 
 
 class Numpy:
-    """An operation of NumPy a node and block of rows, into memory that is there already."""
+    """One operation of NumPy per node and block of rows, into existing memory."""
 
     compiled = None
 
     def __init__(self, work: Table, width: int) -> None:
-        """Prepare memory for blocks of so many rows."""
+        """Prepare memory for blocks of `width` rows."""
         self._work, self._width = work, width
         graph = work.graph
         self._nodes = [node[:3] for node in graph.nodes()]
@@ -108,8 +108,8 @@ class Numpy:
 
     def _block(self, rows: slice) -> None:
         count = rows.stop - rows.start
-        primals = [each[:count] for each in self._primals]
-        adjoints = [each[:count] for each in self._adjoints]
+        primals = [block[:count] for block in self._primals]
+        adjoints = [block[:count] for block in self._adjoints]
         for node, column in zip(self._work.columns, self._work.given, strict=True):
             primals[node][:] = column[rows]
         for i, (op, a, b) in enumerate(self._nodes):
@@ -121,12 +121,12 @@ class Numpy:
                 np.tanh(primals[a], out=primals[i])
         self.out[rows] = primals[-1]
         self._backward(primals, adjoints)
-        for place, leaf in enumerate(self._work.graph.leaves):
-            self.grads[place, rows] = adjoints[leaf]
+        for index, leaf in enumerate(self._work.graph.leaves):
+            self.grads[index, rows] = adjoints[leaf]
 
     def _backward(self, primals: Sequence[Any], adjoints: list[Any]) -> None:
-        for each in adjoints:
-            each.fill(0.0)
+        for adjoint in adjoints:
+            adjoint.fill(0.0)
         adjoints[-1].fill(1.0)
         share = np.empty_like(adjoints[-1])
         for i in range(len(self._nodes) - 1, -1, -1):
@@ -145,12 +145,12 @@ class Numpy:
 
 
 class Torch:
-    """An operation of PyTorch a node and block of rows."""
+    """One operation of PyTorch per node and block of rows."""
 
     compiled = None
 
     def __init__(self, work: Table, width: int) -> None:
-        """Keep to one thread."""
+        """Limit PyTorch to one thread."""
         self._torch = import_module("torch")
         self._torch.set_num_threads(1)
         self._work, self._width = work, width
@@ -170,30 +170,30 @@ class Torch:
             torch.full((rows.stop - rows.start,), x, dtype=torch.float64)
             for x in graph.data[graph.leaves].tolist()
         ]
-        for place, column in zip(self._work.places, self._given, strict=True):
-            leaves[place] = column[rows].clone()
-        for each in leaves:
-            each.requires_grad_()
+        for index, column in zip(self._work.leaf_indices, self._given, strict=True):
+            leaves[index] = column[rows].clone()
+        for leaf in leaves:
+            leaf.requires_grad_()
         out = output_of(graph, {TANH: torch.tanh}, leaves, every=True)
         self.out[rows] = out.detach()
-        for place, each in enumerate(torch.autograd.grad(out, leaves, torch.ones_like(out))):
-            self.grads[place, rows] = each
+        for index, grad in enumerate(torch.autograd.grad(out, leaves, torch.ones_like(out))):
+            self.grads[index, rows] = grad
 
 
 class Jax:
-    """The gradient of the program of all ops, mapped over the rows and compiled."""
+    """JAX: value and gradient of one row, mapped over the rows and compiled."""
 
     def __init__(self, work: Table) -> None:
         """Compile it."""
         self._jax = import_module("jax")
         self._jax.config.update("jax_enable_x64", True)  # noqa: FBT003
-        graph, places = work.graph, work.places
+        graph, indices = work.graph, work.leaf_indices
 
         def one_row(given: Any, leaves: Any) -> Any:  # noqa: ANN401 - traced numbers
             def output(leaves: Any) -> Any:  # noqa: ANN401 - likewise
                 return output_of(graph, {TANH: self._jax.numpy.tanh}, leaves, every=True)
 
-            row = leaves.at[self._jax.numpy.array(places)].set(given)
+            row = leaves.at[self._jax.numpy.array(indices)].set(given)
             return self._jax.value_and_grad(output)(row)
 
         rows = self._jax.vmap(one_row, in_axes=(1, None), out_axes=(0, 1))
@@ -213,30 +213,30 @@ class Casadi:
     compiled = None
 
     def __init__(self, work: Table) -> None:
-        """Build the function, and hand it the memory to work on."""
+        """Build the function, and give it the memory to work on."""
         casadi = import_module("casadi")
-        graph, places = work.graph, work.places
+        graph, indices = work.graph, work.leaf_indices
         count = len(graph.leaves)
-        given, fixed = casadi.SX.sym("given", len(places)), casadi.SX.sym("fixed", count)
+        given, fixed = casadi.SX.sym("given", len(indices)), casadi.SX.sym("fixed", count)
         leaves = casadi.vertsplit(fixed)
-        for place, column in zip(places, casadi.vertsplit(given), strict=True):
-            leaves[place] = column
+        for index, column in zip(indices, casadi.vertsplit(given), strict=True):
+            leaves[index] = column
         output = output_of(graph, {TANH: casadi.tanh}, leaves, every=True)
-        slopes = casadi.gradient(output, casadi.vertcat(*leaves))
-        row = casadi.Function("row", [given, fixed], [output, slopes])
+        gradient = casadi.gradient(output, casadi.vertcat(*leaves))
+        row = casadi.Function("row", [given, fixed], [output, gradient])
         mapped = row.map("rows", "serial", work.rows, [1], [])
         self._arrays = np.ascontiguousarray(work.given.T), graph.data[graph.leaves]
-        self.out, self._slopes = np.zeros(work.rows), np.zeros((work.rows, count))
+        self.out, self._gradients = np.zeros(work.rows), np.zeros((work.rows, count))
         self._buffer, self._run = mapped.buffer()
         for i, array in enumerate(self._arrays):
             self._buffer.set_arg(i, array.data)
-        for i, array in enumerate((self.out, self._slopes)):
+        for i, array in enumerate((self.out, self._gradients)):
             self._buffer.set_res(i, array.data)
 
     @property
     def grads(self) -> Any:  # noqa: ANN401 - an array
         """Return float64[M, N]."""
-        return self._slopes.T
+        return self._gradients.T
 
     def run(self) -> None:
         """Run all rows."""

@@ -1,4 +1,4 @@
-"""What was measured, as JSON: the tables' text and figures, to print or draw them again."""
+"""Measured tables as JSON: their text and figures, to print or plot them again."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ if TYPE_CHECKING:
     from benchmarks.report import Figures
 
 
-class Made(NamedTuple):
-    """A table that was made.
+class StoredTable(NamedTuple):
+    """A table with its figures.
 
     Attributes:
         text: Its Markdown, from the heading on.
         figures: What `lines` returned.
-        date: When, UTC.
-        place: With which versions, on what machine.
+        date: When it was measured, UTC.
+        environment: The versions and the machine it was measured with.
     """
 
     text: str
     figures: Figures
     date: str
-    place: str
+    environment: str
 
 
-def load(path: Path) -> dict[str, Made]:
-    """Read the tables by name; none if there is no such file."""
+def load(path: Path) -> dict[str, StoredTable]:
+    """Return the tables by name; none if the file does not exist."""
     if not path.exists():
         return {}
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return {name: Made(**table) for name, table in document.items()}
+    return {name: StoredTable(**table) for name, table in document.items()}
 
 
-def save(path: Path, name: str, made: Made) -> None:
-    """Put a table into a file, in the place of the one of that name."""
-    tables = {**load(path), name: made}
-    document = {name: table._asdict() for name, table in tables.items()}
+def save(path: Path, name: str, table: StoredTable) -> None:
+    """Store a table in a file. It replaces the table of the same name."""
+    tables = {**load(path), name: table}
+    document = {key: stored._asdict() for key, stored in tables.items()}
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

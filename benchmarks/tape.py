@@ -1,10 +1,10 @@
-"""A million-node graph on the tape, forward and backward, beside a tape written in C.
+"""Graphs of a million nodes on the tape, forward and backward, compared with a tape written in C.
 
-The C program is the usual loop over opcodes, made with `gcc -O3 -march=native` for the three ops
-of this graph (add, mul, tanh) alone; it runs over the same arrays. *Single run* is what
-`mgraph run` does, in evaluation order; *step* is that of `Graph.compile()`, the nodes sorted, the
-adjoints added up in the same order; *vectors* is the same with `math="auto"`. Nobody counts
-building; what sorting takes once is told apart.
+The C program is a loop over opcodes, compiled with `gcc -O3 -march=native` for the three ops of
+this graph (add, mul, tanh) alone; it runs over the same arrays. *Single run* is what `mgraph run`
+does, in evaluation order; *step* is the step of `Graph.compile()`, with the nodes sorted and the
+adjoints added up in the same order; *vectors* is the same with `math="auto"`. Building is not
+counted; sorting, which is done once, is measured separately.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ def lines(*, quick: bool) -> Generator[str, None, Figures]:
     for name, nodes in (("random", random_graph(count, _OPS)), ("chain", _chain(count))):
         graph = graph_of(flat(nodes))
         verdicts.append(f"Sorting a {name} graph, once: {seconds(_preparation(graph))}.")
-        for which, found in _compared(graph, rounds=3 if quick else 25).items():
-            rows.append((f"{name}, {which}", *ratio_cells(found)))
+        for which, measured in _compared(graph, rounds=3 if quick else 25).items():
+            rows.append((f"{name}, {which}", *ratio_cells(measured)))
             verdicts.append(
-                verdict(f"the C tape's time, {name}, {which}", TARGETS[name][which], found)
+                verdict(f"the C tape's time, {name}, {which}", TARGETS[name][which], measured)
             )
-            figures.append({"graph": f"{name}, {which}", "ratio": found.median})
+            figures.append({"graph": f"{name}, {which}", "ratio": measured.median})
     yield f"{count:,} nodes.\n"
     yield from table(("forward + backward", *RATIO_COLUMNS), rows)
     yield from verdicts
@@ -62,7 +62,7 @@ def lines(*, quick: bool) -> Generator[str, None, Figures]:
 
 
 def _chain(count: int) -> Iterator[Node]:
-    """Yield tanh, add and mul in turn, each of the node before (and a leaf)."""
+    """Yield tanh, add and mul in turn, each applied to the node before (and a leaf)."""
     yield Node("param", (), 0.7)
     for i in range(1, count):
         op = _OPS[i % len(_OPS)]
@@ -71,19 +71,19 @@ def _chain(count: int) -> Iterator[Node]:
 
 def _preparation(graph: Graph) -> float:
     """Return the shortest time from a graph to the end of the first step, without that step."""
-    found = []
+    times = []
     for _ in range(5):
         start = perf_counter()
         replay = graph.compile()
         replay.step()
         middle = perf_counter()
         replay.step()
-        found.append(2 * middle - start - perf_counter())
-    return min(found)
+        times.append(2 * middle - start - perf_counter())
+    return min(times)
 
 
 def _compared(graph: Graph, rounds: int) -> dict[str, Ratio]:
-    """Measure all sides in turn, after seeing that they agree; nothing, without gcc."""
+    """Check that all sides agree, then measure them in turn; return {} without gcc."""
     with tempfile.TemporaryDirectory() as folder:
         library = c.tape_library(Path(folder), graph.columns)
         if library is None:
@@ -104,7 +104,7 @@ def _compared(graph: Graph, rounds: int) -> dict[str, Ratio]:
 
 
 def _single(replay: Replay) -> Callable[[], None]:
-    """Return a run in evaluation order over arrays that are ready."""
+    """Return a function that runs in evaluation order, over prepared arrays."""
     tape, seeds = replay.tape, {len(replay.graph) - 1: 1.0}
     marks, adjoints = sweeps.reached(tape, seeds), np.zeros(len(replay.graph))
 

@@ -1,7 +1,7 @@
-"""Building a random graph with `mgraph.Value` and going backward, beside micrograd's `Value`.
+"""Building a random graph with `mgraph.Value` and going backward, compared with micrograd.
 
-The same nodes for both: add, mul and relu (micrograd 0.1.0 has no tanh). micrograd's backward
-recurses, so both run in a thread with a large stack and no limit of recursion to speak of.
+Both build the same nodes: add, mul and relu (micrograd 0.1.0 has no tanh). micrograd's backward
+recurses, so both run in a thread with a large stack and a very high recursion limit.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ def lines(*, quick: bool) -> Generator[str, None, Figures]:
     peer = _peer()
     if peer is not None:
         _check_same(nodes, peer)
-    found, ours = _in_large_stack(nodes, peer, rounds=3 if quick else 15)
+    ratios, ours = _in_large_stack(nodes, peer, rounds=3 if quick else 15)
     rows = [
-        (phase, *(ratio_cells(found[phase]) if found else (seconds(ours[i]), "", "", "", "")))
+        (phase, *(ratio_cells(ratios[phase]) if ratios else (seconds(ours[i]), "", "", "", "")))
         for i, phase in enumerate(_PHASES)
     ]
     yield from table((f"{len(nodes):,} nodes", *RATIO_COLUMNS), rows)
     for phase in _PHASES:
-        yield verdict(f"micrograd's time to {_VERBS[phase]}", TARGET, found.get(phase))
+        yield verdict(f"micrograd's time to {_ACTIONS[phase]}", TARGET, ratios.get(phase))
     yield ""
     yield from _notes(peer)
-    return [{"phase": phase, "ratio": each.median} for phase, each in found.items()]
+    return [{"phase": phase, "ratio": measured.median} for phase, measured in ratios.items()]
 
 
-_VERBS: Final = {"build": "build", "backward": "go backward"}
+_ACTIONS: Final = {"build": "build", "backward": "go backward"}
 
 
 def _notes(peer: type[Any] | None) -> Iterator[str]:
@@ -72,7 +72,7 @@ def _peer() -> type[Any] | None:
 
 
 def build(cls: type[Any], nodes: Sequence[Node]) -> list[Any]:
-    """Build a graph with either library: they share constructor and operators."""
+    """Build a graph with either library; constructor and operators are the same."""
     values: list[Any] = []
     for op, args, data in nodes:
         if op == "add":
@@ -86,7 +86,7 @@ def build(cls: type[Any], nodes: Sequence[Node]) -> list[Any]:
 
 
 def _times(cls: type[Any], nodes: Sequence[Node]) -> tuple[float, float]:
-    """Measure once: seconds to build, seconds to go backward."""
+    """Measure once; return the seconds to build and to go backward."""
     gc.collect()
     start = perf_counter()
     values = build(cls, nodes)
@@ -98,23 +98,23 @@ def _times(cls: type[Any], nodes: Sequence[Node]) -> tuple[float, float]:
 def _in_large_stack(
     nodes: Sequence[Node], peer: type[Any] | None, rounds: int
 ) -> tuple[dict[str, Ratio], tuple[float, ...]]:
-    """Return the comparison by phase, empty without a peer, and our own best times."""
+    """Return the ratios by phase, empty without a peer, and our own best times."""
     sides = {"ours": partial(_times, Value, nodes)}
     if peer is not None:
         sides["theirs"] = partial(_times, peer, nodes)
-    found: dict[str, list[tuple[float, float]]] = {}
+    times: dict[str, list[tuple[float, float]]] = {}
 
     def measure() -> None:
         sys.setrecursionlimit(_DEEPEST)
         take_turns(sides, 1)
-        found.update(take_turns(sides, rounds))
+        times.update(take_turns(sides, rounds))
 
     _run_in_thread(measure)
-    ours = [*zip(*found["ours"], strict=True)]
-    best = tuple(min(each) for each in ours)
+    ours = [*zip(*times["ours"], strict=True)]
+    best = tuple(min(phase) for phase in ours)
     if peer is None:
         return {}, best
-    theirs = [*zip(*found["theirs"], strict=True)]
+    theirs = [*zip(*times["theirs"], strict=True)]
     return {name: ratio(ours[i], theirs[i]) for i, name in enumerate(_PHASES)}, best
 
 

@@ -1,7 +1,8 @@
 """The page of `mgraph view` in headless Chromium: opening it, stepping, moving a leaf.
 
-Times are the page's own clock: *ready* from the start of navigation until everything is drawn,
-*step* with style and layout, frames while a leaf's slider moves once a frame.
+Times are from the page's own clock: *ready* is from the start of navigation until everything is
+drawn, *step* includes style and layout, and frames are counted while a leaf's slider moves once per
+frame.
 """
 
 from __future__ import annotations
@@ -57,37 +58,37 @@ _FRAMES: Final = """async (count) => {
 
 def lines(*, quick: bool) -> Generator[str, None, Figures]:
     """Yield the report."""
-    from tests.groups.browser.chromium import Visit, started  # noqa: PLC0415 - starts no browser otherwise
+    from tests.groups.browser.chromium import Visit, started  # noqa: PLC0415 - needs Playwright
 
     rounds = 1 if quick else 5
-    with workspace() as place, started() as browser:
+    with workspace() as space, started() as browser:
         rows = [
-            _row(name, path, Visit(browser, place.folder), place, rounds)
-            for name, path in _graphs(place)
+            _row(name, path, Visit(browser, space.folder), space, rounds)
+            for name, path in _graphs(space)
         ]
-    header = ("graph", "page", "ready, best", "ready, median", "step, median", "frames a second")
+    header = ("graph", "page", "ready, best", "ready, median", "step, median", "frames per second")
     yield from table(header, rows)
-    yield "Unfolded means that *Show all nodes* was pressed; its *ready* is the time of that press."
+    yield "*Unfolded*: after *Show all nodes* was pressed; *ready* is the time that this took."
     return []
 
 
-def _graphs(place: Workspace) -> Iterator[tuple[str, Path]]:
-    """Make the graphs to look at."""
+def _graphs(space: Workspace) -> Iterator[tuple[str, Path]]:
+    """Write the graphs, and yield their titles and paths."""
     yield "the neuron, 10 nodes", ROOT / "fixtures" / "neuron.json"
     for count in (100, 1_000, 65_000):
-        path = place.folder / f"random{count}.json"
+        path = space.folder / f"random{count}.json"
         write_graph(path, random_graph(count, _OPS))
         flat = path.read_text(encoding="utf-8").replace("layer1.", "")  # no groups
         path.write_text(flat, encoding="utf-8")
         yield f"random, {count:,} nodes, no groups", path
-    path = place.folder / "network.json"
-    place.mgraph("new", "--mlp", _LARGE, "-o", str(path))
+    path = space.folder / "network.json"
+    space.mgraph("new", "--mlp", _LARGE, "-o", str(path))
     yield f"a network {_LARGE}, 65,660 nodes", path
 
 
-def _row(name: str, path: Path, visit: Visit, place: Workspace, rounds: int) -> tuple[str, ...]:
-    page_file = place.folder / "page.html"
-    place.mgraph("view", str(path), "-o", str(page_file), "--no-open")
+def _row(name: str, path: Path, visit: Visit, space: Workspace, rounds: int) -> tuple[str, ...]:
+    page_file = space.folder / "page.html"
+    space.mgraph("view", str(path), "-o", str(page_file), "--no-open")
     ready, tab = [], None
     for _ in range(rounds):
         visit.close()

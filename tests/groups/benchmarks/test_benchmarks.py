@@ -1,4 +1,4 @@
-"""The benchmarks: they run, nobody's crash is theirs, the documentation is what was measured."""
+"""The benchmarks: they run, survive a peer's crash, and the documentation has their figures."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ SQUARE = (
     Node("add", (2, 0)),
     Node("mul", (3, 3)),
 )
-"""((a·b) + a)², by hand: the slopes are 2·(a·b + a)·(b + 1) and 2·(a·b + a)·a."""
+"""((a·b) + a)², by hand: the gradients are 2·(a·b + a)·(b + 1) and 2·(a·b + a)·a."""
 
 ROWS = ((2.0, 16.0, 16.0, -16.0), (1.0, 4.0, 8.0, -4.0), (-1.0, 4.0, -8.0, -4.0))
-"""a, output and both slopes at b = -3."""
+"""a, the output and both gradients at b = -3."""
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -44,43 +44,43 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_table_can_be_made(name: str, tmp_path: Path) -> None:
-    """With small sizes; what is printed is what is kept, and prints again from there."""
-    kept = tmp_path / "kept.json"
-    made = run("--quick", name, "--json", str(kept))
-    assert made.returncode == 0, made.stderr
-    assert made.stdout.startswith(f"## {name}\n")
-    assert "\n|---|" in made.stdout
-    assert store.load(kept)[name].text.strip() == made.stdout.strip()
-    assert run("--from", str(kept)).stdout.strip() == made.stdout.strip()
+    """With small sizes; what is printed is stored, and can be printed again from the file."""
+    stored = tmp_path / "stored.json"
+    result = run("--quick", name, "--json", str(stored))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(f"## {name}\n")
+    assert "\n|---|" in result.stdout
+    assert store.load(stored)[name].text.strip() == result.stdout.strip()
+    assert run("--from", str(stored)).stdout.strip() == result.stdout.strip()
 
 
 @pytest.mark.parametrize(
     "arguments", [["nothing"], ["--from", "no-such-file"], ["--from", "README.md", "--quick"]]
 )
 def test_wrong_command_lines_are_refused(arguments: list[str]) -> None:
-    """With exit status 2, and a word about it."""
-    said = run(*arguments)
-    assert (said.returncode, said.stdout) == (2, "")
-    assert "error: " in said.stderr
+    """The exit status is 2, and a message says why."""
+    result = run(*arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "error: " in result.stderr
 
 
 # --- what is measured ------------------------------------------------------------------------
 
 
 def test_flat_graphs_are_the_same_graphs(tmp_path: Path) -> None:
-    """Through arrays, a file, mgraph's columns and back."""
+    """A graph comes back unchanged through arrays, a file and mgraph's columns."""
     nodes = flat(SQUARE)
     write(tmp_path / "graph", nodes)
     again = flat_of(graph_of(read(tmp_path / "graph")).columns)
-    assert [each.tolist() for each in again] == [each.tolist() for each in nodes]
-    found = graph_of(again).run()
-    primals, slopes = found.data or {}, found.grad or {}
-    assert (primals["n4"], slopes["n0"], slopes["n1"]) == ROWS[0][1:]
+    assert [column.tolist() for column in again] == [column.tolist() for column in nodes]
+    run_again = graph_of(again).run()
+    primals, adjoints = run_again.data or {}, run_again.grad or {}
+    assert (primals["n4"], adjoints["n0"], adjoints["n1"]) == ROWS[0][1:]
 
 
 @pytest.mark.parametrize("name", engines.ENGINES)
-def test_engines_find_the_slopes(name: str, tmp_path: Path) -> None:
-    """Again and again, those that are installed."""
+def test_engines_find_the_gradients(name: str, tmp_path: Path) -> None:
+    """Each installed engine gives the right gradients, also the second time."""
     need(peers.ENGINES[name][1])
     graph_of(flat(SQUARE)).to_file(tmp_path / "graph.msgpack")
     engine = engines.ENGINES[name](flat(SQUARE), tmp_path / "graph.msgpack")
@@ -91,7 +91,7 @@ def test_engines_find_the_slopes(name: str, tmp_path: Path) -> None:
 
 
 def need(package: str) -> None:
-    """Skip a test if a package isn't there, or gcc, which has no name."""
+    """Skip a test if a package is not installed; an empty name stands for gcc."""
     if package:
         pytest.importorskip(package)
     elif shutil.which("gcc") is None:
@@ -99,23 +99,23 @@ def need(package: str) -> None:
 
 
 def test_the_columns_are_the_engines() -> None:
-    """Every column has an engine, and colours in the picture."""
+    """Every column has an engine and a colour in the plot."""
     assert [*peers.ENGINES] == [*engines.ENGINES]
     for theme in plot.THEMES:
         assert {*theme.lines} == {*engines.ENGINES}
 
 
 def test_micrograd_without_recursion_does_what_it_does_with_it() -> None:
-    """Bit for bit on the same nodes, so in the same order; and in deep chains, too."""
-    value = pytest.importorskip("micrograd.engine").Value
+    """It gives the same bits, so it goes in the same order; and it works in deep chains."""
+    value_class = pytest.importorskip("micrograd.engine").Value
     graph = flat(random_graph(300, ("add", "mul", "relu")))
-    values = record(graph, value, {RELU: value.relu}, value)
+    values = record(graph, value_class, {RELU: value_class.relu}, value_class)
     values[-1].backward()
-    wanted = [each.grad for each in values]
-    for each in values:
-        each.grad = 0
+    wanted = [value.grad for value in values]
+    for value in values:
+        value.grad = 0
     engines.backward_without_recursion(values[-1])
-    assert [each.grad for each in values] == wanted
+    assert [value.grad for value in values] == wanted
     deep = [Node("param", (), 1.0), *(Node("add", (i, i)) for i in range(1000))]
     engine = engines.Micrograd(flat(deep), Path())
     engine.evaluate()
@@ -134,8 +134,8 @@ SIDES: dict[str, tuple[str, Callable[..., Any]]] = {
 
 
 @pytest.mark.parametrize("name", SIDES)
-def test_rows_find_the_slopes(name: str, tmp_path: Path) -> None:
-    """In every row, also in the last block, which is not full."""
+def test_rows_find_the_gradients(name: str, tmp_path: Path) -> None:
+    """Every row is right, also in the last block, which is not full."""
     package, make = SIDES[name]
     need(package)
     a, out, to_a, to_b = np.array(ROWS).T
@@ -143,11 +143,11 @@ def test_rows_find_the_slopes(name: str, tmp_path: Path) -> None:
     for _ in range(2):
         side.run()
         assert np.array_equal(side.out, out)
-        assert np.array_equal([np.asarray(each) for each in side.grads], [to_a, to_b])
+        assert np.array_equal([np.asarray(grad) for grad in side.grads], [to_a, to_b])
 
 
 def test_errors_are_relative() -> None:
-    """To what is wanted; and for what is left of cancelled sums, to a millionth of the largest."""
+    """They are relative to the wanted number, or to a millionth of the largest if that is more."""
     assert relative_error([1.0, 3.0], [1.0, 2.0]) == 0.5
     assert relative_error([1.0, 1e-9], [1.0, 0.0]) == pytest.approx(1e-3)  # 1e-9 in 1e-6
     assert math.isnan(relative_error([math.nan], [1.0]))
@@ -165,11 +165,11 @@ def test_errors_are_relative() -> None:
     ],
 )
 def test_a_failure_is_a_text(limits: cells.Limits, failure: str, tmp_path: Path) -> None:
-    """Too long, too large, or an error: here there is no graph in the folder."""
+    """The texts of a process that runs too long, grows too large, or fails for want of a graph."""
     if limits.memory == 1 and not Path("/proc/self/statm").exists():
-        pytest.skip("nobody knows how large a process is")
-    found = cells.run("peer", "engine", "tape", str(tmp_path), limits=limits)
-    assert (found.said, found.failure) == ([], failure)
+        pytest.skip("the memory of a process is not known")
+    cell = cells.run("peer", "engine", "tape", str(tmp_path), limits=limits)
+    assert (cell.reports, cell.failure) == ([], failure)
 
 
 # --- the documentation -----------------------------------------------------------------------
@@ -182,10 +182,10 @@ MEASURED = pytest.mark.skipif(
 
 @MEASURED
 def test_the_documentation_is_what_was_measured() -> None:
-    """Page and README say what benchmarks/figures.json says; --docs --from it writes them."""
+    """Page and README are what `--docs --from benchmarks/figures.json` writes."""
     tables = store.load(page.FIGURES)
     assert {*tables} == {*TABLES}
-    assert [name for name, made in tables.items() if "--quick" in made.text] == []
+    assert [name for name, table in tables.items() if "--quick" in table.text] == []
     ordered = {name: tables[name] for name in TABLES}
     assert page.PAGE.read_text(encoding="utf-8") == page.page(ordered)
     readme = page.README.read_text(encoding="utf-8")
@@ -200,24 +200,24 @@ def test_every_comparison_was_measured() -> None:
 
 
 def test_the_readme_has_its_part(tmp_path: Path) -> None:
-    """What stands between the marks is replaced, and nothing else; without marks, nothing is."""
-    kept = tmp_path / "kept.json"
+    """Only the part between the marks is replaced; it is an error if the marks are missing."""
+    stored = tmp_path / "stored.json"
     figures = [{"phase": "build", "ratio": 0.25}]
-    store.save(kept, "values", store.Made("## values", figures, "2026-01-02", "a machine"))
+    store.save(stored, "values", store.StoredTable("## values", figures, "2026-01-02", "a machine"))
     readme = page.README.read_text(encoding="utf-8")
-    made = page.with_part(readme, store.load(kept))
-    assert "| `Value`: building 100,000 nodes | micrograd | 0.25 |\n" in made
-    assert "Measured on 2026-01-02" in made
-    assert page.with_part(made, store.load(kept)) == made
+    written = page.with_part(readme, store.load(stored))
+    assert "| `Value`: building 100,000 nodes | micrograd | 0.25 |\n" in written
+    assert "Measured on 2026-01-02" in written
+    assert page.with_part(written, store.load(stored)) == written
     before, after = readme.index(page.START), readme.index(page.END)
-    assert made.startswith(readme[:before])
-    assert made.endswith(readme[after:])
+    assert written.startswith(readme[:before])
+    assert written.endswith(readme[after:])
     with pytest.raises(ValueError, match=r"README\.md lacks"):
         page.with_part("no marks", {})
 
 
 def test_the_pictures_are_drawn(tmp_path: Path) -> None:
-    """One for light backgrounds, one for dark ones, both as large; none without figures."""
+    """One is for light backgrounds, one for dark ones, of the same size; none without figures."""
     pytest.importorskip("matplotlib")
     figures = [
         {"graph": "random", "nodes": nodes, "engine": name, "evaluate": nodes * 1e-6, "failure": ""}
@@ -225,7 +225,7 @@ def test_the_pictures_are_drawn(tmp_path: Path) -> None:
         for nodes in (10, 100)
     ]
     plot.draw(tmp_path / "none.png", {})
-    plot.draw(tmp_path / "two.png", {"peers": store.Made("", figures, "", "")})
+    plot.draw(tmp_path / "two.png", {"peers": store.StoredTable("", figures, "", "")})
     assert {path.name for path in tmp_path.iterdir()} == {"two.png", "two-dark.png"}
     heads = [path.read_bytes()[:24] for path in tmp_path.iterdir()]
     assert heads[0] == heads[1]
@@ -233,7 +233,7 @@ def test_the_pictures_are_drawn(tmp_path: Path) -> None:
 
 
 def test_the_lines_are_the_figures() -> None:
-    """What was measured of random graphs, as far as an engine went."""
+    """A line has the figures of random graphs, up to the largest that an engine managed."""
     figures = [
         {"graph": "random", "nodes": 10, "engine": "jax", "evaluate": 0.5, "failure": ""},
         {"graph": "chain", "nodes": 10, "engine": "jax", "evaluate": 0.6, "failure": ""},
