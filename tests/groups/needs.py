@@ -48,7 +48,7 @@ GROUPS: Final = {
         (BROWSERS,),
         packages="chromium fonts-dejavu libatomic1",
     ),
-    "docs": Group("docs", ("ipykernel", "nbclient", "properdocs", "rich")),
+    "docs": Group("docs", ("ipykernel", "nbclient", "properdocs")),
     "examples": Group(
         programs=(("node",), ("cc",), ("make",)),
         header="jansson.h",
