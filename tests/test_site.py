@@ -110,13 +110,13 @@ def drawn(svg: str, name: str) -> list[tuple[float, float]]:
 
 @pytest.mark.parametrize("op", CURVES, ids=lambda op: op.name)
 def test_curves_are_those_of_mathematics(op: Op) -> None:
-    """Every point of value and slope lies where mpmath has it, as near as tenths of pixels are.
+    """Every point of value and derivative lies where mpmath has it, as near as tenths of pixels are.
 
     A tenth of a pixel is 1/440: half of that across, times the slope of the curve, and half down.
     """
     svg = (DOCS / "ops" / f"{op.name}.svg").read_text(encoding="utf-8")
     f = PLACES[op.name]
-    for name, order in (("value", 0), ("slope", 1)):
+    for name, order in (("value", 0), ("derivative", 1)):
         points = drawn(svg, name)
         assert len(points) > 20
         for x, y in points:

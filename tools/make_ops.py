@@ -26,7 +26,7 @@ PICTURES: Final = DOCS / "ops"
 WORDS: Final = {
     "add": "Passes its gradient on to both arguments as it is.",
     "sub": "Like `add`, but the second argument gets the gradient with the opposite sign.",
-    "mul": "Passes to each argument its gradient times the *other* argument.",
+    "mul": "Passes to each argument the gradient times the *other* argument.",
     "div": "A quotient. Dividing by zero raises no error: it gives an infinity, or NaN for 0/0.",
     "pow": "a to the power of b. Powers of negative numbers are real only for whole b; else NaN.",
     "max": "Passes its gradient on to the larger argument alone; if both are equal, half to each.",
@@ -74,8 +74,8 @@ is the value. The *local derivative* says how fast the value changes with an arg
 backward, a node passes on its gradient times the local derivative. `mgraph ops` prints this table
 on a terminal, and [the file format](format.md#ops) defines every edge case.
 
-*Exact* ops give the same bits on every computer; the others (*libm*) come from a mathematical
-library and may differ in the last digit. No op raises an error: where there is no value, it is NaN.
+*Exact* ops give the same bits on every computer; the others (*libm*) come from a math library
+and may differ in the last digit. No op raises an error: where there is no value, it is NaN.
 
 The curves and tables are computed with the op table that mgraph itself uses.
 """
@@ -142,18 +142,18 @@ _WIDTH, _HEIGHT = round(2 * X * UNIT + 2 * _PAD), round(2 * Y * UNIT + 2 * _PAD)
 _FAR: Final = 4 * Y
 _STYLE: Final = """\
 <style>
-svg { color: #24242a; --value: #1f5ba8; --slope: #b4540a; }
-@media (prefers-color-scheme: dark) { svg { color: #dcdcd8; --value: #8db8f0; --slope: #f0a35e; } }
+svg { color: #24242a; --value: #1f5ba8; --derivative: #b4540a; }
+@media (prefers-color-scheme: dark) { svg { color: #dcdcd8; --value: #8db8f0; --derivative: #f0a35e; } }
 text { font: 12px system-ui, sans-serif; fill: currentColor; }
 .grid { stroke: currentColor; stroke-opacity: 0.13; }
 .axis { stroke: currentColor; stroke-opacity: 0.5; }
 .pole { stroke: currentColor; stroke-opacity: 0.7; stroke-dasharray: 1 5; stroke-linecap: round; }
 polyline { fill: none; stroke-linejoin: round; }
 .value { stroke: var(--value); stroke-width: 4; }
-.slope { stroke: var(--slope); stroke-width: 1.5; }
+.derivative { stroke: var(--derivative); stroke-width: 1.5; }
 circle.value, text.value { fill: var(--value); }
-circle.slope, text.slope { fill: var(--slope); }
-text.value, text.slope { stroke: none; font-weight: 600; }
+circle.derivative, text.derivative { fill: var(--derivative); }
+text.value, text.derivative { stroke: none; font-weight: 600; }
 </style>"""
 
 
@@ -207,7 +207,7 @@ def _drawn(op: Op) -> Iterator[str]:
     for point in at_breaks:
         if point.is_pole:
             yield f'<path class="pole" d="M{_across(point.x)} {_PAD}V{_HEIGHT - _PAD}"/>'
-    for name, f, radius in (("value", op.step, 5), ("slope", _slope(op), 3)):
+    for name, f, radius in (("value", op.step, 5), ("derivative", _derivative(op), 3)):
         for line in _lines(f, [point.x for point in at_breaks]):
             yield f'<polyline class="{name}" points="{line}"/>'
         for point in at_breaks:
@@ -218,7 +218,7 @@ def _drawn(op: Op) -> Iterator[str]:
     yield "</svg>"
 
 
-def _slope(op: Op) -> Callable[[float], float]:
+def _derivative(op: Op) -> Callable[[float], float]:
     return lambda x: op.step_partials(x, op.step(x))[0]
 
 
@@ -233,7 +233,7 @@ def _frame() -> Iterator[str]:
         yield f'<path class="{kind}" d="M{_PAD} {_down(i)}H{_WIDTH - _PAD}"/>'
         yield f'<text x="{_PAD - 6}" y="{_down(i) + 4:g}" text-anchor="end">{i}</text>'
     yield f'<text class="value" x="{_PAD}" y="14">value</text>'
-    yield f'<text class="slope" x="{_PAD + 44}" y="14">derivative</text>'
+    yield f'<text class="derivative" x="{_PAD + 44}" y="14">derivative</text>'
 
 
 def _lines(f: Callable[[float], float], stops: Sequence[float]) -> Iterator[str]:

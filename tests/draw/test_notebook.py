@@ -164,8 +164,8 @@ def test_the_tutorial_is_right() -> None:
     assert printed[4] == "a: -3.000\nb: 2.000\nc: 1.000\n"
     assert "6.0 -4.0 -2.0 4.0\n" in printed
     assert "-7.286496\n" in printed  # (2.06·-3.04 + 9.98)·-1.96
-    slopes = next(text for text in printed if text.startswith("slope of tanh"))
-    assert slopes.split("\n")[1:6] == [
+    derivatives = next(text for text in printed if text.startswith("local derivative of tanh"))
+    assert derivatives.split("\n")[1:6] == [
         "x1: -1.500",
         "w1: +1.000",
         "x2: +0.500",
