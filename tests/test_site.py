@@ -110,7 +110,7 @@ def drawn(svg: str, name: str) -> list[tuple[float, float]]:
 
 @pytest.mark.parametrize("op", CURVES, ids=lambda op: op.name)
 def test_curves_are_those_of_mathematics(op: Op) -> None:
-    """Every point of value and derivative lies where mpmath has it, as near as tenths of pixels are.
+    """Every point of value and derivative is where mpmath has it, to a tenth of a pixel.
 
     A tenth of a pixel is 1/440: half of that across, times the slope of the curve, and half down.
     """

@@ -143,7 +143,9 @@ _FAR: Final = 4 * Y
 _STYLE: Final = """\
 <style>
 svg { color: #24242a; --value: #1f5ba8; --derivative: #b4540a; }
-@media (prefers-color-scheme: dark) { svg { color: #dcdcd8; --value: #8db8f0; --derivative: #f0a35e; } }
+@media (prefers-color-scheme: dark) {
+  svg { color: #dcdcd8; --value: #8db8f0; --derivative: #f0a35e; }
+}
 text { font: 12px system-ui, sans-serif; fill: currentColor; }
 .grid { stroke: currentColor; stroke-opacity: 0.13; }
 .axis { stroke: currentColor; stroke-opacity: 0.5; }
