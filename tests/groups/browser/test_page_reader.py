@@ -36,11 +36,11 @@ FULL: Final = {
 }  # fmt: skip
 """A document with every field."""
 
-VALUES: Final = (
+VALUES: Final[tuple[Any, ...]] = (
     None, True, False, 0, 1, -1, 1.5, "", "x", [], {}, [None],
     {"x": None}, {"y": None}, {"": 1}, {"x": True}, {"x": "nan"},
 )  # fmt: skip
-BYTES: Final = (b"", b"\0\0\0\0", b"\1" * 8)
+BYTES: Final[tuple[Any, ...]] = (b"", b"\0\0\0\0", b"\1" * 8)
 Place = tuple[Any, ...]
 
 
