@@ -29,7 +29,7 @@ def _sizes(_ctx: click.Context, param: click.Parameter, text: str | None) -> tup
 @click.argument("formula", required=False)
 @click.option(
     "--param", "params", type=Setting(), multiple=True, metavar="ID=X",
-    help="Declare a trainable leaf, for example --param w1=-3.",
+    help="Declare a trainable leaf, for example --param w1=-3 or --param w1=1/3.",
 )  # fmt: skip
 @click.option(
     "--input", "inputs", type=Setting(optional=True), multiple=True, metavar="ID[=X]",
