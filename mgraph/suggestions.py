@@ -34,7 +34,8 @@ OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "negative": ("neg",), "negate": ("neg",), "absolute": ("abs",), "fabs": ("abs",),
     "maximum": ("max",), "minimum": ("min",), "total": ("sum",),
     "ln": ("log",), "exponential": ("exp",), "arctan": ("atan",),
-    "logistic": ("sigmoid",), "expit": ("sigmoid",),
+    "logistic": ("sigmoid",), "expit": ("sigmoid",), "swish": ("silu",),
+    "average": ("mean",), "avg": ("mean",),
     # fields
     "value": ("data",), "values": ("data",), "val": ("data",),
     "gradient": ("grad",), "gradients": ("grad",), "adjoint": ("grad",), "adjoints": ("grad",),

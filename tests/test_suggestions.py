@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mgraph.build.functions import FUNCTIONS
 from mgraph.cli import COMMANDS
 from mgraph.format.fields import FIELDS
 from mgraph.format.reading import inspect
@@ -54,7 +55,12 @@ def test_commands(name: str, meant: str) -> None:
 
 def test_other_names_lead_to_known_ones() -> None:
     """Every name in the table is in lower case and leads to an op, a field or a command."""
-    known = {*NAMES, *COMMAND_NAMES, *(name for names in FIELDS.values() for name in names)}
+    known = {
+        *NAMES,
+        *FUNCTIONS,
+        *COMMAND_NAMES,
+        *(name for names in FIELDS.values() for name in names),
+    }
     for other, meant in OTHER_NAMES.items():
         assert other == other.lower()
         assert known.issuperset(meant), other
