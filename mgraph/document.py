@@ -45,6 +45,8 @@ WRITERS: Final[Mapping[str, Callable[[GraphFile], Iterator[bytes]]]] = {
 class Graph(GraphFile):
     """A graph file in memory: the graph, its texts, and its runs. It can't be changed.
 
+    Any number of threads can use it at once.
+
     ```python
     graph = mgraph.load("neuron.json")
     run = graph.run(x1=0.5)

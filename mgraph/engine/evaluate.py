@@ -61,8 +61,7 @@ def evaluate(
     Raises:
         GraphError: `run-node`, `seed`, `number` or `unbound-input`.
     """
-    inputs = {name: as_number(name, value) for name, value in (inputs or {}).items()}
-    seed = {name: as_number(name, value) for name, value in (seed or {}).items()}
+    inputs, seed = numbers_of(inputs), numbers_of(seed)
     by_node = input_nodes(graph, inputs)
     if missing := [graph.ids[i] for i in graph.unbound() if i not in by_node]:
         raise unbound_inputs(missing)
@@ -76,6 +75,15 @@ def evaluate(
         origin=f"{SELF_RECORDED}{__version__} {engine.name}",
         graph=graph.hash,
     )
+
+
+def numbers_of(given: Mapping[str, float] | None) -> dict[str, float]:
+    """Return numbers given by id as doubles; empty for None.
+
+    Raises:
+        GraphError: `number` if one is not a number.
+    """
+    return {name: as_number(name, value) for name, value in (given or {}).items()}
 
 
 def input_nodes(graph: Columns, inputs: Mapping[str, float]) -> dict[int, float]:
