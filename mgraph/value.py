@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from itertools import count
 from numbers import Real
 from operator import attrgetter
-from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from mgraph.ops import CONST, INPUT, OPS, PARAM, Op
+from mgraph.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,19 +39,8 @@ _HERE: Final = _Pickle()
 """What Values that are pickled by this process refer to."""
 
 
-class _Turns:
-    """Lets the threads of this process call `backward` one after the other."""
-
-    def __init__(self) -> None:
-        self.lock = RLock()
-        if hasattr(os, "register_at_fork"):  # the thread that holds the lock is not in the child
-            os.register_at_fork(after_in_child=self._renew)
-
-    def _renew(self) -> None:
-        self.lock = RLock()
-
-
-_TURNS: Final = _Turns()
+_TURNS: Final = Turns()
+"""For `backward`: all graphs of a process may share leaves."""
 
 
 def mimebundle(thing: object) -> dict[str, str]:

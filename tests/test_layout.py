@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ORDER = (
-    "errors", "appearance", "suggestions", "ops", "codec", "graph", "format", "value", "engine",
+    "errors", "turns", "appearance", "suggestions", "ops", "codec", "graph", "format", "value", "engine",
     "document", "build", "analysis", "draw", "viewer", "golden", "testing", "grade", "trace", "cli",
 )  # fmt: skip
 """The packages and modules, from the ground up."""
