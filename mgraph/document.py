@@ -170,7 +170,7 @@ class Graph(GraphFile):
             GraphError: `unbound-input` if an input has no declared value.
         """
         if missing := [self.columns.ids[i] for i in self.columns.unbound()]:
-            raise unbound_inputs(missing)
+            raise unbound_inputs(missing, in_run=False)
         with paused_collector():
             values = values_of(self.columns)
         return dict(zip(self.columns.ids, values, strict=True))

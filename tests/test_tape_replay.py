@@ -310,3 +310,17 @@ def test_a_graph_is_safe_in_many_threads() -> None:
             assert (run.grad["w"], run.grad["b"]) == (32.0, 8.0)
 
         in_threads(work)
+
+
+def test_an_input_without_a_value_is_said_in_terms_of_python() -> None:
+    """`values` takes no inputs, so only the node can give one; runs and steps take a dict."""
+    graph = mgraph.loads(
+        '{"mgraph": "1.0", "nodes": [{"id": "x", "op": "input"}], "outputs": ["x"]}'
+    )
+    hints = []
+    for call in (graph.values, graph.run, graph.compile().step):
+        with pytest.raises(GraphError) as caught:
+            call()
+        hints.append(caught.value.diagnostics[0].fix)
+    assert hints[0] == 'give it "data" in its node'
+    assert all('{"x": 1.0} in Python' in hint for hint in hints[1:])

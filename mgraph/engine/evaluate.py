@@ -116,11 +116,11 @@ def node_named(graph: Columns, name: str) -> int:
     return node
 
 
-def unbound_inputs(names: Sequence[str]) -> GraphError:
-    """Build the error for inputs that have no value."""
+def unbound_inputs(names: Sequence[str], *, in_run: bool = True) -> GraphError:
+    """Build the error for inputs that have no value; `in_run` if a run could give them one."""
     from mgraph.format.runs import no_value  # noqa: PLC0415 - only for errors
 
-    return GraphError([no_value(name) for name in names])
+    return GraphError([no_value(name, in_run=in_run) for name in names])
 
 
 def seeded_nodes(graph: Columns, seed: Mapping[str, float]) -> dict[int, float]:
