@@ -6,14 +6,18 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mgraph import GraphError
 from mgraph.codec import text
+from tests.command_line import FIXTURES
 
-FIXTURES = sorted((Path(__file__).parent.parent / "fixtures").rglob("*.json"))
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = sorted(FIXTURES.rglob("*.json"))
 
 LOAD = """
 import resource, sys
@@ -69,7 +73,7 @@ def test_the_careful_way_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None
         b"\xff",
         b"[[" * 99,
     ]
-    for data in [*(path.read_bytes() for path in FIXTURES), *more]:
+    for data in [*(path.read_bytes() for path in FILES), *more]:
         want = outcome(data)
         with monkeypatch.context() as patch:
             patch.setattr(text, "_memory_is_short", lambda _: True)

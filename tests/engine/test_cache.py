@@ -6,17 +6,16 @@ import copy
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mgraph.engine.tape import cache, source
+from tests.command_line import FIXTURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-FIXTURES = Path(__file__).parent.parent / "fixtures"
+    from pathlib import Path
 
 # tanh(6.8813735870195432 - 6) = 0.70710678118654746…, as in the fixture
 TANH = "0.7071067811865477"
