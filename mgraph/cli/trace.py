@@ -70,7 +70,7 @@ def command(
     Options for the script go after --.
 
     The exit status is 1 if nothing was recorded, if the script failed, or if mgraph's own numbers
-    differ from the engine's; in the last case the file is written all the same.
+    differ from the engine's. Unless nothing was recorded, the file is still written.
 
     \b
     Examples:
