@@ -8,13 +8,50 @@ from typing import TYPE_CHECKING, Final
 from mgraph.errors import REPORTED, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 LOOKED_AT: Final = 10_000
 """How many known names an unknown one is compared with."""
 
 LONGEST: Final = 128
 """Nothing is suggested for longer names: no id or field is longer."""
+
+
+_ABBREVIATION: Final = 3  # letters; with fewer, too much begins with them
+_SIMILAR: Final = 0.65  # one wrong letter of three is; two of five, as in train and trace, are not
+
+OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    # leaves
+    "parameter": ("param",), "weight": ("param",), "trainable": ("param",),
+    "constant": ("const",), "number": ("const",), "literal": ("const",),
+    "placeholder": ("input",), "variable": ("input",),
+    # ops
+    "+": ("add",), "plus": ("add",), "addition": ("add",),
+    "-": ("sub",), "minus": ("sub",), "subtract": ("sub",),
+    "*": ("mul",), "times": ("mul",), "multiply": ("mul",), "product": ("mul",),
+    "/": ("div",), "divide": ("div",), "division": ("div",),
+    "^": ("pow",), "**": ("pow",), "power": ("pow",),
+    "negative": ("neg",), "negate": ("neg",), "absolute": ("abs",), "fabs": ("abs",),
+    "maximum": ("max",), "minimum": ("min",), "total": ("sum",),
+    "ln": ("log",), "exponential": ("exp",), "arctan": ("atan",),
+    "logistic": ("sigmoid",), "expit": ("sigmoid",), "swish": ("silu",),
+    "average": ("mean",), "avg": ("mean",),
+    # fields
+    "value": ("data",), "values": ("data",), "val": ("data",),
+    "gradient": ("grad",), "gradients": ("grad",), "adjoint": ("grad",), "adjoints": ("grad",),
+    "inputs": ("args",), "arguments": ("args",), "operands": ("args",), "children": ("args",),
+    "parents": ("args",), "prev": ("args",), "operation": ("op",), "operator": ("op",),
+    "type": ("op",), "kind": ("op",), "name": ("id",), "title": ("name", "label"),
+    "description": ("doc",), "comment": ("doc",), "version": ("mgraph",),
+    "rtol": ("rel",), "relative": ("rel",), "atol": ("abs",),
+    # commands
+    "show": ("draw",), "plot": ("draw",), "render": ("draw",), "picture": ("draw",),
+    "validate": ("check",), "verify": ("check",), "lint": ("check",), "compare": ("diff",),
+    "eval": ("run",), "evaluate": ("run",), "forward": ("run",), "backward": ("run",),
+    "grad": ("run",), "create": ("new",), "make": ("new",), "record": ("trace",),
+    "debug": ("step",), "why": ("explain",), "html": ("view",),
+}  # fmt: skip
+"""Names that people know from elsewhere, in lower case, and what they are called here."""
 
 
 class Suggestions:
@@ -52,21 +89,35 @@ class Suggestions:
 
 
 def closest(name: str, known: Iterable[str]) -> str:
-    """Return the known name most like this one, or an empty string if none is."""
-    from difflib import get_close_matches  # noqa: PLC0415 - for error messages only
-
+    """Return the known name that was probably meant, or an empty string if none is close."""
     if len(name) > LONGEST:
         return ""
-    letters = sorted(name.lower())
-    near = [
-        other
-        for other in islice(known, LOOKED_AT)
-        if abs(len(other) - len(name)) <= 3 and (other[:1] in name or other[-1:] in name)  # noqa: PLR2004
-    ]
-    for other in near:  # other case, or letters in another order: tahn is tanh, not tan
-        if len(other) == len(name) and sorted(other.lower()) == letters:
+    lower = name.lower()
+    looked_at = dict.fromkeys(islice(known, LOOKED_AT))
+    for other in OTHER_NAMES.get(lower, ()):
+        if other in looked_at:
             return other
-    return next(iter(get_close_matches(name, near[: LOOKED_AT // 10], n=1, cutoff=0.6)), "")
+    beginnings = [other for other in looked_at if other.lower().startswith(lower)]
+    if len(beginnings) == 1 and len(name) >= _ABBREVIATION:  # sig is sigmoid, not sin
+        return beginnings[0]
+    return _misspelt(lower, looked_at)
+
+
+def _misspelt(name: str, known: Iterable[str]) -> str:
+    """Return the known name that differs in few letters; `name` is in lower case."""
+    from difflib import get_close_matches  # noqa: PLC0415 - for error messages only
+
+    letters = sorted(name)
+    near: dict[str, str] = {}
+    for other in known:
+        lower = other.lower()
+        if abs(len(lower) - len(name)) <= 3 and (lower[:1] in name or lower[-1:] in name):  # noqa: PLR2004
+            near.setdefault(lower, other)
+    for lower, other in near.items():  # letters in another order: tahn is tanh, not tan
+        if sorted(lower) == letters:
+            return other
+    matches = get_close_matches(name, islice(near, LOOKED_AT // 10), n=1, cutoff=_SIMILAR)
+    return near[matches[0]] if matches else ""
 
 
 def did_you_mean(name: str) -> str:

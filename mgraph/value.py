@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from numbers import Real
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Never, TypeAlias
 
 from mgraph.ops import CONST, INPUT, OPS, PARAM, Op
 
@@ -57,7 +57,9 @@ class Value:
     name: str | None
     op: str
 
-    def __init__(self, data: float, *, name: str | None = None) -> None:
+    def __init__(  # noqa: D417 - what is unknown is refused
+        self, data: float, *, name: str | None = None, **unknown: Never
+    ) -> None:
         """Make an input.
 
         Args:
@@ -67,6 +69,8 @@ class Value:
         Raises:
             TypeError: `data` is not a number.
         """
+        if unknown:
+            raise _unknown_argument(next(iter(unknown)))
         self._data = _float(data)
         self._grad = 0.0
         self._number = next(_numbers)
@@ -76,19 +80,19 @@ class Value:
         self.op = INPUT
 
     @classmethod
-    def input(cls, data: float, *, name: str | None = None) -> Value:
+    def input(cls, data: float, *, name: str | None = None, **unknown: Never) -> Value:
         """Make an input, which each run can set; `data` and `name` are as for `Value`."""
-        return cls(data, name=name)
+        return cls(data, name=name, **unknown)
 
     @classmethod
-    def param(cls, data: float, *, name: str | None = None) -> Value:
+    def param(cls, data: float, *, name: str | None = None, **unknown: Never) -> Value:
         """Make a trainable parameter; `data` and `name` are as for `Value`."""
-        return leaf(PARAM, _float(data), name)
+        return leaf(PARAM, _float(data), name, **unknown)
 
     @classmethod
-    def const(cls, data: float, *, name: str | None = None) -> Value:
+    def const(cls, data: float, *, name: str | None = None, **unknown: Never) -> Value:
         """Make a constant, whose `grad` stays 0.0; `data` and `name` are as for `Value`."""
-        return leaf(CONST, _float(data), name)
+        return leaf(CONST, _float(data), name, **unknown)
 
     @property
     def data(self) -> float:
@@ -272,9 +276,22 @@ def _float(data: Any) -> float:  # noqa: ANN401 - numbers of any library
         return float("inf") if data > 0 else float("-inf")
 
 
-def leaf(op: str, data: float, name: str | None = None) -> Value:
+_ELSEWHERE: Final = {
+    "label": "name it with name=…",
+    "id": "name it with name=…",
+    "requires_grad": "Value.param(…) makes a trainable parameter",
+}
+"""Keyword arguments of other engines, and what to write instead."""
+
+
+def _unknown_argument(keyword: str) -> TypeError:
+    hint = _ELSEWHERE.get(keyword, "a Value takes its data and name=…")
+    return TypeError(f"Value got an unexpected keyword argument {keyword!r}: {hint}")
+
+
+def leaf(op: str, data: float, name: str | None = None, **unknown: Never) -> Value:
     """Make a leaf of the given kind."""
-    value = Value(data, name=name)
+    value = Value(data, name=name, **unknown)
     value.op = op
     return value
 

@@ -59,7 +59,7 @@ def test_every_parameter_is_explained() -> None:
     for name, function in calls():
         doc = MADE["doc_of"](function)
         assert re.match(r".*[.:;]", doc.text), name
-        asked = [each for each in inspect.signature(function).parameters if each != "self"]
+        asked = [each.name for each in MADE["parameters_of"](function)]
         explained = doc.entries("Args")
         missing = [each for each in asked if each not in explained and f"`{each}`" not in doc.text]
         assert (name, missing) == (name, [])

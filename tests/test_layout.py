@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ORDER = (
-    "errors", "appearance", "suggestions", "ops", "codec", "graph", "format", "value", "engine",
-    "document", "build", "analysis", "draw", "viewer", "golden", "testing", "grade", "trace", "cli",
+    "errors", "extras", "appearance", "suggestions", "ops", "codec", "graph", "format", "value",
+    "engine", "document", "build", "analysis", "draw", "viewer", "golden", "testing", "grade",
+    "trace", "cli",
 )  # fmt: skip
 """The packages and modules, from the ground up."""
 

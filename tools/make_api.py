@@ -162,7 +162,7 @@ class _Verbatim(NamedTuple):
 def signature(name: str, function: Callable[..., Any]) -> str:
     """Return a signature as Python declares it, with types and defaults."""
     called = inspect.signature(function)
-    parameters = [_verbatim(item) for item in called.parameters.values() if item.name != "self"]
+    parameters = [_verbatim(item) for item in parameters_of(function)]
     text = str(inspect.Signature(parameters))[1:-1]
     parts = [part.replace(_COMMA, ",") for part in text.split(", ")] if text else []
     end = f"){_result(name, function, called)}"
@@ -170,6 +170,12 @@ def signature(name: str, function: Callable[..., Any]) -> str:
     if len(line) <= WIDTH:
         return line
     return "\n".join((f"{name}(", *(f"    {part}," for part in parts), end))
+
+
+def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the parameters that a caller may give; those of type Never are only refused."""
+    parameters = inspect.signature(function).parameters.values()
+    return [item for item in parameters if item.name != "self" and item.annotation != "Never"]
 
 
 def _verbatim(parameter: inspect.Parameter) -> inspect.Parameter:

@@ -77,6 +77,13 @@ on a terminal, and [the file format](format.md#ops) defines every edge case.
 *Exact* ops give the same bits on every computer; the others (*libm*) come from a math library
 and may differ in the last digit. No op raises an error: where there is no value, it is NaN.
 
+The *domain* is where an op has a value and derivatives by all of its arguments. Outside of it there
+may still be some of them: (-2)³ is -8 and has a derivative by a, but none by b, because (-2) to the
+power of 3.01 is not a real number.
+
+`mgraph new` takes more functions, which it composes of these ops: `leaky_relu(x, a)`,
+`mean(a, b, …)`, `silu(x)`, `square(x)`, and `max` and `min` of more than two.
+
 The curves and tables are computed with the op table that mgraph itself uses.
 """
 LEGEND: Final = """\
@@ -105,6 +112,7 @@ def facts(op: Op) -> str:
         "value y": code(op.formula),
         "local derivative" if op.inputs == 1 else "local derivatives": code(op.partials_text),
         "domain": domain_text(op),
+        "outside of the domain": op.outside,
         "at kinks and edges": op.at_kink,
         "bits": "exact" if op.exact else "libm",
     }

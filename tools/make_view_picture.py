@@ -32,6 +32,7 @@ def screenshot() -> bytes:
         path.write_bytes(b"".join(page(graph, "neuron.json")))
         visit = Visit(browser, Path(folder))
         tab = visit(path, viewport=SIZE, reduced_motion="reduce", color_scheme="light")
+        tab.keyboard.press("End")
         for _ in range(STEPS_BACK):
             tab.keyboard.press("ArrowLeft")
         picture: bytes = tab.screenshot()

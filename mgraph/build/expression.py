@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
+from mgraph.build.functions import FUNCTIONS
+from mgraph.build.mistakes import ELSEWHERE, misread, replacement
 from mgraph.document import Graph
 from mgraph.errors import quoted, some
 from mgraph.format.ids import IN_WORDS, are_ids, bad_id
-from mgraph.ops import OPS
 from mgraph.suggestions import closest, did_you_mean
-from mgraph.value import Value, apply, leaf
+from mgraph.value import Value, leaf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -28,22 +29,12 @@ OPERATORS: Final = {
     ast.Pow: "pow",
     ast.USub: "neg",
 }
-FUNCTIONS: Final = {**{name: name for name in OPS}, "ln": "log", "arctan": "atan"}
 LONGEST: Final = 2**20
 
 Position = tuple[int, int]
 """Line and column in a formula, from 1."""
 
 _STRANGE: Final = re.compile(r"[^\t\n -~]")
-_REPLACEMENTS: Final = {
-    "·": "*",
-    "×": "*",
-    "÷": "/",
-    "−": "-",
-    "²": "**2",
-    "³": "**3",
-    "√": "sqrt()",
-}
 _SHOWN: Final = 72
 _IDS: Final = f"an id is {IN_WORDS}; in a formula, without - and /"
 _USE: Final = "use + - * / ** and the ops that `mgraph ops` lists"
@@ -138,8 +129,8 @@ def _with_caret(message: str, source: list[str], at: Position) -> str:
 def _statements(source: list[str]) -> list[_Statement]:
     for number, line in enumerate(source, start=1):
         if strange := _STRANGE.search(line):
-            replacement = _REPLACEMENTS.get(strange[0], "")
-            fix = f"write {replacement}" if replacement else _IDS
+            written = replacement(strange[0])
+            fix = f"write {written}" if written else _IDS
             message = f"{quoted(strange[0])} can't be used in a formula: {fix}"
             raise ExpressionError(message, (number, strange.start() + 1))
     tree = _parsed(source)
@@ -156,6 +147,7 @@ def _parsed(source: list[str]) -> ast.Module:
             warnings.simplefilter("ignore")  # Python's warnings are about programs
             tree = ast.parse("\n".join(source).replace("^", "**"))
     except SyntaxError as error:
+        _explain(source, error.lineno or 1)
         why = error.msg.removesuffix(" here. Maybe you meant '==' instead of '='?")
         why = "a number has too many digits" if "integer string conversion" in why else why
         message = f"the formula can't be read: {why}"
@@ -167,6 +159,13 @@ def _parsed(source: list[str]) -> ast.Module:
         if isinstance(node, (ast.expr, ast.stmt)):
             node.lineno, node.col_offset = columns.of(node.lineno, node.col_offset + 1)
     return tree
+
+
+def _explain(source: list[str], line: int) -> None:
+    """Refuse a line that can't be parsed with the reason, if it is a known one."""
+    if found := misread(source[line - 1] if line <= len(source) else ""):
+        message, column = found
+        raise ExpressionError(message, (line, column)) from None
 
 
 class _Columns:
@@ -285,7 +284,7 @@ class _Reader:
 
     def _applied(self, op: str, args: tuple[Value, ...]) -> Value:
         self.used.update(dict.fromkeys(id(arg) for arg in args))
-        return apply(OPS[op], args)
+        return FUNCTIONS[op].build(*args)
 
     def _leaf(self, node: ast.expr) -> Value:
         number = _literal(node)
@@ -316,7 +315,8 @@ class _Reader:
 def _name_fault(target: str, value: Value) -> str:
     if value.name is not None:
         return f"{target} is only another name for {value.name}: use {value.name} itself"
-    return f"{target} is only a number: declare it with --param {target}={value.data}"
+    number = repr(value.data).removesuffix(".0")
+    return f"{target} is only a number: declare it with --param {target}={number}"
 
 
 def _names(formula: ast.expr) -> Iterator[str]:
@@ -358,8 +358,8 @@ def _operation(node: ast.expr) -> tuple[str, list[ast.expr]]:
     if isinstance(node, ast.Call):
         return _call(node)
     what = _WORDS.get(type(getattr(node, "op", node)), "this")
-    message = f"{what} can't be used in a formula: {_USE}"
-    raise ExpressionError(message, _at(node))
+    use = "write abs(x) for |x|" if what == "|" else _USE
+    raise ExpressionError(f"{what} can't be used in a formula: {use}", _at(node))
 
 
 _WORDS: Final[Mapping[type, str]] = {
@@ -384,19 +384,33 @@ _WORDS: Final[Mapping[type, str]] = {
 
 def _call(node: ast.Call) -> tuple[str, list[ast.expr]]:
     name = _function_of(node.func)
-    op = FUNCTIONS.get(name, "")
-    if not op:
-        last = name.rpartition(".")[2]
-        hint = did_you_mean(last if last in FUNCTIONS else closest(last, FUNCTIONS))
-        what = f"{quoted(name) if name else 'what is called here'} is not an op"
-        raise ExpressionError(f"{what}: {hint or _USE}", _at(node))
+    function = FUNCTIONS.get(name)
+    if function is None:
+        raise ExpressionError(_no_function(name, node), _at(node))
     if node.keywords or any(isinstance(arg, ast.Starred) for arg in node.args):
         message = f"{name} takes only plain arguments"
         raise ExpressionError(message, _at(node))
-    if not OPS[op].takes(len(node.args)):
-        expected = "at least 1" if OPS[op].fold else OPS[op].inputs
-        raise ExpressionError(f"{name} takes {expected}, not {len(node.args)}", _at(node))
-    return op, node.args
+    if not function.takes(len(node.args)):
+        usage = function.usage or _FOR_ONE.get(name, "")
+        message = f"{name} takes {function.expected}, not {len(node.args)}"
+        raise ExpressionError(f"{message}: {usage}" if usage else message, _at(node))
+    return name, node.args
+
+
+_FOR_ONE: Final = {"add": "sum takes any number", "sub": "write -x to change the sign"}
+
+
+def _no_function(name: str, call: ast.Call) -> str:
+    """Say what to write instead of calling something that is not a function."""
+    last = name.rpartition(".")[2]
+    if not name:
+        return f"what is called here is not an op: {_USE}; a product is written with *"
+    if last in ELSEWHERE:
+        return f"{quoted(name)} is not an op: write {ELSEWHERE[last]}"
+    hint = did_you_mean(last if last in FUNCTIONS else closest(last, FUNCTIONS))
+    if not hint and len(call.args) == 1:
+        hint = f"{_USE}; for a product, write {name}*(…)"
+    return f"{quoted(name)} is not an op: {hint or _USE}"
 
 
 def _function_of(node: ast.expr) -> str:

@@ -6,6 +6,7 @@ import click
 from click.core import ParameterSource
 
 from mgraph.build.expression import graph_of
+from mgraph.build.mistakes import doubtful_inputs
 from mgraph.build.network import ACTIVATIONS, mlp
 from mgraph.cli.files import STREAM, check_extension, write_graph
 from mgraph.cli.parameters import GraphPath, Setting
@@ -29,7 +30,7 @@ def _sizes(_ctx: click.Context, param: click.Parameter, text: str | None) -> tup
 @click.argument("formula", required=False)
 @click.option(
     "--param", "params", type=Setting(), multiple=True, metavar="ID=X",
-    help="Declare a trainable leaf, for example --param w1=-3.",
+    help="Declare a trainable leaf, for example --param w1=-3 or --param w1=1/3.",
 )  # fmt: skip
 @click.option(
     "--input", "inputs", type=Setting(optional=True), multiple=True, metavar="ID[=X]",
@@ -75,8 +76,9 @@ def command(
     """Make a graph file from a formula, or make a multi-layer network.
 
     FORMULA is one statement `name = formula`, or several, separated by ; or newlines. It may use
-    + - * / ** and the ops that `mgraph ops` lists. Names become ids. It is parsed, never executed
-    as code.
+    + - * / ** and the ops that `mgraph ops` lists. These functions are composed of ops:
+    leaky_relu(x, a), mean(a, b, …), silu(x), square(x), and max and min of more than two. Names
+    become ids. It is parsed, never executed as code.
 
     \b
     Examples:
@@ -90,6 +92,7 @@ def command(
         message = "give either a formula or --mlp SIZES: for example mgraph new 'L = tanh(x*w + b)'"
         raise click.UsageError(message)
     _check_unused(formula)
+    hints: tuple[str, ...] = ()
     try:
         if formula is None:
             leaves = _leaves(("input", inputs))
@@ -97,6 +100,7 @@ def command(
         else:
             leaves = _leaves(("input", inputs), ("param", params), ("const", consts))
             graph = graph_of(formula, leaves, outputs)
+            hints = tuple(doubtful_inputs(graph, leaves))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     write_graph(graph, out, ".json")
@@ -104,6 +108,8 @@ def command(
         missing = len(graph.columns.unbound())
         note = f", {counted(missing, 'input')} without a value" if missing else ""
         click.echo(f"wrote {printable(out)}: {counted(len(graph), 'node')}{note}")
+    for hint in hints:
+        click.echo(f"hint: {hint}", err=True)
 
 
 def _check_unused(formula: str | None) -> None:

@@ -53,6 +53,8 @@ def command(as_json: bool) -> None:  # noqa: FBT001 - click calls by name
     ]
     table(["op", "value y", "local derivatives", "domain", "bits"], rows)
     click.echo()
+    _print_list("outside of the domain", {op.name: op.outside for op in TABLE if op.outside})
+    click.echo()
     _print_list("at kinks and edges", {op.name: op.at_kink for op in TABLE if op.at_kink})
     click.echo()
     _print_list("leaves", _LEAF_TEXTS)
@@ -65,7 +67,7 @@ def _print_list(title: str, texts: Mapping[str, str]) -> None:
 
 
 def domain_text(op: Op) -> str:
-    """Spell for people where an op is defined and smooth."""
+    """Spell for people where an op is smooth in all arguments."""
     return "all" if op.domain is None else " and ".join(map(str, op.domain))
 
 
@@ -77,6 +79,7 @@ def _as_json(op: Op) -> dict[str, Any]:
         "formula": op.formula,
         "slopes": op.partials_text,
         "domain": domain,
+        "outside": op.outside or None,
         "exact": op.exact,
         "at_kink": op.at_kink or None,
         "since": op.since,

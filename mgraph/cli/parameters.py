@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 from mgraph.codec import SPECIAL, Limits, read_file
 from mgraph.errors import GraphError
 from mgraph.format.reading import inspect
+from mgraph.ops import INF
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,7 +88,7 @@ _NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)
 
 
 class Setting(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
-    """`ID=X`: an id and a number; where it is `optional`, the number may be left out."""
+    """`ID=X`: an id, and a number or a fraction, which may be left out where it is `optional`."""
 
     name = "ID=X"
 
@@ -117,15 +118,34 @@ class Setting(click.ParamType):  # type: ignore[type-arg] # not generic in click
             self.fail(f"write ID=X, for example {name or 'w1'}=0.5", param, ctx)
         if not equals:
             return name, None
-        if text in SPECIAL:
-            return name, SPECIAL[text]
-        if not _NUMBER.fullmatch(text):
-            self.fail(f"{text!r} is not a number: write {name}=0.5", param, ctx)
-        number = float(text)
-        if not isfinite(number):
+        number = typed(text)
+        if number is None:
+            example = text.replace(",", ".") if typed(text.replace(",", ".")) else "0.5"
+            self.fail(f"{text!r} is not a number: write {name}={example}", param, ctx)
+        if not isfinite(number) and plain(text) not in SPECIAL:
             message = f"{text} is too large for a double: write {name}=inf if you mean infinity"
             self.fail(message, param, ctx)
         return name, number
+
+
+def plain(text: str) -> str:
+    """Return a number as typed, with ASCII characters for the minus sign and infinity."""
+    return text.replace("\N{MINUS SIGN}", "-").replace("\N{INFINITY}", "inf")
+
+
+def typed(text: str) -> float | None:
+    """Read a number or a fraction, such as 1/3; None if it is neither.
+
+    A number too large for a double gives an infinity. Nothing is divided by 0, or by that.
+    """
+    number = plain(text)
+    if number in SPECIAL:
+        return SPECIAL[number]
+    parts = number.split("/")
+    if len(parts) > 2 or not all(map(_NUMBER.fullmatch, parts)):  # noqa: PLR2004 - a/b
+        return None
+    above, below = float(parts[0]), float(parts[1]) if len(parts) > 1 else 1.0
+    return above / below if 0.0 < abs(below) < INF else None
 
 
 def settings(given: Sequence[tuple[str, float]]) -> dict[str, float]:

@@ -18,6 +18,7 @@ from mgraph.cli.terminal import progress
 from mgraph.document import ANNOTATED, LARGE, engine_for
 from mgraph.engine import tape
 from mgraph.errors import GraphError, printable
+from mgraph.extras import install
 from mgraph.graph.run import annotated
 
 if TYPE_CHECKING:
@@ -107,14 +108,14 @@ def _position(runs: tuple[Any, ...], run: Any) -> str:  # noqa: ANN401
     if len(runs) == 1:
         return "its only run"
     index = next(i for i, other in enumerate(runs) if other.data is run.data)
-    return f"run {index + 1} of {len(runs)}"
+    return f"run {index}; the file has runs 0 to {len(runs) - 1}"
 
 
 def _print_hint(engine: str, nodes: int) -> None:
     """Print to standard error that the engine must compile first, or that there is a faster one."""
     if engine_for(engine, nodes) == "value":
         if engine == "auto" and nodes >= LARGE:
-            click.echo(f"hint: {tape.INSTALL} runs graphs of this size much faster", err=True)
+            click.echo(f"hint: {install('fast')} runs graphs of this size much faster", err=True)
         return
     tape.require()
     from mgraph.engine.tape.cache import is_ready  # noqa: PLC0415 - an extra

@@ -189,7 +189,7 @@ class _Scanner:
         self.at = match.end()
         if half := _HALF_NUMBER.match(self.text, self.at):
             self.at = half.end()
-            raise self._unexpected("a digit")
+            raise self._unexpected("a digit", fix=_NUMBERS)
         digits = len(match[0].lstrip("-"))
         if digits > LONGEST_INTEGER and match[0].lstrip("-").isdigit():
             found = Diagnostic(
@@ -222,7 +222,7 @@ class _Scanner:
             return _Fault(self.at, Diagnostic("syntax", message, expected=expected))
         return self._unexpected("the end of the text in double quotes")
 
-    def _unexpected(self, expected: str) -> _Fault:
+    def _unexpected(self, expected: str, fix: str = "") -> _Fault:
         rest = self.text[self.at : self.at + 20].split("\n")[0]
         if self.at >= len(self.text):
             message = "the file ends in the middle" if self.text.strip() else "the file is empty"
@@ -231,13 +231,15 @@ class _Scanner:
         else:
             message = f"{quoted(rest)} can't stand here"
         return _Fault(
-            self.at, Diagnostic("syntax", message, expected=expected, fix=self._hint(rest))
+            self.at, Diagnostic("syntax", message, expected=expected, fix=self._hint(rest) or fix)
         )
 
     def _hint(self, rest: str) -> str:
         """Guess what somebody meant who wrote this."""
         if rest.startswith(("}", "]")) and self.text[: self.at].rstrip().endswith(","):
             return "take out the comma before it"
+        if _AFTER_NUMBER.match(rest) and self.text[self.at - 1 : self.at].isdigit():
+            return _NUMBERS
         return next((hint for starts, hint in _HINTS if rest.startswith(starts)), "")
 
 
@@ -258,10 +260,13 @@ def _check_surrogates(literal: str, at: int) -> None:
             raise _Fault(at + escape.start(), found)
 
 
+_NUMBERS: Final = "write numbers as 1, 0.5 or 2e10"
+_AFTER_NUMBER: Final = re.compile(r"[\w/*%^]")  # 1/3, 0x10, 1_000, 5%
 _HINTS: Final = (
     (("//", "/*", "#"), 'JSON has no comments: use a "doc" field'),
     (("'",), "JSON's quotes are double quotes"),
-    (tuple("+.0123456789"), "write numbers as 1, 0.5 or 2e10"),
+    (tuple("+.0123456789"), _NUMBERS),
+    (("nan", "inf"), 'write "nan", "inf" or "-inf", with quotes'),
     (("True", "False", "None"), "JSON spells these true, false and null"),
 )
 

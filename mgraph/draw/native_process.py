@@ -10,8 +10,8 @@ from subprocess import PIPE, Popen, TimeoutExpired
 from typing import Final
 
 from mgraph.errors import GraphError, MissingExtraError, printable
+from mgraph.extras import install
 
-INSTALL: Final = "pip install 'mgraph-replay[draw]'"
 SECONDS: Final = 30.0
 SMALLER: Final = "draw less: --fold 1 folds groups, --around ID --hops 2 draws a neighbourhood"
 """How to fix a picture that is too large."""
@@ -48,7 +48,7 @@ def require(package: str, instead: str = ".dot and .mmd need nothing") -> None:
         MissingExtraError: It is not installed; the message says how to install it.
     """
     if find_spec(package) is None:
-        message = f"this picture needs {package}, which is not installed: {INSTALL}"
+        message = f"this picture needs {package}, which is not installed: {install('draw')}"
         raise MissingExtraError(f"{message}; {instead}")
 
 

@@ -27,6 +27,7 @@ from typing_extensions import TypedDict
 
 from mgraph.codec import LIMITS, SPECIAL, Reading
 from mgraph.format import FORMAT_VERSION
+from mgraph.format.fixes import A_NUMBER
 from mgraph.format.ids import ID, IN_WORDS
 from mgraph.ops import NAMES, TABLE
 
@@ -57,7 +58,7 @@ def _number(value: object, info: ValidationInfo) -> object:
     if isinstance(value, float) and _reading(info).is_binary:
         return value
     if not _is_number(value) or _too_big(value):
-        raise PydanticCustomError("number", "a number")
+        raise PydanticCustomError("number", A_NUMBER)
     return value
 
 

@@ -178,15 +178,22 @@ def _arity_faults(op: str, count: int, who: str, path: Path) -> Iterator[Diagnos
     elif OPS[op].fold:
         expected, fix = "at least one", ""
     else:
-        expected = _arguments(OPS[op].inputs)
-        fix = (
-            "use sum to add several"
-            if op == "add"
-            else f"nest several {op} nodes"
-            if count > 1
-            else ""
-        )
+        expected, fix = _arguments(OPS[op].inputs), _arity_fix(op, count)
     yield Diagnostic("arity", message, path, expected=expected, fix=fix)
+
+
+_FOR_ONE: Final = {"add": "; sum takes any number", "sub": "; neg changes the sign of one"}
+
+
+def _arity_fix(op: str, count: int) -> str:
+    """Say what to do with the wrong number of arguments of an op that is not a fold."""
+    if not count:
+        return 'list the ids of its arguments in "args"'
+    if count == 1:
+        return f"add a second argument{_FOR_ONE.get(op, '')}"
+    if OPS[op].inputs == 1:
+        return f"give each argument a {op} node of its own"
+    return "use sum to add several" if op == "add" else f"nest several {op} nodes"
 
 
 def _arguments(count: int) -> str:

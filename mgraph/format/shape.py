@@ -10,6 +10,7 @@ from pydantic import StrictStr, ValidationError
 
 from mgraph.errors import Diagnostic, Path, quoted
 from mgraph.format.fields import known_fields, over_limit, shown, subject
+from mgraph.format.fixes import id_fix, number_fix
 from mgraph.format.ids import bad_id
 from mgraph.format.models import (
     Doc,
@@ -150,11 +151,8 @@ def _translated(error: Any, path: Path, hints: Suggestions) -> Iterator[Diagnost
         code = kind if kind in ("number", "seed", "packed") else "type"
         message = f"{subject(path)} is {shown(value)}"
         expected = _TYPES.get(kind, error["msg"])
-        fix = _NUMBER_FIX if code == "number" and isinstance(value, str) else ""
+        fix = number_fix(value, expected) if code == "number" else id_fix(path, value)
         yield Diagnostic(code, message, path, expected=expected, fix=fix)
-
-
-_NUMBER_FIX: Final = 'numbers have no quotes; only "nan", "inf" and "-inf" do'
 
 
 def _missing(path: Path) -> Diagnostic:

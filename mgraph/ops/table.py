@@ -56,7 +56,8 @@ class Op:
         step_partials: Computes one partial per input from (*inputs, output); likewise `partials`.
         formula: The value, for people; a, b (or x) are the inputs.
         partials_text: The partials, for people; y is the output.
-        domain: Where it is smooth and defined, one interval per input; None means everywhere.
+        domain: Where it is smooth in all inputs, one interval per input; None means everywhere.
+        outside: What there is outside of the domain, for people.
         exact: Whether there is one right answer, bit for bit, whatever the math library.
         fold: Whether `step` has two inputs and is applied left to right to any number of them;
             each of its partials is 1, and so are those of the whole.
@@ -71,6 +72,7 @@ class Op:
     formula: str
     partials_text: str
     domain: tuple[Interval, ...] | None = None
+    outside: str = ""
     exact: bool = False
     fold: bool = False
     kink_distance: Callable[..., float] = no_kink
@@ -149,6 +151,7 @@ TABLE: Final = (
                lambda a, b, y: (0.0 if b == 0.0 else b * ieee.power(a, b - 1.0),
                                 0.0 if a == 0.0 and b >= 0.0 else y * ieee.log(a)),
                "a^b", "b·a^(b-1), y·ln a", domain=(POSITIVE, REAL),
+               outside="a < 0: NaN, except for the value and the derivative by a where b is whole",
                at_kink="0 for a where b = 0; 0 for b where a = 0 and b ≥ 0"),
     Op("max",  lambda a, b: a if a > b or a != a else b,
                lambda a, b, y: (0.5, 0.5) if a == b else (1.0, 0.0) if a > b or a != a else (0.0, 1.0),
@@ -162,10 +165,10 @@ TABLE: Final = (
     Op("neg",  lambda x: -x,                lambda x, y: (-1.0,),                 "-x", "-1", exact=True),
     Op("abs",  lambda x: abs(x),            lambda x, y: (sign(x),),              "|x|", "sign of x", exact=True,
                kink_distance=lambda x: abs(x), at_kink="0"),
-    Op("sqrt", lambda x: ieee.sqrt(x),      lambda x, y: (ieee.div(0.5, y),),     "√x", "0.5/y", domain=(NOT_NEGATIVE,), exact=True,
+    Op("sqrt", lambda x: ieee.sqrt(x),      lambda x, y: (ieee.div(0.5, y),),     "√x", "0.5/y", domain=(NOT_NEGATIVE,), outside="NaN", exact=True,
                kink_distance=lambda x: abs(x), at_kink="inf"),
     Op("exp",  lambda x: ieee.exp(x),       lambda x, y: (y,),                    "exp x", "y"),
-    Op("log",  lambda x: ieee.log(x),       lambda x, y: (ieee.div(1.0, x),),     "ln x", "1/x", domain=(POSITIVE,),
+    Op("log",  lambda x: ieee.log(x),       lambda x, y: (ieee.div(1.0, x),),     "ln x", "1/x", domain=(POSITIVE,), outside="x < 0: NaN, with the derivative 1/x",
                kink_distance=lambda x: abs(x), at_kink="a pole at x = 0: ±inf"),
     Op("sin",  lambda x: ieee.sin(x),       lambda x, y: (ieee.cos(x),),          "sin x", "cos x"),
     Op("cos",  lambda x: ieee.cos(x),       lambda x, y: (-ieee.sin(x),),         "cos x", "-sin x"),

@@ -34,6 +34,10 @@ _IMPORT: Final = re.compile(r'^import \{ ([\w, ]+) \} from "\./([\w-]+)\.js";\n'
 _EXPORT: Final = re.compile(r"^export (?=(?:async )?function|const|class)", re.MULTILINE)
 _DECLARED: Final = re.compile(r"^export (?:(?:async )?function\*?|const|class) (\w+)", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^ *// .*\n|/\*\*(?:[^*]|\*(?!/))*\*/\s*|^ +|^\n", re.MULTILINE)
+_END_COMMENT: Final = re.compile(r"(?<=[;,{]) // .*")
+_LINE_END: Final = re.compile(r"(?<=[;,{([])\n|\n(?=[)\]}])")
+"""Where JavaScript does not need a new line."""
+
 _SPARE: Final = re.compile(r"^/\*(?:[^*]|\*(?!/))*\*/\n|^ +|^\n", re.MULTILINE)
 """What is left out of the style and the markup: comments, indentation and empty lines."""
 
@@ -103,7 +107,7 @@ def _digest(text: str) -> str:
 
 @cache
 def script() -> str:
-    """Join the modules into one script without imports, comments, indentation and empty lines.
+    """Join the modules into one script without imports, comments and needless white space.
 
     Raises:
         LookupError: A module imports a name that the other one does not export.
@@ -143,8 +147,9 @@ def _imported(text: str) -> list[str]:
 
 
 def bare(text: str) -> str:
-    """Return a module without imports, exports, comments, indentation and empty lines."""
-    return _EXPORT.sub("", _IMPORT.sub("", _COMMENT.sub("", text)))
+    """Return a module without imports, exports, comments and needless white space."""
+    text = _END_COMMENT.sub("", _COMMENT.sub("", text))
+    return _LINE_END.sub("", _EXPORT.sub("", _IMPORT.sub("", text)))
 
 
 def _static(name: str) -> str:

@@ -22,6 +22,7 @@ from mgraph.analysis.gradcheck import (
 )
 from mgraph.cli import gradcheck
 from mgraph.draw import native_process
+from mgraph.extras import install
 from mgraph.ops import TABLE, Op, no_kink
 from mgraph.value import apply
 from tests.command_line import FIXTURES, NEURON, Shell
@@ -353,7 +354,7 @@ def test_pixels_need_the_extra(mgraph: Shell, monkeypatch: pytest.MonkeyPatch) -
     assert (said.status, said.out) == (1, "")
     assert said.err == (
         "error: this picture needs resvg_py, which is not installed: "
-        "pip install 'mgraph-replay[draw]'; .svg needs nothing installed\n"
+        f"{install('draw')}; .svg needs nothing installed\n"
     )
     assert not mgraph.path("limit.png").exists()
     assert mgraph("gradcheck", "neuron.json", "--leaf", "w1", "-o", "limit.svg").status == 0

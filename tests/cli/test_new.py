@@ -96,7 +96,7 @@ def test_new_const(mgraph: Shell) -> None:
         (f"L = 1{'0' * 400}*x", (1, 5), "too large for a double"),
         (f"L = 1{'0' * 5000}*x", (1, 1), "too many digits"),
         ("L = x", (1, 1), "another name for x: use x itself"),
-        ("L = 3", (1, 1), "declare it with --param L=3.0"),
+        ("L = 3", (1, 1), "declare it with --param L=3"),
         ("L = x*y; L = x+y", (1, 10), "assigned twice"),
         ("x*y; L = x+y", (1, 1), "expected 'name = formula'"),
         ("import os", (1, 1), "expected 'name = formula'"),

@@ -19,6 +19,7 @@ import pytest
 from mgraph.document import loads
 from mgraph.draw import FORMATS, layout, native_process
 from mgraph.errors import MissingExtraError
+from mgraph.extras import install
 from tests.command_line import FIXTURES, NEURON, SCRIPT, Shell, environment, in_shell
 from tests.command_line import process as in_process
 from tests.draw.test_draw import boxes, crowd, document, hostile, texts
@@ -211,7 +212,7 @@ def test_without_the_extra(
     assert said.status == 1
     assert said.err == (
         f"error: this picture needs {package}, which is not installed: "
-        "pip install 'mgraph-replay[draw]'; .dot and .mmd need nothing\n"
+        f"{install('draw')}; .dot and .mmd need nothing\n"
     )
     for text in ("dot", "mmd"):
         assert mgraph("draw", "neuron.json", "-o", f"a.{text}").status == 0

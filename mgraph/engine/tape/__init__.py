@@ -7,8 +7,7 @@ the modules of this package.
 from __future__ import annotations
 
 from mgraph.errors import MissingExtraError
-
-INSTALL = "pip install 'mgraph-replay[fast]'"
+from mgraph.extras import install
 
 
 def missing() -> str:
@@ -25,5 +24,5 @@ def require() -> None:
         MissingExtraError: One is not; the message says how to install it.
     """
     if name := missing():
-        message = f"the tape engine needs {name}, which is not installed: {INSTALL}"
+        message = f"the tape engine needs {name}, which is not installed: {install('fast')}"
         raise MissingExtraError(message)

@@ -20,6 +20,7 @@ from llvmlite import binding as llvm
 
 from mgraph.engine.tape.lowering import LANES, MathLibrary
 from mgraph.errors import MissingExtraError
+from mgraph.extras import pip_install
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,9 +64,7 @@ _KNOWN: Final = {
         {8: "_ZGVeN8v_{}", 4: "_ZGVdN4v_{}"},
         "it is part of glibc 2.35 and newer, on x86-64",
     ),
-    SVML: _VectorLibrary(
-        FUNCTIONS, {8: "__svml_{}8_ha", 4: "__svml_{}4_ha"}, f"pip install {_WHEEL}"
-    ),
+    SVML: _VectorLibrary(FUNCTIONS, {8: "__svml_{}8_ha", 4: "__svml_{}4_ha"}, pip_install(_WHEEL)),
 }
 
 

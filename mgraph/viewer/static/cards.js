@@ -110,10 +110,12 @@ function partialFormula(graph, node, edge) {
  */
 export function forwardCard(graph, result, node) {
   const [names, numbers] = formulas(graph, result.primals, node);
+  const value = figure(result.primals[node], ".data");
+  if (!names) return [equation(nameOf(graph, node), value), make("p", `The value of this ${graph.ops[node]} is given.`)];
   return [
     equation(nameOf(graph, node), names),
     equation("", numbers),
-    equation("", figure(result.primals[node], ".data")),
+    equation("", value),
   ];
 }
 
@@ -137,8 +139,8 @@ export function backwardCard(graph, result, node, all) {
   for (const contribution of all.slice(0, ROWS)) table.append(contributionRows(graph, node, contribution));
   const rest = all.length - ROWS;
   return [
-    make("p", "The gradient of ", breakable("b", name), " is complete: ", figure(result.adjoints[node], ".grad"),
-      ". It goes back to each argument, multiplied by the local derivative."),
+    make("p", "The gradient of ", breakable("b", name), " is complete: ", figure(result.adjoints[node], ".grad"), ".",
+      make("span.more", " It goes back to each argument, multiplied by the local derivative.")),
     make("div.scroll", table),
     ...(rest > 0 ? [make("p.quiet", `… and ${counted(rest, "more argument")}.`)] : []),
   ];

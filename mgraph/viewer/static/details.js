@@ -2,7 +2,7 @@
 import { DIGITS } from "./appearance.js";
 import { backwardCard, equation, formulas, forwardCard, nameOf, pathsCard } from "./cards.js";
 import { byId, make } from "./elements.js";
-import { shown } from "./numbers.js";
+import { counted, shown } from "./numbers.js";
 import { explain } from "./paths.js";
 import { questionCard, questionText, scoreText } from "./quiz.js";
 import { redraw } from "./scene.js";
@@ -17,7 +17,9 @@ export function showStep() {
   const { steps, at } = state;
   const step = stepNow();
   const asked = stepAsked();
+  byId("scrub").max = String(steps.last);
   byId("scrub").value = String(at);
+  byId("phase-forward").style.width = `${(100 * steps.forward) / (steps.last || 2 * steps.forward)}%`;
   byId("scrub").setAttribute("aria-valuetext", stepTitle(step));
   byId("step-title").textContent = asked ? `${stepTitle(asked)}: your turn` : stepTitle(step);
   byId("back").disabled = byId("first").disabled = at === 0;
@@ -32,12 +34,10 @@ export function showStep() {
 /** @param {import("./steps.js").Step} step */
 function stepTitle({ kind }) {
   const { steps, at } = state;
-  const done = at - steps.forward.length - 1 + (stepAsked() ? 1 : 0);
-  if (kind === "leaves") return "Start: the leaves";
-  if (kind === "forward") return `Forward, ${at} of ${steps.forward.length}`;
-  if (kind === "seed") return "The seed";
-  if (kind === "backward") return `Backward, ${done} of ${steps.backward.length}`;
-  return "Done";
+  if (kind === "start") return "Start";
+  if (kind === "forward") return `Forward, ${at} of ${steps.forward}`;
+  if (kind === "done") return "Done";
+  return `Backward, ${at - steps.forward + (stepAsked() ? 1 : 0)} of ${steps.backward.length + 1}`;
 }
 
 /**
@@ -46,7 +46,7 @@ function stepTitle({ kind }) {
  */
 function stepCard({ kind, node }) {
   const { graph, result, seeds } = state;
-  if (kind === "leaves") return [make("p", "Inputs, params and consts have their values. Next, every other node computes its value from its arguments.")];
+  if (kind === "start") return [make("p", startText())];
   if (kind === "forward") return forwardCard(graph, result, node);
   if (kind === "seed") {
     const given = [...seeds].map(([output, seed]) => `${nameOf(graph, output)} gets ${shown(seed)}`).join(", ");
@@ -56,6 +56,13 @@ function stepCard({ kind, node }) {
   const score = quiz.on && quiz.right + quiz.helped ? [make("p.score", scoreText())] : [];
   return [...score, make("p", "Every value and gradient is known. Click a node to see why its gradient is what it is. Move the slider of a leaf and watch everything change."),
     ...outputsLine()];
+}
+
+function startText() {
+  const missing = state.missing.size;
+  return missing
+    ? `${counted(missing, "input")} ${missing > 1 ? "have" : "has"} no value yet. Type ${missing > 1 ? "one for each" : "one"} under Leaves to run the graph.`
+    : "Nothing is computed yet. Values come first, from the leaves to the output; then gradients, from the output back. Press space or ▸ for one step, End for all of them.";
 }
 
 function outputsLine() {
@@ -70,8 +77,8 @@ function outputsLine() {
 function sentence({ kind, node }) {
   const { graph, result } = state;
   if (kind === "forward") {
-    const [names, numbers] = formulas(graph, result.primals, node);
-    return `${stepTitle({ kind, node })}: ${nameOf(graph, node)} = ${names} = ${numbers} = ${shown(result.primals[node])}`;
+    const parts = formulas(graph, result.primals, node).filter(Boolean);
+    return `${stepTitle({ kind, node })}: ${[nameOf(graph, node), ...parts, shown(result.primals[node])].join(" = ")}`;
   }
   if (kind !== "backward") return stepTitle({ kind, node });
   const parts = contributionsOf(node, state.at - 1).filter(({ counts }) => counts).slice(0, 4).map(({ to, upstream, partial, sent, after }) =>
@@ -86,7 +93,7 @@ function sentence({ kind, node }) {
 let shownLast = { result: null, node: -1, explanation: { count: null, paths: [] } };
 
 export function showNode() {
-  const { graph, result, seeds, selected } = state;
+  const { graph, result, selected } = state;
   byId("node-card").hidden = selected < 0;
   if (selected < 0) return;
   byId("node-title").textContent = `Why ${nameOf(graph, selected)}?`;
@@ -94,18 +101,24 @@ export function showNode() {
   const lines = [];
   if (graph.labels.has(selected)) lines.push(make("p.quiet", `id ${graph.ids[selected]}`));
   if (names) lines.push(equation("value", names));
-  if (names) lines.push(equation("", numbers));
-  lines.push(equation(names ? "" : "value", make("span.num.data", shown(result.primals[selected], DIGITS))));
-  if (quiz.on && state.at < state.steps.last) lines.push(make("p", "The quiz is on: the gradient is shown at the end."));
+  if (state.missing.size) lines.push(make("p", startText()));
   else {
-    if (shownLast.result !== result || shownLast.node !== selected) {
-      shownLast = { result, node: selected, explanation: explain(graph, result, seeds, selected, PATHS) };
-    }
-    lines.push(...pathsCard(graph, result, seeds, selected, shownLast.explanation));
+    if (names) lines.push(equation("", numbers));
+    lines.push(equation(names ? "" : "value", make("span.num.data", shown(result.primals[selected], DIGITS))), ...gradientLines());
   }
   lines.push(...foldButtons());
   if (graph.docs.has(selected)) lines.push(make("p.quiet", graph.docs.get(selected) ?? ""));
   byId("node-body").replaceChildren(...lines);
+}
+
+/** Explain the gradient of the selected node, unless the quiz asks for it. */
+function gradientLines() {
+  const { graph, result, seeds, selected, at, steps } = state;
+  if (quiz.on && at < steps.last) return [make("p", "The quiz is on: the gradient is shown at the end.")];
+  if (shownLast.result !== result || shownLast.node !== selected) {
+    shownLast = { result, node: selected, explanation: explain(graph, result, seeds, selected, PATHS) };
+  }
+  return pathsCard(graph, result, seeds, selected, shownLast.explanation);
 }
 
 /** Return buttons that fold the groups of the selected node. */

@@ -34,6 +34,7 @@ import { layOut } from "./layout.js";
 const SVG = "http://www.w3.org/2000/svg";
 const WIDE = { node: { w: 158, h: 72 }, group: { w: 172, h: 52 } };
 const NARROW = { node: { w: 126, h: 72 }, group: { w: 136, h: 52 } };
+export const CORNER = 24;
 const PORTS = 16;
 const PADDING = { wide: 13, narrow: 10 };
 const LEGIBLE = 0.42;
@@ -61,29 +62,32 @@ export function element(name, attributes = {}, text = "") {
 const pen = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
 
 /**
- * Return a function that shortens texts which are shown together, so that they stay distinct.
- * In names with dots the words before the last dot are shortened first, and keep their numbers: l1.n12.sum.
- * @param {string[]} texts
- * @returns {(text: string, width: number) => string}
+ * Return a function that shortens names, all in the same way, so that they stay distinct. In names with
+ * dots the words before a dot are shortened, and keep their numbers: l1.n12.sum. The way is the longest
+ * in which as many names fit as in any.
+ * @param {string[]} names ends with a dot for a group
+ * @param {number} taken of the width of a box by something else
+ * @returns {(name: string, width: number) => string}
  */
-export function shortener(texts) {
-  const all = [...new Set(texts)];
-  const ways = [Infinity, 3, 1].map((letters) => {
-    const names = new Map(all.map((text) => [text, abbreviated(text, letters)]));
-    const taken = new Map();
-    for (const name of names.values()) taken.set(name, taken.has(name));
-    return { names, isOwn: (/** @type {string} */ text) => !taken.get(names.get(text)) };
-  });
-  return (text, width) => {
+export function shortener(names, taken) {
+  pen.font = FONTS.title;
+  const all = [...new Set(names)];
+  const ways = [Infinity, 3, 1].map((letters) => ({ letters, short: all.map((name) => abbreviated(name, letters)) }));
+  const clear = ways.filter(({ short }) => new Set(short).size === all.length);
+  const counts = clear.map(({ short }) => short.filter((name) => fits(name, NARROW.node.w - 2 * PADDING.narrow - (name.endsWith(".") ? CORNER : taken))).length);
+  const { letters, short } = clear[counts.indexOf(Math.max(...counts))];
+  return (name, width) => {
     pen.font = FONTS.title;
-    const fits = (/** @type {string} */ name) => name.length <= LONGEST && pen.measureText(name).width <= width;
-    const clear = ways.filter(({ isOwn }) => isOwn(text)).map(({ names }) => names);
-    const name = (/** @type {Map<string, string>} */ names) => names.get(text) ?? text;
-    const fitting = clear.map(name).find(fits);
-    const shortest = clear[clear.length - 1];
-    return fitting ?? cut(name(shortest), width, [...shortest.values()]);
+    const text = abbreviated(name, letters);
+    return (fits(text, width) ? text : cut(text, width, short)).replace(/\.$/, "");
   };
 }
+
+/**
+ * @param {string} text
+ * @param {number} width
+ */
+const fits = (text, width) => text.length <= LONGEST && pen.measureText(text).width <= width;
 
 /**
  * @param {string} text
@@ -188,7 +192,7 @@ class Box {
     const [top, first, second] = isGroup ? [-6, 15, 15] : [-14, 7, 26];
     pen.font = FONTS.note;
     const room = right - left - (look.corner ? pen.measureText(look.corner).width + 8 : 0);
-    const title = element("text", { class: "title", x: left, y: top }, shorten(look.title, room));
+    const title = element("text", { class: "title", x: left, y: top }, shorten(isGroup ? `${look.title}.` : look.title, room));
     if (/\p{M}/u.test(look.title)) title.setAttribute("clip-path", "url(#box-clip)");
     this.data = element("text", { class: "data", x: isGroup ? left : right, y: first });
     this.grad = element("text", { class: "grad", x: right, y: second });
@@ -267,8 +271,9 @@ export class Picture {
    * Draw a scene.
    * @param {Scene} scene
    * @param {Look[]} looks of its items
+   * @param {(name: string, width: number) => string} shorten
    */
-  show(scene, looks) {
+  show(scene, looks, shorten) {
     const { width, height } = this.size;
     const portrait = width < 0.9 * height;
     const { node, group } = portrait && width < PHONE ? NARROW : WIDE;
@@ -284,8 +289,7 @@ export class Picture {
     const ways = scene.links.map((link, i) => this.#way(link, i, looks, sizes));
     this.arrows = scene.links.map((link, i) => this.#arrow(link, ways[i]));
     this.extents = [...layout.x.keys()].map((i) => extentOf([[layout.x[i], layout.y[i]]]));
-    this.extents.push(...ways.map(extentOf));
-    const shorten = shortener(looks.map((look) => look.title));
+    this.extents = this.extents.concat(ways.map(extentOf));
     this.boxes = looks.map((look, i) => new Box(look, layout.x[i], layout.y[i], sizes[i], shorten));
     this.boxes.forEach((box, i) => (box.group.dataset.item = String(i)));
     lines.append(...this.arrows);

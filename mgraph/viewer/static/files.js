@@ -1,8 +1,10 @@
 /** Opens graphs from files and links, and saves them as files and links. */
+import { nameOf } from "./cards.js";
+import { CORNER, shortener } from "./draw.js";
 import { byId, make } from "./elements.js";
 import { usersOf } from "./graph.js";
 import { foldedAtFirst, groupsOf } from "./groups.js";
-import { ask } from "./leaves.js";
+import { ask, listInputs } from "./leaves.js";
 import { pause } from "./player.js";
 import { startQuiz } from "./quiz.js";
 import { readGraph } from "./read.js";
@@ -14,49 +16,79 @@ import { recorded, toJson, withRun } from "./write.js";
 import { fromFragment, toFragment } from "./bytes.js";
 
 const LINK = 8000;
+const NAMES = 20_000;
 
 /** @typedef {import("./graph.js").Graph} Graph */
 
 /**
- * Show a graph.
+ * Show a graph, from the start. If that fails, the page shows again what it showed before.
  * @param {Graph} graph
  * @param {string} file
  * @param {boolean} asRecorded whether to start with the inputs and seed of its first run, as links do
  */
 export function open(graph, file, asRecorded) {
   pause();
-  const groups = groupsOf(graph);
-  Object.assign(state, /** @satisfies {Partial<import("./state.js").State>} */ ({
-    file, graph, groups, users: usersOf(graph.count, graph.first, graph.args),
-    selected: -1, focus: graph.outputs[0], differing: new Set(), folded: foldedAtFirst(graph, groups),
-  }));
+  const before = { ...state };
+  try {
+    const groups = groupsOf(graph);
+    Object.assign(state, /** @satisfies {Partial<import("./state.js").State>} */ ({
+      file, graph, groups, users: usersOf(graph.count, graph.first, graph.args),
+      at: 0, selected: -1, focus: graph.outputs[0], differing: new Set(), folded: foldedAtFirst(graph, groups),
+    }));
+    state.shorten = shortener(namesIn(graph, groups), state.folded ? 0 : CORNER);
+    ask(asRecorded ? graph.runs[0] : undefined);
+    if (quiz.on) startQuiz();
+    showGraph();
+  } catch (error) {
+    Object.assign(state, before);
+    if (before.graph.count) showGraph();
+    throw error;
+  }
+}
+
+/**
+ * Return the names that the page may have to shorten: all, or a sample of very many.
+ * @param {Graph} graph
+ * @param {import("./groups.js").Groups} groups
+ */
+function namesIn(graph, { path }) {
+  const isSampled = (/** @type {unknown} */ _, /** @type {number} */ i) => i % Math.ceil(graph.count / NAMES) === 0;
+  const nodes = [...graph.ids.keys()].filter(isSampled);
+  return [...nodes.map((node) => nameOf(graph, node)), ...path.filter(isSampled).map((name) => `${name}.`)];
+}
+
+/** Show the graph of the state. */
+function showGraph() {
+  const { graph, file } = state;
   byId("name").textContent = graph.header.name || file;
   byId("doc").textContent = graph.header.doc ?? "";
   document.title = `${graph.header.name || file} – mgraph`;
-  byId("node-card").hidden = true;
   byId("leaf-filter").value = "";
   byId("search").value = "";
-  ask(asRecorded ? graph.runs[0] : undefined);
-  state.at = state.steps.last;
-  if (quiz.on) startQuiz();
+  listInputs();
   picture.measure();
   drawScene();
   listRuns();
   refresh();
 }
 
+/** How many files and links were opened: only the last one is shown, however long each takes to read. */
+let openings = 0;
+
 /**
  * Read a file that was dropped or chosen.
  * @param {File} file
  */
 export async function openFile(file) {
+  const turn = ++openings;
   try {
     const graph = await readGraph(new Uint8Array(await file.arrayBuffer()));
+    if (turn !== openings) return;
+    open(graph, file.name, false);
     history.replaceState(null, "", location.pathname);
     byId("alert").hidden = true;
-    open(graph, file.name, false);
   } catch (error) {
-    const why = error instanceof Refusal ? `${error.message} (${error.code})` : "it can't be read";
+    const why = error instanceof Refusal ? `${error.message} (${error.code})` : "this page can't show it";
     complain(`${file.name} was not opened: ${why}. To list all faults: `, `mgraph check ${inShell(file.name)}`);
   }
 }
@@ -81,10 +113,12 @@ function inShell(name) {
 
 /** Open the graph in the address after its #. Returns whether there was one. */
 export async function openFragment() {
+  const turn = ++openings;
   try {
     const bytes = await fromFragment(location.hash);
-    if (!bytes) return false;
-    open(await readGraph(bytes), "linked.json", true);
+    const graph = bytes && await readGraph(bytes);
+    if (!graph || turn !== openings) return false;
+    open(graph, "linked.json", true);
     return true;
   } catch (error) {
     complain(`The graph in this link was not opened: ${error instanceof Refusal ? error.message : "it is damaged"}.`);
@@ -103,8 +137,8 @@ function runNow() {
 }
 
 export async function download() {
-  const { graph, file } = state;
-  const text = toJson(graph, withRun(graph, await runNow()));
+  const { graph, file, missing } = state;
+  const text = toJson(graph, missing.size ? graph.runs : withRun(graph, await runNow()));
   const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
   const anchor = make("a");
   anchor.href = address;
@@ -114,9 +148,9 @@ export async function download() {
 }
 
 export async function copyLink() {
-  const { graph } = state;
+  const { graph, missing } = state;
   const run = { ...(await runNow()), data: null, grad: null, origin: "", graph: undefined };
-  const compact = JSON.stringify(JSON.parse(toJson(graph, [run])));
+  const compact = JSON.stringify(JSON.parse(toJson(graph, missing.size ? [] : [run])));
   const fragment = await toFragment(compact);
   if (fragment.length > LINK) {
     complain("This graph is too large for a link. Download the file and pass it on instead.");
@@ -124,6 +158,9 @@ export async function copyLink() {
   }
   history.replaceState(null, "", `#${fragment}`);
   byId("alert").hidden = true;
+  if (location.protocol === "file:") {
+    complain("The page is a file on this computer, so its link works only here. To share the graph, send the page itself, or put it on a web server and copy the link there.");
+  }
   try {
     await navigator.clipboard.writeText(location.href);
     byId("link").textContent = "Copied";

@@ -25,7 +25,8 @@
  */
 
 /**
- * An arrow: one entry of `args`, or all entries between two boxes, one of which is a group.
+ * An arrow: one entry of `args`; or all entries between two boxes, if one of them is a group or the
+ * user has very many arguments.
  * @typedef {object} Link
  * @property {number} from item
  * @property {number} to item
@@ -41,13 +42,15 @@
  * @property {Link[]} links
  * @property {Int32Array} itemOf the item of each node; -1: it is not drawn
  * @property {Map<number, number>} byEdge the link of an entry of `args`
- * @property {Map<number, number>} byPair the link between two items, one of which is a group
+ * @property {Map<number, number>} byPair the link that stands for all entries between two items
  */
 
 const FOLD_ABOVE = 300;
-export const MOST_ITEMS = 1600;
+const MOST_ITEMS = 1600;
 const FOLDED_ITEMS = 120;
 const SURROUNDINGS = 24;
+const MOST_LINKS = 8000;
+const MOST_PORTS = 64;
 
 /**
  * @param {Graph} graph
@@ -91,11 +94,11 @@ function addGroup(groups, path, parent) {
  * @returns {Set<number> | null} null: there is too much to draw, however it is folded
  */
 export function foldedAtFirst(graph, groups) {
-  if (graph.count <= FOLD_ABOVE) return new Set();
+  if (isDrawable(graph, groups, new Set(), FOLD_ABOVE)) return new Set();
   const deepest = groups.depth.reduce((a, b) => Math.max(a, b), 0);
   for (let depth = deepest; depth > 0; depth--) {
     const folded = atDepth(groups, depth);
-    if (itemCount(graph, groups, folded) <= (depth > 1 ? FOLDED_ITEMS : FOLD_ABOVE)) return folded;
+    if (isDrawable(graph, groups, folded, depth > 1 ? FOLDED_ITEMS : FOLD_ABOVE)) return folded;
   }
   return null;
 }
@@ -134,20 +137,24 @@ export function linkOf({ items, itemOf, byEdge, byPair }, edge, arg, user) {
 }
 
 /**
+ * Whether the boxes and arrows of a picture are few enough to be drawn.
  * @param {Graph} graph
  * @param {Groups} groups
  * @param {Set<number>} folded
+ * @param {number} most boxes
  */
-export function itemCount({ count }, groups, folded) {
+export function isDrawable({ count, first, args }, groups, folded, most = MOST_ITEMS) {
   const shown = shownAs(groups, folded);
+  const size = groups.path.length;
+  const box = Float64Array.from(groups.of, (group, node) => (group < 0 || shown[group] < 0 ? size + node : shown[group]));
   const boxes = new Set();
-  let open = 0;
+  const pairs = new Set();
   for (let node = 0; node < count; node++) {
-    const group = groups.of[node] < 0 ? -1 : shown[groups.of[node]];
-    if (group < 0) open++;
-    else boxes.add(group);
+    boxes.add(box[node]);
+    for (let e = first[node]; e < first[node + 1]; e++) pairs.add(box[args[e]] * (size + count) + box[node]);
+    if (boxes.size > most || pairs.size > MOST_LINKS) return false;
   }
-  return open + boxes.size;
+  return true;
 }
 
 /**
@@ -214,17 +221,16 @@ function linksOf({ first, args }, nodes, items, itemOf) {
     for (let edge = first[node]; edge < first[node + 1]; edge++) {
       const from = itemOf[args[edge]];
       if (from < 0 || from === to) continue;
-      if (items[from].group < 0 && items[to].group < 0) {
-        byEdge.set(edge, links.length);
-        links.push({ from, to, edge, count: 1, port: edge - first[node], ports });
-        continue;
-      }
+      const isSingle = items[from].group < 0 && items[to].group < 0;
       const pair = from * items.length + to;
       const known = byPair.get(pair);
-      if (known === undefined) {
-        byPair.set(pair, links.length);
-        links.push({ from, to, edge: -1, count: 1, port: 0, ports: 1 });
-      } else links[known].count++;
+      if (isSingle && ports <= MOST_PORTS) byEdge.set(edge, links.length);
+      else if (known === undefined) byPair.set(pair, links.length);
+      else {
+        links[known].count++;
+        continue;
+      }
+      links.push(isSingle ? { from, to, edge, count: 1, port: edge - first[node], ports } : { from, to, edge: -1, count: 1, port: 0, ports: 1 });
     }
   }
   return { links, byEdge, byPair };

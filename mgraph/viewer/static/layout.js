@@ -194,7 +194,7 @@ function crossings(layers, { behind }, position) {
     const ends = [];
     for (const cell of layer) {
       const own = Array.from(behind.list.subarray(behind.first[cell], behind.first[cell + 1]), (to) => position[to]);
-      ends.push(...own.sort((a, b) => a - b));
+      for (const end of own.sort((a, b) => a - b)) ends.push(end);
     }
     count += inversions(ends);
   }

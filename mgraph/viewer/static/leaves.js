@@ -1,6 +1,5 @@
 /** The card of the leaves: their values, and the seed. */
 import { nameOf } from "./cards.js";
-import { shortener } from "./draw.js";
 import { byId, make } from "./elements.js";
 import { nodeOf } from "./graph.js";
 import { counted, exact, shown, typed } from "./numbers.js";
@@ -20,16 +19,22 @@ export function ask(run) {
   const { graph } = state;
   state.values = graph.data.slice();
   state.changed = new Set();
-  state.given = new Set();
+  state.missing = new Set();
   const unknown = [...graph.ids.keys()].filter((node) => graph.ops[node] === "input" && !graph.known[node]);
   const from = run ?? (unknown.length || graph.outputs.length > 1 ? graph.runs[0] : undefined);
   for (const [id, value] of run?.inputs ?? []) setLeaf(nodeOf(graph, id), value);
-  for (const node of unknown) setLeaf(node, from?.inputs.get(graph.ids[node]) ?? 0);
-  if (!from) unknown.forEach((node) => state.given.add(node));
+  for (const node of unknown) {
+    const value = from?.inputs.get(graph.ids[node]);
+    if (value === undefined) state.missing.add(node);
+    else setLeaf(node, value);
+  }
   state.seeds = from?.seed.size
     ? new Map(Array.from(from.seed, ([id, seed]) => [nodeOf(graph, id), seed]))
     : new Map([[graph.outputs[0], 1]]);
   runAll();
+}
+
+export function listInputs() {
   listSeeds();
   listLeaves();
 }
@@ -92,12 +97,10 @@ export function listLeaves() {
   const matching = all.filter((node) => !wanted || graph.ids[node].toLowerCase().includes(wanted) || nameOf(graph, node).toLowerCase().includes(wanted));
   const first = matching.slice(0, LEAF_ROWS);
   if (all.includes(selected) && !first.includes(selected)) first.unshift(selected);
-  const shorten = shortener(first.map((node) => nameOf(graph, node)));
-  byId("leaves").replaceChildren(...first.map((node) => leafRow(node, shorten)));
+  byId("leaves").replaceChildren(...first.map(leafRow));
   byId("leaf-filter").hidden = all.length <= 12;
   const hidden = matching.length - first.length;
   const notes = [];
-  if (state.given.size) notes.push(`The file gives ${state.given.size === 1 ? "one input" : `${state.given.size} inputs`} no value: 0 is used.`);
   if (hidden > 0) notes.push(`${counted(hidden, "more leaf").replace("leafs", "leaves")}: filter by name.`);
   if (!all.length) notes.push("This graph has only consts.");
   byId("leaves-note").textContent = notes.join(" ");
@@ -108,12 +111,9 @@ export function listSelected() {
   if (state.selected >= 0 && state.selected !== listedFor) listLeaves();
 }
 
-/**
- * @param {number} node
- * @param {(text: string, width: number) => string} shorten
- */
-function leafRow(node, shorten) {
-  const { graph, values } = state;
+/** @param {number} node */
+function leafRow(node) {
+  const { graph, values, missing } = state;
   const name = nameOf(graph, node);
   const slider = make("input");
   Object.assign(slider, { type: "range", step: "any" });
@@ -125,6 +125,7 @@ function leafRow(node, shorten) {
     spread(slider, value);
     moved();
   });
+  if (missing.has(node)) Object.assign(field, { value: "", placeholder: "no value", title: "" });
   slider.addEventListener("input", () => {
     const value = Number(Number(slider.value).toPrecision(4));
     field.value = shown(value);
@@ -132,7 +133,7 @@ function leafRow(node, shorten) {
     setLeaf(node, value);
     moved();
   });
-  const title = make(`span.leaf.${graph.ops[node]}`, shorten(name, LEAF_WIDTH));
+  const title = make(`span.leaf.${graph.ops[node]}`, state.shorten(name, LEAF_WIDTH));
   title.title = graph.ids[node];
   return make("div.leaf-row", title, slider, field);
 }
@@ -156,7 +157,8 @@ let moving = 0;
 function moved() {
   moving ||= requestAnimationFrame(() => {
     moving = 0;
-    evaluateNow();
+    if (state.steps.last) evaluateNow();
+    else runAll();
     refresh();
   });
 }
@@ -164,6 +166,7 @@ function moved() {
 export function reset() {
   const done = state.at >= state.steps.last;
   ask(undefined);
+  listInputs();
   if (done) state.at = state.steps.last;
   refresh();
 }

@@ -23,11 +23,12 @@ import { refresh, settings, state, views } from "./state.js";
  * @type {[string, string, () => void][]}
  */
 const KEYS = [
-  [" ", "play, pause", toggle],
+  [" ", "one step forward", next],
   ["ArrowRight", "one step forward", next],
   ["ArrowLeft", "one step back", () => { pause(); go(state.at - 1); }],
   ["Home", "to the start", () => { pause(); go(0); }],
   ["End", "to the end", () => { pause(); go(state.steps.last); }],
+  ["p", "play, pause", toggle],
   ["+", "zoom in", () => picture.zoom(1.25)],
   ["-", "zoom out", () => picture.zoom(0.8)],
   ["0", "show all", showAll],

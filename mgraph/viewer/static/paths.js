@@ -1,6 +1,5 @@
 /** Explains a gradient by the paths from the seeded outputs to the node. */
 import { usersOf } from "./graph.js";
-import { Heap } from "./heap.js";
 
 /** @typedef {import("./graph.js").Graph} Graph */
 /** @typedef {import("./graph.js").Users} Users */
@@ -16,7 +15,6 @@ import { Heap } from "./heap.js";
 /** @typedef {{count: bigint | null, paths: Path[]}} Explanation the count is null if it is huge */
 
 const MOST_BITS = 4096;
-const MOST_STEPS = 200_000;
 
 /**
  * Explain the adjoint of a node.
@@ -32,7 +30,7 @@ export function explain(graph, result, seeds, node, most) {
   const around = above(graph, result, users, node);
   return {
     count: countPaths(graph, seeds, around, node),
-    paths: largest(result, seeds, around, users, node, most),
+    paths: new Search(graph, result, seeds, around, users, most).run(node),
   };
 }
 
@@ -82,92 +80,142 @@ function countPaths(graph, seeds, around, node) {
 }
 
 /**
- * The part of a path that has been walked from the node up: its last edge, and the part below it.
- * @typedef {{at: number, edge: number, below: Walk | null, size: number, rank: number}} Walk
+ * The first part of a path that is not listed yet; from its end the best way up goes on.
+ * @typedef {object} Start
+ * @property {number[]} ways entries of `users`, from the node up; only the first `kept` belong to it
+ * @property {number} kept
+ * @property {number} way the next one, or END
+ * @property {number} size of the factors of the kept ways
+ * @property {number} rank of the best path that starts like this
  */
+
+const END = -1;
 
 /**
- * Find the paths with the largest products, largest first. The best product that each walk can
- * still reach is known, so that only these paths are walked.
- * @param {Result} result
- * @param {Map<number, number>} seeds
- * @param {number[]} around
- * @param {Users} users
- * @param {number} node
- * @param {number} most
- * @returns {Path[]}
+ * A search for the paths with the largest products by Lawler's method. The best way up from each
+ * node is known. Any other path leaves a path that is listed already at one of its nodes, and then
+ * follows the best way, so each round lists one path, however many are equally large.
  */
-function largest(result, seeds, around, users, node, most) {
-  const best = bestAbove(result, seeds, around, users);
-  // of equals the newest goes first, so that walks come to an end
-  const queue = /** @type {Heap<Walk>} */ (new Heap((a, b) => a.rank >= b.rank));
-  /** @type {Path[]} */
-  const paths = [];
-  const put = (/** @type {Walk} */ walk) => queue.push(walk);
-  if (best.has(node)) put({ at: node, edge: -1, below: null, size: 0, rank: best.get(node) ?? 0 });
-  for (let steps = 0; steps < MOST_STEPS && paths.length < most; steps++) {
-    const walk = queue.pop();
-    if (!walk) break;
-    if (walk.edge === END) {
-      paths.push(finished(walk, result, seeds));
-      continue;
+class Search {
+  /**
+   * @param {Graph} graph
+   * @param {Result} result
+   * @param {Map<number, number>} seeds
+   * @param {number[]} around
+   * @param {Users} users
+   * @param {number} room how many paths to list
+   */
+  constructor(graph, result, seeds, around, users, room) {
+    this.result = result;
+    this.seeds = seeds;
+    this.users = users;
+    this.room = room;
+    const { ranks, best } = bestWays(graph, result, seeds, around, users);
+    this.ranks = ranks;
+    this.best = best;
+    /** @type {Start[]} */
+    this.waiting = [];
+  }
+
+  /**
+   * Return the paths up from a node, largest first.
+   * @param {number} node
+   */
+  run(node) {
+    const paths = [];
+    if (this.ranks[node] > -Infinity) this.offerAll(node, [], 0);
+    for (let start = this.waiting.shift(); start; start = this.waiting.shift()) {
+      this.room--;
+      paths.push(this.follow(start, node));
     }
-    const seed = seeds.get(walk.at);
-    if (seed !== undefined) put({ ...walk, edge: END, below: walk, rank: walk.size + sizeOf(seed) });
-    for (let u = users.first[walk.at]; u < users.first[walk.at + 1]; u++) {
-      const rest = best.get(users.node[u]);
-      if (rest === undefined) continue;
-      const size = walk.size + sizeOf(result.partials[users.edge[u]]);
-      put({ at: users.node[u], edge: users.edge[u], below: walk, size, rank: size + rest });
+    return paths;
+  }
+
+  /**
+   * Return the best path with a start, and offer those that leave it.
+   * @param {Start} start
+   * @param {number} at the node that it starts from
+   * @returns {Path}
+   */
+  follow({ ways: shared, kept, way, size }, at) {
+    const { users, best, result, seeds } = this;
+    const ways = shared.slice(0, kept);
+    if (kept) at = users.node[ways[kept - 1]];
+    while (way !== END) {
+      ways.push(way);
+      size += sizeOf(result.partials[users.edge[way]]);
+      at = users.node[way];
+      way = best[at];
+      this.offerAll(at, ways, size, way);
+    }
+    const edges = ways.map((each) => users.edge[each]).reverse();
+    const product = edges.reduce((all, edge) => all * result.partials[edge], seeds.get(at) ?? 0);
+    return { output: at, edges, product };
+  }
+
+  /**
+   * Offer all ways up from a node.
+   * @param {number} at
+   * @param {number[]} ways that lead to it
+   * @param {number} size
+   * @param {number} [except] a way not to offer
+   */
+  offerAll(at, ways, size, except) {
+    const { users, ranks, result, seeds } = this;
+    const seed = seeds.get(at);
+    if (seed !== undefined && except !== END) this.offer(ways, END, size, sizeOf(seed));
+    for (let u = users.first[at]; u < users.first[at + 1]; u++) {
+      const rest = ranks[users.node[u]];
+      if (u !== except && rest > -Infinity) this.offer(ways, u, size, rest + sizeOf(result.partials[users.edge[u]]));
     }
   }
-  return paths;
+
+  /**
+   * Keep a start if it is among the best.
+   * @param {number[]} ways
+   * @param {number} way
+   * @param {number} size
+   * @param {number} rest
+   */
+  offer(ways, way, size, rest) {
+    const { waiting, room } = this;
+    const rank = size + rest;
+    const place = waiting.findIndex((other) => rank > other.rank);
+    if (place < 0 && waiting.length >= room) return;
+    waiting.splice(place < 0 ? waiting.length : place, 0, { ways, kept: ways.length, way, size, rank });
+    if (waiting.length > room) waiting.pop();
+  }
 }
 
-const END = -2;
-
-/** What each edge adds to a rank, so that of equal walks the longest goes on. */
-const PROGRESS = 1e-6;
+/** What a factor of 0, or one that is not finite, adds to a rank: more than all others together. */
+const EXTREME = 1e9;
 
 /**
  * Return what a factor adds to the logarithm of a product. NaN and infinities go first.
  * @param {number} factor
  */
 const sizeOf = (factor) =>
-  PROGRESS + (Number.isFinite(factor) ? Math.max(Math.log(Math.abs(factor)), -800) : 800);
+  Number.isFinite(factor) ? Math.max(Math.log(Math.abs(factor)), -EXTREME) : EXTREME;
 
 /**
+ * Return for each node the largest logarithm of seed times partials above it, and the way to it.
+ * @param {Graph} graph
  * @param {Result} result
  * @param {Map<number, number>} seeds
  * @param {number[]} around
  * @param {Users} users
- * @returns {Map<number, number>} for each node the largest logarithm of seed times partials above it
  */
-function bestAbove(result, seeds, around, users) {
-  const best = new Map();
+function bestWays({ count }, result, seeds, around, users) {
+  const ranks = new Float64Array(count).fill(-Infinity);
+  const best = new Int32Array(count).fill(END);
   for (let k = around.length - 1; k >= 0; k--) {
     const i = around[k];
     const seed = seeds.get(i);
-    let size = seed === undefined ? -Infinity : sizeOf(seed);
+    if (seed !== undefined) ranks[i] = sizeOf(seed);
     for (let u = users.first[i]; u < users.first[i + 1]; u++) {
-      const rest = best.get(users.node[u]);
-      if (rest !== undefined) size = Math.max(size, rest + sizeOf(result.partials[users.edge[u]]));
+      const rank = ranks[users.node[u]] + sizeOf(result.partials[users.edge[u]]);
+      if (rank > ranks[i]) [ranks[i], best[i]] = [rank, u];
     }
-    if (size > -Infinity) best.set(i, size);
   }
-  return best;
-}
-
-/**
- * @param {Walk} end
- * @param {Result} result
- * @param {Map<number, number>} seeds
- * @returns {Path}
- */
-function finished(end, result, seeds) {
-  const edges = [];
-  for (let walk = end.below; walk && walk.edge >= 0; walk = walk.below) edges.push(walk.edge);
-  let product = seeds.get(end.at) ?? 0;
-  for (const edge of edges) product *= result.partials[edge];
-  return { output: end.at, edges, product };
+  return { ranks, best };
 }

@@ -18,6 +18,8 @@ export function go(at) {
   }
   if (node >= 0) follow(node);
   refresh();
+  // on a phone the controls cover the end of the page
+  if (innerWidth <= 800) byId("step-card").scrollIntoView({ block: "nearest" });
 }
 
 /** @param {number} node */

@@ -10,7 +10,7 @@ export function startQuiz() {
   quiz.on = true;
   Object.assign(quiz, { asked: 0, right: 0, helped: 0 });
   byId("quiz").setAttribute("aria-pressed", "true");
-  state.at = state.steps.forward.length + 1;
+  state.at = Math.min(state.steps.forward + 1, state.steps.last);
 }
 
 export function toggleQuiz() {

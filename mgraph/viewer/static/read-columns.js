@@ -34,13 +34,14 @@ export function column(bytes, width) {
 export function fromPacked(nodes) {
   knownOnly(nodes, FIELDS.nodes);
   if (nodes.count === 0) throw new Refusal("output", "the graph has no nodes");
-  required(nodes, ["count", "ops", "op"], "the packed nodes");
-  const { count, op } = nodes;
-  if (typeof count !== "number" || !Number.isSafeInteger(count) || count < 0) throw new Refusal("type", "“count” is not a whole number");
+  required(nodes, ["count"], "the packed nodes");
+  const { count, op = new Uint8Array(0), ops: table = [] } = nodes;
+  if (typeof count !== "number" || !Number.isSafeInteger(count)) throw new Refusal("type", "“count” is not a whole number");
+  if (count < 0) throw badColumn("“count” is negative");
   if (count > LIMITS.nodes) throw new Refusal("limit", "it has too many nodes");
   if (!(op instanceof Uint8Array)) throw new Refusal("type", "“op” is not a byte string");
   if (op.length !== count) throw badColumn("the length of “op” is not “count”");
-  const ops = opTable(arrayOf(nodes.ops, "ops"), op);
+  const ops = opTable(arrayOf(table, "ops"), op);
   const names = Array.from(op, (k) => ops[k]);
   const counts = packedCounts(names, column(nodes.arity, 4));
   const args = column(nodes.args, 4);
@@ -145,10 +146,9 @@ export function sparse(given, count) {
   if (given === undefined) return new Map();
   const columns = objectOf(given, "a column");
   knownOnly(columns, FIELDS.sparse);
-  required(columns, FIELDS.sparse, "a column");
   const at = column(columns.at, 4);
-  const values = arrayOf(columns.value, "value");
-  if (!at.length || at.length !== values.length) throw badColumn("“at” and “value” don't match");
+  const values = "value" in columns ? arrayOf(columns.value, "value") : [];
+  if (at.length !== values.length || (!at.length && Object.keys(columns).length)) throw badColumn("“at” and “value” don't match");
   checkPlaces(at, count);
   return new Map(at.map((node, i) => [node, values[i]]));
 }

@@ -21,23 +21,25 @@ import { Refusal, quoted } from "./refusal.js";
 export function runsFrom(runs, graph, bare, packed) {
   const all = arrayOf(runs, "runs");
   if (all.length > LIMITS.runs) throw new Refusal("limit", "it has too many runs");
+  const asked = askedOf(graph);
   return all.map((item) => {
     const fields = objectOf(item, "a run");
     knownOnly(fields, FIELDS.run);
+    const given = (/** @type {string} */ key) => (Object.hasOwn(fields, key) ? fields[key] : {});
     const read = (/** @type {string} */ key) => {
       if (!Object.hasOwn(fields, key)) return null;
       return packed ? packedNumbers(fields[key], graph) : namedNumbers(fields[key], graph, bare);
     };
     const run = {
-      inputs: fewNumbers(fields.inputs ?? {}, "inputs", bare),
-      seed: seedFrom(fields.seed ?? {}, bare),
+      inputs: fewNumbers(given("inputs"), "inputs", bare),
+      seed: seedFrom(given("seed"), bare),
       tolerance: Object.hasOwn(fields, "tolerance") ? toleranceFrom(fields.tolerance) : undefined,
       origin: textOf(fields, "origin", LIMITS.text) ?? "",
       graph: textOf(fields, "graph", LIMITS.text),
       data: read("data"),
       grad: read("grad"),
     };
-    checkQuestion(run, graph);
+    checkQuestion(run, graph, asked);
     return run;
   });
 }
@@ -119,26 +121,37 @@ function packedNumbers(members, graph) {
 }
 
 /**
+ * Return the outputs, and the inputs that each run must set: looked up once, for all runs.
+ * @param {Graph} graph
+ */
+function askedOf({ count, ops, known, outputs }) {
+  const unknown = [];
+  for (let i = 0; i < count; i++) if (ops[i] === "input" && !known[i]) unknown.push(i);
+  return { unknown, outputs: new Set(outputs) };
+}
+
+/**
  * Check what a run asks for: its inputs can be set, none is missing, and there is a seed.
  * @param {Run} run
  * @param {Graph} graph
+ * @param {ReturnType<typeof askedOf>} asked
  */
-function checkQuestion(run, graph) {
+function checkQuestion(run, graph, { unknown, outputs }) {
   for (const id of run.inputs.keys()) {
     if (!["input", "param"].includes(graph.ops[nodeOf(graph, id)])) {
       throw new Refusal("run-node", `a run sets ${quoted(id)}, which is neither an input nor a param`);
     }
   }
   for (const id of run.seed.keys()) {
-    if (!graph.outputs.includes(nodeOf(graph, id))) {
+    if (!outputs.has(nodeOf(graph, id))) {
       throw new Refusal("seed", `a run seeds ${quoted(id)}, which is not an output`);
     }
   }
-  if (!run.seed.size && graph.outputs.length > 1) {
+  if (!run.seed.size && outputs.size > 1) {
     throw new Refusal("seed", "there are several outputs, and a run has no seed");
   }
-  for (const [i, op] of graph.ops.entries()) {
-    if (op === "input" && !graph.known[i] && !run.inputs.has(graph.ids[i])) {
+  for (const i of unknown) {
+    if (!run.inputs.has(graph.ids[i])) {
       throw new Refusal("unbound-input", `a run leaves ${quoted(graph.ids[i])} without a value`);
     }
   }

@@ -4,7 +4,7 @@ import { nameOf } from "./cards.js";
 import { compareRuns } from "./compare.js";
 import { TOLERANCE } from "./constants.js";
 import { byId, make } from "./elements.js";
-import { ask } from "./leaves.js";
+import { ask, listInputs } from "./leaves.js";
 import { counted, shown } from "./numbers.js";
 import { goTo, paint } from "./scene.js";
 import { refresh, state } from "./state.js";
@@ -19,15 +19,16 @@ export function listRuns() {
   const list = make("ul.runs");
   graph.runs.slice(0, 50).forEach((run, k) => {
     const load = make("button.small", "Load");
-    load.setAttribute("aria-label", `Load run ${k + 1}`);
+    load.setAttribute("aria-label", `Load run ${k}`);
     load.addEventListener("click", () => {
       const done = state.at >= state.steps.last;
       ask(run);
+      listInputs();
       if (done) state.at = state.steps.last;
       refresh();
     });
     const inputs = [...run.inputs].slice(0, 4).map(([id, x]) => `${id} = ${shown(x)}`).join(", ");
-    list.append(make("li", make("span", `${k + 1}. ${run.origin || "no origin"}${inputs ? `: ${inputs}` : ""}`), load));
+    list.append(make("li", make("span", `Run ${k}: ${run.origin || "no origin"}${inputs ? `, ${inputs}` : ""}`), load));
   });
   byId("runs").replaceChildren(list);
   if (graph.runs.length) listChoices();
@@ -40,7 +41,7 @@ function listChoices() {
     choice.id = id;
     choice.setAttribute("aria-label", label);
     choice.append(new Option("this page, now", "now"));
-    state.graph.runs.slice(0, 50).forEach((_, k) => choice.append(new Option(`run ${k + 1}`, String(k))));
+    state.graph.runs.slice(0, 50).forEach((_, k) => choice.append(new Option(`run ${k}`, String(k))));
     choice.value = start;
     choice.addEventListener("change", refresh);
     row.append(choice, ...(id === "run-a" ? ["with"] : []));

@@ -3,7 +3,7 @@ import { ARROW_DIGITS } from "./appearance.js";
 import { formulas, nameOf } from "./cards.js";
 import { Picture } from "./draw.js";
 import { byId, make } from "./elements.js";
-import { MOST_ITEMS, atDepth, foldedAtFirst, foldedScene, itemCount, linkOf, sceneAround } from "./groups.js";
+import { atDepth, foldedAtFirst, foldedScene, isDrawable, linkOf, sceneAround } from "./groups.js";
 import { counted, exact, shown, squeezed } from "./numbers.js";
 import { refresh, state, stepAsked, stepNow } from "./state.js";
 import { accumulators } from "./steps.js";
@@ -22,7 +22,7 @@ export function drawScene() {
   const { graph, groups, folded, users, focus } = state;
   state.scene = folded ? foldedScene(graph, groups, folded) : sceneAround(graph, users, focus);
   noteScene();
-  picture.show(state.scene, state.scene.items.map(lookOf));
+  picture.show(state.scene, state.scene.items.map(lookOf), state.shorten);
   showAll();
   if (picture.tooSmall) picture.reveal(state.scene.itemOf[state.focus]);
 }
@@ -59,7 +59,7 @@ function noteScene() {
   const { graph, groups, folded, scene } = state;
   const total = counted(graph.count, "node");
   const parts = [];
-  const whole = graph.count <= MOST_ITEMS;
+  const whole = isDrawable(graph, groups, new Set());
   const button = (/** @type {string} */ words, /** @type {() => void} */ act) => {
     const element = make("button.small", words);
     element.addEventListener("click", act);
@@ -92,7 +92,7 @@ function selectItem(i) {
   const { node, group } = state.scene.items[i];
   if (group >= 0) {
     const folded = opened(group);
-    if (itemCount(state.graph, state.groups, folded) > MOST_ITEMS) {
+    if (!isDrawable(state.graph, state.groups, folded)) {
       state.folded = null;
       state.focus = state.groups.last[group];
     } else state.folded = folded;
@@ -148,7 +148,7 @@ function unfoldTo(node) {
     if (outer < 0) break;
     state.folded = opened(outer);
   }
-  if (itemCount(graph, groups, /** @type {Set<number>} */ (state.folded)) > MOST_ITEMS) state.folded = null;
+  if (!isDrawable(graph, groups, /** @type {Set<number>} */ (state.folded))) state.folded = null;
   state.focus = node;
   drawScene();
 }
@@ -180,7 +180,7 @@ export function paint() {
     if (item.node >= 0 && item.node === state.selected) classes.push("selected");
     if (item.node >= 0 && state.differing.has(item.node)) classes.push("differs");
     if (node < 0) return { data: "", grad: "", classes: classes.join(" ") };
-    const known = state.ranks[node] <= at;
+    const known = node < at;
     if (!known) classes.push("pending");
     if (has[node] && visited > steps.settled[node]) classes.push("partial");
     return {
@@ -212,7 +212,7 @@ function passingNow({ kind, node }, secret) {
 
 /** @param {number} item */
 function showTooltip(item) {
-  const { graph, result, scene, ranks, at } = state;
+  const { graph, result, scene, missing, at } = state;
   const { node, group, hidden } = scene.items[item];
   const tip = byId("tooltip");
   if (group >= 0) tip.replaceChildren(make("b", state.groups.path[group]), make("div", `${counted(state.groups.size[group], "node")}; click to open`));
@@ -220,8 +220,8 @@ function showTooltip(item) {
     const [names, numbers] = formulas(graph, result.primals, node);
     const lines = [make("b", nameOf(graph, node)), ...(graph.labels.has(node) ? [make("div.quiet", graph.ids[node])] : [])];
     if (names) lines.push(make("div", `= ${names}`));
-    if (names && ranks[node] <= at) lines.push(make("div", `= ${numbers}`), make("div", `= ${exact(result.primals[node])}`));
-    if (!names) lines.push(make("div", `${graph.ops[node]} = ${exact(result.primals[node])}`));
+    if (names && node < at) lines.push(make("div", `= ${numbers}`), make("div", `= ${exact(result.primals[node])}`));
+    if (!names) lines.push(make("div", missing.has(node) ? "input without a value" : `${graph.ops[node]} = ${exact(result.primals[node])}`));
     if (graph.docs.has(node)) lines.push(make("div.quiet", (graph.docs.get(node) ?? "").slice(0, 300)));
     if (hidden) lines.push(make("div.quiet", `${counted(hidden, "neighbour")} not shown`));
     tip.replaceChildren(...lines);

@@ -25,10 +25,10 @@ import { accumulators, contributions, stepAt, stepsOf } from "./steps.js";
  * @property {Float64Array} values of the leaves, by node
  * @property {Map<number, number>} seeds by node
  * @property {Set<number>} changed leaves whose value is not the declared one
- * @property {Set<number>} given inputs without any value, which are 0 here
+ * @property {Set<number>} missing inputs without any value; until they have one, nothing is computed
  * @property {import("./engine.js").Result} result
  * @property {import("./steps.js").Steps} steps
- * @property {Uint32Array} ranks the step that computes each node; 0 for leaves
+ * @property {(name: string, width: number) => string} shorten makes names short, in the same way everywhere
  * @property {number} at the present step
  * @property {number} selected a node; -1: none
  * @property {number} focus the node whose surroundings are drawn where the whole is too large
@@ -59,8 +59,8 @@ const result = evaluate(nothing, nothing.data, new Map());
  */
 export const state = {
   file: "", graph: nothing, groups, users: usersOf(0, nothing.first, nothing.args),
-  values: nothing.data, seeds: new Map(), changed: new Set(), given: new Set(),
-  result, steps: stepsOf(nothing, result), ranks: new Uint32Array(0), at: 0, selected: -1, focus: -1,
+  values: nothing.data, seeds: new Map(), changed: new Set(), missing: new Set(),
+  result, steps: stepsOf(nothing, result, true), shorten: (name) => name, at: 0, selected: -1, focus: -1,
   folded: new Set(), scene: foldedScene(nothing, groups, new Set()), differing: new Set(),
   quiz: { on: settings.quiz, asked: 0, right: 0, helped: 0 },
 };
@@ -83,8 +83,9 @@ export function refresh() {
  * @param {number} value
  */
 export function setLeaf(node, value) {
-  const { graph, values, changed } = state;
+  const { graph, values, changed, missing } = state;
   values[node] = value;
+  missing.delete(node);
   if (graph.known[node] && Object.is(value, graph.data[node])) changed.delete(node);
   else changed.add(node);
 }
@@ -92,12 +93,8 @@ export function setLeaf(node, value) {
 /** Evaluate, and rebuild the list of steps. */
 export function runAll() {
   evaluateNow();
-  const steps = stepsOf(state.graph, state.result);
-  const ranks = new Uint32Array(state.graph.count);
-  steps.forward.forEach((node, k) => (ranks[node] = k + 1));
-  Object.assign(state, { steps, ranks, at: Math.min(state.at, steps.last) });
-  byId("scrub").max = String(steps.last);
-  byId("phase-forward").style.width = `${(100 * steps.forward.length / steps.last).toFixed(1)}%`;
+  state.steps = stepsOf(state.graph, state.result, !state.missing.size);
+  state.at = Math.min(state.at, state.steps.last);
 }
 
 export function evaluateNow() {

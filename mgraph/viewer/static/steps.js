@@ -1,17 +1,17 @@
-/** A run in steps: leaves, then forward node by node, then the seed, then backward. */
+/** A run in steps, as in `mgraph step`: forward node by node, then the seed, then backward. */
 
 /** @typedef {import("./graph.js").Graph} Graph */
 /** @typedef {import("./engine.js").Result} Result */
 
 /**
  * What happens in one step.
- * @typedef {{kind: "leaves" | "forward" | "seed" | "backward" | "done", node: number}} Step
+ * @typedef {{kind: "start" | "forward" | "seed" | "backward" | "done", node: number}} Step
  */
 
 /**
- * The steps of one result.
+ * The steps of one result: a start, each node forward, the seed, some backward, and an end.
  * @typedef {object} Steps
- * @property {Uint32Array} forward the nodes computed, in order
+ * @property {number} forward how many nodes get a value
  * @property {Uint32Array} backward the nodes that send gradients, in order
  * @property {number} last the number of the last step
  * @property {Uint32Array} settled the node after whose backward step each adjoint is complete
@@ -21,24 +21,22 @@
  * List the steps of a result.
  * @param {Graph} graph
  * @param {Result} result
+ * @param {boolean} isComplete whether every input has a value; otherwise there is only the start
  * @returns {Steps}
  */
-export function stepsOf(graph, result) {
+export function stepsOf(graph, result, isComplete) {
   const { count, first, args } = graph;
-  const forward = [];
   const backward = [];
   const settled = new Uint32Array(count).fill(count);
   for (let i = count - 1; i >= 0; i--) {
-    if (first[i] === first[i + 1]) continue;
-    forward.push(i);
-    if (!result.has[i]) continue;
+    if (first[i] === first[i + 1] || !result.has[i]) continue;
     backward.push(i);
     for (let e = first[i]; e < first[i + 1]; e++) settled[args[e]] = i;
   }
   return {
-    forward: Uint32Array.from(forward.reverse()),
+    forward: count,
     backward: Uint32Array.from(backward),
-    last: forward.length + backward.length + 2,
+    last: isComplete ? count + backward.length + 2 : 0,
     settled,
   };
 }
@@ -49,10 +47,10 @@ export function stepsOf(graph, result) {
  * @returns {Step}
  */
 export function stepAt({ forward, backward }, at) {
-  if (at <= 0) return { kind: "leaves", node: -1 };
-  if (at <= forward.length) return { kind: "forward", node: forward[at - 1] };
-  if (at === forward.length + 1) return { kind: "seed", node: -1 };
-  const k = at - forward.length - 2;
+  if (at <= 0) return { kind: "start", node: -1 };
+  if (at <= forward) return { kind: "forward", node: at - 1 };
+  if (at === forward + 1) return { kind: "seed", node: -1 };
+  const k = at - forward - 2;
   return k < backward.length ? { kind: "backward", node: backward[k] } : { kind: "done", node: -1 };
 }
 
@@ -68,7 +66,7 @@ export function stepAt({ forward, backward }, at) {
 export function accumulators(graph, result, steps, seeds, at) {
   const sums = new Float64Array(graph.count);
   const has = new Uint8Array(graph.count);
-  const done = Math.min(at - steps.forward.length - 1, steps.backward.length);
+  const done = Math.min(at - steps.forward - 1, steps.backward.length);
   if (done < 0) return { sums, has };
   for (const [node, seed] of seeds) {
     if (!result.has[node]) continue;

@@ -68,6 +68,12 @@ def numbers_of(page: Page, name: str) -> tuple[str, str]:
     return each.locator(".data").text_content(), each.locator(".grad").text_content()
 
 
+def at_the_end(page: Page) -> Page:
+    """Go to the last step, where every value and gradient is shown."""
+    page.keyboard.press("End")
+    return page
+
+
 def title(page: Page) -> str:
     """Return the title of the step's card."""
     return str(page.locator("#step-title").text_content())

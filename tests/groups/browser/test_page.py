@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +15,7 @@ from tests.command_line import FIXTURES, NEURON
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from playwright.sync_api import Page
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 from tests.groups.browser.page import (
     GOLDEN,
+    at_the_end,
     both,
     box,
     document,
@@ -38,7 +42,7 @@ from tests.groups.browser.page import (
 
 def test_what_the_picture_shows(show: Callable[..., Page]) -> None:
     """At the end each box has name, op, data and grad, as `mgraph run` prints them."""
-    page = show(NEURON)
+    page = at_the_end(show(NEURON))
     table = {
         "x1": ("2.0", "-1.5"), "x2": ("0.0", "0.5"), "w1": ("-3.0", "1.0"), "w2": ("1.0", "0.0"),
         "x1w1": ("-6.0", "0.5"), "x2w2": ("0.0", "0.5"), "x1w1x2w2": ("-6.0", "0.5"),
@@ -190,43 +194,70 @@ def test_a_phone_needs_no_sideways_scrolling(show: Callable[..., Page], width: i
     assert all(0 <= box(page, name).bounding_box()["x"] <= 310 for name in ("x1", "w2", "o"))
 
 
+@pytest.mark.parametrize("height", [664, 844])
+def test_a_phone_shows_the_numbers_of_a_step(show: Callable[..., Page], height: int) -> None:
+    """No number of a backward step's card is behind the controls or outside of the screen."""
+    page = show(NEURON, viewport={"width": 390, "height": height})
+    hidden = """() => [...document.querySelectorAll("#step-card .num")].filter((each) => {
+      const { x, y, width, height } = each.getBoundingClientRect();
+      return document.elementFromPoint(x + width / 2, y + height / 2) !== each;
+    }).map((each) => each.textContent)"""
+    page.fill("#scrub", "11")
+    while title(page) != "Done":
+        page.keyboard.press(" ")
+        assert page.evaluate(hidden) == [], title(page)
+
+
+@pytest.mark.parametrize("width", [360, 390, 1280])
+def test_the_search_says_what_it_is_for(show: Callable[..., Page], width: int) -> None:
+    """The words in the empty field fit into it."""
+    page = show(NEURON, viewport={"width": width, "height": 844})
+    room, needed = page.evaluate("""() => {
+      const field = document.getElementById("search");
+      const style = getComputedStyle(field);
+      const pen = document.createElement("canvas").getContext("2d");
+      pen.font = style.font;
+      const padding = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
+      return [field.clientWidth - padding, pen.measureText(field.placeholder).width];
+    }""")
+    assert needed <= room
+
+
 # --- steps -----------------------------------------------------------------------------------
 
 
 def test_steps_forward_and_backward(show: Callable[..., Page]) -> None:
-    """One node a step: leaves, six values, the seed, five nodes that send gradients, the end."""
+    """One node a step, as in `mgraph step`: ten values, the seed, five that send gradients."""
     page = show(NEURON)
-    assert title(page) == "Done"
-    page.keyboard.press("Home")
-    assert title(page) == "Start: the leaves"
-    assert numbers_of(page, "x1") == ("2.0", "")
+    assert title(page) == "Start"
+    assert numbers_of(page, "x1") == ("", "")
     assert numbers_of(page, "x1w1") == ("", "")
     seen = []
     while title(page) != "Done":
         page.keyboard.press("ArrowRight")
         seen.append(title(page))
     assert seen == [
-        *(f"Forward, {i} of 5" for i in range(1, 6)), "The seed",
-        *(f"Backward, {i} of 5" for i in range(1, 6)), "Done",
+        *(f"Forward, {i} of 10" for i in range(1, 11)),
+        *(f"Backward, {i} of 6" for i in range(1, 7)), "Done",
     ]  # fmt: skip
 
 
 def test_a_forward_step_tells_the_formula(show: Callable[..., Page]) -> None:
     """Names, then numbers, then the value; the node is marked and what follows is unknown."""
     page = show(NEURON)
-    to_step(page, "Forward, 1")
+    to_step(page, "Forward, 5 ")
     assert step_text(page) == "x1w1 = x1·w1 = 2.0·(-3.0) = -6.0"
     assert page.locator(".box.current").get_attribute("aria-label") == "x1w1, mul"
     assert numbers_of(page, "x1w1") == ("-6.0", "")
     assert numbers_of(page, "n") == ("", "")
     told = page.locator("#live").text_content()
-    assert told == "Forward, 1 of 5: x1w1 = x1·w1 = 2.0·(-3.0) = -6.0"
+    assert told == "Forward, 5 of 10: x1w1 = x1·w1 = 2.0·(-3.0) = -6.0"
 
 
 def test_a_backward_step_tells_every_product(show: Callable[..., Page]) -> None:
     """Upstream × local = contribution, and the sum before and after, for each argument."""
     page = show(NEURON)
-    to_step(page, "Backward, 5")
+    to_step(page, "Backward, 6")
     text = step_text(page)
     assert "The gradient of x1w1 is complete: 0.5." in text
     assert "x1 0.5 × (-3.0) = -1.5 0.0 → -1.5 derivative: w1" in text
@@ -238,10 +269,10 @@ def test_a_backward_step_tells_every_product(show: Callable[..., Page]) -> None:
 def test_what_is_used_twice_adds_up(show: Callable[..., Page]) -> None:
     """The second use adds to what is there: b = a + a; y = a·b; dy/da = 4a = 12 at a = 3."""
     page = show(document(leaf("a", 3.0), node("b", "add", "a", "a"), node("y", "mul", "a", "b")))
-    to_step(page, "Backward, 1")
+    to_step(page, "Backward, 2")
     assert numbers_of(page, "a") == ("3.0", "6.0")
     assert "partial" in box(page, "a").get_attribute("class")
-    to_step(page, "Backward, 2")
+    to_step(page, "Backward, 3")
     text = step_text(page)
     assert "3.0 × 1.0 = 3.0 6.0 → 9.0" in text
     assert "3.0 × 1.0 = 3.0 9.0 → 12.0" in text
@@ -253,9 +284,9 @@ def test_scrubbing(show: Callable[..., Page]) -> None:
     """The slider goes to any step, back and forth, and shows what is known there."""
     page = show(NEURON)
     for at, name in (
-        (6, "The seed"),
-        (2, "Forward, 2 of 5"),
-        (9, "Backward, 3 of 5"),
+        (11, "Backward, 1 of 6"),
+        (2, "Forward, 2 of 10"),
+        (14, "Backward, 4 of 6"),
         (0, "Start"),
     ):
         page.fill("#scrub", str(at))
@@ -264,24 +295,24 @@ def test_scrubbing(show: Callable[..., Page]) -> None:
 
 
 def test_playing(show: Callable[..., Page]) -> None:
-    """Space plays from the start to the end, and pauses in between."""
+    """`p` plays from the start to the end, and pauses in between."""
     page = show(NEURON)
     page.select_option("#speed", "250")
-    page.keyboard.press(" ")
+    page.keyboard.press("p")
     assert page.locator("#play").get_attribute("aria-label") == "Pause"
     page.wait_for_selector('#step-title:text-is("Done")')
     assert page.locator("#play").get_attribute("aria-label") == "Play"
     page.select_option("#speed", "1600")
-    page.keyboard.press(" ")
+    page.keyboard.press("p")
     assert page.locator("#play").get_attribute("aria-label") == "Pause"
-    page.keyboard.press(" ")
+    page.keyboard.press("p")
     assert page.locator("#play").get_attribute("aria-label") == "Play"
-    assert title(page) == "Start: the leaves"
+    assert title(page) == "Start"
 
 
 def test_hovering_tells_formula_and_numbers(show: Callable[..., Page]) -> None:
     """The pointer on a node, or the focus, shows what it computes, with all digits."""
-    page = show(NEURON)
+    page = at_the_end(show(NEURON))
     box(page, "n").hover()
     assert page.locator("#tooltip").inner_text().split("\n") == [
         "n", "= x1w1x2w2 + b", "= (-6.0) + 6.88137", "= 0.8813735870195432",
@@ -351,9 +382,14 @@ def test_a_long_chain_is_explained_without_recursion(show: Callable[..., Page]) 
 
 def test_why_there_is_none(show: Callable[..., Page]) -> None:
     """A const, and a node without a path to the output, have no gradient, and the page says why."""
-    page = show(
-        document(
-            leaf("c", 2.0, "const"), leaf("x", 1.0), leaf("lost", 1.0), node("y", "mul", "c", "x")
+    page = at_the_end(
+        show(
+            document(
+                leaf("c", 2.0, "const"),
+                leaf("x", 1.0),
+                leaf("lost", 1.0),
+                node("y", "mul", "c", "x"),
+            )
         )
     )
     box(page, "c").click()
@@ -370,7 +406,7 @@ def test_typing_a_value_recomputes_everything(show: Callable[..., Page]) -> None
     """The neuron at other inputs gives the numbers of the fixture that says them."""
     path = FIXTURES / "run" / "lecture" / "neuron_at_other_inputs.json"
     run = next(run for run in runs_of(path) if run.inputs)
-    page = show(path)
+    page = at_the_end(show(path))
     for name, value in run.inputs.items():
         page.fill(f'#leaves input[type=text][aria-label="{name}"]', repr(value))
         page.keyboard.press("Enter")
@@ -385,7 +421,7 @@ def test_typing_a_value_recomputes_everything(show: Callable[..., Page]) -> None
 
 def test_a_slider_moves_everything_and_reset_brings_it_back(show: Callable[..., Page]) -> None:
     """x2 at 1 instead of 0 gives w2 a gradient; reset takes it away."""
-    page = show(NEURON)
+    page = at_the_end(show(NEURON))
     slider = page.locator('input[data-leaf="x2"]')
     assert numbers_of(page, "w2") == ("1.0", "0.0")
     slider.fill("1")
@@ -398,7 +434,7 @@ def test_a_slider_moves_everything_and_reset_brings_it_back(show: Callable[..., 
 
 def test_numbers_that_can_be_typed(show: Callable[..., Page]) -> None:
     """Fractions, infinities and signs; anything else is marked and changes nothing."""
-    page = show(document(leaf("x", 1.0), node("y", "neg", "x")))
+    page = at_the_end(show(document(leaf("x", 1.0), node("y", "neg", "x"))))
     field = "#leaves input[type=text]"
     for text, value in (
         ("1/4", "-0.25"), ("-inf", "inf"), ("nan", "nan"), ("−2", "2.0"), ("0", "-0.0"),
@@ -414,12 +450,12 @@ def test_numbers_that_can_be_typed(show: Callable[..., Page]) -> None:
 
 def test_choosing_the_output(show: Callable[..., Page]) -> None:
     """With several outputs the gradient is of the one that is chosen, times the seed."""
-    page = show(
+    page = at_the_end(show(
         document(
             leaf("a", 2.0), leaf("b", 3.0), node("s", "add", "a", "b"), node("p", "mul", "a", "b"),
             outputs=["s", "p"],
         )
-    )  # fmt: skip
+    ))  # fmt: skip
     assert numbers_of(page, "a") == ("2.0", "1.0")
     assert numbers_of(page, "p") == ("6.0", "")
     page.select_option('select[aria-label="Output to differentiate"]', label="p")
@@ -429,11 +465,53 @@ def test_choosing_the_output(show: Callable[..., Page]) -> None:
     assert numbers_of(page, "b") == ("3.0", "-4.0")
 
 
-def test_inputs_without_a_value_get_one(show: Callable[..., Page]) -> None:
-    """They are taken as 0, and the page says so."""
+def test_inputs_without_a_value_are_asked_for(show: Callable[..., Page]) -> None:
+    """Nothing is computed until each has one; then the graph runs: x·z at 3 and 4 is 12."""
+    page = show(
+        document({"id": "x", "op": "input"}, {"id": "z", "op": "input"}, node("y", "mul", "x", "z"))
+    )
+    assert "2 inputs have no value yet" in step_text(page)
+    box(page, "y").click()
+    assert "have no value yet" in page.locator("#node-body").inner_text()
+    page.keyboard.press("End")
+    assert title(page) == "Start"
+    fields = page.locator("#leaves input[type=text]")
+    assert [fields.nth(i).input_value() for i in (0, 1)] == ["", ""]
+    box(page, "x").hover()
+    assert page.locator("#tooltip").inner_text() == "x\ninput without a value"
+    for i, text, left in (
+        (0, "3", "1 input has no value yet"),
+        (1, "4", "Nothing is computed yet"),
+    ):
+        fields.nth(i).fill(text)
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f'#step-body:has-text("{left}")')
+    fields.nth(1).blur()
+    assert numbers_of(at_the_end(page), "y") == ("12.0", "1.0")
+    assert numbers_of(page, "x") == ("3.0", "4.0")
+
+
+def test_a_graph_without_values_is_saved_without_a_run(
+    show: Callable[..., Page], tmp_path: Path
+) -> None:
+    """Nobody gave its input a value, so neither the download nor the link has one."""
     page = show(document({"id": "x", "op": "input"}, node("y", "exp", "x")))
-    assert numbers_of(page, "y") == ("1.0", "1.0")
-    assert "no value: 0 is used" in page.locator("#leaves-note").inner_text()
+    with page.expect_download() as info:
+        page.click("#download")
+    info.value.save_as(tmp_path / "saved.json")
+    assert "runs" not in json.loads((tmp_path / "saved.json").read_bytes())
+    page.click("#link")
+    page.wait_for_selector("#link:not(:text-is('Link'))")
+    packed = base64.urlsafe_b64decode(page.evaluate("() => location.hash")[3:] + "===")
+    assert "runs" not in json.loads(zlib.decompress(packed, wbits=-15))
+
+
+def test_space_goes_on_as_in_the_terminal(show: Callable[..., Page]) -> None:
+    """Each press of the space bar is one step forward, like the arrow."""
+    page = show(NEURON)
+    for i in (1, 2, 3):
+        page.keyboard.press(" ")
+        assert title(page) == f"Forward, {i} of 10"
 
 
 # --- finding one's way -----------------------------------------------------------------------
@@ -500,13 +578,13 @@ def test_keys_and_help(show: Callable[..., Page]) -> None:
     page.keyboard.press("?")
     assert page.locator("#help").is_visible()
     listed = page.locator("#keys kbd").all_text_contents()
-    assert listed == ["space", "→", "←", "Home", "End", "+", "-", "0", "/", "?", "Esc"]
+    assert listed == ["space", "→", "←", "Home", "End", "p", "+", "-", "0", "/", "?", "Esc"]
     page.keyboard.press("Escape")
     assert page.locator("#help").is_hidden()
     page.click("#leaves input[type=text] >> nth=0")
     page.keyboard.press("Home")
-    page.keyboard.type("-")
-    assert title(page) == "Done"
+    page.keyboard.type("- ")
+    assert title(page) == "Start"
 
 
 def test_nodes_can_be_reached_by_keyboard(show: Callable[..., Page]) -> None:
@@ -546,7 +624,7 @@ def test_a_folded_group_shows_what_leaves_it(visit: Visit) -> None:
     """A neuron's box has the value and gradient of the one node that others use."""
     graph = mlp(2, 16, 16, 1)
     values, grads = both(graph, {}, {})
-    page = page_with(visit, graph)
+    page = at_the_end(page_with(visit, graph))
     data, grad = numbers_of(page, "group layer2.neuron5")
     name = "layer2.neuron5.out"
     assert float(data) == pytest.approx(values[name], rel=1e-3)

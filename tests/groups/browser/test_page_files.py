@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.groups.browser.chromium import Visit
 
-from tests.groups.browser.page import document, drop, leaf, loaded, node, numbers_of
+from tests.groups.browser.page import at_the_end, document, drop, leaf, loaded, node, numbers_of
 
 OTHER_DOCUMENT = document(
     leaf("p", 0.1), leaf("q", 0.2, "param"), node("r", "add", "p", "q"), name="other"
@@ -42,7 +42,7 @@ def test_opening_another_file(show: Callable[..., Page], tmp_path: Path, kind: s
     path.write_bytes(OTHER[kind])
     page.set_input_files("#file", path)
     page.wait_for_selector('#name:text-is("other")')
-    assert numbers_of(page, "r") == ("0.3", "1.0")
+    assert numbers_of(at_the_end(page), "r") == ("0.3", "1.0")
     assert page.locator(".box[data-item]").count() == 3
 
 
@@ -56,14 +56,14 @@ def test_dropping_files(show: Callable[..., Page]) -> None:
     assert "uses op “tahn” (unknown-op)" in text
     assert page.locator("#alert code").inner_text() == "mgraph check 'it'\\''s bad.json'"
     assert page.locator("#name").inner_text() == "neuron"
-    assert numbers_of(page, "o") == ("0.707107", "1.0")
+    assert numbers_of(at_the_end(page), "o") == ("0.707107", "1.0")
     drop(page, "other.json", OTHER["json"])
     page.wait_for_selector('#name:text-is("other")')
     assert page.locator("#alert").is_hidden()
     drop(page, "cut.msgpack", OTHER["packed"][:-3])
     page.wait_for_selector("#alert:not([hidden])")
     assert "(syntax)" in page.locator("#alert").inner_text()
-    assert numbers_of(page, "r") == ("0.3", "1.0")
+    assert numbers_of(at_the_end(page), "r") == ("0.3", "1.0")
 
 
 def test_comparing_runs(show: Callable[..., Page]) -> None:
@@ -74,16 +74,16 @@ def test_comparing_runs(show: Callable[..., Page]) -> None:
     theirs["data"]["n"] = 0.9
     del theirs["grad"]["b"]
     content["runs"].append(theirs)
-    page = show(content)
+    page = at_the_end(show(content))
     page.click("#runs-card summary")
     page.wait_for_selector("#differences >> text=No differences")
-    page.select_option("#run-b", label="run 2")
+    page.select_option("#run-b", label="run 1")
     rows = page.locator("#differences tbody tr")
     assert [row.inner_text().split() for row in rows.all()] == [
         ["n", "data", "0.881373587", "0.9"], ["b", "grad", "0.5", "-"],
     ]  # fmt: skip
     assert page.locator(".box.differs").count() == 2
-    page.click('[aria-label="Load run 2"]')
+    page.click('[aria-label="Load run 1"]')
     page.click('#differences button:text-is("n")')
     assert page.locator("#node-title").inner_text() == "Why n?"
 
@@ -136,7 +136,7 @@ def test_the_download_has_what_was_changed(
 ) -> None:
     """A moved leaf is the run's input; the same question again replaces the run."""
     shell = Shell(tmp_path, monkeypatch)
-    page = show(NEURON)
+    page = at_the_end(show(NEURON))
     page.fill('#leaves input[type=text][aria-label="x2"]', "1")
     page.keyboard.press("Enter")
     page.wait_for_selector('.box[aria-label^="x2w2,"] .data:text-is("1.0")')
@@ -148,14 +148,14 @@ def test_the_download_has_what_was_changed(
     page.set_input_files("#file", file)
     page.wait_for_selector("#runs-card li >> nth=1", state="attached")
     page.click("#runs-card summary")
-    page.click('[aria-label="Load run 2"]')
+    page.click('[aria-label="Load run 1"]')
     again = downloaded(page, tmp_path)
     assert len(json.loads(again.read_bytes())["runs"]) == 2
 
 
 def test_links_carry_the_graph(show: Callable[..., Page], visit: Visit, tmp_path: Path) -> None:
     """The address gets the whole graph with the moved leaves; any page opens it."""
-    page = show(NEURON)
+    page = at_the_end(show(NEURON))
     page.fill('#leaves input[type=text][aria-label="x2"]', "1")
     page.keyboard.press("Enter")
     page.wait_for_selector('.box[aria-label^="x2w2,"] .data:text-is("1.0")')
@@ -172,7 +172,7 @@ def test_links_carry_the_graph(show: Callable[..., Page], visit: Visit, tmp_path
     other.write_bytes(b"".join(page_of(loaded(OTHER_DOCUMENT), "other.json")))
     linked = visit(other, fragment=fragment)
     assert linked.locator("#name").inner_text() == "neuron"
-    assert numbers_of(linked, "x2w2") == numbers_of(page, "x2w2")
+    assert numbers_of(at_the_end(linked), "x2w2") == numbers_of(page, "x2w2")
     plain = base64.urlsafe_b64encode(NEURON.read_bytes()).decode().rstrip("=")
     assert visit(other, fragment=f"#j={plain}").locator("#name").inner_text() == "neuron"
 

@@ -33,7 +33,7 @@ def mistake(page: Page) -> str | None:
 def test_the_quiz_asks_before_it_shows(show: Callable[..., Page]) -> None:
     """With --quiz the page starts at the seed, hides what it asks, and goes on when it is right."""
     page = show(NEURON, quiz=True)
-    assert title(page) == "Backward, 1 of 5: your turn"
+    assert title(page) == "Backward, 2 of 6: your turn"
     assert numbers_of(page, "n") == ("0.881374", "")
     assert page.locator(".chip").count() == 0
     assert "o has the gradient 1.0. What does it pass on to n?" in step_text(page)
@@ -42,7 +42,7 @@ def test_the_quiz_asks_before_it_shows(show: Callable[..., Page]) -> None:
     assert numbers_of(page, "n") == ("0.881374", "0.5")
     for _ in range(8):
         page.click("#show")
-    assert title(page) == "Backward, 5 of 5"
+    assert title(page) == "Backward, 6 of 6"
     page.keyboard.press("ArrowRight")
     assert title(page) == "Done"
     assert "1 right on your own, 8 shown" in step_text(page)
@@ -108,4 +108,4 @@ def test_the_quiz_takes_fractions_and_roundings(show: Callable[..., Page]) -> No
         answer(page, "a third")
         assert "Type a number" in page.locator("#hint").inner_text()
         answer(page, text)
-        assert title(page) == "Backward, 1 of 1"
+        assert title(page) == "Backward, 2 of 2"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 from tests.groups.browser.page import (
     answer,
+    at_the_end,
     box,
     document,
     drop,
@@ -47,7 +48,7 @@ def test_texts_of_a_graph_are_only_text(visit: Visit, tmp_path: Path) -> None:
     )  # fmt: skip
     path = tmp_path / "page.html"
     path.write_bytes(b"".join(page_of(loaded(graph), f"{HOSTILE}.json")))
-    page = visit(path)
+    page = at_the_end(visit(path))
     assert page.locator("#name").inner_text() == HOSTILE
     assert numbers_of(page, "y") == ("4.0", "1.0")
     page.evaluate("() => mgraph.goTo(0)")
@@ -88,7 +89,7 @@ def test_nothing_bars_anyone(show: Callable[..., Page], scheme: str, width: int)
         "color_scheme": scheme,
         "bypass_csp": True,
     }
-    page = show(NEURON, reduced_motion="reduce", **options)
+    page = at_the_end(show(NEURON, reduced_motion="reduce", **options))
     page.add_script_tag(path=AXE_FILE_PATH)
     assert barriers(page) == []
     to_step(page, "Backward, 3")
@@ -110,7 +111,7 @@ def test_numbers_of_every_size_are_readable(show: Callable[..., Page]) -> None:
     leaves = [
         {**leaf(f"v{i}", x), "data": x if isfinite(x) else "inf"} for i, x in enumerate(values)
     ]
-    page = show(document(*leaves, node("y", "sum", *(each["id"] for each in leaves))))
+    page = at_the_end(show(document(*leaves, node("y", "sum", *(each["id"] for each in leaves)))))
     for i, value in enumerate(values):
         text = numbers_of(page, f"v{i}")[0]
         assert float(text) == pytest.approx(value, rel=2e-2)

@@ -1,0 +1,117 @@
+"""What the diagnostics of a graph file say about how to fix it."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+import mgraph
+from mgraph.format.reading import inspect
+
+if TYPE_CHECKING:
+    from mgraph.errors import Diagnostic
+
+SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+def text_with(data: str = "1.0", op: str = "tanh", args: str = '["x"]', rest: str = "") -> str:
+    """Return a file with one leaf, whose data is this, and one node with this op and arguments."""
+    nodes = f'{{"id":"x","op":"input","data":{data}}},{{"id":"y","op":"{op}","args":{args}}}'
+    return f'{{"mgraph":"1.0","nodes":[{nodes}],"outputs":["y"]{rest}}}'
+
+
+def fault(text: str) -> Diagnostic:
+    """Return the only fault of a file."""
+    (found,) = inspect(text.encode()).diagnostics
+    return found
+
+
+def value_of(text: str, name: str, **inputs: float) -> float:
+    """Run a file, and return the value of one of its nodes."""
+    data = mgraph.loads(text.encode()).run(inputs).data
+    assert data is not None
+    return data[name]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        *[("NaN", "nan"), ("Infinity", "inf"), ("-Infinity", "-inf"), ("1e999", "inf")],
+        *[("-1e999", "-inf"), ('"NaN"', "nan"), ('"Infinity"', "inf"), ('"+inf"', "inf")],
+        *[('"-Infinity"', "-inf"), ('"\\u221e"', "inf"), ("nan", "nan"), ("inf", "inf")],
+        *[("-inf", "-inf"), ("-nan", "nan")],
+    ],
+)
+def test_special_numbers(written: str, meant: str) -> None:
+    """The fix says how the format writes NaN and the infinities; what it says can be read."""
+    told = fault(text_with(data=written))
+    assert told.code in ("number", "syntax")
+    assert f'"{meant}"' in told.fix
+    read = value_of(text_with(data=f'"{meant}"'), "x")
+    assert repr(read) == repr(SPECIAL[meant])
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        ',"runs":[{"tolerance":{"rel":"inf"}}]',
+        ',"runs":[{"tolerance":{"abs":"1e-9"}}]',
+        ',"runs":[{"seed":{"y":"1"}}]',
+    ],
+)
+def test_finite_numbers(rest: str) -> None:
+    """Where a number must be finite, no fix offers an infinity."""
+    assert fault(text_with(rest=rest)).fix == "write a finite number, without quotes"
+
+
+@pytest.mark.parametrize("written", ["1.", "0x10", "1/3", "1_000", "5%", "2e", ".5", "+1"])
+def test_numbers_that_json_does_not_have(written: str) -> None:
+    """A number that other languages have gets an example of those that JSON has."""
+    assert fault(text_with(data=written)).fix == "write numbers as 1, 0.5 or 2e10"
+
+
+def test_other_faults_after_a_number() -> None:
+    """A missing comma, or a quote, says nothing about the number before it."""
+    assert fault('{"mgraph":"1.0","a":1 "b":2}').fix == ""
+    assert fault('{"mgraph":"1.0","a":1"b":2}').fix == ""
+
+
+def test_a_number_as_an_argument() -> None:
+    """Constants are nodes; the node in the fix makes the file right."""
+    told = fault(text_with(op="mul", args='["x", 3]'))
+    assert (told.code, told.path) == ("type", ("nodes", 1, "args", 1))
+    written = told.fix.removeprefix("arguments are ids: add the node ").partition(", and write")[0]
+    node = json.loads(written)
+    assert node == {"id": "c", "op": "const", "data": 3}
+    document = json.loads(text_with(op="mul", args='["x", "c"]'))
+    document["nodes"].insert(0, node)
+    assert value_of(json.dumps(document), "y", x=7.0) == 7 * 3
+
+
+def test_other_arguments_that_are_not_ids() -> None:
+    """A node written where its id belongs, and an id without the brackets of a list."""
+    node = '{"id":"c","op":"const","data":3}'
+    assert "write its id here" in fault(text_with(op="mul", args=f'["x", {node}]')).fix
+    assert fault(text_with(args='"x"')).fix == 'write ["x"]'
+    assert fault(text_with(args="[true]")).fix == ""
+
+
+@pytest.mark.parametrize(
+    ("op", "args", "fix"),
+    [
+        ("add", '["x"]', "add a second argument; sum takes any number"),
+        ("sub", '["x"]', "add a second argument; neg changes the sign of one"),
+        ("pow", '["x"]', "add a second argument"),
+        ("mul", "[]", 'list the ids of its arguments in "args"'),
+        ("add", '["x","x","x"]', "use sum to add several"),
+        ("max", '["x","x","x"]', "nest several max nodes"),
+        ("tanh", '["x","x"]', "give each argument a tanh node of its own"),
+    ],
+)
+def test_numbers_of_arguments(op: str, args: str, fix: str) -> None:
+    """Too few arguments and too many are fixed in different ways."""
+    told = fault(text_with(op=op, args=args))
+    assert (told.code, told.fix) == ("arity", fix)
