@@ -7,8 +7,8 @@ from numbers import Real
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Never, TypeAlias
 
+from mgraph.locks import ThreadLock
 from mgraph.ops import CONST, INPUT, OPS, PARAM, Op
-from mgraph.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,7 +39,7 @@ _HERE: Final = _Pickle()
 """What Values that are pickled by this process refer to."""
 
 
-_TURNS: Final = Turns()
+_LOCK: Final = ThreadLock()
 """For `backward`: all graphs of a process may share leaves."""
 
 
@@ -167,7 +167,7 @@ class Value:
             TypeError: `seed` is not a number.
         """
         seeds = ((self, _float(seed)),)
-        with _TURNS.lock:
+        with _LOCK.lock:
             sweep(seeds)
 
     def __getstate__(self) -> tuple[_Pickle, Any]:

@@ -17,7 +17,7 @@ from mgraph.errors import CODES, REPORTED, WARNINGS
 from mgraph.format import VERSIONS
 from mgraph.format import versions as migrate
 from mgraph.format.fields import FIELDS
-from mgraph.format.ids import ID, ID_BYTES
+from mgraph.format.ids import ID, ID_BYTES, IN_WORDS
 from mgraph.format.reading import inspect
 from mgraph.graph.run import DEFAULT
 from mgraph.ops import LEAVES, TABLE
@@ -77,7 +77,7 @@ def test_numbers_of_the_text() -> None:
     assert f"version {migrate.spelled(VERSIONS[-1])}" in FORMAT.splitlines()[0]
     assert f"the first {REPORTED}" in FORMAT
     assert f"no more than {LOOKED_AT:,} names" in FORMAT
-    assert f"at most {ID_BYTES} bytes" in FORMAT
+    assert f"| {IN_WORDS}; unique |" in FORMAT.replace("`", "")
     assert ID.endswith(f"{{0,{ID_BYTES - 1}}}")
     assert (DEFAULT.rel, DEFAULT.abs) == (1e-9, 1e-12)
     assert "rel is 1e-9 and abs 1e-12" in FORMAT

@@ -1,4 +1,4 @@
-"""The layout: a module imports only from modules below it, and commands import little."""
+"""The layout: a module imports only from modules listed before it, and commands import little."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ORDER = (
-    "errors", "extras", "turns", "appearance", "suggestions", "ops", "codec", "graph", "format",
+    "errors", "extras", "locks", "appearance", "suggestions", "ops", "codec", "graph", "format",
     "value",
     "engine", "document", "build", "analysis", "draw", "viewer", "golden", "testing", "grade",
     "trace", "cli",
@@ -64,7 +64,7 @@ IMPORTS = {
 
 
 def test_imports_go_down() -> None:
-    """A module imports only from modules below it, type checking and late imports included."""
+    """A module imports only from those listed before it, type checking and late imports too."""
     place = {name: i for i, name in enumerate(ORDER)}
     upward = [
         (module, other)

@@ -14,7 +14,7 @@ from mgraph.build.functions import FUNCTIONS
 from mgraph.build.mistakes import ELSEWHERE, misread, replacement
 from mgraph.document import Graph
 from mgraph.errors import quoted, some
-from mgraph.format.ids import are_ids
+from mgraph.format.ids import IN_WORDS, are_ids, bad_id
 from mgraph.suggestions import closest, did_you_mean
 from mgraph.value import Value, leaf
 
@@ -36,6 +36,7 @@ Position = tuple[int, int]
 
 _STRANGE: Final = re.compile(r"[^\t\n -~]")
 _SHOWN: Final = 72
+_IDS: Final = f"an id is {IN_WORDS}; in a formula, without - and /"
 _USE: Final = "use + - * / ** and the ops that `mgraph ops` lists"
 _EXAMPLE: Final = "write, for example, 'L = tanh(x*w + b)'"
 
@@ -129,8 +130,7 @@ def _statements(source: list[str]) -> list[_Statement]:
     for number, line in enumerate(source, start=1):
         if strange := _STRANGE.search(line):
             written = replacement(strange[0])
-            ids = "ids consist of a-z, A-Z, 0-9 and _ . [ ]"
-            fix = f"write {written}" if written else ids
+            fix = f"write {written}" if written else _IDS
             message = f"{quoted(strange[0])} can't be used in a formula: {fix}"
             raise ExpressionError(message, (number, strange.start() + 1))
     tree = _parsed(source)
@@ -207,13 +207,13 @@ def _id(node: ast.expr) -> str:
         elif isinstance(inner, ast.Subscript) and _is_index(inner.slice):
             parts.append(f"[{inner.slice.value}]")  # type: ignore[attr-defined]
         else:
-            message = "this can't be an id: a-z, A-Z, 0-9 and _ . [ ] only, x[3] but not x[i]"
+            message = f"this can't be an id: x[3] but not x[i]; {_IDS}"
             raise ExpressionError(message, _at(node))
         inner = inner.value
     name = "".join([inner.id, *reversed(parts)])
     if not are_ids([name]):
-        message = f"{quoted(name)} can't be an id: it is too long"
-        raise ExpressionError(message, _at(node))
+        fault = bad_id((), name)
+        raise ExpressionError(f"{fault.message}; expected {fault.expected}", _at(node))
     return name
 
 

@@ -101,8 +101,8 @@ class Commands(click.Group):
     subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
-        "Diagnostics go to standard error. Exit status: 0 done, 1 the file is wrong or an "
-        "expectation failed, 2 the command line is wrong.\n\n"
+        "Diagnostics go to standard error. Exit status: 0 done, 1 if a file is wrong, an "
+        "expectation failed or files differ, 2 if the command line is wrong.\n\n"
         'For completion, add  eval "$(_MGRAPH_COMPLETE=bash_source mgraph)"  to ~/.bashrc '
         "(zsh_source or fish_source for other shells). Output is coloured on a terminal only; "
         "NO_COLOR=1 turns colour off, FORCE_COLOR=1 turns it on."

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     "--to",
     "version",
     metavar="VERSION",
-    help="Write this format version; refused if it can't hold the graph, for example --to 1.0.",
+    help=(
+        "Write this format version, for example --to 1.0. Refused if that version can't hold "
+        "the graph."
+    ),
 )
 @click.option("--strip", is_flag=True, help="Leave out the runs.")
 @click.option("--sort", is_flag=True, help="List the nodes in evaluation order, arguments first.")

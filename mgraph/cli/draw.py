@@ -64,7 +64,8 @@ class Depth(click.ParamType):  # type: ignore[type-arg] # not generic in click 8
 )  # fmt: skip
 @click.option(
     "--fold", type=Depth(), is_flag=False, flag_value=_FINEST, metavar="[DEPTH]",
-    help="Draw nodes whose ids share their first DEPTH dotted parts as one box. 0 folds nothing.",
+    help="Draw nodes whose ids share their first DEPTH parts, separated by dots or slashes, as one "
+    "box. 0 folds nothing.",
 )  # fmt: skip
 @click.option(
     "--around",
@@ -99,8 +100,8 @@ def command(
 
     There is one box per node, with its label or id, its op, data and grad. Inputs, params, consts
     and ops have boxes of different shapes; outputs have a second outline. In graphs of more than
-    300 nodes, groups are folded; if ids have no dots, only the neighbourhood of the last output is
-    drawn.
+    300 nodes, groups are folded; if ids have no dots or slashes, only the neighbourhood of the last
+    output is drawn.
 
     \b
     Examples:

@@ -103,7 +103,8 @@ _REQUEST: Final = (
     ),
     click.option(
         "--inputs", "inputs_file", type=GraphPath(), metavar="FILE",
-        help='Read such values from a JSON object, for example {"x1": 0.5}; --set overrides it.',
+        help='Read values for inputs and params from a JSON object, for example {"x1": 0.5}; '
+        "--set overrides them.",
     ),
     click.option(
         "--output", "outputs", type=OutputId(), multiple=True, metavar="ID",
@@ -111,7 +112,7 @@ _REQUEST: Final = (
     ),
     click.option(
         "--seed", "seeds", type=Setting(OutputId()), multiple=True, metavar="ID=X",
-        help="The gradient that this output starts with, for example --seed o=1.",
+        help="Start output ID with gradient X, for example --seed o=1.",
     ),
 )  # fmt: skip
 

@@ -42,10 +42,10 @@ _COLOURS = {
 }
 
 
-@click.command("test", short_help="Golden tests: run every expected run again, and compare.")
+@click.command("test", short_help="Golden tests: repeat every run, and compare the numbers.")
 @click.argument("paths", type=GraphPath(), nargs=-1, metavar="[PATH]...")
 @tolerance_options
-@click.option("--exact", is_flag=True, help="Accept the same bits only, whatever the tolerance.")
+@click.option("--exact", is_flag=True, help="Accept only identical bits, whatever the tolerance.")
 @click.option(
     "--junit", type=GraphPath(), metavar="FILE",
     help="Also write a JUnit XML report, for example --junit report.xml.",

@@ -77,7 +77,7 @@ def command(
     What was recorded is also written if the script is interrupted or ends the process itself.
 
     The exit status is 1 if nothing was recorded, if the script failed, or if mgraph's own numbers
-    differ from the engine's; in the last case the file is written all the same.
+    differ from the engine's. Unless nothing was recorded, the file is still written.
 
     \b
     Examples:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from mgraph.codec import LIMITS, limit_error, paused_collector
 from mgraph.engine.evaluate import Engine
 from mgraph.errors import GraphError, quoted
-from mgraph.format.ids import are_ids
+from mgraph.format.ids import IN_WORDS, are_ids
 from mgraph.graph.columns import Columns, starts
 from mgraph.graph.ids import default_id
 from mgraph.ops import CONST, NAMES, OPCODES, OPS
@@ -85,8 +85,7 @@ def _ids_of(values: Sequence[Value]) -> list[str]:
             continue
         if not isinstance(value.name, str) or not are_ids([value.name]):
             message = f"the name {quoted(value.name)} can't be an id"
-            expected = "a letter or _, then letters, digits and _ . - / [ ]"
-            raise GraphError.of("id", message, expected=expected)
+            raise GraphError.of("id", message, expected=IN_WORDS)
         if value.name in taken:
             message = f"two values have the name {quoted(value.name)}"
             raise GraphError.of("duplicate-id", message, expected="another name")

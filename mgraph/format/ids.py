@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from string import digits
 from typing import Final
 
 from mgraph.errors import Diagnostic, Path, quoted
 
 ID: Final = r"[A-Za-z_][A-Za-z0-9_./\[\]-]{0,127}"
 ID_BYTES: Final = 128
+IN_WORDS: Final = (
+    f"an ASCII letter or _, then letters, digits and _ . - / [ ], at most {ID_BYTES} bytes"
+)
 
 _NO_ID: Final = re.compile(rf"\n(?!{ID}(?:\n|\Z))")
 
@@ -27,5 +31,6 @@ def bad_id(path: Path, value: str) -> Diagnostic:
         message = f"an id of {size:,} bytes"
     elif not value:
         message = "an empty id"
-    expected = f"a letter or _, then letters, digits and _ . - / [ ]; at most {ID_BYTES} bytes"
-    return Diagnostic("id", message, path, expected=expected, fix='"label" can hold any text')
+    elif value[0] in digits:
+        message += ": it starts with a digit"
+    return Diagnostic("id", message, path, expected=IN_WORDS, fix='"label" can hold any text')

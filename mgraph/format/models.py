@@ -28,7 +28,7 @@ from typing_extensions import TypedDict
 from mgraph.codec import LIMITS, SPECIAL, Reading
 from mgraph.format import FORMAT_VERSION
 from mgraph.format.fixes import A_NUMBER
-from mgraph.format.ids import ID
+from mgraph.format.ids import ID, IN_WORDS
 from mgraph.ops import NAMES, TABLE
 
 _STRICT: Final = ConfigDict(extra="forbid", strict=True)
@@ -150,9 +150,8 @@ class NodeModel(TypedDict, total=False):
             Id,
             Field(
                 description=(
-                    "The name of the node, unique in the file: a letter or _, then letters, "
-                    "digits and _ . - / [ ], at most 128 bytes. Dots and slashes group nodes: "
-                    "layer1.neuron3.w2."
+                    f"The name of the node, unique in the file: {IN_WORDS}. "
+                    "Dots and slashes group nodes: layer1.neuron3.w2."
                 )
             ),
         ]

@@ -154,7 +154,7 @@ def _in_one_op(rules: Rules, op: str) -> Iterator[WrongPass]:
     if OPS[op].inputs > 1:
         says = f"{op} counts an operand only once, even if it is used twice"
         yield WrongPass("repeated", op, says, rules._replace(once=partial(_is_op, op)))
-    says = f"{op} sets the gradients of its operands with `=`; it must add with `+=`"
+    says = f"{op} sets the gradients of its operands with `=`; it must add to them, with `+=`"
     inputs = OPS[op].inputs
     every = [partial(_is_op, op)]
     single = [partial(_is_operand, op, operand) for operand in range(inputs if inputs > 1 else 0)]

@@ -13,7 +13,7 @@ from mgraph.codec.text import LONGEST_INTEGER
 from mgraph.format import FORMAT_VERSION
 from mgraph.format.fields import FIELDS, INTEGERS
 from mgraph.format.file import HEADER
-from mgraph.format.ids import ID
+from mgraph.format.ids import ID, IN_WORDS
 from mgraph.graph.columns import HASH_NAME
 from mgraph.graph.run import DEFAULT
 
@@ -40,6 +40,7 @@ def _constants() -> Iterator[tuple[str, str]]:
     yield "FIELDS", _json(dict(FIELDS))
     yield "HEADER", _json(HEADER)
     yield "ID", f"new RegExp({_json(f'^{ID}$')})"
+    yield "ID_IN_WORDS", _json(IN_WORDS)
     yield "LIMITS", _json({**asdict(LIMITS), "size": LARGEST})
     yield "INTEGERS", str(INTEGERS)
     yield "LONGEST_INTEGER", str(LONGEST_INTEGER)

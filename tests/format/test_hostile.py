@@ -143,6 +143,12 @@ def test_cut_json_is_refused_at_its_end(length: int) -> None:
     assert_told(inspect(text.encode(), "cut.json"), [expected | {"column": column}])
 
 
+def test_an_id_that_starts_with_a_digit() -> None:
+    """The message says that the digit is the fault."""
+    (fault,) = inspect((FIXTURES / "reject/id/digit_first.json").read_bytes()).diagnostics
+    assert fault.message == '"1x" can\'t be an id: it starts with a digit'
+
+
 @looped("length", range(1, len(PACKED.data)))
 def test_cut_msgpack_is_refused(length: int) -> None:
     """Whatever of a packed file is left, the fault is the item that is cut or missing."""

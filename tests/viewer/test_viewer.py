@@ -141,6 +141,7 @@ def test_the_constants_are_those_of_the_format() -> None:
         'tolerance:["rel","abs"]',
         'const HEADER = ["$schema","name","doc","meta"];',
         'const ID = new RegExp("^[A-Za-z_][A-Za-z0-9_./\\\\[\\\\]-]{0,127}$");',
+        'const ID_IN_WORDS = "an ASCII letter or _, then letters, digits and _ . - / [ ], at most ',
         "nodes:10000000,depth:32,text:1024,doc:65536,args:65535,runs:65535}",
         "const INTEGERS = 9007199254740992;",
         "const LONGEST_INTEGER = 4300;",

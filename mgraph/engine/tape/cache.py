@@ -18,8 +18,8 @@ import llvmlite
 from mgraph.engine.tape import jit, libraries, lowering, source, vector_math
 from mgraph.engine.tape.jit import Kernels, compiled, target
 from mgraph.engine.tape.libraries import LIBM, library
+from mgraph.locks import ThreadLock
 from mgraph.ops import table
-from mgraph.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ class _Entry(NamedTuple):
     signatures: Mapping[str, Sequence[str]]
 
 
-_TURNS: Final = Turns()
+_LOCK: Final = ThreadLock()
 """For compiling: LLVM is not used by two threads at once, and nothing is compiled twice."""
 
 
@@ -60,7 +60,7 @@ def kernels(part: str, math: str = LIBM) -> Kernels:
     Raises:
         MissingExtraError: The library is not on this machine.
     """
-    with _TURNS.lock:
+    with _LOCK.lock:
         return _kernels(part, math)
 
 

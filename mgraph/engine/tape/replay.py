@@ -25,8 +25,8 @@ from mgraph.engine.tape.libraries import AUTO, LIBM, library
 from mgraph.engine.tape.lowering import LANES
 from mgraph.engine.tape.source import REPLAY
 from mgraph.errors import GraphError, quoted
+from mgraph.locks import ThreadLock
 from mgraph.ops import CONST, OPCODES, PARAM
-from mgraph.turns import Turns
 
 if TYPE_CHECKING:
     from array import array
@@ -144,12 +144,12 @@ class Replay:
         self._unbound = graph.unbound()
         self._passes: dict[tuple[int, ...], _BackwardPass] = {}
         self._batches: dict[tuple[Any, ...], _PreparedBatch] = {}
-        self._turns = Turns()  # of batches, copies, and changes of owner
+        self._lock = ThreadLock()  # of batches, copies, and changes of owner
         self._owner: Thread | None = None
 
     def __reduce__(self) -> tuple[type[Replay], tuple[Columns, str], tuple[Any, ...]]:
         """Pickle or copy the graph and the numbers; arrays and machine code are made again."""
-        with self._turns.lock:
+        with self._lock.lock:
             self._check_thread()
             state = self._primals.copy(), self._adjoints.copy(), self._unbound
         return type(self), (self._graph, self._math), state
@@ -173,7 +173,7 @@ class Replay:
             RuntimeError: They belong to another thread.
         """
         if self._owner is not current_thread():
-            with self._turns.lock:
+            with self._lock.lock:
                 self._check_thread()
                 self._owner = current_thread()
 
@@ -452,7 +452,7 @@ class Replay:
             message = "reuse takes a Batch that `batch` returned"
             raise ValueError(message)
         name, arrays, seeds = library(math).name, _arrays(columns), numbers_of(seed)
-        with self._turns.lock:
+        with self._lock.lock:
             self._check_thread()
             self._primals[self._consts] = self._const_primals
             prepared = self._prepared((*columns,), grad, seeds, name)

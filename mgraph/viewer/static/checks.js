@@ -1,6 +1,6 @@
 /** Checks of plain data: its types, fields and sizes. */
 import { isObject } from "./bytes.js";
-import { ID, LIMITS } from "./constants.js";
+import { ID, ID_IN_WORDS, LIMITS } from "./constants.js";
 import { numberFrom } from "./numbers.js";
 import { LEAVES, OPS } from "./ops.js";
 import { Refusal, quoted } from "./refusal.js";
@@ -102,7 +102,7 @@ export function* within(value) {
 /** @param {Plain} id */
 export function checkedId(id) {
   if (typeof id !== "string") throw new Refusal("type", "an id is not a string");
-  if (!ID.test(id)) throw new Refusal("id", `${quoted(id)} can't be an id`);
+  if (!ID.test(id)) throw new Refusal("id", `${quoted(id)} can't be an id: expected ${ID_IN_WORDS}`);
   return id;
 }
 

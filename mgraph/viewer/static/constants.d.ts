@@ -7,6 +7,8 @@ export const FIELDS: Record<"document" | "node" | "run" | "tolerance" | "nodes" 
 /** The fields of a document that only describe it. */
 export const HEADER: string[];
 export const ID: RegExp;
+/** What an id is, for messages. */
+export const ID_IN_WORDS: string;
 /** Bytes of a file, of a text and of a doc; counts of nodes, levels, arguments and runs. */
 export const LIMITS: Record<"size" | "nodes" | "depth" | "text" | "doc" | "args" | "runs", number>;
 /** Bound of integers in meta, positive and negative. */

@@ -1,4 +1,4 @@
-"""Turns: a lock for threads that a forked child process finds free."""
+"""A lock for threads that a forked child process finds free."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Final
 from weakref import WeakSet
 
 
-class Turns:
-    """Lets threads take turns: `with turns.lock:`.
+class ThreadLock:
+    """A lock for threads: `with thread_lock.lock:`.
 
-    The thread that holds a lock while another one forks the process is not in the child, and would
-    never release it there.
+    A thread that holds a lock while another one forks the process is not in the child, and would
+    never release it there; so the child gets new locks.
     """
 
     __slots__ = ("__weakref__", "lock")
@@ -23,12 +23,12 @@ class Turns:
         _ALL.add(self)
 
 
-_ALL: Final[WeakSet[Turns]] = WeakSet()
+_ALL: Final[WeakSet[ThreadLock]] = WeakSet()
 
 
 def _renew() -> None:
-    for turns in _ALL:
-        turns.lock = RLock()
+    for thread_lock in _ALL:
+        thread_lock.lock = RLock()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
