@@ -134,7 +134,7 @@ def test_a_fork_during_backward_does_not_hang() -> None:
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with mgraph.value._TURNS.lock:  # noqa: SLF001 - as if in the middle of backward
+        with mgraph.value._LOCK.lock:  # noqa: SLF001 - as if in the middle of backward
             held.set()
             done.wait(60)
 
