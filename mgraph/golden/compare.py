@@ -174,8 +174,9 @@ def _numbers(
     what: str, field: str, a: Mapping[str, float] | None, b: Mapping[str, float] | None
 ) -> Iterator[Difference]:
     if not a and not b and (a is None) != (b is None):  # absent: not stated; empty: no node has one
-        x, y = (None if numbers is None else {} for numbers in (a, b))
-        yield Difference(f"{what}, {field}", "", x, y)
+        yield Difference(
+            f"{what}, {field}", "", None if a is None else {}, None if b is None else {}
+        )
     a, b = a or {}, b or {}
     for name in dict.fromkeys((*a, *b)):
         yield from _compare(f"{what}, {field} of {name}", "", a.get(name), b.get(name))
