@@ -123,6 +123,10 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and exit; no traceback if it is interrupted or a pipe is closed."""
     _complete_streams()
+    if "_MGRAPH_COMPLETE" in os.environ:
+        from mgraph.cli.completion import register  # noqa: PLC0415 - needed only here
+
+        register()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
