@@ -50,10 +50,11 @@ def command(
 ) -> None:
     """Run a graph forward and backward, and write the annotated file.
 
-    Prints id, formula, data and grad of each node. The new run is added to the runs of the file; it
-    replaces a run that mgraph itself recorded for the same inputs and seed, but never an
-    expectation from elsewhere. Without -o or --in-place, the annotated file is NAME.annotated.json
-    or NAME.annotated.msgpack in the current folder.
+    Prints id, formula, data and grad of each node. The annotated file holds the runs of GRAPH and
+    the new one, which replaces a run that mgraph itself recorded for the same inputs and seed, but
+    never an expectation from elsewhere. Without -o or --in-place, it is NAME.annotated.json or
+    NAME.annotated.msgpack in the current folder, written anew each time. To collect several runs in
+    one file, use --in-place.
 
     \b
     Examples:
