@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mgraph.cli.output import escaped
 from mgraph.cli.terminal import print_diagnostics
 from mgraph.codec import (
     MSGPACK,
@@ -103,7 +104,7 @@ def write_output(path: str, chunks: Iterable[bytes], since: Stamp | None = None)
     """Write a file, or to standard output for `-`; say what a replaced file could not keep.
 
     Raises:
-        GraphError: `io` if that can't be done.
+        GraphError: `io` if that can't be done, or would write binary data to a terminal.
     """
     if path == STREAM:
         _write_stream(chunks)
@@ -115,9 +116,20 @@ def write_output(path: str, chunks: Iterable[bytes], since: Stamp | None = None)
 def _write_stream(chunks: Iterable[bytes]) -> None:
     if sys.__stdout__ is None:
         raise GraphError.of("io", "standard output is closed", fix="use -o FILE")
+    if sys.stdout.isatty():
+        chunks = [_for_terminal(b"".join(chunks))]
     sys.stdout.flush()
     sys.stdout.buffer.writelines(chunks)
     sys.stdout.buffer.flush()
+
+
+def _for_terminal(data: bytes) -> bytes:
+    """Escape a text that is shown to a person; a pipe or a file gets the bytes as they are."""
+    try:
+        return escaped(data.decode()).encode()
+    except UnicodeDecodeError:
+        fix = "write to a file, or pipe it into another command"
+        raise GraphError.of("io", "binary data would garble the terminal", fix=fix) from None
 
 
 @contextmanager
