@@ -113,7 +113,7 @@ def command(
         note = f", {counted(missing, 'input')} without a value" if missing else ""
         click.echo(f"wrote {printable(out)}: {counted(len(graph), 'node')}{note}")
         if missing or len(graph.outputs) > 1:
-            click.echo(f"hint: {_how_to_run(graph, out)}", err=True)
+            click.echo(_how_to_run(graph, out))
 
 
 def _how_to_run(graph: Graph, path: str) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.analysis.test_steps import Terminal
 from tests.command_line import NEURON
-from tests.test_step import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

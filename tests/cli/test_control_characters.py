@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.cli.test_terminal import on_terminal
 from tests.command_line import NEURON, process, strict_json
-from tests.test_terminal import on_terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
