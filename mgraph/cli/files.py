@@ -143,7 +143,10 @@ def is_among(path: str, *targets: str) -> bool:
     """Whether a file is one of the targets of a command."""
     if path == STREAM:
         return False
-    return os.path.realpath(path) in [os.path.realpath(x) for x in targets if x != STREAM]
+    try:
+        return os.path.realpath(path) in [os.path.realpath(x) for x in targets if x != STREAM]
+    except ValueError:  # no file can have such a name: reading or writing says so
+        return False
 
 
 def check_extension(path: str | None) -> None:

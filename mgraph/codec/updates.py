@@ -28,10 +28,10 @@ class Stamp(NamedTuple):
 
 
 def stamp_of(path: str | os.PathLike[str]) -> Stamp | None:
-    """Return the stamp of a file; None if there is none."""
+    """Return the stamp of a file; None if there is none, or no file can have this name."""
     try:
         status = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):
         return None
     return Stamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 

@@ -121,7 +121,7 @@ def test_hostile_formulas(mgraph: Shell, formula: str, place: tuple[int, int], w
     _, _, message = said.err.partition("Error: ")
     first, shown, caret = message.rstrip("\n").split("\n")
     assert first.startswith(f"line {place[0]}, column {place[1]}: ")
-    line = formula.splitlines()[place[0] - 1].strip()
+    line = formula.splitlines()[place[0] - 1].strip().replace("\x07", "\ufffd")  # one column wide
     assert shown.strip() in line
     assert caret.strip() == "^"
     if len(line) < 70:
