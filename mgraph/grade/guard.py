@@ -11,16 +11,16 @@ their own. It ends as the program did: with the same status, or by the same sign
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import signal
 import sys
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, NoReturn
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # each program has a guard of its own, and typing takes longest to import
+    from collections.abc import Callable, Iterator
+    from typing import NoReturn
 
 _DEATH_SIGNAL, _SUBREAPER = 1, 36  # of prctl(2)
 _GRACE = 0.5  # seconds in which processes may still write what they were asked for
@@ -41,8 +41,7 @@ def main(alive: int, failed: int, memory: int, command: list[str]) -> NoReturn:
     if adopts:
         _kill_children()
     else:
-        with contextlib.suppress(OSError):
-            os.killpg(program, signal.SIGKILL)
+        _kill(os.killpg, program)
     _end_like(status)
 
 
@@ -123,8 +122,7 @@ def _kill_children() -> None:
     """Kill all children; this process adopts theirs, and kills them next."""
     for _ in range(_ROUNDS):
         for child in _children():
-            with contextlib.suppress(OSError):
-                os.kill(child, signal.SIGKILL)
+            _kill(os.kill, child)
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
@@ -136,10 +134,20 @@ def _kill_children() -> None:
 def _children() -> Iterator[int]:
     own = os.getpid()
     for name in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
-            _state, parent, *_ = file.read().rpartition(b")")[2].split()
-            if int(parent) == own:
-                yield int(name)
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                _state, parent, *_ = file.read().rpartition(b")")[2].split()
+        except OSError:  # it has ended
+            continue
+        if int(parent) == own:
+            yield int(name)
+
+
+def _kill(kill: Callable[[int, int], None], number: int) -> None:
+    try:
+        kill(number, signal.SIGKILL)
+    except OSError:  # it has ended, or belongs to somebody else
+        return
 
 
 def _end_like(status: int) -> NoReturn:
@@ -147,7 +155,7 @@ def _end_like(status: int) -> NoReturn:
     if os.WIFSIGNALED(status):
         _limit(0)
         number = os.WTERMSIG(status)
-        with contextlib.suppress(OSError):
+        if number != signal.SIGKILL:
             signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
     os._exit(os.WEXITSTATUS(status))

@@ -23,12 +23,14 @@ import os, subprocess, sys
 
 def hidden(name):
     '''Start a process that nothing connects with this one: no parent, session or environment.'''
-    code = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(1e6)"
-    line = [sys.executable, "-I", "-S", "-c", code, name]
+    code = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(1e6)"
+    line = [sys.executable, "-I", "-S", "-c", code]
+    file = open(name, "a")
+    before = os.path.getsize(name)
     if os.fork() == 0:
-        subprocess.Popen(line, env={}, start_new_session=True)
+        subprocess.Popen(line, env={}, start_new_session=True, stdout=file)
         os._exit(0)
-    while not (os.path.exists(name) and os.path.getsize(name)):
+    while os.path.getsize(name) == before:
         time.sleep(0.01)
 """
 
@@ -102,10 +104,11 @@ def within(seconds: float, holds: Callable[[], bool]) -> bool:
     return holds()
 
 
-def pid_in(path: Path) -> int:
-    """Return the number that a process has written, once it has."""
-    assert within(30, lambda: path.exists() and path.read_text() != "")
-    return int(path.read_text())
+def hidden(folder: Path) -> list[int]:
+    """Return the numbers of the hidden processes, once there are any."""
+    path = folder / "hidden.pid"
+    assert within(30, lambda: path.exists() and path.read_text().endswith("\n"))
+    return [int(line) for line in path.read_text().splitlines()]
 
 
 @linux
@@ -118,12 +121,12 @@ def test_a_signal_ends_a_hanging_engine(how: str, kind: str, shell: Shell, tmp_p
         [SCRIPT, "grade", *args, "--timeout", "60"], cwd=tmp_path, env=environment(),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     ) as grading:  # fmt: skip
-        hidden = pid_in(tmp_path / "hidden.pid")
+        processes = hidden(tmp_path)
         started = time.monotonic()
         grading.send_signal(signal.Signals[how])
         grading.wait(10)
         assert time.monotonic() - started < 5
-    assert within(5, lambda: not is_running(hidden))
+    assert within(5, lambda: not any(map(is_running, processes)))
     mark = f"{MARK}={tmp_path}".encode()
     assert within(5, lambda: not any(map(has(mark), numbers()))), [*filter(has(mark), numbers())]
 
@@ -153,7 +156,7 @@ def test_a_hidden_daemon_ends(kind: str, then: str, shell: Shell) -> None:
     """A daemon ends with its engine, with no parent, session or environment to find it by."""
     args = written(shell, then)[kind]
     shell("grade", *args, "--timeout", "1")
-    assert not is_running(int(shell.path("hidden.pid").read_text()))
+    assert not any(map(is_running, hidden(shell.folder)))
 
 
 @posix
