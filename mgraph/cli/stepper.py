@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shutil
 import signal
 import sys
 from array import array
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -187,7 +188,7 @@ def walk(steps: Steps, title: str) -> None:
     stepper = Stepper(steps, title)
     is_plain = click.get_current_context().color is False
 
-    def draw(*_: object) -> None:
+    def draw() -> None:
         columns, rows = shutil.get_terminal_size()
         lines = [line + "\x1b[K" for line in stepper.screen(columns, rows)]
         if is_plain:
@@ -195,9 +196,9 @@ def walk(steps: Steps, title: str) -> None:
         sys.stdout.write("\x1b[H" + "\n".join(lines) + "\x1b[J")
         sys.stdout.flush()
 
-    with _screen(), _when_resized(draw):
+    with _screen(), _resizes() as resizes:
         draw()
-        for keys in _keys():
+        for keys in _keys(resizes):
             if not all(map(stepper.press, keys)):
                 return
             draw()
@@ -215,19 +216,35 @@ def _screen() -> Iterator[None]:
 
 
 @contextmanager
-def _when_resized(draw: Any) -> Iterator[None]:  # noqa: ANN401 - a signal handler
+def _resizes() -> Iterator[int | None]:
+    """Give a file to read from that receives a byte whenever the terminal's size changes.
+
+    The signal can come while the screen is being written, so its handler draws nothing itself.
+    """
     if not hasattr(signal, "SIGWINCH"):
-        yield
+        yield None
         return
-    before = signal.signal(signal.SIGWINCH, draw)
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+
+    def note_resize(*_: object) -> None:
+        with suppress(BlockingIOError):  # the pipe is full of resizes that nobody has read yet
+            os.write(theirs, b"r")
+
+    before = signal.signal(signal.SIGWINCH, note_resize)
     try:
-        yield
+        yield ours
     finally:
         signal.signal(signal.SIGWINCH, before)
+        os.close(ours)
+        os.close(theirs)
 
 
-def _keys() -> Iterator[Sequence[str]]:
-    """Yield the keys pressed since the last time, until the terminal is closed."""
+def _keys(resizes: int | None) -> Iterator[Sequence[str]]:
+    """Yield the keys pressed since the last time, until the terminal is closed.
+
+    After the terminal's size has changed, no keys are yielded.
+    """
     try:
         import termios  # noqa: PLC0415 - not on Windows
         import tty  # noqa: PLC0415
@@ -235,11 +252,20 @@ def _keys() -> Iterator[Sequence[str]]:
         while True:
             yield [click.getchar()]
     file = sys.stdin.fileno()
+    files = [file] if resizes is None else [file, resizes]
     before = termios.tcgetattr(file)
     try:
         # Once, not for each key as click.getchar does: that loses keys typed in between.
         tty.setcbreak(file, termios.TCSADRAIN)
-        while data := os.read(file, 1024):
-            yield _KEY.findall(data.decode(errors="replace"))
+        while True:
+            ready, _, _ = select.select(files, [], [])
+            if resizes is not None and resizes in ready:
+                os.read(resizes, 1024)
+                yield ()
+            if file in ready:
+                data = os.read(file, 1024)
+                if not data:
+                    return
+                yield _KEY.findall(data.decode(errors="replace"))
     finally:
         termios.tcsetattr(file, termios.TCSADRAIN, before)
