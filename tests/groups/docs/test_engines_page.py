@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from tests.test_engines_page import MADE
+from tests.grade.test_engines_page import MADE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.command_line import HERE, environment
-from tests.test_notebook import TUTORIAL, cells, said
+from tests.draw.test_notebook import TUTORIAL, cells, said
 
 
 @pytest.fixture(scope="module")

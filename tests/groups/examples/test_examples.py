@@ -19,7 +19,7 @@ import mgraph
 from mgraph.golden.rerun import mismatches
 from mgraph.graph.run import DEFAULT, EXACT
 from mgraph.ops import LEAVES
-from tests import test_cli
+from tests.cli import test_cli
 from tests.command_line import FIXTURES, HERE, NEURON, Said, Shell, environment, strict_json
 from tests.reference.evaluate import in_evaluation_order
 from tests.reference.reading import nodes_of

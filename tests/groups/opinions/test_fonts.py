@@ -13,7 +13,7 @@ from fontTools.ttLib import TTFont
 from mgraph import loads
 from mgraph.draw.text import FONTS, is_covered, width
 from tests.command_line import NEURON
-from tests.test_draw import SVG, boxes, drawn, every_op, hostile
+from tests.draw.test_draw import SVG, boxes, drawn, every_op, hostile
 
 if TYPE_CHECKING:
     import xml.etree.ElementTree as ET

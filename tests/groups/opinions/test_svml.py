@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from mgraph.engine.tape import libraries
-from tests import test_kernels as kernels
+from tests.engine import test_kernels as kernels
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() != "x86_64" or libraries.lanes() < 4,

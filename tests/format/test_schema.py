@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
@@ -15,8 +14,12 @@ from mgraph.codec import Limits
 from mgraph.format import VERSIONS, fields, models
 from mgraph.format.reading import inspect
 from mgraph.format.versions import spelled
+from tests.command_line import HERE
 
-ROOT = Path(__file__).parent.parent
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROOT = HERE.parent
 SCHEMAS = ROOT / "schemas"
 SHAPE = ("format", "version", "missing-field", "unknown-field", "type", "number", "id", "limit")
 """The codes of faults that a schema can see."""

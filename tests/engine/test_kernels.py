@@ -32,8 +32,8 @@ from mgraph.format import reading
 from mgraph.golden.rerun import mismatches, ulps
 from mgraph.graph.run import DEFAULT
 from mgraph.ops import OPS, TABLE, Op, ieee
+from tests.engine.test_tape import GOLDEN, assert_same, bits, declared, random_graph
 from tests.loops import looped
-from tests.test_tape import GOLDEN, assert_same, bits, declared, random_graph
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

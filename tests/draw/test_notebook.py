@@ -17,7 +17,7 @@ from mgraph import Value, draw
 from mgraph.build.network import mlp
 from mgraph.draw import native_process, notebook
 from tests.command_line import HERE, NEURON
-from tests.test_draw import boxes, texts
+from tests.draw.test_draw import boxes, texts
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,7 +20,7 @@ from mgraph.ops import TABLE
 from mgraph.viewer import constants, page, script
 from mgraph.viewer.ops_to_javascript import PRIMITIVES, expression, javascript
 from tests.command_line import FIXTURES, NEURON, Shell
-from tests.test_ops import PRIMITIVES as ALL_PRIMITIVES
+from tests.ops.test_table import PRIMITIVES as ALL_PRIMITIVES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -198,7 +198,7 @@ def test_files_that_hold_no_expectation(golden: Path) -> None:
     golden.unlink()
     head, last = told(product(), golden)
     assert head.endswith("golden.json: there is no such golden file")
-    here = "tests/test_testing.py::test_files_that_hold_no_expectation"
+    here = "tests/golden/test_asserting.py::test_files_that_hold_no_expectation"
     assert last == f"  to record it: pytest {here} --mgraph-accept"
     assert "error[io]: can't tell from its name" in told(product(), golden.with_suffix(".txt"))[0]
 

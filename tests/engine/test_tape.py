@@ -22,6 +22,7 @@ from mgraph import Graph, GraphError, Value
 from mgraph.cli import cli
 from mgraph.engine.tape import cache, missing, source
 from mgraph.ops import OPS, table
+from tests.command_line import FIXTURES
 from tests.loops import looped
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from mgraph.engine.tape.replay import Replay
 
-FIXTURES = Path(__file__).parent.parent / "fixtures"
 GOLDEN = sorted([FIXTURES / "neuron.json", *(FIXTURES / "run").rglob("*.json")])
 
 
