@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -64,7 +65,7 @@ def command(
         except GraphError as error:
             raise error.named(display_name(graph)) from None
     if as_json:
-        print_json({"steps": [_as_json(steps, step) for step in _all_steps(steps)]})
+        print_json({"steps": [partial(_as_json, steps, i) for i in range(len(steps))]})
     elif show_all or not _is_interactive():
         for line in _listing(steps, width()):
             click.echo(line)
@@ -92,8 +93,8 @@ def _listing(steps: Steps, room: int) -> Iterator[str]:
         yield from step_lines(steps, step, room)
 
 
-def _as_json(steps: Steps, step: Step) -> dict[str, Any]:
-    ran, graph = steps.ran, steps.ran.graph
+def _as_json(steps: Steps, i: int) -> dict[str, Any]:
+    step, ran, graph = steps[i], steps.ran, steps.ran.graph
     name = graph.ids[step.node]
     if step.kind == StepKind.FORWARD:
         return {
