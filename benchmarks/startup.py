@@ -24,7 +24,7 @@ TARGET: Final = 1.4
 _GRAPH: Final = str(ROOT / "fixtures" / "neuron.json")
 _LIBRARIES: Final = "import click, jiter, msgpack"
 _FLOOR: Final = f"""{_LIBRARIES}
-from mgraph.schema.models import Document, adapter
+from mgraph.format.models import Document, adapter
 adapter(Document)
 """
 _PEERS: Final = {
@@ -68,8 +68,8 @@ def _floor_imports(place: Workspace) -> str:
     loaded = place.python("-c", _FLOOR + _NAMES).printed.decode().split()
     ours = [name for name in loaded if name.partition(".")[0] == "mgraph"]
     return (
-        f"The floor imports {len(loaded)} modules; of mgraph, because `schema.models` does: "
-        f"{_listed(name for name in ours if name != 'mgraph.schema.models')}."
+        f"The floor imports {len(loaded)} modules; of mgraph, because `format.models` does: "
+        f"{_listed(name for name in ours if name != 'mgraph.format.models')}."
     )
 
 
