@@ -186,14 +186,20 @@ def test_values_are_equal_by_identity() -> None:
     assert len({a, b, a}) == 2
 
 
+def test_plus_does_nothing() -> None:
+    """A sign without effect makes no node."""
+    x = Value(2.0)
+    assert +x is x
+
+
 def test_numbers_are_coerced() -> None:
     """What is assigned to data and grad is a float from then on."""
     x = Value(2)
     assert type(x.data) is float
-    x.data, x.grad = 3, 0
+    x.data, x.grad = 3, 4
     assert (type(x.data), type(x.grad)) == (float, float)
     x.data += 0.5 * x.grad
-    assert repr(x) == "Value(data=3.0, grad=0.0)"
+    assert repr(x) == "Value(data=5.0, grad=4.0)"
     assert repr(Value(1.0, name="w")) == "Value(data=1.0, grad=0.0, name='w')"
 
 

@@ -239,6 +239,15 @@ def test_values_that_are_not_finite_are_edges() -> None:
     assert checked(Value(-1.0, name="x").log(), "x").verdict == CheckVerdict.EDGE
 
 
+def test_a_pole_at_the_leaf_is_named() -> None:
+    """Where the output is infinite because one op is at its pole, the check names that op."""
+    y = Value(0.0, name="x").log()
+    y.name = "y"
+    run = run_of(y + 1.0)
+    found = check(run, run.graph.index["x"])
+    assert (found.verdict, found.bend) == (CheckVerdict.EDGE, run.graph.index["y"])
+
+
 def test_without_a_path_nothing_may_be_stored() -> None:
     """A leaf without a path has no gradient; a stored one is wrong unless it is 0."""
     x, y = Value(1.0, name="x"), Value(2.0, name="y")

@@ -241,7 +241,7 @@ def test_a_name_alone_chooses_no_output(mgraph: Shell) -> None:
     """A formula that ends in a bare name says how to choose the output."""
     said = mgraph("new", "y = a*b; z = a + y; y")
     assert said.status == 2
-    assert "choose the output, --output y" in said.err
+    assert "choose it with --output y" in said.err
     assert mgraph("new", "y = a*b; y").status == 2
 
 

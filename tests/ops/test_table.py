@@ -6,6 +6,7 @@ import ast
 import inspect
 import itertools
 import math
+import pickle
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -305,6 +306,12 @@ def test_registry_is_whole() -> None:
     assert [NAMES[code] for code in OPCODES.values()] == [*OPCODES]
     exact = {op.name for op in TABLE if op.exact}
     assert exact == {"add", "sub", "mul", "div", "sum", "neg", "abs", "sqrt", "max", "min", "relu"}
+
+
+def test_ops_are_pickled_by_name() -> None:
+    """Unpickling an op gives the op of the table itself, so ops can be compared by identity."""
+    for op in TABLE:
+        assert pickle.loads(pickle.dumps(op)) is op  # noqa: S301 - our own bytes
 
 
 def test_intervals_are_spelled_as_in_mathematics() -> None:
