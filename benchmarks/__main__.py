@@ -26,6 +26,7 @@ TABLES: Final = (
     "values",
     "big",
     "packed",
+    "golden",
     "chain",
     "tape",
     "accuracy",

@@ -125,21 +125,25 @@ class Workspace:
             output, errors = subprocess.DEVNULL, subprocess.PIPE
         return self._run([sys.executable, *arguments], output, errors)
 
-    def mgraph(self, *arguments: str) -> Cost:
-        """Run the command `mgraph` as users do; its output is discarded."""
-        return self._run([script(), *arguments], subprocess.DEVNULL, None)
+    def mgraph(self, *arguments: str, status: int = 0) -> Cost:
+        """Run the command `mgraph` as users do; its output is discarded.
 
-    def _run(self, command: list[str], output: int, errors: int | None) -> Cost:
+        Raises:
+            CalledProcessError: It did not exit with `status`.
+        """
+        return self._run([script(), *arguments], subprocess.DEVNULL, None, status)
+
+    def _run(self, command: list[str], output: int, errors: int | None, status: int = 0) -> Cost:
         start = perf_counter()
         with subprocess.Popen(
             command, cwd=self.folder, env=self._environment, stdout=output, stderr=errors
         ) as process:
             stream = process.stderr if process.stdout is None else process.stdout
             printed = b"" if stream is None else stream.read()
-            _, status, usage = os.wait4(process.pid, 0)
+            _, ended, usage = os.wait4(process.pid, 0)
             seconds = perf_counter() - start
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+            process.returncode = os.waitstatus_to_exitcode(ended)
+        if process.returncode != status:
             raise subprocess.CalledProcessError(process.returncode, command)
         return Cost(seconds, usage.ru_maxrss * MAXRSS_UNIT, printed)
 

@@ -137,7 +137,7 @@ class Graph(GraphFile):
             ValueError: There is no such engine.
         """
         given = {**(inputs or {}), **more}
-        return evaluate(self.columns, given, seed, _load_engine(engine, len(self)), grad=grad)
+        return evaluate(self.columns, given, seed, load_engine(engine, len(self)), grad=grad)
 
     def compile(self, *, math: str = "libm") -> Replay:
         """Prepare the graph to be run many times. Needs the extra `fast`.
@@ -229,7 +229,7 @@ def engine_for(engine: str, nodes: int) -> str:
     return engine
 
 
-def _load_engine(name: str, nodes: int) -> Engine:
+def load_engine(name: str, nodes: int) -> Engine:
     """Return the engine that will run a graph of `nodes` nodes."""
     if engine_for(name, nodes) == "value":
         return VALUE

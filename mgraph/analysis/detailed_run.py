@@ -6,8 +6,8 @@ from array import array
 from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from mgraph.document import load_engine
 from mgraph.engine.evaluate import evaluate, seeded_nodes
-from mgraph.engine.values import VALUE
 from mgraph.ops import Op, is_leaf, op_of
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class DetailedRun(NamedTuple):
 def run_in_detail(
     graph: Columns, inputs: Mapping[str, float], seed: Mapping[str, float]
 ) -> DetailedRun:
-    """Run a graph as Values, forward and backward, and keep what explanations need.
+    """Run a graph forward and backward, and keep what explanations need.
 
     Args:
         graph: The graph.
@@ -85,7 +85,7 @@ def run_in_detail(
     Raises:
         GraphError: As `evaluate`.
     """
-    run = evaluate(graph, inputs, seed, VALUE)
+    run = evaluate(graph, inputs, seed, load_engine("auto", len(graph)))
     seeds = seeded_nodes(graph, run.seed)
     adjoints, marks = array("d", bytes(8 * len(graph))), bytearray(len(graph))
     data, grad = cast("Numbers", run.data), cast("Numbers", run.grad)  # what evaluate returns

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from array import array
 from bisect import insort
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import reduce
 from itertools import count
 from math import fsum, inf, isfinite, log2
 from operator import mul
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, overload
 
 from mgraph.analysis.detailed_run import Contribution, contributions_to, uses_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from mgraph.analysis.detailed_run import DetailedRun
 
@@ -60,13 +61,14 @@ class Paths:
     Attributes:
         count: The number of paths; `MOST` means so many or more.
         shown: The paths with the largest products, the largest first. Products with a factor that
-            is not finite count as the largest, those with a factor 0 as the smallest.
+            is not finite count as the largest, those with a factor 0 as the smallest. Each path is
+            created when it is used: a hundred paths through a million nodes are large.
         rest: The sum of the products of the other paths.
         total: The sum of all products, which is the adjoint except for rounding.
     """
 
     count: int
-    shown: tuple[Path, ...]
+    shown: Sequence[Path]
     rest: float
     total: float
 
@@ -246,6 +248,73 @@ def _plus(a: Rank, b: Rank) -> Rank:
     return a[0] + b[0], a[1] + b[1], a[2] + b[2]
 
 
+class _Found(NamedTuple):
+    """A path without what it shares with others.
+
+    Attributes:
+        parent: The path that it follows first; None for the best path from an output.
+        steps: How many steps it follows that.
+        nodes: Its own nodes.
+        arguments: Its own arguments.
+        partials: Its own partials.
+        rejoined: The step of the first path from which on it follows that one.
+        seed: The seed of the output.
+        product: The product of all factors.
+    """
+
+    parent: _Found | None
+    steps: int
+    nodes: Ints
+    arguments: Ints
+    partials: Floats
+    rejoined: int
+    seed: float
+    product: float
+
+
+def _whole(found: _Found, first: _Found) -> Path:
+    """Put a path together."""
+    line = [found]
+    while line[-1].parent is not None:
+        line.append(line[-1].parent)
+    nodes, arguments, partials = array("I"), array("I"), array("d")
+    while line:
+        part = line.pop()
+        nodes.extend(part.nodes)
+        arguments.extend(part.arguments)
+        partials.extend(part.partials)
+        start, end = part.rejoined, len(first.arguments)
+        if line:  # the next path follows this one for some steps only
+            end = max(start, start + line[-1].steps - len(arguments))
+        if part is not first:
+            nodes.extend(first.nodes[start : end + 1])
+            arguments.extend(first.arguments[start:end])
+            partials.extend(first.partials[start:end])
+        if line:
+            steps = line[-1].steps
+            del nodes[steps + 1 :], arguments[steps:], partials[steps:]
+    return Path(nodes, arguments, found.seed, partials, found.product)
+
+
+class _WholePaths(Sequence[Path]):
+    """Paths that are put together when they are used; the first one holds what all may share."""
+
+    def __init__(self, found: Sequence[_Found]) -> None:
+        self._found = found
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Path]: ...
+    def __getitem__(self, index: int | slice) -> Path | list[Path]:
+        if isinstance(index, slice):
+            return [_whole(found, self._found[0]) for found in self._found[index]]
+        return _whole(self._found[index], self._found[0])
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
 class _Branch(NamedTuple):
     """The set of all paths that follow another path up to a node, and leave it there.
 
@@ -260,7 +329,7 @@ class _Branch(NamedTuple):
         total: The sum of the products of all paths in the set.
     """
 
-    parent: Path | None
+    parent: _Found | None
     steps: int
     node: int
     argument: int
@@ -305,7 +374,8 @@ def _paths(table: _PathTable, most: int) -> Paths:
     shown, rest = search.run()
     outputs = [node for node in table.ran.seeds if table.has_path(node)]
     count = min(sum(table.counts[node - table.target] for node in outputs), MOST)
-    return Paths(count, shown, rest, _sum([rest, *(path.product for path in shown)]))
+    total = _sum([rest, *(found.product for found in shown)])
+    return Paths(count, _WholePaths(shown), rest, total)
 
 
 def _from_outputs(table: _PathTable) -> Iterator[_Branch]:
@@ -333,17 +403,17 @@ class _Search:
         # In ascending order; among equals, the first one added is last.
         self.waiting: list[tuple[Rank, int, _Branch]] = []
         self.rest, self.serial = _Rest(), count(0, -1)
-        self.shown: list[Path] = []
+        self.shown: list[_Found] = []
         self.step_of: dict[int, int] = {}  # by node, its index on the first path
 
-    def run(self) -> tuple[tuple[Path, ...], float]:
+    def run(self) -> tuple[Sequence[_Found], float]:
         """Return the paths, the best first, and the sum of the products of all others."""
         while self.waiting:
             branch = self.waiting.pop()[2]
-            path = self._best_of(branch)
-            self.shown.append(path)
-            self._split(path, branch)
-        return tuple(self.shown), self.rest.total()
+            found = self._best_of(branch)
+            self.shown.append(found)
+            self._split(found, branch)
+        return self.shown, self.rest.total()
 
     def is_wanted(self, rank: Rank) -> bool:
         """Whether to keep a set whose best path has this rank."""
@@ -361,41 +431,38 @@ class _Search:
         if len(self.waiting) > self.most - len(self.shown):
             self.rest.add(self.waiting.pop(0)[2].total)
 
-    def _best_of(self, branch: _Branch) -> Path:
+    def _best_of(self, branch: _Branch) -> _Found:
         """Return the path of the highest rank in a set."""
         nodes, arguments, partials, seed = array("I"), array("I"), array("d"), branch.factor
         if branch.parent is not None:
-            parent, steps = branch.parent, branch.steps
-            nodes.extend(parent.nodes[: steps + 1])
-            arguments.extend(parent.arguments[:steps])
-            partials.extend(parent.partials[:steps])
             arguments.append(branch.argument)
             partials.append(branch.factor)
-            seed = parent.seed
+            seed = branch.parent.seed
         own = len(partials)
-        self._follow_best(branch.node, nodes, arguments, partials)
+        rejoined = self._follow_best(branch.node, nodes, arguments, partials)
         product = reduce(mul, partials[own:], branch.product * branch.factor)
-        return Path(nodes, arguments, seed, partials, product)
+        if self.shown:
+            product = reduce(mul, self.shown[0].partials[rejoined:], product)
+        return _Found(
+            branch.parent, branch.steps, nodes, arguments, partials, rejoined, seed, product
+        )
 
-    def _follow_best(self, node: int, nodes: Ints, arguments: Ints, partials: Floats) -> None:
-        """Add the best path from a node on; once it meets the first path, copy that one."""
+    def _follow_best(self, node: int, nodes: Ints, arguments: Ints, partials: Floats) -> int:
+        """Add the best path from a node on; return the step at which it meets the first path."""
         while node != self.table.target and node not in self.step_of:
             nodes.append(node)
             argument, partial, node = self.table.best_edge(node)
             arguments.append(argument)
             partials.append(partial)
         if node in self.step_of:
-            first, step = self.shown[0], self.step_of[node]
-            nodes.extend(first.nodes[step:])
-            arguments.extend(first.arguments[step:])
-            partials.extend(first.partials[step:])
-        else:
-            nodes.append(node)
-            self.step_of = self.step_of or dict(zip(nodes, count(), strict=False))
+            return self.step_of[node]
+        nodes.append(node)
+        self.step_of = dict(zip(nodes, count(), strict=False))
+        return len(arguments)
 
-    def _split(self, path: Path, branch: _Branch) -> None:
+    def _split(self, found: _Found, branch: _Branch) -> None:
         """Keep the sets of paths that leave the best path of a set at one of its own nodes."""
-        table = self.table
+        table, path = self.table, _whole(found, self.shown[0])
         product = branch.product * branch.factor
         rank = _plus(branch.rank, _rank(branch.factor))
         for step in range(branch.own, len(path.arguments)):
@@ -408,7 +475,7 @@ class _Search:
                 for i, arg, partial in table.edges(path.nodes[step]):
                     if i != path.arguments[step]:
                         total = product * partial * table.sums[arg - table.target]
-                        self.keep(_Branch(path, step, arg, i, partial, product, rank, total))
+                        self.keep(_Branch(found, step, arg, i, partial, product, rank, total))
             product *= path.partials[step]
             rank = _plus(rank, _rank(path.partials[step]))
 

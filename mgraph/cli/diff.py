@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +13,7 @@ from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath
 from mgraph.cli.terminal import clipped, counted, progress
 from mgraph.errors import REPORTED, printable
-from mgraph.golden.compare import Difference, differences
+from mgraph.golden.compare import Difference, compare
 
 if TYPE_CHECKING:
     from mgraph.codec import Limits
@@ -45,9 +44,7 @@ def command(a: str, b: str, as_json: bool, limits: Limits) -> int:  # noqa: FBT0
         bar.step("reading")
         first, second = read_graph(a, limits)[0], read_graph(b, limits)[0]
         bar.step("comparing")
-        rest = differences(first, second)
-        shown = list(islice(rest, REPORTED))
-        more = sum(1 for _ in rest)
+        shown, more = compare(first, second, REPORTED)
     if as_json:
         listed = [difference.as_json() for difference in shown]
         print_json({"same": not shown, "differences": listed, "more": more})

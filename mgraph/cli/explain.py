@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from itertools import compress, islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mgraph.analysis.detailed_run import Contribution, DetailedRun, op_at, run_in_detail
-from mgraph.analysis.explain import MOST, Explanation, NoPath, Path, PathEdge, explain, no_path
+from mgraph.analysis.explain import MOST, Explanation, NoPath, PathEdge, explain, no_path
 from mgraph.appearance import number
 from mgraph.cli.equations import (
     equation,
@@ -48,6 +49,7 @@ from mgraph.ops import CONST
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mgraph.analysis.explain import Path, Paths
     from mgraph.codec import Limits
 
 _NAME: Final = 10  # columns of a line's name, as in the footer of `mgraph run`
@@ -236,7 +238,8 @@ def _print_paths(ran: DetailedRun, explanation: Explanation, room: int) -> None:
     title = f"{_paths(paths.count)} from {outputs}: local derivatives multiplied along {along}"
     click.echo(f"\n{click.style(prose(title, '', room), dim=True)}")
     rest = [paths.rest] if hidden else []
-    products = aligned(map(number, [*(path.product for path in paths.shown), *rest, paths.total]))
+    contributed = [path.product for path in paths.shown]
+    products = aligned(map(number, [*contributed, *rest, paths.total]))
     for path, product in zip(paths.shown, products, strict=False):
         indent = " " * (len(product) + 2)
         click.echo(f"{product}  {wrapped(_hops(ran, path), indent, room)}")
@@ -373,7 +376,9 @@ def _explanation_json(ran: DetailedRun, explanation: Explanation) -> dict[str, A
         ],
         "paths": {
             "count": paths.count if paths.count < MOST else None,
-            "shown": [_path_json(ran, path) for path in paths.shown],
+            "shown": [
+                functools.partial(_path_json, ran, paths, i) for i in range(len(paths.shown))
+            ],
             "rest": spelled(paths.rest),
             "sum": spelled(paths.total),
             "ulps": ulps(ran.adjoints[explanation.node], paths.total),
@@ -386,7 +391,8 @@ def _explanation_json(ran: DetailedRun, explanation: Explanation) -> dict[str, A
     }  # fmt: skip
 
 
-def _path_json(ran: DetailedRun, path: Path) -> dict[str, Any]:
+def _path_json(ran: DetailedRun, paths: Paths, i: int) -> dict[str, Any]:
+    path = paths.shown[i]
     return {
         "nodes": [ran.graph.ids[i] for i in path.nodes],
         "seed": path.seed,

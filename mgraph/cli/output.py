@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -19,9 +20,21 @@ def json_option(command: F) -> F:
 
 
 def print_json(value: Any, *, err: bool = False) -> None:  # noqa: ANN401 - any plain data
-    """Print one JSON value; what a terminal would obey or hide is escaped, as JSON can."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
-    click.echo(escaped(text), err=err)
+    """Print one JSON value; what a terminal would obey or hide is escaped, as JSON can.
+
+    A function in it is called for its value when that is written, so that a large value can be
+    made piece by piece.
+    """
+    encoder = json.JSONEncoder(
+        ensure_ascii=False, indent=2, allow_nan=False, default=lambda make: make()
+    )
+    pieces = encoder.iterencode(value)
+    while text := "".join(islice(pieces, _PIECES)):
+        click.echo(escaped(text), err=err, nl=False)
+    click.echo(err=err)
+
+
+_PIECES: Final = 10_000
 
 
 def escaped(text: str) -> str:

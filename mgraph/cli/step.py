@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from contextlib import nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from mgraph.analysis.detailed_run import run_in_detail
-from mgraph.analysis.steps import Step, StepKind, Steps
+from mgraph.analysis.steps import StepKind, Steps
 from mgraph.cli.equations import formula_of
 from mgraph.cli.files import display_name, read_graph
 from mgraph.cli.options import limit_option
@@ -64,10 +66,9 @@ def command(
         except GraphError as error:
             raise error.named(display_name(graph)) from None
     if as_json:
-        print_json({"steps": [_as_json(steps, step) for step in _all_steps(steps)]})
+        print_json({"steps": [partial(_as_json, steps, i) for i in range(len(steps))]})
     elif show_all or not _is_interactive():
-        for line in _listing(steps, width()):
-            click.echo(line)
+        _list_all(steps, width())
     else:
         from mgraph.cli.stepper import walk  # noqa: PLC0415 - only on a terminal
 
@@ -79,21 +80,30 @@ def _is_interactive() -> bool:
     return is_terminal and os.environ.get("TERM") != "dumb"
 
 
-def _all_steps(steps: Steps) -> Iterator[Step]:
-    return (steps[i] for i in range(len(steps)))
+def _list_all(steps: Steps, room: int) -> None:
+    """Print all steps, many at a time; the progress bar would spoil them on a terminal."""
+    click.echo(click.style(f"forward, {counted(len(steps.ran.graph), 'node')}", dim=True))
+    with nullcontext() if sys.stdout.isatty() else progress(len(steps), "listing") as bar:
+        for start in range(0, len(steps), _BATCH):
+            indices = range(start, min(start + _BATCH, len(steps)))
+            click.echo("\n".join(line for i in indices for line in _lines(steps, i, room)))
+            if bar is not None:
+                bar.done = indices.stop
 
 
-def _listing(steps: Steps, room: int) -> Iterator[str]:
-    yield click.style(f"forward, {counted(len(steps.ran.graph), 'node')}", dim=True)
-    for step in _all_steps(steps):
-        if step.kind == StepKind.SEED:
-            yield ""
-            yield click.style("backward", dim=True)
-        yield from step_lines(steps, step, room)
+_BATCH: Final = 1000  # steps that are printed at a time
 
 
-def _as_json(steps: Steps, step: Step) -> dict[str, Any]:
-    ran, graph = steps.ran, steps.ran.graph
+def _lines(steps: Steps, i: int, room: int) -> Iterator[str]:
+    step = steps[i]
+    if step.kind == StepKind.SEED:
+        yield ""
+        yield click.style("backward", dim=True)
+    yield from step_lines(steps, step, room)
+
+
+def _as_json(steps: Steps, i: int) -> dict[str, Any]:
+    step, ran, graph = steps[i], steps.ran, steps.ran.graph
     name = graph.ids[step.node]
     if step.kind == StepKind.FORWARD:
         return {

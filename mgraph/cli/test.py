@@ -29,7 +29,7 @@ from mgraph.golden.rerun import (
     accepted,
     graph_files,
     mismatches,
-    outcomes_of,
+    read_tests,
 )
 from mgraph.graph.run import DEFAULT, EXACT, SELF_RECORDED, Tolerance
 
@@ -122,8 +122,11 @@ def _test(paths: Sequence[str], options: Options) -> list[FileOutcome]:
     outcomes: list[FileOutcome] = []
     with progress(len(files), "testing") as bar:
         for path, walked in files:
-            outcomes.extend(outcomes_of(path, options, walked=walked))
-            bar.step()
+            tests = [*read_tests(path, options, walked=walked)]
+            bar.total += len(tests) - 1
+            for run_test in tests:
+                outcomes.append(run_test.test())
+                bar.step()
     return outcomes
 
 

@@ -271,8 +271,13 @@ def members(graph: Columns, name: str) -> Sequence[int]:
 
 def finest(graph: Columns, most: int) -> Folding | None:
     """Return the folding with the most boxes, up to `most`; None if there is none."""
-    for depth in range(deepest(graph), 0, -1):
+    best = None
+    low, high = 0, deepest(graph)
+    while low < high:  # a greater depth never has fewer boxes, so half of the depths are ruled out
+        depth = (low + high + 1) // 2
         folding = Folding(graph, depth)
         if folding.count <= most:
-            return folding
-    return None
+            best, low = folding, depth
+        else:
+            high = depth - 1
+    return best

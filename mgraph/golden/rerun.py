@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import os
+from array import array
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from mgraph.codec import LIMITS, Limits, decode, read_file
 from mgraph.codec.files import io_error
-from mgraph.document import ANNOTATED, Graph, as_graph
+from mgraph.document import ANNOTATED, Graph, as_graph, engine_for
 from mgraph.errors import Diagnostic, GraphError, printable
 from mgraph.format.reading import inspect
-from mgraph.graph.run import DEFAULT, SELF_RECORDED, Run, Tolerance, bits
+from mgraph.golden.lazy import Lazy
+from mgraph.graph.run import (
+    DEFAULT,
+    SELF_RECORDED,
+    Numbers,
+    Run,
+    Tolerance,
+    bits,
+    numbers_over,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from mgraph.graph.columns import Columns
 
 EXTENSIONS: Final = (".json", ".msgpack")
 EXPECTED: Final = ".diagnostic.json"
@@ -106,27 +118,65 @@ def _rank(x: float) -> int:
     return pattern if pattern < 1 << 63 else (1 << 63) - pattern
 
 
-def mismatches(got: Run, want: Run, tolerance: Tolerance) -> Iterator[Mismatch]:
+def mismatches(got: Run, want: Run, tolerance: Tolerance) -> Sequence[Mismatch]:
     """Compare a complete run with an expected one.
 
-    Yields:
+    Returns:
         Wrong primals in evaluation order, then wrong adjoints in backward order, so that the
-        first one is closest to the cause.
+        first one is closest to the cause. Each is created when it is used.
+
+    Raises:
+        KeyError: The run expects a primal of a node that does not exist.
     """
-    data, grad = got.data or {}, got.grad or {}
-    for node, value in (want.data or {}).items():
-        if not tolerance.allows(data[node], value):
-            yield Mismatch(node, "data", data[node], value)
-    if want.grad is None:
-        return
-    is_complete = want.data is not None and len(want.data) == len(data)
-    for node in reversed([*data]):
-        adjoint, expected = grad.get(node), want.grad.get(node)
-        if expected is None:
-            if adjoint is not None and is_complete:
-                yield Mismatch(node, "grad", adjoint, None)
-        elif adjoint is None or not tolerance.allows(adjoint, expected):
-            yield Mismatch(node, "grad", adjoint, expected)
+    data = cast("Numbers", got.data)
+    wanted = numbers_over(want.data or {}, data.graph)
+    grad = numbers_over(got.grad or {}, data.graph)
+    wrong = array("q", _wrong_primals(data, wanted, tolerance))
+    expected = grad
+    if want.grad is not None:
+        expected = _known_numbers(want.grad, data.graph)
+        is_complete = want.data is not None and len(wanted) == len(data)
+        nodes = _wrong_adjoints(grad, expected, tolerance, is_complete=is_complete)
+        wrong.extend(~node for node in reversed(nodes))
+
+    def mismatch(key: int) -> Mismatch:
+        if key >= 0:
+            return Mismatch(data.graph.ids[key], "data", data.of(key), wanted.of(key))
+        return Mismatch(data.graph.ids[~key], "grad", grad.of(~key), expected.of(~key))
+
+    return Lazy(wrong, mismatch)
+
+
+def _known_numbers(given: Mapping[str, float], graph: Columns) -> Numbers:
+    """Return numbers as columns over a graph, without those of ids that it doesn't have."""
+    if isinstance(given, Numbers) and given.graph is graph:
+        return given
+    return numbers_over({name: x for name, x in given.items() if name in graph.index}, graph)
+
+
+def _wrong_primals(got: Numbers, want: Numbers, tolerance: Tolerance) -> Iterator[int]:
+    """Yield the nodes whose primal is wrong, ascending."""
+    numbers = got.numbers if want.at is None else got.among(want.at)[1]
+    return (want.nodes[i] for i in tolerance.refused(numbers, want.numbers))
+
+
+def _wrong_adjoints(
+    got: Numbers, want: Numbers, tolerance: Tolerance, *, is_complete: bool
+) -> Sequence[int]:
+    """Return the nodes whose adjoint is wrong or missing, ascending.
+
+    If the run is complete, an adjoint that it doesn't expect is wrong, too.
+    """
+    if got.at == want.at:
+        return [want.nodes[i] for i in tolerance.refused(got.numbers, want.numbers)]
+    adjoints, expected = (dict(zip(one.nodes, one.numbers, strict=True)) for one in (got, want))
+    common = [node for node in expected if node in adjoints]
+    columns = (array("d", map(one.__getitem__, common)) for one in (adjoints, expected))
+    wrong = [common[i] for i in tolerance.refused(*columns)]
+    wrong += (node for node in expected if node not in adjoints)
+    if is_complete:
+        wrong += (node for node in adjoints if node not in expected)
+    return sorted(wrong)
 
 
 @dataclass(frozen=True)
@@ -260,12 +310,6 @@ def is_graph_file(name: str) -> bool:
     )
 
 
-def outcomes_of(path: Path, options: Options, *, walked: bool = False) -> Iterator[FileOutcome]:
-    """Test one file; the arguments are those of `read_tests`."""
-    for run_test in read_tests(path, options, walked=walked):
-        yield run_test.test()
-
-
 def read_tests(path: Path, options: Options, *, walked: bool = False) -> Iterator[RunTest]:
     """Read one file, and yield its tests.
 
@@ -296,6 +340,8 @@ def read_tests(path: Path, options: Options, *, walked: bool = False) -> Iterato
     if result.graph is None:
         return
     graph = as_graph(result.graph)
+    engine = engine_for(options.engine, len(graph) * len(graph.runs))
+    options = replace(options, engine=engine)
     for i, want in enumerate(graph.runs):
         yield RunTest(i, partial(run_again, graph, name, i, want, options))
     if not graph.runs and expected is None:
@@ -316,10 +362,8 @@ def run_again(graph: Graph, name: str, i: int, want: Run, options: Options) -> F
     got = graph.run(want.inputs, seed=want.seed, engine=options.engine)
     tolerance = options.tolerance or want.tolerance or DEFAULT
     wrong = mismatches(got, want, tolerance)
-    first = next(wrong, None)
-    status = Status.OK if first is None else Status.WRONG
-    count = 0 if first is None else 1 + sum(1 for _ in wrong)
-    return FileOutcome(name, i, status, want.origin, count, first)
+    status, first = (Status.WRONG, wrong[0]) if wrong else (Status.OK, None)
+    return FileOutcome(name, i, status, want.origin, len(wrong), first)
 
 
 def _partners(path: Path) -> Iterator[bool]:
@@ -380,7 +424,7 @@ def accepted(graph: Graph, options: Options) -> Graph:
 def _recorded_again(graph: Graph, want: Run, options: Options) -> Run:
     got = graph.run(want.inputs, seed=want.seed, engine=options.engine)
     tolerance = options.tolerance or want.tolerance or DEFAULT
-    if next(mismatches(got, want, tolerance), None) is None:
+    if not mismatches(got, want, tolerance):
         return want
     return replace(
         want,

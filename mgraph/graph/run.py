@@ -11,6 +11,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Final
 
 from mgraph.errors import GraphError, quoted
+from mgraph.graph.passes import passes_for
 from mgraph.graph.passes.plain import index_in
 
 if TYPE_CHECKING:
@@ -107,6 +108,10 @@ class Tolerance:
             return False
         return abs(got - want) <= max(self.abs or 0.0, (self.rel or 0.0) * abs(want))
 
+    def refused(self, got: array[float], want: array[float]) -> Sequence[int]:
+        """Return the indices at which numbers of one column don't count as those of another."""
+        return passes_for(len(got)).beyond(got, want, self.rel or 0.0, self.abs or 0.0)
+
 
 def as_number(name: str, value: object) -> float:
     """Convert the value given for an id to a double.
@@ -132,6 +137,10 @@ class Exactly(Tolerance):
     def allows(self, got: float, want: float) -> bool:
         """Whether `got` is `want`, bit for bit, the sign of zero included."""
         return bits(got) == bits(want) or (got != got and want != want)
+
+    def refused(self, got: array[float], want: array[float]) -> Sequence[int]:
+        """Return the indices at which two columns differ."""
+        return passes_for(len(got)).unlike(got, want)
 
 
 EXACT: Final = Exactly()
@@ -195,9 +204,19 @@ def _over(given: Mapping[str, float] | None, graph: Columns) -> Mapping[str, flo
         if name not in graph.index:
             message = f"the run names {quoted(name)}, which is not a node of this graph"
             raise GraphError.of("run-node", message)
-    pairs = sorted((graph.index[name], as_number(name, value)) for name, value in given.items())
-    at, values = array("I", [i for i, _ in pairs]), array("d", [x for _, x in pairs])
-    return Numbers(graph, at, values)
+    return numbers_over({name: as_number(name, value) for name, value in given.items()}, graph)
+
+
+def numbers_over(given: Mapping[str, float], graph: Columns) -> Numbers:
+    """Return numbers by id as columns over a graph.
+
+    Raises:
+        KeyError: The graph has no node with one of the ids.
+    """
+    if isinstance(given, Numbers) and given.graph is graph:
+        return given
+    pairs = sorted((graph.index[name], value) for name, value in given.items())
+    return Numbers(graph, array("I", [i for i, _ in pairs]), array("d", [x for _, x in pairs]))
 
 
 def annotated(runs: Sequence[Run], run: Run, outputs: Sequence[str]) -> tuple[Run, ...]:

@@ -20,6 +20,7 @@ from mgraph.graph import passes
 from mgraph.graph.ids import Ids
 from mgraph.graph.passes.plain import ARITY, FOLDS, PLAIN, Passes
 from mgraph.graph.passes.vectorised import VECTORISED
+from mgraph.graph.run import Tolerance
 from mgraph.ops import NAMES
 from tests.hostile.pack import Bin, Raw, Wide, pack
 
@@ -86,6 +87,32 @@ def test_pass_first_not_finite(values: list[float]) -> None:
     expected = next((i for i, x in enumerate(values) if x - x != 0.0), None)
     for each in (PLAIN, VECTORISED):
         assert each.first_not_finite(array("d", values)) == expected
+
+
+@given(st.lists(st.tuples(st.floats(), st.floats()) | st.floats().map(lambda x: (x, x))))
+@example([(0.0, -0.0), (nan, -nan), (nan, 1.0), (inf, inf), (1.0, 1.0000000000000002)])
+@settings(deadline=None)
+def test_pass_unlike(pairs: list[tuple[float, float]]) -> None:
+    """Where the bits differ, and not both are NaN."""
+    a, b = array("d", [x for x, _ in pairs]), array("d", [y for _, y in pairs])
+    expected = [
+        i for i, (x, y) in enumerate(pairs)
+        if struct.pack("d", x) != struct.pack("d", y) and not (isnan(x) and isnan(y))
+    ]  # fmt: skip
+    for each in (PLAIN, VECTORISED):
+        assert [*each.unlike(a, b)] == expected
+
+
+@given(st.lists(st.tuples(st.floats(), st.floats())), st.floats(0.0, 2.0), st.floats(0.0, 2.0))
+@example([(0.5, 1.0), (1.5, 1.0), (1.6, 1.0), (-inf, inf), (nan, nan), (1.0, inf)], 0.5, 0.0)
+@settings(deadline=None)
+def test_pass_beyond(pairs: list[tuple[float, float]], rel: float, least: float) -> None:
+    """As a tolerance allows each number by itself."""
+    got, want = array("d", [x for x, _ in pairs]), array("d", [y for _, y in pairs])
+    tolerance = Tolerance(rel, least)
+    expected = [i for i, (x, y) in enumerate(pairs) if not tolerance.allows(x, y)]
+    for each in (PLAIN, VECTORISED):
+        assert [*each.beyond(got, want, rel, least)] == expected
 
 
 @given(doubles, st.integers(1, 5))

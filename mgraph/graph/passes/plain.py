@@ -37,6 +37,11 @@ def index_in(at: Sequence[int], node: int) -> int | None:
     return i if i < len(at) and at[i] == node else None
 
 
+def _patterns(column: array[float]) -> memoryview[int]:
+    """Return the bits of doubles as integers."""
+    return memoryview(column).cast("B").cast("Q")
+
+
 class Passes:
     """Passes over whole columns; those of `Vectorised` give the same results, bit for bit."""
 
@@ -73,6 +78,24 @@ class Passes:
         pairs = [(node, index_in(at, node)) for node in nodes]
         kept = [(node, values[i]) for node, i in pairs if i is not None]
         return array("I", [node for node, _ in kept]), array("d", [x for _, x in kept])
+
+    def unlike(self, a: array[float], b: array[float]) -> Sequence[int]:
+        """Return the indices at which two columns differ; only the same bits or two NaNs don't."""
+        pairs = enumerate(zip(_patterns(a), _patterns(b), strict=True))
+        return [i for i, (x, y) in pairs if x != y and not (a[i] != a[i] and b[i] != b[i])]
+
+    def beyond(
+        self, got: array[float], want: array[float], rel: float, least: float
+    ) -> Sequence[int]:
+        """Return the indices at which columns differ by more than max(least, rel·|want|).
+
+        Where the numbers are not both finite, any difference is too much.
+        """
+
+        def is_near(x: float, y: float) -> bool:
+            return isfinite(x) and isfinite(y) and abs(x - y) <= max(least, rel * abs(y))
+
+        return [i for i in self.unlike(got, want) if not is_near(got[i], want[i])]
 
     # --- passes over graphs ------------------------------------------------------------------
 

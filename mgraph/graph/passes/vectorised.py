@@ -76,6 +76,22 @@ class Vectorised(Passes):
         is_known = known[indices] == wanted
         return _array("I", wanted[is_known]), _array("d", _floats(values)[indices[is_known]])
 
+    def unlike(self, a: array[float], b: array[float]) -> array[int]:
+        """Return the indices at which two columns differ; only the same bits or two NaNs don't."""
+        x, y = _floats(a), _floats(b)
+        differ = x.view(np.uint64) != y.view(np.uint64)
+        return _array("I", np.flatnonzero(differ & ~(np.isnan(x) & np.isnan(y))).astype(np.uint32))
+
+    def beyond(self, got: array[float], want: array[float], rel: float, least: float) -> array[int]:
+        """Return the indices at which columns differ by more than max(least, rel·|want|)."""
+        unlike = _nodes(self.unlike(got, want))
+        x, y = _floats(got)[unlike], _floats(want)[unlike]
+        with np.errstate(all="ignore"):
+            allowed = rel * np.abs(y)
+            allowed = np.where(allowed > least, allowed, least)
+            near = np.isfinite(x) & np.isfinite(y) & (np.abs(x - y) <= allowed)
+        return _array("I", unlike[~near])
+
     def leaves(self, opcode: bytes) -> array[int]:
         """Return the leaves among the nodes."""
         return _array("I", np.flatnonzero(_LEAF[_bytes(opcode)]).astype(np.uint32))
