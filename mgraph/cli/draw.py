@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mgraph import draw
-from mgraph.cli.files import STREAM, display_name, read_graph
+from mgraph.cli.files import STREAM, naming, read_graph
 from mgraph.cli.options import engine_option, limit_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath, NodeId
@@ -118,14 +118,12 @@ def command(
         bar.step("reading")
         file, _ = read_graph(graph, limits)
         bar.step("running")
-        try:
+        with naming(graph):
             run = _run(file, graph, request, limits, grad=not no_grad, engine=engine)
             bar.step("drawing")
             view = _view(file, fold, around, hops, form)
             picture = draw.drawing(file.columns, view.picture, run, file.name, theme)
             content, without_font = _content(picture, form)
-        except GraphError as error:
-            raise error.named(display_name(graph)) from None
         bar.step("writing")
         _write(content, out)
     _note(view.note)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mgraph.cli.files import STREAM, check_extension, display_name, read_graph, write_graph
+from mgraph.cli.files import STREAM, check_extension, naming, read_graph, write_graph
 from mgraph.cli.options import engine_option, limit_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath
@@ -76,10 +76,8 @@ def command(
         inputs, seed = request.inputs_and_seed(file, graph, limits)
         bar.step("running")
         _print_hint(engine, len(file))
-        try:
+        with naming(graph):
             run = file.run(inputs, seed=seed, grad=not no_grad, engine=engine)
-        except GraphError as error:
-            raise error.named(display_name(graph)) from None
         bar.step("writing")
         chosen = out or (graph if in_place else None)
         target = chosen or _default_target(graph, extension)

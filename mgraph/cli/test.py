@@ -86,7 +86,7 @@ def command(
     if accept and (as_json or junit):
         message = "--accept can't be combined with --json or --junit"
         raise click.UsageError(message)
-    options = Options(EXACT if exact else tolerance, engine, limits, _read)
+    options = Options(EXACT if exact else tolerance, engine, limits, read_bytes)
     if accept:
         return _accept(paths, options)
     outcomes = _test(paths or (".",), options)
@@ -108,10 +108,6 @@ def _write_report(path: str, outcomes: Sequence[FileOutcome]) -> None:
         sys.stdout.buffer.write(report(outcomes))
     else:
         write_file(path, [report(outcomes)])
-
-
-def _read(path: Path, limits: Limits) -> bytes:
-    return read_bytes(str(path), limits)
 
 
 def _test(paths: Sequence[str], options: Options) -> list[FileOutcome]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mgraph.cli.files import STREAM, display_name, read_graph
+from mgraph.cli.files import STREAM, naming, read_graph
 from mgraph.cli.options import limit_option
 from mgraph.cli.parameters import GraphPath
 from mgraph.cli.terminal import counted
@@ -56,10 +56,8 @@ def command(
     _check_target(target)
     file, _ = read_graph(graph, limits)
     name = "graph.json" if graph == STREAM else Path(graph).name
-    try:
+    with naming(graph):
         chunks = list(page(file, name, quiz=quiz))
-    except GraphError as error:
-        raise error.named(display_name(graph)) from None
     if target == STREAM:
         _print(chunks)
         return
