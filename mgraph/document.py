@@ -45,6 +45,8 @@ WRITERS: Final[Mapping[str, Callable[[GraphFile], Iterator[bytes]]]] = {
 class Graph(GraphFile):
     """A graph file in memory: the graph, its texts, and its runs. It can't be changed.
 
+    Any number of threads can use it at once.
+
     ```python
     graph = mgraph.load("neuron.json")
     run = graph.run(x1=0.5)
@@ -168,7 +170,7 @@ class Graph(GraphFile):
             GraphError: `unbound-input` if an input has no declared value.
         """
         if missing := [self.columns.ids[i] for i in self.columns.unbound()]:
-            raise unbound_inputs(missing)
+            raise unbound_inputs(missing, in_run=False)
         with paused_collector():
             values = values_of(self.columns)
         return dict(zip(self.columns.ids, values, strict=True))

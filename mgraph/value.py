@@ -7,6 +7,7 @@ from numbers import Real
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Never, TypeAlias
 
+from mgraph.locks import ThreadLock
 from mgraph.ops import CONST, INPUT, OPS, PARAM, Op
 
 if TYPE_CHECKING:
@@ -15,6 +16,31 @@ if TYPE_CHECKING:
 Operand: TypeAlias = "Value | float"
 
 _numbers = count()
+
+
+class _Pickle:
+    """Marks which Values came out of one pickle: all of them refer to one object of this class.
+
+    Values count from zero in each process, so the numbers in a pickle only say in which order *its*
+    Values were created. When it is loaded, all of them come after the Values of this process that
+    exist already, and before those still to come.
+    """
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = next(_numbers)
+
+    def __reduce__(self) -> tuple[type[_Pickle], tuple[()]]:
+        return _Pickle, ()
+
+
+_HERE: Final = _Pickle()
+"""What Values that are pickled by this process refer to."""
+
+
+_LOCK: Final = ThreadLock()
+"""For `backward`: all graphs of a process may share leaves."""
 
 
 def mimebundle(thing: object) -> dict[str, str]:
@@ -38,24 +64,26 @@ class Value:
     leaving a function's domain gives an infinity or NaN, as in IEEE 754. Two Values are equal only
     if they are the same object.
 
+    Values can be pickled and copied, together with everything that they were computed from. Threads
+    can build Values and call `backward` at the same time, also on graphs that share leaves: calls
+    of `backward` wait for each other. Read gradients that several threads add to when all are done.
+
     Attributes:
-        op: The name of the op, as in a graph file; `"input"`, `"param"` or `"const"` for a leaf.
-        args: The Values that the op was applied to, in order, with repeats; empty for a leaf.
         name: The id of the node in a graph file; None to have one assigned (`n0`, `n1`, …).
     """
 
-    __slots__ = ("__weakref__", "_data", "_grad", "_number", "_op", "args", "name", "op")
+    __slots__ = ("__weakref__", "_args", "_data", "_grad", "_kind", "_number", "_op", "name")
 
     # Makes NumPy leave operators to us: np.float64(2.0) * value is a Value.
     __array_ufunc__: ClassVar[None] = None
 
+    _args: tuple[Value, ...]
     _data: float
     _grad: float
-    _number: int
+    _kind: str
+    _number: int | tuple[int, ...]  # orders Values by creation; a tuple if it came from a pickle
     _op: Op | None
-    args: tuple[Value, ...]
     name: str | None
-    op: str
 
     def __init__(  # noqa: D417 - what is unknown is refused
         self, data: float, *, name: str | None = None, **unknown: Never
@@ -75,9 +103,9 @@ class Value:
         self._grad = 0.0
         self._number = next(_numbers)
         self._op = None
-        self.args = ()
+        self._args = ()
         self.name = name
-        self.op = INPUT
+        self._kind = INPUT
 
     @classmethod
     def input(cls, data: float, *, name: str | None = None, **unknown: Never) -> Value:
@@ -93,6 +121,16 @@ class Value:
     def const(cls, data: float, *, name: str | None = None, **unknown: Never) -> Value:
         """Make a constant, whose `grad` stays 0.0; `data` and `name` are as for `Value`."""
         return leaf(CONST, _float(data), name, **unknown)
+
+    @property
+    def op(self) -> str:
+        """The name of the op, as in a graph file; `"input"`, `"param"` or `"const"` for a leaf."""
+        return self._kind
+
+    @property
+    def args(self) -> tuple[Value, ...]:
+        """The Values that the op was applied to, in order, with repeats; empty for a leaf."""
+        return self._args
 
     @property
     def data(self) -> float:
@@ -128,7 +166,23 @@ class Value:
         Raises:
             TypeError: `seed` is not a number.
         """
-        sweep(((self, _float(seed)),))
+        seeds = ((self, _float(seed)),)
+        with _LOCK.lock:
+            sweep(seeds)
+
+    def __getstate__(self) -> tuple[_Pickle, Any]:
+        """Return what a pickle holds of this Value; its arguments are in the same pickle."""
+        return _HERE, super().__getstate__()
+
+    def __setstate__(self, state: tuple[_Pickle, Any]) -> None:
+        """Restore a Value from a pickle, or make it a copy."""
+        pickle, (attributes, slots) = state
+        for name, content in {**(attributes or {}), **slots}.items():
+            setattr(self, name, content)
+        if pickle is _HERE:  # copy.copy
+            self._number = next(_numbers)
+        else:
+            self._number = pickle.number, *_as_tuple(self._number)
 
     def __repr__(self) -> str:
         """Show primal and adjoint, as micrograd does, and the name if there is one."""
@@ -292,7 +346,7 @@ def _unknown_argument(keyword: str) -> TypeError:
 def leaf(op: str, data: float, name: str | None = None, **unknown: Never) -> Value:
     """Make a leaf of the given kind."""
     value = Value(data, name=name, **unknown)
-    value.op = op
+    value._kind = op
     return value
 
 
@@ -316,9 +370,9 @@ def _node(op: Op, primal: float, args: tuple[Value, ...]) -> Value:
     value._grad = 0.0
     value._number = next(_numbers)
     value._op = op
-    value.args = args
+    value._args = args
     value.name = None
-    value.op = op.name
+    value._kind = op.name
     return value
 
 
@@ -391,14 +445,21 @@ def total(values: Iterable[Operand]) -> Value:
 def ancestry(roots: Iterable[Value]) -> list[Value]:
     """Return some values and everything that they were computed from, in creation order."""
     seen = dict.fromkeys(roots)
-    stack = [value.args for value in seen]
+    stack = [value._args for value in seen]
     while stack:
         for arg in stack.pop():
             if arg not in seen:
                 seen[arg] = None
-                if arg.args:
-                    stack.append(arg.args)
-    return sorted(seen, key=_NUMBER)
+                if arg._args:
+                    stack.append(arg._args)
+    try:
+        return sorted(seen, key=_NUMBER)
+    except TypeError:  # some came from a pickle, and their numbers are tuples
+        return sorted(seen, key=lambda value: _as_tuple(value._number))
+
+
+def _as_tuple(number: int | tuple[int, ...]) -> tuple[int, ...]:
+    return number if isinstance(number, tuple) else (number,)
 
 
 def sweep(seeds: Sequence[tuple[Value, float]], tape: Sequence[Value] | None = None) -> None:
@@ -418,7 +479,7 @@ def sweep(seeds: Sequence[tuple[Value, float]], tape: Sequence[Value] | None = N
         tape = ancestry(value for value, _ in seeds)
     leaves = []
     for value in tape:
-        if not value.args:
+        if not value._args:
             leaves.append((value, value._grad))
         value._grad = 0.0
     for value, seed in seeds:
@@ -428,12 +489,12 @@ def sweep(seeds: Sequence[tuple[Value, float]], tape: Sequence[Value] | None = N
             _pass_on(value, value._op)
     for value, grad in leaves:
         # The sweep adds to consts, too, but they have no adjoint.
-        value._grad = grad if value.op == CONST else grad + value._grad
+        value._grad = grad if value._kind == CONST else grad + value._grad
 
 
 def _pass_on(value: Value, op: Op) -> None:
     """Add a value's contributions to the adjoints of its arguments."""
-    args = value.args
+    args = value._args
     if len(args) == 2 and not op.fold:  # noqa: PLR2004 - most nodes are of this kind
         a, b = args
         adjoint = value._grad

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ORDER = (
-    "errors", "extras", "appearance", "suggestions", "ops", "codec", "graph", "format", "value",
+    "errors", "extras", "locks", "appearance", "suggestions", "ops", "codec", "graph", "format",
+    "value",
     "engine", "document", "build", "analysis", "draw", "viewer", "golden", "testing", "grade",
     "trace", "cli",
 )  # fmt: skip

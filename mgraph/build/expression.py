@@ -122,7 +122,8 @@ def _with_caret(message: str, source: list[str], at: Position) -> str:
     """Show the line that a message is about, with a caret at the position."""
     line = source[at[0] - 1] if at[0] <= len(source) else ""
     start = max(0, at[1] - _SHOWN)
-    shown = line[start : start + _SHOWN + 8]
+    visible = (c if c.isprintable() or c == "\t" else "\ufffd" for c in line)  # one column each
+    shown = "".join(visible)[start : start + _SHOWN + 8]
     return f"line {at[0]}, column {at[1]}: {message}\n  {shown}\n  {' ' * (at[1] - 1 - start)}^"
 
 

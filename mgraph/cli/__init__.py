@@ -123,6 +123,10 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and exit; no traceback if it is interrupted or a pipe is closed."""
     _complete_streams()
+    if "_MGRAPH_COMPLETE" in os.environ:
+        from mgraph.cli.completion import register  # noqa: PLC0415 - needed only here
+
+        register()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
@@ -164,7 +168,7 @@ def _run() -> int:
     except click.Abort:
         return _silent(_INTERRUPTED)
     except click.ClickException as error:
-        _with_hint(error).show()
+        _printable(_with_hint(error)).show()
         return error.exit_code
     return result if isinstance(result, int) else 0
 
@@ -190,6 +194,16 @@ def _with_hint(error: click.ClickException) -> click.ClickException:
     elif isinstance(error, click.NoSuchOption):
         hint = _DASH_HINTS.get(command.name or "", "")
     return click.UsageError(f"{error.format_message()} {hint}", context) if hint else error
+
+
+def _printable(error: click.ClickException) -> click.ClickException:
+    """Escape what a terminal would obey or hide in a message that repeats an argument."""
+    from mgraph.cli.output import escaped  # noqa: PLC0415 - needed only here
+
+    message = escaped(error.format_message())
+    if isinstance(error, click.UsageError):
+        return click.UsageError(message, error.ctx)
+    return click.ClickException(message)
 
 
 def _silent(status: int, *, keep_stderr: bool = False) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mgraph.cli.files import STREAM, check_extension, read_graph, write_graph
+from mgraph.cli.files import STREAM, check_extension, read_graph, update_of, write_graph
 from mgraph.cli.options import limit_option
 from mgraph.cli.parameters import GraphPath
 from mgraph.cli.terminal import counted, progress
@@ -54,7 +54,7 @@ def command(
       mgraph convert neuron.json plain.json --strip --sort
     """  # noqa: D301 - \b is click's
     check_extension(target)
-    with progress(2) as bar:
+    with progress(2) as bar, update_of(source, target) as before:
         bar.step("reading")
         graph, extension = read_graph(source, limits, strip=strip)
         if version is not None:
@@ -62,7 +62,7 @@ def command(
         if sort:
             graph = replace(graph, columns=replace(graph.columns, order=None))
         bar.step("writing")
-        write_graph(graph, target, extension)
+        write_graph(graph, target, extension, before)
     if target != STREAM:
         size = Path(target).stat().st_size
         click.echo(f"wrote {printable(target)}: {counted(len(graph), 'node')}, {size:,} bytes")

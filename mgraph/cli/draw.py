@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from mgraph import draw
-from mgraph.cli.files import STREAM, naming, read_graph
+from mgraph.cli.files import STREAM, naming, read_graph, write_output
 from mgraph.cli.options import engine_option, limit_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath, NodeId
 from mgraph.cli.run_request import RunRequest, inspection_options
 from mgraph.cli.terminal import counted, progress
-from mgraph.codec import write_file
 from mgraph.draw.mermaid import MOST_CHARACTERS, MOST_EDGES
 from mgraph.draw.themes import THEMES
-from mgraph.errors import GraphError, printable
+from mgraph.errors import printable
 
 if TYPE_CHECKING:
     from mgraph.codec import Limits
@@ -200,13 +198,7 @@ def _mermaid_limits(picture: Picture, content: bytes, form: str) -> str:
 
 
 def _write(content: bytes, out: str) -> None:
-    if out != STREAM:
-        write_file(out, [content])
-        return
-    if sys.__stdout__ is None:
-        raise GraphError.of("io", "standard output is closed", fix="use -o FILE")
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
+    write_output(out, [content])
 
 
 def _print(file: Graph, view: draw.View, out: str, form: str, *, as_json: bool) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mgraph.cli.output import escaped
 from mgraph.cli.terminal import print_diagnostics
 from mgraph.codec import (
     MSGPACK,
@@ -17,17 +19,20 @@ from mgraph.codec import (
     located,
     read_file,
     read_stream,
+    updating,
     write_file,
 )
 from mgraph.document import Graph, as_graph, extension_of
-from mgraph.errors import REPORTED, Diagnostic, GraphError, quoted
+from mgraph.errors import REPORTED, Diagnostic, GraphError, printable, quoted
 from mgraph.format.fields import shown
 from mgraph.format.numbers import doubles
 from mgraph.format.reading import inspect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from mgraph.codec import Stamp
 
 STREAM: Final = "-"
 
@@ -98,16 +103,60 @@ def _not_a_number(key: str, value: object) -> Diagnostic:
     return Diagnostic("number", message, (key,), expected='a number, "nan", "inf" or "-inf"')
 
 
-def write_graph(graph: Graph, path: str, extension: str) -> None:
+def write_graph(graph: Graph, path: str, extension: str, since: Stamp | None = None) -> None:
     """Write a graph to a file, or to standard output for `-` in the encoding of `extension`."""
+    if path != STREAM:
+        extension = extension_of(path)
+    write_output(path, graph.to_bytes(extension), since)
+
+
+def write_output(path: str, chunks: Iterable[bytes], since: Stamp | None = None) -> None:
+    """Write a file, or to standard output for `-`; say what a replaced file could not keep.
+
+    Raises:
+        GraphError: `io` if that can't be done, or would write binary data to a terminal.
+    """
     if path == STREAM:
-        if sys.__stdout__ is None:
-            raise GraphError.of("io", "standard output is closed", fix="use -o FILE")
-        out = sys.stdout.buffer
-        out.writelines(graph.to_bytes(extension))
-        out.flush()
-    else:
-        write_file(path, graph.to_bytes(extension_of(path)))
+        _write_stream(chunks)
+    elif lost := write_file(path, chunks, since):
+        what = printable(", ".join(lost))
+        click.echo(f"note: {printable(path)} could not keep its {what}", err=True)
+
+
+def _write_stream(chunks: Iterable[bytes]) -> None:
+    if sys.__stdout__ is None:
+        raise GraphError.of("io", "standard output is closed", fix="use -o FILE")
+    if sys.stdout.isatty():
+        chunks = [_for_terminal(b"".join(chunks))]
+    sys.stdout.flush()
+    sys.stdout.buffer.writelines(chunks)
+    sys.stdout.buffer.flush()
+
+
+def _for_terminal(data: bytes) -> bytes:
+    """Escape a text that is shown to a person; a pipe or a file gets the bytes as they are."""
+    try:
+        return escaped(data.decode()).encode()
+    except UnicodeDecodeError:
+        fix = "write to a file, or pipe it into another command"
+        raise GraphError.of("io", "binary data would garble the terminal", fix=fix) from None
+
+
+@contextmanager
+def update_of(path: str, *targets: str) -> Iterator[Stamp | None]:
+    """Let no other command update a file that will be read and, as one of the targets, written."""
+    with updating(path) if is_among(path, *targets) else nullcontext() as stamp:
+        yield stamp
+
+
+def is_among(path: str, *targets: str) -> bool:
+    """Whether a file is one of the targets of a command."""
+    if path == STREAM:
+        return False
+    try:
+        return os.path.realpath(path) in [os.path.realpath(x) for x in targets if x != STREAM]
+    except ValueError:  # no file can have such a name: reading or writing says so
+        return False
 
 
 def check_extension(path: str | None) -> None:

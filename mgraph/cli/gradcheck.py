@@ -22,7 +22,7 @@ from mgraph.analysis.gradcheck import (
 )
 from mgraph.appearance import number
 from mgraph.cli.equations import formula_of, label, seeded
-from mgraph.cli.files import STREAM, naming, read_graph
+from mgraph.cli.files import STREAM, naming, read_graph, write_output
 from mgraph.cli.options import limit_option, not_negative
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath, NodeId
@@ -37,7 +37,7 @@ from mgraph.cli.terminal import (
     table,
     width,
 )
-from mgraph.codec import spelled, write_file
+from mgraph.codec import spelled
 from mgraph.draw import native_process, png
 from mgraph.draw.text import middle_clipped
 from mgraph.engine.evaluate import node_named
@@ -405,10 +405,7 @@ def _write_plot(out: str, ran: DetailedRun, leaf: int, quotients: Sequence[Quoti
     name = middle_clipped(ran.graph.ids[leaf], _NAME, _NAME_SIZE)
     title = f"Error of (f(a + h) - f(a))/h, compared with the gradient of {name}"
     svg = error_plot([(quotient.h, quotient.error) for quotient in quotients], title)
-    if out == STREAM:
-        click.echo(svg, nl=False)
-    else:
-        write_file(out, [png.paint(svg)[0] if _is_png(out) else svg.encode()])
+    write_output(out, [png.paint(svg)[0] if _is_png(out) else svg.encode()])
 
 
 def _is_png(name: str) -> bool:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import sys
 from itertools import islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mgraph.cli.files import STREAM, read_bytes
+from mgraph.cli.files import STREAM, read_bytes, write_output
 from mgraph.cli.options import limit_option, tolerance_options
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath
 from mgraph.cli.terminal import clipped, counted, progress, prose, styled, table, width
-from mgraph.codec import write_file
 from mgraph.errors import printable
 from mgraph.grade.outcomes import Verdict
 
@@ -366,7 +364,4 @@ def _write_junit(path: str, report: Report, *, hide: bool) -> None:
         for outcome in report.outcomes
     ]
     written = xml("mgraph grade", lines)
-    if path == STREAM:
-        sys.stdout.buffer.write(written)
-    else:
-        write_file(path, [written])
+    write_output(path, [written])

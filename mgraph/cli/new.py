@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from typing import TYPE_CHECKING, Final
+
 import click
 from click.core import ParameterSource
 
@@ -12,6 +15,11 @@ from mgraph.cli.files import STREAM, check_extension, write_graph
 from mgraph.cli.parameters import GraphPath, Setting
 from mgraph.cli.terminal import counted
 from mgraph.errors import printable, quoted
+
+if TYPE_CHECKING:
+    from mgraph.document import Graph
+
+_FEW: Final = 10  # inputs that one would set on the command line
 
 Settings = tuple[tuple[str, float | None], ...]
 
@@ -108,8 +116,25 @@ def command(
         missing = len(graph.columns.unbound())
         note = f", {counted(missing, 'input')} without a value" if missing else ""
         click.echo(f"wrote {printable(out)}: {counted(len(graph), 'node')}{note}")
+        if missing or len(graph.outputs) > 1:
+            click.echo(_how_to_run(graph, out))
+
     for hint in hints:
         click.echo(f"hint: {hint}", err=True)
+
+
+def _how_to_run(graph: Graph, path: str) -> str:
+    """Return a command that runs a graph which needs values or the choice of an output."""
+    inputs = [graph.columns.ids[i] for i in graph.columns.unbound()]
+    name = printable(shlex.quote(path if not path.startswith("-") else f"./{path}"))
+    words = ["mgraph run", name, *(f"--set {shlex.quote(f'{x}=1.0')}" for x in inputs)]
+    text = "to run it: "
+    if len(inputs) > _FEW:
+        words = ["mgraph run", name, "--inputs values.json"]
+        text = f'to run it, put values into a file, {{"{inputs[0]}": 1.0, "{inputs[1]}": 1.0, …}}: '
+    if len(graph.outputs) > 1:
+        words.append(f"--output {shlex.quote(graph.outputs[0])}")
+    return text + " ".join(words)
 
 
 def _check_unused(formula: str | None) -> None:

@@ -19,5 +19,16 @@ def json_option(command: F) -> F:
 
 
 def print_json(value: Any, *, err: bool = False) -> None:  # noqa: ANN401 - any plain data
-    """Print one JSON value."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False), err=err)
+    """Print one JSON value; what a terminal would obey or hide is escaped, as JSON can."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    click.echo(escaped(text), err=err)
+
+
+def escaped(text: str) -> str:
+    r"""Replace what a terminal would obey or hide by `\uXXXX`, as in JSON; lines stay lines."""
+    return "".join(c if c.isprintable() or c in "\n\t" else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[i : i + 4]}" for i in range(0, len(units), 4))

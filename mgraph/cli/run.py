@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mgraph.cli.files import STREAM, check_extension, naming, read_graph, write_graph
+from mgraph.cli.files import (
+    STREAM,
+    check_extension,
+    is_among,
+    naming,
+    read_graph,
+    update_of,
+    write_graph,
+)
 from mgraph.cli.options import engine_option, limit_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath
 from mgraph.cli.report import print_run, run_as_json
 from mgraph.cli.run_request import RunRequest, request_options
 from mgraph.cli.terminal import progress
-from mgraph.document import ANNOTATED, LARGE, engine_for
+from mgraph.document import ANNOTATED, LARGE, WRITERS, engine_for
 from mgraph.engine import tape
 from mgraph.errors import GraphError, printable
 from mgraph.extras import install
@@ -51,10 +59,11 @@ def command(
 ) -> None:
     """Run a graph forward and backward, and write the annotated file.
 
-    Prints id, formula, data and grad of each node. The new run is added to the runs of the file; it
-    replaces a run that mgraph itself recorded for the same inputs and seed, but never an
-    expectation from elsewhere. Without -o or --in-place, the annotated file is NAME.annotated.json
-    or NAME.annotated.msgpack in the current folder.
+    Prints id, formula, data and grad of each node. The annotated file holds the runs of GRAPH and
+    the new one, which replaces a run that mgraph itself recorded for the same inputs and seed, but
+    never an expectation from elsewhere. Without -o or --in-place, it is NAME.annotated.json or
+    NAME.annotated.msgpack in the current folder, written anew each time. To collect several runs in
+    one file, use --in-place.
 
     \b
     Examples:
@@ -70,7 +79,9 @@ def command(
         raise click.UsageError(message)
     request.check_streams(graph)
     check_extension(out)
-    with progress(4) as bar:
+    defaults = [_default_target(graph, extension) for extension in WRITERS]
+    targets = [out] if out else [graph] if in_place else defaults
+    with progress(5, "waiting") as bar, update_of(graph, *targets) as before:
         bar.step("reading")
         file, extension = read_graph(graph, limits)
         inputs, seed = request.inputs_and_seed(file, graph, limits)
@@ -83,7 +94,7 @@ def command(
         target = chosen or _default_target(graph, extension)
         result = file.with_runs(annotated(file.runs, run, file.outputs))
         try:
-            write_graph(result, target, extension)
+            write_graph(result, target, extension, before if is_among(graph, target) else None)
         except GraphError as error:
             raise error if chosen else _suggesting_out(error) from None
         bar.step("printing")

@@ -99,7 +99,8 @@ class RunRequest(NamedTuple):
 _REQUEST: Final = (
     click.option(
         "--set", "given", type=Setting(NodeId(SETTABLE)), multiple=True, metavar="ID=X",
-        help="Give an input or a param another value, for example --set x1=0.5.",
+        help="Give an input or a param another value, for example --set x1=0.5. If an id is given "
+        "twice, the last value counts.",
     ),
     click.option(
         "--inputs", "inputs_file", type=GraphPath(), metavar="FILE",

@@ -8,8 +8,9 @@ import shutil
 import signal
 import sys
 from array import array
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
+from unicodedata import combining, east_asian_width
 
 import click
 
@@ -22,8 +23,14 @@ from mgraph.errors import printable
 from mgraph.ops import CONST
 from mgraph.suggestions import closest, did_you_mean
 
+try:
+    import termios
+    import tty
+except ImportError:  # Windows
+    termios = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mgraph.analysis.steps import Steps
 
@@ -38,6 +45,7 @@ _HELP: Final = "space next  ← back  < start  > end  g go to a node  q quit"
 _ENTER, _RUB_OUT, _ESCAPE = ("\r", "\n"), ("\x7f", "\b"), "\x1b"
 _IN: Final = "\x1b[?1049h\x1b[?7l\x1b[?25l"  # the alternate screen; no wrapping, no cursor
 _OUT: Final = "\x1b[?7h\x1b[?25h\x1b[?1049l"
+_ENDS: Final = ("SIGTERM", "SIGHUP", "SIGQUIT")
 _LONGEST: Final = 128  # characters of an id
 
 
@@ -146,7 +154,7 @@ class Stepper:
         if kind != StepKind.FORWARD:
             position = f"backward {self.at - size + 1:,} of {len(steps) - size:,}"
         left = columns - len(position) - 2
-        return f"{clipped(printable(self.title), left).ljust(left)}  {position}"
+        return f"{_fitted(printable(self.title), left)}  {position}"
 
     def _table(self, columns: int, rows: int) -> Iterator[str]:
         """Yield the nodes around the current one, with the values and gradients known so far."""
@@ -182,20 +190,31 @@ class Stepper:
             yield click.style(clipped(text, columns), bold=True) if mark != "  " else text
 
 
+def _fitted(text: str, room: int) -> str:
+    """Cut or pad a text to `room` columns; East Asian wide characters take two."""
+    text = clipped(text, room)
+    while len(text) > 1 and _columns(text) > room:
+        text = text[:-2] + "…"
+    return text + " " * (room - _columns(text))
+
+
+def _columns(text: str) -> int:
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
 def walk(steps: Steps, title: str) -> None:
     """Show the steps on the terminal, and handle keys until one of them quits."""
     stepper = Stepper(steps, title)
     is_plain = click.get_current_context().color is False
 
-    def draw(*_: object) -> None:
-        columns, rows = shutil.get_terminal_size()
-        lines = [line + "\x1b[K" for line in stepper.screen(columns, rows)]
+    def draw() -> None:
+        lines = stepper.screen(*shutil.get_terminal_size())
         if is_plain:
-            lines = [click.unstyle(line) + "\x1b[K" for line in lines]
-        sys.stdout.write("\x1b[H" + "\n".join(lines) + "\x1b[J")
-        sys.stdout.flush()
+            lines = [click.unstyle(line) for line in lines]
+        # Cleared before it is written: after a full line, the cursor is on its last character.
+        _write("\x1b[H" + "\n".join(f"\x1b[K{line}" for line in lines))
 
-    with _screen(), _when_resized(draw):
+    with _screen(draw):
         draw()
         for keys in _keys():
             if not all(map(stepper.press, keys)):
@@ -204,42 +223,72 @@ def walk(steps: Steps, title: str) -> None:
 
 
 @contextmanager
-def _screen() -> Iterator[None]:
-    """Switch to the terminal's alternate screen, and back at the end."""
-    sys.stdout.write(_IN)
-    try:
-        yield
-    finally:
-        sys.stdout.write(_OUT)
-        sys.stdout.flush()
+def _screen(draw: Callable[[], None]) -> Iterator[None]:
+    """Switch to the terminal's alternate screen and to single keys, and back however it ends."""
+    modes = termios.tcgetattr(sys.stdin) if termios else None
+
+    def pause(*_: object) -> None:
+        _leave(modes)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        _enter()
+        draw()
+
+    with _handlers({"SIGWINCH": lambda *_: draw(), "SIGTSTP": pause, **dict.fromkeys(_ENDS, _end)}):
+        try:
+            _enter()
+            yield
+        finally:
+            _leave(modes)
+
+
+def _enter() -> None:
+    _write(_IN)
+    if termios:
+        # Once, not for each key as click.getchar does: that loses keys typed in between.
+        tty.setcbreak(sys.stdin, termios.TCSADRAIN)
+
+
+def _leave(modes: list[Any] | None) -> None:
+    if termios and modes:
+        with suppress(termios.error):  # the terminal was closed
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, modes)
+    _write(_OUT)
+
+
+def _write(text: str) -> None:
+    """Write to the terminal; a signal's handler may do so while another write is under way."""
+    if not termios:
+        click.echo(text, nl=False, color=True)
+        return
+    data = text.encode(sys.stdout.encoding, "replace")
+    while data:  # sys.stdout itself can't be called by a handler that has interrupted it
+        data = data[os.write(sys.stdout.fileno(), data) :]
+
+
+def _end(which: int, _frame: object) -> None:
+    """End with the status that shells give to a process that a signal ended."""
+    signal.signal(which, signal.SIG_IGN)  # the way out must not be interrupted
+    raise SystemExit(128 + which)
 
 
 @contextmanager
-def _when_resized(draw: Any) -> Iterator[None]:  # noqa: ANN401 - a signal handler
-    if not hasattr(signal, "SIGWINCH"):
-        yield
-        return
-    before = signal.signal(signal.SIGWINCH, draw)
+def _handlers(handlers: Mapping[str, Callable[[int, Any], None]]) -> Iterator[None]:
+    """Handle signals, except those that this system lacks and those that are ignored."""
+    before: dict[int, Any] = {}
+    for name, handler in handlers.items():
+        which = getattr(signal, name, None)
+        if which is not None and signal.getsignal(which) is not signal.SIG_IGN:
+            before[which] = signal.signal(which, handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGWINCH, before)
+        for which, handler in before.items():
+            signal.signal(which, handler)
 
 
 def _keys() -> Iterator[Sequence[str]]:
     """Yield the keys pressed since the last time, until the terminal is closed."""
-    try:
-        import termios  # noqa: PLC0415 - not on Windows
-        import tty  # noqa: PLC0415
-    except ImportError:
-        while True:
-            yield [click.getchar()]
-    file = sys.stdin.fileno()
-    before = termios.tcgetattr(file)
-    try:
-        # Once, not for each key as click.getchar does: that loses keys typed in between.
-        tty.setcbreak(file, termios.TCSADRAIN)
-        while data := os.read(file, 1024):
-            yield _KEY.findall(data.decode(errors="replace"))
-    finally:
-        termios.tcsetattr(file, termios.TCSADRAIN, before)
+    while not termios:
+        yield [click.getchar()]
+    while data := os.read(sys.stdin.fileno(), 1024):
+        yield _KEY.findall(data.decode(errors="replace"))

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mgraph.cli.files import STREAM, read_bytes, read_graph, write_graph
+from mgraph.cli.files import (
+    STREAM,
+    read_bytes,
+    read_graph,
+    update_of,
+    write_graph,
+    write_output,
+)
 from mgraph.cli.options import engine_option, limit_option, tolerance_options
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath
 from mgraph.cli.terminal import counted, print_diagnostics, progress, styled
-from mgraph.codec import spelled, write_file
+from mgraph.codec import spelled
 from mgraph.errors import printable
 from mgraph.golden.rerun import (
     FileOutcome,
@@ -30,7 +36,7 @@ from mgraph.graph.run import DEFAULT, EXACT, SELF_RECORDED, Tolerance
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mgraph.codec import Limits
+    from mgraph.codec import Limits, Stamp
 
 _SHOWN = 20
 _COLOURS = {
@@ -104,10 +110,7 @@ def command(
 def _write_report(path: str, outcomes: Sequence[FileOutcome]) -> None:
     from mgraph.golden.junit import report  # noqa: PLC0415 - only here
 
-    if path == STREAM:
-        sys.stdout.buffer.write(report(outcomes))
-    else:
-        write_file(path, [report(outcomes)])
+    write_output(path, [report(outcomes)])
 
 
 def _test(paths: Sequence[str], options: Options) -> list[FileOutcome]:
@@ -167,9 +170,14 @@ def _accept(paths: Sequence[str], options: Options) -> int:
     if len(paths) != 1 or Path(paths[0]).is_dir() or paths[0] == STREAM:
         message = "--accept takes the name of one file, so that you see what you accept"
         raise click.UsageError(message)
-    graph, _ = read_graph(paths[0], options.limits)
+    with update_of(paths[0], paths[0]) as before:
+        return _accept_file(paths[0], options, before)
+
+
+def _accept_file(path: str, options: Options, before: Stamp | None) -> int:
+    graph, _ = read_graph(path, options.limits)
     if not graph.runs:
-        name = printable(paths[0])
+        name = printable(path)
         message = f"{name} has no runs; `mgraph run {name} --in-place` records one"
         raise click.ClickException(message)
     lines = list(_mismatch_lines(graph, options))
@@ -180,8 +188,8 @@ def _accept(paths: Sequence[str], options: Options) -> int:
         click.echo(line)
     if len(lines) > _SHOWN:
         click.echo(f"… and {len(lines) - _SHOWN:,} more")
-    write_graph(accepted(graph, options), paths[0], "")
-    click.echo(f"wrote {printable(paths[0])}: its changed runs are now recorded by mgraph itself")
+    write_graph(accepted(graph, options), path, "", before)
+    click.echo(f"wrote {printable(path)}: its changed runs are now recorded by mgraph itself")
     return 0
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from contextlib import nullcontext, redirect_stdout
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
 from mgraph.cli.files import STREAM, check_extension, write_graph
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath
-from mgraph.cli.terminal import counted
+from mgraph.cli.terminal import counted, print_error
 from mgraph.codec import spelled as spelled_number
 from mgraph.errors import GraphError, printable, some
 from mgraph.trace.capture import disagreements
@@ -20,10 +22,13 @@ from mgraph.trace.classes import spelled
 from mgraph.trace.script import Traced, trace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mgraph.document import Graph
     from mgraph.golden.rerun import Mismatch
+
+
+_INTERRUPTED: Final = 130
 
 
 @click.command("trace", short_help="Record the graph that a Python script builds.")
@@ -69,6 +74,8 @@ def command(
     the gradients that backward computes: the file is a golden test with that engine's numbers.
     Options for the script go after --.
 
+    What was recorded is also written if the script is interrupted or ends the process itself.
+
     The exit status is 1 if nothing was recorded, if the script failed, or if mgraph's own numbers
     differ from the engine's. Unless nothing was recorded, the file is still written.
 
@@ -85,9 +92,47 @@ def command(
     if not Path(out).parent.is_dir():  # before a script that may take hours
         message = f"can't write {printable(out)}: there is no such folder"
         raise GraphError.of("io", message)
-    with redirect_stdout(sys.stderr) if as_json or out == STREAM else nullcontext():
-        traced = trace(script, args, wanted, call)
-        sys.stdout.flush()
+    to_stderr = as_json or out == STREAM
+    target = out if out == STREAM else os.path.abspath(out)  # the script may change its folder
+    with ExitStack() as streams:
+        streams.enter_context(_streams_of_script(to_stderr=to_stderr))
+
+        def finish(traced: Traced) -> int:
+            streams.close()
+            return _finish(traced, out, target, call, output, inputs, as_json=as_json)
+
+        status = finish(trace(script, args, wanted, call, partial(_status, finish)))
+    sys.stdout.flush()
+    if to_stderr and _is_of_system(sys.stdout):
+        sys.stdout = sys.stderr  # threads and exit handlers of the script may still print
+    return status
+
+
+def _status(finish: Callable[[Traced], int], traced: Traced) -> int:
+    """Write a recording right before the process ends, and return its exit status."""
+    status = 1
+    try:
+        status = finish(traced)
+    except GraphError as error:
+        print_error(error)
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except KeyboardInterrupt:
+        status = _INTERRUPTED
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    return status
+
+
+def _finish(
+    traced: Traced, out: str, target: str, call: int | None, output: str | None,
+    inputs: tuple[str, ...], *, as_json: bool,
+) -> int:  # fmt: skip
+    """Write what was recorded, and return the exit status."""
+    if traced.was_interrupted and output is None and not traced.recording.calls:
+        raise KeyboardInterrupt
     if traced.failed:
         click.echo(traced.traceback(), nl=False, err=True)
     calls = traced.recording.calls
@@ -97,14 +142,54 @@ def command(
     try:
         graph = traced.graph(output, inputs)
     except GraphError as error:
-        raise error.named(script) from None
-    write_graph(graph, out, ".json")
+        raise error.named(traced.file) from None
+    write_graph(graph, target, ".json")
     summary = _summary(traced, graph, out)
     if as_json:
         print_json(summary, err=out == STREAM)
     else:
         _print(summary, err=out == STREAM)
+    if traced.was_interrupted:
+        return _INTERRUPTED
     return 0 if summary["agrees"] and not traced.failed else 1
+
+
+@contextmanager
+def _streams_of_script(*, to_stderr: bool) -> Iterator[None]:
+    """Let a script print, close and replace the standard streams; afterwards they are as before.
+
+    Args:
+        to_stderr: Whether what it prints goes to standard error, also if it prints past Python or
+            when the process ends.
+    """
+    before = sys.stdout, sys.stderr
+    ours = [_duplicate(stream) for stream in before]
+    if to_stderr:
+        sys.stdout = sys.stderr
+        if all(map(_is_of_system, before)):
+            os.dup2(before[1].fileno(), before[0].fileno())
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr, *before):
+            with suppress(Exception):  # whatever the script has put there
+                stream.flush()
+        sys.stdout, sys.stderr = ours
+
+
+def _duplicate(stream: TextIO) -> TextIO:
+    """Return another stream to the same place; the stream itself if it is not one of the system."""
+    if not _is_of_system(stream):
+        return stream
+    file = os.dup(stream.fileno())
+    return open(file, "w", encoding=stream.encoding, errors=stream.errors)
+
+
+def _is_of_system(stream: TextIO) -> bool:
+    try:
+        return stream.fileno() >= 0
+    except (OSError, ValueError):
+        return False
 
 
 def _summary(traced: Traced, graph: Graph, out: str) -> dict[str, Any]:

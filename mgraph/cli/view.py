@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import os
-import sys
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from mgraph.cli.files import STREAM, naming, read_graph
+from mgraph.cli.files import STREAM, naming, read_graph, write_output
 from mgraph.cli.options import limit_option
 from mgraph.cli.parameters import GraphPath
 from mgraph.cli.terminal import counted
-from mgraph.codec import write_file
 from mgraph.document import ANNOTATED
-from mgraph.errors import GraphError, printable
+from mgraph.errors import printable
 from mgraph.viewer import page
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mgraph.codec import Limits
 
 
@@ -58,10 +54,9 @@ def command(
     name = "graph.json" if graph == STREAM else Path(graph).name
     with naming(graph):
         chunks = list(page(file, name, quiz=quiz))
+    write_output(target, chunks)
     if target == STREAM:
-        _print(chunks)
         return
-    write_file(target, chunks)
     size = sum(map(len, chunks))
     click.echo(f"wrote {printable(target)}: {counted(len(file), 'node')}, {size:,} bytes")
     if not (no_open or _open(target)):
@@ -83,13 +78,6 @@ def _check_target(target: str) -> None:
     if target != STREAM and Path(target).suffix.lower() not in (".html", ".htm"):
         message = f"can't write a page to {printable(target)}: expected a name that ends in .html"
         raise click.UsageError(message)
-
-
-def _print(chunks: Sequence[bytes]) -> None:
-    if sys.__stdout__ is None:
-        raise GraphError.of("io", "standard output is closed", fix="use -o FILE.html")
-    sys.stdout.buffer.writelines(chunks)
-    sys.stdout.buffer.flush()
 
 
 def _open(path: str) -> bool:

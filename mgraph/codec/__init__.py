@@ -25,6 +25,7 @@ from mgraph.codec.limits import (
 )
 from mgraph.codec.numbers import SPECIAL, literal, spelled
 from mgraph.codec.text import Blocks, Entries, Rows, compact
+from mgraph.codec.updates import Stamp, updating
 from mgraph.errors import REPORTED, Diagnostic, GraphError, Path
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ __all__ = [
     "Limits",
     "Reading",
     "Rows",
+    "Stamp",
     "binary",
     "compact",
     "decode",
@@ -57,6 +59,7 @@ __all__ = [
     "single_precision",
     "spelled",
     "too_deep",
+    "updating",
     "write_file",
 ]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from mgraph.codec.limits import LIMITS, Limits, limit_error
+from mgraph.codec.updates import Stamp, keep_metadata, permissions_to_keep, stamp_of
 from mgraph.errors import GraphError, printable
 
 try:
@@ -113,7 +114,9 @@ def read_stream(file: BinaryIO, limits: Limits = LIMITS) -> bytes:
     return data
 
 
-def write_file(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> None:
+def write_file(
+    path: str | os.PathLike[str], chunks: Iterable[bytes], since: Stamp | None = None
+) -> tuple[str, ...]:
     """Write a file atomically: whatever happens, there is the whole old file or the whole new one.
 
     The bytes are written to a temporary file in the same folder, which is flushed to disk and
@@ -121,53 +124,82 @@ def write_file(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> None:
     writing leaves nothing behind. What a process killed between two steps leaves behind is removed
     by the next writer of the same file.
 
+    A file that is replaced keeps its permissions, its owner and its extended attributes. A file
+    with several names (hard links) is not replaced: the other names would keep the old content.
+
+    Args:
+        path: The file.
+        chunks: Its content.
+        since: The stamp of the file when it was read, if the content was made from that.
+
+    Returns:
+        What the file could not keep: `"owner"`, `"group"` or `"attribute NAME"`.
+
     Raises:
-        GraphError: `io` if it can't be written; the old file is untouched.
+        GraphError: `io` if it can't be written, or has changed since; the old file is untouched.
     """
     _check_name(path)
     target = Path(path)
     try:
-        mode = _mode_to_keep(target)
+        old = _status_to_keep(target)
         _remove_leftovers(target)
-        _write_then_rename(target, chunks, mode)
+        return _write_then_rename(target, chunks, old, since)
     except OSError as error:
         raise io_error(path, "write", error) from None
 
 
-def _mode_to_keep(target: Path) -> int | None:
-    """Return the permissions of the file to be replaced; refuse anything but a regular file."""
+def _status_to_keep(target: Path) -> os.stat_result | None:
+    """Return the status of the file to be replaced; refuse what can't be replaced as a whole."""
     try:
-        mode = target.lstat().st_mode
+        status = target.lstat()
     except FileNotFoundError:
         return None
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(status.st_mode):
         fix = "name a regular file, or - for standard output"
-        message = f"can't write {printable(str(target))}: it is {_kind(mode)}"
+        message = f"can't write {printable(str(target))}: it is {_kind(status.st_mode)}"
         raise GraphError.of("io", message, expected="a regular file", fix=fix, file=str(target))
     if not os.access(target, os.W_OK):  # renaming another file over it would still work
         message = f"can't write {printable(str(target))}: it is write-protected"
         raise GraphError.of("io", message, file=str(target))
-    return stat.S_IMODE(mode)
+    if status.st_nlink > 1:
+        names = f"{status.st_nlink} names (hard links)"
+        message = f"can't write {printable(str(target))}: it has {names}, which would be separated"
+        fix = "write to another file; or replace this name by a copy first"
+        raise GraphError.of("io", message, fix=fix, file=str(target))
+    return status
 
 
-def _write_then_rename(target: Path, chunks: Iterable[bytes], mode: int | None) -> None:
+def _write_then_rename(
+    target: Path, chunks: Iterable[bytes], old: os.stat_result | None, since: Stamp | None
+) -> tuple[str, ...]:
+    lost: tuple[str, ...] = ()
     temporary = target.parent / f"{_temporary_start(target)}{os.urandom(4).hex()}{_SUFFIX}"
     try:
         with open(_open_new(temporary), "wb", buffering=_BLOCK) as file:
             file.writelines(chunks)
             file.flush()
-            if mode is not None:
+            if old is not None:
+                lost = keep_metadata(file.fileno(), target, old)
+                mode = permissions_to_keep(old, lost)
                 os.chmod(file.fileno() if os.chmod in os.supports_fd else temporary, mode)
             os.fsync(file.fileno())
             if os.fstat(file.fileno()).st_nlink == 0:
                 _give_name(file.fileno(), temporary)
             if fcntl is None:
                 file.close()  # Windows can't rename an open file
+            _check_unchanged(target, since)
             os.replace(temporary, target)  # still locked, so that nobody removes it
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(target.parent)
+    return lost
+
+
+def _check_unchanged(target: Path, since: Stamp | None) -> None:
+    if since is not None and stamp_of(target) != since:
+        message = f"can't write {printable(str(target))}: it has changed since it was read"
+        raise GraphError.of("io", message, fix="run the command again", file=str(target))
 
 
 def _open_new(temporary: Path) -> int:

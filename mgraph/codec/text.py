@@ -9,15 +9,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jiter
 
-from mgraph.codec.limits import how_to_raise
+from mgraph.codec.limits import DEEPEST, how_to_raise
 from mgraph.codec.numbers import literal
 from mgraph.errors import Diagnostic, GraphError, Path, quoted
+
+try:
+    import resource
+except ImportError:  # Windows, where memory is not limited like this
+    resource = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 LONGEST_INTEGER: Final = 4300
 """Digits of an integer literal; longer ones are refused, as Python itself does."""
+
+_MOST_DIGITS: Final = 640
+"""Python can't be set to refuse so few digits, and no double has so many."""
+
+_LARGEST_VALUE: Final = 40
+"""Bytes of memory that a byte of JSON takes at most while it is decoded: a list of empty dicts."""
 
 _MINUS_ZERO: Final = re.compile(rb"-0(?=[ \t\r\n,\]}]|\Z)")
 _SPACE: Final = re.compile(r"[ \t\r\n]*+")
@@ -43,6 +54,10 @@ def decode(data: bytes, deepest: int) -> Any:  # noqa: ANN401 - any JSON
         GraphError: The first fault of the bytes: `encoding`, `syntax`, `trailing`,
             `duplicate-key`, `depth` or `number`.
     """
+    if _memory_is_short(data):  # jiter would abort or hang; this is slow, and raises MemoryError
+        if fault := first_fault(data, DEEPEST):
+            raise first_fault(data, deepest) or fault
+        return json.loads(data, parse_int=_integer)
     try:
         value = jiter.from_json(data, catch_duplicate_keys=True, cache_mode="keys")
     except ValueError as error:
@@ -53,7 +68,23 @@ def decode(data: bytes, deepest: int) -> Any:  # noqa: ANN401 - any JSON
 
 
 def _integer(text: str) -> float:
-    return -0.0 if text == "-0" else int(text)
+    """Return an integer literal; of one too large for a double, only the first digits."""
+    return -0.0 if text == "-0" else int(text[:_MOST_DIGITS])
+
+
+def _memory_is_short(data: bytes) -> bool:
+    """Whether this process may not take as much memory as the largest values of such a size."""
+    if resource is None or not any(map(_is_limited, (resource.RLIMIT_AS, resource.RLIMIT_DATA))):
+        return False
+    try:
+        bytes(_LARGEST_VALUE * len(data))  # zeros, which take address space but no memory
+    except MemoryError:
+        return True
+    return False
+
+
+def _is_limited(kind: int) -> bool:
+    return resource.getrlimit(kind)[0] != resource.RLIM_INFINITY
 
 
 # --- the first fault -------------------------------------------------------------------------

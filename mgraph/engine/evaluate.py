@@ -61,8 +61,7 @@ def evaluate(
     Raises:
         GraphError: `run-node`, `seed`, `number` or `unbound-input`.
     """
-    inputs = {name: as_number(name, value) for name, value in (inputs or {}).items()}
-    seed = {name: as_number(name, value) for name, value in (seed or {}).items()}
+    inputs, seed = numbers_of(inputs), numbers_of(seed)
     by_node = input_nodes(graph, inputs)
     if missing := [graph.ids[i] for i in graph.unbound() if i not in by_node]:
         raise unbound_inputs(missing)
@@ -76,6 +75,15 @@ def evaluate(
         origin=f"{SELF_RECORDED}{__version__} {engine.name}",
         graph=graph.hash,
     )
+
+
+def numbers_of(given: Mapping[str, float] | None) -> dict[str, float]:
+    """Return numbers given by id as doubles; empty for None.
+
+    Raises:
+        GraphError: `number` if one is not a number.
+    """
+    return {name: as_number(name, value) for name, value in (given or {}).items()}
 
 
 def input_nodes(graph: Columns, inputs: Mapping[str, float]) -> dict[int, float]:
@@ -108,11 +116,11 @@ def node_named(graph: Columns, name: str) -> int:
     return node
 
 
-def unbound_inputs(names: Sequence[str]) -> GraphError:
-    """Build the error for inputs that have no value."""
+def unbound_inputs(names: Sequence[str], *, in_run: bool = True) -> GraphError:
+    """Build the error for inputs that have no value; `in_run` if a run could give them one."""
     from mgraph.format.runs import no_value  # noqa: PLC0415 - only for errors
 
-    return GraphError([no_value(name) for name in names])
+    return GraphError([no_value(name, in_run=in_run) for name in names])
 
 
 def seeded_nodes(graph: Columns, seed: Mapping[str, float]) -> dict[int, float]:

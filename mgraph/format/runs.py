@@ -237,10 +237,13 @@ def _missing_inputs(
     return (no_value(name, path) for name in unbound if name not in inputs)
 
 
-def no_value(name: str, path: Path = ()) -> Diagnostic:
-    """Say that an input has no value."""
+def no_value(name: str, path: Path = (), *, in_run: bool = True) -> Diagnostic:
+    """Say that an input has no value; `in_run` if a run could give it one."""
     message = f"the input {quoted(name)} has no value"
-    fix = f'give it "data" in its node, or a value in the run: --set {_typed(name)}=1.0'
+    fix = 'give it "data" in its node'
+    if in_run:
+        name = _typed(name)
+        fix += f', or a value in the run: --set {name}=1.0, or {{"{name}": 1.0}} in Python'
     return Diagnostic("unbound-input", message, path, expected="a value for every input", fix=fix)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.codec import spelled
 from mgraph.format.file import HEADER
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from mgraph.document import Graph
     from mgraph.graph.run import Run
+
+_ABSENT: Final = object()
+_TEXTS: Final = tuple(key for key in HEADER if key != "meta")
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,10 @@ class Difference:
 
 def differences(a: Graph, b: Graph) -> Iterator[Difference]:
     """Compare two graphs: texts, nodes by id, order, outputs, then runs by inputs and seed."""
-    for key in HEADER:
+    for key in _TEXTS:
         yield from _compare("document", key, a.header.get(key), b.header.get(key))
+    x, y = (graph.header.get("meta", _ABSENT) for graph in (a, b))
+    yield from _compare_meta("document", x, y)
     index_a, index_b = a.columns.index, b.columns.index
     for name, node in index_a.items():
         if name in index_b:
@@ -76,6 +81,27 @@ def _compare(what: str, field: str, a: object, b: object) -> Iterator[Difference
         yield Difference(what, field, a, b)
 
 
+def _compare_meta(what: str, a: object, b: object) -> Iterator[Difference]:
+    """Compare two metas; null is shown as text, because None means that there is no meta."""
+    if not _are_same_json(a, b):
+        x, y = ("null" if meta is None else None if meta is _ABSENT else meta for meta in (a, b))
+        yield Difference(what, "meta", x, y)
+
+
+def _are_same_json(a: object, b: object) -> bool:
+    """Whether two values are the same in JSON: true is not 1, but 1 is 1.0."""
+    pairs = [(a, b)]
+    while pairs:
+        x, y = pairs.pop()
+        if isinstance(x, dict) and isinstance(y, dict) and x.keys() == y.keys():
+            pairs.extend((x[key], y[key]) for key in x)
+        elif isinstance(x, list) and isinstance(y, list) and len(x) == len(y):
+            pairs.extend(zip(x, y, strict=True))
+        elif isinstance(x, bool) != isinstance(y, bool) or not _are_equal(x, y):
+            return False
+    return True
+
+
 def _described(graph: Graph, node: int) -> str:
     columns = graph.columns
     args = ", ".join(columns.ids[arg] for arg in columns.arguments(node))
@@ -93,7 +119,6 @@ def _parts(graph: Graph, name: str) -> dict[str, Any]:
         "data": columns.data[leaf] if has_data and leaf is not None else None,
         "label": columns.labels.get(node),
         "doc": columns.docs.get(node),
-        "meta": columns.metas.get(node),
     }
 
 
@@ -101,6 +126,8 @@ def _node(a: Graph, b: Graph, name: str) -> Iterator[Difference]:
     parts_a, parts_b = _parts(a, name), _parts(b, name)
     for field, value in parts_a.items():
         yield from _compare(f"node {name}", field, value, parts_b[field])
+    x, y = (graph.columns.metas.get(graph.columns.index[name], _ABSENT) for graph in (a, b))
+    yield from _compare_meta(f"node {name}", x, y)
 
 
 def _order(a: Graph, b: Graph) -> Iterator[Difference]:
@@ -146,6 +173,10 @@ def _run(what: str, a: Run, b: Run) -> Iterator[Difference]:
 def _numbers(
     what: str, field: str, a: Mapping[str, float] | None, b: Mapping[str, float] | None
 ) -> Iterator[Difference]:
+    if not a and not b and (a is None) != (b is None):  # absent: not stated; empty: no node has one
+        yield Difference(
+            f"{what}, {field}", "", None if a is None else {}, None if b is None else {}
+        )
     a, b = a or {}, b or {}
     for name in dict.fromkeys((*a, *b)):
         yield from _compare(f"{what}, {field} of {name}", "", a.get(name), b.get(name))

@@ -24,8 +24,11 @@ from mgraph.errors import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from io import FileIO
+    from subprocess import Popen
+    from typing import BinaryIO
 
 DRIVER: Final = Path(__file__).with_name("driver.py")
+GUARD: Final = Path(__file__).with_name("guard.py")
 START_TIMEOUT: Final = 60.0
 """Time limit for importing an engine, in seconds."""
 
@@ -34,6 +37,7 @@ _CHUNK: Final = 65536
 _MAX_OUTPUT: Final = 2**28  # bytes of one answer
 _PIPE_WAIT: Final = 0.5  # seconds to wait for the pipes of a process that has ended
 _EXIT_WAIT: Final = 3.0  # seconds to wait for a process that has closed its output to end
+_KILL_WAIT: Final = 10.0  # seconds to wait for the guard to have killed everything
 _MARK: Final = "MGRAPH_GRADE"
 _NOT_AN_ANSWER: Final = "it wrote into the driver's own channel"
 _TOO_MUCH: Final = f"it wrote more than {_MAX_OUTPUT >> 20} MiB"
@@ -62,7 +66,9 @@ class ResourceLimits(NamedTuple):
 class Process:
     """A process that answers each line of input with a line on its standard output.
 
-    Use it as a context manager: on exit, it and all processes that it started are killed.
+    It and all processes that it started are killed by `close`, and also if mgraph itself ends, in
+    whatever way: between both is a process of `guard.py`, where there is one. It is a context
+    manager, too.
     """
 
     def __init__(self, command: Sequence[str], memory: int = 0, mark: str = "") -> None:
@@ -78,19 +84,10 @@ class Process:
         """
         self.mark = mark or secrets.token_hex()
         try:
-            self.popen = subprocess.Popen(  # noqa: S603 - what the user asked for
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-                env={**os.environ, _MARK: self.mark},
-                bufsize=0,  # a thread that waits for the pipe would hold the buffer's lock
-            )
+            self.popen, self.alive = _start(command, memory, self.mark)
         except (OSError, ValueError) as error:
             message = f"{command[0]} can't be started: {getattr(error, 'strerror', '') or error}"
             raise EndedError(message) from None
-        _limit(self.popen.pid, memory)
         self.questions: Queue[bytes] = Queue()
         self.answers: Queue[bytes] = Queue(1)  # further output stays in the pipe
         self.block = b""
@@ -189,7 +186,7 @@ class Process:
         """Wait for a block of whole lines; return an empty one if the process has ended."""
         until = monotonic() + seconds
         while True:
-            has_ended = self._has_ended()  # even then, another process may hold its pipes
+            has_ended = self.popen.poll() is not None  # even then, another may hold its pipes
             wait = _PIPE_WAIT if has_ended else min(_PIPE_WAIT, max(0.0, until - monotonic()))
             try:
                 return self.answers.get(timeout=wait)
@@ -204,11 +201,8 @@ class Process:
         if self.has_flooded:
             return _TOO_MUCH
         until = monotonic() + _EXIT_WAIT
-        while not self._has_ended() and monotonic() < until:
+        while self.popen.poll() is None and monotonic() < until:
             sleep(0.01)
-        if self._has_ended():
-            self._kill_group()
-            self.popen.wait()
         self.threads[1].join(0.2)
         lines = "".join(self.printed).strip().splitlines()
         last = f": {printable(lines[-1][:300])}" if lines else ""
@@ -226,29 +220,23 @@ class Process:
         self.questions.put(b"")
         with contextlib.suppress(Empty):
             self.answers.get_nowait()  # so that the reading thread is not stuck
-        self._kill_group()
-        with contextlib.suppress(OSError):
-            self.popen.kill()
-        self.popen.wait()
-        if not self._join():  # a process that left its group still holds the pipes
+        self.end()
+        if not self._join():  # a process that the guard hasn't found still holds the pipes
             kill_all(self.mark)
             self._join()
         for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.close()  # type: ignore[union-attr]
 
-    def _has_ended(self) -> bool:
-        """Whether the process has ended; it isn't reaped yet, so its number isn't used again."""
-        if self.popen.returncode is not None or not hasattr(os, "waitid"):
-            return self.popen.poll() is not None
-        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        return os.waitid(os.P_PID, self.popen.pid, options) is not None
-
-    def _kill_group(self) -> None:
-        """Kill its process group, unless it was reaped: its number may then belong to another."""
-        if hasattr(os, "killpg") and self.popen.returncode is None:
-            with contextlib.suppress(OSError):
-                os.killpg(self.popen.pid, signal.SIGKILL)
+    def end(self) -> None:
+        """Let the guard kill everything, or kill the process where there is no guard."""
+        if self.alive is not None:
+            self.alive.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.popen.wait(_KILL_WAIT)
+                return
+        self.popen.kill()
+        self.popen.wait()
 
     def _join(self) -> bool:
         """Wait for the threads a moment; return whether all have finished."""
@@ -266,16 +254,50 @@ class Process:
         self.close()
 
 
-def _limit(process: int, memory: int) -> None:
-    """Limit the memory of a process in bytes, where the system allows it."""
-    try:
-        import resource  # noqa: PLC0415 - not on Windows
+def _start(command: Sequence[str], memory: int, mark: str) -> tuple[Popen[bytes], BinaryIO | None]:
+    """Start a program, with a guard above it where processes can fork.
 
-        resource.prlimit(process, resource.RLIMIT_CORE, (0, 0))  # a crash leaves no core file
-        if memory:
-            resource.prlimit(process, resource.RLIMIT_DATA, (memory, memory))
-    except (ImportError, AttributeError, OSError, ValueError):
-        return
+    Returns:
+        The guard, and the pipe to close when everything is to end; or the program, and None.
+
+    Raises:
+        OSError: If the program can't be started.
+        ValueError: If its name or an argument holds a NUL character.
+    """
+    if not hasattr(os, "fork"):
+        return _popen(command, mark), None
+    alive, kept = os.pipe()
+    reasons, failed = os.pipe()
+    guard = [sys.executable, "-I", "-S", str(GUARD), *map(str, (alive, failed, memory)), *command]
+    ours = open(kept, "wb", buffering=0)  # noqa: SIM115 - open as long as the program may run
+    with open(reasons, "rb") as reader:
+        try:
+            popen = _popen(guard, mark, (alive, failed))
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            os.close(alive)
+            os.close(failed)
+        reason = reader.read().decode(errors="replace")  # empty as soon as the program runs
+    if reason:
+        ours.close()
+        popen.communicate()
+        raise OSError(0, reason)
+    return popen, ours
+
+
+def _popen(command: Sequence[str], mark: str, pipes: Sequence[int] = ()) -> Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - what the user asked for
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        pass_fds=pipes,
+        env={**os.environ, _MARK: mark},
+        bufsize=0,  # a thread that waits for the pipe would hold the buffer's lock
+    )
 
 
 def kill_all(mark: str) -> None:
@@ -451,6 +473,8 @@ class CommandEngine:
         self.mark = secrets.token_hex()
         self.streams: bool | None = None
         self.process: Process | None = None
+        self.running: deque[Process] = deque()
+        self.is_stopped = False
 
     def ask(self, document: bytes) -> bytes:
         """Send one document as a line, and return the answer.
@@ -466,12 +490,17 @@ class CommandEngine:
         return self._exchange(Process(self.command, self.limits.memory, self.mark), document)
 
     def _exchange(self, process: Process, document: bytes) -> bytes:
+        self.running.append(process)
         try:
+            if self.is_stopped:
+                process.end()
             process.send(document + b"\n", last=self.streams is False)
             answer = self._answer(process, monotonic() + self.limits.seconds)
         except BaseException:
             process.close()
             raise
+        finally:
+            self.running.remove(process)
         if self.streams:
             self.process = process
         else:
@@ -491,6 +520,12 @@ class CommandEngine:
             process.send(b"", last=True)
         first = first or process.answer(until - monotonic())
         return first + process.rest(until - monotonic())  # the answer may have many lines
+
+    def stop(self) -> None:
+        """End the questions that other threads ask now."""
+        self.is_stopped = True
+        for process in [*self.running]:
+            process.end()
 
     def close(self) -> None:
         """Kill the process, if there is one, and all processes that others left behind."""

@@ -185,7 +185,11 @@ def run_command_engine(cases: Sequence[Case], engine: CommandEngine) -> Iterator
         while todo and (engine.streams or len(cases) - len(todo) < PATIENCE):
             yield outcome(todo.popleft())  # the first ones show whether it answers line by line
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # one process per case
-            yield from pool.map(outcome, todo)
+            try:
+                yield from pool.map(outcome, todo)
+            except BaseException:  # Ctrl-C: the pool would wait for the cases that run
+                engine.stop()
+                raise
 
 
 def _ask_command(case: Case, engine: CommandEngine) -> Answer:

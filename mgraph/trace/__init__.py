@@ -33,14 +33,23 @@ class Recording:
         """Prepare a recording; the arguments are those of `record`."""
         self._classes = classes
         self._last: Capture | None = None
+        self._is_started = False
         self.recorder = Recorder(call)
 
     def __enter__(self) -> Self:
-        """Start to record."""
+        """Start to record.
+
+        Raises:
+            RuntimeError: The recording was started before.
+        """
+        if self._is_started:
+            message = "a recording can be started only once: call mgraph.record again"
+            raise RuntimeError(message)
+        self._is_started = True
         try:
             for cls in self._classes:
                 self.recorder.watch(cls)
-        except TypeError:
+        except BaseException:
             self.recorder.stop()
             raise
         return self

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mgraph.trace.spellings import Spelling
 
 _MISSING: Final = object()
+_PATCHES: Final[list[tuple[Recorder, type]]] = []
+"""Who wraps which class now, oldest first: each wraps what the ones before it left."""
 _METHODS: Final = (FunctionType, staticmethod, classmethod)
 _LISTS: Final = (list, tuple)
 _PLAIN: Final = (float, int)
@@ -68,11 +70,18 @@ class Recorder:
         """
         for base in reversed(cls.__mro__):
             if base not in self.classes and (base is cls or is_value_like(base)):
-                wrappers = dict(self._wrapped(base))
-                originals = {key: vars(base).get(key, _MISSING) for key in wrappers}
-                _put(base, wrappers)
-                self._wrappers[base], self._originals[base] = wrappers, originals
+                self._patch(base)
                 self.classes += (base,)
+
+    def _patch(self, cls: type) -> None:
+        wrappers = dict(self._wrapped(cls))
+        originals = {key: vars(cls).get(key, _MISSING) for key in wrappers}
+        self._wrappers[cls], self._originals[cls] = wrappers, originals
+        _PATCHES.append((self, cls))
+        _replace(cls, originals, wrappers)
+
+    def _restore(self, cls: type) -> None:
+        _replace(cls, self._wrappers.pop(cls), self._originals.pop(cls))
 
     def _wrapped(self, cls: type) -> Iterator[tuple[str, object]]:
         yield "__del__", self._finalizer(cls)
@@ -89,24 +98,36 @@ class Recorder:
             yield "__init__", self._constructor(cls.__init__)  # type: ignore[misc]
 
     def stop(self) -> None:
-        """Restore the classes, and keep the existing Values."""
+        """Restore the classes, and keep the existing Values.
+
+        Other recorders may have wrapped the same classes since. They are taken off, too, and put
+        back on: their wrappers must not keep this recorder's, and bring them back when they stop.
+        """
         self.nodes.hold()
-        for cls in self.classes:
-            _put(cls, self._originals[cls])
+        self._busy = True  # the program may have kept wrappers, for example in a method of its own
+        first = next((i for i, (owner, _) in enumerate(_PATCHES) if owner is self), len(_PATCHES))
+        patches = _PATCHES[first:]
+        del _PATCHES[first:]
+        for owner, cls in reversed(patches):
+            owner._restore(cls)  # noqa: SLF001 - a recorder, too
+        for owner, cls in patches:
+            if owner is not self:
+                owner._patch(cls)  # noqa: SLF001
 
     @contextmanager
     def _silence(self) -> Iterator[None]:
         """Restore the classes for a while, for their full speed and depth of recursion."""
         self._busy = True
-        for cls in self.classes:
-            originals = self._originals[cls]
-            _put(cls, {name: originals[name] for name in originals if name != "__del__"})
+        for cls, originals in self._originals.items():
+            kept = {name: originals[name] for name in originals if name != "__del__"}
+            _replace(cls, self._wrappers[cls], kept)
         try:
             yield
         finally:
-            self._busy = False
-            for cls in self.classes:
-                _put(cls, self._wrappers[cls])
+            if self._originals:  # not stopped meanwhile
+                self._busy = False
+            for cls, wrappers in self._wrappers.items():
+                _replace(cls, self._originals[cls], wrappers)
 
     # --- wrappers ------------------------------------------------------------------------------
 
@@ -318,12 +339,15 @@ class Recorder:
         return nodes[value]
 
 
-def _put(cls: type, attributes: Mapping[str, object]) -> None:
-    for name, value in attributes.items():
-        if value is _MISSING:
-            delattr(cls, name)
-        else:
+def _replace(cls: type, old: Mapping[str, object], new: Mapping[str, object]) -> None:
+    """Replace attributes of a class, except those that the program has assigned meanwhile."""
+    for name, value in new.items():
+        if vars(cls).get(name, _MISSING) is not old[name]:
+            continue
+        if value is not _MISSING:
             setattr(cls, name, value)
+        elif name in vars(cls):
+            delattr(cls, name)
 
 
 def _bind_like(member: object, wrapper: Callable[..., Any]) -> object:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import builtins
 import os
+import signal
 import sys
+import threading
 import traceback
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from mgraph.codec import LIMITS, read_file
 from mgraph.errors import Diagnostic, GraphError, printable, quoted, some
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from mgraph.trace.recorder import Recorder
 
 _HERE: Final = str(Path(__file__).parent)
+_ENDS: Final = ("SIGTERM", "SIGHUP")
+"""Signals that end a process, unless the script says something else."""
 
 
 class Finder:
@@ -36,6 +40,7 @@ class Finder:
         wanted: The only class to record, `MODULE:CLASS` or `CLASS`; None for all.
         classes: The recorded classes, by their names for `--class`, in the order of definition.
         passed_over: The other classes that are like Value, if one is wanted.
+        is_finding: Whether the script has not ended yet.
     """
 
     def __init__(self, recorder: Recorder, wanted: str | None = None) -> None:
@@ -44,6 +49,7 @@ class Finder:
         self.classes: list[str] = []
         self.passed_over: list[str] = []
         self._recorder = recorder
+        self.is_finding = True
 
     @contextmanager
     def finding(self) -> Iterator[None]:
@@ -62,6 +68,7 @@ class Finder:
         try:
             yield
         finally:
+            self.is_finding = False
             builtins.__build_class__ = build
 
     def _check(self, cls: type) -> None:
@@ -86,7 +93,7 @@ class Finder:
         recorder = self._recorder
 
         def new(kind: type, *args: Any, **kwargs: Any) -> object:  # noqa: ANN401
-            if kind not in recorder.classes:
+            if kind not in recorder.classes and self.is_finding:
                 recorder.watch(kind)
             if original is object.__new__:
                 return object.__new__(kind)
@@ -104,12 +111,19 @@ class Traced:
         names: The script's global variables.
         error: The exception that ended it; None if it reached its end.
         finder: The classes that were recorded.
+        file: The path of the script, as it was given.
     """
 
     recording: Recording
     names: Mapping[str, object]
     error: BaseException | None
     finder: Finder
+    file: str
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether Ctrl-C or another signal ended the script."""
+        return isinstance(self.error, KeyboardInterrupt)
 
     @property
     def failed(self) -> bool:
@@ -120,6 +134,8 @@ class Traced:
 
     def traceback(self) -> str:
         """Return the traceback of the failure, without the frames of the recorder."""
+        if self.was_interrupted:
+            return "the script was interrupted\n"
         if isinstance(self.error, SystemExit):
             code = self.error.code
             return f"{code}\n" if isinstance(code, str) else f"the script exits with {code}\n"
@@ -162,7 +178,11 @@ class Traced:
 
 
 def trace(
-    path: str, args: Sequence[str] = (), wanted: str | None = None, call: int | None = None
+    path: str,
+    args: Sequence[str] = (),
+    wanted: str | None = None,
+    call: int | None = None,
+    finish: Callable[[Traced], int] = lambda traced: int(traced.failed),
 ) -> Traced:
     """Run a script as `python path args` would, and record what its engine computes.
 
@@ -171,10 +191,15 @@ def trace(
         args: The arguments of the script, for `sys.argv`.
         wanted: The class to record, `MODULE:CLASS`; None for all that are like Value.
         call: Which call of backward to keep, from 0; None for the last.
+        finish: Called if the script ends the process at once, by `os._exit` or a signal; it gets
+            what is recorded, and returns the exit status for `os._exit`.
+
+    Returns:
+        What was recorded, if the script reached its end, raised an exception, or was interrupted.
 
     Raises:
         GraphError: `io` if it can't be read.
-        KeyboardInterrupt: Ctrl-C was pressed.
+        SystemExit: This is a process that the script forked; only its parent is recorded.
     """
     source = read_file(path, LIMITS)
     main = ModuleType("__main__")
@@ -182,15 +207,62 @@ def trace(
     main.__dict__.update(__file__=full, __builtins__=builtins, __cached__=None, __annotations__={})
     recording = Recording(call=call)
     finder = Finder(recording.recorder, wanted)
+    own = os.getpid()
+    stack = ExitStack()
+
+    def traced(error: BaseException | None) -> Traced:
+        stack.close()
+        return Traced(recording, main.__dict__, error, finder, path)
+
+    def leave(error: BaseException) -> int | None:
+        is_running = finder.is_finding and os.getpid() == own
+        return finish(traced(error)) if is_running else None
+
+    for context in (recording, finder.finding(), _as_program(main, path, args), _leaving(leave)):
+        stack.enter_context(context)
     error: BaseException | None = None
-    with recording, finder.finding(), _as_program(main, path, args):
-        try:
-            exec(_compiled(source, full), main.__dict__)  # noqa: S102
-        except KeyboardInterrupt:
-            raise
-        except BaseException as raised:  # noqa: BLE001 - SystemExit, and anything else that scripts raise
-            error = raised
-    return Traced(recording, main.__dict__, error, finder)
+    try:
+        exec(_compiled(source, full), main.__dict__)  # noqa: S102
+    except BaseException as raised:  # noqa: BLE001 - SystemExit, and anything else that scripts raise
+        error = raised
+    result = traced(error)
+    if os.getpid() != own:
+        sys.stderr.write(result.traceback())
+        raise SystemExit(int(result.failed))
+    return result
+
+
+@contextmanager
+def _leaving(leave: Callable[[BaseException], int | None]) -> Iterator[None]:
+    """Call a function before `os._exit` or a signal ends the process.
+
+    It returns the exit status; None in a process that the script has forked, or after its end.
+    """
+    exit_at_once = os._exit
+
+    def _exit(status: int) -> NoReturn:
+        own = leave(SystemExit(status))
+        exit_at_once(status if own is None else own)
+
+    def end(number: int, _frame: object) -> None:
+        leave(KeyboardInterrupt())
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    names = _ENDS if threading.current_thread() is threading.main_thread() else ()
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    numbers = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, end)
+    os._exit = _exit
+    try:
+        yield
+    finally:
+        os._exit = exit_at_once
+        for number in numbers:
+            if signal.getsignal(number) is end:
+                with suppress(ValueError):  # a thread has called os._exit
+                    signal.signal(number, signal.SIG_DFL)
 
 
 def _compiled(source: bytes, path: str) -> CodeType:
@@ -203,6 +275,7 @@ def _compiled(source: bytes, path: str) -> CodeType:
 @contextmanager
 def _as_program(main: ModuleType, path: str, args: Sequence[str]) -> Iterator[None]:
     before = sys.argv, sys.path, sys.modules["__main__"]
+    depth = sys.getrecursionlimit()
     folder = [] if sys.flags.safe_path else [os.path.dirname(os.path.realpath(path))]
     sys.argv = [path, *args]
     sys.path = [*folder, *sys.path[0 if sys.flags.safe_path else 1 :]]
@@ -211,6 +284,7 @@ def _as_program(main: ModuleType, path: str, args: Sequence[str]) -> Iterator[No
         yield
     finally:
         sys.argv, sys.path, sys.modules["__main__"] = before
+        sys.setrecursionlimit(max(depth, sys.getrecursionlimit()))
 
 
 def _traceback(error: BaseException) -> str:

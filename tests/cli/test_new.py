@@ -32,7 +32,10 @@ def test_new_from_a_formula(mgraph: Shell) -> None:
 def test_new_from_statements(mgraph: Shell) -> None:
     """Several statements, by ; or newline; names not declared are inputs without a value."""
     said = mgraph("new", "e = a*b; d = e + c\n  L = d*f", "--input", "a", "-o", "steps.json")
-    assert said.out == "wrote steps.json: 7 nodes, 4 inputs without a value\n"
+    assert said.out == (
+        "wrote steps.json: 7 nodes, 4 inputs without a value\n"
+        "to run it: mgraph run steps.json --set a=1.0 --set b=1.0 --set c=1.0 --set f=1.0\n"
+    )
     document = mgraph.document("steps.json")
     assert [node["id"] for node in document["nodes"]] == ["a", "b", "c", "f", "e", "d", "L"]
     assert document["outputs"] == ["L"]
@@ -118,7 +121,7 @@ def test_hostile_formulas(mgraph: Shell, formula: str, place: tuple[int, int], w
     _, _, message = said.err.partition("Error: ")
     first, shown, caret = message.rstrip("\n").split("\n")
     assert first.startswith(f"line {place[0]}, column {place[1]}: ")
-    line = formula.splitlines()[place[0] - 1].strip()
+    line = formula.splitlines()[place[0] - 1].strip().replace("\x07", "\ufffd")  # one column wide
     assert shown.strip() in line
     assert caret.strip() == "^"
     if len(line) < 70:

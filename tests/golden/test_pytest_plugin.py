@@ -312,7 +312,6 @@ def test_names_that_nobody_can_print(project: pytest.Pytester, workers: tuple[st
         ("mgraph_paths = graphs grafs", "mgraph_paths: there is no *grafs"),
         ("mgraph_paths = empty", "mgraph_paths: no graph files found in *empty"),
         ("mgraph_paths = build/graphs", "mgraph_paths: pytest skips build?graphs, *'build'*"),
-        ("mgraph_goldens = nowhere", "mgraph_goldens: there is no folder *nowhere*"),
     ],
 )
 def test_wrong_configuration(project: pytest.Pytester, ini: str, words: str) -> None:

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import llvmlite
 
-from mgraph.codec import write_file
-from mgraph.engine.tape import lowering, source, vector_math
+from mgraph.engine.tape import jit, libraries, lowering, source, vector_math
 from mgraph.engine.tape.jit import Kernels, compiled, target
 from mgraph.engine.tape.libraries import LIBM, library
-from mgraph.errors import GraphError
+from mgraph.locks import ThreadLock
 from mgraph.ops import table
 
 if TYPE_CHECKING:
@@ -30,6 +29,15 @@ FOLDER: Final = "MGRAPH_CACHE_DIR"
 
 SUFFIX: Final = ".kernels"
 
+_LARGEST: Final = 2**24
+"""The most bytes that are read; a real entry has about 40,000."""
+
+_READ: Final = os.O_RDONLY | sum(
+    getattr(os, name, 0)
+    for name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY", "O_NOFOLLOW", "O_NONBLOCK")
+)
+"""How an entry is opened: without waiting for the other end of a named pipe."""
+
 
 class _Entry(NamedTuple):
     """A cache entry: machine code, and the types of its kernels' arguments."""
@@ -38,7 +46,10 @@ class _Entry(NamedTuple):
     signatures: Mapping[str, Sequence[str]]
 
 
-@cache
+_LOCK: Final = ThreadLock()
+"""For compiling: LLVM is not used by two threads at once, and nothing is compiled twice."""
+
+
 def kernels(part: str, math: str = LIBM) -> Kernels:
     """Return compiled kernels, from the cache if they are there and intact.
 
@@ -49,6 +60,12 @@ def kernels(part: str, math: str = LIBM) -> Kernels:
     Raises:
         MissingExtraError: The library is not on this machine.
     """
+    with _LOCK.lock:
+        return _kernels(part, math)
+
+
+@cache
+def _kernels(part: str, math: str) -> Kernels:
     entry = _read(part, math)
     if entry is None:
         entry = _compile(part, math)
@@ -74,7 +91,7 @@ def _path(folder: Path, part: str, math: str) -> Path:
     """Return the path of an entry, named after everything that its machine code depends on."""
     texts = (
         Path(module.__file__ or "").read_bytes()
-        for module in (table, vector_math, source, lowering)
+        for module in (table, vector_math, source, lowering, libraries, jit)
     )
     parts = [part, repr(library(math)), target(), llvmlite.__version__]
     digest = hashlib.sha256("\n".join(parts).encode())
@@ -84,29 +101,58 @@ def _path(folder: Path, part: str, math: str) -> Path:
 
 
 def _read(part: str, math: str) -> _Entry | None:
-    """Read an entry; None if it does not exist or was changed since it was written."""
+    """Read an entry; None if it does not exist, or is not as this user's mgraph wrote it."""
     folder = _private_folder()
     if folder is None:
         return None
+    path = _path(folder, part, math)
     try:
-        head, code = _path(folder, part, math).read_bytes().split(b"\n", 1)
-        header = json.loads(head)
-        if header["sha256"] == hashlib.sha256(code).hexdigest():
-            return _Entry(code, header["signatures"])
-    except (OSError, ValueError, LookupError, TypeError):
+        digest, content = _own_bytes(path).split(b"\n", 1)
+        if digest == _digest(path, content):
+            head, code = content.split(b"\n", 1)
+            return _Entry(code, json.loads(head))
+    except (OSError, ValueError):
         pass
     return None
 
 
+def _own_bytes(path: Path) -> bytes:
+    """Read a file that only this user can write to.
+
+    Raises:
+        OSError: It does not exist, is not such a file, or is too large.
+    """
+    with open(os.open(path, _READ), "rb", buffering=0) as file:
+        status = os.fstat(file.fileno())
+        if not (stat.S_ISREG(status.st_mode) and _is_mine(status) and status.st_size <= _LARGEST):
+            raise OSError
+        return file.read(status.st_size)
+
+
+def _digest(path: Path, content: bytes) -> bytes:
+    """Hash an entry and its name, so that one entry does not pass for another."""
+    return hashlib.sha256(path.name.encode() + b"\n" + content).hexdigest().encode()
+
+
 def _write(part: str, math: str, entry: _Entry) -> None:
-    """Write an entry, if the folder allows it."""
+    """Write an entry, if the folder allows it, so that only this user can read or write it.
+
+    It replaces whatever has its name, also a named pipe or somebody else's file.
+    """
     folder = _private_folder(make=True)
     if folder is None:
         return
-    header = {"sha256": hashlib.sha256(entry.code).hexdigest(), "signatures": entry.signatures}
-    head = json.dumps(header).encode() + b"\n"
-    with contextlib.suppress(OSError, GraphError):
-        write_file(_path(folder, part, math), [head, entry.code])
+    path = _path(folder, part, math)
+    content = json.dumps(entry.signatures).encode() + b"\n" + entry.code
+    with contextlib.suppress(OSError):
+        opened, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")  # mode 0600
+        try:
+            with open(opened, "wb") as file:
+                file.write(_digest(path, content) + b"\n" + content)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
 
 
 def _folder() -> Path:
@@ -129,6 +175,10 @@ def _private_folder(*, make: bool = False) -> Path | None:
         status = folder.stat()
     except (OSError, RuntimeError):  # RuntimeError: there is no home folder
         return None
+    return folder if stat.S_ISDIR(status.st_mode) and _is_mine(status) else None
+
+
+def _is_mine(status: os.stat_result) -> bool:
+    """Whether a file or folder belongs to this user, and no other user may write to it."""
     mine = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-    shared = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and os.name == "posix"
-    return folder if mine and not shared and stat.S_ISDIR(status.st_mode) else None
+    return mine and not (os.name == "posix" and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH))

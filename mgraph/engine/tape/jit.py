@@ -86,7 +86,9 @@ class Kernels:
 
     def __getattr__(self, name: str) -> Callable[..., int]:
         """Return a kernel. It returns 0; or 1 if it checks indices and one is out of range."""
-        kernel = self._kernels[name]
+        kernel = vars(self).get("_kernels", {}).get(name)
+        if kernel is None:
+            raise AttributeError(name)
         return lambda *arguments: kernel(*flat(arguments))
 
     def bound(self, name: str, *arguments: Any) -> Callable[..., int]:  # noqa: ANN401

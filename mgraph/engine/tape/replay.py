@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import current_thread
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from mgraph.engine.evaluate import Engine, evaluate, input_nodes, seeded_nodes, unbound_inputs
+from mgraph.engine.evaluate import (
+    Engine,
+    evaluate,
+    input_nodes,
+    numbers_of,
+    seeded_nodes,
+    unbound_inputs,
+)
 from mgraph.engine.tape import schedule, sweeps
 from mgraph.engine.tape.blocks import Job, RowBlocks
 from mgraph.engine.tape.cache import kernels
@@ -17,12 +25,13 @@ from mgraph.engine.tape.libraries import AUTO, LIBM, library
 from mgraph.engine.tape.lowering import LANES
 from mgraph.engine.tape.source import REPLAY
 from mgraph.errors import GraphError, quoted
-from mgraph.graph.run import as_number
-from mgraph.ops import CONST, OPCODES
+from mgraph.locks import ThreadLock
+from mgraph.ops import CONST, OPCODES, PARAM
 
 if TYPE_CHECKING:
     from array import array
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from threading import Thread
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -56,6 +65,7 @@ class Batch:
     grad: dict[str, Any]
     engine: str
     memory: NDArray[np.float64] = field(repr=False)
+    _is_result: bool = field(default=False, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -93,23 +103,19 @@ class _PreparedBatch:
 class Replay:
     """A graph that is prepared to be run many times, over flat arrays that are reused.
 
-    `Graph.compile` makes one. With N nodes and L leaves it takes about 60 bytes for each node. A
-    replay must not be used by two threads at once.
+    `Graph.compile` makes one. With N nodes, L leaves and P params it takes about 60 bytes for each
+    node. `copy.copy` makes an independent replay with the same numbers.
 
     ```python
     replay = mgraph.load("neuron.json").compile()
-    replay.step({"w1": -2.9})
-    replay.leaf_primals[:] -= 0.1 * replay.leaf_adjoints
+    replay.step({"x1": 0.5})
+    replay.param_primals -= 0.1 * replay.param_adjoints
     ```
 
-    Attributes:
-        graph: The checked graph. `graph.ids` lists the ids in evaluation order, and
-            `graph.index[id]` is the position of a node in `primals` and `adjoints`.
-        tape: The same graph as arrays, in evaluation order, for internal use.
-        leaf_primals: float64[L], the values of the leaves in the order of `leaf_ids`. What is
-            written here holds for all later steps and batches. Consts must keep their values.
-        leaf_adjoints: float64[L], the gradients of the leaves after the last `step`; 0.0 where a
-            leaf has none.
+    Calls of a replay can be made in several threads at once, and so can batches, which wait for
+    each other, as long as nothing else was used. Steps, and the arrays of values and gradients,
+    belong to the first thread that uses one of them, while it is alive: in any other thread they
+    raise RuntimeError, and so do batches and copies, because they depend on the same values.
     """
 
     def __init__(self, graph: Columns, math: str = LIBM) -> None:
@@ -122,21 +128,35 @@ class Replay:
         Raises:
             MissingExtraError: That library is not on this machine.
         """
-        self.graph = graph
-        self._engine = Engine(f"tape, {library(math).name}", self._sweeps)
-        self._kernels = kernels(REPLAY, library(math).name)
-        self.tape = sweeps.tape_of(graph)
-        self._order = schedule.forward_of(self.tape)
-        self._primals = self._with_leaves(self.tape.primals)
+        self._graph, self._math = graph, library(math).name
+        self._engine = Engine(f"tape, {self._math}", self._sweeps)
+        self._kernels = kernels(REPLAY, self._math)
+        self._tape = sweeps.tape_of(graph)
+        self._order = schedule.forward_of(self._tape)
+        self._primals = self._with_leaves(self._tape.primals)
         self._adjoints = np.zeros(self._primals.size)
         self._forward = self._bound_forward(self._primals)
-        self._consts = self._order.position[self.tape.opcode == OPCODES[CONST]]
+        kinds = self._tape.opcode[self._order.order[: self._order.leaves]]
+        self._params = int(np.count_nonzero(kinds == OPCODES[PARAM]))
+        consts = int(np.count_nonzero(kinds == OPCODES[CONST]))
+        self._consts = slice(self._order.leaves - consts, self._order.leaves)
+        self._const_primals = self._primals[self._consts].copy()
         self._unbound = graph.unbound()
         self._passes: dict[tuple[int, ...], _BackwardPass] = {}
         self._batches: dict[tuple[Any, ...], _PreparedBatch] = {}
-        leaves = self._order.leaves
-        self.leaf_primals = self._primals[:leaves]
-        self.leaf_adjoints = self._adjoints[:leaves]
+        self._lock = ThreadLock()  # of batches, copies, and changes of owner
+        self._owner: Thread | None = None
+
+    def __reduce__(self) -> tuple[type[Replay], tuple[Columns, str], tuple[Any, ...]]:
+        """Pickle or copy the graph and the numbers; arrays and machine code are made again."""
+        with self._lock.lock:
+            self._check_thread()
+            state = self._primals.copy(), self._adjoints.copy(), self._unbound
+        return type(self), (self._graph, self._math), state
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        """Restore the numbers of a replay that was pickled or copied."""
+        self._primals[:], self._adjoints[:], self._unbound = state
 
     def _with_leaves(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return primals by position: those of the leaves, then zeros, with one vector to spare."""
@@ -144,20 +164,124 @@ class Replay:
         primals[:leaves] = values[self._order.order[:leaves]]
         return primals
 
+    # --- threads ---
+
+    def _own(self) -> None:
+        """Let this thread own the values and gradients.
+
+        Raises:
+            RuntimeError: They belong to another thread.
+        """
+        if self._owner is not current_thread():
+            with self._lock.lock:
+                self._check_thread()
+                self._owner = current_thread()
+
+    def _check_thread(self) -> None:
+        """Check that no other thread owns the values and gradients.
+
+        Raises:
+            RuntimeError: Another one does, and is alive.
+        """
+        owner = self._owner
+        if owner is None or owner is current_thread() or not owner.is_alive():
+            return
+        message = (
+            f"this replay belongs to the thread {owner.name}, which has used its steps or "
+            "values: give each thread its own, from graph.compile(), or from copy.copy(replay) in "
+            "that thread"
+        )
+        raise RuntimeError(message)
+
+    # --- values and gradients ---
+
+    @property
+    def graph(self) -> Columns:
+        """The checked graph.
+
+        `graph.ids` lists the ids in evaluation order, and `graph.index[id]` is the position of a
+        node in `primals` and `adjoints`.
+        """
+        return self._graph
+
+    @property
+    def tape(self) -> sweeps.Tape:
+        """The same graph as arrays, in evaluation order, for internal use."""
+        return self._tape
+
     @cached_property
     def leaf_ids(self) -> list[str]:
-        """The ids of the leaves, in evaluation order."""
-        return [self.graph.ids[i] for i in self.graph.leaves]
+        """The ids of the leaves: params, then inputs, then consts, each in evaluation order."""
+        return self._ids(range(self._order.leaves))
+
+    @cached_property
+    def param_ids(self) -> list[str]:
+        """The ids of the params, in evaluation order."""
+        return self._ids(range(self._params))
+
+    def _ids(self, positions: Iterable[int]) -> list[str]:
+        """Return the ids of the nodes at some positions."""
+        return [self._graph.ids[i] for i in self._order.order[[*positions]].tolist()]
+
+    @property
+    def param_primals(self) -> NDArray[np.float64]:
+        """The values of the params, float64[P], in the order of `param_ids`.
+
+        They are not copied: what is written to the array, or assigned, holds for all later steps
+        and batches.
+        """
+        self._own()
+        return self._primals[: self._params]
+
+    @param_primals.setter
+    def param_primals(self, values: ArrayLike) -> None:
+        _write(self.param_primals, "param_primals", values)
+
+    @property
+    def param_adjoints(self) -> NDArray[np.float64]:
+        """The gradients of the params after the last `step`, float64[P]; 0.0 if it has none."""
+        self._own()
+        return self._adjoints[: self._params]
+
+    @param_adjoints.setter
+    def param_adjoints(self, values: ArrayLike) -> None:
+        _write(self.param_adjoints, "param_adjoints", values)
+
+    @property
+    def leaf_primals(self) -> NDArray[np.float64]:
+        """The values of all leaves, float64[L], in the order of `leaf_ids`; also data and labels.
+
+        They are not copied: what is written to the array, or assigned, holds for all later steps
+        and batches, except for consts, which get their declared values back.
+        """
+        self._own()
+        return self._primals[: self._order.leaves]
+
+    @leaf_primals.setter
+    def leaf_primals(self, values: ArrayLike) -> None:
+        _write(self.leaf_primals, "leaf_primals", values)
+
+    @property
+    def leaf_adjoints(self) -> NDArray[np.float64]:
+        """The gradients of all leaves after the last `step`, float64[L]; 0.0 if it has none."""
+        self._own()
+        return self._adjoints[: self._order.leaves]
+
+    @leaf_adjoints.setter
+    def leaf_adjoints(self, values: ArrayLike) -> None:
+        _write(self.leaf_adjoints, "leaf_adjoints", values)
 
     @property
     def primals(self) -> NDArray[np.float64]:
         """The values of all nodes after the last `step`, float64[N]: a copy in evaluation order."""
+        self._own()
         primals: NDArray[np.float64] = self._primals[self._order.position]
         return primals
 
     @property
     def adjoints(self) -> NDArray[np.float64]:
         """The gradients of all nodes after the last `step`, float64[N]: a copy, 0.0 if none."""
+        self._own()
         adjoints: NDArray[np.float64] = self._adjoints[self._order.position]
         return adjoints
 
@@ -187,7 +311,7 @@ class Replay:
             GraphError: `run-node`, `number`, `unbound-input` or `seed`, as for `Graph.run`.
         """
         inputs = {**(inputs or {}), **more}
-        return evaluate(self.graph, inputs, seed, self._engine, grad=grad)
+        return evaluate(self._graph, inputs, seed, self._engine, grad=grad)
 
     def _sweeps(
         self, graph: Columns, seeds: Mapping[int, float], *, grad: bool
@@ -212,8 +336,9 @@ class Replay:
     ) -> None:
         """Set some leaves, for this step and all later ones, and run forward and backward.
 
-        The results are in `primals` and `adjoints`, and those of the leaves also in `leaf_primals`
-        and `leaf_adjoints`, which are not copied. A step that raises sets nothing.
+        The results are in `primals` and `adjoints`; those of the params also in `param_primals`
+        and `param_adjoints`, and those of all leaves in `leaf_primals` and `leaf_adjoints`, which
+        are not copied. A step that raises sets nothing.
 
         Args:
             leaves: Values of inputs and params, by id.
@@ -221,16 +346,19 @@ class Replay:
 
         Raises:
             GraphError: `run-node`, `number`, `unbound-input` or `seed`, as for `Graph.run`.
+            RuntimeError: The values belong to another thread.
         """
-        values = {name: as_number(name, value) for name, value in (leaves or {}).items()}
-        by_node = input_nodes(self.graph, values)
-        seeds = seeded_nodes(self.graph, seed or {})
+        self._own()
+        by_node = input_nodes(self._graph, numbers_of(leaves))
+        seeds = seeded_nodes(self._graph, numbers_of(seed))
         self._check_bound(by_node)
+        backward = self._backward_pass(seeds)
         self._unbound = ()
         for node, value in by_node.items():
             self._primals[self._order.position[node]] = value
+        self._primals[self._consts] = self._const_primals
         self._forward()
-        self._backward(self._backward_pass(seeds), seeds, self._primals, self._adjoints)
+        self._backward(backward, seeds, self._primals, self._adjoints)
 
     def _check_bound(self, inputs: Mapping[int, float]) -> None:
         """Check that every input has a primal: declared, in `inputs`, or set by an earlier step.
@@ -239,7 +367,7 @@ class Replay:
             GraphError: `unbound-input`.
         """
         missing = [
-            self.graph.ids[i] for i in self._unbound
+            self._graph.ids[i] for i in self._unbound
             if i not in inputs and np.isnan(self._primals[self._order.position[i]])
         ]  # fmt: skip
         if missing:
@@ -261,21 +389,22 @@ class Replay:
         for node, seed in seeds.items():
             adjoints[self._order.position[node]] += seed
         backward.sweep(*flat((primals, adjoints)))
-        if self._consts.size:
-            adjoints[self._consts] = 0.0  # what the sweep added to a const
+        adjoints[self._consts] = 0.0  # what the sweep added to a const
 
     def _backward_pass(self, seeds: Mapping[int, float]) -> _BackwardPass:
         """Return the backward pass from seeded nodes; the last one is kept."""
         key = tuple(seeds)
-        if key not in self._passes:
-            marks = sweeps.reached(self.tape, seeds)
-            nodes = sweeps.has_adjoint(self.tape, marks)
+        backward = self._passes.get(key)
+        if backward is None:
+            marks = sweeps.reached(self._tape, seeds)
+            nodes = sweeps.has_adjoint(self._tape, marks)
             positions = self._order.position[nodes].astype(np.int64)
             is_leaf = positions < self._order.leaves
-            order = schedule.backward_of(self.tape, marks, self._order)
+            order = schedule.backward_of(self._tape, marks, self._order)
             sweep = self._kernels.bound("step_backward", *order, self._order.more)
-            self._passes = {key: _BackwardPass(order, sweep, nodes, positions[is_leaf])}
-        return self._passes[key]
+            backward = _BackwardPass(order, sweep, nodes, positions[is_leaf])
+            self._passes = {key: backward}  # replaced as a whole: threads may call at once
+        return backward
 
     def batch(  # noqa: PLR0913 - one keyword per choice
         self,
@@ -301,9 +430,9 @@ class Replay:
             math: The library for `exp`, `tanh` and so on. `"libm"` gives the same bits as single
                 runs; `"libmvec"`, `"svml"` and `"mgraph"` compute several rows at once, each op
                 within 2 ulp; `"auto"` is the fastest that this machine has.
-            reuse: A batch that is no longer needed, whose arrays are overwritten if they have the
-                right size and are not among the columns. Allocating new memory can take as long as
-                the computation.
+            reuse: A batch that `batch` returned and that is no longer needed, whose arrays are
+                overwritten if they have the right size and are not among the columns. Allocating
+                new memory can take as long as the computation.
 
         Returns:
             The values of the outputs, and the gradients of the inputs and params.
@@ -312,26 +441,29 @@ class Replay:
             GraphError: `number` if the columns are not float64[N] of one length, or there are none;
                 `run-node`, `unbound-input` or `seed`, as for `Graph.run`.
             MissingExtraError: The library is not on this machine.
-            ValueError: `grad` is none of these, `workers` is less than 1, or there is no such
-                library.
+            RuntimeError: The values belong to another thread.
+            ValueError: `grad` is none of these, `workers` is less than 1, `reuse` is not from a
+                replay, or there is no such library.
         """
         if grad not in GRADS or workers < 1:
             message = 'grad is "rows", "sum" or None, and workers at least 1'
             raise ValueError(message)
-        name, arrays = library(math).name, _arrays(columns)
-        batch = self._prepared((*columns,), grad, seed or {}, name)
-        memory = batch.blocks.memory(arrays[0].size)
-        if (
-            reuse is not None
-            and reuse.memory.shape == memory.shape
-            and not any(np.may_share_memory(array, reuse.memory) for array in arrays)
-        ):
-            memory = reuse.memory
-        outputs, adjoints = batch.blocks.run(arrays, memory, workers)
-        ids = [self.graph.ids[i] for i in self.graph.outputs]
+        if reuse is not None and not getattr(reuse, "_is_result", False):
+            message = "reuse takes a Batch that `batch` returned"
+            raise ValueError(message)
+        name, arrays, seeds = library(math).name, _arrays(columns), numbers_of(seed)
+        with self._lock.lock:
+            self._check_thread()
+            self._primals[self._consts] = self._const_primals
+            prepared = self._prepared((*columns,), grad, seeds, name)
+            memory = _reused(reuse, prepared.blocks.memory(arrays[0].size), arrays)
+            outputs, adjoints = prepared.blocks.run(arrays, memory, workers)
+        ids = [self._graph.ids[i] for i in self._graph.outputs]
         gradients = adjoints.tolist() if grad == "sum" else adjoints
-        by_leaf = dict(zip(batch.ids, gradients, strict=True))
-        return Batch(dict(zip(ids, outputs, strict=True)), by_leaf, f"tape, {name}", memory)
+        by_leaf = dict(zip(prepared.ids, gradients, strict=True))
+        batch = Batch(dict(zip(ids, outputs, strict=True)), by_leaf, f"tape, {name}", memory)
+        object.__setattr__(batch, "_is_result", True)  # other memory must not be written to
+        return batch
 
     def _prepared(
         self, names: tuple[str, ...], grad: Grad | None, seed: Mapping[str, float], math: str
@@ -343,23 +475,49 @@ class Replay:
         """
         key = (names, grad, (*seed.items(),), math)
         if key not in self._batches:
-            nodes = input_nodes(self.graph, dict.fromkeys(names, 0.0))
-            seeds = seeded_nodes(self.graph, seed)
+            nodes = input_nodes(self._graph, dict.fromkeys(names, 0.0))
+            seeds = seeded_nodes(self._graph, seed)
             backward = self._backward_pass(seeds)
             job = Job(
-                backward.order if grad else _FORWARD_ONLY, self.leaf_primals,
-                self._positions(nodes), self._positions(self.graph.outputs),
+                backward.order if grad else _FORWARD_ONLY, self._primals[: self._order.leaves],
+                self._positions(nodes), self._positions(self._graph.outputs),
                 self._positions(seeds), np.array([*seeds.values()], np.float64),
                 backward.asked if grad else backward.asked[:0],
-                self._consts.astype(np.int64), grad == "sum",
+                np.arange(self._consts.start, self._consts.stop), grad == "sum",
             )  # fmt: skip
-            ids = [self.leaf_ids[i] for i in job.asked]  # a leaf's position is its index here
+            ids = self._ids(job.asked)
             self._batches = {key: _PreparedBatch(RowBlocks(self._order, job, math), nodes, ids)}
         self._check_bound(self._batches[key].nodes)
         return self._batches[key]
 
     def _positions(self, nodes: Iterable[int]) -> NDArray[np.int64]:
         return self._order.position[[*nodes]].astype(np.int64)
+
+
+def _write(memory: NDArray[np.float64], name: str, values: ArrayLike) -> None:
+    """Write values to a replay's memory.
+
+    Raises:
+        GraphError: `number` if they are not as many numbers as it holds.
+    """
+    array = _column(name, values)
+    if array.size != memory.size:
+        message = f"{name} has {memory.size:,} values, not {array.size:,}"
+        raise GraphError.of("number", message, expected=f"float64[{memory.size}]")
+    memory[:] = array
+
+
+def _reused(
+    reuse: Batch | None, memory: NDArray[np.float64], arrays: Iterable[NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return the memory of an old batch if it can hold a new one's results, else `memory`."""
+    if reuse is None:
+        return memory
+    old = reuse.memory
+    fits = (old.shape, old.dtype) == (memory.shape, memory.dtype) and old.flags.carray
+    if fits and not any(np.may_share_memory(array, old) for array in arrays):
+        return old
+    return memory
 
 
 def _arrays(columns: Mapping[str, ArrayLike]) -> list[NDArray[np.float64]]:

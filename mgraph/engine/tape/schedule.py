@@ -14,7 +14,7 @@ import numpy as np
 from mgraph.engine.tape.cache import kernels
 from mgraph.engine.tape.lowering import LANES
 from mgraph.engine.tape.source import REPLAY
-from mgraph.ops import LEAVES, OPCODES, TABLE
+from mgraph.ops import CONST, INPUT, LEAVES, OPCODES, PARAM, TABLE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +31,7 @@ class Forward(NamedTuple):
     """The forward order of the nodes, leaves first. A node's position is its index in this order.
 
     Attributes:
-        order: uint32[N], the node at each position.
+        order: uint32[N], the node at each position; params first, then inputs, consts and ops.
         position: uint32[N], the position of each node.
         leaves: The number of leaves.
         op: uint8[R], the opcode of each run.
@@ -71,12 +71,13 @@ class Backward(NamedTuple):
 
 
 def forward_of(tape: Tape) -> Forward:
-    """Sort the nodes of a graph for forward sweeps."""
+    """Sort the nodes of a graph for forward sweeps: params, inputs, consts, then the ops."""
     count = tape.opcode.size
     level, deepest = np.zeros(count, np.uint32), np.zeros(1, np.int64)
     kernels(REPLAY).forward_levels(tape.opcode, tape.first, tape.args, level, deepest)
     is_op = tape.opcode >= len(LEAVES)
-    order = np.concatenate([np.flatnonzero(~is_op), np.flatnonzero(is_op)]).astype(np.uint32)
+    kinds = [tape.opcode == OPCODES[kind] for kind in (PARAM, INPUT, CONST)]
+    order = np.concatenate([*map(np.flatnonzero, (*kinds, is_op))]).astype(np.uint32)
     leaves = count - int(np.count_nonzero(is_op))
     order[leaves:], op, start = _sorted(tape, level, int(deepest[0]), order[leaves:])
     position, a, b = (np.zeros(count + spare, np.uint32) for spare in (0, LANES, LANES))

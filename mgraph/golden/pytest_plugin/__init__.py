@@ -61,6 +61,11 @@ def _add(path: Path, config: pytest.Config) -> None:
     """Add a path to those that pytest collects, unless it does so already."""
     from mgraph.golden.pytest_plugin.items import has_graph_files  # noqa: PLC0415 - only when needed
 
+    if path.is_file() and path.suffix not in EXTENSIONS:
+        message = (
+            f"{PATHS}: {path} is not collected: expected a name that ends in .json or .msgpack"
+        )
+        raise pytest.UsageError(message)
     if not has_graph_files(path):
         message = f"{PATHS}: no graph files found in {path}"
         raise pytest.UsageError(message)

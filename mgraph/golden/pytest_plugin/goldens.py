@@ -47,17 +47,6 @@ class Goldens:
         """Restore the session that `assert_graph` had before."""
         testing.session = self.before
 
-    def pytest_sessionstart(self) -> None:
-        """Check that the configured folders exist, unless recording can create them.
-
-        Raises:
-            UsageError: One does not exist.
-        """
-        for path in configured(self.config, GOLDENS):
-            if not path.is_dir() and not self.session.accept:
-                message = f"{GOLDENS}: there is no folder {path}; --mgraph-accept creates it"
-                raise pytest.UsageError(message)
-
     # --- in the process that runs a test ---------------------------------------------------
 
     def pytest_deselected(self) -> None:
@@ -100,7 +89,9 @@ class Goldens:
             self.config, "workerinput"
         ):  # a worker of pytest-xdist: another process collects
             return
-        errors = [*self.record(), *self.unused(session)]
+        errors = [*self.record()]
+        if self.is_complete(session):
+            errors += [*self.missing(), *self.unused()]
         self.print_section("golden files: the session fails", errors, red=True)
         if errors and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -120,15 +111,29 @@ class Goldens:
                 except GraphError as error:
                     yield str(error)
 
-    def unused(self, session: pytest.Session) -> Iterator[str]:
-        """Yield the golden files that no test has used, if all tests ran and passed."""
+    def is_complete(self, session: pytest.Session) -> bool:
+        """Whether all tests ran and passed, so that each golden file should have been used."""
         is_whole = is_plain(self.config) and not self.is_partial and not session.shouldstop
         is_narrowed = any(self.config.getoption(name, default=None) for name in NARROWING)
-        if not is_whole or is_narrowed or session.exitstatus != pytest.ExitCode.OK:
-            return
+        return is_whole and not is_narrowed and session.exitstatus == pytest.ExitCode.OK
+
+    def missing(self) -> Iterator[str]:
+        """Yield the configured folders that don't exist, not even after recording."""
+        for path in configured(self.config, GOLDENS):
+            if not path.is_dir():
+                name = shown(str(path))
+                yield f"{GOLDENS}: there is no folder {name}; --mgraph-accept creates it"
+
+    def unused(self) -> Iterator[str]:
+        """Yield the golden files that no test has used."""
         used = {os.path.realpath(path) for path in self.uses}
         folders = [path for path in configured(self.config, GOLDENS) if path.is_dir()]
-        unused = [path for path, _ in graph_files(folders) if os.path.realpath(path) not in used]
+        try:
+            files = [path for path, _ in graph_files(folders)]
+        except GraphError as error:
+            yield str(error)
+            return
+        unused = [path for path in files if os.path.realpath(path) not in used]
         lines = [f"{shown(str(path))}: not used by any assert_graph" for path in unused]
         if self.skipped:
             tests = f"{self.skipped} skipped test{'s' if self.skipped > 1 else ''}"
