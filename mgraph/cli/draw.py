@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mgraph import draw
-from mgraph.cli.files import STREAM, display_name, read_graph, write_output
+from mgraph.cli.files import STREAM, naming, read_graph, write_output
 from mgraph.cli.options import engine_option, limit_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath, NodeId
@@ -16,7 +16,7 @@ from mgraph.cli.run_request import RunRequest, inspection_options
 from mgraph.cli.terminal import counted, progress
 from mgraph.draw.mermaid import MOST_CHARACTERS, MOST_EDGES
 from mgraph.draw.themes import THEMES
-from mgraph.errors import GraphError, printable
+from mgraph.errors import printable
 
 if TYPE_CHECKING:
     from mgraph.codec import Limits
@@ -116,14 +116,12 @@ def command(
         bar.step("reading")
         file, _ = read_graph(graph, limits)
         bar.step("running")
-        try:
+        with naming(graph):
             run = _run(file, graph, request, limits, grad=not no_grad, engine=engine)
             bar.step("drawing")
             view = _view(file, fold, around, hops, form)
             picture = draw.drawing(file.columns, view.picture, run, file.name, theme)
             content, without_font = _content(picture, form)
-        except GraphError as error:
-            raise error.named(display_name(graph)) from None
         bar.step("writing")
         _write(content, out)
     _note(view.note)

@@ -22,7 +22,7 @@ from mgraph.cli.equations import (
     partial_name,
     seeded,
 )
-from mgraph.cli.files import display_name, read_graph
+from mgraph.cli.files import naming, read_graph
 from mgraph.cli.latex import chain_rule
 from mgraph.cli.options import limit_option
 from mgraph.cli.output import json_option, print_json
@@ -42,7 +42,6 @@ from mgraph.cli.terminal import (
 )
 from mgraph.codec import spelled
 from mgraph.engine.evaluate import node_named
-from mgraph.errors import GraphError
 from mgraph.golden.rerun import ulps
 from mgraph.ops import CONST
 
@@ -111,11 +110,9 @@ def command(
         file, _ = read_graph(graph, limits)
         inputs, seed = request.inputs_and_seed_or_first_run(file, graph, limits)
         bar.step("running")
-        try:
+        with naming(graph):
             which = node_named(file.columns, node)
             ran = run_in_detail(file.columns, inputs, seed)
-        except GraphError as error:
-            raise error.named(display_name(graph)) from None
         bar.step("following the paths")
         explanation = explain(ran, which, most) if ran.has_adjoint(which) else None
         if as_json:

@@ -30,6 +30,7 @@ from mgraph.format.reading import inspect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from mgraph.codec import Stamp
 
@@ -41,9 +42,18 @@ def display_name(path: str) -> str:
     return "standard input" if path == STREAM else path
 
 
-def read_bytes(path: str, limits: Limits) -> bytes:
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Name the file in the errors that are raised in a `with` block."""
+    try:
+        yield
+    except GraphError as error:
+        raise error.named(display_name(path)) from None
+
+
+def read_bytes(path: str | Path, limits: Limits) -> bytes:
     """Read a file, or standard input for `-`."""
-    if path == STREAM:
+    if str(path) == STREAM:
         return read_stream(sys.stdin.buffer, limits)
     return read_file(path, limits)
 

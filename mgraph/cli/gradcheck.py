@@ -22,7 +22,7 @@ from mgraph.analysis.gradcheck import (
 )
 from mgraph.appearance import number
 from mgraph.cli.equations import formula_of, label, seeded
-from mgraph.cli.files import STREAM, display_name, read_graph, write_output
+from mgraph.cli.files import STREAM, naming, read_graph, write_output
 from mgraph.cli.options import limit_option, not_negative
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath, NodeId
@@ -140,12 +140,10 @@ def command(
     _check_options(leaf, out, every=every)
     request.check_streams(graph)
     file, _ = read_graph(graph, limits)
-    try:
+    with naming(graph):
         which = None if leaf is None else _leaf(file, leaf)
         tasks = _tasks(file, graph, request, limits)
         results = _results(file, tasks, which, tolerance, every=every)
-    except GraphError as error:
-        raise error.named(display_name(graph)) from None
     quotients = [] if which is None else limit(results[0].ran, which)
     err = out == STREAM
     if out is not None and which is not None:

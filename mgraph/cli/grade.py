@@ -21,7 +21,6 @@ from mgraph.grade.outcomes import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from mgraph.codec import Limits
     from mgraph.grade.cases import Case
@@ -211,10 +210,7 @@ def _cases(
     from mgraph.grade.cases import cases_of, golden_set  # noqa: PLC0415 - only for a valid command line
     from mgraph.grade.quick_set import is_quick  # noqa: PLC0415
 
-    def read(path: Path, limits: Limits) -> bytes:
-        return read_bytes(str(path), limits)
-
-    cases = cases_of(paths or [str(golden_set())], tolerance, limits, read)
+    cases = cases_of(paths or [str(golden_set())], tolerance, limits, read_bytes)
     return [case for case in cases if not quick or is_quick(case)]
 
 

@@ -9,7 +9,7 @@ from mgraph.appearance import number
 from mgraph.cli.terminal import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from mgraph.analysis.detailed_run import DetailedRun
     from mgraph.analysis.explain import Explanation, Path
@@ -57,23 +57,24 @@ def _outputs(ran: DetailedRun) -> str:
 
 
 def _with_names(ran: DetailedRun, path: Path) -> str:
-    factors = [] if path.seed == 1.0 else [_factor(path.seed)]
-    first, last = folded(len(path.partials), _FACTORS)
-    for i in (*first, *last):
-        if last and i == last[0]:
-            factors.append("\\cdots")
+    def factor(i: int) -> str:
         of, by = (_name(ran, node) for node in path.nodes[i : i + 2])
-        factors.append(f"\\frac{{\\partial {of}}}{{\\partial {by}}}")
-    return " \\cdot ".join(factors) or "1"
+        return f"\\frac{{\\partial {of}}}{{\\partial {by}}}"
+
+    return _product(path, factor)
 
 
 def _with_numbers(path: Path) -> str:
+    return _product(path, lambda i: _factor(path.partials[i]))
+
+
+def _product(path: Path, factor: Callable[[int], str]) -> str:
     factors = [] if path.seed == 1.0 else [_factor(path.seed)]
     first, last = folded(len(path.partials), _FACTORS)
     for i in (*first, *last):
         if last and i == last[0]:
             factors.append("\\cdots")
-        factors.append(_factor(path.partials[i]))
+        factors.append(factor(i))
     return " \\cdot ".join(factors) or "1"
 
 

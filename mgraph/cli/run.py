@@ -11,8 +11,8 @@ import click
 from mgraph.cli.files import (
     STREAM,
     check_extension,
-    display_name,
     is_among,
+    naming,
     read_graph,
     update_of,
     write_graph,
@@ -87,10 +87,8 @@ def command(
         inputs, seed = request.inputs_and_seed(file, graph, limits)
         bar.step("running")
         _print_hint(engine, len(file))
-        try:
+        with naming(graph):
             run = file.run(inputs, seed=seed, grad=not no_grad, engine=engine)
-        except GraphError as error:
-            raise error.named(display_name(graph)) from None
         bar.step("writing")
         chosen = out or (graph if in_place else None)
         target = chosen or _default_target(graph, extension)

@@ -13,7 +13,7 @@ import click
 from mgraph.analysis.detailed_run import run_in_detail
 from mgraph.analysis.steps import StepKind, Steps
 from mgraph.cli.equations import formula_of
-from mgraph.cli.files import display_name, read_graph
+from mgraph.cli.files import naming, read_graph
 from mgraph.cli.options import limit_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath
@@ -21,7 +21,6 @@ from mgraph.cli.run_request import RunRequest, inspection_options
 from mgraph.cli.step_lines import step_lines
 from mgraph.cli.terminal import counted, progress, width
 from mgraph.codec import spelled
-from mgraph.errors import GraphError
 from mgraph.ops import CONST
 
 if TYPE_CHECKING:
@@ -61,10 +60,8 @@ def command(
         file, _ = read_graph(graph, limits)
         inputs, seed = request.inputs_and_seed_or_first_run(file, graph, limits)
         bar.step("running")
-        try:
+        with naming(graph):
             steps = Steps(run_in_detail(file.columns, inputs, seed))
-        except GraphError as error:
-            raise error.named(display_name(graph)) from None
     if as_json:
         print_json({"steps": [partial(_as_json, steps, i) for i in range(len(steps))]})
     elif show_all or not _is_interactive():

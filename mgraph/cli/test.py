@@ -92,7 +92,7 @@ def command(
     if accept and (as_json or junit):
         message = "--accept can't be combined with --json or --junit"
         raise click.UsageError(message)
-    options = Options(EXACT if exact else tolerance, engine, limits, _read)
+    options = Options(EXACT if exact else tolerance, engine, limits, read_bytes)
     if accept:
         return _accept(paths, options)
     outcomes = _test(paths or (".",), options)
@@ -111,10 +111,6 @@ def _write_report(path: str, outcomes: Sequence[FileOutcome]) -> None:
     from mgraph.golden.junit import report  # noqa: PLC0415 - only here
 
     write_output(path, [report(outcomes)])
-
-
-def _read(path: Path, limits: Limits) -> bytes:
-    return read_bytes(str(path), limits)
 
 
 def _test(paths: Sequence[str], options: Options) -> list[FileOutcome]:

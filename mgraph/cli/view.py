@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mgraph.cli.files import STREAM, display_name, read_graph, write_output
+from mgraph.cli.files import STREAM, naming, read_graph, write_output
 from mgraph.cli.options import limit_option
 from mgraph.cli.parameters import GraphPath
 from mgraph.cli.terminal import counted
 from mgraph.document import ANNOTATED
-from mgraph.errors import GraphError, printable
+from mgraph.errors import printable
 from mgraph.viewer import page
 
 if TYPE_CHECKING:
@@ -52,10 +52,8 @@ def command(
     _check_target(target)
     file, _ = read_graph(graph, limits)
     name = "graph.json" if graph == STREAM else Path(graph).name
-    try:
+    with naming(graph):
         chunks = list(page(file, name, quiz=quiz))
-    except GraphError as error:
-        raise error.named(display_name(graph)) from None
     write_output(target, chunks)
     if target == STREAM:
         return
