@@ -117,7 +117,7 @@ def _position(runs: tuple[Any, ...], run: Any) -> str:  # noqa: ANN401
     if len(runs) == 1:
         return "its only run"
     index = next(i for i, other in enumerate(runs) if other.data is run.data)
-    return f"run {index}; the file has runs 0 to {len(runs) - 1}"
+    return f"run {index} of runs 0 to {len(runs) - 1}"
 
 
 def _print_hint(engine: str, nodes: int) -> None:

@@ -40,7 +40,7 @@ def test_run_prints_a_table(mgraph: Shell) -> None:
     said = mgraph("run", "neuron.json")
     assert (said.status, said.err) == (0, "")
     assert said.out.startswith("neuron: One tanh neuron, from Andrej Karpathy's micrograd lecture.")
-    wrote = "wrote     neuron.annotated.json (run 1; the file has runs 0 to 1)\n"
+    wrote = "wrote     neuron.annotated.json (run 1 of runs 0 to 1)\n"
     assert said.out.split("\n\n", 1)[1] == TABLE + wrote
 
 
@@ -60,7 +60,7 @@ def test_annotated_is_never_doubled(mgraph: Shell) -> None:
     """Running an annotated file writes that file again."""
     mgraph("run", "neuron.json")
     said = mgraph("run", "neuron.annotated.json")
-    assert "wrote     neuron.annotated.json (run 1; the file has runs 0 to 1)" in said.out
+    assert "wrote     neuron.annotated.json (run 1 of runs 0 to 1)" in said.out
     assert mgraph.files() == ["neuron.annotated.json", "neuron.json"]
 
 
@@ -78,7 +78,7 @@ def test_run_leaves_the_graph_alone(mgraph: Shell) -> None:
 def test_in_place(mgraph: Shell) -> None:
     """`--in-place` writes into the file itself and nowhere else."""
     said = mgraph("run", "neuron.json", "--in-place")
-    assert "wrote     neuron.json (run 1; the file has runs 0 to 1)" in said.out
+    assert "wrote     neuron.json (run 1 of runs 0 to 1)" in said.out
     assert mgraph.files() == ["neuron.json"]
     assert mgraph("test", "neuron.json").out.startswith("1 file: 2 ok")
 
@@ -94,7 +94,7 @@ def test_only_an_own_run_with_the_same_question_is_replaced(mgraph: Shell) -> No
     mgraph(*run, "--seed", "o=2")
     assert len(mgraph.document("neuron.json")["runs"]) == 4
     said = mgraph(*run, "--set", "x1=0.5")
-    assert "(run 2; the file has runs 0 to 3)" in said.out
+    assert "(run 2 of runs 0 to 3)" in said.out
     runs = mgraph.document("neuron.json")["runs"]
     assert [self_recorded(run) for run in runs] == [False, True, True, True]
     assert [run.get("inputs") for run in runs] == [None, None, {"x1": 0.5}, None]
@@ -120,7 +120,7 @@ def test_a_stream_goes_through(mgraph: Shell, encoding: str) -> None:
     said = mgraph("run", "-", stdin=mgraph.path(f"in{encoding}").read_bytes())
     assert said.status == 0
     assert TABLE in said.err
-    assert "wrote     standard output (run 1; the file has runs 0 to 1)" in said.err
+    assert "wrote     standard output (run 1 of runs 0 to 1)" in said.err
     mgraph.write(f"out{encoding}", said.raw)
     mgraph("run", "neuron.json", "-o", f"same{encoding}")
     assert mgraph.path(f"same{encoding}").read_bytes() == said.raw
