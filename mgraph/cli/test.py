@@ -78,7 +78,8 @@ def command(
     A PATH is a file, or a folder to search; the default is the current folder. If numbers differ,
     the first wrong node is named: values are compared in evaluation order, gradients in backward
     order. A file with NAME.diagnostic.json next to it must give exactly the diagnostics listed
-    there.
+    there. Every run computes the whole graph, so the time is that of one run times their number;
+    --limit runs=N refuses files with more.
 
     \b
     Examples:
