@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from itertools import compress, islice, repeat
-from operator import eq
+from itertools import compress, islice
+from operator import ne
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 if TYPE_CHECKING:
@@ -35,25 +35,23 @@ class Match(NamedTuple):
     @classmethod
     def of(cls, a: Columns, b: Columns) -> Self:
         """Match the nodes of two graphs."""
-        if _same_ids(a, b):
-            return cls(a, b, array("I", range(len(a))), (), is_identity=True)
-        index = dict(zip(b.ids, range(len(b)), strict=True))
-        in_b = array("I", map(index.get, a.ids, repeat(ABSENT)))
-        is_new = bytearray(b"\x01" * len(b))
-        for node in in_b:
-            if node != ABSENT:
-                is_new[node] = 0
-        return cls(a, b, in_b, [*compress(range(len(b)), is_new)], is_identity=False)
+        common = min(len(a), len(b))
+        in_b = array("I", range(common)) + array("I", [ABSENT]) * (len(a) - common)
+        moved = [*compress(range(common), map(ne, a.ids, b.ids)), *range(common, len(a))]
+        free = [*moved[: len(moved) - len(a) + common], *range(common, len(b))]
+        index = {b.ids[node]: node for node in free}  # ids are unique, so the others are taken
+        for node in moved:
+            in_b[node] = index.pop(a.ids[node], ABSENT)
+        return cls(a, b, in_b, [*index.values()], is_identity=not moved and not free)
 
     def first_out_of_order(self) -> tuple[int, int] | None:
         """Return the first common nodes, one of each graph, at which their order differs."""
-        if self.is_identity:
+        common = array("I", [node for node in self.in_b if node != ABSENT])
+        if self.is_identity or self.b.passes.ascends(common, len(self.b)):
             return None
-        common = array("I", (node for node in self.in_b if node != ABSENT))
-        for node, other in zip(common, sorted(common), strict=True):
-            if node != other:
-                return self.in_b.index(node), other
-        return None
+        pairs = zip(common, sorted(common), strict=True)
+        node, other = next((node, other) for node, other in pairs if node != other)
+        return self.in_b.index(node), other
 
     def suspects(self) -> Iterator[int]:
         """Yield the nodes of `a`, ascending, that may differ in `b` or are absent; others don't."""
@@ -98,12 +96,6 @@ class Match(NamedTuple):
         """Return the nodes of `b` whose text is another one in `a`."""
         ours = {self.in_b[node]: text for node, text in a.items()}
         return [other for other in {**ours, **b} if ours.get(other) != b.get(other)]
-
-
-def _same_ids(a: Columns, b: Columns) -> bool:
-    """Whether two graphs have the same ids in the same order."""
-    (at, ids), (other_at, other_ids) = a.own_ids, b.own_ids
-    return len(a) == len(b) and at == other_at and all(map(eq, ids, other_ids))
 
 
 def _ops_are_equal(a: Columns, b: Columns) -> bool:

@@ -51,6 +51,8 @@ def test_every_kind_of_difference(
     nodes[0] |= {"data": -0.0, "label": "first"}
     nodes[1] |= {"op": "sub"}
     nodes[2] |= {"args": ["a", "s2"], "doc": "third"}
+    nodes[3] |= {"label": "fourth"}
+    nodes[4] |= {"meta": {"k": 5}}
     del nodes[-1]
     nodes.append({"id": "new", "op": "neg", "args": [f"s{MANY - 1}"]})
     data = other["runs"][0]["data"]
@@ -63,6 +65,8 @@ def test_every_kind_of_difference(
         ("node s2", "op", "add", "sub"),
         ("node s3", "args", ["s2", "a"], ["a", "s2"]),
         ("node s3", "doc", None, "third"),
+        ("node s4", "label", None, "fourth"),
+        ("node s5", "meta", None, {"k": 5}),
         (f"node s{MANY}", "", f"add(s{MANY - 1}, a)", None),
         ("node new", "", None, f"neg(s{MANY - 1})"),
         ("run 0, data of s2", "", 2.0, 2.5),
