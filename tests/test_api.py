@@ -45,7 +45,7 @@ def test_every_public_name_is_on_the_page() -> None:
     returned = {word for _, function in calls() for word in words_of_return(function)}
     assert {"Graph", "Run", "Replay", "Batch", "Recording", "Value"} <= returned
     named = {thing.__name__ for thing in THINGS.values()}
-    plain = {"str", "Any", "Iterator", "bytes", "bool", "dict", "int", "None", "Self"}
+    plain = {"str", "Any", "Iterator", "Sequence", "bytes", "bool", "dict", "int", "None", "Self"}
     assert returned <= named | plain
 
 

@@ -109,7 +109,12 @@ class Tolerance:
         return abs(got - want) <= max(self.abs or 0.0, (self.rel or 0.0) * abs(want))
 
     def refused(self, got: array[float], want: array[float]) -> Sequence[int]:
-        """Return the indices at which numbers of one column don't count as those of another."""
+        """Return the indices at which numbers of one column don't count as those of another.
+
+        Args:
+            got: float64[N], what was computed.
+            want: float64[N], what must be computed.
+        """
         return passes_for(len(got)).beyond(got, want, self.rel or 0.0, self.abs or 0.0)
 
 

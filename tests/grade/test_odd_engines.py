@@ -416,19 +416,3 @@ def test_a_wrong_command_line(shell: Shell) -> None:
         said = shell("grade", *args)
         assert (said.status, said.raw) == (2, b""), args
         assert "Error: " in said.err.splitlines()[-1], args
-
-
-def test_a_number_that_may_be_a_strangers_is_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A group is ended while its process is not yet waited for, and never after that."""
-    ended: list[bool] = []
-    process = processes.Process([sys.executable, "-c", "pass"])
-    end_group = os.killpg
-
-    def killpg(group: int, number: int) -> None:
-        ended.append(process.popen.returncode is None)
-        end_group(group, number)
-
-    monkeypatch.setattr(os, "killpg", killpg)
-    assert process.ending() == "its process ended with status 0"
-    process.close()
-    assert ended == [True]
