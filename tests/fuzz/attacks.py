@@ -145,7 +145,10 @@ ATTACKS: Final[dict[str, tuple[Callable[[], bytes], str]]] = {
     "a million names": (lambda: graph([LEAF], runs=[{"data": numbers("m", MILLION)}]), "run-node"),
     "unknown nodes": (lambda: each(id="n#", op="neg", args=["m#"]), "unknown-node"),
     "unknown ops": (lambda: each(id="n#", op="tanh#", args=["a"]), "unknown-op"),
-    "unknown fields": (lambda: each(id="n#", op="neg", args=["a"], **{"arg#": ["a"]}), "unknown-field"),
+    "unknown fields": (
+        lambda: each(id="n#", op="neg", args=["a"], **{"arg#": ["a"]}),
+        "unknown-field",
+    ),
     "unknown fields of one node": (lambda: graph([{**LEAF, **numbers("dat")}]), "unknown-field"),
     "one id": (lambda: graph([LEAF] * MANY), "duplicate-id"),
     "arguments that are nowhere": (lambda: columns(["neg"], b"\xff" * 4 * MANY), "unknown-node"),
