@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mgraph.grade.program import LEAF, NUMBER, Instruction, Program, composition, operand_names
 from mgraph.grade.simulation import simulate
+from mgraph.ops import OPS, ieee
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mgraph.grade.simulation import Rules
 
@@ -30,6 +32,141 @@ FORMULAS: Final = {
     "abs": ("max(x, -x)",),
 }
 """Formulas by which an engine may compose an op, in x, or in a and b."""
+
+
+class Composition(NamedTuple):
+    """The steps of which an engine composes an op, as the driver has watched them.
+
+    Attributes:
+        operands: The number of operands, which are the first steps.
+        steps: The further steps, each an op or a way to make a number, and the steps it takes.
+        numbers: The number of each step that is one, else 0.
+    """
+
+    operands: int
+    steps: tuple[tuple[str, tuple[int, ...]], ...]
+    numbers: tuple[float, ...]
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether it only adds up its operands."""
+        return all(op in ("add", NUMBER, _VALUE) for op, _ in self.steps)
+
+    @property
+    def ops(self) -> dict[str, None]:
+        """The ops it is composed of."""
+        return {op: None for op, _ in self.steps if op in OPS}
+
+
+_VALUE: Final = "value"
+_MADE: Final = {
+    "negated": lambda x: -x,
+    "inverted": lambda x: ieee.div(1.0, x),
+    "logarithm": ieee.log,
+}
+_LONGEST: Final = 200  # steps of a composition
+
+
+def read_compositions(found: Any) -> dict[tuple[str, str], Composition]:  # noqa: ANN401 - untrusted
+    """Return the compositions in a driver's answer, by op and kinds; without invalid ones."""
+    read: dict[tuple[str, str], Composition] = {}
+    for key, steps in found.items() if isinstance(found, dict) else ():
+        op, _, kinds = key.partition(":")
+        composition = _read(len(kinds), steps) if op in OPS else None
+        if composition is not None:
+            read[op, kinds] = composition
+    return read
+
+
+def _read(operands: int, found: Any) -> Composition | None:  # noqa: ANN401 - untrusted
+    if not isinstance(found, list) or not 0 < len(found) <= _LONGEST:
+        return None
+    steps: list[tuple[str, tuple[int, ...]]] = []
+    numbers: list[float] = []
+    for i, step in enumerate(found, operands):
+        if not isinstance(step, list) or len(step) < 2 or not isinstance(step[0], str):  # noqa: PLR2004
+            return None
+        op, *args = step
+        if op == NUMBER:
+            is_valid = len(args) == 1 and isinstance(args[0], float) and math.isfinite(args[0])
+        else:
+            is_known = op in _MADE or op == _VALUE
+            count = 1 if is_known else OPS[op].inputs if op in OPS else 0
+            is_valid = (len(args) == count or op == "sum") and all(
+                isinstance(arg, int) and 0 <= arg < i for arg in args
+            )
+        if not is_valid:
+            return None
+        steps.append((op, () if op == NUMBER else tuple(args)))
+        numbers.append(args[0] if op == NUMBER else 0.0)
+    return Composition(operands, tuple(steps), tuple(numbers))
+
+
+@cache
+def guessed() -> Mapping[tuple[str, str], Composition]:
+    """Return how engines that can't be watched often compose some ops."""
+    formulas = {"neg": "x * -1", "sub": "a + b * -1", "div": "a * b**-1"}
+    known = {}
+    for op, formula in formulas.items():
+        for kinds in ("V",) if op == "neg" else ("VV", "VN", "NV"):
+            steps, _ = composition(formula, len(kinds))
+            known[op, kinds] = Composition(
+                len(kinds),
+                tuple((step.op, step.args) for step in steps),
+                tuple(step.x for step in steps),
+            )
+    return known
+
+
+def expanded(program: Program, known: Mapping[tuple[str, str], Composition]) -> Program:
+    """Return a program in which ops that the engine composes are replaced by their parts."""
+    if not known:
+        return program
+    steps: list[Instruction] = []
+    new: list[int] = []
+    for i, step in enumerate(program.steps):
+        args = tuple(new[arg] for arg in step.args)
+        kinds = program.kinds(i)
+        composition = known.get((step.op, kinds[:2] if step.op == "sum" else kinds))
+        if composition is None or not args:
+            steps.append(step._replace(args=args))
+            new.append(len(steps) - 1)
+        elif step.op == "sum":
+            new.append(_added_up(steps, args) if composition.is_sum else _kept(steps, step, args))
+        else:
+            new.append(_inlined(steps, composition, args))
+    step_of_node = tuple(-1 if step < 0 else new[step] for step in program.step_of_node)
+    return Program(tuple(steps), step_of_node, new[program.root], program.backward)
+
+
+def _kept(steps: list[Instruction], step: Instruction, args: tuple[int, ...]) -> int:
+    steps.append(step._replace(args=args))
+    return len(steps) - 1
+
+
+def _added_up(steps: list[Instruction], args: Sequence[int]) -> int:
+    total = args[0]
+    for arg in args[1:]:
+        steps.append(Instruction("add", (total, arg)))
+        total = len(steps) - 1
+    return total
+
+
+def _inlined(steps: list[Instruction], composition: Composition, args: Sequence[int]) -> int:
+    """Append the parts of a composed op; return the step that has its result."""
+    where = [*args]
+    for (op, parts), x in zip(composition.steps, composition.numbers, strict=True):
+        mine = tuple(where[part] for part in parts)
+        if op == NUMBER:
+            steps.append(Instruction(NUMBER, (), x))
+        elif op == _VALUE:
+            steps.append(Instruction(LEAF, (), steps[mine[0]].x))
+        elif op in _MADE:
+            steps.append(Instruction(NUMBER, (), _MADE[op](steps[mine[0]].x)))
+        else:
+            steps.append(Instruction(op, mine))
+        where.append(len(steps) - 1)
+    return where[-1]
 
 
 def compositions(op: str, kinds: str, xs: Sequence[float]) -> Iterator[Program]:

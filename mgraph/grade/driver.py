@@ -24,6 +24,7 @@ import importlib
 import importlib.util
 import inspect
 import json
+import math
 import operator
 import os
 import sys
@@ -95,6 +96,9 @@ NEIGHBOURS = (
     "nn", "nnet", "math", "engine",
 )  # fmt: skip
 """Names of modules beside the engine's own in which to look for functions."""
+
+BINARY = ("add", "sub", "mul", "div", "pow", "max", "min")
+"""Ops of two operands."""
 
 REDUCTIONS = ("max", "min")
 """Methods that many engines have for the elements of one array."""
@@ -204,11 +208,14 @@ class ForeignEngine:
         self.names = names
         self.modules: list[Any] = [self.module]
         self.forms: dict[str, Any] = {}
+        self.compositions: dict[str, Any] = {}
+        self.codes: dict[Any, tuple[str, bool]] = {}
         self.gives_gradients: dict[str, bool] = {}
         self.find_keywords()
         sample = self.leaf(0.5)
         self.kind = type(sample)
         self.find_modules()
+        self.find_codes()
         self.attribute: dict[str, str] = {}
         self.attribute["data"] = self.find_attribute(sample, "data", 0.5)
         self.attribute["grad"] = self.find_attribute(sample, "grad", None)
@@ -240,6 +247,18 @@ class ForeignEngine:
         for module in candidates:
             if module is not None and not any(module is other for other in self.modules):
                 self.modules.append(module)
+
+    def find_codes(self) -> None:
+        """List the code of the functions that do an op; not that which several ops share."""
+        shared = []
+        for op, name, is_reflected in op_methods(self):
+            method = getattr(self.kind, name, None)
+            for function in (method, getattr(method, "__wrapped__", None)):
+                code = getattr(function, "__code__", None)
+                if code is not None and self.codes.setdefault(code, (op, is_reflected))[0] != op:
+                    shared.append(code)
+        for code in shared:
+            self.codes.pop(code, None)
 
     def leaf(self, x: float) -> Any:
         """Make a Value."""
@@ -361,8 +380,10 @@ class ForeignEngine:
         for candidate in self.candidates(op, kinds):
             sample = [self.leaf(0.75 - 0.25 * i) if k == "V" else 2 for i, k in enumerate(kinds)]
             try:
-                result = candidate(*sample)
+                result, composed = watched(self, candidate, sample, op)
                 if isinstance(result, self.kind) or self.is_like(result):
+                    if composed is not None:
+                        self.compositions[op + ":" + kinds] = composed
                     if op == "pow":  # some take a Value as exponent, but fail in backward
                         self.backward(result)
                     return candidate
@@ -425,6 +446,115 @@ class ForeignEngine:
                 call(*operands) if fits(call, *operands) else call(*operands, 1.0)
                 return
         raise Failure("the engine has no backward: name it with --op backward=NAME")
+
+
+# --- ops that are composed of others ---------------------------------------------------------
+
+
+def op_methods(engine: ForeignEngine) -> Iterator[tuple[str, str, bool]]:
+    """Yield each op with the names of the methods that do it, and whether they are reflected."""
+    for op, slot in SLOTS.items():
+        yield op, slot, False
+        yield op, "__r" + slot[2:], True
+    for op in (*SPELLINGS, "sum"):
+        if op not in ("backward", "data", "grad"):
+            for name in engine.spelled(op, engine.kind):
+                yield op, name, False
+
+
+def watched(engine: ForeignEngine, call: Any, operands: list[Any], op: str) -> tuple[Any, Any]:
+    """Call a function that does an op; return its result, and the ops it is composed of, if any.
+
+    The composition is a list of steps that follow those of the operands; the last one is the
+    result. A step is an op and the steps of its operands, or a number: `["number", x]`, or one
+    made of the number `k`: `["negated", k]`, `["inverted", k]`, `["logarithm", k]`; or a Value
+    made of a number: `["value", k]`.
+    """
+    calls: list[Any] = []
+    stack: list[Any] = []
+
+    def watch(frame: Any, event: str, result: Any) -> None:
+        name, is_reflected = engine.codes.get(frame.f_code, ("", False))
+        if name and event == "call":
+            stack.append((frame, name, operands_of(frame, name, is_reflected)))
+        elif name and event == "return" and stack and stack[-1][0] is frame:
+            calls.append((*stack.pop()[1:], result))
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        result = call(*operands)
+    finally:
+        sys.setprofile(before)
+    try:
+        return result, Composition(engine, operands).steps_of(calls, result, op)
+    except Exception:  # noqa: BLE001 - objects of the engine's may fail in any way
+        return result, None
+
+
+def operands_of(frame: Any, op: str, is_reflected: bool) -> list[Any]:
+    """Return the operands with which a function that does an op was called."""
+    code = frame.f_code
+    count = code.co_argcount
+    operands = [frame.f_locals[name] for name in code.co_varnames[:count]]
+    if code.co_flags & inspect.CO_VARARGS:
+        operands += frame.f_locals[code.co_varnames[count + code.co_kwonlyargcount]]
+    if op != "sum":
+        operands = operands[: 2 if op in BINARY else 1]
+    return operands[::-1] if is_reflected else operands
+
+
+class Composition:
+    """The steps of which an op is composed, as far as they are known."""
+
+    def __init__(self, engine: ForeignEngine, operands: list[Any]) -> None:
+        """Start with the operands."""
+        self.engine = engine
+        self.operands = operands
+        self.steps: list[Any] = []
+        self.known = {id(x): i for i, x in enumerate(operands) if isinstance(x, engine.kind)}
+
+    def add(self, *step: Any) -> int:
+        """Add a step; return its index."""
+        self.steps.append(list(step))
+        return len(self.operands) + len(self.steps) - 1
+
+    def steps_of(self, calls: list[Any], result: Any, op: str) -> list[Any] | None:
+        """Return the steps that give a result; None if the op is not composed of others."""
+        for name, args, made in calls:
+            if not isinstance(made, self.engine.kind) or id(made) in self.known:
+                continue
+            if name == op and [*map(id, args)] == [*map(id, self.operands)]:
+                return None  # it made its result itself
+            self.known[id(made)] = self.add(name, *[self.step_of(arg) for arg in args])
+        is_last = self.known.get(id(result)) == len(self.operands) + len(self.steps) - 1
+        return self.steps if self.steps and is_last else None
+
+    def step_of(self, thing: Any) -> int:
+        """Return the step of an operand: a Value or a number."""
+        if id(thing) in self.known:
+            return self.known[id(thing)]
+        if isinstance(thing, self.engine.kind):  # made of a number
+            step = self.number(self.engine.number(self.engine.read(thing, "data")))
+            self.known[id(thing)] = self.add("value", step)
+            return self.known[id(thing)]
+        return self.number(float(thing))
+
+    def number(self, x: float | None) -> int:
+        """Return the step of a number."""
+        if x is None:
+            raise TypeError
+        for k, operand in enumerate(self.operands):
+            if not isinstance(operand, self.engine.kind):
+                for how, y in (
+                    ("", operand),
+                    ("negated", -operand),
+                    ("inverted", 1.0 / operand),
+                    ("logarithm", math.log(operand)),
+                ):
+                    if x == y:
+                        return self.add(how, k) if how else k
+        return self.add("number", x)
 
 
 def fits(call: Callable[..., Any], *operands: object) -> bool:
@@ -590,6 +720,7 @@ def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
         return dict(reply, what=error.what) if error.what else reply
     if json.dumps(again) != json.dumps(answer):
         answer["again"] = again
+    answer["compositions"] = engine.compositions
     return answer
 
 

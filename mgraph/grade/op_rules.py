@@ -5,15 +5,23 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mgraph.grade.compositions import compositions, run_composition
+from mgraph.grade.compositions import Composition, compositions, expanded, run_composition
 from mgraph.grade.observations import Observation, shows_partial
-from mgraph.grade.op_mistakes import Mistake, float32, partial_mistakes, value_mistakes
-from mgraph.grade.outcomes import near
-from mgraph.grade.wrong_passes import clamp
+from mgraph.grade.op_mistakes import (
+    Mistake,
+    float32,
+    guarded,
+    partial_mistakes,
+    value_mistakes,
+)
+from mgraph.grade.outcomes import Precision
+from mgraph.grade.program import LEAF, NUMBER, Instruction, Program
+from mgraph.grade.simulation import simulate
+from mgraph.grade.hypotheses import clamp
 from mgraph.ops import OPS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mgraph.grade.simulation import Passed, Rules, Value
 
@@ -47,27 +55,57 @@ class Learned(NamedTuple):
         faults: The rules that are wrong in themselves.
         followers: By op and kinds of operands, the ops that are wrong only because they are
             composed of wrong ones, each with the ops it is composed of.
+        composed: The ops that the engine composes of others.
     """
 
     rules: Rules
     faults: list[Fault]
     followers: dict[tuple[str, str], dict[str, None]]
+    composed: dict[tuple[str, str], Composition]
 
 
-def learn(observations: Sequence[Observation], rules: Rules, rel: float) -> Learned:
-    """Find out which rules are wrong; ops of which others may be composed come first.
+def learn(
+    observations: Sequence[Observation],
+    rules: Rules,
+    precision: Precision,
+    known: Mapping[tuple[str, str], Composition] | None = None,
+) -> Learned:
+    """Find out which rules are wrong; ops of which others are composed come first.
 
     Args:
         observations: Of all ops in all cases.
         rules: What is already known about the engine.
-        rel: Relative error within which numbers agree.
+        precision: How near numbers must be.
+        known: The ops that the engine composes of others; None if that isn't known.
     """
-    learner = _Learner(rules._replace(values={}, slopes={}), rel)
-    forms = dict.fromkeys((seen.op, seen.kinds[:2]) for seen in observations)
-    for op, kinds in sorted(forms, key=_rank):
-        of_form = [seen for seen in observations if (seen.op, seen.kinds[:2]) == (op, kinds)]
-        learner.look(op, kinds, of_form)
-    return Learned(learner.rules, learner.faults, learner.followers)
+    learner = _Learner(rules._replace(values={}, slopes={}), precision, known)
+    by_form: dict[tuple[str, str], list[Observation]] = {}
+    for seen in observations:
+        by_form.setdefault((seen.op, seen.kinds[:2]), []).append(seen)
+    for form in _in_order(sorted(by_form, key=_rank), known or {}):
+        learner.look(*form, by_form[form])
+    return Learned(learner.rules, learner.faults, learner.followers, learner.composed)
+
+
+def _in_order(
+    forms: Iterable[tuple[str, str]], known: Mapping[tuple[str, str], Composition]
+) -> list[tuple[str, str]]:
+    """Order ops so that those of which others are composed come first."""
+    left = [*forms]
+    ordered: list[tuple[str, str]] = []
+    while left:
+        ready = [form for form in left if not _waits(form, known, left)]
+        ordered += ready or left
+        left = [form for form in left if form not in ordered]
+    return ordered
+
+
+def _waits(
+    form: tuple[str, str], known: Mapping[tuple[str, str], Composition],
+    left: Sequence[tuple[str, str]],
+) -> bool:  # fmt: skip
+    parts = known[form].ops if form in known else {}
+    return any(op in parts and (op, kinds) != form for op, kinds in left)
 
 
 def _rank(form: tuple[str, str]) -> tuple[int, str]:
@@ -81,16 +119,23 @@ def _rank(form: tuple[str, str]) -> tuple[int, str]:
 class _Learner:
     """The rules found so far."""
 
-    def __init__(self, rules: Rules, rel: float) -> None:
+    def __init__(
+        self, rules: Rules, precision: Precision,
+        known: Mapping[tuple[str, str], Composition] | None,
+    ) -> None:  # fmt: skip
         self.values: dict[tuple[str, str], Value | None] = {}
         self.slopes: dict[tuple[str, str, int], Passed | None] = {}
         self.rules = rules._replace(values=self.values, slopes=self.slopes)
-        self.rel = rel
+        self.near = precision.near
         self.faults: list[Fault] = []
         self.followers: dict[tuple[str, str], dict[str, None]] = {}
+        self.known = known
+        self.composed: dict[tuple[str, str], Composition] = {}
 
     def look(self, op: str, kinds: str, observations: Sequence[Observation]) -> None:
         """Find the rules of one op with operands of certain kinds."""
+        if self._is_composed(op, kinds, observations):
+            return
         self._find_value(op, kinds, observations)
         for operand in range(max(len(seen.xs) for seen in observations)):
             usable = [
@@ -100,13 +145,37 @@ class _Learner:
             ]
             self._find_partial(op, kinds, operand, usable)
 
+    def _is_composed(self, op: str, kinds: str, observations: Sequence[Observation]) -> bool:
+        """Whether an op's values are those of the parts that it was seen to be composed of."""
+        composition = (self.known or {}).get((op, kinds))
+        if composition is None or (op == "sum" and not composition.is_sum):
+            return False
+        only = {(op, kinds): composition}
+        rules = self._frozen_rules()
+        for seen in observations:
+            value, is_known = _value_of_parts(seen, only, rules)
+            if is_known and not self.near(seen.y, value):
+                return False
+        self.composed[op, kinds] = composition
+        right = [_value_of_parts(seen, only, rules._replace(values={}))[0] for seen in observations]
+        if not all(
+            self.near(y, OPS[op].value(seen.xs))
+            for y, seen in zip(right, observations, strict=True)
+        ):  # not what the parts do, but how they are put together
+            found = [
+                seen._replace(y=y) for y, seen in zip(right, observations, strict=True)
+            ]
+            mistake = _first(value_mistakes(op, kinds), found, self._has_value)
+            self.faults.append(Fault(op, kinds, None, mistake))
+        return True
+
     def _frozen_rules(self) -> Rules:
         """Return a copy of the rules, so that a composed op isn't composed of itself later."""
         return self.rules._replace(values=dict(self.values), slopes=dict(self.slopes))
 
     def _find_value(self, op: str, kinds: str, observations: Sequence[Observation]) -> None:
         wrong = [
-            seen for seen in observations if not near(seen.y, OPS[op].value(seen.xs), self.rel)
+            seen for seen in observations if not self.near(seen.y, OPS[op].value(seen.xs))
         ]
         if not wrong:
             return
@@ -122,7 +191,7 @@ class _Learner:
         self.faults.append(Fault(op, kinds, None, mistake))
 
     def _has_value(self, mistake: Mistake, seen: Observation) -> bool:
-        return near(seen.y, mistake.gives(seen.xs), self.rel)
+        return self.near(seen.y, mistake.gives(seen.xs))
 
     def _find_partial(
         self, op: str, kinds: str, operand: int, observations: Sequence[Observation]
@@ -131,6 +200,10 @@ class _Learner:
         if not wrong:
             return
         key = op, kinds, operand
+        anew = guarded(partial(_from_inputs, op, operand))
+        if all(self.near(seen.passed[operand], anew(seen.xs, 0.0, seen.upstream)) for seen in observations):
+            self.slopes[key] = anew  # right, but for a value that is wrong
+            return
         index = self._composition(op, kinds, observations, operand)
         if index is not None:
             rules = self._frozen_rules()
@@ -153,11 +226,11 @@ class _Learner:
     def _is_right(self, operand: int, seen: Observation) -> bool:
         partials = OPS[seen.op].partials(seen.xs, seen.y)
         upstream: float = seen.upstream  # type: ignore[assignment]
-        return near(seen.passed[operand], partials[operand] * upstream, self.rel)
+        return self.near(seen.passed[operand], partials[operand] * upstream)
 
     def _has_passed(self, operand: int, mistake: Mistake, seen: Observation) -> bool:
         passed = mistake.gives(seen.xs, seen.y, seen.upstream)
-        return near(seen.passed[operand], passed, self.rel)
+        return self.near(seen.passed[operand], passed)
 
     def _multiple(self, operand: int, observations: Sequence[Observation]) -> Mistake | None:
         """Look for one factor by which all partials are wrong."""
@@ -188,7 +261,7 @@ class _Learner:
             lambda xs, y, up: clamp(bound, op.partials(xs, y)[operand]) * up,
         )
         fits = all(self._has_passed(operand, mistake, seen) for seen in observations)
-        return mistake if bound and fits else None
+        return mistake if bound and bound == bound and fits else None
 
     def _composition(
         self, op: str, kinds: str, observations: Sequence[Observation], operand: int | None
@@ -211,7 +284,29 @@ class _Learner:
         return left[0]
 
     def _is_near(self, got: float | None, x: float | None) -> bool:
-        return x is not None and near(got, x, self.rel)
+        return x is not None and self.near(got, x)
+
+
+def _from_inputs(op: str, operand: int, xs: Sequence[float], _: float, upstream: float) -> float:
+    """Return the adjoint that an engine passes on if it computes the op's value once more."""
+    return OPS[op].partials(xs, OPS[op].value(xs))[operand] * upstream
+
+
+def _value_of_parts(
+    seen: Observation, known: Mapping[tuple[str, str], Composition], rules: Rules
+) -> tuple[float, bool]:
+    """Return the value of an op as its parts give it, and whether they are all known."""
+    operands = tuple(
+        Instruction(NUMBER if kind == "N" else LEAF, (), x)
+        for kind, x in zip(seen.kinds, seen.xs, strict=True)
+    )
+    count = len(operands)
+    whole = Program(
+        (*operands, Instruction(seen.op, tuple(range(count)))), tuple(range(count)), count
+    )
+    parts = expanded(whole, known)
+    ran = simulate(parts, rules._replace(leaf=None, order=lambda _: ()))
+    return ran.data[parts.root], not ran.is_unknown
 
 
 def _first(
@@ -231,7 +326,8 @@ def _single(observations: Sequence[Observation]) -> Mistake | None:
     op = observations[0].op
     if not all(float32(seen.y) == seen.y for seen in observations):
         return None
-    if not all(near(seen.y, OPS[op].value(seen.xs), _SINGLE) for seen in observations):
+    near = Precision().at_least(_SINGLE).near
+    if not all(near(seen.y, OPS[op].value(seen.xs)) for seen in observations):
         return None
     return Mistake("precision", "computes in single precision", OPS[op].value)
 
@@ -248,6 +344,8 @@ def _clipped(observations: Sequence[Observation], wrong: Sequence[Observation]) 
     outside = sum(not low <= seen.xs[0] <= high for seen in wrong)
     if not right or outside < len(wrong) or len(below) > 1 or len(above) > 1:
         return None
+    if any(level != level for level in (*below, *above)):
+        return None  # NaN is no bound
     levels = [*below, *above]
     return Mistake(
         "clipped",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mgraph.codec import spelled
 from mgraph.golden.rerun import Mismatch, ulps
@@ -13,9 +13,10 @@ from mgraph.grade.simulation import CORRECT, Rules, simulate
 from mgraph.ops import CONST, OPCODES, OPS, is_leaf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mgraph.grade.cases import Case
+    from mgraph.grade.compositions import Composition
     from mgraph.grade.program import Program
 
 
@@ -57,6 +58,8 @@ class Answer:
         error: The last line of the engine's error, if it failed.
         kind: How it failed: "crashed", "unsupported", "timed out" or "no-number".
         step: The step at which it failed.
+        compositions: The ops that the engine composes of others, by op and kinds of operands; None
+            if that isn't known.
         what: "data" or "grad", if the failure is that this is not a number.
     """
 
@@ -71,6 +74,7 @@ class Answer:
     kind: str = ""
     step: int | None = None
     what: str = ""
+    compositions: Mapping[tuple[str, str], Composition] | None = None
 
     @property
     def has_numbers(self) -> bool:
@@ -297,43 +301,60 @@ def _choice(op: str, partials: Sequence[float]) -> str:
     return f"{op} has {numbers} {where}"
 
 
-def explains(case: Case, answer: Answer, rules: Rules) -> bool:
-    """Whether an engine with these rules gives exactly this answer."""
+def explains(
+    case: Case, answer: Answer, rules: Rules, precision: Precision | None = None
+) -> bool:
+    """Whether an engine with these rules gives this answer."""
     predicted = simulate(answer.program, rules)
     return not predicted.is_unknown and matches(
-        case, answer, answer.program, predicted.data, predicted.grad
+        case, answer, answer.program, predicted.data, predicted.grad, precision
     )
+
+
+class Precision(NamedTuple):
+    """How near a number must be to a predicted one.
+
+    Attributes:
+        rel: The relative error that is allowed.
+        abs: The absolute error that is allowed.
+    """
+
+    rel: float = 1e-9
+    abs: float = 1e-12
+
+    def at_least(self, rel: float, abs_: float = 0.0) -> Precision:
+        """Return this precision, or a lower one if these errors are larger."""
+        return Precision(max(self.rel, rel), max(self.abs, 1e-3 * rel, abs_))
+
+    def near(self, got: float | None, predicted: float) -> bool:
+        """Whether a number is the predicted one; NaN is."""
+        if got is None:
+            return False
+        if got != got or predicted != predicted:
+            return got != got and predicted != predicted
+        return got == predicted or abs(got - predicted) <= max(self.abs, self.rel * abs(predicted))
 
 
 def matches(  # noqa: PLR0913, PLR0917 - an answer and its prediction
     case: Case, answer: Answer, program: Program, data: Sequence[float], grad: Sequence[float],
-    rel: float = 1e-9,
+    precision: Precision | None = None,
 ) -> bool:  # fmt: skip
     """Whether an engine's numbers are the predicted ones, which are given by step."""
-    opcode = case.graph.columns.opcode
+    opcode, near = case.graph.columns.opcode, (precision or Precision()).near
     for node, step in enumerate(program.step_of_node):
         if step < 0:
             continue
         x, got = answer.data[node], answer.grad[node]
-        if x is not None and not near(x, data[step], rel):
+        if x is not None and not near(x, data[step]):
             return False
         if opcode[node] == OPCODES[CONST]:
             continue
         is_missing = x is None or (got is None and grad[step] != 0.0)
         if is_missing and is_leaf(opcode[node]):
             return False
-        if got is not None and not near(got, grad[step], rel):
+        if got is not None and not near(got, grad[step]):
             return False
     return True
-
-
-def near(got: float | None, predicted: float, rel: float) -> bool:
-    """Whether a number is the predicted one, within a relative error."""
-    if got is None:
-        return False
-    if got != got or predicted != predicted:
-        return got != got and predicted != predicted
-    return got == predicted or abs(got - predicted) <= max(1e-3 * rel, rel * abs(predicted))
 
 
 def _second(case: Case, answer: Answer) -> Outcome | None:
@@ -346,9 +367,9 @@ def _second(case: Case, answer: Answer) -> Outcome | None:
     graph = case.graph.columns
     leaves = [i for i in range(len(graph)) if is_leaf(graph.opcode[i]) and answer.grad[i]]
     ratios = [_ratio(answer.second[i], answer.grad[i]) for i in leaves]
-    if all(near(ratio, 2.0, 1e-9) for ratio in ratios):
+    if all(Precision().near(ratio, 2.0) for ratio in ratios):
         return None
-    if all(near(ratio, 1.0, 1e-9) for ratio in ratios):
+    if all(Precision().near(ratio, 1.0) for ratio in ratios):
         note = "a second backward gives the same gradients again"
     else:
         note = "a second backward adds to the gradients that interior nodes kept from the first"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.errors import printable, render
 from mgraph.format.reading import inspect
+from mgraph.grade.compositions import read_compositions
 from mgraph.grade.diagnosis import Cause, diagnose
 from mgraph.grade.outcomes import Answer, Outcome, Verdict, judge
 from mgraph.grade.processes import CommandEngine, EndedError, PythonEngine, TimedOutError
@@ -36,12 +37,14 @@ class Report:
         outcomes: One per case, in order.
         causes: Likely causes of the failures.
         strict: Whether differing conventions count as failures.
+        is_complete: Whether the search for causes ended before its budget was spent.
     """
 
     engine: Mapping[str, str | None]
     outcomes: Sequence[Outcome]
     causes: Sequence[Cause] = field(default=())
     strict: bool = False
+    is_complete: bool = True
 
     def fails(self, outcome: Outcome) -> bool:
         """Whether an outcome makes the engine fail."""
@@ -84,7 +87,8 @@ def make_report(
     engine: Mapping[str, str | None], outcomes: Sequence[Outcome], *, strict: bool = False
 ) -> Report:
     """Diagnose the outcomes, and return the report."""
-    return Report(engine, outcomes, diagnose(outcomes), strict)
+    diagnosis = diagnose(outcomes)
+    return Report(engine, outcomes, diagnosis.causes, strict, is_complete=diagnosis.is_complete)
 
 
 # --- engines in Python ---------------------------------------------------------------------------
@@ -162,6 +166,7 @@ def _ask_once(program: Program, engine: PythonEngine) -> Answer:
         _of_nodes(program, reply["before"]) if "before" in reply else (),
         refused=printable(reply.get("refused", "")),
         again=again and (_of_nodes(program, again["data"]), _of_nodes(program, again["grad"])),
+        compositions=read_compositions(reply.get("compositions")),
     )
 
 

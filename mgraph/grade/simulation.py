@@ -51,6 +51,12 @@ class Rules(NamedTuple):
             index of the operand.
         resets: Whether an overwriting op sets the adjoint to zero once, and then adds.
         once: Whether an op counts only the last use of an operand that it uses twice.
+        keyed: Whether an op keeps its local derivatives by operand: an operand that it uses twice
+            gets the last one twice.
+        shares: Whether an operand without an adjoint takes the op's own as it is, not a copy, and
+            adds to it in place, by op and index of the operand.
+        shares_root: Whether only the root's adjoint can be changed in place: a product of NumPy's
+            arrays without dimensions is a scalar, which can't.
         seed: The adjoint of the root, from its primal.
         start: The adjoint of every step before the backward pass.
         start_all: Whether interior steps have that adjoint, too, or start at 0.
@@ -67,6 +73,9 @@ class Rules(NamedTuple):
     overwrites: Callable[[str, int], bool] | None = None
     resets: bool = False
     once: Callable[[str], bool] | None = None
+    keyed: Callable[[str], bool] | None = None
+    shares: Callable[[str, int], bool] | None = None
+    shares_root: bool = False
     seed: Callable[[float], float] | None = None
     start: float = 0.0
     start_all: bool = True
@@ -81,9 +90,20 @@ CHOOSING: Final = ("max", "min")
 """Ops that usually don't touch the adjoint of the operand that isn't chosen."""
 
 
-def simulate(program: Program, rules: Rules) -> Simulated:
-    """Run a program as an engine with these rules would."""
-    data, is_unknown = _forward(program, rules)
+def simulate(
+    program: Program, rules: Rules, seen: Sequence[float | None] | None = None
+) -> Simulated:
+    """Run a program as an engine with these rules would.
+
+    Args:
+        program: The program.
+        rules: How the engine behaves.
+        seen: Its primals, by step; None where they are not known. They replace those that follow
+            from the rules.
+    """
+    data, is_unknown = _forward(program, rules, seen)
+    if rules.shares:
+        return Simulated(data, _with_shared_memory(program, rules, data), is_unknown)
     grad, passed_on = _start(program, rules, data), _passed_on(program, rules, data)
     last, olds = -1, dict[int, float]()
     for count, (step, operand) in enumerate((rules.order or as_written)(program)):
@@ -100,7 +120,8 @@ def simulate(program: Program, rules: Rules) -> Simulated:
         if program.steps[arg].op == NUMBER:
             continue
         upstream = rules.upstream(grad[step]) if rules.upstream else grad[step]
-        passed = passed_on(step, operand, upstream)
+        keyed = rules.keyed and rules.keyed(op)
+        passed = passed_on(step, _last(program, step, arg) if keyed else operand, upstream)
         if passed is None:
             return Simulated(data, grad, is_unknown=True)
         base = grad[arg]
@@ -124,11 +145,48 @@ def _start(program: Program, rules: Rules, data: Sequence[float]) -> list[float]
     return grad
 
 
-def _forward(program: Program, rules: Rules) -> tuple[list[float], bool]:
+def _last(program: Program, step: int, arg: int) -> int:
+    """Return the index of the last operand of a step that is `arg`."""
+    args = program.steps[step].args
+    return len(args) - 1 - args[::-1].index(arg)
+
+
+def _with_shared_memory(program: Program, rules: Rules, data: Sequence[float]) -> list[float]:
+    """Return the adjoints of an engine in which several steps may hold the same array."""
+    passed_on = _passed_on(program, rules, data)
+    cell = [-1] * len(data)
+    arrays = [1.0]
+    cell[program.root] = 0
+    for step, operand in (rules.order or as_written)(program):
+        if operand < 0 or cell[step] < 0:
+            continue
+        arg = program.steps[step].args[operand]
+        if program.steps[arg].op == NUMBER:
+            continue
+        passed = passed_on(step, operand, arrays[cell[step]]) or 0.0
+        if cell[arg] == 0 or (cell[arg] > 0 and not rules.shares_root):
+            arrays[cell[arg]] += passed
+        elif cell[arg] > 0:
+            arrays.append(arrays[cell[arg]] + passed)
+            cell[arg] = len(arrays) - 1
+        elif rules.shares and rules.shares(program.steps[step].op, operand):
+            cell[arg] = cell[step]
+        else:
+            cell[arg] = len(arrays)
+            arrays.append(passed)
+    return [0.0 if i < 0 else arrays[i] for i in cell]
+
+
+def _forward(
+    program: Program, rules: Rules, seen: Sequence[float | None] | None = None
+) -> tuple[list[float], bool]:
     data: list[float] = []
     is_unknown = False
     for i, step in enumerate(program.steps):
-        if step.op == NUMBER:
+        known = seen[i] if seen is not None else None
+        if known is not None:
+            data.append(known)
+        elif step.op == NUMBER:
             data.append(step.x)
         elif step.op == LEAF:
             data.append(rules.leaf(step.x) if rules.leaf else step.x)
@@ -187,9 +245,20 @@ def all_operands(steps: Callable[[Program], Iterable[int]]) -> Order:
 
 
 def as_written(program: Program) -> Iterator[tuple[int, int]]:
-    """Yield the steps from the root back to the first, so that users come before operands."""
+    """Yield the steps on which the root depends, from the last to the first."""
+    needed = bytearray(len(program.steps))
+    needed[program.root] = 1
     for step in range(program.root, -1, -1):
-        yield from events_of(program, step)
+        if needed[step]:
+            for arg in program.steps[step].args:
+                needed[arg] = 1
+            yield from events_of(program, step)
+
+
+def distinct(program: Program) -> Program:
+    """Return a program in which no step has the same operand twice, to list an order of it."""
+    steps = tuple(step._replace(args=tuple(dict.fromkeys(step.args))) for step in program.steps)
+    return program._replace(steps=steps)
 
 
 def postorder(program: Program, *, flip: bool = False, revisit: bool = False) -> list[int]:
@@ -231,7 +300,7 @@ def preorder(program: Program, *, flip: bool = False, revisit: bool = False) -> 
     return order
 
 
-def breadth_first(program: Program, *, revisit: bool = False) -> list[int]:
+def breadth_first(program: Program, *, flip: bool = False, revisit: bool = False) -> list[int]:
     """List the steps that the root depends on, level by level from the root."""
     order: list[int] = []
     seen = bytearray(len(program.steps))
@@ -240,7 +309,8 @@ def breadth_first(program: Program, *, revisit: bool = False) -> list[int]:
     while todo and len(order) < MOST:
         step = todo.popleft()
         order.append(step)
-        for arg in program.steps[step].args:
+        args = program.steps[step].args
+        for arg in reversed(args) if flip else args:
             if revisit or not seen[arg]:
                 seen[arg] = 1
                 todo.append(arg)
@@ -286,6 +356,51 @@ def by_distance(program: Program, *, up: bool = False) -> list[int]:
         for arg in program.steps[step].args:
             far[arg] = min(far[arg], far[step] + 1)
     return sorted(steps, key=lambda step: far[step])
+
+
+def ready_first(program: Program, *, last: bool = False, flip: bool = False) -> list[int]:
+    """List the steps that the root depends on as soon as all of their users are listed.
+
+    Args:
+        program: The program.
+        last: Whether the step that was ready last comes first, as from a stack.
+        flip: Whether the last operand is counted first.
+    """
+    waiting = [0] * len(program.steps)
+    for step in postorder(program):
+        for arg in program.steps[step].args:
+            waiting[arg] += 1
+    order: list[int] = []
+    ready = deque([program.root])
+    while ready:
+        step = ready.pop() if last else ready.popleft()
+        order.append(step)
+        args = program.steps[step].args
+        for arg in reversed(args) if flip else args:
+            waiting[arg] -= 1
+            if not waiting[arg]:
+                ready.append(arg)
+    return order
+
+
+def counted(program: Program) -> Iterator[tuple[int, int]]:
+    """Pass on to one operand, and visit it at once if that was the last of its users."""
+    waiting = [0] * len(program.steps)
+    for step in postorder(program):
+        for arg in program.steps[step].args:
+            waiting[arg] += 1
+    todo = [(program.root, 0)]
+    while todo:
+        step, operand = todo.pop()
+        args = program.steps[step].args
+        if not args:
+            yield step, -1
+        if operand < len(args):
+            yield step, operand
+            todo.append((step, operand + 1))
+            waiting[args[operand]] -= 1
+            if not waiting[args[operand]]:
+                todo.append((args[operand], 0))
 
 
 def interleaved(program: Program) -> Iterator[tuple[int, int]]:

@@ -1,0 +1,171 @@
+"""What a diagnosis starts from: the outcomes of all cases, sorted by what they can show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from mgraph.grade.compositions import Composition, expanded
+from mgraph.grade.observations import is_long, root_pair
+from mgraph.grade.outcomes import Precision, Verdict, choices, matches
+from mgraph.grade.simulation import simulate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mgraph.grade.outcomes import Outcome
+    from mgraph.grade.program import Program
+    from mgraph.grade.simulation import Rules
+
+BUDGET: Final = 3_000_000
+"""Simulated steps, several seconds, after which no more hypotheses are tried."""
+
+_COMPARED: Final = (
+    Verdict.OK,
+    Verdict.CONVENTION,
+    Verdict.WRONG_VALUE,
+    Verdict.WRONG_GRADIENT,
+)
+_WRONG: Final = (Verdict.WRONG_VALUE, Verdict.WRONG_GRADIENT)
+
+
+@dataclass(eq=False)
+class Sample:
+    """A case with numbers, and the program that the engine really ran.
+
+    Attributes:
+        outcome: The outcome of the case.
+        program: Its steps; ops that the engine composes of others are replaced by their parts.
+    """
+
+    outcome: Outcome
+    program: Program
+
+    @cached_property
+    def seen(self) -> list[float | None]:
+        """The primals that the engine computed, by step; None where they aren't known."""
+        numbers: list[float | None] = [None] * len(self.program.steps)
+        for node, step in enumerate(self.program.step_of_node):
+            if step >= 0:
+                numbers[step] = self.outcome.answer.data[node]
+        return numbers
+
+    @cached_property
+    def kinks(self) -> list[dict[str, Sequence[float]]]:
+        """The partials that an engine may choose at the kinks of the program; first the usual."""
+        return [{}, *choices(self.program)]
+
+    @cached_property
+    def root(self) -> tuple[float, float] | None:
+        """Data and gradient of the root, or None if the root is not a node."""
+        return root_pair(self.outcome)
+
+    @cached_property
+    def forms(self) -> frozenset[tuple[str, str]]:
+        """The ops of the program, with the kinds of their first two operands."""
+        steps = enumerate(self.program.steps)
+        return frozenset((step.op, self.program.kinds(i)[:2]) for i, step in steps if step.args)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the case is too long to be simulated with every hypothesis."""
+        return is_long(self.outcome)
+
+    def has(self, op: str) -> bool:
+        """Whether the program has an op."""
+        return any(step.op == op for step in self.program.steps)
+
+
+@dataclass
+class Evidence:
+    """The outcomes of all cases of one engine.
+
+    Attributes:
+        outcomes: All of them.
+        precision: How near a number must be to a predicted one.
+        compositions: The ops that the engine composes of others; None if that isn't known, as for
+            a program in another language.
+    """
+
+    outcomes: Sequence[Outcome]
+    precision: Precision = field(default_factory=Precision)
+
+    @cached_property
+    def numeric(self) -> list[Outcome]:
+        """The outcomes with numbers to compare."""
+        return [
+            outcome
+            for outcome in self.outcomes
+            if outcome.answer.has_numbers and outcome.outcome in _COMPARED
+        ]
+
+    @cached_property
+    def wrong(self) -> list[Outcome]:
+        """The outcomes with wrong numbers."""
+        return [outcome for outcome in self.numeric if outcome.outcome in _WRONG]
+
+    @cached_property
+    def crashed(self) -> list[Outcome]:
+        """The outcomes of cases in which the engine crashed."""
+        return [outcome for outcome in self.outcomes if outcome.outcome == Verdict.CRASHED]
+
+    @cached_property
+    def unsteady(self) -> list[Outcome]:
+        """The outcomes of graphs that gave other numbers when they were built again."""
+        return [
+            outcome for outcome in self.outcomes if outcome.outcome == Verdict.NOT_REPRODUCIBLE
+        ]
+
+    @cached_property
+    def compositions(self) -> Mapping[tuple[str, str], Composition] | None:
+        """The ops that the engine composes of others, by op and kinds of operands."""
+        known = [outcome.answer.compositions for outcome in self.outcomes]
+        if all(each is None for each in known):
+            return None
+        merged: dict[tuple[str, str], Composition] = {}
+        for each in known:
+            merged |= each or {}
+        return merged
+
+
+def gather(outcomes: Sequence[Outcome]) -> Evidence:
+    """Return the evidence in the outcomes of all cases; a tolerance that all share holds for it."""
+    tolerances = [outcome.case.tolerance for outcome in outcomes]
+    rel = min((tolerance.rel or 0.0 for tolerance in tolerances), default=0.0)
+    abs_ = min((tolerance.abs or 0.0 for tolerance in tolerances), default=0.0)
+    return Evidence(outcomes, Precision().at_least(rel, abs_))
+
+
+def samples_of(
+    outcomes: Sequence[Outcome], compositions: Mapping[tuple[str, str], Composition]
+) -> list[Sample]:
+    """Return outcomes with the programs that the engine really ran, the smallest first."""
+    samples = [Sample(outcome, expanded(outcome.answer.program, compositions)) for outcome in outcomes]
+    return sorted(samples, key=lambda sample: len(sample.program.steps))
+
+
+class Simulator:
+    """Compares rules with samples, until its budget is spent."""
+
+    def __init__(self, precision: Precision, budget: int = BUDGET) -> None:
+        """Start with a budget of simulated steps."""
+        self.precision = precision
+        self.left = budget
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the budget is spent."""
+        return self.left <= 0
+
+    def fits(self, sample: Sample, rules: Rules) -> bool | None:
+        """Whether rules give a sample's numbers; None if that isn't known."""
+        for kinks in sample.kinks:
+            self.left -= len(sample.program.steps)
+            predicted = simulate(sample.program, rules._replace(kinks=kinks), sample.seen)
+            if predicted.is_unknown:
+                return None
+            case, answer = sample.outcome.case, sample.outcome.answer
+            if matches(case, answer, sample.program, predicted.data, predicted.grad, self.precision):
+                return True
+        return False

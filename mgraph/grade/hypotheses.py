@@ -1,0 +1,400 @@
+"""Hypotheses: the usual mistakes of a backward pass as a whole, as changes of rules to simulate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from mgraph.grade import simulation as sim
+from mgraph.ops import OPS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from mgraph.grade.program import Program
+    from mgraph.grade.simulation import Order, Rules
+
+
+@dataclass(frozen=True, eq=False)
+class Hypothesis:
+    """A mistake that an engine may have.
+
+    Attributes:
+        cause: The id of the cause.
+        op: The op that is wrong; empty if all are.
+        says: The sentence about what is wrong.
+        change: The rules of an engine that has this mistake, too.
+        own_seed: Whether each case is seeded with the gradient that its output got.
+        forms: The ops, with the kinds of their first two operands, that are concerned; empty for
+            all.
+    """
+
+    cause: str
+    op: str
+    says: str
+    change: Callable[[Rules], Rules]
+    own_seed: bool = False
+    forms: frozenset[tuple[str, str]] = frozenset()
+
+
+_SCATTER: Final = 0x9E3779B1  # the bits of its multiples look random
+_EARLY: Final = "a node must wait until all nodes that use it have passed on their gradients"
+_AGAIN: Final = "each node must pass its gradient on once, after all nodes that use it"
+
+
+def setting(**changes: object) -> Callable[[Rules], Rules]:
+    """Return the change that replaces some rules."""
+    return lambda rules: rules._replace(**changes)  # type: ignore[arg-type]
+
+
+def overwriting(
+    overwrites: Callable[[str, int], bool], order: Order | None = None, *, resets: bool = False
+) -> Callable[[Rules], Rules]:
+    """Return the change by which more operands are overwritten, and the order another."""
+
+    def change(rules: Rules) -> Rules:
+        before = rules.overwrites
+        return rules._replace(
+            overwrites=lambda op, k: overwrites(op, k) or (before is not None and before(op, k)),
+            order=order or rules.order,
+            resets=resets or rules.resets,
+        )
+
+    return change
+
+
+def whole_passes(
+    roots: Sequence[tuple[float, float]], gots: Iterable[float], *, varies: bool
+) -> Iterator[Hypothesis]:
+    """Yield the mistakes that concern all ops, the most usual ones first.
+
+    Args:
+        roots: Data and gradient of the outputs, after the run.
+        gots: Wrong gradients, the most frequent first.
+        varies: Whether the order of the backward pass may change from graph to graph.
+    """
+    yield from _seeds(roots)
+    says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
+    orders = (None, *(ANY_ORDER if varies else RIGHT_ORDERS))
+    for order in orders:
+        for resets in (False, True):
+            change = overwriting(_always_true, order, resets=resets)
+            yield Hypothesis("overwritten", "", says, change)
+    yield from _repeated("")
+    yield from _orders()
+    yield from _aliases()
+    yield from _bounds(gots)
+    yield from _never_reached()
+
+
+def passes_of_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
+    """Yield the mistakes in the way in which one op takes part in the backward pass."""
+    for hypothesis in _in_one_op(op, varies=varies):
+        yield Hypothesis(
+            hypothesis.cause, op, hypothesis.says, hypothesis.change,
+            forms=frozenset((op, kinds) for kinds in ("V", "VV", "VN", "NV")),
+        )  # fmt: skip
+
+
+def _repeated(op: str) -> Iterator[Hypothesis]:
+    is_one = partial(_is_op, op) if op else _always_true
+    who = f"{op} counts an operand" if op else "an operand that is used twice, as in x + x or x * x, is counted"
+    says = f"{op} counts an operand only once, even if it is used twice" if op else f"{who} only once"
+    for order in (None, *RIGHT_ORDERS):
+        change = setting(once=is_one, order=order) if order else setting(once=is_one)
+        yield Hypothesis("repeated", op, says, change)
+    kept = (
+        "keeps its local derivatives by operand, so that of an operand that is used twice, as in "
+        "x - x, only the last one counts"
+    )
+    says = f"{op} {kept}" if op else f"an op {kept}"
+    yield Hypothesis("repeated", op, says, setting(keyed=is_one))
+
+
+def _aliases() -> Iterator[Hypothesis]:
+    says = (
+        "a gradient is kept without a copy, and added to in place: several nodes share one array; "
+        "write `a.grad = a.grad + g`, or copy it first"
+    )
+    for shares in (_passes_as_it_is, _passes_as_it_is_to_first, _passes_on_sums):
+        for order in (None, *RIGHT_ORDERS):
+            for only in (False, True):
+                own = {"order": order} if order else {}
+                change = setting(shares=shares, shares_root=only, **own)
+                yield Hypothesis("aliased", "", says, change)
+
+
+def _passes_as_it_is(op: str, operand: int) -> bool:
+    return op == "add" or op == "sum" or (op == "sub" and operand == 0)
+
+
+def _passes_as_it_is_to_first(op: str, operand: int) -> bool:
+    return _passes_as_it_is(op, operand) and operand == 0
+
+
+def _passes_on_sums(op: str, _: int) -> bool:
+    return op in ("add", "sum")
+
+
+def _bounds(gots: Iterable[float]) -> Iterator[Hypothesis]:
+    for bound in dict.fromkeys((*gots, 1.0, 5.0, 10.0, 100.0)):
+        says = f"gradients are clipped at {bound:g}"
+        cut = partial(clamp, bound)
+        for change in (
+            setting(clip=partial(_clipped_sum, bound)),
+            setting(clip=partial(_clipped_part, bound)),
+            setting(visit=cut),
+            setting(upstream=cut),
+        ):
+            yield Hypothesis("clipped", "", says, change)
+    for n in range(1, 13):
+        says = f"gradients smaller than {10.0**-n:g} are dropped"
+        dropped = partial(_dropped, 10.0**-n)
+        yield Hypothesis("clipped", "", says, setting(upstream=dropped))
+        yield Hypothesis("clipped", "", says, setting(visit=dropped))
+        part = partial(_dropped_part, 10.0**-n)
+        yield Hypothesis("clipped", "", says, setting(clip=part))
+
+
+def _never_reached() -> Iterator[Hypothesis]:
+    for operand, which in ((1, "first"), (0, "last")):
+        says = f"backward visits only the {which} operand of each op"
+        cut = sim.all_operands(partial(_cut, "", operand))
+        yield Hypothesis("no-gradient", "", says, setting(order=cut))
+    says = "the output's gradient is set after the others were computed: all of them stay 0"
+    yield Hypothesis("seed", "", says, setting(order=lambda _: ()))
+    says = "every gradient starts at 1; only the output's must, the others must start at 0"
+    yield Hypothesis("seed", "", says, setting(start=1.0))
+    yield Hypothesis("seed", "", says, setting(start=1.0, start_all=False))
+
+
+def _seeds(roots: Sequence[tuple[float, float]]) -> Iterator[Hypothesis]:
+    wrong = [grad for _, grad in roots if grad != 1.0]
+    if not wrong:
+        return
+    if all(grad == 0.0 for _, grad in roots):
+        says = "the output's gradient is never set to 1, so every gradient stays 0"
+        yield Hypothesis("seed", "", says, setting(seed=lambda _: 0.0))
+    if all(grad == data for data, grad in roots):
+        says = "the output's gradient starts at the output's value; it must start at 1"
+        yield Hypothesis("seed", "", says, setting(seed=lambda data: data))
+    if all(grad == wrong[0] for _, grad in roots):
+        says = f"the output's gradient starts at {wrong[0]:g}; it must start at 1"
+        yield Hypothesis("seed", "", says, setting(seed=partial(_always, wrong[0])))
+    says = "the output's gradient doesn't start at 1"
+    yield Hypothesis("seed", "", says, lambda rules: rules, own_seed=True)
+
+
+def _orders() -> Iterator[Hypothesis]:
+    unreversed = f"the topological order isn't reversed: {_EARLY}"
+    early = f"nodes are marked as visited too early: {_EARLY}"
+    again = f"nodes are visited once for each path to them: {_AGAIN}"
+    for cause, says, steps in (
+        ("order", unreversed, sim.postorder),
+        ("order", unreversed, _flipped),
+        ("order", f"nodes are visited in the order in which they were made: {_EARLY}", _ascending),
+        ("order", f"nodes are visited in preorder: {_EARLY}", sim.preorder),
+        ("order", f"nodes are visited in preorder: {_EARLY}", _pre_flipped),
+        ("order", f"nodes are visited level by level: {_EARLY}", sim.breadth_first),
+        ("order", f"nodes are visited level by level: {_EARLY}", _breadth_flipped),
+        ("order", early, _pushed),
+        ("order", early, _pushed_flipped),
+        ("order", f"nodes are sorted by their shortest path: {_EARLY}", sim.by_distance),
+        ("order", f"nodes are sorted by their shortest path: {_EARLY}", _by_height),
+        ("order", "backward stops after the operands of the output", _only_root),
+        ("order", f"nodes are visited in the wrong order: {_EARLY}", _pre_reversed),
+        ("order", f"nodes are visited in the wrong order: {_EARLY}", _pre_flipped_reversed),
+        ("order", f"nodes are visited in the wrong order: {_EARLY}", _breadth_reversed),
+        ("twice", f"the output passes its gradient on twice: {_AGAIN}", _root_again),
+        ("twice", again, _pre_again),
+        ("twice", again, _pre_flip_again),
+        ("twice", again, _post_again),
+        ("twice", again, _post_flip_again),
+        ("twice", again, _breadth_again),
+        ("twice", again, _breadth_flip_again),
+    ):
+        yield Hypothesis(cause, "", says, setting(order=sim.all_operands(steps)))
+        if cause == "twice":  # operands in a set, in which each occurs once
+            once = sim.all_operands(partial(_of_distinct, steps))
+            yield Hypothesis(cause, "", says, setting(order=once))
+    yield Hypothesis("twice", "", again, setting(order=sim.interleaved))
+
+
+def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
+    if OPS[op].inputs > 1:
+        yield from _repeated(op)
+    says = f"{op} sets the gradients of its operands with `=`; it must add to them, with `+=`"
+    inputs = OPS[op].inputs
+    every = [partial(_is_op, op)]
+    single = [partial(_is_operand, op, operand) for operand in range(inputs if inputs > 1 else 0)]
+    for overwrites in (*every, *single):
+        for order in (None, *(ANY_ORDER if varies else RIGHT_ORDERS)):
+            yield Hypothesis("overwritten", op, says, overwriting(overwrites, order))
+    for operand in range(inputs):
+        says = f"{op} doesn't keep its operand, so backward never reaches it"
+        cut = sim.all_operands(partial(_cut, op, operand))
+        yield Hypothesis("no-gradient", op, says, setting(order=cut))
+        says = f"{op} sets _backward of its operand, which replaces the operand's own"
+        lost = sim.all_operands(partial(_without_own, op, operand))
+        yield Hypothesis("no-gradient", op, says, setting(order=lost))
+
+
+# --- orders --------------------------------------------------------------------------------------
+
+_flipped = partial(sim.postorder, flip=True)
+_pre_flipped = partial(sim.preorder, flip=True)
+_pre_again = partial(sim.preorder, revisit=True)
+_pre_flip_again = partial(sim.preorder, flip=True, revisit=True)
+_breadth_again = partial(sim.breadth_first, revisit=True)
+_breadth_flipped = partial(sim.breadth_first, flip=True)
+_breadth_flip_again = partial(sim.breadth_first, flip=True, revisit=True)
+
+
+def _reversed_post(program: Program) -> list[int]:
+    return sim.postorder(program)[::-1]
+
+
+def _reversed_flipped(program: Program) -> list[int]:
+    return sim.postorder(program, flip=True)[::-1]
+
+
+RIGHT_ORDERS: Final[tuple[Order, ...]] = (
+    sim.as_written,
+    sim.all_operands(_reversed_post),
+    sim.all_operands(_reversed_flipped),
+    sim.all_operands(sim.ready_first),
+    sim.all_operands(partial(sim.ready_first, last=True)),
+    sim.all_operands(partial(sim.ready_first, flip=True)),
+    sim.counted,
+)
+"""Correct orders; which one an engine has matters only if it overwrites gradients."""
+
+
+def _mixed(bit: int, program: Program) -> list[int]:
+    """List the steps as an engine with a set of operands might: some ops have theirs reversed."""
+    steps = tuple(
+        step._replace(args=step.args[::-1]) if i * _SCATTER >> bit & 1 else step
+        for i, step in enumerate(program.steps)
+    )
+    return sim.postorder(program._replace(steps=steps))[::-1]
+
+
+ANY_ORDER: Final = (
+    *RIGHT_ORDERS,
+    *(sim.all_operands(partial(_mixed, bit)) for bit in range(8, 32)),
+)
+"""Correct orders of an engine whose order changes from graph to graph."""
+
+
+def _ascending(program: Program) -> list[int]:
+    return sorted(sim.postorder(program))
+
+
+def _only_root(program: Program) -> list[int]:
+    return [program.root]
+
+
+def _pushed(program: Program) -> list[int]:
+    return sim.marked_when_pushed(program)[::-1]
+
+
+def _pushed_flipped(program: Program) -> list[int]:
+    return sim.marked_when_pushed(program, flip=True)[::-1]
+
+
+_by_height = partial(sim.by_distance, up=True)
+
+
+def _root_again(program: Program) -> list[int]:
+    return [program.root, *_reversed_post(program)]
+
+
+def _pre_reversed(program: Program) -> list[int]:
+    return sim.preorder(program)[::-1]
+
+
+def _pre_flipped_reversed(program: Program) -> list[int]:
+    return sim.preorder(program, flip=True)[::-1]
+
+
+def _breadth_reversed(program: Program) -> list[int]:
+    return sim.breadth_first(program)[::-1]
+
+
+def _of_distinct(steps: Callable[[Program], Iterable[int]], program: Program) -> Iterable[int]:
+    return steps(sim.distinct(program))
+
+
+def _cut(op: str, operand: int, program: Program) -> list[int]:
+    """List the steps that backward reaches if an op forgets an operand.
+
+    If `op` is empty, every op keeps only one operand: the first if `operand` is 1, else the last.
+    """
+    kept = tuple(
+        step._replace(args=_kept(step.args, operand, all_but_one=not op))
+        if step.op == op or not op
+        else step
+        for step in program.steps
+    )
+    return sim.postorder(program._replace(steps=kept), flip=True)[::-1]
+
+
+def _without_own(op: str, operand: int, program: Program) -> list[int]:
+    """List the steps that pass on their gradient if an op replaces its operand's rule."""
+    lost = [step.args[operand] for step in program.steps if step.op == op]
+    return [i for i in _reversed_post(program) if i not in lost]
+
+
+def _kept(args: tuple[int, ...], operand: int, *, all_but_one: bool) -> tuple[int, ...]:
+    if all_but_one:
+        return args[:1] if operand else args[-1:]
+    return (*args[:operand], *args[operand + 1 :])
+
+
+def _post_again(program: Program) -> list[int]:
+    return sim.postorder(program, revisit=True)[::-1]
+
+
+def _post_flip_again(program: Program) -> list[int]:
+    return sim.postorder(program, flip=True, revisit=True)[::-1]
+
+
+# --- functions with a bound or an op as their first argument -------------------------------------
+
+
+def clamp(bound: float, x: float) -> float:
+    """Clip a number to between -bound and bound."""
+    return max(-bound, min(bound, x))
+
+
+def _clipped_sum(bound: float, old: float, new: float) -> float:
+    return clamp(bound, old + new)
+
+
+def _clipped_part(bound: float, old: float, new: float) -> float:
+    return old + clamp(bound, new)
+
+
+def _dropped(bound: float, x: float) -> float:
+    return 0.0 if abs(x) < bound else x
+
+
+def _dropped_part(bound: float, old: float, new: float) -> float:
+    return old + _dropped(bound, new)
+
+
+def _always_true(*_: object) -> bool:
+    return True
+
+
+def _is_op(op: str, other: str, *_: object) -> bool:
+    return op == other
+
+
+def _is_operand(op: str, operand: int, other_op: str, other_operand: int) -> bool:
+    return (op, operand) == (other_op, other_operand)
+
+
+def _always(x: float, _: float) -> float:
+    return x

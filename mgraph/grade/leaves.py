@@ -1,0 +1,133 @@
+"""Causes that the numbers of leaves show, and losses of digits that all numbers share."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from mgraph.grade.causes import Cause
+from mgraph.grade.hypotheses import clamp
+from mgraph.grade.observations import computed, leaf_pairs, leaf_uses, uses
+from mgraph.grade.op_mistakes import LOSSES, float32, guarded
+from mgraph.grade.outcomes import choices, explains, wrong_numbers
+from mgraph.grade.simulation import CORRECT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mgraph.grade.evidence import Evidence
+    from mgraph.grade.outcomes import Outcome, Precision
+
+_SINGLE: Final = 2.0**-22  # relative error of an op in single precision, doubled
+_ABOUT: Final = 1e-4  # relative error of a result in single precision
+_COARSE: Final = 2e-2  # the same of numbers with few digits
+
+
+class Leaves(NamedTuple):
+    """What a Value makes of its number, and of all numbers.
+
+    Attributes:
+        causes: The causes found.
+        keeps: The number that a leaf keeps, from the number it is given; None for the same.
+        precision: How near numbers are to predicted ones.
+        is_mutated: Whether the numbers of leaves change in other ways.
+    """
+
+    causes: list[Cause]
+    keeps: Callable[[float], float] | None
+    precision: Precision
+    is_mutated: bool = False
+
+
+def look_at_leaves(evidence: Evidence) -> Leaves:
+    """Find out what a Value does to the number that it is given, or to all numbers."""
+    seen = [pair for outcome in evidence.numeric for pair in leaf_pairs(outcome)]
+    changed = [(x, got) for x, got in seen if got != x and (got == got or x == x)]
+    if not changed:
+        return _lost_digits(evidence)
+    if all(guarded(_whole)(x) == got for x, got in seen):
+        says = "a Value turns its number into a whole number"
+        causes = [Cause("conversion", "", says, evidence.wrong)]
+        return Leaves(causes, guarded(_whole), evidence.precision)
+    for says, loss in LOSSES:
+        if all(loss(x) == got for x, got in seen):
+            return _rounded_leaves(evidence, f"a Value keeps its number {says}", loss)
+    bound = max(abs(got) for _, got in changed)
+    if len(changed) > 1 and all(clamp(bound, x) == got for x, got in seen):
+        says = f"a Value clips its number at {bound:g}"
+        causes = [Cause("clipped", "", says, evidence.wrong)]
+        return Leaves(causes, partial(clamp, bound), evidence.precision)
+    return Leaves(_mutated(evidence), None, evidence.precision, is_mutated=True)
+
+
+def _rounded_leaves(evidence: Evidence, says: str, loss: Callable[[float], float]) -> Leaves:
+    rel = _ABOUT if loss is float32 else _COARSE
+    precision = evidence.precision.at_least(rel)
+    cases = [
+        outcome for outcome in evidence.wrong if _is_rounding(outcome, loss, rel, precision)
+    ]
+    return Leaves([Cause("precision", "", says, cases)], loss, precision)
+
+
+def _is_rounding(
+    outcome: Outcome, leaf: Callable[[float], float], rel: float, precision: Precision
+) -> bool:
+    """Whether the errors are small beside the largest number, as where numbers cancel out."""
+    steps, want = outcome.answer.program.steps, outcome.case.want
+    known = [step.x for step in steps]
+    known += [x for numbers in (want.data, want.grad) for x in (numbers or {}).values()]
+    unit = min(rel, _SINGLE * len(steps)) if leaf is float32 else rel
+    if all(
+        wrong.got is not None
+        and abs(wrong.got - (wrong.expected or 0.0)) <= unit * max(map(abs, known))
+        for wrong in wrong_numbers(outcome.case, outcome.answer)
+    ):
+        return True
+    has_choice = next(choices(outcome.answer.program), None) is not None  # at a kink
+    if not has_choice and leaf is float32:
+        return False
+    rules = CORRECT._replace(leaf=leaf)
+    return any(
+        explains(outcome.case, outcome.answer, rules._replace(kinks=kinks), precision)
+        for kinks in ({}, *choices(outcome.answer.program))
+    )
+
+
+def _mutated(evidence: Evidence) -> list[Cause]:
+    """Find the op that changes its operand."""
+    spoilt = [
+        outcome for outcome in evidence.wrong if any(got != x for x, got in leaf_pairs(outcome))
+    ]
+    leaves = [pair for outcome in evidence.numeric for pair in leaf_uses(outcome)]
+    suspects = dict.fromkeys(use for _, uses_of_leaf in leaves for use in uses_of_leaf)
+    for has_changed, uses_of_leaf in leaves:
+        suspects = {use: None for use in suspects if (use in uses_of_leaf) == has_changed}
+    op = min(suspects)[0] if suspects else ""
+    says = f"{op or 'an op or backward'} changes the data of an operand: it must make a new Value"
+    affected = [outcome for outcome in evidence.wrong if op and uses(outcome, op)]
+    return [Cause("mutated", op, says, affected or spoilt)]
+
+
+def _lost_digits(evidence: Evidence) -> Leaves:
+    """Find a loss of digits that all computed numbers share."""
+    slightly = [*filter(_is_slightly_wrong, evidence.wrong)]
+    if evidence.wrong and 2 * len(slightly) >= len(evidence.wrong):
+        for field, word in (("data", "values"), ("grad", "gradients")):
+            numbers = [x for outcome in evidence.numeric for x in computed(outcome, field)]
+            for says, loss in LOSSES:
+                if len(numbers) > 1 and all(loss(x) == x for x in numbers):
+                    rel = _ABOUT if loss is float32 else _COARSE
+                    cause = Cause("precision", "", f"its {word} are {says}", slightly)
+                    return Leaves([cause], None, evidence.precision.at_least(rel))
+    return Leaves([], None, evidence.precision)
+
+
+def _is_slightly_wrong(outcome: Outcome) -> bool:
+    got, expected = outcome.got, outcome.expected
+    if got is None or expected is None:
+        return False
+    return abs(got - expected) <= max(0.1, 0.1 * abs(expected))
+
+
+def _whole(x: float) -> float:
+    return float(int(x))

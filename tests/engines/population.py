@@ -1,0 +1,302 @@
+"""Grade engines as different people write them, right and with their mistakes.
+
+    python -m tests.engines.population                   every engine and mistake, except held out
+    python -m tests.engines.population --held-out        those that were not used for the diagnosis
+    python -m tests.engines.population --all             both, as a table by group
+    python -m tests.engines.population --pairs 400       seeded pairs of mistakes in one engine
+    python -m tests.engines.population kahn tanh         mistakes with these words in their names
+
+The engines, the mistakes and the labels were made by people who had not seen the diagnosis. Of
+engines that are held out only counts are printed. Each engine is graded twice, to see whether the
+reports are the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+import tempfile
+import tomllib
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from mgraph.grade.processes import EndedError, PythonEngine, ResourceLimits
+from mgraph.grade.runner import make_report, run_python_engine
+from tests.engines.__main__ import cases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+FOLDER: Final = Path(__file__).with_name("people")
+HELD_OUT: Final = (
+    "camel_case",
+    "frozen_slopes",
+    "generator_partial",
+    "leaves_only",
+    "mixin_classes",
+    "numpy_scalars",
+    "tape_of_integers",
+    "typed_protocols",
+)
+"""Engines that were not looked at until the diagnosis was finished."""
+
+SEED: Final = 2026
+NO_NUMBERS: Final = ("interface",)
+"""Mistakes beside which no other can be seen."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A mistake in an engine.
+
+    Attributes:
+        name: Its name, unique within the engine.
+        causes: The causes that are true of it, the best one first.
+        ops: The ops that are really wrong; empty if it is the pass as a whole.
+        edits: What to replace, by what, and how often it must occur.
+    """
+
+    name: str
+    causes: tuple[str, ...]
+    ops: tuple[str, ...]
+    edits: tuple[tuple[str, str, int], ...]
+
+
+@dataclass(frozen=True)
+class Person:
+    """An engine, and its mistakes.
+
+    Attributes:
+        name: The name of its file.
+        source: The right engine.
+        kind: The name of its class.
+        known: Causes that are true of the right engine.
+        mistakes: Its mistakes.
+    """
+
+    name: str
+    source: str
+    kind: str
+    known: tuple[str, ...]
+    mistakes: tuple[Mistake, ...]
+
+    @property
+    def is_held_out(self) -> bool:
+        """Whether the engine is kept for the final measurement."""
+        return self.name in HELD_OUT
+
+    def with_(self, mistakes: Iterable[Mistake]) -> str:
+        """Return the source with some mistakes in it.
+
+        Raises:
+            ValueError: If an edit doesn't apply.
+        """
+        source = self.source
+        for mistake in mistakes:
+            for old, new, count in mistake.edits:
+                if source.count(old) != count:
+                    message = f"{self.name}, {mistake.name}: {old!r} isn't there {count} times"
+                    raise ValueError(message)
+                source = source.replace(old, new)
+        return source
+
+
+class Trial(NamedTuple):
+    """An engine with some mistakes; without any it is right."""
+
+    person: Person
+    mistakes: tuple[Mistake, ...]
+
+    @property
+    def name(self) -> str:
+        """The engine and its mistakes."""
+        return " ".join((self.person.name, *(mistake.name for mistake in self.mistakes)))
+
+
+class Score(NamedTuple):
+    """What the grader said of an engine.
+
+    Attributes:
+        trial: The engine.
+        is_caught: Whether something failed.
+        named: The causes named, with their ops and sentences.
+        is_same: Whether a second report was the same.
+    """
+
+    trial: Trial
+    is_caught: bool
+    named: tuple[tuple[str, str, str], ...]
+    is_same: bool
+
+    @property
+    def false(self) -> list[tuple[str, str, str]]:
+        """The causes that are not true."""
+        known = self.trial.person.known
+        return [
+            (cause, op, says)
+            for cause, op, says in self.named
+            if cause not in known
+            and not any(_is_true(mistake, cause, op) for mistake in self.trial.mistakes)
+        ]
+
+    @property
+    def seen(self) -> list[Mistake]:
+        """The mistakes that were named."""
+        return [
+            mistake
+            for mistake in self.trial.mistakes
+            if any(_is_true(mistake, cause, op) for cause, op, _ in self.named)
+        ]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether all mistakes were named, and nothing else."""
+        return not self.false and len(self.seen) == len(self.trial.mistakes)
+
+
+def _is_true(mistake: Mistake, cause: str, op: str) -> bool:
+    return cause in mistake.causes and (not op or op in mistake.ops)
+
+
+@cache
+def people() -> tuple[Person, ...]:
+    """Return all engines, in the order of their names."""
+    return tuple(_person(path) for path in sorted(FOLDER.glob("*.toml")))
+
+
+def _person(path: Path) -> Person:
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    source = path.with_suffix(".py").read_text(encoding="utf-8")
+    mistakes = tuple(_mistake(entry) for entry in table.get("mistake", ()))
+    return Person(path.stem, source, table["class"], tuple(table.get("known", ())), mistakes)
+
+
+def _mistake(entry: dict[str, Any]) -> Mistake:
+    edits = tuple((edit["old"], edit["new"], edit.get("count", 1)) for edit in entry["edits"])
+    return Mistake(entry["name"], tuple(entry["causes"]), tuple(entry.get("ops", ())), edits)
+
+
+def singles(chosen: Iterable[Person]) -> list[Trial]:
+    """Return each engine as it is, and with each of its mistakes."""
+    return [
+        Trial(person, mistakes)
+        for person in chosen
+        for mistakes in ((), *((mistake,) for mistake in person.mistakes))
+    ]
+
+
+def pairs(chosen: Sequence[Person], count: int) -> list[Trial]:
+    """Return seeded pairs of mistakes that can be in one engine at the same time."""
+    possible = [
+        Trial(person, pair)
+        for person in chosen
+        for pair in combinations(person.mistakes, 2)
+        if _applies(person, pair) and not any(m.causes[0] in NO_NUMBERS for m in pair)
+    ]
+    return random.Random(SEED).sample(possible, min(count, len(possible)))  # noqa: S311 - a sample
+
+
+def _applies(person: Person, pair: Sequence[Mistake]) -> bool:
+    try:
+        return person.with_(pair) == person.with_(pair[::-1])
+    except ValueError:
+        return False
+
+
+def graded(trial: Trial) -> Score:
+    """Grade an engine twice."""
+    first, again = _report(trial), _report(trial)
+    named = tuple((each["cause"], each["op"] or "", each["says"]) for each in first["causes"])
+    return Score(trial, first["summary"]["failed"], named, _comparable(first) == _comparable(again))
+
+
+def _report(trial: Trial) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"{trial.person.name}.py")
+        path.write_text(trial.person.with_(trial.mistakes), encoding="utf-8")
+        engine = PythonEngine(f"{path}:{trial.person.kind}", {}, "", ResourceLimits(5.0))
+        try:
+            about = engine.start()
+        except EndedError as error:
+            causes = [{"cause": "interface", "op": None, "says": str(error)}]
+            return {"causes": causes, "summary": {"failed": True}}
+        return make_report(about, list(run_python_engine(cases(), engine))).as_json()
+
+
+def _comparable(report: dict[str, Any]) -> str:
+    return json.dumps(report).replace(tempfile.gettempdir(), "")
+
+
+def scores(trials: Sequence[Trial]) -> Iterator[Score]:
+    """Grade engines, several in parallel."""
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(graded, trials, chunksize=2)
+
+
+def table(results: Iterable[Score]) -> str:
+    """Return the counts by group."""
+    groups: dict[str, Counter[str]] = {}
+    for score in results:
+        what = ("right engines", "single mistakes", "pairs")[len(score.trial.mistakes)]
+        which = "held out" if score.trial.person.is_held_out else "seen"
+        counts = groups.setdefault(f"{what}, {which}", Counter())
+        counts["engines"] += 1
+        counts["caught"] += score.is_caught
+        counts["right"] += score.is_right
+        counts["with a false cause"] += bool(score.false)
+        counts["the same twice"] += score.is_same
+    return "\n".join(
+        f"{name}: " + ", ".join(f"{count} {key}" for key, count in counts.items())
+        for name, counts in groups.items()
+    )
+
+
+def main() -> int:
+    """Print what went wrong, and the counts; return 1 if a mistake is not caught."""
+    parser = argparse.ArgumentParser(prog="python -m tests.engines.population", description=__doc__)
+    parser.add_argument("words", nargs="*", help="words that an engine's or mistake's name has")
+    parser.add_argument("--held-out", action="store_true", help="only engines that are held out")
+    parser.add_argument("--all", action="store_true", help="engines that are held out, too")
+    parser.add_argument("--pairs", type=int, metavar="N", help="N pairs of mistakes")
+    options = parser.parse_args()
+    chosen = [
+        person for person in people() if options.all or person.is_held_out == options.held_out
+    ]
+    trials = pairs(chosen, options.pairs) if options.pairs else singles(chosen)
+    trials = [trial for trial in trials if all(word in trial.name for word in options.words)]
+    results = []
+    for score in scores(trials):
+        results.append(score)
+        if not score.trial.person.is_held_out:
+            _print(score)
+    print(table(results))
+    return 0 if all(score.is_caught for score in results if score.trial.mistakes) else 1
+
+
+def _print(score: Score) -> None:
+    if score.is_right and score.is_same and (score.is_caught or not score.trial.mistakes):
+        return
+    faults = [
+        *(["MISSED"] if score.trial.mistakes and not score.is_caught else []),
+        *(["CHANGES"] if not score.is_same else []),
+        *(f"FALSE {cause} {op}: {says}" for cause, op, says in score.false),
+        *(
+            f"unnamed: {mistake.name} {mistake.causes} {mistake.ops}"
+            for mistake in score.trial.mistakes
+            if mistake not in score.seen
+        ),
+    ]
+    named = [(cause, op) for cause, op, _ in score.named]
+    print(f"{score.trial.name}: {'; '.join(faults)}; named {named}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
