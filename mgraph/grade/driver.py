@@ -1,7 +1,8 @@
 """Drive a foreign engine: build graphs with its operators, call its backward, read its numbers.
 
-This file stands alone: any Python from 3.8 runs it, and it needs nothing but the engine. It reads
-one JSON object per line, and answers each with another. The first one names the engine:
+Any Python from 3.8 runs this file; it needs nothing but the engine, and the files `driver_*.py`
+beside it. It reads one JSON object per line, and answers each with another. The first one names the
+engine:
 
     {"target": "micrograd.engine:Value", "names": {"tanh": "activation:tanh"}}
 
@@ -12,27 +13,72 @@ that refer to earlier ones by index:
 
 A leaf becomes a Value, a number stays a plain number. The answer holds data and grad of every step
 that is a Value, and under `again` both once more if they differed when the graph was built a second
-time; or the error that was raised (`error`), and the step. What the engine prints is kept out of
-the answers.
+time. `varies` says that they differ if sets iterate the other way round. If an error was raised,
+the answer holds its last line (`error`), the step, and where in the engine's files it began
+(`failure`). What the engine prints is kept out of the answers.
 """
 
 from __future__ import annotations
 
 import ast
 import gc
-import importlib
-import importlib.util
 import inspect
 import json
 import operator
 import os
 import sys
+from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself takes time to import
     from collections.abc import Callable, Iterator
     from types import ModuleType
     from typing import Any
+if TYPE_CHECKING or __package__:
+    from mgraph.grade.driver_errors import (
+        EngineError,
+        OwnFiles,
+        UnsupportedError,
+        described,
+        evidence,
+        last_line,
+    )
+    from mgraph.grade.driver_functions import (
+        added_up,
+        converting,
+        fits,
+        followed_by,
+        load,
+        methodcaller,
+        neighbour,
+        takes_any,
+    )
+    from mgraph.grade.driver_hashes import SerialHashes, classes_of
+    from mgraph.grade.driver_numbers import as_float, differs
+else:  # it is run as a script, perhaps without its folder on the path
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    from driver_errors import (
+        EngineError,
+        OwnFiles,
+        UnsupportedError,
+        described,
+        evidence,
+        last_line,
+    )
+    from driver_functions import (
+        added_up,
+        converting,
+        fits,
+        followed_by,
+        load,
+        methodcaller,
+        neighbour,
+        takes_any,
+    )
+    from driver_hashes import SerialHashes, classes_of
+    from driver_numbers import as_float, differs
+
+    del sys.path[0]
 
 OPERATORS = {
     "add": operator.add,
@@ -99,26 +145,10 @@ NEIGHBOURS = (
 REDUCTIONS = ("max", "min")
 """Methods that many engines have for the elements of one array."""
 
+HEAP_TYPE = 1 << 9
+"""The flag of classes that are not written in C, with few exceptions."""
+
 REFUSALS = (NotImplementedError, AssertionError)
-LONGEST = 300
-START, END = slice(LONGEST), slice(-65536, None)  # parts of a text that may be very long
-
-
-class UnsupportedError(Exception):
-    """The engine lacks an op, or doesn't take these kinds of operands."""
-
-    step: int | None = None
-
-
-class Failure(Exception):  # noqa: N818 - it carries the engine's own error
-    """The engine raised an error, or gave something that is not a number."""
-
-    def __init__(self, text: str, step: int | None = None, kind: str = "crashed") -> None:
-        """Keep the engine's error in one line, the step at which it failed, and how it failed."""
-        super().__init__(text)
-        self.step = step
-        self.kind = kind
-        self.what = ""
 
 
 def plain(name: str) -> str:
@@ -126,82 +156,24 @@ def plain(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def shown(thing: object, spell: Callable[[object], str], part: slice) -> str:
-    """Return a part of the str or repr of an object of the engine's, even if those fail."""
-    try:
-        text = str.__getitem__(spell(thing), part)
-        return text.encode("utf-8", "backslashreplace").decode("utf-8")
-    except BaseException:  # noqa: BLE001 - the engine's __str__ may raise anything
-        return "(can't be shown)"
-
-
-def last_line(error: BaseException) -> str:
-    """Describe an exception in one line, as Python's last line does."""
-    name = shown(type(error).__name__, str, START)
-    if isinstance(error, SystemExit):
-        return f"SystemExit: the engine called sys.exit({shown(error.code, repr, START)})"
-    lines = shown(error, str, END).strip().splitlines() or [""]
-    if (name, lines) == ("ValueError", ["source code string cannot contain null bytes"]):
-        name = "SyntaxError"  # as since Python 3.11.4
-    return (f"{name}: {lines[-1]}" if lines[-1] else name)[:LONGEST]
-
-
-def described(thing: object) -> str:
-    """Describe an object that is not a number."""
-    text = shown(thing, repr, START)
-    text = text if len(text) < 60 else text[:57] + "..."  # noqa: PLR2004
-    return f"{shown(type(thing).__name__, str, START)}: {text}"
-
-
-def as_float(thing: Any, engine: ForeignEngine | None = None) -> float | None:
-    """Return the number in an object: a float, a NumPy scalar, or an array or Value with one.
-
-    Raises:
-        Failure: If there isn't exactly one.
-    """
-    if thing is None or type(thing) is float:
-        return thing
-    try:
-        return inner(thing, engine, 0)
-    except Exception as error:
-        raise Failure("not a number but a " + described(thing), kind="no-number") from error
-
-
-def inner(thing: Any, engine: ForeignEngine | None, depth: int) -> float | None:
-    """Look for a number inside an object.
-
-    Raises:
-        TypeError: If there is none; other errors if the object raises them.
-    """
-    if thing is None:
-        return None
-    if isinstance(thing, (int, float)):
-        return float(thing)
-    if depth < 4 and not isinstance(thing, (str, bytes, complex)):  # noqa: PLR2004
-        if engine is not None and isinstance(thing, engine.kind):
-            return inner(engine.read(thing, "data"), engine, depth + 1)
-        if callable(getattr(thing, "item", None)):
-            item = thing.item()
-            is_same = type(item) is type(thing)  # as for numpy.longdouble
-            return float(thing) if is_same else inner(item, engine, depth + 1)
-        if isinstance(thing, (list, tuple)) and len(thing) == 1:
-            return inner(thing[0], engine, depth + 1)
-        if callable(getattr(thing, "__float__", None)):
-            return float(thing)
-    raise TypeError
-
-
 class ForeignEngine:
     """A foreign Value class, and how it spells things."""
 
-    def __init__(self, target: str, names: dict[str, str]) -> None:
-        """Import the engine, and find out how it makes Values and names their numbers."""
+    def __init__(self, target: str, names: dict[str, str], patience: float = 2.5) -> None:
+        """Import the engine, and find out how it makes Values and names their numbers.
+
+        Args:
+            target: `MODULE:CLASS`.
+            names: Its spellings, by op.
+            patience: No case is run a third time if its first run takes more seconds than this.
+        """
         module_name, _, attribute = target.rpartition(":")
         self.module = load(module_name)
         self.make: Any = self.module
         for part in attribute.split("."):
             self.make = getattr(self.make, part)
         self.names = names
+        self.patience = patience
         self.modules: list[Any] = [self.module]
         self.forms: dict[str, Any] = {}
         self.gives_gradients: dict[str, bool] = {}
@@ -209,6 +181,9 @@ class ForeignEngine:
         sample = self.leaf(0.5)
         self.kind = type(sample)
         self.find_modules()
+        self.own = OwnFiles(self.homes())
+        self.hashes = SerialHashes()
+        self.hashes.install(classes_of(self.own, sample), sample)
         self.attribute: dict[str, str] = {}
         self.attribute["data"] = self.find_attribute(sample, "data", 0.5)
         self.attribute["grad"] = self.find_attribute(sample, "grad", None)
@@ -241,6 +216,15 @@ class ForeignEngine:
             if module is not None and not any(module is other for other in self.modules):
                 self.modules.append(module)
 
+    def homes(self) -> Iterator[ModuleType | None]:
+        """Yield the modules that the engine consists of: its classes', and those of functions."""
+        yield self.module
+        for kind in self.kind.__mro__:
+            if kind.__flags__ & HEAP_TYPE:
+                yield sys.modules.get(kind.__module__)
+        for spelling in self.names.values():
+            yield sys.modules.get(spelling.rpartition(":")[0])
+
     def leaf(self, x: float) -> Any:
         """Make a Value."""
         return self.make(x, **self.gives_gradients)
@@ -249,7 +233,7 @@ class ForeignEngine:
         """Find the engine's name for the data or grad of a Value.
 
         Raises:
-            Failure: If no attribute has one of the usual names.
+            EngineError: If no attribute has one of the usual names.
         """
         if what in self.names:
             return self.names[what]
@@ -265,7 +249,7 @@ class ForeignEngine:
         if what == "grad":  # some Values have one only after backward
             return "grad"
         names = ", ".join(name for name in dir(sample) if not name.startswith("_"))[:200]
-        raise Failure(
+        raise EngineError(
             f"a Value of 0.5 has no attribute with that number; it has: {names or 'none'}"
         )
 
@@ -342,13 +326,13 @@ class ForeignEngine:
 
         Raises:
             UnsupportedError: If the engine has none.
-            Failure: If it has one, and it fails.
+            EngineError: If it has one, and it fails.
         """
         key = op + kinds
         if key not in self.forms:
             try:
                 self.forms[key] = self.find_form(op, kinds)
-            except (UnsupportedError, Failure) as error:
+            except (UnsupportedError, EngineError) as error:
                 self.forms[key] = error
         form = self.forms[key]
         if isinstance(form, Exception):
@@ -357,31 +341,40 @@ class ForeignEngine:
 
     def find_form(self, op: str, kinds: str) -> Callable[..., Any]:
         """Try the candidates on a sample until one gives a Value."""
-        failed: BaseException | None = None
+        failed: EngineError | None = None
+        is_refusal = False
         for candidate in self.candidates(op, kinds):
+            phase = "build"
             sample = [self.leaf(0.75 - 0.25 * i) if k == "V" else 2 for i, k in enumerate(kinds)]
             try:
                 result = candidate(*sample)
                 if isinstance(result, self.kind) or self.is_like(result):
                     if op == "pow":  # some take a Value as exponent, but fail in backward
+                        phase = "backward"
                         self.backward(result)
                     return candidate
                 raise TypeError("it gave a " + described(result))  # noqa: TRY301
             except Exception as error:  # noqa: BLE001 - whatever the engine raises
-                if self.is_own(op, candidate):
-                    failed = failed or error
+                if failed is None and self.is_own(op, candidate):
+                    failed = self.failure(error, phase)
+                    is_refusal = isinstance(error, REFUSALS)
         if failed is None:
             raise UnsupportedError(f"the engine has no {op}")
-        text = last_line(failed)
-        if isinstance(failed, REFUSALS) or (op == "pow" and self.only_numbers(kinds)):
-            raise UnsupportedError(text)
-        raise Failure(text)
+        if is_refusal or (op == "pow" and self.only_numbers(kinds)):
+            raise UnsupportedError(str(failed), failed.evidence)
+        raise failed
+
+    def failure(self, error: BaseException, phase: str, step: int | None = None) -> EngineError:
+        """Describe what the engine raised, and where."""
+        failure = EngineError(last_line(error), step)
+        failure.evidence = evidence(error, phase, self.own)
+        return failure
 
     def is_own(self, op: str, candidate: Any) -> bool:
         """Whether a failing candidate is a mistake: a function beside the class may not be ours."""
         if op in self.names or candidate is OPERATORS.get(op):
             return True
-        is_method = getattr(candidate, "__module__", "") == __name__
+        is_method = getattr(candidate, "__module__", "") == methodcaller.__module__
         return is_method and op not in REDUCTIONS
 
     def only_numbers(self, kinds: str) -> bool:
@@ -390,12 +383,12 @@ class ForeignEngine:
             return False
         try:
             self.form("pow", "VN")
-        except (UnsupportedError, Failure):
+        except (UnsupportedError, EngineError):
             return False
         if kinds == "NV":  # a power of a number needs powers to Values first
             try:
                 self.form("pow", "VV")
-            except (UnsupportedError, Failure):
+            except (UnsupportedError, EngineError):
                 return True
             return False
         return True
@@ -411,7 +404,7 @@ class ForeignEngine:
         """Run the engine's backward pass from a Value; if it wants a seed, with 1.
 
         Raises:
-            Failure: If nothing has one of the usual names.
+            EngineError: If nothing has one of the usual names.
         """
         calls: list[Any] = [
             (getattr(root, name), ()) for name in self.spelled("backward", self.kind)
@@ -424,88 +417,7 @@ class ForeignEngine:
             if callable(call):
                 call(*operands) if fits(call, *operands) else call(*operands, 1.0)
                 return
-        raise Failure("the engine has no backward: name it with --op backward=NAME")
-
-
-def fits(call: Callable[..., Any], *operands: object) -> bool:
-    """Whether a function can be called with these operands, as far as its signature tells."""
-    try:
-        inspect.signature(call).bind(*operands)
-    except TypeError:
-        return False
-    except ValueError:
-        return True
-    return True
-
-
-def takes_any(call: Any) -> bool:
-    """Whether a function can be called with any number of operands."""
-    try:
-        parameters = inspect.signature(call).parameters.values()
-    except (TypeError, ValueError):
-        return False
-    return any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
-
-
-def methodcaller(name: str) -> Callable[..., Any]:
-    """Return a function that calls a method of its first operand with the others."""
-    return lambda first, *rest: getattr(first, name)(*rest)
-
-
-def followed_by(function: Callable[..., Any], argument: object) -> Callable[..., Any]:
-    """Return a function that passes one more argument, always the same."""
-    return lambda *operands: function(*operands, argument)
-
-
-def converting(
-    function: Callable[..., Any], kinds: str, make: Callable[..., Any]
-) -> Callable[..., Any]:
-    """Return a function that first turns plain numbers (N) into Values."""
-    return lambda *operands: function(
-        *(make(x) if kind == "N" else x for x, kind in zip(operands, kinds))  # noqa: B905
-    )
-
-
-def added_up(first: Any, *rest: Any) -> Any:
-    """Return a sum, added from left to right."""
-    for term in rest:
-        first = first + term
-    return first
-
-
-def neighbour(name: str) -> ModuleType | None:
-    """Import a module beside the engine's; return None if there is none, or it can't be."""
-    try:
-        if name not in sys.modules and importlib.util.find_spec(name) is None:
-            return None
-        return importlib.import_module(name)
-    except BaseException:  # noqa: BLE001 - it may import what is not installed
-        return None
-
-
-def load(name: str) -> ModuleType:
-    """Import a module by its name, or by the path of its file.
-
-    Raises:
-        ImportError: If there is no such module.
-    """
-    if not name.endswith(".py"):
-        if os.sep in name or name.startswith("."):
-            raise ImportError(f"{name!r} is not a module; for a file write {name}.py")
-        return importlib.import_module(name)
-    path = os.path.abspath(name)
-    folder, file = os.path.split(path)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    name = os.path.splitext(file)[0]
-    while name in sys.modules and getattr(sys.modules[name], "__file__", None) != path:
-        name += "_"  # if the file is called math.py, say, or json.py
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
-    spec.loader.exec_module(module)  # type: ignore[union-attr]
-    return module
+        raise EngineError("the engine has no backward: name it with --op backward=NAME")
 
 
 # --- programs --------------------------------------------------------------------------------
@@ -525,11 +437,11 @@ def build(engine: ForeignEngine, steps: list[Any]) -> list[Any]:
                 kinds = "".join("N" if steps[k][0] == "number" else "V" for k in step[1:])
                 form = "V" * min(len(kinds), 2) if step[0] == "sum" else kinds
                 values.append(engine.form(step[0], form)(*operands))
-        except (UnsupportedError, Failure) as error:
+        except (UnsupportedError, EngineError) as error:
             error.step = i
             raise
         except BaseException as error:
-            raise Failure(last_line(error), i) from error
+            raise engine.failure(error, "build", i) from error
     return values
 
 
@@ -543,13 +455,14 @@ def read_all(engine: ForeignEngine, steps: list[Any], values: list[Any], what: s
         try:
             numbers.append(engine.number(engine.read(value, what)))
             if numbers[-1] is None and what == "data":
-                raise Failure("None", kind="no-number")  # noqa: TRY301
-        except Failure as error:
-            error.step = i
-            error.what = what
+                raise EngineError("None", kind="no-number")  # noqa: TRY301
+        except EngineError as error:
+            cause = error.__cause__
+            error.step, error.what = i, what
+            error.evidence = evidence(cause, "read", engine.own) if cause else {"phase": "read"}
             raise
         except BaseException as error:
-            raise Failure(last_line(error), i) from error
+            raise engine.failure(error, "read", i) from error
     return numbers
 
 
@@ -560,10 +473,10 @@ def run(engine: ForeignEngine, program: Any) -> tuple[dict[str, Any], list[Any]]
     answer: dict[str, Any] = {"before": read_all(engine, steps, values, "data")}
     try:
         engine.backward(values[root])
-    except Failure:
+    except EngineError:
         raise
     except BaseException as error:
-        raise Failure(last_line(error), None) from error
+        raise engine.failure(error, "backward") from error
     answer["grad"] = read_all(engine, steps, values, "grad")
     if program["backward"] > 1:
         try:
@@ -578,19 +491,49 @@ def run(engine: ForeignEngine, program: Any) -> tuple[dict[str, Any], list[Any]]
 
 
 def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
-    """Run a program twice, and return the answer; the second run shows whether it changes."""
+    """Run a program twice, and return the answer; the second run shows whether it changes.
+
+    If objects were hashed, a third run shows whether the numbers depend on the order of sets.
+    """
     try:
+        start, before = monotonic(), engine.hashes.restart()
         answer, values = run(engine, program)
+        has_hashed, seconds = engine.hashes.serial != before, monotonic() - start
+        engine.hashes.restart()
         again, _ = run(engine, program)
         del values  # kept until here, so that the second graph gets other addresses in memory
-    except UnsupportedError as error:
-        return {"error": str(error), "kind": "unsupported", "step": error.step}
-    except Failure as error:
-        reply = {"error": str(error), "kind": error.kind, "step": error.step}
-        return dict(reply, what=error.what) if error.what else reply
+    except (UnsupportedError, EngineError) as error:
+        return described_failure(error)
     if json.dumps(again) != json.dumps(answer):
         answer["again"] = again
+    elif has_hashed and seconds < engine.patience and varies(engine, program, answer):
+        answer["varies"] = True
     return answer
+
+
+def described_failure(error: UnsupportedError | EngineError) -> dict[str, Any]:
+    """Return the answer to a program that failed."""
+    kind, what = getattr(error, "kind", "unsupported"), getattr(error, "what", "")
+    answer = {"error": str(error), "kind": kind, "step": error.step}
+    if what:
+        answer["what"] = what
+    if error.evidence:
+        answer["failure"] = error.evidence
+    return answer
+
+
+def varies(engine: ForeignEngine, program: Any, answer: dict[str, Any]) -> bool:
+    """Whether other numbers come out, beyond rounding, if small sets iterate the other way."""
+    engine.hashes.restart(is_reversed=True)
+    try:
+        other, _ = run(engine, dict(program, backward=1))
+    except BaseException:  # noqa: BLE001 - whatever the engine raises
+        return True
+    return any(
+        differs(x, y)
+        for what in ("data", "grad")
+        for x, y in zip(answer[what], other[what])  # noqa: B905
+    )
 
 
 def version_of(module: ModuleType) -> str | None:
@@ -608,8 +551,10 @@ def hello(settings: Any) -> tuple[ForeignEngine | None, dict[str, Any]]:
     """Import the engine; return it, and the answer to the first line."""
     sys.path[0] = os.getcwd()  # as `python -m` does; this file's folder has nothing to import
     try:
-        engine = ForeignEngine(settings["target"], settings.get("names", {}))
-    except Failure as error:
+        engine = ForeignEngine(
+            settings["target"], settings.get("names", {}), settings.get("seconds", 10.0) / 4
+        )
+    except EngineError as error:
         return None, {"error": str(error)}
     except BaseException as error:  # noqa: BLE001 - whatever importing it does
         return None, {"error": last_line(error)}

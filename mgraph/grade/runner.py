@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mgraph.errors import printable, render
 from mgraph.format.reading import inspect
 from mgraph.grade.diagnosis import Cause, diagnose
-from mgraph.grade.outcomes import Answer, Outcome, Verdict, judge
+from mgraph.grade.outcomes import Answer, Failure, Outcome, Verdict, judge
 from mgraph.grade.processes import CommandEngine, EndedError, PythonEngine, TimedOutError
 
 if TYPE_CHECKING:
@@ -152,6 +152,7 @@ def _ask_once(program: Program, engine: PythonEngine) -> Answer:
             kind=reply["kind"],
             step=reply.get("step"),
             what=reply.get("what", ""),
+            failure=_failure_of(reply.get("failure")),
         )
     again = reply.get("again")
     return Answer(
@@ -162,7 +163,21 @@ def _ask_once(program: Program, engine: PythonEngine) -> Answer:
         _of_nodes(program, reply["before"]) if "before" in reply else (),
         refused=printable(reply.get("refused", "")),
         again=again and (_of_nodes(program, again["data"]), _of_nodes(program, again["grad"])),
+        varies=reply.get("varies", False),
     )
+
+
+def _failure_of(reply: Mapping[str, Any] | None) -> Failure | None:
+    """Return where an engine failed, in printable words."""
+    if reply is None:
+        return None
+    names = ("exception", "phase", "file", "function", "source")
+    exception, phase, file, function, source = (printable(reply.get(name, "")) for name in names)
+    caller, repeating = (
+        tuple(map(printable, reply.get(name, ()))) for name in ("caller", "repeating")
+    )
+    line = reply.get("line", 0)
+    return Failure(exception, phase, file, line, function, source, caller, repeating)
 
 
 def _of_nodes(program: Program, numbers: Sequence[float | None]) -> list[float | None]:
