@@ -6,8 +6,8 @@ engine:
 
     {"target": "micrograd.engine:Value", "names": {"tanh": "activation:tanh"}}
 
-The answer is `{"engine": …}` or `{"error": …}`. Each further object is a program, a list of steps
-that refer to earlier ones by index:
+The answer is `{"engine": …, "problem": …}` or `{"error": …}`. Each further object is a program, a
+list of steps that refer to earlier ones by index:
 
     {"steps": [["leaf", 2.0], ["number", 3], ["mul", 0, 1]], "root": 2, "backward": 1}
 
@@ -32,7 +32,6 @@ from time import monotonic
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself takes time to import
     from collections.abc import Callable, Iterator
-    from types import ModuleType
     from typing import Any
 if TYPE_CHECKING or __package__:
     from mgraph.grade.driver_errors import (
@@ -41,6 +40,7 @@ if TYPE_CHECKING or __package__:
         UnsupportedError,
         described,
         evidence,
+        homes,
         last_line,
     )
     from mgraph.grade.driver_functions import (
@@ -48,12 +48,15 @@ if TYPE_CHECKING or __package__:
         converting,
         fits,
         followed_by,
+        keywords,
         load,
         methodcaller,
-        neighbour,
+        modules_beside,
         takes_any,
+        version_of,
+        without_backward,
     )
-    from mgraph.grade.driver_hashes import SerialHashes, classes_of
+    from mgraph.grade.driver_hashes import SerialHashes, classes_of, with_subclasses
     from mgraph.grade.driver_numbers import as_float, differs
 else:  # it is run as a script, perhaps without its folder on the path
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -63,6 +66,7 @@ else:  # it is run as a script, perhaps without its folder on the path
         UnsupportedError,
         described,
         evidence,
+        homes,
         last_line,
     )
     from driver_functions import (
@@ -70,12 +74,15 @@ else:  # it is run as a script, perhaps without its folder on the path
         converting,
         fits,
         followed_by,
+        keywords,
         load,
         methodcaller,
-        neighbour,
+        modules_beside,
         takes_any,
+        version_of,
+        without_backward,
     )
-    from driver_hashes import SerialHashes, classes_of
+    from driver_hashes import SerialHashes, classes_of, with_subclasses
     from driver_numbers import as_float, differs
 
     del sys.path[0]
@@ -136,17 +143,14 @@ SPELLINGS = {
 }
 """Usual names, compared without case and underscores."""
 
-NEIGHBOURS = (
-    "functional", "functions", "function", "ops", "operations", "activations", "activation",
-    "nn", "nnet", "math", "engine",
-)  # fmt: skip
-"""Names of modules beside the engine's own in which to look for functions."""
-
 REDUCTIONS = ("max", "min")
 """Methods that many engines have for the elements of one array."""
 
-HEAP_TYPE = 1 << 9
-"""The flag of classes that are not written in C, with few exceptions."""
+FACTORY = (
+    "if the class wants more than a number, write a function of one number that returns a Value, "
+    "and name that: MODULE:FUNCTION"
+)
+"""What to do about a class whose constructor can't be called with a number."""
 
 REFUSALS = (NotImplementedError, AssertionError)
 
@@ -176,12 +180,11 @@ class ForeignEngine:
         self.patience = patience
         self.modules: list[Any] = [self.module]
         self.forms: dict[str, Any] = {}
-        self.gives_gradients: dict[str, bool] = {}
-        self.find_keywords()
-        sample = self.leaf(0.5)
+        self.gives_gradients = keywords(self.make)
+        sample = self.sample()
         self.kind = type(sample)
-        self.find_modules()
-        self.own = OwnFiles(self.homes())
+        self.modules = modules_beside(self.module, self.kind)
+        self.own = OwnFiles(homes(self.module, self.kind, names))
         self.hashes = SerialHashes()
         self.hashes.install(classes_of(self.own, sample), sample)
         self.attribute: dict[str, str] = {}
@@ -190,40 +193,20 @@ class ForeignEngine:
         for name, spelling in names.items():
             if name not in self.attribute:
                 self.given(spelling)  # raises an error now if it isn't there
+        self.lacks = self.problem(sample)
 
-    def find_keywords(self) -> None:
-        """Ask for gradients if the constructor has a parameter for that."""
+    def sample(self) -> Any:
+        """Make a first Value.
+
+        Raises:
+            EngineError: If the class can't be called with one number.
+        """
         try:
-            parameters = inspect.signature(self.make).parameters
-        except (TypeError, ValueError):
-            return
-        if "requires_grad" in parameters:
-            self.gives_gradients = {"requires_grad": True}
-
-    def find_modules(self) -> None:
-        """List the modules in which to look for functions: the engine's own and its neighbours."""
-        own = sys.modules.get(self.kind.__module__)
-        candidates = [self.module, own]
-        for module in (self.module, own):
-            name = getattr(module, "__name__", "")
-            package = name if hasattr(module, "__path__") else name.rpartition(".")[0]
-            for base in {package: None, package.partition(".")[0]: None}:
-                if base:
-                    candidates.append(sys.modules.get(base))
-                    candidates.extend(neighbour(base + "." + name) for name in NEIGHBOURS)
-        self.modules = []
-        for module in candidates:
-            if module is not None and not any(module is other for other in self.modules):
-                self.modules.append(module)
-
-    def homes(self) -> Iterator[ModuleType | None]:
-        """Yield the modules that the engine consists of: its classes', and those of functions."""
-        yield self.module
-        for kind in self.kind.__mro__:
-            if kind.__flags__ & HEAP_TYPE:
-                yield sys.modules.get(kind.__module__)
-        for spelling in self.names.values():
-            yield sys.modules.get(spelling.rpartition(":")[0])
+            return self.leaf(0.5)
+        except TypeError as error:
+            if callable(self.make) and not fits(self.make, 0.5, **self.gives_gradients):
+                raise EngineError(f"{last_line(error)}; {FACTORY}") from error
+            raise
 
     def leaf(self, x: float) -> Any:
         """Make a Value."""
@@ -404,20 +387,39 @@ class ForeignEngine:
         """Run the engine's backward pass from a Value; if it wants a seed, with 1.
 
         Raises:
-            EngineError: If nothing has one of the usual names.
+            EngineError: If nothing with one of the usual names can be called.
         """
-        calls: list[Any] = [
-            (getattr(root, name), ()) for name in self.spelled("backward", self.kind)
-        ]
-        if "backward" in self.names:
-            calls = [(self.given(self.names["backward"]), (root,))]
-        for module in self.modules:
-            calls += [(getattr(module, name), (root,)) for name in self.spelled("backward", module)]
-        for call, operands in calls:
-            if callable(call):
-                call(*operands) if fits(call, *operands) else call(*operands, 1.0)
-                return
+        for call, operands in self.backwards(root):
+            for arguments in (operands, (*operands, 1.0)):
+                if fits(call, *arguments):
+                    call(*arguments)
+                    return
         raise EngineError("the engine has no backward: name it with --op backward=NAME")
+
+    def backwards(self, root: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+        """Yield what may run the backward pass from a Value, and its operands."""
+        if "backward" in self.names:
+            yield self.given(self.names["backward"]), (root,)
+            return
+        for name in self.spelled("backward", type(root)):
+            yield getattr(root, name), ()
+        for module in self.modules:
+            for name in self.spelled("backward", module):
+                yield getattr(module, name), (root,)
+
+    def problem(self, sample: Any) -> str:
+        """Say what is wrong with the backward of all Values; return an empty text if nothing is."""
+        try:
+            for call, operands in self.backwards(sample):
+                if fits(call, *operands) or fits(call, *operands, 1.0):
+                    return ""
+        except BaseException:  # noqa: BLE001 - a property may not work before there is a graph
+            return ""
+        for kind in with_subclasses(kind for kind in self.kind.__mro__ if kind is not object):
+            names = [] if kind in self.kind.__mro__ else self.spelled("backward", kind)
+            if any(callable(getattr(kind, name, None)) for name in names):
+                return ""  # only results of ops may have one
+        return without_backward(sample, [*self.spelled("backward", self.kind)])
 
 
 # --- programs --------------------------------------------------------------------------------
@@ -536,17 +538,6 @@ def varies(engine: ForeignEngine, program: Any, answer: dict[str, Any]) -> bool:
     )
 
 
-def version_of(module: ModuleType) -> str | None:
-    """Return the name and version of the distribution that a module comes from."""
-    try:
-        from importlib.metadata import packages_distributions, version  # noqa: PLC0415
-
-        name = packages_distributions()[module.__name__.partition(".")[0]][0]
-        return f"{name} {version(name)}"
-    except Exception:  # noqa: BLE001 - an old Python, or a module that isn't installed
-        return None
-
-
 def hello(settings: Any) -> tuple[ForeignEngine | None, dict[str, Any]]:
     """Import the engine; return it, and the answer to the first line."""
     sys.path[0] = os.getcwd()  # as `python -m` does; this file's folder has nothing to import
@@ -559,7 +550,7 @@ def hello(settings: Any) -> tuple[ForeignEngine | None, dict[str, Any]]:
     except BaseException as error:  # noqa: BLE001 - whatever importing it does
         return None, {"error": last_line(error)}
     versions = {"python": sys.version.split()[0], "version": version_of(engine.module)}
-    return engine, {"engine": versions}
+    return engine, {"engine": versions, "problem": engine.lacks}
 
 
 def main() -> None:

@@ -26,6 +26,9 @@ TAIL = 60
 OFTEN = 3
 """How often a function must be among them to repeat."""
 
+HEAP_TYPE = 1 << 9
+"""The flag of classes that are not written in C, with few exceptions."""
+
 INSTALLED = ("site-packages", "dist-packages")
 HERE = os.path.dirname(os.path.abspath(__file__))
 STANDARD = os.path.dirname(os.path.abspath(os.__file__))
@@ -79,6 +82,16 @@ class EngineError(Exception):
         self.kind = kind
         self.what = ""
         self.evidence: dict[str, Any] = {}
+
+
+def homes(module: ModuleType, kind: type, names: dict[str, str]) -> Iterator[ModuleType | None]:
+    """Yield the modules that an engine consists of: its classes', and those of functions."""
+    yield module
+    for base in kind.__mro__:
+        if base.__flags__ & HEAP_TYPE:
+            yield sys.modules.get(base.__module__)
+    for spelling in names.values():
+        yield sys.modules.get(spelling.rpartition(":")[0])
 
 
 class OwnFiles:

@@ -16,12 +16,36 @@ if TYPE_CHECKING:  # typing itself takes time to import
     from collections.abc import Callable
     from types import ModuleType
     from typing import Any
+if TYPE_CHECKING or __package__:
+    from mgraph.grade.driver_errors import NAME, described, shown
+else:  # the driver imports it as a script does
+    from driver_errors import NAME, described, shown
+
+NEIGHBOURS = (
+    "functional", "functions", "function", "ops", "operations", "activations", "activation",
+    "nn", "nnet", "math", "engine",
+)  # fmt: skip
+"""Names of modules beside the engine's own in which to look for functions."""
+
+LIKELY = ("back", "rever", "propag", "grads", "gradients", "differentiate")
+"""Parts of names that a backward pass may have."""
 
 
-def fits(call: Callable[..., Any], *operands: object) -> bool:
-    """Whether a function can be called with these operands, as far as its signature tells."""
+def keywords(make: Any) -> dict[str, bool]:
+    """Return the arguments that ask a constructor for Values with gradients."""
     try:
-        inspect.signature(call).bind(*operands)
+        parameters = inspect.signature(make).parameters
+    except (TypeError, ValueError):
+        return {}
+    return {"requires_grad": True} if "requires_grad" in parameters else {}
+
+
+def fits(call: Any, *operands: object, **more: object) -> bool:
+    """Whether something can be called with these operands, as far as its signature tells."""
+    if not callable(call):
+        return False
+    try:
+        inspect.signature(call).bind(*operands, **more)
     except TypeError:
         return False
     except ValueError:
@@ -64,6 +88,24 @@ def added_up(first: Any, *rest: Any) -> Any:
     return first
 
 
+def modules_beside(module: ModuleType, kind: type) -> list[Any]:
+    """List the modules in which to look for functions: the engine's own and its neighbours."""
+    own = sys.modules.get(kind.__module__)
+    candidates = [module, own]
+    for one in (module, own):
+        name = getattr(one, "__name__", "")
+        package = name if hasattr(one, "__path__") else name.rpartition(".")[0]
+        for base in {package: None, package.partition(".")[0]: None}:
+            if base:
+                candidates.append(sys.modules.get(base))
+                candidates.extend(neighbour(base + "." + name) for name in NEIGHBOURS)
+    modules: list[Any] = []
+    for one in candidates:
+        if one is not None and not any(one is other for other in modules):
+            modules.append(one)
+    return modules
+
+
 def neighbour(name: str) -> ModuleType | None:
     """Import a module beside the engine's; return None if there is none, or it can't be."""
     try:
@@ -97,3 +139,42 @@ def load(name: str) -> ModuleType:
     module = sys.modules[name] = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
     spec.loader.exec_module(module)  # type: ignore[union-attr]
     return module
+
+
+def version_of(module: ModuleType) -> str | None:
+    """Return the name and version of the distribution that a module comes from."""
+    try:
+        from importlib.metadata import packages_distributions, version  # noqa: PLC0415
+
+        name = packages_distributions()[module.__name__.partition(".")[0]][0]
+        return f"{name} {version(name)}"
+    except Exception:  # noqa: BLE001 - an old Python, or a module that isn't installed
+        return None
+
+
+def without_backward(sample: Any, names: list[str]) -> str:
+    """Say that no backward of a Value can be called, and what to do.
+
+    Args:
+        sample: A Value.
+        names: Its attributes that have one of the usual names.
+    """
+    kind = shown(type(sample).__name__, str, NAME)
+    found = f"{kind} has no backward"
+    if names:
+        call, found = getattr(sample, names[0]), f"{kind}.{names[0]}"
+        if callable(call):
+            found += " needs more arguments than a seed: " + shown(
+                inspect.signature(call), str, NAME
+            )
+        else:
+            found += f" is not a function but {'None' if call is None else described(call)}"
+    likely = [name for name in dir(sample) if is_like_backward(name) and name not in names]
+    if any(callable(getattr(sample, name, None)) for name in likely[:1]):
+        return f"{found}. If {likely[0]} does its work, add --op backward={likely[0]}"
+    return f"{found}. Name what does its work: --op backward=METHOD or backward=MODULE:FUNCTION"
+
+
+def is_like_backward(name: str) -> bool:
+    """Whether a name sounds like that of a backward pass."""
+    return not name.startswith("_") and any(part in name.lower() for part in LIKELY)

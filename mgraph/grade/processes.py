@@ -336,9 +336,12 @@ class PythonEngine:
         self.limits = limits
         self.mark = secrets.token_hex()
         self.process: Process | None = None
+        self.problem = ""
 
     def start(self) -> dict[str, str | None]:
         """Import the engine; return its version, and the version of its Python.
+
+        If no gradients can be computed with it, `problem` says why, and what to do.
 
         Raises:
             EndedError: If it can't be imported, or isn't an engine.
@@ -356,6 +359,7 @@ class PythonEngine:
         if "error" in reply:
             self.close()
             raise EndedError(reply["error"])
+        self.problem = printable(reply.get("problem", ""))
         versions: dict[str, str | None] = reply["engine"]
         return versions
 
@@ -410,6 +414,7 @@ def _is_greeting(reply: object) -> bool:
     engine = reply.get("engine")
     return isinstance(reply.get("error"), str) or (
         isinstance(engine, dict)
+        and isinstance(reply.get("problem", ""), str)
         and [*engine] == ["python", "version"]
         and all(version is None or isinstance(version, str) for version in engine.values())
     )

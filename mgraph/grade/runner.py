@@ -36,12 +36,14 @@ class Report:
         outcomes: One per case, in order.
         causes: Likely causes of the failures.
         strict: Whether differing conventions count as failures.
+        problem: Why no case could be run; empty if they could.
     """
 
     engine: Mapping[str, str | None]
     outcomes: Sequence[Outcome]
     causes: Sequence[Cause] = field(default=())
     strict: bool = False
+    problem: str = ""
 
     def fails(self, outcome: Outcome) -> bool:
         """Whether an outcome makes the engine fail."""
@@ -50,7 +52,7 @@ class Report:
     @property
     def failed(self) -> bool:
         """Whether the engine fails."""
-        return any(map(self.fails, self.outcomes))
+        return bool(self.problem) or any(map(self.fails, self.outcomes))
 
     @property
     def counts(self) -> dict[Verdict, int]:
@@ -74,6 +76,7 @@ class Report:
         ]
         return {
             "engine": dict(self.engine),
+            "problem": self.problem or None,
             "cases": [outcome.as_json(hide=hide) for outcome in self.outcomes],
             "causes": causes,
             "summary": {"cases": len(self.outcomes), **self.counts, "failed": self.failed},
@@ -81,10 +84,14 @@ class Report:
 
 
 def make_report(
-    engine: Mapping[str, str | None], outcomes: Sequence[Outcome], *, strict: bool = False
+    engine: Mapping[str, str | None],
+    outcomes: Sequence[Outcome],
+    *,
+    strict: bool = False,
+    problem: str = "",
 ) -> Report:
     """Diagnose the outcomes, and return the report."""
-    return Report(engine, outcomes, diagnose(outcomes), strict)
+    return Report(engine, outcomes, diagnose(outcomes), strict, problem)
 
 
 # --- engines in Python ---------------------------------------------------------------------------
@@ -125,6 +132,8 @@ def run_python_engine(cases: Sequence[Case], engine: PythonEngine) -> Iterator[O
 
 
 def _ask_python(case: Case, engine: PythonEngine) -> Answer:
+    if engine.problem:
+        return Answer(case.program, error=engine.problem, kind="unsupported")
     answer = _ask_once(case.program, engine)
     if case.compose:
         formulas: dict[str, str] = {}
