@@ -138,7 +138,8 @@ def command(
 ) -> int:
     """Run golden graphs on another engine, and say which rule it gets wrong, where and why.
 
-    MODULE:CLASS is a class like micrograd's Value; it can be in a file: engine.py:Value. mgraph
+    MODULE:CLASS is a class like micrograd's Value; it can be in a file: engine.py:Value. If the
+    class wants more than a number, name a function of one number that returns a Value. mgraph
     builds each graph with the operators and methods of that class, in a separate process, trying
     the usual spellings. PATHs are graph files with runs, or folders of them; without any, the
     golden set that comes with mgraph is used.
@@ -147,6 +148,7 @@ def command(
     Examples:
       mgraph grade micrograd.engine:Value
       mgraph grade engine.py:Value --op tanh=activation:tanh
+      mgraph grade engine.py:Value --op backward=run_backward
       mgraph grade engine:Value --python .venv/bin/python
       mgraph grade --cmd "node engine.mjs" homework/
     """  # noqa: D301 - \b is click's
@@ -232,6 +234,7 @@ def _grade(
 
     resources = ResourceLimits(timeout, memory)
     about: dict[str, str | None] = {"name": printable(cmd or engine or "")}
+    problem = ""
     if engine is not None:
         driven = PythonEngine(engine, names, python, resources)
         try:
@@ -239,6 +242,7 @@ def _grade(
         except EndedError as error:
             message = f"{printable(engine)} can't be graded: {printable(str(error))}"
             raise click.ClickException(message) from None
+        problem = driven.problem
         outcomes = run_python_engine(cases, driven)
     else:
         outcomes = run_command_engine(cases, CommandEngine(cmd or "", resources))
@@ -247,7 +251,7 @@ def _grade(
         for outcome in outcomes:
             graded.append(outcome)
             bar.step()
-    return make_report(about, graded, strict=strict)
+    return make_report(about, graded, strict=strict, problem=problem)
 
 
 # --- what is printed -----------------------------------------------------------------------------
@@ -259,7 +263,11 @@ def _print(report: Report, *, hide: bool, err: bool) -> None:
     text = ", ".join(filter(None, versions))
     click.echo(f"{printable(about['name'] or '')}{f' ({text})' if text else ''}", err=err)
     _print_cases(report, hide=hide, err=err)
-    _print_unsupported(report, err=err)
+    if report.problem:
+        text = f"no case can be run: {report.problem}"
+        click.echo(f"\n{styled(prose(text, '  ', width(err=err)), 'red')}", err=err)
+    else:
+        _print_unsupported(report, err=err)
     for cause in report.causes:
         _print_cause(cause, hide=hide, err=err)
     _print_unknown(report, err=err)

@@ -78,6 +78,16 @@ def read_compositions(found: Any) -> dict[tuple[str, str], Composition]:  # noqa
     return read
 
 
+def read_parts(program: Program, found: Any) -> dict[int, Composition | None]:  # noqa: ANN401
+    """Return the compositions of single steps in a driver's answer; None for a step without."""
+    read: dict[int, Composition | None] = {}
+    for key, steps in found.items() if isinstance(found, dict) else ():
+        step = int(key) if key.isascii() and key.isdecimal() else len(program.steps)
+        if step < len(program.steps):
+            read[step] = _read(len(program.steps[step].args), steps)
+    return read
+
+
 def _read(operands: int, found: Any) -> Composition | None:  # noqa: ANN401 - untrusted
     if not isinstance(found, list) or not 0 < len(found) <= _LONGEST:
         return None
@@ -118,8 +128,18 @@ def guessed() -> Mapping[tuple[str, str], Composition]:
     return known
 
 
-def expanded(program: Program, known: Mapping[tuple[str, str], Composition]) -> Program:
-    """Return a program in which ops that the engine composes are replaced by their parts."""
+def expanded(
+    program: Program,
+    known: Mapping[tuple[str, str], Composition],
+    parts: Mapping[int, Composition | None] | None = None,
+) -> Program:
+    """Return a program in which ops that the engine composes are replaced by their parts.
+
+    Args:
+        program: The program.
+        known: The compositions, by op and kinds of operands.
+        parts: Those of single steps that differ.
+    """
     if not known:
         return program
     steps: list[Instruction] = []
@@ -128,6 +148,8 @@ def expanded(program: Program, known: Mapping[tuple[str, str], Composition]) -> 
         args = tuple(new[arg] for arg in step.args)
         kinds = program.kinds(i)
         composition = known.get((step.op, kinds[:2] if step.op == "sum" else kinds))
+        if composition is not None and parts and i in parts:
+            composition = parts[i]
         if composition is None or not args:
             steps.append(step._replace(args=args))
             new.append(len(steps) - 1)

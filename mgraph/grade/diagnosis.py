@@ -126,7 +126,7 @@ def _explanation(
     search: Search, slopes: Sequence[Hypothesis], evidence: Evidence
 ) -> Explanation:
     """Return the fewest mistakes that explain the failures: one, wrong partials only, or several."""
-    varies = bool(evidence.unsteady) or any(getattr(x.answer,"varies",False) for x in evidence.outcomes)
+    varies = bool(evidence.unsteady) or any(x.answer.varies for x in evidence.outcomes)
     whole = [*whole_passes(*_hints(evidence, search.failed), varies=varies)]
     ops = dict.fromkeys(
         step.op for sample in search.failed for step in sample.program.steps if step.args

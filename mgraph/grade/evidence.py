@@ -141,7 +141,10 @@ def samples_of(
     outcomes: Sequence[Outcome], compositions: Mapping[tuple[str, str], Composition]
 ) -> list[Sample]:
     """Return outcomes with the programs that the engine really ran, the smallest first."""
-    samples = [Sample(outcome, expanded(outcome.answer.program, compositions)) for outcome in outcomes]
+    samples = [
+        Sample(outcome, expanded(outcome.answer.program, compositions, outcome.answer.parts))
+        for outcome in outcomes
+    ]
     return sorted(samples, key=lambda sample: len(sample.program.steps))
 
 

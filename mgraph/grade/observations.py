@@ -28,6 +28,7 @@ class Observation(NamedTuple):
             it to the root, so that the adjoint shows nothing about a single op.
         passed: The adjoint that each operand received; None where it received others, too.
         outcome: The case in which the op was observed.
+        step: Its step there.
     """
 
     op: str
@@ -37,6 +38,7 @@ class Observation(NamedTuple):
     upstream: float | None
     passed: tuple[float | None, ...]
     outcome: Outcome
+    step: int
 
 
 def nodes_of(outcome: Outcome) -> dict[int, int]:
@@ -97,7 +99,7 @@ def observed(outcome: Outcome) -> Iterator[Observation]:
             for arg in step.args
         )
         y: float = answer.data[nodes[i]]  # type: ignore[assignment]
-        yield Observation(step.op, program.kinds(i), xs, y, grad, passed, outcome)
+        yield Observation(step.op, program.kinds(i), xs, y, grad, passed, outcome, i)
 
 
 def _are_known(outcome: Outcome, nodes: Mapping[int, int], i: int) -> bool:

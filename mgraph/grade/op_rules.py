@@ -304,7 +304,8 @@ def _value_of_parts(
     whole = Program(
         (*operands, Instruction(seen.op, tuple(range(count)))), tuple(range(count)), count
     )
-    parts = expanded(whole, known)
+    own = seen.outcome.answer.parts
+    parts = expanded(whole, known, {count: own[seen.step]} if seen.step in own else None)
     ran = simulate(parts, rules._replace(leaf=None, order=lambda _: ()))
     return ran.data[parts.root], not ran.is_unknown
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -43,6 +43,32 @@ FAILURES: Final = (
 """The verdicts that make an engine fail."""
 
 
+class Failure(NamedTuple):
+    """Where an engine raised an exception.
+
+    Attributes:
+        exception: The exception's name; empty if there was none, as for data that is None.
+        phase: What failed: "build", "backward" or "read".
+        file: The name of the engine's file with the innermost call; empty if the exception was
+            raised outside of its files, like a TypeError of `+` itself.
+        line: The number of the line.
+        function: The function that the line is in.
+        source: The line without its indent, at most 120 characters.
+        caller: The engine's functions from the outermost call to the innermost; if there are more
+            than ten, the first and last five.
+        repeating: For a RecursionError, the functions that call each other again and again.
+    """
+
+    exception: str
+    phase: str
+    file: str = ""
+    line: int = 0
+    function: str = ""
+    source: str = ""
+    caller: tuple[str, ...] = ()
+    repeating: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Answer:
     """An engine's answer to a case of N nodes.
@@ -60,7 +86,11 @@ class Answer:
         step: The step at which it failed.
         compositions: The ops that the engine composes of others, by op and kinds of operands; None
             if that isn't known.
+        parts: The compositions of single steps that differ, by step.
         what: "data" or "grad", if the failure is that this is not a number.
+        failure: Where it failed, if the engine is a class and its process did not end.
+        varies: Whether the numbers depend on more than the question: on the order in which sets
+            iterate, or for a program, on chance.
     """
 
     program: Program
@@ -75,6 +105,9 @@ class Answer:
     step: int | None = None
     what: str = ""
     compositions: Mapping[tuple[str, str], Composition] | None = None
+    parts: Mapping[int, Composition | None] = field(default_factory=dict)
+    failure: Failure | None = None
+    varies: bool = False
 
     @property
     def has_numbers(self) -> bool:

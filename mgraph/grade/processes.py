@@ -295,7 +295,7 @@ def _popen(command: Sequence[str], mark: str, pipes: Sequence[int] = ()) -> Pope
         stderr=subprocess.PIPE,
         start_new_session=True,
         pass_fds=pipes,
-        env={**os.environ, _MARK: mark},
+        env={"PYTHONHASHSEED": "0", **os.environ, _MARK: mark},  # sets of texts keep their order
         bufsize=0,  # a thread that waits for the pipe would hold the buffer's lock
     )
 
@@ -331,14 +331,17 @@ class PythonEngine:
         """Keep what to import, the engine's spellings, the interpreter, and the limits."""
         # -u, so that the engine's last words aren't lost in a buffer when it dies
         self.command = [python or sys.executable, "-u", str(DRIVER)]
-        settings = {"target": target, "names": dict(names)}
+        settings = {"target": target, "names": dict(names), "seconds": limits.seconds}
         self.settings = json.dumps(settings).encode() + b"\n"
         self.limits = limits
         self.mark = secrets.token_hex()
         self.process: Process | None = None
+        self.problem = ""
 
     def start(self) -> dict[str, str | None]:
         """Import the engine; return its version, and the version of its Python.
+
+        If no gradients can be computed with it, `problem` says why, and what to do.
 
         Raises:
             EndedError: If it can't be imported, or isn't an engine.
@@ -356,6 +359,7 @@ class PythonEngine:
         if "error" in reply:
             self.close()
             raise EndedError(reply["error"])
+        self.problem = printable(reply.get("problem", ""))
         versions: dict[str, str | None] = reply["engine"]
         return versions
 
@@ -410,6 +414,7 @@ def _is_greeting(reply: object) -> bool:
     engine = reply.get("engine")
     return isinstance(reply.get("error"), str) or (
         isinstance(engine, dict)
+        and isinstance(reply.get("problem", ""), str)
         and [*engine] == ["python", "version"]
         and all(version is None or isinstance(version, str) for version in engine.values())
     )
@@ -423,17 +428,36 @@ def _is_answer(reply: object, steps: int) -> bool:
         step = reply.get("step")
         is_step = step is None or (type(step) is int and 0 <= step < steps)
         texts = [reply[key] for key in ("error", "kind", "what") if key in reply]
-        return is_step and "kind" in reply and all(isinstance(text, str) for text in texts)
+        return (
+            is_step
+            and "kind" in reply
+            and all(isinstance(text, str) for text in texts)
+            and _is_failure(reply.get("failure", {}))
+        )
     again = reply.get("again", reply)
     lists = [reply.get("data"), reply.get("grad")]
     lists += [reply[key] for key in ("second", "before") if key in reply]
     return (
         isinstance(again, dict)
         and isinstance(reply.get("refused", ""), str)
+        and isinstance(reply.get("varies", False), bool)
         and all(
             _are_numbers(numbers, steps)
             for numbers in (*lists, again.get("data"), again.get("grad"))
         )
+    )
+
+
+def _is_failure(failure: object) -> bool:
+    """Whether this says where an engine failed."""
+    if not isinstance(failure, dict):
+        return False
+    line, lists = failure.get("line", 0), [failure.get(key, []) for key in ("caller", "repeating")]
+    texts = [failure.get(key, "") for key in ("exception", "phase", "file", "function", "source")]
+    return (
+        type(line) is int
+        and all(isinstance(names, list) for names in lists)
+        and all(isinstance(text, str) for text in (*texts, *lists[0], *lists[1]))
     )
 
 

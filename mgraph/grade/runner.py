@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.errors import printable, render
 from mgraph.format.reading import inspect
-from mgraph.grade.compositions import read_compositions
+from mgraph.grade.compositions import read_compositions, read_parts
 from mgraph.grade.diagnosis import Cause, diagnose
-from mgraph.grade.outcomes import Answer, Outcome, Verdict, judge
+from mgraph.grade.outcomes import Answer, Failure, Outcome, Verdict, judge
 from mgraph.grade.processes import CommandEngine, EndedError, PythonEngine, TimedOutError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Report:
         outcomes: One per case, in order.
         causes: Likely causes of the failures.
         strict: Whether differing conventions count as failures.
+        problem: Why no case could be run; empty if they could.
         is_complete: Whether the search for causes ended before its budget was spent.
     """
 
@@ -44,6 +45,7 @@ class Report:
     outcomes: Sequence[Outcome]
     causes: Sequence[Cause] = field(default=())
     strict: bool = False
+    problem: str = ""
     is_complete: bool = True
 
     def fails(self, outcome: Outcome) -> bool:
@@ -53,7 +55,7 @@ class Report:
     @property
     def failed(self) -> bool:
         """Whether the engine fails."""
-        return any(map(self.fails, self.outcomes))
+        return bool(self.problem) or any(map(self.fails, self.outcomes))
 
     @property
     def counts(self) -> dict[Verdict, int]:
@@ -77,6 +79,7 @@ class Report:
         ]
         return {
             "engine": dict(self.engine),
+            "problem": self.problem or None,
             "cases": [outcome.as_json(hide=hide) for outcome in self.outcomes],
             "causes": causes,
             "summary": {"cases": len(self.outcomes), **self.counts, "failed": self.failed},
@@ -84,11 +87,15 @@ class Report:
 
 
 def make_report(
-    engine: Mapping[str, str | None], outcomes: Sequence[Outcome], *, strict: bool = False
+    engine: Mapping[str, str | None],
+    outcomes: Sequence[Outcome],
+    *,
+    strict: bool = False,
+    problem: str = "",
 ) -> Report:
     """Diagnose the outcomes, and return the report."""
     diagnosis = diagnose(outcomes)
-    return Report(engine, outcomes, diagnosis.causes, strict, is_complete=diagnosis.is_complete)
+    return Report(engine, outcomes, diagnosis.causes, strict, problem, diagnosis.is_complete)
 
 
 # --- engines in Python ---------------------------------------------------------------------------
@@ -129,6 +136,8 @@ def run_python_engine(cases: Sequence[Case], engine: PythonEngine) -> Iterator[O
 
 
 def _ask_python(case: Case, engine: PythonEngine) -> Answer:
+    if engine.problem:
+        return Answer(case.program, error=engine.problem, kind="unsupported")
     answer = _ask_once(case.program, engine)
     if case.compose:
         formulas: dict[str, str] = {}
@@ -156,6 +165,7 @@ def _ask_once(program: Program, engine: PythonEngine) -> Answer:
             kind=reply["kind"],
             step=reply.get("step"),
             what=reply.get("what", ""),
+            failure=_failure_of(reply.get("failure")),
         )
     again = reply.get("again")
     return Answer(
@@ -167,7 +177,22 @@ def _ask_once(program: Program, engine: PythonEngine) -> Answer:
         refused=printable(reply.get("refused", "")),
         again=again and (_of_nodes(program, again["data"]), _of_nodes(program, again["grad"])),
         compositions=read_compositions(reply.get("compositions")),
+        parts=read_parts(program, reply.get("parts")),
+        varies=reply.get("varies", False),
     )
+
+
+def _failure_of(reply: Mapping[str, Any] | None) -> Failure | None:
+    """Return where an engine failed, in printable words."""
+    if reply is None:
+        return None
+    names = ("exception", "phase", "file", "function", "source")
+    exception, phase, file, function, source = (printable(reply.get(name, "")) for name in names)
+    caller, repeating = (
+        tuple(map(printable, reply.get(name, ()))) for name in ("caller", "repeating")
+    )
+    line = reply.get("line", 0)
+    return Failure(exception, phase, file, line, function, source, caller, repeating)
 
 
 def _of_nodes(program: Program, numbers: Sequence[float | None]) -> list[float | None]:

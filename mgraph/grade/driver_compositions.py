@@ -1,0 +1,144 @@
+"""Watches which of its own ops an engine composes an op of, for `driver.py`.
+
+Like the driver, this file needs nothing of mgraph, and runs on any Python from 3.8.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself takes time to import
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+BINARY = ("add", "sub", "mul", "div", "pow", "max", "min")
+"""Ops of two operands."""
+
+
+class Watcher:
+    """Calls an engine's ops, and notes which others they call.
+
+    A composition is a list of steps that follow those of the operands; the last one is the result.
+    A step is an op and the steps of its operands, or a number: `["number", x]`, or one made of the
+    number `k`: `["negated", k]`, `["inverted", k]`, `["logarithm", k]`; or a Value made of a number:
+    `["value", k]`.
+    """
+
+    def __init__(
+        self, kind: type, number: Callable[[Any], float | None],
+        methods: Iterable[tuple[str, str, bool]],
+    ) -> None:  # fmt: skip
+        """List the code of the functions that do an op; not that which several ops share.
+
+        Args:
+            kind: The class of Values.
+            number: Returns the number in a Value.
+            methods: Ops, the names of their methods, and whether they are reflected.
+        """
+        self.kind = kind
+        self.number = number
+        self.codes: dict[Any, tuple[str, bool]] = {}
+        shared = []
+        for op, name, is_reflected in methods:
+            method = getattr(kind, name, None)
+            for function in (method, getattr(method, "__wrapped__", None)):
+                code = getattr(function, "__code__", None)
+                if code is not None and self.codes.setdefault(code, (op, is_reflected))[0] != op:
+                    shared.append(code)
+        for code in shared:
+            self.codes.pop(code, None)
+
+    def call(self, function: Any, operands: list[Any], op: str) -> tuple[Any, Any]:
+        """Call a function that does an op; return its result, and its composition if it has one."""
+        calls: list[Any] = []
+        stack: list[Any] = []
+
+        def watch(frame: Any, event: str, result: Any) -> None:
+            name, is_reflected = self.codes.get(frame.f_code, ("", False))
+            if name and event == "call":
+                stack.append((frame, name, operands_of(frame, name, is_reflected)))
+            elif name and event == "return" and stack and stack[-1][0] is frame:
+                calls.append((*stack.pop()[1:], result))
+
+        before = sys.getprofile()
+        sys.setprofile(watch)
+        try:
+            result = function(*operands)
+        finally:
+            sys.setprofile(before)
+        try:
+            return result, Composition(self, operands).steps_of(calls, result, op)
+        except Exception:  # noqa: BLE001 - objects of the engine's may fail in any way
+            return result, None
+
+
+def operands_of(frame: Any, op: str, is_reflected: bool) -> list[Any]:
+    """Return the operands with which a function that does an op was called."""
+    code = frame.f_code
+    count = code.co_argcount
+    operands = [frame.f_locals[name] for name in code.co_varnames[:count]]
+    if code.co_flags & inspect.CO_VARARGS:
+        operands += frame.f_locals[code.co_varnames[count + code.co_kwonlyargcount]]
+    if op != "sum":
+        operands = operands[: 2 if op in BINARY else 1]
+    return operands[::-1] if is_reflected else operands
+
+
+class Composition:
+    """The steps of which an op is composed, as far as they are known."""
+
+    def __init__(self, watcher: Watcher, operands: list[Any]) -> None:
+        """Start with the operands."""
+        self.watcher = watcher
+        self.operands = operands
+        self.steps: list[Any] = []
+        self.known = {id(x): i for i, x in enumerate(operands) if isinstance(x, watcher.kind)}
+
+    def add(self, *step: Any) -> int:
+        """Add a step; return its index."""
+        self.steps.append(list(step))
+        return len(self.operands) + len(self.steps) - 1
+
+    def steps_of(self, calls: list[Any], result: Any, op: str) -> list[Any] | None:
+        """Return the steps that give a result; None if the op is not composed of others."""
+        for name, args, made in calls:
+            if not isinstance(made, self.watcher.kind) or id(made) in self.known:
+                continue
+            if name == op and [*map(id, args)] == [*map(id, self.operands)]:
+                return None  # it made its result itself
+            self.known[id(made)] = self.add(name, *[self.step_of(arg) for arg in args])
+        is_last = self.known.get(id(result)) == len(self.operands) + len(self.steps) - 1
+        return self.steps if self.steps and is_last else None
+
+    def step_of(self, thing: Any) -> int:
+        """Return the step of an operand: a Value or a number."""
+        if id(thing) in self.known:
+            return self.known[id(thing)]
+        if isinstance(thing, self.watcher.kind):  # made of a number
+            self.known[id(thing)] = self.add("value", self.of_number(self.watcher.number(thing)))
+            return self.known[id(thing)]
+        return self.of_number(float(thing))
+
+    def of_number(self, x: float | None) -> int:
+        """Return the step of a number."""
+        if x is None:
+            raise TypeError
+        for k, operand in enumerate(self.operands):
+            if not isinstance(operand, self.watcher.kind):
+                for how, y in made_of(operand):
+                    if x == y:
+                        return self.add(how, k) if how else k
+        return self.add("number", x)
+
+
+def made_of(x: float) -> list[tuple[str, float]]:
+    """Return the numbers that an op may make of an operand, and how."""
+    made = [("", x), ("negated", -x)]
+    if x:
+        made.append(("inverted", 1.0 / x))
+    if x > 0:
+        made.append(("logarithm", math.log(x)))
+    return made

@@ -1,0 +1,194 @@
+"""Describes what an engine raised, for `driver.py`: in one line, and where in its files it began.
+
+Like the driver, this file needs nothing of mgraph, and runs on any Python from 3.8.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from collections import deque
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself takes time to import
+    from collections.abc import Callable, Iterable, Iterator
+    from types import ModuleType
+    from typing import Any
+
+LONGEST = 300
+START, END = slice(LONGEST), slice(-65536, None)  # parts of a text that may be very long
+NAME, SOURCE = slice(100), slice(120)
+OUTER = INNER = 5
+"""How many callers are named at most, from both ends."""
+TAIL = 60
+"""Number of frames at the end of a traceback in which repeated functions are looked for."""
+OFTEN = 3
+"""How often a function must be among them to repeat."""
+
+HEAP_TYPE = 1 << 9
+"""The flag of classes that are not written in C, with few exceptions."""
+
+INSTALLED = ("site-packages", "dist-packages")
+HERE = os.path.dirname(os.path.abspath(__file__))
+STANDARD = os.path.dirname(os.path.abspath(os.__file__))
+
+
+def shown(thing: object, spell: Callable[[object], str], part: slice) -> str:
+    """Return a part of the str or repr of an object of the engine's, even if those fail."""
+    try:
+        text = str.__getitem__(spell(thing), part)
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    except BaseException:  # noqa: BLE001 - the engine's __str__ may raise anything
+        return "(can't be shown)"
+
+
+def last_line(error: BaseException) -> str:
+    """Describe an exception in one line, as Python's last line does."""
+    name = shown(type(error).__name__, str, START)
+    if isinstance(error, SystemExit):
+        return f"SystemExit: the engine called sys.exit({shown(error.code, repr, START)})"
+    lines = shown(error, str, END).strip().splitlines() or [""]
+    if (name, lines) == ("ValueError", ["source code string cannot contain null bytes"]):
+        name = "SyntaxError"  # as since Python 3.11.4
+    return (f"{name}: {lines[-1]}" if lines[-1] else name)[:LONGEST]
+
+
+def described(thing: object) -> str:
+    """Describe an object that is not a number."""
+    text = shown(thing, repr, START)
+    text = text if len(text) < 60 else text[:57] + "..."  # noqa: PLR2004
+    return f"{shown(type(thing).__name__, str, START)}: {text}"
+
+
+class UnsupportedError(Exception):
+    """The engine lacks an op, or doesn't take these kinds of operands."""
+
+    step: int | None = None
+
+    def __init__(self, text: str, where: dict[str, Any] | None = None) -> None:
+        """Keep what is missing, and where the engine said so."""
+        super().__init__(text)
+        self.evidence = where or {}
+
+
+class EngineError(Exception):
+    """The engine raised an error, or gave something that is not a number."""
+
+    def __init__(self, text: str, step: int | None = None, kind: str = "crashed") -> None:
+        """Keep the engine's error in one line, the step at which it failed, and how it failed."""
+        super().__init__(text)
+        self.step = step
+        self.kind = kind
+        self.what = ""
+        self.evidence: dict[str, Any] = {}
+
+
+def homes(module: ModuleType, kind: type, names: dict[str, str]) -> Iterator[ModuleType | None]:
+    """Yield the modules that an engine consists of: its classes', and those of functions."""
+    yield module
+    for base in kind.__mro__:
+        if base.__flags__ & HEAP_TYPE:
+            yield sys.modules.get(base.__module__)
+    for spelling in names.values():
+        yield sys.modules.get(spelling.rpartition(":")[0])
+
+
+class OwnFiles:
+    """The files of an engine: those of its package, or in the folder of its module."""
+
+    def __init__(self, modules: Iterable[ModuleType | None]) -> None:
+        """Note the folders and files of the engine's modules."""
+        self.folders: list[str] = []
+        self.known: dict[str, bool] = {}
+        for module in modules:
+            if module is not None:
+                self.add(module)
+
+    def add(self, module: ModuleType) -> None:
+        """Note the files of a module and its package as the engine's own."""
+        top = sys.modules.get(module.__name__.partition(".")[0])
+        file = os.path.abspath(getattr(module, "__file__", None) or STANDARD)
+        folder = os.path.dirname(file)
+        if hasattr(top, "__path__"):
+            self.folders += [os.path.abspath(path) for path in top.__path__]  # type: ignore[union-attr]
+        elif os.path.basename(folder) in INSTALLED or folder == STANDARD:
+            self.known[file] = True  # its neighbours are other people's
+        elif file != STANDARD:
+            self.folders.append(folder)
+
+    def __contains__(self, file: str) -> bool:
+        """Whether a file belongs to the engine."""
+        if file not in self.known:
+            self.known[file] = not file.startswith("<") and self.is_below(os.path.abspath(file))
+        return self.known[file]
+
+    def is_below(self, file: str) -> bool:
+        """Whether a file is in one of the folders, and not installed or Python's own there."""
+        folder = os.path.dirname(file)
+        if folder == HERE:
+            return False
+        for own in self.folders:
+            prefix = own.rstrip(os.sep) + os.sep
+            if file.startswith(prefix):
+                inner = file[len(prefix) :]
+                is_standard = file.startswith(STANDARD + os.sep) and not own.startswith(STANDARD)
+                if not is_standard and not any(name in inner for name in INSTALLED):
+                    return True
+        return False
+
+
+def evidence(error: BaseException, phase: str, own: OwnFiles) -> dict[str, Any]:
+    """Describe where an engine failed.
+
+    Args:
+        error: What it raised.
+        phase: What it was doing: "build", "backward" or "read".
+        own: Its files.
+
+    Returns:
+        The name of the exception, and of the innermost call in the engine's own files the file,
+        line, function and source; `caller` names its functions from the outermost to the innermost,
+        `repeating` those that call each other until Python gives up.
+    """
+    found = {"exception": shown(type(error).__name__, str, NAME), "phase": phase}
+    try:
+        return {**found, **origin(error, own)}
+    except BaseException:  # noqa: BLE001 - there may be no memory left, or no such attribute
+        return found
+
+
+def origin(error: BaseException, own: OwnFiles) -> dict[str, Any]:
+    """Return where in the engine's own files an exception began, and by which calls."""
+    outer: list[str] = []
+    inner: deque[str] = deque(maxlen=INNER)
+    tail: deque[str] = deque(maxlen=TAIL)
+    last = None
+    for file, line, name in frames(error, own):
+        if not tail or name != tail[-1]:
+            (outer if len(outer) < OUTER else inner).append(name)
+        tail.append(name)
+        last = file, line, name
+    if last is None:
+        return {}
+    file, line, name = last
+    names = [*tail]
+    repeating = [name for name in dict.fromkeys(names) if names.count(name) >= OFTEN]
+    return {
+        "file": shown(os.path.basename(file), str, NAME),
+        "line": line,
+        "function": name,
+        "source": shown(linecache.getline(file, line).strip(), str, SOURCE),
+        "caller": [*outer, *inner],
+        "repeating": repeating[: OUTER + INNER] if isinstance(error, RecursionError) else [],
+    }
+
+
+def frames(error: BaseException, own: OwnFiles) -> Iterator[tuple[str, int, str]]:
+    """Yield file, line and function of the calls in the engine's own files, the outermost first."""
+    entry = error.__traceback__
+    while entry is not None:
+        code = entry.tb_frame.f_code
+        if code.co_filename in own:
+            yield code.co_filename, entry.tb_lineno or 0, shown(code.co_name, str, NAME)
+        entry = entry.tb_next

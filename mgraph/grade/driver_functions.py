@@ -1,0 +1,180 @@
+"""Loads an engine's functions, and wraps them so that operands come first, for `driver.py`.
+
+Like the driver, this file needs nothing of mgraph, and runs on any Python from 3.8.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself takes time to import
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Any
+if TYPE_CHECKING or __package__:
+    from mgraph.grade.driver_errors import NAME, described, shown
+else:  # the driver imports it as a script does
+    from driver_errors import NAME, described, shown
+
+NEIGHBOURS = (
+    "functional", "functions", "function", "ops", "operations", "activations", "activation",
+    "nn", "nnet", "math", "engine",
+)  # fmt: skip
+"""Names of modules beside the engine's own in which to look for functions."""
+
+LIKELY = ("back", "rever", "propag", "grads", "gradients", "differentiate")
+"""Parts of names that a backward pass may have."""
+
+
+def keywords(make: Any) -> dict[str, bool]:
+    """Return the arguments that ask a constructor for Values with gradients."""
+    try:
+        parameters = inspect.signature(make).parameters
+    except (TypeError, ValueError):
+        return {}
+    return {"requires_grad": True} if "requires_grad" in parameters else {}
+
+
+def fits(call: Any, *operands: object, **more: object) -> bool:
+    """Whether something can be called with these operands, as far as its signature tells."""
+    if not callable(call):
+        return False
+    try:
+        inspect.signature(call).bind(*operands, **more)
+    except TypeError:
+        return False
+    except ValueError:
+        return True
+    return True
+
+
+def takes_any(call: Any) -> bool:
+    """Whether a function can be called with any number of operands."""
+    try:
+        parameters = inspect.signature(call).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
+
+
+def methodcaller(name: str) -> Callable[..., Any]:
+    """Return a function that calls a method of its first operand with the others."""
+    return lambda first, *rest: getattr(first, name)(*rest)
+
+
+def followed_by(function: Callable[..., Any], argument: object) -> Callable[..., Any]:
+    """Return a function that passes one more argument, always the same."""
+    return lambda *operands: function(*operands, argument)
+
+
+def converting(
+    function: Callable[..., Any], kinds: str, make: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Return a function that first turns plain numbers (N) into Values."""
+    return lambda *operands: function(
+        *(make(x) if kind == "N" else x for x, kind in zip(operands, kinds))  # noqa: B905
+    )
+
+
+def added_up(first: Any, *rest: Any) -> Any:
+    """Return a sum, added from left to right."""
+    for term in rest:
+        first = first + term
+    return first
+
+
+def modules_beside(module: ModuleType, kind: type) -> list[Any]:
+    """List the modules in which to look for functions: the engine's own and its neighbours."""
+    own = sys.modules.get(kind.__module__)
+    candidates = [module, own]
+    for one in (module, own):
+        name = getattr(one, "__name__", "")
+        package = name if hasattr(one, "__path__") else name.rpartition(".")[0]
+        for base in {package: None, package.partition(".")[0]: None}:
+            if base:
+                candidates.append(sys.modules.get(base))
+                candidates.extend(neighbour(base + "." + name) for name in NEIGHBOURS)
+    modules: list[Any] = []
+    for one in candidates:
+        if one is not None and not any(one is other for other in modules):
+            modules.append(one)
+    return modules
+
+
+def neighbour(name: str) -> ModuleType | None:
+    """Import a module beside the engine's; return None if there is none, or it can't be."""
+    try:
+        if name not in sys.modules and importlib.util.find_spec(name) is None:
+            return None
+        return importlib.import_module(name)
+    except BaseException:  # noqa: BLE001 - it may import what is not installed
+        return None
+
+
+def load(name: str) -> ModuleType:
+    """Import a module by its name, or by the path of its file.
+
+    Raises:
+        ImportError: If there is no such module.
+    """
+    if not name.endswith(".py"):
+        if os.sep in name or name.startswith("."):
+            raise ImportError(f"{name!r} is not a module; for a file write {name}.py")
+        return importlib.import_module(name)
+    path = os.path.abspath(name)
+    folder, file = os.path.split(path)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    name = os.path.splitext(file)[0]
+    while name in sys.modules and getattr(sys.modules[name], "__file__", None) != path:
+        name += "_"  # if the file is called math.py, say, or json.py
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+    spec.loader.exec_module(module)  # type: ignore[union-attr]
+    return module
+
+
+def version_of(module: ModuleType) -> str | None:
+    """Return the name and version of the distribution that a module comes from."""
+    try:
+        from importlib.metadata import packages_distributions, version  # noqa: PLC0415
+
+        name = packages_distributions()[module.__name__.partition(".")[0]][0]
+        return f"{name} {version(name)}"
+    except Exception:  # noqa: BLE001 - an old Python, or a module that isn't installed
+        return None
+
+
+def without_backward(sample: Any, names: list[str]) -> str:
+    """Say that no backward of a Value can be called, and what to do.
+
+    Args:
+        sample: A Value.
+        names: Its attributes that have one of the usual names.
+    """
+    kind = shown(type(sample).__name__, str, NAME)
+    found = f"{kind} has no backward"
+    if names:
+        call, found = getattr(sample, names[0]), f"{kind}.{names[0]}"
+        if callable(call):
+            found += " needs more arguments than a seed: " + shown(
+                inspect.signature(call), str, NAME
+            )
+        else:
+            found += f" is not a function but {'None' if call is None else described(call)}"
+    likely = [name for name in dir(sample) if is_like_backward(name) and name not in names]
+    if any(callable(getattr(sample, name, None)) for name in likely[:1]):
+        return f"{found}. If {likely[0]} does its work, add --op backward={likely[0]}"
+    return f"{found}. Name what does its work: --op backward=METHOD or backward=MODULE:FUNCTION"
+
+
+def is_like_backward(name: str) -> bool:
+    """Whether a name sounds like that of a backward pass."""
+    return not name.startswith("_") and any(part in name.lower() for part in LIKELY)

@@ -1,0 +1,123 @@
+"""Engines whose class can't be used as it is: that is said once, with what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tests.grade.test_hostile import engine, graded, refused
+
+if TYPE_CHECKING:
+    from tests.command_line import Shell
+
+WITHOUT: Final = {
+    "del Value.backward": (
+        "Value has no backward. Name what does its work: --op backward=METHOD or "
+        "backward=MODULE:FUNCTION"
+    ),
+    "Value.reverse = Value.backward; Value.backward = None": (
+        "Value.backward is not a function but None. If reverse does its work, "
+        "add --op backward=reverse"
+    ),
+    "Value.backward = 3": "Value.backward is not a function but int: 3. Name",
+    "Value.backward = lambda a, seed, graph: None": (
+        "Value.backward needs more arguments than a seed: (seed, graph). Name"
+    ),
+    "Value._Value__backward = Value.backward; del Value.backward": "Value has no backward. Name",
+    "del Value.backward; Value.__name__ = '\\x1b[2J'": "\\u{1b}[2J has no backward",
+    "Value.backward = property(lambda a: None)": "Value.backward is not a function but None. Name",
+}
+"""What is done to the class, and what is said."""
+
+WITH: Final = {
+    "once = Value.backward; Value.backward = lambda a, seed=1.0, *more, flag=False: once(a)": "",
+    "once = Value.backward; Value.backward = lambda a, seed: once(a)": "",
+    "once = Value.backward; Value.backward = property(lambda a: lambda: once(a))": "",
+    "once = Value.backward; Value.backward = property(lambda a: a.made() or (lambda: once(a)))": (
+        "AttributeError: 'Value' object has no attribute 'made'"
+    ),
+    "backward = Value.backward; del Value.backward": "",
+    "backward = Value.backward; Value.backward = None": "",
+    "once = Value.backward; backward = lambda v, seed=1.0: once(v); del Value.backward": "",
+    "once = Value.backward; Value.backward = lambda a, b, c: None; backprop = once": "",
+}
+"""Engines that have a backward, and which error comes from their cases."""
+
+
+def test_class_without_backward(shell: Shell) -> None:
+    """The reason stands once in the JSON, and no case is run."""
+    for does, says in WITHOUT.items():
+        said = shell("grade", engine(shell, does), "graph.json", "--json")
+        assert (said.status, said.err) == (1, ""), does
+        assert said.json["problem"].startswith(says), (does, said.json["problem"])
+        assert said.json["summary"]["failed"] is True
+        assert [case["outcome"] for case in said.json["cases"]] == ["unsupported"] * 2
+
+
+def test_problem_is_said_once(shell: Shell) -> None:
+    """The text has the reason once, before the summary."""
+    said = shell("grade", engine(shell, "del Value.backward"), "graph.json")
+    assert said.status == 1
+    _, problem, summary = said.out.split("\n\n")
+    assert " ".join(problem.split()) == f"no case can be run: {WITHOUT['del Value.backward']}"
+    assert summary == "2 cases: 0 ok, 2 unsupported\n"
+
+
+def test_backward_in_other_forms(shell: Shell) -> None:
+    """A backward with a seed, with options, as a property or as a function is called as it is."""
+    for does, error in WITH.items():
+        cases = graded(shell, engine(shell, does))
+        assert {case["outcome"] for case in cases} == {"crashed" if error else "ok"}, does
+        assert {case["note"] or "" for case in cases} == {error}, does
+
+
+def test_backward_that_is_named(shell: Shell) -> None:
+    """What the message says to add makes the engine gradable."""
+    name = engine(shell, "Value.reverse = Value.backward; Value.backward = None")
+    cases = graded(shell, name, "--op", "backward=reverse")
+    assert [case["outcome"] for case in cases] == ["ok"] * 2
+
+
+SPLIT: Final = """
+class Node:
+    pass
+class Leaf(Node):
+    def __init__(self, data):
+        self.data, self.grad = data, 0.0
+    def __add__(self, other):
+        return Sum(self, other)
+class Sum(Node):
+    def __init__(self, a, b):
+        self.a, self.b, self.data, self.grad = a, b, a.data + b.data, 0.0
+    def backward(self):
+        self.grad = self.a.grad = self.b.grad = 1.0
+Value = Leaf
+"""
+
+
+def test_backward_of_results_only(shell: Shell) -> None:
+    """A leaf's class needs no backward if the class of results has one."""
+    nodes = [{"id": name, "op": "param", "data": 1.0} for name in "ab"]
+    nodes.append({"id": "y", "op": "add", "args": ["a", "b"]})
+    run = {"origin": "by hand", "data": {"y": 2.0}, "grad": {"a": 1.0, "b": 1.0, "y": 1.0}}
+    shell.write("sum.json", {"mgraph": "1.0", "nodes": nodes, "outputs": ["y"], "runs": [run]})
+    (case,) = graded(shell, engine(shell, SPLIT), file="sum.json")
+    assert case["outcome"] == "ok"
+
+
+TAPE: Final = """
+class Taped(Value):
+    def __init__(self, data, tape):
+        super().__init__(data)
+        self.tape = tape
+def leaf(x):
+    return Taped(x, [])
+"""
+
+
+def test_factory_function(shell: Shell) -> None:
+    """A class that wants more than a number is graded through a function that makes its Values."""
+    engine(shell, TAPE)
+    line = refused(shell("grade", "hostile.py:Taped", "graph.json"))
+    assert "missing 1 required positional argument: 'tape'" in line
+    assert "write a function of one number that returns a Value, and name that" in line
+    assert [case["outcome"] for case in graded(shell, "hostile.py:leaf")] == ["ok"] * 2

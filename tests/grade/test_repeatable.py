@@ -1,0 +1,237 @@
+"""The same engine graded twice gives the same numbers, whatever its sets iterate over."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from mgraph.grade.processes import PythonEngine, ResourceLimits
+from tests.grade.test_hostile import ENGINES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tests.command_line import Shell
+
+POST_ORDER: Final = """
+class Value:
+    def __init__(self, data, children=()):
+        self.data, self.grad, self._prev = data, 0.0, set(children)
+        self._backward = lambda: None
+
+    def backward(self):
+        seen = set()
+
+        def visit(v):
+            if v not in seen:
+                seen.add(v)
+                v._backward()
+                for child in v._prev:
+                    visit(child)
+
+        self.grad = 1.0
+        visit(self)
+
+    def __add__(self, other):
+        out = Value(self.data + other.data, (self, other))
+
+        def _backward():
+            self.grad += out.grad
+            other.grad += out.grad
+
+        out._backward = _backward
+        return out
+
+    def __mul__(self, other):
+        out = Value(self.data * other.data, (self, other))
+
+        def _backward():
+            self.grad += other.data * out.grad
+            other.grad += self.data * out.grad
+
+        out._backward = _backward
+        return out
+"""
+"""An engine that passes gradients on in depth-first order: too early, depending on a set."""
+
+ORDER: Final = """
+class Value:
+    {slots}
+
+    def __init__(self, data, order=()):
+        self.data, self.grad, self.order = data, 0.0, order
+{more}
+    def backward(self):
+        self.grad = float("".join(map(str, self.order)) or 0)
+
+    def sum(self, *others):
+        return Value(0.0, [int(v.data) for v in {{self, *others}}])
+"""
+"""An engine whose gradient spells the order in which a set iterates over its operands."""
+
+LEFT_ALONE: Final = {
+    "equals": "Value.__eq__ = lambda a, b: a is b\nValue.__hash__ = lambda a: 7",
+    "frozen": "import dataclasses as d\n@d.dataclass(frozen=True)\nclass Point:\n    x: int = 0",
+    "metaclass-without-hash": (
+        "class Strange(type):\n    __hash__ = None\nclass Value(Value, metaclass=Strange): pass"
+    ),
+    "array": "import numpy\nclass Array(numpy.ndarray): pass",
+    "written-in-c": "Number = int\nclass Small(int): pass",
+    "enumeration": "import enum\nclass Kind(enum.Enum):\n    A = 1\nassert {Kind.A}",
+    "exception": "class Odd(Exception): pass",
+    "key": (
+        "class Op: pass\nPLUS = Op()\nNAMES = {PLUS: '+'}\nright = Value.__add__\n"
+        "def plus(a, b):\n    assert NAMES[PLUS] == '+'\n    return right(a, b)\n"
+        "Value.__add__ = plus"
+    ),
+    "constant": (
+        "ZERO = Value(0.0)\nKNOWN = {ZERO}\nbefore = Value.__add__\n"
+        "def add(a, b):\n    assert ZERO in KNOWN\n    return before(a, b)\nValue.__add__ = add"
+    ),
+    "own-attributes-raise": "class Lazy:\n    __class__ = property(lambda a: 1 / 0)\nLAZY = Lazy()",
+    "metaclass": (
+        "class Fixed(type):\n    def __setattr__(cls, name, thing): raise SystemExit('no')\n"
+        "class Value(Value, metaclass=Fixed): pass"
+    ),
+}
+"""Classes whose hash must stay, and engines to which it matters."""
+
+
+def of_sum(count: int) -> dict[str, Any]:
+    """Return a program that adds up the numbers from 1."""
+    leaves = [["leaf", float(i + 1)] for i in range(count)]
+    return {"steps": [*leaves, ["sum", *range(count)]], "root": count, "backward": 1}
+
+
+SHARED: Final = {
+    "steps": [["leaf", 2.0], ["leaf", 3.0], ["mul", 0, 1], ["add", 2, 0], ["mul", 2, 3]],
+    "root": 4,
+    "backward": 1,
+}
+"""A node that is an operand of two others, one of which is an operand of the other."""
+
+
+@pytest.fixture
+def ask(shell: Shell) -> Iterator[Any]:
+    """Return a function that asks an engine, given by its source, in a new process."""
+    engines: list[PythonEngine] = []
+
+    def asked(source: str, *programs: Mapping[str, Any], name: str = "Value") -> list[Any]:
+        shell.write("sets.py", textwrap.dedent(source))
+        file = shell.path("sets.py")
+        engines.append(PythonEngine(f"{file}:{name}", {}, sys.executable, ResourceLimits(30)))
+        engines[-1].start()
+        return [engines[-1].ask(program) for program in programs]
+
+    yield asked
+    for engine in engines:
+        engine.close()
+
+
+@pytest.mark.parametrize(
+    ("slots", "more"),
+    [
+        ("", ""),
+        ("__slots__ = ('data', 'grad', 'order')", ""),
+        ("__slots__ = ('data', 'grad', 'order', '__weakref__')", ""),
+        ("", "    __hash__ = lambda self: id(self)\n    __eq__ = lambda self, other: 1 / 0"),
+        ("", "    __hash__ = object.__hash__\n    __eq__ = lambda self, other: [1, 2]"),
+    ],
+)
+def test_small_sets(slots: str, more: str, ask: Any) -> None:  # noqa: ANN401
+    """A small set iterates in the order of its elements, with any layout and equality."""
+    source = ORDER.format(slots=slots, more=more)
+    answers = ask(source, *map(of_sum, (2, 3, 4, 2)))
+    for count, answer in zip((2, 3, 4, 2), answers, strict=True):
+        assert answer["grad"][-1] == float("1234"[:count])
+        assert "again" not in answer
+        assert answer["varies"] is True
+
+
+def test_order_of_a_set_as_the_mistake(ask: Any) -> None:  # noqa: ANN401
+    """Gradients that depend on the order of a set are the same in each process, and say so."""
+    first, second = (ask(POST_ORDER, SHARED, SHARED) for _ in range(2))
+    assert first == second
+    assert first[0] == first[1]
+    assert first[0]["varies"] is True
+    assert "again" not in first[0]
+
+
+def test_right_engine_does_not_vary(ask: Any) -> None:  # noqa: ANN401
+    """An engine that uses sets and is right gives the same numbers in any order."""
+    source = (ENGINES / "engine.py").read_text()
+    (answer,) = ask(source, SHARED)
+    assert [*answer] == ["grad", "data"]  # nothing about changes
+    assert answer["grad"] == [48.0, 28.0, 14.0, 6.0, 1.0]  # of ab(ab + a), by hand
+
+
+def test_rounding_does_not_vary(ask: Any) -> None:  # noqa: ANN401
+    """Sums that are rounded otherwise in another order are no other numbers."""
+    for difference, does_vary in (("1e-8", False), ("1e-4", True)):
+        source = ORDER.format(slots="", more="")
+        source += f"""
+def backward(self):
+    self.grad = 1.0 + {difference} * self.order[0]
+Value.backward = backward
+"""
+        (answer,) = ask(source, of_sum(2))
+        assert answer.get("varies", False) is does_vary
+
+
+def test_classes_left_alone(ask: Any) -> None:  # noqa: ANN401
+    """Other classes and existing objects keep their hashes, and nothing breaks."""
+    source = (ENGINES / "engine.py").read_text()
+    alone = [LEFT_ALONE[what] for what in ("metaclass-without-hash", "equals")]
+    together = "\n".join(code for code in LEFT_ALONE.values() if code not in alone)
+    for more in (*alone, together):
+        (answer,) = ask(f"{source}\n{more}", SHARED)
+        assert answer.get("grad") == [48.0, 28.0, 14.0, 6.0, 1.0], (more, answer)
+    (answer,) = ask(f"{source}\nValue.__hash__ = None", SHARED)
+    assert answer["error"] == "TypeError: unhashable type: 'Value'"
+
+
+def test_memory_does_not_grow(ask: Any) -> None:  # noqa: ANN401
+    """Hashes of objects that have ended are forgotten, with weak references or without."""
+    count = """
+    import gc, sys
+    def backward(self):
+        gc.collect()
+        hashes = [x for x in gc.get_objects() if type(x).__name__ == "SerialHashes"]
+        sys.modules["driver_hashes"].MOST_KEPT = 10
+        self.grad = float(sum(len(x.table) for x in hashes))
+    """
+    for slots in ("", "__slots__ = ('data', 'grad', 'order')"):
+        source = ORDER.format(slots=slots, more="") + textwrap.dedent(count)
+        answers = ask(source + "Value.backward = backward", *[of_sum(8)] * 20)
+        sizes = [answer["grad"][-1] for answer in answers]
+        assert max(sizes) <= 60.0
+        assert sizes[-1] >= 8.0
+
+
+def test_leftovers_are_not_order(ask: Any) -> None:  # noqa: ANN401
+    """An engine that keeps something from one graph to the next differs when it is built again."""
+    source = (
+        ORDER.format(slots="", more="")
+        .replace('float("".join(map(str, self.order)) or 0)', "float(len(kept))")
+        .replace("return Value(", "kept.append(1); return Value(")
+    )
+    (answer,) = ask("kept = []\n" + source, of_sum(2))
+    assert answer["again"]["grad"] != answer["grad"]
+    assert "varies" not in answer
+
+
+def test_texts_in_sets(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
+    """Sets of texts keep their order from one process to the next, unless the user decides."""
+    monkeypatch.delenv("PYTHONHASHSEED", raising=False)
+    source = (
+        ORDER.format(slots="", more="")
+        .replace("{self, *others}", "{str(v.data): v for v in (self, *others)}.values()")
+        .replace("self.grad = float(", "self.grad = float(hash('text') % 10**6) or float(")
+    )
+    first, second = (ask(source, of_sum(2))[0]["grad"] for _ in range(2))
+    assert first == second
+    monkeypatch.setenv("PYTHONHASHSEED", "1")
+    assert ask(source, of_sum(2))[0]["grad"] != first
