@@ -1,43 +1,118 @@
-"""Causes that crashes show."""
+"""Causes that crashes show: recursion without end, refused numbers, exceptions that ops share."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from mgraph.grade import driver
 from mgraph.grade.causes import SYMBOLS, Cause, reflected_method
 from mgraph.grade.observations import SIMULATED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mgraph.grade.evidence import Evidence
-    from mgraph.grade.outcomes import Outcome
+    from mgraph.grade.outcomes import Failure, Outcome
 
 _SIGNALS: Final = ("SIGSEGV", "SIGABRT", "SIGBUS")
+_SHORT: Final = 50  # a graph of this depth exceeds no recursion limit
+_LARGE: Final = 30.0  # exp of this is still far from overflow
 
 
 def find_crashes(evidence: Evidence) -> Iterator[Cause]:
-    """Name recursion limits, and operators that refuse a plain number."""
-    deep = [outcome for outcome in evidence.crashed if _too_deep(outcome)]
+    """Name what crashes have in common."""
+    deep = [outcome for outcome in evidence.crashed if _is_too_deep(outcome)]
     yield from _depth(deep, evidence.numeric)
+    others = [x for x in evidence.crashed if not any(x is y for y in deep)]
+    endless = [outcome for outcome in others if _is_endless(outcome)]
+    yield from _endless(endless)
+    others = [x for x in others if not any(x is y for y in endless)]
+    refused = [*_refused(others, evidence)]
+    yield from refused
+    done = {id(outcome) for cause in refused for outcome in cause.cases}
+    yield from _exceptions([outcome for outcome in others if id(outcome) not in done])
+
+
+# --- recursion -----------------------------------------------------------------------------------
+
+
+def _is_too_deep(outcome: Outcome) -> bool:
+    """Whether a long chain crashed, and not an operator that calls itself."""
+    text, depth = outcome.answer.error, outcome.answer.program.depth()
+    if any(signal in text for signal in _SIGNALS):
+        return depth > SIMULATED
+    return "recursion" in text.lower() and depth > _SHORT and not _is_endless(outcome)
+
+
+def _is_endless(outcome: Outcome) -> bool:
+    """Whether an operator calls itself, or backward of a small graph doesn't end."""
+    if "recursion" not in outcome.answer.error.lower():
+        return False
+    failure = outcome.answer.failure
+    is_built = failure is not None and failure.phase == "build"
+    return is_built or outcome.answer.program.depth() <= _SHORT
+
+
+def _depth(deep: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Cause]:
+    if not deep:
+        return
+    least = min(outcome.answer.program.depth() for outcome in deep)
+    passed = [outcome.answer.program.depth() for outcome in numeric]
+    most = max((depth for depth in passed if depth < least), default=0)
+    but = f", but not on one of {most:,}" if most else ""
+    says = (
+        f"it crashes on a chain of {least:,} ops{but}: walk the graph with a list of nodes still "
+        "to visit instead of a function that calls itself"
+    )
+    yield Cause("depth", "", says, [*deep])
+
+
+def _endless(endless: Sequence[Outcome]) -> Iterator[Cause]:
+    """Name functions that call themselves without end."""
+    groups: dict[tuple[str, ...], list[Outcome]] = {}
+    for outcome in endless:
+        failure = outcome.answer.failure
+        groups.setdefault(tuple(sorted(failure.repeating)) if failure else (), []).append(outcome)
+    for names, cases in groups.items():
+        ops = [op for op in dict.fromkeys(map(_op_of_function, names)) if op]
+        whose = " and ".join(f"{name}" for name in names[:3]) or "a function of the engine"
+        verb = "call each other" if len(names) > 1 else "calls itself"
+        where = _where(cases[0].answer.failure)
+        says = f"{whose} {verb} without end{where}: RecursionError"
+        yield Cause("error", ops[0] if len(ops) == 1 else "", says, cases)
+
+
+# --- plain numbers that are refused --------------------------------------------------------------
+
+
+def _refused(crashed: Sequence[Outcome], evidence: Evidence) -> Iterator[Cause]:
+    """Name operators that refuse a plain number, and the ops that fail because they use them."""
     works = dict.fromkeys(
         (step.op, outcome.answer.program.kinds(i))
         for outcome in evidence.numeric
         for i, step in enumerate(outcome.answer.program.steps)
     )
     groups: dict[tuple[str, str], list[Outcome]] = {}
-    for outcome in evidence.crashed:
-        if not _too_deep(outcome) and outcome.answer.step is not None:
+    for outcome in crashed:
+        if outcome.answer.step is not None:
             program, step = outcome.answer.program, outcome.answer.step
             groups.setdefault((program.steps[step].op, program.kinds(step)), []).append(outcome)
-    for kinds in ("NV", "VN"):
+    for kinds in ("VN", "NV"):
         refused = {
             op: cases
             for (op, refused_kinds), cases in groups.items()
             if refused_kinds == kinds and (op, kinds) not in works and _works(op, kinds, works)
         }
+        if kinds == "NV":  # an op that takes no number on either side is not asked twice
+            both = [op for op in refused if (op, "VN") in groups and (op, "VN") not in works]
+            refused = {op: cases for op, cases in refused.items() if op not in both}
+        else:
+            refused = {op: [*cases, *groups.get((op, "NV"), ())] for op, cases in refused.items()}
         if refused:
-            yield _refused(kinds, refused)
+            yield _refusal(kinds, refused, _victims(refused, kinds, groups))
 
 
 def _works(op: str, kinds: str, works: Mapping[tuple[str, str], None]) -> bool:
@@ -45,37 +120,145 @@ def _works(op: str, kinds: str, works: Mapping[tuple[str, str], None]) -> bool:
     return (op, "VV") in works or (kinds == "NV" and (op, "VN") in works)
 
 
-def _refused(kinds: str, refused: Mapping[str, Sequence[Outcome]]) -> Cause:
-    """Name operators that refuse a plain number."""
-    cases = [outcome for group in refused.values() for outcome in group]
+def _victims(
+    refused: Mapping[str, Sequence[Outcome]], kinds: str,
+    groups: Mapping[tuple[str, str], Sequence[Outcome]],
+) -> dict[str, list[Outcome]]:  # fmt: skip
+    """Return the ops that fail with the same words in other forms: they use a refused one."""
+    texts = {_words(outcome.answer.error) for cases in refused.values() for outcome in cases}
+    victims: dict[str, list[Outcome]] = {}
+    for (op, other), cases in groups.items():
+        same = [outcome for outcome in cases if _words(outcome.answer.error) in texts]
+        is_own = op in refused and other in (kinds, "NV")
+        if same and not is_own and any(_is_inside(outcome, op) for outcome in same):
+            victims.setdefault(op, []).extend(same)
+    return victims
+
+
+def _is_inside(outcome: Outcome, op: str) -> bool:
+    """Whether an exception was raised in a function of the engine that does an op."""
+    failure = outcome.answer.failure
+    return failure is not None and any(_op_of_function(name) == op for name in failure.caller)
+
+
+def _words(error: str) -> str:
+    """Return the text of an error without what differs between kinds of plain numbers."""
+    return re.sub(r"'(int|float)'", "number", error)
+
+
+def _refusal(
+    kinds: str, refused: Mapping[str, Sequence[Outcome]], victims: Mapping[str, Sequence[Outcome]]
+) -> Cause:
+    cases = [outcome for group in (*refused.values(), *victims.values()) for outcome in group]
     error = cases[0].answer.error.partition(":")[0]
     single = next(iter(refused)) if len(refused) == 1 else ""
     raise_ = "raises" if single else "raise"
     symbols = [SYMBOLS.get(op, op) for op in refused]
+    too = f" (and so do {', '.join(victims)}, which use it)" if victims else ""
     if kinds == "NV":
         formulas = ", ".join(f"2 {symbol} x" for symbol in symbols)
         methods = ", ".join(map(reflected_method, refused))
         is_or_are = "is" if single else "are"
-        says = f"{formulas} {raise_} {error}: {methods} {is_or_are} missing or wrong"
+        says = f"{formulas} {raise_} {error}: {methods} {is_or_are} missing or wrong{too}"
         return Cause("reflected", single, says, cases)
     formulas = ", ".join(f"x {symbol} 2" for symbol in symbols)
-    says = f"{formulas} {raise_} {error}: turn a plain number into a Value first"
+    says = f"{formulas} {raise_} {error}: turn a plain number into a Value first{too}"
     return Cause("conversion", single, says, cases)
 
 
-def _depth(deep: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Cause]:
-    if not deep:
-        return
-    least = min(outcome.answer.program.depth() for outcome in deep)
-    most = max((outcome.answer.program.depth() for outcome in numeric), default=0)
-    says = (
-        f"it crashes on a chain of {least:,} ops, but not on one of {most:,}: walk the graph "
-        "with a list of nodes still to visit instead of a function that calls itself"
-    )
-    yield Cause("depth", "", says, [*deep])
+# --- exceptions ----------------------------------------------------------------------------------
 
 
-def _too_deep(outcome: Outcome) -> bool:
-    text = outcome.answer.error
-    by_signal = any(signal in text for signal in _SIGNALS)
-    return "recursion" in text.lower() or (by_signal and outcome.answer.program.depth() > SIMULATED)
+def _exceptions(crashed: Sequence[Outcome]) -> Iterator[Cause]:
+    """Name the exceptions in which cases end, each once, with its line and the ops."""
+    groups: dict[tuple[str, str], list[Outcome]] = {}
+    for outcome in crashed:
+        failure = outcome.answer.failure
+        if failure is not None and failure.exception:
+            key = outcome.answer.error.partition(":")[0], _place(failure, outcome)
+            groups.setdefault(key, []).append(outcome)
+    for cases in _by_words(groups.values()):
+        yield _exception(cases)
+
+
+def _place(failure: Failure, outcome: Outcome) -> str:
+    """Return where an exception was raised; outside of the engine's files, by which op."""
+    if failure.line:
+        return f"{failure.file}:{failure.line}"
+    step = outcome.answer.step
+    return "" if step is None else outcome.answer.program.steps[step].op
+
+
+def _by_words(groups: Iterable[list[Outcome]]) -> list[list[Outcome]]:
+    """Put groups of the same words together: what was forgotten once fails in several lines."""
+    merged: dict[str, list[Outcome]] = {}
+    for cases in groups:
+        words = Counter(_words(outcome.answer.error) for outcome in cases).most_common(1)[0][0]
+        is_name = words.startswith(("NameError", "ImportError", "ModuleNotFoundError"))
+        key = words if is_name else f"{words} {_where(cases[0].answer.failure)}"
+        merged.setdefault(key, []).extend(cases)
+    return [*merged.values()]
+
+
+def _exception(cases: list[Outcome]) -> Cause:
+    first = min(cases, key=lambda outcome: len(outcome.case.graph))
+    failure, error = first.answer.failure, first.answer.error
+    ops = _root_ops(cases)
+    victims = [op for op in _ops(cases) if op not in ops]
+    too = f" (and so do {', '.join(victims)}, which use it)" if victims and ops else ""
+    who = ", ".join(ops) if ops else "backward" if failure and failure.phase == "backward" else "it"
+    verb = "raise" if len(ops) > 1 else "raises"
+    single = ops[0] if len(ops) == 1 else ""
+    if failure is not None and failure.exception == "OverflowError" and (x := _large_operand(cases)):
+        says = f"{who} {verb} {error}{_where(failure)} from about x = {x:g} on"
+        return Cause("overflow", single, f"{says}: an intermediate result overflows", cases)
+    return Cause("error", single, f"{who} {verb} {error}{_where(failure)}{too}", cases)
+
+
+def _ops(cases: Sequence[Outcome]) -> list[str]:
+    """Return the ops at which cases failed, in the order in which they are first met."""
+    steps = [(x.answer.program.steps, x.answer.step) for x in cases]
+    return [*dict.fromkeys(program[step].op for program, step in steps if step is not None)]
+
+
+def _root_ops(cases: Sequence[Outcome]) -> list[str]:
+    """Return the ops whose own functions raised an exception, not those that only call them."""
+    ops: dict[str, None] = {}
+    for outcome in cases:
+        failure, step = outcome.answer.failure, outcome.answer.step
+        if step is None or failure is None:
+            continue
+        inner = [op for op in map(_op_of_function, failure.caller) if op]
+        ops[inner[-1] if inner else outcome.answer.program.steps[step].op] = None
+    return [*ops]
+
+
+def _large_operand(cases: Sequence[Outcome]) -> float:
+    """Return the smallest operand at which an op failed, if all are large; else 0."""
+    smallest = []
+    for outcome in cases:
+        steps, step = outcome.answer.program.steps, outcome.answer.step
+        xs = [abs(steps[arg].x) for arg in steps[step].args] if step is not None else []
+        smallest.append(max(xs, default=0.0))
+    least = min(smallest, default=0.0)
+    return least if least > _LARGE else 0.0
+
+
+def _where(failure: Failure | None) -> str:
+    if failure is None or not failure.line:
+        return ""
+    source = f": `{failure.source}`" if failure.source else ""
+    return f" ({failure.file}, line {failure.line}{source})"
+
+
+@cache
+def _op_of_function(name: str) -> str:
+    """Return the op that a function of an engine does by its name, or an empty string."""
+    for op, slot in driver.SLOTS.items():
+        if name in (slot, f"__r{slot[2:]}"):
+            return op
+    plain = name.replace("_", "").lower()
+    for op, names in driver.SPELLINGS.items():
+        if plain in names and op not in ("backward", "data", "grad"):
+            return op
+    return ""

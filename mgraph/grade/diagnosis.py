@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mgraph.grade.causes import CAUSES, Cause
 from mgraph.grade.compositions import guessed
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from mgraph.grade.leaves import Leaves
     from mgraph.grade.observations import Observation
     from mgraph.grade.outcomes import Outcome
+
+_SHOWN_BY_VALUES: Final = ("value", "conversion", "precision")
 
 __all__ = ["CAUSES", "Cause", "Diagnosis", "diagnose"]
 
@@ -174,6 +176,8 @@ def _of_form(op: str, kinds: str) -> Iterator[Hypothesis]:
     by_sentence: dict[tuple[str, str], dict[tuple[str, str, int], Any]] = {}
     for operand, kind in enumerate(kinds):
         for mistake in partial_mistakes(op, operand, kinds) if kind == "V" else ():
+            if mistake.cause in _SHOWN_BY_VALUES:
+                continue
             key = mistake.cause, mistake.says
             own = by_sentence.setdefault(key, {})
             own[op, kinds, operand] = mistake.gives

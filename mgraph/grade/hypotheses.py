@@ -75,6 +75,8 @@ def whole_passes(
         varies: Whether the order of the backward pass may change from graph to graph.
     """
     yield from _seeds(roots)
+    says = "no op multiplies its local derivative by out.grad, as the chain rule says"
+    yield Hypothesis("upstream", "", says, setting(upstream=partial(_always, 1.0)))
     says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
     orders = (None, *(ANY_ORDER if varies else RIGHT_ORDERS))
     for order in orders:

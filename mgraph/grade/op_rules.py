@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mgraph.grade.simulation import Passed, Rules, Value
 
 
+_LARGE: Final = 30.0  # exp of less than this is far from overflow
 _SINGLE: Final = 1e-5  # relative error of a few operations in single precision
 _MANY: Final = 3
 """Number of points that a factor must fit to be more than a coincidence."""
@@ -185,6 +187,7 @@ class _Learner:
             self.values[op, kinds] = partial(_composed_value, op, kinds, index, rules)
             return
         mistake = _first(value_mistakes(op, kinds), observations, self._has_value)
+        mistake = mistake or self._overflows(observations, wrong, None)
         mistake = mistake or _clipped(observations, wrong)
         self.values[op, kinds] = mistake.gives if mistake else None
         mistake = mistake or _single(observations)  # how it rounds inside isn't known
@@ -215,6 +218,7 @@ class _Learner:
                 observations,
                 partial(self._has_passed, operand),
             )
+            or self._overflows(observations, wrong, operand)
             or self._multiple(operand, observations)
             or self._bounded(operand, observations, wrong)
         )
@@ -231,6 +235,29 @@ class _Learner:
     def _has_passed(self, operand: int, mistake: Mistake, seen: Observation) -> bool:
         passed = mistake.gives(seen.xs, seen.y, seen.upstream)
         return self.near(seen.passed[operand], passed)
+
+    def _overflows(
+        self, observations: Sequence[Observation], wrong: Sequence[Observation], operand: int | None
+    ) -> Mistake | None:
+        """Look for NaN or an infinity wherever an operand is large, and nowhere else."""
+        gots = [seen.y if operand is None else seen.passed[operand] for seen in wrong]
+        right = [max(map(abs, seen.xs)) for seen in _others(observations, wrong)]
+        large = min(max(map(abs, seen.xs)) for seen in wrong)
+        is_finite = all(got is not None and math.isfinite(got) for got in gots)
+        if is_finite or any(got is None for got in gots) or not right or max(right) >= large:
+            return None
+        if large < _LARGE:
+            return None
+        op, number = observations[0].op, f"{gots[0]:g}"
+        what = "gives" if operand is None else "passes on"
+        says = f"{what} {number} from about x = {large:g} on: an intermediate result overflows"
+
+        def gives(xs: Sequence[float], y: float = 0.0, up: float = 1.0) -> float:
+            if max(map(abs, xs)) >= large:
+                return math.nan
+            return OPS[op].value(xs) if operand is None else OPS[op].partials(xs, y)[operand] * up
+
+        return Mistake("overflow", says, gives)
 
     def _multiple(self, operand: int, observations: Sequence[Observation]) -> Mistake | None:
         """Look for one factor by which all partials are wrong."""

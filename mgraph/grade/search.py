@@ -183,7 +183,8 @@ class Search:
         explained = [sample for sample in self.failed if model.fits(sample, self.simulator)]
         is_whole = len(explained) == len(self.failed)
         for hypothesis in reversed(model.hypotheses):
-            least = 1 if is_whole else 2 if hypothesis.op else MANY
+            is_only = is_whole and len(model.hypotheses) == 1
+            least = 1 if is_only else 2 if hypothesis.op else MANY
             if len(self.only(model, hypothesis, explained)) < least:
                 model = model.without(hypothesis)
                 explained = [s for s in explained if model.fits(s, self.simulator)]
