@@ -271,6 +271,7 @@ def _print(report: Report, *, hide: bool, err: bool) -> None:
     for cause in report.causes:
         _print_cause(cause, hide=hide, err=err)
     _print_unknown(report, err=err)
+    _print_varying(report, err=err)
     click.echo(_summary(report), err=err)
 
 
@@ -343,10 +344,30 @@ def _shown_path(file: str) -> str:
 
 
 def _print_unknown(report: Report, *, err: bool) -> None:
+    from mgraph.grade.evidence import BUDGET  # noqa: PLC0415 - imported by now
+
     unknown = [x for x in report.outcomes if x.failed and not x.cause]
-    if unknown:
-        count = counted(len(unknown), "case")
-        click.echo(f"\n{count}: cause unknown; no single mistake explains the numbers", err=err)
+    wrong = [x for x in unknown if x.answer.has_numbers]
+    why = (
+        "no combination of the mistakes that mgraph knows explains the numbers"
+        if report.is_complete
+        else f"the search for one stopped at its limit of {BUDGET:,} simulated steps"
+    )
+    without = "there are no numbers to tell from"
+    for cases, reason in ((wrong, why), (unknown[: len(unknown) - len(wrong)], without)):
+        if cases:
+            text = f"{counted(len(cases), 'case')}: cause unknown; {reason}"
+            click.echo(f"\n{prose(text, '  ', width(err=err))}", err=err)
+
+
+def _print_varying(report: Report, *, err: bool) -> None:
+    varying = sum(outcome.answer.varies for outcome in report.outcomes)
+    if varying:
+        text = (
+            f"{counted(varying, 'case')}: the numbers change between runs, for example because the "
+            "engine goes through a set; they were graded in one order"
+        )
+        click.echo(f"\n{prose(text, '  ', width(err=err))}", err=err)
 
 
 def _summary(report: Report) -> str:
@@ -358,6 +379,12 @@ def _summary(report: Report) -> str:
     return f"\n{counted(len(report.outcomes), 'case')}: {', '.join(parts)}"
 
 
+def _because(report: Report, outcome: Outcome) -> str:
+    """Return the cause of a failure, and the sentence about it."""
+    cause = report.cause_of(outcome)
+    return f"\n{cause.id}{f' in {cause.op}' if cause.op else ''}: {cause.says}" if cause else ""
+
+
 def _write_junit(path: str, report: Report, *, hide: bool) -> None:
     from mgraph.golden.junit import ReportLine, xml  # noqa: PLC0415 - only here
 
@@ -365,7 +392,7 @@ def _write_junit(path: str, report: Report, *, hide: bool) -> None:
         ReportLine(
             outcome.case.file,
             f"run {outcome.case.run}",
-            f"{outcome.outcome}: {outcome.line(hide=hide)}",
+            f"{outcome.outcome}: {outcome.line(hide=hide)}{_because(report, outcome)}",
             failed=report.fails(outcome),
             skipped=outcome.outcome == Verdict.UNSUPPORTED,
         )

@@ -48,6 +48,33 @@ SYMBOLS: Final = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**"}
 """The operators of ops that people write between a Value and a plain number."""
 
 
+LESSONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "overwritten": ("x-plus-x", "diamond", "used-early-and-late", "shared-weight"),
+    "repeated": ("x-times-x", "x-plus-x", "x-minus-x", "x-over-x", "x-to-the-x"),
+    "order": ("diamond", "diamond-turned", "short-way-first", "short-way-last", "ladder"),
+    "twice": ("diamond", "diamond-turned", "ladder", "row-of-diamonds"),
+    "aliased": ("x-plus-x", "inner-node-plus-itself", "x-minus-x"),
+    "seed": ("output-gradient", "output-inside"),
+    "upstream": ("inside-plus-minus-times",),
+    "precision": ("more-than-seven-digits", "many-digits"),
+    "overflow": ("tanh-far-out", "sigmoid-far-out"),
+    "clipped": ("large-gradients", "large-values", "small-values"),
+    "depth": ("chain-500", "chain-1000", "chain-2000"),
+    "conversion": ("x-plus-2", "x-minus-2", "x-times-2", "x-over-2", "numbers-that-are-not-whole"),
+    "int-division": ("seven-over-two",),
+}
+"""Graphs of the golden set that were made to show a cause, the best ones first."""
+
+_REFLECTED: Final[Mapping[str, tuple[str, ...]]] = {
+    "add": ("2-plus-x",),
+    "sub": ("2-minus-x",),
+    "mul": ("2-times-x",),
+    "div": ("2-over-x",),
+    "pow": ("2-to-the-x",),
+    "": tuple(f"2-{how}-x" for how in ("plus", "minus", "times", "over")),
+}
+
+
 @dataclass
 class Cause:
     """A likely cause.
@@ -66,10 +93,20 @@ class Cause:
 
     @property
     def lesson(self) -> Case:
-        """The smallest golden graph that shows the cause, if possible one without a kink."""
-        cases = [outcome.case for outcome in self.cases]
-        plain = [case for case in cases if next(choices(case.program), None) is None]
-        return min(plain or cases, key=lambda case: len(case.graph))
+        """The golden graph that shows the cause best: one made for it, or else the simplest."""
+        return min((outcome.case for outcome in self.cases), key=self._rank)
+
+    def _rank(self, case: Case) -> tuple[int, int, int, int]:
+        """Order cases by how well they show the cause."""
+        made_for = LESSONS.get(self.id, ())
+        usual = (*(_REFLECTED.get(self.op, ()) if self.id == "reflected" else ()), *made_for)
+        titles = (*usual, f"inside-{self.op}", f"op-{self.op}")
+        if self.id != "upstream":
+            titles = (*usual, f"op-{self.op}", f"inside-{self.op}")
+        rank = titles.index(case.title) if case.title in titles else len(titles)
+        others = {step.op for step in case.program.steps if step.args} - {self.op}
+        has_kink = next(choices(case.program), None) is not None
+        return rank, has_kink, len(others) if self.op else 0, len(case.graph)
 
 
 def reflected_method(op: str) -> str:

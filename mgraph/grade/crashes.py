@@ -226,7 +226,7 @@ def _root_ops(cases: Sequence[Outcome]) -> list[str]:
     ops: dict[str, None] = {}
     for outcome in cases:
         failure, step = outcome.answer.failure, outcome.answer.step
-        if step is None or failure is None:
+        if step is None or failure is None or failure.phase == "backward":
             continue
         inner = [op for op in map(_op_of_function, failure.caller) if op]
         ops[inner[-1] if inner else outcome.answer.program.steps[step].op] = None

@@ -21,7 +21,7 @@ from mgraph.grade.evidence import Evidence, Sample, Simulator, gather, samples_o
 from mgraph.grade.hypotheses import Hypothesis, passes_of_op, whole_passes
 from mgraph.grade.leaves import look_at_leaves
 from mgraph.grade.leftovers import find_leftovers
-from mgraph.grade.observations import observed, root_pair
+from mgraph.grade.observations import observed, root_pair, uses
 from mgraph.grade.op_mistakes import partial_mistakes
 from mgraph.grade.op_rules import Learned, learn
 from mgraph.grade.outcomes import Verdict, wrong_numbers
@@ -72,12 +72,36 @@ def diagnose(outcomes: Sequence[Outcome]) -> Diagnosis:
     simulator = Simulator(leaves.precision)
     if left and not leaves.is_mutated:  # nothing else can be told from numbers that change
         causes += _rules_and_passes(evidence, leaves, left, simulator)
-    causes = [cause for cause in causes if cause.cases]
+    causes = _without_consequences([cause for cause in causes if cause.cases])
     for cause in causes:
         for outcome in cause.cases:
             outcome.cause = outcome.cause or cause.id
     is_complete = not (simulator.is_spent and _unexplained(evidence.wrong, causes))
     return Diagnosis(sorted(causes, key=lambda cause: -len(cause.cases)), is_complete)
+
+
+def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
+    """Count crashes of backward by arithmetic to the wrong rule of an op, if one was found."""
+    kept: list[Cause] = []
+    for cause in causes:
+        rules = [each for each in causes if each.op and each.id not in ("error", "overflow")]
+        whose = [
+            each for each in rules if all(uses(outcome, each.op) for outcome in cause.cases)
+        ]
+        if whose and all(map(_is_arithmetic, cause.cases)):
+            whose[0].cases += cause.cases
+        else:
+            kept.append(cause)
+    return kept
+
+
+def _is_arithmetic(outcome: Outcome) -> bool:
+    """Whether backward crashed because a number was too large, or not in a function's domain."""
+    failure = outcome.answer.failure
+    arithmetic = ("OverflowError", "ZeroDivisionError", "ValueError", "FloatingPointError")
+    return (
+        failure is not None and failure.phase == "backward" and failure.exception in arithmetic
+    )
 
 
 def _unexplained(outcomes: Iterable[Outcome], causes: Iterable[Cause]) -> list[Outcome]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -32,6 +32,8 @@ class Verdict(StrEnum):
     TIMED_OUT = "timed out"
     CONVENTION = "differing convention"
 
+
+_MANY: Final = 3  # this many cases are not a coincidence
 
 FAILURES: Final = (
     Verdict.WRONG_VALUE,
@@ -281,6 +283,66 @@ def _outcome(  # noqa: PLR0913, PLR0917 - the fields of an outcome
     return Outcome(
         case, answer, verdict, graph.ids[node], graph.op(node), field, got, expected, note
     )
+
+
+# --- engines that keep the gradients of leaves only ---------------------------------------------
+
+
+def graded_by_leaves(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    """Judge the cases of an engine again that clears the gradients of interior nodes.
+
+    Returns:
+        The outcomes as they are if some interior node has a gradient; else those by the leaves.
+    """
+    numeric = [outcome for outcome in outcomes if outcome.answer.has_numbers]
+    if not _is_cleared(numeric, is_output=False):
+        return outcomes
+    has_outputs = not _is_cleared(numeric, is_output=True)
+    return [
+        _by_leaves(outcome, has_outputs=has_outputs) if outcome.answer.has_numbers else outcome
+        for outcome in outcomes
+    ]
+
+
+def _is_cleared(numeric: Sequence[Outcome], *, is_output: bool) -> bool:
+    """Whether no op has a gradient where it should, although leaves have."""
+    due = [
+        any(outcome.answer.grad[node] for node in nodes)
+        for outcome in numeric
+        if (nodes := _due(outcome, is_output=is_output)) and _has_leaf_gradient(outcome)
+    ]
+    return len(due) >= _MANY and not any(due)
+
+
+def _due(outcome: Outcome, *, is_output: bool) -> list[int]:
+    """Return the ops that are outputs, or are not, and should have a gradient."""
+    graph, want = outcome.case.graph.columns, outcome.case.want.grad or {}
+    return [
+        node
+        for node in range(len(graph))
+        if not is_leaf(graph.opcode[node])
+        and (node in graph.outputs) == is_output
+        and want.get(graph.ids[node])
+    ]
+
+
+def _has_leaf_gradient(outcome: Outcome) -> bool:
+    opcode = outcome.case.graph.columns.opcode
+    return any(got for node, got in enumerate(outcome.answer.grad) if is_leaf(opcode[node]))
+
+
+def _by_leaves(outcome: Outcome, *, has_outputs: bool) -> Outcome:
+    graph, answer = outcome.case.graph.columns, outcome.answer
+    grad = [
+        got if is_leaf(graph.opcode[node]) or (has_outputs and node in graph.outputs) else None
+        for node, got in enumerate(answer.grad)
+    ]
+    again = judge(outcome.case, replace(answer, grad=grad))
+    again.alone = outcome.alone
+    if again.outcome == Verdict.OK and outcome.failed:
+        note = "the gradients of interior nodes are cleared; it is graded by the leaves"
+        return replace(again, outcome=Verdict.CONVENTION, note=note, cause="interior")
+    return again
 
 
 # --- conventions -------------------------------------------------------------------------------

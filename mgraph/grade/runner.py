@@ -13,7 +13,7 @@ from mgraph.errors import printable, render
 from mgraph.format.reading import inspect
 from mgraph.grade.compositions import read_compositions, read_parts
 from mgraph.grade.diagnosis import Cause, diagnose
-from mgraph.grade.outcomes import Answer, Failure, Outcome, Verdict, judge
+from mgraph.grade.outcomes import Answer, Failure, Outcome, Verdict, graded_by_leaves, judge
 from mgraph.grade.processes import CommandEngine, EndedError, PythonEngine, TimedOutError
 
 if TYPE_CHECKING:
@@ -57,6 +57,11 @@ class Report:
         """Whether the engine fails."""
         return bool(self.problem) or any(map(self.fails, self.outcomes))
 
+    def cause_of(self, outcome: Outcome) -> Cause | None:
+        """Return the cause that explains a failure, or None if it isn't known."""
+        of = (cause for cause in self.causes if any(outcome is each for each in cause.cases))
+        return next(of, None)
+
     @property
     def counts(self) -> dict[Verdict, int]:
         """How many cases had each outcome."""
@@ -79,10 +84,12 @@ class Report:
         ]
         return {
             "engine": dict(self.engine),
-            "problem": self.problem or None,
             "cases": [outcome.as_json(hide=hide) for outcome in self.outcomes],
             "causes": causes,
             "summary": {"cases": len(self.outcomes), **self.counts, "failed": self.failed},
+            "problem": self.problem or None,
+            "complete": self.is_complete,
+            "varying": sum(outcome.answer.varies for outcome in self.outcomes),
         }
 
 
@@ -94,6 +101,7 @@ def make_report(
     problem: str = "",
 ) -> Report:
     """Diagnose the outcomes, and return the report."""
+    outcomes = graded_by_leaves(outcomes)
     diagnosis = diagnose(outcomes)
     return Report(engine, outcomes, diagnosis.causes, strict, problem, diagnosis.is_complete)
 

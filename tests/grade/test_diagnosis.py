@@ -78,7 +78,7 @@ def right(case: Case) -> Answer:
 def assert_diagnosed(outcomes: Sequence[Outcome]) -> None:
     """Causes have names and sentences, explain failures only, and can be printed."""
     failed = [id(each) for each in outcomes if each.failed]
-    causes = diagnose(outcomes)
+    causes = diagnose(outcomes).causes
     for cause in causes:
         assert cause.id in CAUSES
         assert cause.says
@@ -155,7 +155,7 @@ def test_no_numbers_are_no_mistake_of_a_rule() -> None:
         for case in small_cases():
             nothing: Any = {field: [None] * len(case.graph)}
             outcomes.append(judge(case, replace(right(case), **nothing)))
-        assert {cause.id for cause in diagnose(outcomes)} <= {"seed", "no-gradient"}
+        assert {cause.id for cause in diagnose(outcomes).causes} <= {"seed", "no-gradient"}
 
 
 def test_a_correct_engine_has_no_cause_at_the_edges(tmp_path: Path) -> None:
