@@ -41,11 +41,13 @@ class Composition(NamedTuple):
         operands: The number of operands, which are the first steps.
         steps: The further steps, each an op or a way to make a number, and the steps it takes.
         numbers: The number of each step that is one, else 0.
+        calls: The ops that were called on the way, also those that are composed themselves.
     """
 
     operands: int
     steps: tuple[tuple[str, tuple[int, ...]], ...]
     numbers: tuple[float, ...]
+    calls: tuple[str, ...] = ()
 
     @property
     def is_sum(self) -> bool:
@@ -55,7 +57,7 @@ class Composition(NamedTuple):
     @property
     def ops(self) -> dict[str, None]:
         """The ops it is composed of."""
-        return {op: None for op, _ in self.steps if op in OPS}
+        return dict.fromkeys((*(op for op, _ in self.steps if op in OPS), *self.calls))
 
 
 _VALUE: Final = "value"
@@ -88,7 +90,12 @@ def read_parts(program: Program, found: Any) -> dict[int, Composition | None]:  
     return read
 
 
-def _read(operands: int, found: Any) -> Composition | None:  # noqa: ANN401 - untrusted
+def _read(operands: int, answer: Any) -> Composition | None:  # noqa: ANN401 - untrusted
+    if not isinstance(answer, dict):
+        return None
+    found, calls = answer.get("steps"), answer.get("calls")
+    if not isinstance(calls, list) or not all(isinstance(op, str) and op in OPS for op in calls):
+        return None
     if not isinstance(found, list) or not 0 < len(found) <= _LONGEST:
         return None
     steps: list[tuple[str, tuple[int, ...]]] = []
@@ -109,7 +116,7 @@ def _read(operands: int, found: Any) -> Composition | None:  # noqa: ANN401 - un
             return None
         steps.append((op, () if op == NUMBER else tuple(args)))
         numbers.append(args[0] if op == NUMBER else 0.0)
-    return Composition(operands, tuple(steps), tuple(numbers))
+    return Composition(operands, tuple(steps), tuple(numbers), tuple(calls))
 
 
 @cache

@@ -209,7 +209,11 @@ def _exception(cases: list[Outcome]) -> Cause:
     who = ", ".join(ops) if ops else "backward" if failure and failure.phase == "backward" else "it"
     verb = "raise" if len(ops) > 1 else "raises"
     single = ops[0] if len(ops) == 1 else ""
-    if failure is not None and failure.exception == "OverflowError" and (x := _large_operand(cases)):
+    if (
+        failure is not None
+        and failure.exception == "OverflowError"
+        and (x := _large_operand(cases))
+    ):
         says = f"{who} {verb} {error}{_where(failure)} from about x = {x:g} on"
         return Cause("overflow", single, f"{says}: an intermediate result overflows", cases)
     return Cause("error", single, f"{who} {verb} {error}{_where(failure)}{too}", cases)

@@ -69,7 +69,7 @@ def diagnose(outcomes: Sequence[Outcome]) -> Diagnosis:
     leaves = look_at_leaves(evidence)
     causes = [*find_crashes(evidence), *find_leftovers(evidence), *leaves.causes]
     left = _unexplained(evidence.wrong, causes)
-    simulator = Simulator(leaves.precision)
+    simulator = Simulator(leaves.precision, leaves.unit)
     if left and not leaves.is_mutated:  # nothing else can be told from numbers that change
         causes += _rules_and_passes(evidence, leaves, left, simulator)
     causes = _without_consequences([cause for cause in causes if cause.cases])
@@ -81,13 +81,11 @@ def diagnose(outcomes: Sequence[Outcome]) -> Diagnosis:
 
 
 def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
-    """Count crashes of backward by arithmetic to the wrong rule of an op, if one was found."""
+    """Count crashes by arithmetic to the wrong rule of an op, if one was found."""
     kept: list[Cause] = []
     for cause in causes:
         rules = [each for each in causes if each.op and each.id not in ("error", "overflow")]
-        whose = [
-            each for each in rules if all(uses(outcome, each.op) for outcome in cause.cases)
-        ]
+        whose = [each for each in rules if all(uses(outcome, each.op) for outcome in cause.cases)]
         if whose and all(map(_is_arithmetic, cause.cases)):
             whose[0].cases += cause.cases
         else:
@@ -96,12 +94,10 @@ def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
 
 
 def _is_arithmetic(outcome: Outcome) -> bool:
-    """Whether backward crashed because a number was too large, or not in a function's domain."""
+    """Whether an engine crashed because a number was too large, or not in a function's domain."""
     failure = outcome.answer.failure
     arithmetic = ("OverflowError", "ZeroDivisionError", "ValueError", "FloatingPointError")
-    return (
-        failure is not None and failure.phase == "backward" and failure.exception in arithmetic
-    )
+    return failure is not None and failure.exception in arithmetic
 
 
 def _unexplained(outcomes: Iterable[Outcome], causes: Iterable[Cause]) -> list[Outcome]:
@@ -128,7 +124,36 @@ def _rules_and_passes(
             best = found
         if not best[0].left:
             break
-    return _merged([*causes, *_causes_of(*best, evidence)]) if best else causes
+    if best is None:
+        return causes
+    search = best[1]
+    _add_consequences(causes, left, learned, Model(search.base), search.simulator)
+    return _merged([*causes, *_causes_of(*best, evidence)])
+
+
+def _add_consequences(
+    causes: Sequence[Cause], left: Sequence[Outcome], learned: Learned, plain: Model,
+    simulator: Simulator,
+) -> None:  # fmt: skip
+    """Add the failures that follow from wrong values, and from how ops are composed."""
+    for sample in samples_of(_unexplained(left, causes), learned.composed):
+        ops = _concerned(sample.outcome, learned)
+        own = [cause for cause in causes if cause.op in ops]
+        if own and plain.fits(sample, simulator) is not False:
+            own[0].cases.append(sample.outcome)
+
+
+def _concerned(outcome: Outcome, learned: Learned) -> dict[str, None]:
+    """Return the ops of a case, with those of which they are composed."""
+    ops: dict[str, None] = {}
+    program = outcome.answer.program
+    for i, step in enumerate(program.steps):
+        if step.args:
+            ops[step.op] = None
+            form = step.op, program.kinds(i)[:2]
+            ops |= learned.composed[form].ops if form in learned.composed else {}
+            ops |= learned.followers.get(form, {})
+    return ops
 
 
 def _explained(  # noqa: PLR0913, PLR0917
@@ -148,9 +173,7 @@ def _explained(  # noqa: PLR0913, PLR0917
     return _explanation(search, slopes, evidence), search, failed
 
 
-def _explanation(
-    search: Search, slopes: Sequence[Hypothesis], evidence: Evidence
-) -> Explanation:
+def _explanation(search: Search, slopes: Sequence[Hypothesis], evidence: Evidence) -> Explanation:
     """Return the fewest mistakes that explain the failures: one, wrong partials only, or several."""
     varies = bool(evidence.unsteady) or any(x.answer.varies for x in evidence.outcomes)
     whole = [*whole_passes(*_hints(evidence, search.failed), varies=varies)]
@@ -179,9 +202,7 @@ def _hints(
     return roots, [got for got, _ in gots.most_common(5)]
 
 
-def _slopes_to_try(
-    search: Search, model: Model, left: Sequence[Sample]
-) -> Iterator[Hypothesis]:
+def _slopes_to_try(search: Search, model: Model, left: Sequence[Sample]) -> Iterator[Hypothesis]:
     """Yield usual mistakes in partials that explain the smallest failure left with their op."""
     tried: dict[tuple[str, str], None] = {}
     if not model.hypotheses:

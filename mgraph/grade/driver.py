@@ -226,6 +226,7 @@ class ForeignEngine:
         """
         if what in self.names:
             return self.names[what]
+        others: list[str] = []
         for wanted in SPELLINGS[what]:
             for name in [wanted, *dir(sample)]:
                 if plain(name) == wanted and not name.startswith("__"):
@@ -235,6 +236,9 @@ class ForeignEngine:
                         continue
                     if expected is None or number == expected:
                         return name
+                    others += [name] if number is not None else []
+        if others:  # the engine changes the number that it is given
+            return others[0]
         if what == "grad":  # some Values have one only after backward
             return "grad"
         names = ", ".join(name for name in dir(sample) if not name.startswith("_"))[:200]
@@ -352,8 +356,7 @@ class ForeignEngine:
             try:
                 result, composed = self.watcher.call(candidate, sample, op)
                 if isinstance(result, self.kind) or self.is_like(result):
-                    if composed is not None:
-                        self.compositions[op + ":" + kinds] = composed
+                    self.keep_composition(op, kinds, candidate, composed)
                     if op == "pow":  # some take a Value as exponent, but fail in backward
                         phase = "backward"
                         self.backward(result)
@@ -374,6 +377,17 @@ class ForeignEngine:
         failure = EngineError(last_line(error), step)
         failure.evidence = evidence(error, phase, self.own)
         return failure
+
+    def keep_composition(self, op: str, kinds: str, candidate: Any, composed: Any) -> None:
+        """Keep the composition of an op, if Values in it that no op made are constants."""
+        if composed is None:
+            return
+        if composed["hidden"]:
+            other = [self.leaf(0.8 - 0.35 * i) if k == "V" else 2 for i, k in enumerate(kinds)]
+            _, again = self.watcher.call(candidate, other, op)
+            if again is None or again["hidden"] != composed["hidden"]:
+                return
+        self.compositions[op + ":" + kinds] = composed
 
     def is_own(self, op: str, candidate: Any) -> bool:
         """Whether a failing candidate is a mistake: a function beside the class may not be ours."""
@@ -474,6 +488,10 @@ def build(
                     continue
                 value, composed = engine.watcher.call(function, operands, step[0])
                 values.append(value)
+                if composed is not None and any(
+                    x not in engine.compositions[usual]["hidden"] for x in composed["hidden"]
+                ):
+                    composed = None
                 if composed != engine.compositions[usual]:
                     parts[i] = composed
         except (UnsupportedError, EngineError) as error:

@@ -21,8 +21,9 @@ BINARY = ("add", "sub", "mul", "div", "pow", "max", "min")
 class Watcher:
     """Calls an engine's ops, and notes which others they call.
 
-    A composition is a list of steps that follow those of the operands; the last one is the result.
-    A step is an op and the steps of its operands, or a number: `["number", x]`, or one made of the
+    A composition has a list of steps that follow those of the operands; the last one is the result.
+    They are ops that make a Value themselves; `calls` has all that were called on the way, `hidden`
+    the numbers of Values that none of them made: they may be constants, or not. A step is an op and the steps of its operands, or a number: `["number", x]`, or one made of the
     number `k`: `["negated", k]`, `["inverted", k]`, `["logarithm", k]`; or a Value made of a number:
     `["value", k]`.
     """
@@ -70,7 +71,11 @@ class Watcher:
         finally:
             sys.setprofile(before)
         try:
-            return result, Composition(self, operands).steps_of(calls, result, op)
+            composition = Composition(self, operands)
+            steps = composition.steps_of(calls, result, op)
+            names = sorted({name for name, _, _ in calls} - {op})
+            hidden = sorted(composition.hidden)
+            return result, steps and {"steps": steps, "calls": names, "hidden": hidden}
         except Exception:  # noqa: BLE001 - objects of the engine's may fail in any way
             return result, None
 
@@ -95,6 +100,7 @@ class Composition:
         self.watcher = watcher
         self.operands = operands
         self.steps: list[Any] = []
+        self.hidden: list[float] = []
         self.known = {id(x): i for i, x in enumerate(operands) if isinstance(x, watcher.kind)}
 
     def add(self, *step: Any) -> int:
@@ -117,8 +123,12 @@ class Composition:
         """Return the step of an operand: a Value or a number."""
         if id(thing) in self.known:
             return self.known[id(thing)]
-        if isinstance(thing, self.watcher.kind):  # made of a number
-            self.known[id(thing)] = self.add("value", self.of_number(self.watcher.number(thing)))
+        if isinstance(thing, self.watcher.kind):  # made of a number, as far as one can see
+            x = self.watcher.number(thing)
+            step = self.of_number(x)
+            if step >= len(self.operands) and self.steps[-1][0] == "number":
+                self.hidden.append(x)  # type: ignore[arg-type] # of_number refuses None
+            self.known[id(thing)] = self.add("value", step)
             return self.known[id(thing)]
         return self.of_number(float(thing))
 

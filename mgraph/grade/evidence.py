@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -67,6 +68,13 @@ class Sample:
         steps = enumerate(self.program.steps)
         return frozenset((step.op, self.program.kinds(i)[:2]) for i, step in steps if step.args)
 
+    @cached_property
+    def most(self) -> float:
+        """The largest finite magnitude among the engine's numbers."""
+        answer = self.outcome.answer
+        known = [abs(x) for x in (*answer.data, *answer.grad) if x is not None]
+        return max((x for x in known if math.isfinite(x)), default=0.0)
+
     @property
     def is_long(self) -> bool:
         """Whether the case is too long to be simulated with every hypothesis."""
@@ -113,9 +121,7 @@ class Evidence:
     @cached_property
     def unsteady(self) -> list[Outcome]:
         """The outcomes of graphs that gave other numbers when they were built again."""
-        return [
-            outcome for outcome in self.outcomes if outcome.outcome == Verdict.NOT_REPRODUCIBLE
-        ]
+        return [outcome for outcome in self.outcomes if outcome.outcome == Verdict.NOT_REPRODUCIBLE]
 
     @cached_property
     def compositions(self) -> Mapping[tuple[str, str], Composition] | None:
@@ -151,9 +157,17 @@ def samples_of(
 class Simulator:
     """Compares rules with samples, until its budget is spent."""
 
-    def __init__(self, precision: Precision, budget: int = BUDGET) -> None:
-        """Start with a budget of simulated steps."""
+    def __init__(self, precision: Precision, unit: float = 0.0, budget: int = BUDGET) -> None:
+        """Start with a budget of simulated steps.
+
+        Args:
+            precision: How near a number must be to a predicted one.
+            unit: The error of each step, relative to the largest number of a case; where numbers
+                cancel out, it is what is left.
+            budget: The number of simulated steps.
+        """
         self.precision = precision
+        self.unit = unit
         self.left = budget
 
     @property
@@ -163,12 +177,15 @@ class Simulator:
 
     def fits(self, sample: Sample, rules: Rules) -> bool | None:
         """Whether rules give a sample's numbers; None if that isn't known."""
+        precision = self.precision
+        if self.unit:
+            precision = precision.at_least(0.0, self.unit * len(sample.program.steps) * sample.most)
         for kinks in sample.kinks:
             self.left -= len(sample.program.steps)
             predicted = simulate(sample.program, rules._replace(kinks=kinks), sample.seen)
             if predicted.is_unknown:
                 return None
             case, answer = sample.outcome.case, sample.outcome.answer
-            if matches(case, answer, sample.program, predicted.data, predicted.grad, self.precision):
+            if matches(case, answer, sample.program, predicted.data, predicted.grad, precision):
                 return True
         return False

@@ -101,8 +101,14 @@ def passes_of_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
 
 def _repeated(op: str) -> Iterator[Hypothesis]:
     is_one = partial(_is_op, op) if op else _always_true
-    who = f"{op} counts an operand" if op else "an operand that is used twice, as in x + x or x * x, is counted"
-    says = f"{op} counts an operand only once, even if it is used twice" if op else f"{who} only once"
+    who = (
+        f"{op} counts an operand"
+        if op
+        else "an operand that is used twice, as in x + x or x * x, is counted"
+    )
+    says = (
+        f"{op} counts an operand only once, even if it is used twice" if op else f"{who} only once"
+    )
     for order in (None, *RIGHT_ORDERS):
         change = setting(once=is_one, order=order) if order else setting(once=is_one)
         yield Hypothesis("repeated", op, says, change)

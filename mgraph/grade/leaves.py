@@ -31,12 +31,14 @@ class Leaves(NamedTuple):
         keeps: The number that a leaf keeps, from the number it is given; None for the same.
         precision: How near numbers are to predicted ones.
         is_mutated: Whether the numbers of leaves change in other ways.
+        unit: The error of a step, relative to the largest number of a case; 0 for that of a double.
     """
 
     causes: list[Cause]
     keeps: Callable[[float], float] | None
     precision: Precision
     is_mutated: bool = False
+    unit: float = 0.0
 
 
 def look_at_leaves(evidence: Evidence) -> Leaves:
@@ -63,10 +65,9 @@ def look_at_leaves(evidence: Evidence) -> Leaves:
 def _rounded_leaves(evidence: Evidence, says: str, loss: Callable[[float], float]) -> Leaves:
     rel = _ABOUT if loss is float32 else _COARSE
     precision = evidence.precision.at_least(rel)
-    cases = [
-        outcome for outcome in evidence.wrong if _is_rounding(outcome, loss, rel, precision)
-    ]
-    return Leaves([Cause("precision", "", says, cases)], loss, precision)
+    cases = [outcome for outcome in evidence.wrong if _is_rounding(outcome, loss, rel, precision)]
+    unit = _SINGLE if loss is float32 else 0.0
+    return Leaves([Cause("precision", "", says, cases)], loss, precision, unit=unit)
 
 
 def _is_rounding(

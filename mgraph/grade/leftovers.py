@@ -30,7 +30,9 @@ def find_leftovers(evidence: Evidence) -> Iterator[Cause]:
         )
         yield Cause("stale", "", says, [*unsteady, *evidence.wrong])
     elif len(unsteady) >= MANY and (op := _all_unsteady(unsteady, ran)):
-        says = f"{op} gives other numbers when the same graph is built again: it remembers something"
+        says = (
+            f"{op} gives other numbers when the same graph is built again: it remembers something"
+        )
         yield Cause("stale", op, says, unsteady)
     elif len(unsteady) >= MANY and _FEW * len(unsteady) > len(ran):
         says = (

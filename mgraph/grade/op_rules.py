@@ -15,9 +15,9 @@ from mgraph.grade.op_mistakes import (
     partial_mistakes,
     value_mistakes,
 )
-from mgraph.grade.outcomes import Precision
+from mgraph.grade.outcomes import Precision, at_kink
 from mgraph.grade.program import LEAF, NUMBER, Instruction, Program
-from mgraph.grade.simulation import simulate
+from mgraph.grade.simulation import CORRECT, simulate
 from mgraph.grade.hypotheses import clamp
 from mgraph.ops import OPS
 
@@ -41,12 +41,14 @@ class Fault(NamedTuple):
         kinds: Which operands are Values (V), and which are plain numbers (N).
         operand: Index of the operand whose local derivative is wrong; None if the value is.
         mistake: What the engine does instead; None if that is not known.
+        is_composed: Whether it lies in how the op is composed of others.
     """
 
     op: str
     kinds: str
     operand: int | None
     mistake: Mistake | None
+    is_composed: bool = False
 
 
 class Learned(NamedTuple):
@@ -159,26 +161,33 @@ class _Learner:
             if is_known and not self.near(seen.y, value):
                 return False
         self.composed[op, kinds] = composition
-        right = [_value_of_parts(seen, only, rules._replace(values={}))[0] for seen in observations]
-        if not all(
-            self.near(y, OPS[op].value(seen.xs))
-            for y, seen in zip(right, observations, strict=True)
-        ):  # not what the parts do, but how they are put together
-            found = [
-                seen._replace(y=y) for y, seen in zip(right, observations, strict=True)
-            ]
-            mistake = _first(value_mistakes(op, kinds), found, self._has_value)
-            self.faults.append(Fault(op, kinds, None, mistake))
+        if not any(fault.op in composition.calls for fault in self.faults):
+            self._look_at_composition(op, kinds, observations, only)
         return True
+
+    def _look_at_composition(
+        self, op: str, kinds: str, observations: Sequence[Observation],
+        only: Mapping[tuple[str, str], Composition],
+    ) -> None:  # fmt: skip
+        """Find faults in how an op is composed, if its parts did what they should."""
+        made = [seen for x in observations if (seen := _made_of_right_parts(x, only)) is not None]
+        if not all(self.near(seen.y, OPS[op].value(seen.xs)) for seen in made):
+            mistake = _first(value_mistakes(op, kinds), made, self._has_value)
+            self.faults.append(Fault(op, kinds, None, mistake, is_composed=True))
+            return
+        for k, kind in enumerate(kinds if op != "sum" else ""):
+            smooth = [seen for seen in made if not at_kink(op, seen.xs)]
+            if kind == "V" and not all(self._is_right(k, seen) for seen in smooth):
+                fits = partial(self._has_passed, k)
+                mistake = _first(partial_mistakes(op, k, kinds), smooth, fits)
+                self.faults.append(Fault(op, kinds, k, mistake, is_composed=True))
 
     def _frozen_rules(self) -> Rules:
         """Return a copy of the rules, so that a composed op isn't composed of itself later."""
         return self.rules._replace(values=dict(self.values), slopes=dict(self.slopes))
 
     def _find_value(self, op: str, kinds: str, observations: Sequence[Observation]) -> None:
-        wrong = [
-            seen for seen in observations if not self.near(seen.y, OPS[op].value(seen.xs))
-        ]
+        wrong = [seen for seen in observations if not self.near(seen.y, OPS[op].value(seen.xs))]
         if not wrong:
             return
         index = self._composition(op, kinds, observations, None)
@@ -204,7 +213,10 @@ class _Learner:
             return
         key = op, kinds, operand
         anew = guarded(partial(_from_inputs, op, operand))
-        if all(self.near(seen.passed[operand], anew(seen.xs, 0.0, seen.upstream)) for seen in observations):
+        if all(
+            self.near(seen.passed[operand], anew(seen.xs, 0.0, seen.upstream))
+            for seen in observations
+        ):
             self.slopes[key] = anew  # right, but for a value that is wrong
             return
         index = self._composition(op, kinds, observations, operand)
@@ -323,6 +335,31 @@ def _value_of_parts(
     seen: Observation, known: Mapping[tuple[str, str], Composition], rules: Rules
 ) -> tuple[float, bool]:
     """Return the value of an op as its parts give it, and whether they are all known."""
+    parts = _parts(seen, known)
+    ran = simulate(parts, rules._replace(leaf=None, order=lambda _: ()))
+    return ran.data[parts.root], not ran.is_unknown
+
+
+def _made_of_right_parts(
+    seen: Observation, known: Mapping[tuple[str, str], Composition]
+) -> Observation | None:
+    """Return what an op would show if its parts did what they should; None if that overflows.
+
+    None, too, if an operand is used twice: then it can't be told what each of them receives.
+    """
+    args = seen.outcome.answer.program.steps[seen.step].args
+    if len(dict.fromkeys(args)) < len(args):
+        return None
+    parts = _parts(seen, known)
+    ran = simulate(parts, CORRECT)
+    passed = tuple(ran.grad[k] for k in range(len(seen.xs)))
+    if not all(map(math.isfinite, (ran.data[parts.root], *passed))):
+        return None
+    return seen._replace(y=ran.data[parts.root], upstream=1.0, passed=passed)
+
+
+def _parts(seen: Observation, known: Mapping[tuple[str, str], Composition]) -> Program:
+    """Return the parts of an observed op as a program; its first steps are the operands."""
     operands = tuple(
         Instruction(NUMBER if kind == "N" else LEAF, (), x)
         for kind, x in zip(seen.kinds, seen.xs, strict=True)
@@ -332,9 +369,7 @@ def _value_of_parts(
         (*operands, Instruction(seen.op, tuple(range(count)))), tuple(range(count)), count
     )
     own = seen.outcome.answer.parts
-    parts = expanded(whole, known, {count: own[seen.step]} if seen.step in own else None)
-    ran = simulate(parts, rules._replace(leaf=None, order=lambda _: ()))
-    return ran.data[parts.root], not ran.is_unknown
+    return expanded(whole, known, {count: own[seen.step]} if seen.step in own else None)
 
 
 def _first(

@@ -396,9 +396,7 @@ def _choice(op: str, partials: Sequence[float]) -> str:
     return f"{op} has {numbers} {where}"
 
 
-def explains(
-    case: Case, answer: Answer, rules: Rules, precision: Precision | None = None
-) -> bool:
+def explains(case: Case, answer: Answer, rules: Rules, precision: Precision | None = None) -> bool:
     """Whether an engine with these rules gives this answer."""
     predicted = simulate(answer.program, rules)
     return not predicted.is_unknown and matches(

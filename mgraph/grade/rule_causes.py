@@ -37,8 +37,10 @@ class Sentence(NamedTuple):
 
 
 def value_sentences(learned: Learned, forms: Mapping[tuple[str, str], object]) -> list[Sentence]:
-    """Return what is wrong with the values of ops."""
-    return _sentences([fault for fault in learned.faults if fault.operand is None], forms)
+    """Return what is wrong with the values of ops, and with how they are composed."""
+    values = [fault for fault in learned.faults if fault.operand is None]
+    composed = [fault for fault in learned.faults if fault.operand is not None and fault.is_composed]
+    return [*_sentences(values, forms), *_sentences(composed, forms)]
 
 
 def slope_hypotheses(
@@ -49,7 +51,7 @@ def slope_hypotheses(
 
     Partials that are right for a wrong value are part of that mistake, and called the same.
     """
-    slopes = [fault for fault in learned.faults if fault.operand is not None]
+    slopes = [f for f in learned.faults if f.operand is not None and not f.is_composed]
     found: list[Hypothesis] = []
     for sentence in _sentences(slopes, forms):
         own = [value for value in values if _belongs(sentence, value, observations)]
@@ -67,7 +69,7 @@ def slope_hypotheses(
 
 def known_rules(learned: Learned) -> Rules:
     """Return the rules without the wrong partials."""
-    wrong = dict.fromkeys((f.op, f.kinds, f.operand) for f in learned.faults)
+    wrong = dict.fromkeys((f.op, f.kinds, f.operand) for f in learned.faults if not f.is_composed)
     slopes = {
         key: rule
         for key, rule in learned.rules.slopes.items()
@@ -138,9 +140,7 @@ def built_from(victims: Iterable[str]) -> str:
 # --- sentences -----------------------------------------------------------------------------------
 
 
-def _sentences(
-    faults: Sequence[Fault], forms: Mapping[tuple[str, str], object]
-) -> list[Sentence]:
+def _sentences(faults: Sequence[Fault], forms: Mapping[tuple[str, str], object]) -> list[Sentence]:
     """Group faults by op, and those with a number on the left apart if they have another cause."""
     by_op: dict[str, list[Fault]] = {}
     for fault in faults:

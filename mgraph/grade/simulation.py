@@ -210,16 +210,15 @@ def _passed_on(
     def passed_on(i: int, operand: int, upstream: float) -> float | None:
         step = program.steps[i]
         xs = [data[arg] for arg in step.args]
-        if rules.slopes:
+        is_at_kink = step.op in rules.kinks and OPS[step.op].kink_distance(*xs) == 0.0
+        if rules.slopes and not is_at_kink:
             key = (step.op, program.kinds(i)[:2], operand)
             if key in rules.slopes:
                 wrong = rules.slopes[key]
                 return wrong(xs, data[i], upstream) if wrong else None
         if i not in known:
-            partials = OPS[step.op].partials(xs, data[i])
-            if step.op in rules.kinks and OPS[step.op].kink_distance(*xs) == 0.0:
-                partials = tuple(rules.kinks[step.op])
-            known[i] = partials
+            own = rules.kinks[step.op] if is_at_kink else OPS[step.op].partials(xs, data[i])
+            known[i] = tuple(own)
         return known[i][operand] * upstream
 
     return passed_on

@@ -228,7 +228,11 @@ def _report(trial: Trial) -> dict[str, Any]:
         except EndedError as error:
             causes = [{"cause": "interface", "op": None, "says": str(error)}]
             return {"causes": causes, "summary": {"failed": True}}
-        return make_report(about, list(run_python_engine(cases(), engine))).as_json()
+        outcomes = list(run_python_engine(cases(), engine))
+        report = make_report(about, outcomes, problem=engine.problem).as_json()
+        if report["problem"]:
+            report["causes"] = [{"cause": "interface", "op": None, "says": report["problem"]}]
+        return report
 
 
 def _comparable(report: dict[str, Any]) -> str:
