@@ -139,14 +139,20 @@ def classes_of(own: OwnFiles, sample: object) -> Iterator[type]:
     """Yield the classes that are written in the engine's own files, and those derived from them."""
     found = [type(sample)]
     for module in [*sys.modules.values()]:
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str) and file.endswith(".py") and file in own:
-            found += [
-                thing
-                for thing in [*vars(module).values()]
-                if issubclass(type(thing), type) and thing.__module__ == module.__name__
-            ]
+        try:
+            names = object.__getattribute__(module, "__dict__")  # without loading a lazy module
+            file = names.get("__file__")
+            if isinstance(file, str) and file.endswith(".py") and file in own:
+                found += classes_in(names)
+        except BaseException:  # noqa: BLE001, S112 - anything can be in sys.modules
+            continue
     return with_subclasses(found)
+
+
+def classes_in(names: dict[str, Any]) -> list[type]:
+    """Return the classes that are written in a module, given what it contains."""
+    classes = [thing for thing in names.values() if issubclass(type(thing), type)]
+    return [kind for kind in classes if kind.__module__ == names["__name__"]]
 
 
 def with_subclasses(classes: Iterable[type]) -> Iterator[type]:
