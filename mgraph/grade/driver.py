@@ -312,10 +312,12 @@ class ForeignEngine:
         """
         key = op + kinds
         if key not in self.forms:
+            serial = self.hashes.serial
             try:
                 self.forms[key] = self.find_form(op, kinds)
             except (UnsupportedError, EngineError) as error:
                 self.forms[key] = error
+            self.hashes.rewind(serial)  # the graph gets the same numbers when it is built again
         form = self.forms[key]
         if isinstance(form, Exception):
             raise form

@@ -78,13 +78,17 @@ class SerialHashes:
         Where an engine says itself which objects are equal, no number is given twice.
         """
         self.is_reversed = is_reversed
-        if not self.is_unique:
-            self.serial = 0
+        self.rewind(0)
         if len(self.kept) > MOST_KEPT:
             for key in self.kept:
                 del self.table[key]
             self.kept.clear()
         return self.serial
+
+    def rewind(self, serial: int) -> None:
+        """Give this serial number to the next object, unless numbers must be unique."""
+        if not self.is_unique:
+            self.serial = serial
 
     def install(self, classes: Iterable[type], sample: object) -> None:
         """Give these classes the new hash, if theirs depends on addresses.

@@ -153,6 +153,19 @@ def test_small_sets(slots: str, more: str, ask: Any) -> None:  # noqa: ANN401
         assert answer["varies"] is True
 
 
+def test_large_sets(ask: Any) -> None:  # noqa: ANN401
+    """A large set iterates in the same order each time its graph is built."""
+    source = ORDER.format(slots="", more="")
+    source += """
+def backward(self):
+    self.grad = float(sum(i * x for i, x in enumerate(self.order)))
+Value.backward = backward
+"""
+    first, _, second = ask(source, of_sum(100), of_sum(3), of_sum(100))
+    assert first == second
+    assert "again" not in first
+
+
 def test_order_of_a_set_as_the_mistake(ask: Any) -> None:  # noqa: ANN401
     """Gradients that depend on the order of a set are the same in each process, and say so."""
     first, second = (ask(POST_ORDER, SHARED, SHARED) for _ in range(2))
