@@ -43,7 +43,6 @@ if TYPE_CHECKING or __package__:
         UnsupportedError,
         described,
         evidence,
-        homes,
         last_line,
     )
     from mgraph.grade.driver_functions import (
@@ -70,7 +69,6 @@ else:  # it is run as a script, perhaps without its folder on the path
         UnsupportedError,
         described,
         evidence,
-        homes,
         last_line,
     )
     from driver_functions import (
@@ -189,9 +187,7 @@ class ForeignEngine:
         sample = self.sample()
         self.kind = type(sample)
         self.modules = modules_beside(self.module, self.kind)
-        self.own = OwnFiles(homes(self.module, self.kind, names))
-        self.hashes = SerialHashes()
-        self.hashes.install(classes_of(self.own, sample), sample)
+        self.own = OwnFiles(self.module, self.kind)
         self.attribute: dict[str, str] = {}
         self.attribute["data"] = self.find_attribute(sample, "data", 0.5)
         self.attribute["grad"] = self.find_attribute(sample, "grad", None)
@@ -199,6 +195,8 @@ class ForeignEngine:
         for name, spelling in names.items():
             if name not in self.attribute:
                 self.given(spelling)  # raises an error now if it isn't there
+        self.hashes = SerialHashes()
+        self.hashes.install(classes_of(self.own, sample), sample)
         self.lacks = self.problem(sample)
 
     def sample(self) -> Any:
@@ -321,6 +319,7 @@ class ForeignEngine:
         module, colon, name = spelling.rpartition(":")
         if colon:
             function: Any = load(module)
+            self.own.add(function, is_home=False)
             for part in name.split("."):
                 function = getattr(function, part)
             return function  # type: ignore[no-any-return]
@@ -337,10 +336,12 @@ class ForeignEngine:
         """
         key = op + kinds
         if key not in self.forms:
+            serial = self.hashes.serial
             try:
                 self.forms[key] = self.find_form(op, kinds)
             except (UnsupportedError, EngineError) as error:
                 self.forms[key] = error
+            self.hashes.rewind(serial)  # the graph gets the same numbers when it is built again
         form = self.forms[key]
         if isinstance(form, Exception):
             raise form
@@ -564,9 +565,10 @@ def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
         del values  # kept until here, so that the second graph gets other addresses in memory
     except (UnsupportedError, EngineError) as error:
         return described_failure(error)
+    may_vary = has_hashed and seconds < engine.patience and not are_other(answer, again)
     if json.dumps(again) != json.dumps(answer):
         answer["again"] = again
-    elif has_hashed and seconds < engine.patience and varies(engine, program, answer):
+    if may_vary and varies(engine, program, answer):
         answer["varies"] = True
     answer["compositions"], answer["parts"] = engine.compositions, parts
     return answer
@@ -588,8 +590,15 @@ def varies(engine: ForeignEngine, program: Any, answer: dict[str, Any]) -> bool:
     engine.hashes.restart(is_reversed=True)
     try:
         other, _ = run(engine, dict(program, backward=1))
+    except (RecursionError, MemoryError):  # another order may need more of both
+        return False
     except BaseException:  # noqa: BLE001 - whatever the engine raises
         return True
+    return are_other(answer, other)
+
+
+def are_other(answer: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two answers to a program have other numbers, beyond rounding."""
     return any(
         differs(x, y)
         for what in ("data", "grad")

@@ -12,7 +12,7 @@ from collections import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself takes time to import
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from types import ModuleType
     from typing import Any
 
@@ -84,38 +84,39 @@ class EngineError(Exception):
         self.evidence: dict[str, Any] = {}
 
 
-def homes(module: ModuleType, kind: type, names: dict[str, str]) -> Iterator[ModuleType | None]:
-    """Yield the modules that an engine consists of: its classes', and those of functions."""
-    yield module
-    for base in kind.__mro__:
-        if base.__flags__ & HEAP_TYPE:
-            yield sys.modules.get(base.__module__)
-    for spelling in names.values():
-        yield sys.modules.get(spelling.rpartition(":")[0])
-
-
 class OwnFiles:
     """The files of an engine: those of its package, or in the folder of its module."""
 
-    def __init__(self, modules: Iterable[ModuleType | None]) -> None:
-        """Note the folders and files of the engine's modules."""
+    def __init__(self, module: ModuleType, kind: type) -> None:
+        """Note the files of a module, and those of a class and its bases."""
         self.folders: list[str] = []
         self.known: dict[str, bool] = {}
-        for module in modules:
-            if module is not None:
-                self.add(module)
+        self.add(module)
+        for base in kind.__mro__:
+            if base.__flags__ & HEAP_TYPE:
+                self.add(sys.modules.get(base.__module__))
 
-    def add(self, module: ModuleType) -> None:
-        """Note the files of a module and its package as the engine's own."""
-        top = sys.modules.get(module.__name__.partition(".")[0])
-        file = os.path.abspath(getattr(module, "__file__", None) or STANDARD)
+    def add(self, module: ModuleType | None, *, is_home: bool = True) -> None:
+        """Note the files of a module and its package as the engine's own.
+
+        Args:
+            module: The module.
+            is_home: Whether the engine's class comes from it; other modules are the engine's own
+                unless they are installed.
+        """
+        try:
+            top = sys.modules[module.__name__.partition(".")[0]]  # type: ignore[union-attr]
+            folders = [os.path.abspath(path) for path in getattr(top, "__path__", ())]
+            file = os.path.abspath(module.__file__)  # type: ignore[union-attr, arg-type]
+        except BaseException:  # noqa: BLE001 - it is built in, or not a module
+            return
         folder = os.path.dirname(file)
-        if hasattr(top, "__path__"):
-            self.folders += [os.path.abspath(path) for path in top.__path__]  # type: ignore[union-attr]
-        elif os.path.basename(folder) in INSTALLED or folder == STANDARD:
-            self.known[file] = True  # its neighbours are other people's
-        elif file != STANDARD:
-            self.folders.append(folder)
+        is_installed = file.startswith(STANDARD) or any(name in file for name in INSTALLED)
+        if is_installed and not folders:
+            self.known[file] = is_home  # its neighbours are other people's
+        elif is_home or not is_installed:
+            folders = folders or [folder]
+            self.folders += [folder for folder in folders if folder not in self.folders]
 
     def __contains__(self, file: str) -> bool:
         """Whether a file belongs to the engine."""

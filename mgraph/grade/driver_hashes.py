@@ -78,13 +78,17 @@ class SerialHashes:
         Where an engine says itself which objects are equal, no number is given twice.
         """
         self.is_reversed = is_reversed
-        if not self.is_unique:
-            self.serial = 0
+        self.rewind(0)
         if len(self.kept) > MOST_KEPT:
             for key in self.kept:
                 del self.table[key]
             self.kept.clear()
         return self.serial
+
+    def rewind(self, serial: int) -> None:
+        """Give this serial number to the next object, unless numbers must be unique."""
+        if not self.is_unique:
+            self.serial = serial
 
     def install(self, classes: Iterable[type], sample: object) -> None:
         """Give these classes the new hash, if theirs depends on addresses.
@@ -139,14 +143,20 @@ def classes_of(own: OwnFiles, sample: object) -> Iterator[type]:
     """Yield the classes that are written in the engine's own files, and those derived from them."""
     found = [type(sample)]
     for module in [*sys.modules.values()]:
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str) and file.endswith(".py") and file in own:
-            found += [
-                thing
-                for thing in [*vars(module).values()]
-                if issubclass(type(thing), type) and thing.__module__ == module.__name__
-            ]
+        try:
+            names = object.__getattribute__(module, "__dict__")  # without loading a lazy module
+            file = names.get("__file__")
+            if isinstance(file, str) and file.endswith(".py") and file in own:
+                found += classes_in(names)
+        except BaseException:  # noqa: BLE001, S112 - anything can be in sys.modules
+            continue
     return with_subclasses(found)
+
+
+def classes_in(names: dict[str, Any]) -> list[type]:
+    """Return the classes that are written in a module, given what it contains."""
+    classes = [thing for thing in names.values() if issubclass(type(thing), type)]
+    return [kind for kind in classes if kind.__module__ == names["__name__"]]
 
 
 def with_subclasses(classes: Iterable[type]) -> Iterator[type]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 import jiter
 
 from mgraph.errors import printable
+from mgraph.grade.error_lines import error_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ GUARD: Final = Path(__file__).with_name("guard.py")
 START_TIMEOUT: Final = 60.0
 """Time limit for importing an engine, in seconds."""
 
-_TAIL: Final = 4096  # characters kept of what a process has printed
+_TAIL: Final = 2**16  # characters kept of what a process has printed
 _CHUNK: Final = 65536
 _MAX_OUTPUT: Final = 2**28  # bytes of one answer
 _PIPE_WAIT: Final = 0.5  # seconds to wait for the pipes of a process that has ended
@@ -137,13 +138,13 @@ class Process:
     def _keep_printed(self) -> None:
         """Read standard error so that its pipe never fills up, and keep the end of it."""
         out: FileIO = self.popen.stderr  # type: ignore[assignment]
+        size = 0
         with contextlib.suppress(OSError, ValueError):
             while chunk := out.read(_CHUNK):
-                self.printed.append(chunk[-_TAIL:].decode(errors="replace"))
-                if len(self.printed) > 1 and len(self.printed[-1]) >= _TAIL:
-                    self.printed.popleft()
-                while len(self.printed) > _TAIL:
-                    self.printed.popleft()
+                self.printed.append(chunk.decode(errors="replace"))
+                size += len(self.printed[-1])
+                while size - len(self.printed[0]) >= _TAIL:
+                    size -= len(self.printed.popleft())
 
     def send(self, line: bytes, *, last: bool = False) -> None:
         """Send a line if the process is still running; `last` closes its standard input."""
@@ -197,15 +198,15 @@ class Process:
                     raise TimedOutError from None
 
     def ending(self) -> str:
-        """Describe how the process ended, with the last line that it printed."""
+        """Describe how the process ended, with the error that it printed."""
         if self.has_flooded:
             return _TOO_MUCH
         until = monotonic() + _EXIT_WAIT
         while self.popen.poll() is None and monotonic() < until:
             sleep(0.01)
         self.threads[1].join(0.2)
-        lines = "".join(self.printed).strip().splitlines()
-        last = f": {printable(lines[-1][:300])}" if lines else ""
+        line = error_line("".join(self.printed.copy()))
+        last = f": {printable(line[:300])}" if line else ""
         status = self.popen.returncode
         if status is None:
             return f"its process closed its output{last}"

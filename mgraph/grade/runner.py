@@ -13,6 +13,7 @@ from mgraph.errors import printable, render
 from mgraph.format.reading import inspect
 from mgraph.grade.compositions import read_compositions, read_parts
 from mgraph.grade.diagnosis import Cause, diagnose
+from mgraph.grade.driver_numbers import differs
 from mgraph.grade.outcomes import Answer, Failure, Outcome, Verdict, graded_by_leaves, judge
 from mgraph.grade.processes import CommandEngine, EndedError, PythonEngine, TimedOutError
 
@@ -212,11 +213,15 @@ def _of_nodes(program: Program, numbers: Sequence[float | None]) -> list[float |
 
 
 def run_command_engine(cases: Sequence[Case], engine: CommandEngine) -> Iterator[Outcome]:
-    """Run cases on a program that reads and writes graph files."""
+    """Run cases on a program that reads and writes graph files; ask wrong ones once more."""
     ask = _Patient(lambda case: _ask_command(case, engine))
 
     def outcome(case: Case) -> Outcome:
-        return judge(case, ask(case))
+        judged = judge(case, ask(case))
+        if judged.failed and judged.answer.has_numbers:
+            again = _ask_command(case, engine)
+            judged.answer = replace(judged.answer, varies=_differ(judged.answer, again))
+        return judged
 
     with closing(engine):
         todo = deque(cases)
@@ -244,6 +249,17 @@ def _ask_command(case: Case, engine: CommandEngine) -> Answer:
     if answer.error and engine.streams:
         engine.close()  # its next line may still belong to this case
     return answer
+
+
+def _differ(answer: Answer, again: Answer) -> bool:
+    """Whether two answers to a case have other numbers, or one has none."""
+    if not again.has_numbers:
+        return True
+    return any(
+        differs(x, y)
+        for first, second in ((answer.data, again.data), (answer.grad, again.grad))
+        for x, y in zip(first, second, strict=True)
+    )
 
 
 def _read(case: Case, written: bytes) -> Answer:

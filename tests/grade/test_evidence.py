@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.grade.cases import cases_of
+from mgraph.grade.driver_errors import OwnFiles
 from mgraph.grade.outcomes import Failure
 from mgraph.grade.processes import PythonEngine, ResourceLimits
 from mgraph.grade.runner import run_python_engine
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
     from mgraph.grade.outcomes import Answer
     from tests.command_line import Shell
 
@@ -221,6 +228,44 @@ run.__code__ = run.__code__.replace(co_name="\\x1b[2J\\udcff" + "n" * 999)
     assert atan
     assert atan.function == "\\u{1b}[2J\\udcff" + "n" * 95
     assert atan.caller == ("atan", atan.function)
+
+
+def test_files_of_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package has its folder, a file its neighbours; what is installed beside it has others."""
+
+    def module(name: str, file: str, *, is_package: bool = False) -> ModuleType:
+        made = ModuleType(name)
+        made.__file__ = str(tmp_path / file)
+        if is_package:
+            made.__path__ = [str((tmp_path / file).parent)]
+        monkeypatch.setitem(sys.modules, name, made)
+        return made
+
+    def owned(*homes: ModuleType) -> set[str]:
+        """Return which of some files belong to an engine made of these modules."""
+        kind = type("Value", (), {"__module__": homes[0].__name__})
+        own = OwnFiles(homes[0], kind)
+        for other in homes[1:]:
+            own.add(other, is_home=False)
+        return {file for file in files if str(tmp_path / file) in own}
+
+    lib, venv = "lib/site-packages", "home/venv/lib/site-packages"
+    files = [
+        f"{lib}/grad/engine.py", f"{lib}/grad/nn/ops.py", f"{lib}/numpy/linalg.py", f"{lib}/one.py",
+        "home/engine.py", "home/parts/ops.py", "homework/engine.py", "other/acts.py",
+        f"{venv}/numpy/linalg.py",
+    ]  # fmt: skip
+    package = module("grad_", f"{lib}/grad/__init__.py", is_package=True)
+    inner = module("grad_.engine", f"{lib}/grad/engine.py")
+    array = module("numpy_", f"{lib}/numpy/__init__.py", is_package=True)
+    assert owned(inner) == owned(package) == {*files[:2]}
+    assert owned(module("one_", f"{lib}/one.py")) == {f"{lib}/one.py"}
+    home = module("engine_", "home/engine.py")
+    assert owned(home) == {"home/engine.py", "home/parts/ops.py"}
+    acts = module("acts_", "other/acts.py")
+    assert owned(home, acts, array) == {"home/engine.py", "home/parts/ops.py", "other/acts.py"}
+    assert os.__file__ not in OwnFiles(home, ModuleType)
+    assert "<string>" not in OwnFiles(home, ModuleType)
 
 
 def test_none_is_not_zero(shell: Shell) -> None:

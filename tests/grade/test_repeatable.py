@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from mgraph.grade.processes import PythonEngine, ResourceLimits
+from mgraph.grade.cases import cases_of
+from mgraph.grade.processes import CommandEngine, PythonEngine, ResourceLimits
+from mgraph.grade.runner import run_command_engine
 from tests.grade.test_hostile import ENGINES
 
 if TYPE_CHECKING:
@@ -151,6 +153,19 @@ def test_small_sets(slots: str, more: str, ask: Any) -> None:  # noqa: ANN401
         assert answer["varies"] is True
 
 
+def test_large_sets(ask: Any) -> None:  # noqa: ANN401
+    """A large set iterates in the same order each time its graph is built."""
+    source = ORDER.format(slots="", more="")
+    source += """
+def backward(self):
+    self.grad = float(sum(i * x for i, x in enumerate(self.order)))
+Value.backward = backward
+"""
+    first, _, second = ask(source, of_sum(100), of_sum(3), of_sum(100))
+    assert first == second
+    assert "again" not in first
+
+
 def test_order_of_a_set_as_the_mistake(ask: Any) -> None:  # noqa: ANN401
     """Gradients that depend on the order of a set are the same in each process, and say so."""
     first, second = (ask(POST_ORDER, SHARED, SHARED) for _ in range(2))
@@ -235,3 +250,38 @@ def test_texts_in_sets(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # no
     assert first == second
     monkeypatch.setenv("PYTHONHASHSEED", "1")
     assert ask(source, of_sum(2))[0]["grad"] != first
+
+
+PROGRAM: Final = """
+import json, sys
+DATA = {{"a": 3.0, "b": -2.0, "y": 3.0}}
+{read}
+    document = json.loads(line)
+    with open("asked", "a+") as file:
+        file.write("x")
+        count = file.tell()
+    numbers = {numbers}
+    document["runs"] = [dict(document["runs"][0], data=DATA, grad=numbers)]
+    print(json.dumps(document), flush=True)
+"""
+
+
+@pytest.mark.parametrize("read", ["for line in sys.stdin:", "for line in [sys.stdin.read()]:"])
+def test_wrong_answers_of_a_program(read: str, shell: Shell) -> None:
+    """A program is asked once more if its answer is wrong: other numbers then are a fact."""
+    cases = [*cases_of([str(shell.path("once.json"))])]
+    for numbers, asked, varies in (
+        ('{"y": 1.0, "a": 4.0, "b": 3.0}', 1, False),
+        ('{"y": 1.0, "a": 5.0, "b": 3.0}', 2, False),
+        ('{"y": 1.0, "a": 5.0 + count, "b": 3.0}', 2, True),
+        ('{"y": 1.0, "a": 5.0, "b": 3.0} if count == 1 else sys.exit(3)', 2, True),
+    ):
+        shell.write("varies.py", PROGRAM.format(read=read, numbers=numbers))
+        shell.path("asked").unlink(missing_ok=True)
+        engine = CommandEngine(f"{sys.executable} varies.py", ResourceLimits(30.0))
+        engine.streams = "for line in sys.stdin" in read  # known, so that nothing waits for it
+        (outcome,) = run_command_engine(cases, engine)
+        assert outcome.failed is (asked > 1)
+        assert outcome.answer.varies is varies, numbers
+        count = len(shell.path("asked").read_text())
+        assert min(count, 2) == asked  # one that ends is asked in a new process, too
