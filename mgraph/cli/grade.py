@@ -14,10 +14,11 @@ import click
 from mgraph.cli.files import STREAM, read_bytes, write_output
 from mgraph.cli.options import limit_option, tolerance_options
 from mgraph.cli.output import json_option, print_json
-from mgraph.cli.parameters import GraphPath
+from mgraph.cli.parameters import CaseName, GraphPath
 from mgraph.cli.terminal import clipped, counted, progress, prose, styled, table, width
 from mgraph.errors import printable
 from mgraph.grade.outcomes import Verdict
+from mgraph.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,6 +102,10 @@ def _positive(_ctx: click.Context, param: click.Parameter, x: float) -> float:
     "--quick", is_flag=True,
     help="Run only the smallest part of the golden set that still catches every known mistake.",
 )  # fmt: skip
+@click.option(
+    "--skip", type=CaseName(), multiple=True, metavar="CASE",
+    help="Leave out a case of the golden set, or a graph file; may be repeated: --skip chain-2000.",
+)  # fmt: skip
 @click.option("--strict", is_flag=True, help="Count a differing convention as a failure.")
 @click.option(
     "--hide", is_flag=True, help="Say which rule is wrong, but not which numbers were expected."
@@ -127,6 +132,7 @@ def command(
     python: str | None,
     spellings: tuple[tuple[str, str], ...],
     quick: bool,  # noqa: FBT001 - click calls by name
+    skip: tuple[str, ...],
     strict: bool,  # noqa: FBT001
     hide: bool,  # noqa: FBT001
     tolerance: Tolerance | None,
@@ -153,10 +159,7 @@ def command(
     if cmd is not None:  # then the first word is a path, too
         engine, paths = None, tuple(path for path in (engine, *paths) if path is not None)
     _check(engine, cmd, python, spellings, paths, quick=quick)
-    cases = _cases(paths, tolerance, limits, quick=quick)
-    if not cases:
-        message = f"there are no runs to grade with in {' '.join(map(printable, paths))}"
-        raise click.ClickException(message)
+    cases = _chosen(_cases(paths, tolerance, limits), skip, quick=quick)
     names = dict(spellings)
     report = _grade(engine, cmd, python or "", names, timeout, memory * _MIB, cases, strict)
     err = junit == STREAM
@@ -204,14 +207,32 @@ def _program(cmd: str) -> str:
     return words[0] if words else ""
 
 
-def _cases(
-    paths: Sequence[str], tolerance: Tolerance | None, limits: Limits, *, quick: bool
-) -> list[Case]:
+def _cases(paths: Sequence[str], tolerance: Tolerance | None, limits: Limits) -> Sequence[Case]:
     from mgraph.grade.cases import cases_of, golden_set  # noqa: PLC0415 - only for a valid command line
+
+    cases = [*cases_of(paths or [str(golden_set())], tolerance, limits, read_bytes)]
+    if not cases:
+        message = f"there are no runs to grade with in {' '.join(map(printable, paths))}"
+        raise click.ClickException(message)
+    return cases
+
+
+def _chosen(cases: Sequence[Case], skipped: Sequence[str], *, quick: bool) -> Sequence[Case]:
+    """Leave out the cases that are skipped, and those that aren't in the quick set."""
+    from mgraph.grade.cases import without  # noqa: PLC0415
     from mgraph.grade.quick_set import is_quick  # noqa: PLC0415
 
-    cases = cases_of(paths or [str(golden_set())], tolerance, limits, read_bytes)
-    return [case for case in cases if not quick or is_quick(case)]
+    try:
+        chosen = without(cases, skipped)
+    except KeyError as error:
+        name = error.args[0]
+        hint = did_you_mean(closest(name, (known for case in cases for known in case.names)))
+        message = f"--skip {name}: there is no such case{hint and '; '}{hint}"
+        raise click.UsageError(message) from None
+    chosen = [case for case in chosen if not quick or is_quick(case)]
+    if not chosen:
+        raise click.UsageError("--skip leaves out all cases")
+    return chosen
 
 
 def _grade(
