@@ -29,6 +29,7 @@ _ROUNDS = 1000  # while one process is killed, it may start others
 _PAUSE = 0.005
 _PERIOD = 0.2  # seconds after which processes are counted again
 _MOST = 256  # processes of a program at the same time
+_SANDBOX = "bwrap"
 
 
 def main(alive: int, failed: int, memory: int, command: list[str]) -> NoReturn:
@@ -46,7 +47,7 @@ def main(alive: int, failed: int, memory: int, command: list[str]) -> NoReturn:
         _kill_children()
     else:
         _kill(os.killpg, program)
-    _end_like(status)
+    _end_like(_of_sandboxed(status) if os.path.basename(command[0]) == _SANDBOX else status)
 
 
 def _prctl(option: int, value: int) -> bool:
@@ -176,6 +177,12 @@ def _kill(kill: Callable[[int, int], None], number: int) -> None:
         kill(number, signal.SIGKILL)
     except OSError:  # it has ended, or belongs to somebody else
         return
+
+
+def _of_sandboxed(status: int) -> int:
+    """Return the wait status of a sandboxed program, for whose signals the sandbox adds 128."""
+    number = 0 if os.WIFSIGNALED(status) else os.WEXITSTATUS(status) - 128
+    return number if 0 < number < signal.NSIG else status
 
 
 def _end_like(status: int) -> NoReturn:
