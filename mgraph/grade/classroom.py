@@ -101,10 +101,17 @@ class _Workers:
                     self.done.put(error)
 
     def _run(self, number: int) -> _Run:
-        hand_in, limits = self.hand_ins[number], self.conditions.limits
+        hand_in = self.hand_ins[number]
         about: dict[str, str | None] = {"name": hand_in.target if hand_in.class_name else None}
         if hand_in.problem:
             return _Run(number, about, problem=hand_in.problem)
+        try:
+            return self._run_in_place(number, about)
+        except OSError as error:  # its files have vanished, or there is no room for a folder
+            return _Run(number, about, problem=f"can't be started: {error.strerror or error}")
+
+    def _run_in_place(self, number: int, about: dict[str, str | None]) -> _Run:
+        hand_in, limits = self.hand_ins[number], self.conditions.limits
         with _place(hand_in, self.conditions) as place:
             target = f"{place.module}:{hand_in.class_name}"
             engine = PythonEngine(target, self.conditions.names, place.python, limits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _PREFERRED: Final = ("engine.py", "value.py")
 _NOT_HANDED_IN: Final = ("__pycache__", "__MACOSX", "node_modules", "venv", "env")
 _MOST_FILES: Final = 100  # of one folder, in which the class is looked for
+_NUMBER: Final = re.compile(r"([0-9]{1,9})")
 _DEEPEST: Final = 8  # folders with nothing in them but a folder, as archives have them
 _DEFAULT: Final = "Value"
 
@@ -94,7 +96,13 @@ def _entries(folder: Path) -> list[Path]:
         for path in folder.iterdir()
         if not path.name.startswith(".") and path.name not in _NOT_HANDED_IN
     ]
-    return sorted(entries, key=lambda path: (path.name.casefold(), path.name))
+    return sorted(entries, key=lambda path: (_in_order(path.name), path.name))
+
+
+def _in_order(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts people and numbers as they expect: 2 before 10, A beside a."""
+    parts = _NUMBER.split(name.casefold())
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _hand_in(name: str, path: Path, class_name: str, limits: Limits) -> HandIn:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 USUAL_NAMES: Final = ("Value", "Node", "Var", "Variable", "Scalar", "Tensor", "Number", "Dual")
 """What people call the class; the first ones are the most usual."""
 
-_LONGEST: Final = 2**20  # bytes of source that are parsed
+_LONGEST: Final = 2**18  # bytes of source that are parsed, which takes much more memory
 _BLOCKS: Final = (ast.If, ast.Try, ast.With)
 
 

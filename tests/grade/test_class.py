@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -151,6 +152,20 @@ def test_odd_names(shell: Shell) -> None:
     assert "\na\\u{a}b       0/4     value in mul\n" in said.out
 
 
+def test_order_and_vanished_files(shell: Shell) -> None:
+    """Numbers in names are sorted as numbers; a file that vanishes spoils nothing but its own."""
+    names = ["a1", "A2", "a10", "a10b", "b", "\u0664"]
+    hand_in(shell, {f"{name}/engine.py": SOURCE for name in reversed(names)})
+    handed_in = hand_ins(shell.path("class"))
+    assert [each.name for each in handed_in] == names
+    shutil.rmtree(shell.path("class/A2"))
+    conditions = classroom.Conditions({}, ResourceLimits())
+    graded = dict(classroom.grade_class(handed_in[:2], [*cases_of(["once.json"])], conditions, 1))
+    assert [graded[0].failed, graded[1].problem] == [
+        False, "can't be started: No such file or directory",
+    ]  # fmt: skip
+
+
 def test_the_same_name_twice(shell: Shell) -> None:
     """A file and a folder of one name are told apart."""
     hand_in(shell, {"anna.py": SOURCE, "anna/engine.py": SOURCE})
@@ -201,7 +216,8 @@ CLASSES: Final[dict[str, tuple[dict[str, str], str]]] = {
     "unparsable": ({"a.py": "def f(:\n"}, "Value"),
     "nul": ({"a.py": "x = '\0'\n"}, "Value"),
     "deep": ({"a.py": "x = " + "(" * 9999}, "Value"),
-    "long-sum": ({"a.py": "x = " + "1+" * 99_999 + "1"}, "Value"),
+    "long-sum": ({"a.py": classes("Value") + "x = " + "1+" * 99_999 + "1"}, "Value"),
+    "long": ({"a.py": classes("N") + "#" * 2**18}, "Value"),
     "bad-escape": ({"a.py": "x = '\\d'\n" + classes("N")}, "N"),
     "empty": ({"a.py": ""}, "? no class in the file"),
     "engine": ({"engine.py": classes("A"), "zoo.py": classes("B")}, "A"),
