@@ -139,6 +139,11 @@ def on_any_python(text: str) -> str:
     return re.sub(r"\(Python 3\.[0-9.]+\w*\)", "(Python 3)", text)
 
 
+def on_any_machine(text: str) -> str:
+    """Remove the note that there is no sandbox: pages are made where there is one."""
+    return re.sub(r"^note: engines run without a sandbox, .*\n", "", text, flags=re.MULTILINE)
+
+
 def typed(text: str) -> Iterator[tuple[str, str]]:
     """Yield the commands of a document's consoles, each with the output shown below it."""
     for block in re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):

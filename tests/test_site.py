@@ -11,7 +11,7 @@ import pytest
 
 from mgraph.cli import COMMANDS
 from mgraph.ops import TABLE, Op
-from tests.command_line import HERE, in_shell, on_any_python, typed
+from tests.command_line import HERE, in_shell, on_any_machine, on_any_python, typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,11 +58,12 @@ def test_every_command_is_shown() -> None:
 @pytest.mark.parametrize("name", ["index.md", "teaching.md", "editors.md"])
 def test_consoles_show_what_is_printed(name: str, tmp_path: Path) -> None:
     """Each `$` line, typed into a shell one after the other, prints what stands under it."""
-    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
+    for folder in ("fixtures", "examples"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     lines = [*typed((DOCS / name).read_text(encoding="utf-8"))]
     assert lines
     for line, shown in lines:
-        assert in_shell(f"{{ {line}\n}} 2>&1", tmp_path).out == shown, line
+        assert on_any_machine(in_shell(f"{{ {line}\n}} 2>&1", tmp_path).out) == shown, line
 
 
 # --- curves ------------------------------------------------------------------------------------

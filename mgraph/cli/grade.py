@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mgraph.cli.files import STREAM, read_bytes, write_output
+from mgraph.cli.grade_class import ClassOptions, Outputs, check_class, class_options, grade_folder
 from mgraph.cli.options import limit_option, tolerance_options
 from mgraph.cli.output import json_option, print_json
-from mgraph.cli.parameters import GraphPath
+from mgraph.cli.parameters import CaseName, GraphPath
 from mgraph.cli.terminal import clipped, counted, progress, prose, styled, table, width
 from mgraph.errors import printable
 from mgraph.grade.outcomes import Verdict
+from mgraph.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from mgraph.codec import Limits
     from mgraph.grade.cases import Case
+    from mgraph.grade.classroom import Conditions
     from mgraph.grade.outcomes import Outcome
     from mgraph.grade.runner import Report
     from mgraph.graph.run import Tolerance
@@ -101,6 +104,10 @@ def _positive(_ctx: click.Context, param: click.Parameter, x: float) -> float:
     "--quick", is_flag=True,
     help="Run only the smallest part of the golden set that still catches every known mistake.",
 )  # fmt: skip
+@click.option(
+    "--skip", type=CaseName(), multiple=True, metavar="CASE",
+    help="Leave out a case of the golden set, or a graph file; may be repeated: --skip chain-2000.",
+)  # fmt: skip
 @click.option("--strict", is_flag=True, help="Count a differing convention as a failure.")
 @click.option(
     "--hide", is_flag=True, help="Say which rule is wrong, but not which numbers were expected."
@@ -114,6 +121,7 @@ def _positive(_ctx: click.Context, param: click.Parameter, x: float) -> float:
     "--memory", type=click.IntRange(0), default=2048, show_default=True, metavar="MIB",
     help="Memory limit of the engine; 0 means no limit.",
 )  # fmt: skip
+@class_options
 @click.option(
     "--junit", type=GraphPath(), metavar="FILE",
     help="Also write a JUnit XML report, for example --junit report.xml.",
@@ -127,11 +135,13 @@ def command(
     python: str | None,
     spellings: tuple[tuple[str, str], ...],
     quick: bool,  # noqa: FBT001 - click calls by name
+    skip: tuple[str, ...],
     strict: bool,  # noqa: FBT001
     hide: bool,  # noqa: FBT001
     tolerance: Tolerance | None,
     timeout: float,
     memory: int,
+    classroom: ClassOptions,
     junit: str | None,
     as_json: bool,  # noqa: FBT001
     limits: Limits,
@@ -151,14 +161,20 @@ def command(
       mgraph grade engine.py:Value --op backward=run_backward
       mgraph grade engine:Value --python .venv/bin/python
       mgraph grade --cmd "node engine.mjs" homework/
+      mgraph grade --engines handed-in/ --csv results.csv --skip chain-2000
     """  # noqa: D301 - \b is click's
-    if cmd is not None:  # then the first word is a path, too
+    if cmd is not None or classroom.engines is not None:  # then the first word is a path, too
         engine, paths = None, tuple(path for path in (engine, *paths) if path is not None)
-    _check(engine, cmd, python, spellings, paths, quick=quick)
-    cases = _cases(paths, tolerance, limits, quick=quick)
-    if not cases:
-        message = f"there are no runs to grade with in {' '.join(map(printable, paths))}"
-        raise click.ClickException(message)
+    check_class(classroom, cmd)
+    if classroom.engines is None:
+        _check_engine(engine, cmd, spellings, python)
+    _check(cmd, python, paths, quick=quick)
+    all_cases = _cases(paths, tolerance, limits)
+    cases = _chosen(all_cases, skip, quick=quick)
+    if classroom.engines is not None:
+        conditions = _conditions(spellings, timeout, memory, python, strict=strict)
+        outputs = Outputs(hide, as_json, junit, classroom.csv)
+        return grade_folder(classroom, cases, all_cases, conditions, outputs, limits)
     names = dict(spellings)
     report = _grade(engine, cmd, python or "", names, timeout, memory * _MIB, cases, strict)
     err = junit == STREAM
@@ -171,11 +187,10 @@ def command(
     return 1 if report.failed else 0
 
 
-def _check(
-    engine: str | None, cmd: str | None, python: str | None,
-    spellings: Sequence[object], paths: Sequence[str], *, quick: bool,
-) -> None:  # fmt: skip
-    """Refuse options that can't be combined, and programs that don't exist."""
+def _check_engine(
+    engine: str | None, cmd: str | None, spellings: Sequence[object], python: str | None
+) -> None:
+    """Refuse a command line that doesn't name one engine."""
     if engine is None and not cmd:
         message = (
             "name an engine: MODULE:CLASS, for example micrograd.engine:Value, or --cmd COMMAND"
@@ -187,6 +202,10 @@ def _check(
     if engine is not None and not all(engine.rpartition(":")[::2]):
         message = f"{engine!r} is not MODULE:CLASS: write, for example, micrograd.engine:Value"
         raise click.UsageError(message)
+
+
+def _check(cmd: str | None, python: str | None, paths: Sequence[str], *, quick: bool) -> None:
+    """Refuse options that can't be combined, and programs that don't exist."""
     if quick and paths:
         message = "--quick can't be combined with PATH: it chooses from the golden set"
         raise click.UsageError(message)
@@ -206,14 +225,43 @@ def _program(cmd: str) -> str:
     return words[0] if words else ""
 
 
-def _cases(
-    paths: Sequence[str], tolerance: Tolerance | None, limits: Limits, *, quick: bool
-) -> list[Case]:
+def _cases(paths: Sequence[str], tolerance: Tolerance | None, limits: Limits) -> Sequence[Case]:
     from mgraph.grade.cases import cases_of, golden_set  # noqa: PLC0415 - only for a valid command line
+
+    cases = [*cases_of(paths or [str(golden_set())], tolerance, limits, read_bytes)]
+    if not cases:
+        message = f"there are no runs to grade with in {' '.join(map(printable, paths))}"
+        raise click.ClickException(message)
+    return cases
+
+
+def _chosen(cases: Sequence[Case], skipped: Sequence[str], *, quick: bool) -> Sequence[Case]:
+    """Leave out the cases that are skipped, and those that aren't in the quick set."""
+    from mgraph.grade.cases import without  # noqa: PLC0415
     from mgraph.grade.quick_set import is_quick  # noqa: PLC0415
 
-    cases = cases_of(paths or [str(golden_set())], tolerance, limits, read_bytes)
-    return [case for case in cases if not quick or is_quick(case)]
+    try:
+        chosen = without(cases, skipped)
+    except KeyError as error:
+        name = error.args[0]
+        hint = did_you_mean(closest(name, (known for case in cases for known in case.names)))
+        message = f"--skip {name}: there is no such case{hint and '; '}{hint}"
+        raise click.UsageError(message) from None
+    chosen = [case for case in chosen if not quick or is_quick(case)]
+    if not chosen:
+        raise click.UsageError("--skip leaves out all cases")
+    return chosen
+
+
+def _conditions(
+    spellings: tuple[tuple[str, str], ...], timeout: float, memory: int, python: str | None, *,
+    strict: bool,
+) -> Conditions:  # fmt: skip
+    from mgraph.grade.classroom import Conditions  # noqa: PLC0415
+    from mgraph.grade.processes import ResourceLimits  # noqa: PLC0415
+
+    limits = ResourceLimits(timeout, memory * _MIB)
+    return Conditions(dict(spellings), limits, python or "", strict=strict)
 
 
 def _grade(
@@ -243,7 +291,7 @@ def _grade(
             message = f"{printable(engine)} can't be graded: {printable(str(error))}"
             raise click.ClickException(message) from None
         problem = driven.problem
-        outcomes = run_python_engine(cases, driven)
+        outcomes: Iterator[Outcome] = run_python_engine(cases, driven)
     else:
         outcomes = run_command_engine(cases, CommandEngine(cmd or "", resources))
     graded: list[Outcome] = []

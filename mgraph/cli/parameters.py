@@ -33,6 +33,32 @@ class GraphPath(click.ParamType):  # type: ignore[type-arg] # not generic in cli
         return [CompletionItem(incomplete, type="file")]
 
 
+class FolderPath(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
+    """A folder; the shell completes the names of folders."""
+
+    name = "folder"
+
+    def shell_complete(
+        self, _ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Tell the shell to complete names of folders."""
+        return [CompletionItem(incomplete, type="dir")]
+
+
+class CaseName(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
+    """The name of a case of the golden set, or of a graph file."""
+
+    name = "case"
+
+    def shell_complete(
+        self, _ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """List the files of the golden set that begin with what was typed."""
+        from mgraph.grade.cases import golden_set  # noqa: PLC0415 - only for completion
+
+        return _items(sorted(path.stem for path in golden_set().glob("*.json")), incomplete)
+
+
 class NodeId(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
     """The id of a node; completed from the graph earlier on the command line."""
 

@@ -17,7 +17,7 @@ from mgraph.grade.program import Program, program_of
 from mgraph.graph.run import DEFAULT, Run, Tolerance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 SECTION: Final = "grade"
 """The key in a file's `meta` under which it says how it is graded."""
@@ -58,6 +58,12 @@ class Case:
         """The file's name for people: the bare name if it belongs to the golden set."""
         path = Path(self.file)
         return path.stem if path.parent == golden_set() else self.file
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the file may be called: the title, and its name with extension or path."""
+        bare = Path(self.file).name
+        return (self.title, Path(bare).stem, bare, self.file)
 
     @property
     def is_complete(self) -> bool:
@@ -111,6 +117,19 @@ def cases_of(
                 continue
             raise GraphError(inspection.diagnostics, inspection.more)
         yield from _cases(str(path), as_graph(inspection.graph), tolerance)
+
+
+def without(cases: Sequence[Case], skipped: Sequence[str]) -> list[Case]:
+    """Return the cases without some that are named.
+
+    Raises:
+        KeyError: If no case has one of the names, which is the error's argument.
+    """
+    known = {name for case in cases for name in case.names}
+    for name in skipped:
+        if name not in known:
+            raise KeyError(name)
+    return [case for case in cases if not any(name in skipped for name in case.names)]
 
 
 def _cases(file: str, graph: Graph, tolerance: Tolerance | None) -> Iterator[Case]:

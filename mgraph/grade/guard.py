@@ -6,7 +6,8 @@ or has ended in any way, even by SIGKILL. FAILED is a pipe for the reason why th
 started. MEMORY is its limit in bytes; 0 for none.
 
 On Linux the guard adopts processes whose parent has ended, so that it finds daemons in sessions of
-their own. It ends as the program did: with the same status, or by the same signal.
+their own. It ends as the program did: with the same status, or by the same signal. A program that
+has started too many processes is killed before the machine comes to a halt.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ _DEATH_SIGNAL, _SUBREAPER = 1, 36  # of prctl(2)
 _GRACE = 0.5  # seconds in which processes may still write what they were asked for
 _ROUNDS = 1000  # while one process is killed, it may start others
 _PAUSE = 0.005
+_PERIOD = 0.2  # seconds after which processes are counted again
+_MOST = 256  # processes of a program at the same time
+_SANDBOX = "bwrap"
 
 
 def main(alive: int, failed: int, memory: int, command: list[str]) -> NoReturn:
@@ -36,13 +40,14 @@ def main(alive: int, failed: int, memory: int, command: list[str]) -> NoReturn:
     if not program:
         _become(command, memory, failed)
     os.close(failed)
+    printed = os.dup(2)
     _let_go()
-    status = _wait(program, alive, ended)
+    status = _wait(program, alive, ended, printed)
     if adopts:
         _kill_children()
     else:
         _kill(os.killpg, program)
-    _end_like(status)
+    _end_like(_of_sandboxed(status) if os.path.basename(command[0]) == _SANDBOX else status)
 
 
 def _prctl(option: int, value: int) -> bool:
@@ -101,9 +106,10 @@ def _let_go() -> None:
         os.dup2(nothing, stream)
 
 
-def _wait(program: int, alive: int, ended: int) -> int:
+def _wait(program: int, alive: int, ended: int, printed: int) -> int:
     """Wait for the end of the program, and a moment for others; return its wait status."""
     status = until = None
+    usual = _count()
     while True:
         try:
             while (reaped := os.waitpid(-1, os.WNOHANG))[0]:
@@ -111,17 +117,30 @@ def _wait(program: int, alive: int, ended: int) -> int:
                     status, until = reaped[1], monotonic() + _GRACE
         except ChildProcessError:
             return status or 0
-        left = None if until is None else max(0.0, until - monotonic())
-        ready = select.select([alive, ended], [], [], left)[0]
-        if alive in ready or not ready:
+        left = _PERIOD if until is None else max(0.0, until - monotonic())
+        ready = select.select([alive, ended], [], [], min(left, _PERIOD))[0]
+        if alive in ready or left == 0.0:
             return status or 0
-        os.read(ended, 4096)
+        if ended in ready:
+            os.read(ended, 4096)
+        if _count() - usual > _MOST and len(_descendants()) > _MOST:
+            _kill(os.killpg, program)  # all at once; one by one, others would start in between
+            os.write(printed, b"\nit had started more than %d processes\n" % _MOST)
+            return signal.SIGKILL
+
+
+def _count() -> int:
+    """Return about how many processes the system has, in almost no time; 0 if it doesn't tell."""
+    try:
+        return len(os.listdir("/proc"))
+    except OSError:
+        return 0
 
 
 def _kill_children() -> None:
-    """Kill all children; this process adopts theirs, and kills them next."""
+    """Kill all that the program has started; this process adopts orphans, and kills them next."""
     for _ in range(_ROUNDS):
-        for child in _children():
+        for child in _descendants():
             _kill(os.kill, child)
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
@@ -131,16 +150,26 @@ def _kill_children() -> None:
         sleep(_PAUSE)
 
 
-def _children() -> Iterator[int]:
-    own = os.getpid()
+def _descendants() -> list[int]:
+    """List the children of this process, theirs, and so on."""
+    children: dict[int, list[int]] = {}
+    for process, parent in _parents():
+        children.setdefault(parent, []).append(process)
+    found = [*children.get(os.getpid(), ())]
+    for process in found:
+        found.extend(children.get(process, ()))
+    return found
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """Yield all processes with their parents."""
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{name}/stat", "rb") as file:
                 _state, parent, *_ = file.read().rpartition(b")")[2].split()
         except OSError:  # it has ended
             continue
-        if int(parent) == own:
-            yield int(name)
+        yield int(name), int(parent)
 
 
 def _kill(kill: Callable[[int, int], None], number: int) -> None:
@@ -148,6 +177,12 @@ def _kill(kill: Callable[[int, int], None], number: int) -> None:
         kill(number, signal.SIGKILL)
     except OSError:  # it has ended, or belongs to somebody else
         return
+
+
+def _of_sandboxed(status: int) -> int:
+    """Return the wait status of a sandboxed program, for whose signals the sandbox adds 128."""
+    number = 0 if os.WIFSIGNALED(status) else os.WEXITSTATUS(status) - 128
+    return number if 0 < number < signal.NSIG else status
 
 
 def _end_like(status: int) -> NoReturn:

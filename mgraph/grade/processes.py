@@ -72,20 +72,23 @@ class Process:
     manager, too.
     """
 
-    def __init__(self, command: Sequence[str], memory: int = 0, mark: str = "") -> None:
+    def __init__(
+        self, command: Sequence[str], memory: int = 0, mark: str = "", folder: str | None = None
+    ) -> None:
         """Start the process.
 
         Args:
             command: The program and its arguments.
             memory: Memory limit in bytes; 0 for none.
             mark: Put into its environment, to recognise the processes that it starts.
+            folder: Where it is started; None for the folder that mgraph was started in.
 
         Raises:
             EndedError: If the program can't be started.
         """
         self.mark = mark or secrets.token_hex()
         try:
-            self.popen, self.alive = _start(command, memory, self.mark)
+            self.popen, self.alive = _start(command, memory, self.mark, folder)
         except (OSError, ValueError) as error:
             message = f"{command[0]} can't be started: {getattr(error, 'strerror', '') or error}"
             raise EndedError(message) from None
@@ -255,7 +258,9 @@ class Process:
         self.close()
 
 
-def _start(command: Sequence[str], memory: int, mark: str) -> tuple[Popen[bytes], BinaryIO | None]:
+def _start(
+    command: Sequence[str], memory: int, mark: str, folder: str | None
+) -> tuple[Popen[bytes], BinaryIO | None]:
     """Start a program, with a guard above it where processes can fork.
 
     Returns:
@@ -266,14 +271,14 @@ def _start(command: Sequence[str], memory: int, mark: str) -> tuple[Popen[bytes]
         ValueError: If its name or an argument holds a NUL character.
     """
     if not hasattr(os, "fork"):
-        return _popen(command, mark), None
+        return _popen(command, mark, folder), None
     alive, kept = os.pipe()
     reasons, failed = os.pipe()
     guard = [sys.executable, "-I", "-S", str(GUARD), *map(str, (alive, failed, memory)), *command]
     ours = open(kept, "wb", buffering=0)  # noqa: SIM115 - open as long as the program may run
     with open(reasons, "rb") as reader:
         try:
-            popen = _popen(guard, mark, (alive, failed))
+            popen = _popen(guard, mark, folder, (alive, failed))
         except BaseException:
             ours.close()
             raise
@@ -288,7 +293,9 @@ def _start(command: Sequence[str], memory: int, mark: str) -> tuple[Popen[bytes]
     return popen, ours
 
 
-def _popen(command: Sequence[str], mark: str, pipes: Sequence[int] = ()) -> Popen[bytes]:
+def _popen(
+    command: Sequence[str], mark: str, folder: str | None, pipes: Sequence[int] = ()
+) -> Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - what the user asked for
         command,
         stdin=subprocess.PIPE,
@@ -296,6 +303,7 @@ def _popen(command: Sequence[str], mark: str, pipes: Sequence[int] = ()) -> Pope
         stderr=subprocess.PIPE,
         start_new_session=True,
         pass_fds=pipes,
+        cwd=folder,
         env={"PYTHONHASHSEED": "0", **os.environ, _MARK: mark},  # sets of texts keep their order
         bufsize=0,  # a thread that waits for the pipe would hold the buffer's lock
     )
@@ -324,14 +332,27 @@ class PythonEngine:
     """A Value class of another Python package, run by `driver.py` in a process of its own.
 
     If the process ends or hangs, the next question gets a new one.
+
+    Attributes:
+        folder: Where the process is started; None for the folder that mgraph was started in.
     """
 
+    folder: str | None = None
+
     def __init__(
-        self, target: str, names: Mapping[str, str], python: str, limits: ResourceLimits
+        self,
+        target: str,
+        names: Mapping[str, str],
+        python: str | Sequence[str],
+        limits: ResourceLimits,
     ) -> None:
-        """Keep what to import, the engine's spellings, the interpreter, and the limits."""
+        """Keep what to import, the engine's spellings, the interpreter, and the limits.
+
+        The interpreter may have options, and a program before it that runs it.
+        """
+        interpreter = [python or sys.executable] if isinstance(python, str) else [*python]
         # -u, so that the engine's last words aren't lost in a buffer when it dies
-        self.command = [python or sys.executable, "-u", str(DRIVER)]
+        self.command = [*interpreter, "-u", str(DRIVER)]
         settings = {"target": target, "names": dict(names), "seconds": limits.seconds}
         self.settings = json.dumps(settings).encode() + b"\n"
         self.limits = limits
@@ -355,7 +376,7 @@ class PythonEngine:
 
     def _start(self) -> dict[str, str | None]:
         self.close()
-        self.process = Process(self.command, self.limits.memory, self.mark)
+        self.process = Process(self.command, self.limits.memory, self.mark, self.folder)
         reply = self._exchange(self.settings, START_TIMEOUT, _is_greeting)
         if "error" in reply:
             self.close()

@@ -18,7 +18,7 @@ from mgraph.grade.outcomes import Answer, Failure, Outcome, Verdict, graded_by_l
 from mgraph.grade.processes import CommandEngine, EndedError, PythonEngine, TimedOutError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from mgraph.grade.cases import Case
     from mgraph.grade.program import Program
@@ -126,7 +126,9 @@ class _Patient:
         return answer
 
 
-def run_python_engine(cases: Sequence[Case], engine: PythonEngine) -> Iterator[Outcome]:
+def run_python_engine(
+    cases: Sequence[Case], engine: PythonEngine
+) -> Generator[Outcome, None, None]:
     """Run cases on a Value class, in one process until that ends."""
     failed: list[Outcome] = []
     ask = _Patient(lambda case: _ask_python(case, engine))

@@ -13,11 +13,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from mgraph.grade import processes
-from mgraph.grade.cases import cases_of, golden_set
+from mgraph.grade.cases import cases_of, golden_set, without
 from mgraph.grade.diagnosis import CAUSES
 from mgraph.grade.outcomes import FAILURES, Verdict
 from mgraph.grade.quick_set import QUICK
-from tests.command_line import HERE, Shell
+from tests.command_line import HERE, Shell, is_usage_error
 from tests.engines.mutants import MUTANTS, SOURCE, is_held_out, mutated
 
 if TYPE_CHECKING:
@@ -158,6 +158,19 @@ def test_tolerances(shell: Shell) -> None:
     assert outcomes(shell, engine, "near.json", "--rel", "1e-6") == ["ok"]
     assert outcomes(shell, engine, "near.json", "--abs", "1e-6") == ["ok"]
     assert outcomes(shell, engine, "near.json", "--rel", "1e-8", "--abs", "0") == ["wrong gradient"]
+
+
+def test_skipping_cases(shell: Shell) -> None:
+    """A skipped case isn't run; any of its names will do."""
+    engine = edited(shell, *EDITS["wrong value"])
+    shell.write("relu.json", RELU)
+    for name in ("product", "product.json"):
+        assert outcomes(shell, engine, "product.json", "relu.json", "--skip", name) == ["ok"]
+    assert len(without([*cases_of([str(golden_set())])], ["chain-2000", "chain-1000.json"])) == 272
+    said = shell("grade", engine, "product.json", "relu.json", "--skip", "prodcut")
+    assert is_usage_error(said, "--skip prodcut: there is no such case", 'did you mean "product"?')
+    said = shell("grade", engine, "product.json", "--skip", "product")
+    assert is_usage_error(said, "--skip leaves out all cases")
 
 
 SECRETS: Final = ("7.3125", "29.25", "0.0625", "SECRET")

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -156,6 +157,26 @@ def test_a_hidden_daemon_ends(kind: str, then: str, shell: Shell) -> None:
     """A daemon ends with its engine, with no parent, session or environment to find it by."""
     args = written(shell, then)[kind]
     shell("grade", *args, "--timeout", "1")
+    assert not any(map(is_running, hidden(shell.folder)))
+
+
+SWARM: Final = """
+for _ in range(400):
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(1e6)
+time.sleep(5)
+"""
+
+
+@linux
+@pytest.mark.parametrize("kind", ["class", "command"])
+def test_a_swarm_of_processes_is_ended(kind: str, shell: Shell) -> None:
+    """An engine that starts processes without end is stopped long before its time is up."""
+    args = written(shell, textwrap.indent(SWARM, " " * 4).strip())[kind]
+    (case,) = shell("grade", *args, "--timeout", "60", "--json").json["cases"]
+    assert case["outcome"] == "crashed"
+    assert "ended by SIGKILL: it had started more than 256 processes" in case["note"]
     assert not any(map(is_running, hidden(shell.folder)))
 
 
