@@ -1,0 +1,125 @@
+"""Places in a program: the line that made a Value, and the variable that it was assigned to."""
+
+from __future__ import annotations
+
+import dis
+import sys
+from bisect import bisect_right
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import CodeType, FrameType
+
+MODULE: Final = "<module>"
+_HERE: Final = __file__.removesuffix("sites.py")
+_COPIES: Final = ("COPY", "DUP_TOP")  # for `a = b = …` and `(a := …)`
+
+
+class Site(NamedTuple):
+    """A place in a program.
+
+    Attributes:
+        code: The function, or the module.
+        offset: The instruction in its bytecode.
+    """
+
+    code: CodeType
+    offset: int
+
+    @property
+    def line(self) -> int | None:
+        """The line in the file; None if Python does not know it."""
+        lines = (line for start, end, line in self.code.co_lines() if start <= self.offset < end)
+        return next(lines, None)
+
+    @property
+    def is_in_function(self) -> bool:
+        """Whether this is the code of a function, not of a module."""
+        return self.code.co_name != MODULE
+
+    @property
+    def variable(self) -> str | None:
+        """The variable to which the result is assigned at once; None if it is used otherwise."""
+        offsets, names = _stores(self.code)
+        i = bisect_right(offsets, self.offset)
+        return names[i] if i < len(names) else None
+
+    def __str__(self) -> str:
+        """Name the function, the file and the line."""
+        return f"{self.code.co_name}, {self.code.co_filename}:{self.line}"
+
+
+def site_of(frame: FrameType) -> Site:
+    """Return the place at which a frame is."""
+    return Site(frame.f_code, frame.f_lasti)
+
+
+@lru_cache(maxsize=512)
+def _stores(code: CodeType) -> tuple[Sequence[int], Sequence[str | None]]:
+    """Return the offset of each instruction, and the variable to which it stores, if it does.
+
+    An instruction that copies what will be stored counts as the one that stores it.
+    """
+    offsets: list[int] = []
+    names: list[str | None] = []
+    for instruction in dis.get_instructions(code):
+        offsets.append(instruction.offset)
+        names.append(_stored(instruction))
+    for i in reversed(range(len(names) - 1)):
+        if names[i] == "" and names[i + 1]:
+            names[i] = names[i + 1]
+    return offsets, [name or None for name in names]
+
+
+def _stored(instruction: dis.Instruction) -> str | None:
+    """Return the variable to which an instruction stores; empty if it only copies."""
+    if instruction.opname in _COPIES:
+        return ""
+    if not instruction.opname.startswith("STORE_") or "ATTR" in instruction.opname:
+        return None
+    x = instruction.argval
+    x = x[0] if isinstance(x, tuple) else x  # instructions for two variables, since Python 3.13
+    return x if isinstance(x, str) else None
+
+
+@lru_cache(maxsize=512)
+def loop_variables(code: CodeType) -> frozenset[str]:
+    """Return the names that a function or module binds only as variables of `for` loops."""
+    bound: set[str] = set()
+    others: set[str] = set()
+    awaited = 0  # targets of a loop that are still to come
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "FOR_ITER":
+            awaited = 1
+        elif awaited and instruction.opname.startswith("UNPACK_"):
+            awaited += _unpacked(instruction) - 1
+        elif instruction.opname.startswith("STORE_"):
+            if name := _stored(instruction):
+                (bound if awaited else others).add(name)
+            awaited = max(0, awaited - 1)
+    return frozenset(bound - others)
+
+
+def _unpacked(instruction: dis.Instruction) -> int:
+    """Return the number of targets of `a, b = …`, or of `a, *b = …`."""
+    count: int = instruction.arg or 0
+    if instruction.opname == "UNPACK_EX":
+        count = (count & 0xFF) + (count >> 8) + 1
+    return count
+
+
+def program_frame() -> FrameType:
+    """Return the running frame of the program, outside of the recorder."""
+    frame = sys._getframe(1)  # noqa: SLF001
+    while frame.f_code.co_filename.startswith(_HERE) and frame.f_back:
+        frame = frame.f_back
+    return frame
+
+
+def callers(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yield a frame, and those that called it, from the inside out."""
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
