@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shlex
 import sys
+import warnings
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
@@ -13,10 +15,11 @@ from mgraph.codec import LIMITS, read_file
 from mgraph.errors import GraphError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from types import CodeType, ModuleType
 
 _NOTEBOOK: Final = ".ipynb"
+_AFTER: Final = "called by mgraph after a statement"
 
 
 class Script:
@@ -42,11 +45,16 @@ class Script:
             fix = printable(f"{convert} && mgraph trace {script} -o FILE")
             raise GraphError.of("syntax", message, fix=fix)
 
-    def load(self, main: ModuleType) -> CodeType:
-        """Compile the script, and let its module know its file."""
+    def load(self, main: ModuleType, after: Callable[[], None]) -> CodeType:
+        """Compile the script, and let its module know its file.
+
+        Args:
+            main: The module.
+            after: Called after each of the script's own statements.
+        """
         main.__dict__["__file__"] = self._path
         try:
-            return compile(self._source, self._path, "exec", dont_inherit=True)
+            return _compiled(self._source, self._path, after)
         except ValueError as error:  # a NUL in it: a SyntaxError since Python 3.11.4
             raise SyntaxError(str(error)) from None
 
@@ -63,8 +71,12 @@ class Module:
         self._name = name
         self.folder = None if sys.flags.safe_path else os.getcwd()
 
-    def load(self, main: ModuleType) -> CodeType:
+    def load(self, main: ModuleType, after: Callable[[], None]) -> CodeType:
         """Import the packages around the module, and return its code.
+
+        Args:
+            main: What the module will be.
+            after: Called after each of the module's own statements.
 
         Raises:
             ImportError: There is no such module in Python.
@@ -74,16 +86,41 @@ class Module:
         if spec is not None and spec.submodule_search_locations is not None:
             name += ".__main__"
             spec = find_spec(name)
-        get_code = getattr(spec and spec.loader, "get_code", None)
-        code: CodeType | None = get_code(name) if get_code else None
-        if spec is None or code is None:
-            message = f"there is no module {name} that could be run"
+        get_source = getattr(spec and spec.loader, "get_source", None)
+        source: str | None = get_source(name) if get_source else None
+        if spec is None or source is None:
+            message = f"there is no module {name} written in Python"
             raise ImportError(message, name=name)
         main.__dict__.update(
             __file__=spec.origin, __loader__=spec.loader, __package__=spec.parent, __spec__=spec
         )
         sys.argv[0] = spec.origin or name
-        return code
+        return _compiled(source, sys.argv[0], after)
+
+
+def _compiled(source: bytes | str, path: str, after: Callable[[], None]) -> CodeType:
+    """Compile a program that calls a function after each statement of its module.
+
+    The call needs no name that the program could see: the function is a constant of the code.
+    """
+    compile(source, path, "exec", dont_inherit=True)  # its errors and warnings
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = ast.parse(source, path)
+        tree.body = [*_with_calls(tree.body)]
+        code = compile(ast.fix_missing_locations(tree), path, "exec", dont_inherit=True)
+    return code.replace(co_consts=tuple([after if x == _AFTER else x for x in code.co_consts]))
+
+
+def _with_calls(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield statements, with a call after each one that need not be among the first."""
+    for statement in statements:
+        yield statement
+        is_future = isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+        is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        if not (is_future or is_text):
+            call = ast.Call(ast.Constant(_AFTER), [], [])
+            yield ast.copy_location(ast.Expr(call), statement)
 
 
 def module_of(path: str) -> tuple[str, str]:

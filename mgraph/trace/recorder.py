@@ -111,7 +111,7 @@ class Recorder(Observer):
         meanings = self.spellings.meanings_of(name)
         return self._method(member, meanings) if meanings and cls is not Value else None
 
-    def _find_new_members(self) -> None:
+    def find_new_members(self) -> None:
         """Wrap ops and backward that the program has assigned to a class or module meanwhile."""
         for cls, members, size in self._members:
             if len(members) != size:
@@ -199,6 +199,8 @@ class Recorder(Observer):
                 if self._originals and key not in inside:
                     caller = sys._getframe(1)  # noqa: SLF001
                     outer = caller.f_back or caller
+                    while outer.f_code.co_filename == __file__ and outer.f_back:
+                        outer = outer.f_back
                     inside[key] = caller.f_code, caller.f_lasti, outer.f_code, outer.f_lasti
                 return initialise(value, *args, **kwargs)
             self._busy = True
@@ -209,7 +211,7 @@ class Recorder(Observer):
             if self.nodes.of(value) is None:
                 if type(value) not in self._noticed:
                     self._notice_changes(value)
-                self._find_new_members()
+                self.find_new_members()
                 self.constructed(value, [*args, *kwargs.values()], _caller())
             return None
 

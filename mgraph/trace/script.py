@@ -266,7 +266,7 @@ def trace(  # noqa: PLR0913 - what the command takes
         stack.enter_context(context)
     error: BaseException | None = None
     try:
-        codes.append(program.load(main))
+        codes.append(program.load(main, recording.recorder.find_new_members))
         exec(codes[0], main.__dict__)  # noqa: S102
     except BaseException as raised:  # noqa: BLE001 - SystemExit, and anything else that scripts raise
         error = raised
