@@ -8,11 +8,11 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.ops import CONST
-from mgraph.trace.sites import Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from types import CodeType
+
+    from mgraph.trace.sites import Site
 
 LEAF: Final = "leaf"
 """The op of a Value that was not computed: a param or an input."""
@@ -31,15 +31,12 @@ class TracedNode:
         key: The `id` of the Value while it exists; 0 for a plain number.
         ref: A weak reference to the Value; None if its class does not allow one.
         primal: The number of a const, or that of a leaf when it was last used.
-        code: The function or module that made it; None if the recorder did not see that.
-        offset: The instruction in `code`.
+        site: Where it was made; None if the recorder did not see that.
         maker: What made it if no op of mgraph did, for messages.
         near: The nodes of the Values that the function had which made a leaf.
     """
 
-    __slots__ = (
-        "args", "code", "key", "maker", "near", "number", "offset", "op", "primal", "ref",
-    )  # fmt: skip
+    __slots__ = ("args", "key", "maker", "near", "number", "op", "primal", "ref", "site")
 
     def __init__(
         self, op: str, args: tuple[TracedNode, ...], number: int, key: int, primal: object = None
@@ -51,15 +48,9 @@ class TracedNode:
         self.key = key
         self.ref: weakref.ref[Any] | None = None
         self.primal = primal
-        self.code: CodeType | None = None
-        self.offset = 0
+        self.site: Site | None = None
         self.maker = ""
         self.near: tuple[TracedNode, ...] = ()
-
-    @property
-    def site(self) -> Site | None:
-        """Where the Value was made; None if the recorder did not see that."""
-        return Site(self.code, self.offset) if self.code else None
 
 
 class Nodes:
@@ -69,8 +60,8 @@ class Nodes:
     for an old Value. Values are compared by identity only, and never hashed.
 
     Attributes:
-        inside: Where Values were made by an op that is one node, by `id`, except its result: the
-            code, the offset in it, and those of what called it.
+        inside: Where Values were made by an op that is one node, by `id`, except its result; and
+            what called that.
         changed: Where the number of a Value was last set from outside, by `id`, and the number that
             the next node had then.
     """
@@ -80,7 +71,7 @@ class Nodes:
         self._by_key: dict[int, TracedNode] = {}
         self._numbers = count()
         self._held: dict[int, object] = {}
-        self.inside: dict[int, tuple[CodeType, int, CodeType, int]] = {}
+        self.inside: dict[int, tuple[Site, Site]] = {}
         self.changed: dict[int, tuple[int, Site]] = {}
 
     def __len__(self) -> int:

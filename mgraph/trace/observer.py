@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mgraph.ops import CONST, OPS
 from mgraph.trace.attributes import Attributes
 from mgraph.trace.nodes import LEAF, UNKNOWN, Nodes, attribute
-from mgraph.trace.sites import Site, callers, program_frame, site_of
+from mgraph.trace.sites import Sites, callers, program_frame
 from mgraph.trace.spellings import PARENTS, SYMBOLS
 from mgraph.value import Value
 from mgraph.value import ancestry as values_before
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
 
     from mgraph.trace.nodes import TracedNode
+    from mgraph.trace.sites import Site
     from mgraph.trace.spellings import Spelling, Spellings
 
 _LISTS: Final = (list, tuple)
@@ -37,6 +38,7 @@ class Observer:
         spellings: What the names of the engine mean.
         attributes: Reads the numbers of Values.
         nodes: The nodes of all existing Values.
+        sites: The places at which Values were made.
         classes: The classes that are watched.
         sees_all: Whether the recorder saw every Value of the program that has operands.
     """
@@ -46,6 +48,7 @@ class Observer:
         self.spellings = spellings
         self.attributes = Attributes(spellings)
         self.nodes = Nodes()
+        self.sites = Sites()
         self.classes: tuple[type, ...] = ()
         self.sees_all = False
         self._known: dict[int, tuple[CodeType, int, Sequence[tuple[object, Any]]]] = {}
@@ -57,12 +60,12 @@ class Observer:
     ) -> tuple[Spelling, Sequence[Any]] | None:
         """Return the meaning that takes such arguments, and the operands; None if none does."""
         for meaning in meanings:
-            operands = self._operands(meaning, given)
+            operands = self.operands(meaning, given)
             if operands is not None:
                 return meaning, operands
         return None
 
-    def _operands(self, meaning: Spelling, given: Sequence[Any]) -> Sequence[Any] | None:
+    def operands(self, meaning: Spelling, given: Sequence[Any]) -> Sequence[Any] | None:
         """Return the operands in order; None if the op does not take such arguments."""
         if meaning.has_argument:
             if not given or not _is_same(given[-1], meaning.argument):
@@ -88,7 +91,7 @@ class Observer:
         """Record the result of an op if it is a new Value; x + 0 or x += 1 may return x itself."""
         if self.nodes.of(result) is not None:
             if result is operands[0] and len(operands) > 1:
-                self.nodes.change(result, site_of(caller))
+                self.nodes.change(result, self.sites.of(caller))
             return
         for operand in operands:
             if operand is result:
@@ -102,7 +105,7 @@ class Observer:
         args = tuple([self.node_of(operand) for operand in operands])
         node = self.nodes.add(value, op, args[::-1] if is_reflected else args)
         self.nodes.inside.pop(id(value), None)
-        node.code, node.offset = caller.f_code, caller.f_lasti
+        node.site = self.sites.of(caller)
         return node
 
     def node_of(self, operand: object) -> TracedNode:
@@ -125,10 +128,10 @@ class Observer:
                 node = self.nodes.add(value, CONST)
                 node.primal = self.attributes.data(value)
                 return node
-            places = f"{Site(*made[:2])}, called by {Site(*made[2:])}"
+            places = f"{made[0]}, called by {made[1]}"
             return self._unknown(value, (), f"{name}(…) in {places}, within another op")
         if self.sees_all and has_parents(value):
-            use = site_of(program_frame())
+            use = self.sites.of(program_frame())
             text = (
                 f"something that called neither an op nor {name}(…), such as a copy; used in {use}"
             )
@@ -241,7 +244,7 @@ class Observer:
             self._add(value, op, False, children, caller)  # noqa: FBT003
             return
         nodes = tuple([self.node_of(child) for child in children])
-        maker = f"{type(value).__name__}(…) in {site_of(caller)}"
+        maker = f"{type(value).__name__}(…) in {self.sites.of(caller)}"
         outer = self._outside(caller)
         if outer is not None:
             maker += f", called by {outer}"
@@ -252,7 +255,7 @@ class Observer:
         is_const = self._is_converted(args, given, caller)
         node = self.nodes.add(value, CONST if is_const else LEAF)
         node.primal = self.attributes.data(value)
-        node.code, node.offset = caller.f_code, caller.f_lasti
+        node.site = self.sites.of(caller)
         node.maker = type(value).__name__
         if given and not is_const:
             known = (self.nodes.of(x) for x in given)
@@ -267,7 +270,7 @@ class Observer:
             if frame.f_code.co_name == "<module>":
                 return None
             if frame.f_code not in methods:
-                return site_of(frame)
+                return self.sites.of(frame)
         return None
 
     def method_codes(self) -> list[CodeType]:

@@ -15,7 +15,7 @@ from mgraph.trace.functions import Functions
 from mgraph.trace.nodes import ancestry
 from mgraph.trace.observer import Observer, is_number
 from mgraph.trace.setters import noticing
-from mgraph.trace.sites import program_frame, site_of
+from mgraph.trace.sites import program_frame
 from mgraph.trace.spellings import USUAL
 from mgraph.value import Value
 
@@ -132,7 +132,7 @@ class Recorder(Observer):
 
     def _changed(self, value: object) -> None:
         if not self._busy:
-            self.nodes.change(value, site_of(program_frame()))
+            self.nodes.change(value, self.sites.of(program_frame()))
 
     def stop(self) -> None:
         """Restore the classes, and keep the existing Values.
@@ -201,7 +201,7 @@ class Recorder(Observer):
                     outer = caller.f_back or caller
                     while outer.f_code.co_filename == __file__ and outer.f_back:
                         outer = outer.f_back
-                    inside[key] = caller.f_code, caller.f_lasti, outer.f_code, outer.f_lasti
+                    inside[key] = self.sites.pair(caller, outer)
                 return initialise(value, *args, **kwargs)
             self._busy = True
             try:
@@ -220,22 +220,27 @@ class Recorder(Observer):
     def _method(self, member: object, meanings: Sequence[Spelling]) -> object:
         original = _function_of(member)
         bound = isinstance(member, classmethod)
+        first = meanings[0]
+        others = meanings[1:]
 
         @wraps(original)
         def method(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             if self._busy:
                 return original(*args, **kwargs)
             given = (*args[bound:], *kwargs.values()) if bound or kwargs else args
-            matched = self.match(meanings, given)
-            if matched is None:  # not the op of this name: record what it calls
-                return original(*args, **kwargs)
+            meaning, operands = first, self.operands(first, given)
+            if operands is None:
+                matched = self.match(others, given)
+                if matched is None:  # not the op of this name: record what it calls
+                    return original(*args, **kwargs)
+                meaning, operands = matched
             self._busy = True
             try:
                 result = original(*args, **kwargs)
             finally:
                 self._busy = False
             if isinstance(result, self.classes):
-                self.computed(*matched, result, _caller())
+                self.computed(meaning, operands, result, _caller())
             return result
 
         return _bind_like(member, method)

@@ -51,9 +51,29 @@ class Site(NamedTuple):
         return f"{self.code.co_name}, {self.code.co_filename}:{self.line}"
 
 
-def site_of(frame: FrameType) -> Site:
-    """Return the place at which a frame is."""
-    return Site(frame.f_code, frame.f_lasti)
+class Sites:
+    """The places that were seen, each once: there are few, however many Values were made there."""
+
+    def __init__(self) -> None:
+        """Start without places."""
+        self._known: dict[tuple[int, int], Site] = {}
+        self._pairs: dict[tuple[int, int, int, int], tuple[Site, Site]] = {}
+
+    def of(self, frame: FrameType) -> Site:
+        """Return the place at which a frame is."""
+        key = id(frame.f_code), frame.f_lasti  # hashing code takes long; the Site keeps it
+        site = self._known.get(key)
+        if site is None:
+            site = self._known[key] = Site(frame.f_code, frame.f_lasti)
+        return site
+
+    def pair(self, frame: FrameType, outer: FrameType) -> tuple[Site, Site]:
+        """Return the places at which two frames are."""
+        key = id(frame.f_code), frame.f_lasti, id(outer.f_code), outer.f_lasti
+        pair = self._pairs.get(key)
+        if pair is None:
+            pair = self._pairs[key] = self.of(frame), self.of(outer)
+        return pair
 
 
 @lru_cache(maxsize=512)
