@@ -121,9 +121,9 @@ class Recording:
             TypeError: `output` does not belong to a recorded class.
         """
         naming = _naming(names, sys._getframe(1).f_code)  # noqa: SLF001
-        return self.named_graph(output, inputs, naming, name, doc)
+        return self._named_graph(output, inputs, naming, name, doc)
 
-    def named_graph(
+    def _named_graph(
         self,
         output: object,
         inputs: Iterable[object],
@@ -131,19 +131,7 @@ class Recording:
         name: str = "",
         doc: str = "",
     ) -> Graph:
-        """Return a recorded graph; the arguments are those of `graph`, but for `naming`.
-
-        Args:
-            output: As for `graph`.
-            inputs: As for `graph`.
-            naming: The variables that name nodes; None for no names but labels.
-            name: As for `graph`.
-            doc: As for `graph`.
-
-        Raises:
-            GraphError: As for `graph`.
-            TypeError: As for `graph`.
-        """
+        """Return a recorded graph, as `graph` does; without a naming, only labels are ids."""
         self._last = capture = self._capture(output)
         index = {node.number: i for i, node in enumerate(capture.nodes)}
 
@@ -186,7 +174,7 @@ class Recording:
             TypeError: As for `graph`.
         """
         naming = _naming(names, sys._getframe(1).f_code)  # noqa: SLF001
-        graph = self.named_graph(output, inputs, naming, name, doc)
+        graph = self._named_graph(output, inputs, naming, name, doc)
         graph.to_file(path)
         return graph
 

@@ -178,7 +178,11 @@ class Observer:
     ) -> bool:
         """Record a Value whose constructor was called by a function that is named like an op."""
         for frame in islice(callers(caller), _NEAR):
-            matched = self.match(self._meanings_in(frame), _arguments(frame))
+            given = _arguments(frame)
+            meanings = self._meanings_in(frame)
+            if not meanings and given and isinstance(given[0], type):  # Mul.apply(x, y)
+                meanings, given = self.spellings.meanings_of(given[0].__name__), given[1:]
+            matched = self.match(meanings, given)
             if matched is None:
                 continue
             meaning, operands = matched

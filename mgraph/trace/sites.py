@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import dis
+import linecache
 import sys
 from bisect import bisect_right
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import CodeType, FrameType
 
 MODULE: Final = "<module>"
@@ -44,7 +47,10 @@ class Site(NamedTuple):
         """The variable to which the result is assigned at once; None if it is used otherwise."""
         offsets, names = _stores(self.code)
         i = bisect_right(offsets, self.offset)
-        return names[i] if i < len(names) else None
+        if i < len(names) and names[i]:
+            return names[i]
+        position = next(islice(self.code.co_positions(), self.offset // 2, None), None)
+        return _pairs(self.code.co_filename).get(position)
 
     def __str__(self) -> str:
         """Name the function, the file and the line."""
@@ -91,6 +97,30 @@ def _stores(code: CodeType) -> tuple[Sequence[int], Sequence[str | None]]:
         if names[i] == "" and names[i + 1]:
             names[i] = names[i + 1]
     return offsets, [name or None for name in names]
+
+
+@lru_cache(maxsize=64)
+def _pairs(file: str) -> Mapping[object, str]:
+    """Return the variables of assignments such as `a, b = …, …`, by the position of the value."""
+    try:
+        tree = ast.parse("".join(linecache.getlines(file)))
+    except (SyntaxError, ValueError, RecursionError):
+        return {}
+    names: dict[object, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple):
+            for target in node.targets:
+                names.update(_paired(target, node.value))
+    return names
+
+
+def _paired(target: ast.expr, value: ast.Tuple) -> Iterator[tuple[object, str]]:
+    """Yield the position of each value that is assigned to a name, and the name."""
+    targets = target.elts if isinstance(target, (ast.Tuple, ast.List)) else []
+    if len(targets) == len(value.elts) and not any(isinstance(x, ast.Starred) for x in targets):
+        for name, x in zip(targets, value.elts, strict=True):
+            if isinstance(name, ast.Name):
+                yield (x.lineno, x.end_lineno, x.col_offset, x.end_col_offset), name.id
 
 
 def _stored(instruction: dis.Instruction) -> str | None:

@@ -203,6 +203,8 @@ def test_numbers_that_may_be_changed(shell: Shell) -> None:
     told = shell("trace", "s.py", "-o", "f.json", "--json")
     assert (told.status, told.json["agrees"], told.json["notes"]) == (0, True, [])
     assert shell.document("f.json")["nodes"][0] == {"id": "w", "op": "param", "data": 0.5}
+    wrong = dedent(ENGINE).replace("other.data * out.grad", "3 * out.grad")
+    assert notes_of(shell, f"{wrong}\n{dedent(program)}") == []
 
 
 def test_gradients_that_are_as_the_script_left_them(shell: Shell) -> None:

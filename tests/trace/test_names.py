@@ -28,6 +28,8 @@ def test_a_variable_that_a_loop_left_over(scripts: Scripts) -> None:
         for step in range(2):
             x, t = Value(0.5), Value(0.25)
             total = n.w[0] * x + n.w[1] * t + n.b
+            for hidden in [[Value(4.0)]]:
+                total = total + hidden[0]
             for p in n.parameters():
                 p.grad = 0.0
             total.backward()
@@ -36,7 +38,7 @@ def test_a_variable_that_a_loop_left_over(scripts: Scripts) -> None:
         for left in [n.w[1], total]:
             pass
     """
-    expected = ["n.w[0]", "n.w[1]", "n.b", "x", "t", "n5", "n6", "n7", "total"]
+    expected = ["n.w[0]", "n.w[1]", "n.b", "x", "t", "n5", "n6", "n7", "n8", "n9", "total"]
     assert names(scripts, program) == expected
 
 
@@ -75,12 +77,14 @@ def test_variables_of_functions(scripts: Scripts) -> None:
             loss = sum([error, error])
             return loss
         def train():
-            loss_of(Value(1.0), [Value(2.0), Value(3.0)]).backward()
+            first, second = Value(2.0), Value(3.0)
+            loss_of(Value(1.0), [first, second]).backward()
         train()
     """
     shown = names(scripts, program)
     assert "scale" in shown
     assert "error" in shown
+    assert shown[:2] == ["first", "second"]
     assert shown[-1] == "loss"
     assert not {"product", "x", "w"} & {*shown}
 
