@@ -99,7 +99,7 @@ def command(
       mgraph trace train.py -o train.json
       mgraph trace train.py --call 0 -o first.json -- --steps 20
       mgraph trace train.py --class micrograd.engine:Value --input x -o train.json
-      mgraph trace train.py --op tanh=squash --op backward=run_backward -o train.json
+      mgraph trace train.py --op tanh=squash -o train.json
       mgraph trace -m homework.train -o train.json
     """  # noqa: D301 - \b is click's
     check_extension(out)
