@@ -15,7 +15,7 @@ from mgraph.cli.files import STREAM, read_bytes, write_output
 from mgraph.cli.grade_class import ClassOptions, Outputs, check_class, class_options, grade_folder
 from mgraph.cli.options import limit_option, tolerance_options
 from mgraph.cli.output import json_option, print_json
-from mgraph.cli.parameters import CaseName, GraphPath
+from mgraph.cli.parameters import CaseName, GraphPath, OpSpelling
 from mgraph.cli.terminal import clipped, counted, progress, prose, styled, table, width
 from mgraph.errors import printable
 from mgraph.grade.outcomes import Verdict
@@ -44,31 +44,6 @@ _COLOURS: Final = {
     Verdict.TIMED_OUT: "red",
     Verdict.CONVENTION: "yellow",
 }
-
-
-class OpSpelling(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
-    """`NAME=SPELLING`: how an engine spells an op."""
-
-    name = "NAME=SPELLING"
-
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401 - click's signature
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[str, str]:
-        """Split the name from its spelling."""
-        from mgraph.ops import OPS  # noqa: PLC0415 - only if the option is given
-
-        if isinstance(value, tuple):
-            return value
-        name, equals, spelling = str(value).partition("=")
-        if not (equals and spelling):
-            self.fail(f"write NAME=SPELLING, for example {name or 'tanh'}=my_tanh", param, ctx)
-        known = (*OPS, "backward", "data", "grad", "number")
-        if name not in known:
-            self.fail(f"{name!r} is not one of {', '.join(known)}", param, ctx)
-        return name, spelling
 
 
 def _positive(_ctx: click.Context, param: click.Parameter, x: float) -> float:

@@ -1,4 +1,4 @@
-"""Parameter types of the command line: files, ids, settings; each completes itself."""
+"""Parameter types of the command line: files, ids, settings, spellings of ops."""
 
 from __future__ import annotations
 
@@ -152,6 +152,31 @@ class Setting(click.ParamType):  # type: ignore[type-arg] # not generic in click
             message = f"{text} is too large for a double: write {name}=inf if you mean infinity"
             self.fail(message, param, ctx)
         return name, number
+
+
+class OpSpelling(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
+    """`NAME=SPELLING`: how an engine spells an op."""
+
+    name = "NAME=SPELLING"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[str, str]:
+        """Split the name from its spelling."""
+        from mgraph.ops import OPS  # noqa: PLC0415 - only if the option is given
+
+        if isinstance(value, tuple):
+            return value
+        name, equals, spelling = str(value).partition("=")
+        if not (equals and spelling):
+            self.fail(f"write NAME=SPELLING, for example {name or 'tanh'}=my_tanh", param, ctx)
+        known = (*OPS, "backward", "data", "grad", "number")
+        if name not in known:
+            self.fail(f"{name!r} is not one of {', '.join(known)}", param, ctx)
+        return name, spelling
 
 
 def plain(text: str) -> str:

@@ -13,22 +13,24 @@ import click
 
 from mgraph.cli.files import STREAM, check_extension, write_graph
 from mgraph.cli.output import json_option, print_json
-from mgraph.cli.parameters import GraphPath
+from mgraph.cli.parameters import GraphPath, OpSpelling
 from mgraph.cli.terminal import counted, print_error
 from mgraph.codec import spelled as spelled_number
 from mgraph.errors import GraphError, printable, some
-from mgraph.trace.capture import disagreements
+from mgraph.trace.capture import compared, disagreements
 from mgraph.trace.classes import spelled
 from mgraph.trace.script import Traced, trace
+from mgraph.trace.spellings import Spellings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from mgraph.document import Graph
     from mgraph.golden.rerun import Mismatch
 
 
 _INTERRUPTED: Final = 130
+_NOTES: Final = 5
 
 
 @click.command("trace", short_help="Record the graph that a Python script builds.")
@@ -42,6 +44,16 @@ _INTERRUPTED: Final = 130
     "--class", "wanted", metavar="MODULE:CLASS",
     help="The engine's class, for example micrograd.engine:Value. Default: any class that looks "
     "like micrograd's Value.",
+)  # fmt: skip
+@click.option(
+    "--op", "spellings", type=OpSpelling(), multiple=True, metavar="NAME=SPELLING",
+    help="How the engine spells an op (or backward, data, grad): a method, or a function as "
+    "FUNCTION or MODULE:FUNCTION; (ARGUMENT) may follow. number=FUNCTION is what turns plain "
+    "numbers into Values.",
+)  # fmt: skip
+@click.option(
+    "-m", "--module", "is_module", is_flag=True,
+    help="SCRIPT is the name of a module, as for python -m: for modules with relative imports.",
 )  # fmt: skip
 @click.option(
     "--call", type=click.IntRange(min=0), metavar="N",
@@ -62,10 +74,12 @@ def command(
     args: tuple[str, ...],
     out: str,
     wanted: str | None,
+    spellings: tuple[tuple[str, str], ...],
+    is_module: bool,  # noqa: FBT001 - click calls by name
     call: int | None,
     output: str | None,
     inputs: tuple[str, ...],
-    as_json: bool,  # noqa: FBT001 - click calls by name
+    as_json: bool,  # noqa: FBT001
 ) -> int:
     """Run a Python script, and record the graph that its autograd engine builds.
 
@@ -76,16 +90,20 @@ def command(
 
     What was recorded is also written if the script is interrupted or ends the process itself.
 
-    The exit status is 1 if nothing was recorded, if the script failed, or if mgraph's own numbers
-    differ from the engine's. Unless nothing was recorded, the file is still written.
+    The exit status is 1 if nothing was recorded, if the script failed, if mgraph's own numbers
+    differ from the engine's, or if backward left no gradient to compare. Unless nothing was
+    recorded, the file is still written.
 
     \b
     Examples:
       mgraph trace train.py -o train.json
       mgraph trace train.py --call 0 -o first.json -- --steps 20
       mgraph trace train.py --class micrograd.engine:Value --input x -o train.json
+      mgraph trace train.py --op tanh=squash -o train.json
+      mgraph trace -m homework.train -o train.json
     """  # noqa: D301 - \b is click's
     check_extension(out)
+    _check_spellings(spellings)
     if call is not None and output is not None:
         message = "--call and --output can't be combined: --output needs no call of backward"
         raise click.UsageError(message)
@@ -101,11 +119,24 @@ def command(
             streams.close()
             return _finish(traced, out, target, call, output, inputs, as_json=as_json)
 
-        status = finish(trace(script, args, wanted, call, partial(_status, finish)))
+        last = partial(_status, finish)
+        ops = dict(spellings)
+        traced = trace(script, args, wanted, call, last, ops=ops, is_module=is_module)
+        status = finish(traced)
     sys.stdout.flush()
     if to_stderr and _is_of_system(sys.stdout):
         sys.stdout = sys.stderr  # threads and exit handlers of the script may still print
     return status
+
+
+def _check_spellings(spellings: Iterable[tuple[str, str]]) -> None:
+    """Refuse an argument in a spelling that is not a number or a text in quotes."""
+    for name, text in spellings:
+        try:
+            Spellings({name: text})
+        except (SyntaxError, ValueError):
+            message = f"--op {name}={text}: write the argument as in Python, for example ('tanh')"
+            raise click.UsageError(message) from None
 
 
 def _status(finish: Callable[[Traced], int], traced: Traced) -> int:
@@ -151,7 +182,8 @@ def _finish(
         _print(summary, err=out == STREAM)
     if traced.was_interrupted:
         return _INTERRUPTED
-    return 0 if summary["agrees"] and not traced.failed else 1
+    lacks_gradients = summary["agrees"] is None and summary["call"] is not None
+    return int(summary["agrees"] is False or lacks_gradients or traced.failed)
 
 
 @contextmanager
@@ -196,6 +228,7 @@ def _summary(traced: Traced, graph: Graph, out: str) -> dict[str, Any]:
     """Summarise a recorded graph as plain data."""
     run = graph.runs[0]
     wrong = disagreements(graph)
+    values, gradients = compared(graph)
     recording = traced.recording
     return {
         "file": None if out == STREAM else out,
@@ -206,10 +239,13 @@ def _summary(traced: Traced, graph: Graph, out: str) -> dict[str, Any]:
         "call": recording.call,
         "calls": recording.calls,
         "numbers": len(run.data or ()) + len(run.grad or ()),
-        "agrees": not wrong,
+        "values": values,
+        "gradients": gradients,
+        "agrees": False if wrong else True if gradients else None,
         "wrong": len(wrong),
         "first": _mismatch(wrong[0]) if wrong else None,
         "stale": [graph.columns.ids[i] for i in recording.stale],
+        "notes": [*recording.notes] if wrong else [],
     }
 
 
@@ -227,19 +263,35 @@ def _print(summary: Mapping[str, Any], *, err: bool) -> None:
     rows.append(("engine", f"{printable(summary['origin'])}, class {printable(summary['class'])}"))
     if summary["call"] is not None:
         rows.append(("backward", _which_call(summary["call"], summary["calls"])))
-    count = counted(summary["numbers"], "number")
-    if summary["agrees"]:
-        rows.append(("agrees", f"mgraph computes the same {count}"))
-    else:
-        first = summary["first"]
-        both = f"the engine says {first['engine']!r}, mgraph computes {first['mgraph']!r}"
-        text = f"{summary['wrong']:,} of {count}; the first is {first['field']} of {first['node']}"
-        rows.append(("differs", f"{text}: {both}"))
-    if summary["stale"] and not summary["agrees"]:
+    rows.extend(_comparison(summary))
+    if summary["stale"] and summary["agrees"] is False:
         text = f"{some(summary['stale'])} already had a gradient; backward added to it"
         rows.append(("note", text))
+    rows.extend(("note", note) for note in summary["notes"][:_NOTES])
     for name, text in rows:
         click.echo(f"{name:<9} {text}", err=err)
+
+
+def _comparison(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the rows that say whether mgraph computes the same numbers."""
+    values, gradients = (counted(summary[key], key[:-1]) for key in ("values", "gradients"))
+    if summary["agrees"]:
+        yield "agrees", f"mgraph computes the same {values} and {gradients}"
+        return
+    first = summary["first"]
+    if first is not None:
+        both = f"the engine says {first['engine']!r}, mgraph computes {first['mgraph']!r}"
+        numbers = counted(summary["values"] + summary["gradients"], "number")
+        count = f"{summary['wrong']:,} of {numbers} ({values}, {gradients})"
+        text = f"{count}; the first is {first['field']} of {first['node']}"
+        yield "differs", f"{text}: {both}"
+    else:
+        yield "values", f"mgraph computes the same {values}"
+    if not summary["gradients"]:
+        why = "backward was not called on this output"
+        if summary["call"] is not None:
+            why = "backward left no gradient on the engine's Values"
+        yield "gradients", f"none were compared: {why}"
 
 
 def _which_call(call: int, calls: int) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Self
 
 from mgraph.errors import GraphError
 from mgraph.trace.capture import Capture, with_inputs
-from mgraph.trace.names import names_of
+from mgraph.trace.names import Naming, names_of
 from mgraph.trace.recorder import Recorder
+from mgraph.trace.sites import loop_variables
+from mgraph.trace.spellings import Spellings
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping, Sequence
+    from types import CodeType
 
     from mgraph.document import Graph
 
@@ -29,12 +33,15 @@ class Recording:
     ```
     """
 
-    def __init__(self, *classes: type, call: int | None = None) -> None:
+    def __init__(
+        self, *classes: type, call: int | None = None, ops: Mapping[str, str] | None = None
+    ) -> None:
         """Prepare a recording; the arguments are those of `record`."""
         self._classes = classes
         self._last: Capture | None = None
+        self._ids: Sequence[str] = ()
         self._is_started = False
-        self.recorder = Recorder(call)
+        self.recorder = Recorder(call, Spellings(ops or {}))
 
     def __enter__(self) -> Self:
         """Start to record.
@@ -65,9 +72,8 @@ class Recording:
 
     @property
     def call(self) -> int | None:
-        """The call of `backward` that the last `graph` shows, from 0; None if given an output."""
-        is_backward = self._last is not None and self._last is self.recorder.captured
-        return self.recorder.captured_call if is_backward else None
+        """The call of `backward` that the last `graph` shows, from 0; None if it shows none."""
+        return self._last.call if self._last else None
 
     @property
     def engine(self) -> type:
@@ -78,6 +84,11 @@ class Recording:
     def stale(self) -> Sequence[int]:
         """The positions, in the last `graph`, of leaves that had a gradient before `backward`."""
         return self._last.stale if self._last else ()
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What may explain numbers of the last `graph` that differ from mgraph's, as sentences."""
+        return self._last.notes(self._ids) if self._last else ()
 
     def records(self, value: object) -> bool:
         """Whether `value` belongs to a class that is recorded."""
@@ -95,8 +106,8 @@ class Recording:
         """Return a recorded graph, with the engine's own numbers as its run.
 
         Args:
-            output: A Value of the engine, whose numbers are read now. None for the one that
-                `backward` was called on, with the numbers that this call left.
+            output: A Value of the engine: with the numbers that the last `backward` from it left,
+                or else with its numbers now. None for the Value that `backward` was called on last.
             inputs: The leaves that become inputs, as Values or ids; all others become params.
             names: Variables whose names become ids, for example `locals()`. Values inside them are
                 named, too: `model.layers[0].w`. Labels that the engine gives its Values come first.
@@ -109,11 +120,29 @@ class Recording:
                 nothing was recorded that could be returned.
             TypeError: `output` does not belong to a recorded class.
         """
+        naming = _naming(names, sys._getframe(1).f_code)  # noqa: SLF001
+        return self._named_graph(output, inputs, naming, name, doc)
+
+    def _named_graph(
+        self,
+        output: object,
+        inputs: Iterable[object],
+        naming: Naming | None,
+        name: str = "",
+        doc: str = "",
+    ) -> Graph:
+        """Return a recorded graph, as `graph` does; without a naming, only labels are ids."""
         self._last = capture = self._capture(output)
         index = {node.number: i for i, node in enumerate(capture.nodes)}
-        named = names_of(names or {}, self.records)
-        graph = capture.graph(_first((self._index(x, index), text) for text, x in named), name, doc)
-        leaves = [x if isinstance(x, str) else self._index(x, index) for x in inputs]
+
+        def index_of(value: object) -> int | None:
+            node = self.recorder.nodes.of(value)
+            return index.get(node.number) if node else None
+
+        named = names_of(capture.nodes, naming, index_of, self.records) if naming else ()
+        graph = capture.graph(named, name, doc)
+        self._ids = graph.columns.ids
+        leaves = [x if isinstance(x, str) else index_of(x) for x in inputs]
         if None in leaves:
             message = "one of the inputs is not a Value of the graph"
             raise GraphError.of("run-node", message, expected="a leaf, or its id")
@@ -144,7 +173,8 @@ class Recording:
             GraphError: As for `graph` and `Graph.to_file`.
             TypeError: As for `graph`.
         """
-        graph = self.graph(output, inputs=inputs, names=names, name=name, doc=doc)
+        naming = _naming(names, sys._getframe(1).f_code)  # noqa: SLF001
+        graph = self._named_graph(output, inputs, naming, name, doc)
         graph.to_file(path)
         return graph
 
@@ -154,7 +184,7 @@ class Recording:
             if not self.records(output):
                 message = f"expected a Value of the engine, not {type(output).__name__}"
                 raise TypeError(message)
-            return recorder.capture(output).read()
+            return recorder.capture_of(output)
         if recorder.captured is None:
             message = "backward was not called"
             if recorder.calls:
@@ -163,21 +193,15 @@ class Recording:
             raise GraphError.of("output", message, fix=fix)
         return recorder.captured
 
-    def _index(self, value: object, index: Mapping[int, int]) -> int | None:
-        node = self.recorder.nodes.of(value)
-        return index.get(node.number) if node else None
+
+def _naming(names: Mapping[str, object] | None, code: CodeType) -> Naming | None:
+    """Return the naming by variables that are most likely those of the code."""
+    return None if names is None else Naming(names, loop_variables(code))
 
 
-def _first(names: Iterable[tuple[int | None, str]]) -> dict[int, str]:
-    """Return the first name of each node of the graph."""
-    first: dict[int, str] = {}
-    for node, text in names:
-        if node is not None:
-            first.setdefault(node, text)
-    return first
-
-
-def record(*classes: type, call: int | None = None) -> Recording:
+def record(
+    *classes: type, call: int | None = None, ops: Mapping[str, str] | None = None
+) -> Recording:
     """Record what another engine's Values compute inside a `with` block.
 
     Inside the block the operators, methods and constructor of the classes are wrapped; afterwards
@@ -186,6 +210,7 @@ def record(*classes: type, call: int | None = None) -> Recording:
     Args:
         classes: One or more classes written in Python, such as micrograd's `Value`.
         call: Which call of `backward` to keep, from 0; None for the last.
+        ops: How the engine spells ops, as for `mgraph trace --op`: `{"tanh": "my_tanh"}`.
 
     Returns:
         A `Recording`, for the `with` statement.
@@ -196,4 +221,4 @@ def record(*classes: type, call: int | None = None) -> Recording:
     if not classes or not all(isinstance(cls, type) for cls in classes):
         message = "mgraph.record takes the classes to record, for example record(Value)"
         raise TypeError(message)
-    return Recording(*classes, call=call)
+    return Recording(*classes, call=call, ops=ops)

@@ -4,49 +4,104 @@ from __future__ import annotations
 
 import sys
 from importlib import metadata
+from inspect import unwrap
 from pathlib import Path
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Final
 
 from mgraph import __version__
 from mgraph.engine.values import VALUE
+from mgraph.grade.driver import plain
 from mgraph.graph.run import SELF_RECORDED
-from mgraph.trace.spellings import DATA, GRAD, is_backward
+from mgraph.trace.spellings import USUAL
 from mgraph.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from mgraph.trace.spellings import Spellings
 
 _SCRIPT: Final = "__main__"
 
 
-def is_value_like(cls: type) -> bool:
+def is_value_like(cls: type, spellings: Spellings = USUAL) -> bool:
     """Whether a class is like Value: written in Python, with operators, data, grad, backward."""
     methods = dict(_functions(cls))
     if not ("__add__" in methods and "__mul__" in methods):
         return False
-    if not any(map(is_backward, methods)):
+    return any(map(spellings.is_backward, methods)) and has_numbers(cls, spellings)
+
+
+def has_numbers(cls: type, spellings: Spellings) -> bool:
+    """Whether a class has data and grad: it declares them, or its methods use them."""
+    names = {plain(name) for name in _attributes(cls, dict(_functions(cls)))}
+    return any(x in names for x in spellings.data) and any(x in names for x in spellings.grad)
+
+
+def may_be_value(cls: type, spellings: Spellings) -> bool:
+    """Whether a class may become like Value when the program has defined all that it uses.
+
+    Operators and backward may be assigned to the class later, or be functions beside it.
+    """
+    methods = dict(_functions(cls))
+    names = {plain(name) for name in _attributes(cls, methods)}
+    if not any(x in names for x in spellings.data):
         return False
-    names = dict.fromkeys(_attributes(cls, methods))
-    return any(name in names for name in DATA) and any(name in names for name in GRAD)
+    has_backward = any(map(spellings.is_backward, methods))
+    return has_backward or _does_arithmetic(methods, spellings) or has_numbers(cls, spellings)
+
+
+def is_engine(cls: type, spellings: Spellings) -> bool:
+    """Whether a class is like Value, together with the functions beside it.
+
+    A backward pass is not needed: a script may run it by hand.
+    """
+    methods = dict(_functions(cls))
+    beside = getattr(sys.modules.get(cls.__module__), "__dict__", {})
+    functions = {name: x for name, x in [*beside.items()] if isinstance(x, FunctionType)}
+    if not _does_arithmetic({**functions, **methods}, spellings):
+        return False
+    if has_numbers(cls, spellings):
+        return True
+    codes = [x.__code__ for x in functions.values()]
+    codes += [f.__code__ for x in beside.values() if isinstance(x, type) for _, f in _functions(x)]
+    used = {plain(name) for code in codes for name in _names_in(code)}
+    return may_be_value(cls, spellings) and any(x in used for x in spellings.grad)
+
+
+def _does_arithmetic(names: Iterable[str], spellings: Spellings) -> bool:
+    """Whether there are functions or methods for both sums and products."""
+    ops = {meaning.op for name in names for meaning in spellings.meanings_of(name)}
+    return {"add", "mul"} <= ops
 
 
 def _functions(cls: type) -> Iterator[tuple[str, FunctionType]]:
+    """Yield the methods of a class by name, without what wraps them."""
     for base in reversed(cls.__mro__):
-        for name, member in vars(base).items():
-            if isinstance(member, FunctionType):
-                yield name, member
+        for name, member in [*vars(base).items()]:
+            function = unwrap(member) if isinstance(member, FunctionType) else None
+            if isinstance(function, FunctionType):
+                yield name, function
 
 
 def _attributes(cls: type, methods: dict[str, FunctionType]) -> Iterator[str]:
     """Yield the names of attributes that a class declares, or that its methods use."""
     for base in cls.__mro__:
         yield from vars(base)
-        yield from vars(base).get("__annotations__", ())
-        slots = vars(base).get("__slots__", ())
-        yield from (slots,) if isinstance(slots, str) else slots
+        for declared in ("__annotations__", "__slots__"):
+            names = vars(base).get(declared, ())
+            names = (names,) if isinstance(names, str) else names
+            yield from names if isinstance(names, (tuple, list, dict)) else ()
     for method in methods.values():
-        yield from method.__code__.co_names
+        yield from _names_in(method.__code__)
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    """Yield the names that a function uses, and the functions inside it."""
+    codes = [code]
+    for inner in codes:  # grows while it is walked
+        yield from inner.co_names
+        codes.extend(x for x in inner.co_consts if isinstance(x, CodeType))
 
 
 def spelled(cls: type) -> str:
@@ -69,8 +124,9 @@ def _file(cls: type) -> Path | None:
     if cls.__module__ != _SCRIPT:
         file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     else:
-        files = [function.__code__.co_filename for _, function in _functions(cls)]
-        file = files[-1] if files else None
+        spaces = [function.__globals__ for _, function in _functions(cls)]
+        spaces.sort(key=lambda space: space.get("__name__") == _SCRIPT)  # a base may be elsewhere
+        file = spaces[-1].get("__file__") if spaces else None
     return Path(file) if file else None
 
 

@@ -7,11 +7,12 @@ import weakref
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from mgraph.errors import quoted
 from mgraph.ops import CONST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from mgraph.trace.sites import Site
 
 LEAF: Final = "leaf"
 """The op of a Value that was not computed: a param or an input."""
@@ -30,10 +31,12 @@ class TracedNode:
         key: The `id` of the Value while it exists; 0 for a plain number.
         ref: A weak reference to the Value; None if its class does not allow one.
         primal: The number of a const, or that of a leaf when it was last used.
-        location: Where the Value was made, if the recorder saw it and no op made it.
+        site: Where it was made; None if the recorder did not see that.
+        maker: What made it if no op of mgraph did, for messages.
+        near: The nodes of the Values that the function had which made a leaf.
     """
 
-    __slots__ = ("args", "key", "location", "number", "op", "primal", "ref")
+    __slots__ = ("args", "key", "maker", "near", "number", "op", "primal", "ref", "site")
 
     def __init__(
         self, op: str, args: tuple[TracedNode, ...], number: int, key: int, primal: object = None
@@ -45,7 +48,9 @@ class TracedNode:
         self.key = key
         self.ref: weakref.ref[Any] | None = None
         self.primal = primal
-        self.location = ""
+        self.site: Site | None = None
+        self.maker = ""
+        self.near: tuple[TracedNode, ...] = ()
 
 
 class Nodes:
@@ -53,6 +58,12 @@ class Nodes:
 
     Values are referenced weakly. Their finalizers call `forget`, so that a reused `id` is not taken
     for an old Value. Values are compared by identity only, and never hashed.
+
+    Attributes:
+        inside: Where Values were made by an op that is one node, by `id`, except its result; and
+            what called that.
+        changed: Where the number of a Value was last set from outside, by `id`, and the number that
+            the next node had then.
     """
 
     def __init__(self) -> None:
@@ -60,6 +71,8 @@ class Nodes:
         self._by_key: dict[int, TracedNode] = {}
         self._numbers = count()
         self._held: dict[int, object] = {}
+        self.inside: dict[int, tuple[Site, Site]] = {}
+        self.changed: dict[int, tuple[int, Site]] = {}
 
     def __len__(self) -> int:
         """Return the number of existing Values."""
@@ -81,9 +94,16 @@ class Nodes:
         """Make a node for a plain number."""
         return TracedNode(CONST, (), next(self._numbers), 0, number)
 
+    def change(self, value: object, site: Site) -> None:
+        """Note that the number of a Value was set from outside."""
+        self.changed[id(value)] = next(self._numbers), site
+
     def forget(self, value: object) -> None:
         """Drop a Value that is being deleted."""
-        self._by_key.pop(id(value), None)
+        key = id(value)
+        self._by_key.pop(key, None)
+        self.inside.pop(key, None)
+        self.changed.pop(key, None)
 
     def values(self, nodes: Sequence[TracedNode]) -> list[Any]:
         """Return the Value of each node; None if it was deleted, or has a newer node."""
@@ -119,25 +139,3 @@ def ancestry(root: TracedNode) -> list[TracedNode]:
 def attribute(value: object, names: Iterable[str]) -> str | None:
     """Return the first of some attribute names that an object has; None if it has none."""
     return next((name for name in names if hasattr(value, name)), None)
-
-
-def number_of(x: Any) -> float | None:  # noqa: ANN401 - whatever an engine stores
-    """Return a number of an engine as a double; None if there is none.
-
-    Raises:
-        ValueError: It is not a number; the message says what it is.
-    """
-    if type(x) is float or x is None:
-        return x
-    if isinstance(x, (str, bytes)):
-        raise ValueError(quoted(str(x)))  # noqa: TRY004 - a fault of the program
-    try:
-        if callable(
-            getattr(x, "item", None)
-        ):  # NumPy and the like, including arrays of one element
-            x = x.item()
-        return float(x)
-    except OverflowError:
-        return float("inf") if x > 0 else float("-inf")
-    except (TypeError, ValueError):
-        raise ValueError(f"a {type(x).__name__}") from None

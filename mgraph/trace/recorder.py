@@ -5,60 +5,60 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from functools import wraps
-from inspect import CO_VARARGS, getattr_static
-from itertools import chain
+from inspect import getattr_static
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
-from mgraph.ops import CONST
 from mgraph.trace.capture import Capture
 from mgraph.trace.classes import is_value_like
-from mgraph.trace.nodes import LEAF, UNKNOWN, Nodes, TracedNode, ancestry, attribute
-from mgraph.trace.spellings import DATA, SYMBOLS, is_backward, meaning_of
+from mgraph.trace.functions import Functions
+from mgraph.trace.nodes import ancestry
+from mgraph.trace.observer import Observer, is_number
+from mgraph.trace.setters import noticing
+from mgraph.trace.sites import program_frame
+from mgraph.trace.spellings import USUAL
 from mgraph.value import Value
-from mgraph.value import ancestry as values_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import FrameType
 
-    from mgraph.trace.spellings import Spelling
+    from mgraph.trace.spellings import Spelling, Spellings
 
 _MISSING: Final = object()
 _PATCHES: Final[list[tuple[Recorder, type]]] = []
 """Who wraps which class now, oldest first: each wraps what the ones before it left."""
 _METHODS: Final = (FunctionType, staticmethod, classmethod)
-_LISTS: Final = (list, tuple)
-_PLAIN: Final = (float, int)
-_NEAR: Final = 4  # most calls between a function and the constructor that it calls through helpers
+_KEPT: Final = ("__del__", "__init__")
 
 
-class Recorder:
+class Recorder(Observer):
     """Records how Values of some classes are computed, and their numbers after backward.
 
     Nothing is recorded while an op that mgraph knows is running: it becomes one node, however the
     engine computes it. Only one thread is recorded.
 
     Attributes:
-        nodes: The nodes of all existing Values.
-        classes: The classes that are watched.
         call: Which call of backward to capture, from 0; None for the last one.
         calls: The number of calls of backward so far.
         captured: The graph and the numbers after the captured call.
-        captured_call: Which call was captured.
     """
 
-    def __init__(self, call: int | None = None) -> None:
+    def __init__(self, call: int | None = None, spellings: Spellings = USUAL) -> None:
         """Start without classes."""
-        self.nodes = Nodes()
-        self.classes: tuple[type, ...] = ()
+        super().__init__(spellings)
         self.call = call
         self.calls = 0
         self.captured: Capture | None = None
-        self.captured_call = 0
+        self._of_roots: dict[int, Capture] = {}
         self._busy = False
+        self._is_in_backward = False
+        self._inner: list[tuple[object, Capture | None]] | None = None
         self._originals: dict[type, dict[str, object]] = {}
         self._wrappers: dict[type, dict[str, object]] = {}
+        self._noticed: dict[type, None] = {}
+        self._members: list[tuple[type, Mapping[str, object], int]] = []
+        self._functions = Functions(spellings, self._backward_beside)
 
     # --- patching ------------------------------------------------------------------------------
 
@@ -69,16 +69,24 @@ class Recorder:
             TypeError: The class can't be changed.
         """
         for base in reversed(cls.__mro__):
-            if base not in self.classes and (base is cls or is_value_like(base)):
+            if base not in self.classes and (base is cls or is_value_like(base, self.spellings)):
                 self._patch(base)
                 self.classes += (base,)
+        self._functions.search(cls, self.classes)
 
     def _patch(self, cls: type) -> None:
-        wrappers = dict(self._wrapped(cls))
-        originals = {key: vars(cls).get(key, _MISSING) for key in wrappers}
-        self._wrappers[cls], self._originals[cls] = wrappers, originals
+        self._wrappers[cls], self._originals[cls] = {}, {}
         _PATCHES.append((self, cls))
+        self._wrap(cls, dict(self._wrapped(cls)))
+
+    def _wrap(self, cls: type, wrappers: Mapping[str, object]) -> None:
+        originals = {key: vars(cls).get(key, _MISSING) for key in wrappers}
+        self._wrappers[cls].update(wrappers)
+        self._originals[cls].update(originals)
         _replace(cls, originals, wrappers)
+        self._members = [
+            (each, vars(each), len(vars(each))) for each in self._wrappers if each is not Value
+        ]
 
     def _restore(self, cls: type) -> None:
         _replace(cls, self._wrappers.pop(cls), self._originals.pop(cls))
@@ -86,16 +94,45 @@ class Recorder:
     def _wrapped(self, cls: type) -> Iterator[tuple[str, object]]:
         yield "__del__", self._finalizer(cls)
         for name in dir(cls):
-            member = getattr_static(cls, name)
-            owner = next((base for base in cls.__mro__ if name in vars(base)), cls)
-            if not isinstance(member, _METHODS) or name in self._wrappers.get(owner, ()):
-                continue
-            if is_backward(name):
-                yield name, self._backward(member)
-            elif cls is not Value and (meaning := meaning_of(name)):
-                yield name, self._method(member, meaning)
+            wrapper = self._wrapper_of(cls, name)
+            if wrapper is not None:
+                yield name, wrapper
         if cls is not Value:  # mgraph's Value has its arguments in order and needs no recording
             yield "__init__", self._constructor(cls.__init__)  # type: ignore[misc]
+
+    def _wrapper_of(self, cls: type, name: str) -> object:
+        """Return the wrapper of a method that is an op or backward; None if there is none."""
+        member = getattr_static(cls, name)
+        owner = next((base for base in cls.__mro__ if name in vars(base)), cls)
+        if not isinstance(member, _METHODS) or name in self._wrappers.get(owner, ()):
+            return None
+        if self.spellings.is_backward(name):
+            return _bind_like(member, self._backward(_function_of(member)))
+        meanings = self.spellings.meanings_of(name)
+        return self._method(member, meanings) if meanings and cls is not Value else None
+
+    def find_new_members(self) -> None:
+        """Wrap ops and backward that the program has assigned to a class or module meanwhile."""
+        for cls, members, size in self._members:
+            if len(members) != size:
+                names = [name for name in members if name not in self._wrappers[cls]]
+                pairs = [(name, self._wrapper_of(cls, name)) for name in names]
+                self._wrap(cls, {name: wrapper for name, wrapper in pairs if wrapper is not None})
+                break
+        self._functions.search_again(self.classes)
+
+    def _notice_changes(self, value: object) -> None:
+        """Notice from now on when the number of a Value of this class is set from outside."""
+        cls = type(value)
+        self._noticed[cls] = None
+        name = self.attributes.data_name(value)
+        if name is not None and cls in self._wrappers and cls is not Value:
+            setter = noticing(cls, value, name, self._changed)
+            self._wrap(cls, {} if setter is None else {name: setter})
+
+    def _changed(self, value: object) -> None:
+        if not self._busy:
+            self.nodes.change(value, self.sites.of(program_frame()))
 
     def stop(self) -> None:
         """Restore the classes, and keep the existing Values.
@@ -105,6 +142,8 @@ class Recorder:
         """
         self.nodes.hold()
         self._busy = True  # the program may have kept wrappers, for example in a method of its own
+        self._members = []
+        self._functions.restore()
         first = next((i for i, (owner, _) in enumerate(_PATCHES) if owner is self), len(_PATCHES))
         patches = _PATCHES[first:]
         del _PATCHES[first:]
@@ -115,19 +154,26 @@ class Recorder:
                 owner._patch(cls)  # noqa: SLF001
 
     @contextmanager
-    def _silence(self) -> Iterator[None]:
-        """Restore the classes for a while, for their full speed and depth of recursion."""
-        self._busy = True
+    def _unwrapped(self, *, methods: bool) -> Iterator[None]:
+        """Restore functions that run backward, and perhaps methods, for full speed and depth.
+
+        Ops stay wrapped: a gradient that can be differentiated is computed by them.
+        """
+        before, self._is_in_backward = self._is_in_backward, methods
         for cls, originals in self._originals.items():
-            kept = {name: originals[name] for name in originals if name != "__del__"}
-            _replace(cls, self._wrappers[cls], kept)
+            _replace(cls, self._wrappers[cls], self._backwards(originals) if methods else {})
+        self._functions.restore()
         try:
             yield
         finally:
-            if self._originals:  # not stopped meanwhile
-                self._busy = False
+            self._is_in_backward = before
             for cls, wrappers in self._wrappers.items():
-                _replace(cls, self._originals[cls], wrappers)
+                _replace(cls, self._originals[cls], self._backwards(wrappers) if methods else {})
+            if self._originals:  # not stopped meanwhile
+                self._functions.replace()
+
+    def _backwards(self, members: Mapping[str, object]) -> dict[str, object]:
+        return {name: x for name, x in members.items() if self.spellings.is_backward(name)}
 
     # --- wrappers ------------------------------------------------------------------------------
 
@@ -136,6 +182,7 @@ class Recorder:
 
         def finalizer(value: Any) -> None:  # noqa: ANN401
             self.nodes.forget(value)
+            self._of_roots.pop(id(value), None)
             if original is not None:
                 original(value)
 
@@ -143,10 +190,18 @@ class Recorder:
 
     def _constructor(self, original: Callable[..., None]) -> Callable[..., None]:
         initialise = _nothing if original is object.__init__ else original
+        inside = self.nodes.inside
 
         @wraps(original)
         def constructor(value: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
             if self._busy:
+                key = id(value)
+                if self._originals and key not in inside:
+                    caller = sys._getframe(1)  # noqa: SLF001
+                    outer = caller.f_back or caller
+                    while outer.f_code.co_filename == __file__ and outer.f_back:
+                        outer = outer.f_back
+                    inside[key] = self.sites.pair(caller, outer)
                 return initialise(value, *args, **kwargs)
             self._busy = True
             try:
@@ -154,189 +209,138 @@ class Recorder:
             finally:
                 self._busy = False
             if self.nodes.of(value) is None:
-                self._constructed(value, [*args, *kwargs.values()], sys._getframe(1))  # noqa: SLF001
+                if type(value) not in self._noticed:
+                    self._notice_changes(value)
+                self.find_new_members()
+                self.constructed(value, [*args, *kwargs.values()], _caller())
             return None
 
         return constructor
 
-    def _method(self, member: object, meaning: Spelling) -> object:
-        original: Callable[..., Any] = getattr(member, "__func__", member)  # type: ignore[arg-type]
+    def _method(self, member: object, meanings: Sequence[Spelling]) -> object:
+        original = _function_of(member)
         bound = isinstance(member, classmethod)
+        first = meanings[0]
+        others = meanings[1:]
 
         @wraps(original)
         def method(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             if self._busy:
                 return original(*args, **kwargs)
             given = (*args[bound:], *kwargs.values()) if bound or kwargs else args
-            operands = self._operands(meaning, given)
-            if operands is None:  # not the op of this name: record what it calls
-                return original(*args, **kwargs)
+            meaning, operands = first, self.operands(first, given)
+            if operands is None:
+                matched = self.match(others, given)
+                if matched is None:  # not the op of this name: record what it calls
+                    return original(*args, **kwargs)
+                meaning, operands = matched
             self._busy = True
             try:
                 result = original(*args, **kwargs)
             finally:
                 self._busy = False
             if isinstance(result, self.classes):
-                self._computed(meaning, operands, result)
+                self.computed(meaning, operands, result, _caller())
             return result
 
         return _bind_like(member, method)
 
-    def _backward(self, member: object) -> object:
-        original: Callable[..., Any] = getattr(member, "__func__", member)  # type: ignore[arg-type]
+    def _backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap a method of a Value that runs the backward pass."""
 
         @wraps(original)
         def backward(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-            if self._busy or not (args and isinstance(args[0], self.classes)):
+            given = [*args, *kwargs.values()]
+            root = self._root(given)
+            if root is None:
                 return original(*args, **kwargs)
-            is_wanted = self.call in (None, self.calls)
-            seed = _seed((*args[1:], *kwargs.values()))
-            capture = self.capture(args[0], seed) if is_wanted else None
-            with self._silence():
+            if self._inner:  # not the first one that a function calls
+                self._inner.append((root, None))
+                return original(*args, **kwargs)
+            capture = self._captured(root, given)
+            with self._unwrapped(methods=True):
                 result = original(*args, **kwargs)
                 if capture:
-                    self.captured, self.captured_call = capture.read(), self.calls
-                self.calls += 1
+                    capture.read()
+                if self._inner is None:
+                    self._end_backward(root, capture)
+                else:
+                    self._inner.append((root, capture))
             return result
 
-        return _bind_like(member, backward)
+        return backward
 
-    # --- nodes ---------------------------------------------------------------------------------
+    def _backward_beside(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap a function, or a method of another class, that runs the backward pass.
 
-    def capture(self, output: object, seed: float = 1.0) -> Capture:
-        """Return the nodes that a Value was computed from; their numbers are read later."""
-        root = self._own(output) if isinstance(output, Value) else self._node(output)
-        nodes = ancestry(root)
-        return Capture(nodes, self.nodes.values(nodes), seed)
-
-    def _operands(self, meaning: Spelling, given: Sequence[Any]) -> Sequence[Any] | None:
-        """Return the operands in order; None if the op does not take such arguments."""
-        if meaning.takes_lists:
-            given = [*chain.from_iterable(x if type(x) in _LISTS else (x,) for x in given)]
-        if not meaning.takes(len(given)):
-            return None
-        has_value = False
-        for operand in given:
-            if type(operand) in _PLAIN:
-                continue
-            if isinstance(operand, self.classes):
-                has_value = True
-            elif not _is_number(operand):
-                return None
-        return given if has_value else None
-
-    def _computed(self, meaning: Spelling, operands: Sequence[Any], result: object) -> None:
-        """Record the result of an op if it is a new Value; x + 0 or x += 1 may return x itself."""
-        if self.nodes.of(result) is not None:
-            return
-        for operand in operands:
-            if operand is result:
-                return
-        args = tuple([self._node(operand) for operand in operands])
-        self.nodes.add(result, meaning.op, args[::-1] if meaning.is_reflected else args)
-
-    def _node(self, operand: object) -> TracedNode:
-        """Return the node of an operand; a Value that was not recorded is a leaf."""
-        node = self.nodes.of(operand)
-        if node is None:
-            if not isinstance(operand, self.classes):
-                return self.nodes.const(operand)
-            node = self.nodes.add(operand, LEAF)
-        if node.op == LEAF:
-            node.primal = self._primal(operand)
-        return node
-
-    def _primal(self, value: object) -> object:
-        name = attribute(value, DATA)
-        return None if name is None else getattr(value, name)
-
-    # --- Values that no method made ------------------------------------------------------------
-
-    def _constructed(self, value: object, args: list[Any], caller: FrameType) -> None:
-        """Record a Value that was constructed outside of any known op.
-
-        It is a leaf, or it was computed by a function or an unknown method. Then the constructor
-        was given the operands, and the name of the function tells the op.
+        It may be the engine's, or call the engine's and change the gradients afterwards. It is the
+        latter if it calls one method of the root.
         """
-        meaning = meaning_of(type(value).__name__)  # class Max(Value)
-        ordered = self._operands(meaning, args) if meaning else None
-        if meaning and ordered:
-            self.nodes.add(value, meaning.op, tuple([self._node(operand) for operand in ordered]))
-            return
-        operands = self._children(value, args)
-        if not operands:
-            op = CONST if self._is_converted(args, caller) else LEAF
-            node = self.nodes.add(value, op)
-            node.primal, node.location = self._primal(value), _location(value, caller)
-            return
-        computed = self._called(operands, caller) or self._labelled(args, operands, caller)
-        if computed is None:
-            nodes = [self._node(operand) for operand in operands]
-            self.nodes.add(value, UNKNOWN, tuple(nodes)).location = _location(value, caller)
-            return
-        op, ordered = computed
-        self.nodes.add(value, op, tuple([self._node(operand) for operand in ordered]))
 
-    def _children(self, value: object, args: list[Any]) -> list[Any]:
-        """Return the Values passed to a constructor, without a first one that is only copied."""
-        children: list[object] = []
-        for i, arg in enumerate(args):
-            inside = arg if isinstance(arg, (list, tuple, set, frozenset)) else (arg,)
-            if i or inside is arg or type(arg) is not type(value):
-                children.extend(child for child in inside if isinstance(child, self.classes))
-        return children
+        @wraps(original)
+        def backward(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            given = [*args, *kwargs.values()]
+            root = self._root(given)
+            if root is None or self._inner is not None:
+                return original(*args, **kwargs)
+            capture = self._captured(root, given)
+            self._inner = inner = list[tuple[object, "Capture | None"]]()
+            try:
+                with self._unwrapped(methods=False):
+                    result = original(*args, **kwargs)
+                    if len(inner) == 1 and inner[0][0] is root:
+                        capture = inner[0][1]
+                    elif capture:
+                        capture.read()
+                    self._end_backward(root, capture)
+            finally:
+                self._inner = None
+            return result
 
-    def _called(self, children: list[Any], caller: FrameType) -> tuple[str, Sequence[Any]] | None:
-        """Return op and operands of a running function that is named like an op, if they fit."""
-        frame: FrameType | None = caller
-        for _ in range(_NEAR):
-            if frame is None:
-                break
-            meaning = meaning_of(frame.f_code.co_name)
-            operands = self._operands(meaning, _arguments(frame)) if meaning else None
-            if meaning and operands and self._are_same(operands, children):
-                return meaning.op, operands[::-1] if meaning.is_reflected else operands
-            frame = frame.f_back
-        return None
+        return backward
 
-    def _are_same(self, operands: Sequence[Any], children: list[Any]) -> bool:
-        values = {id(operand) for operand in operands if isinstance(operand, self.classes)}
-        return values == {id(child) for child in children}
-
-    def _labelled(
-        self, args: list[Any], children: list[Any], caller: FrameType
-    ) -> tuple[str, Sequence[Any]] | None:
-        """Return the op that a label among the arguments names, if the function has no name."""
-        texts = [arg for arg in args if isinstance(arg, str)]
-        if not caller.f_code.co_name.startswith("<") or any(
-            isinstance(arg, (set, frozenset)) and len(arg) > 1 for arg in args
-        ):
+    def _root(self, given: Sequence[Any]) -> Any:  # noqa: ANN401
+        """Return the Value from which a backward pass starts now; None if it has begun before."""
+        if self._busy or self._is_in_backward:
             return None
-        for text in texts:
-            meaning = meaning_of(SYMBOLS.get(text, text))
-            if meaning and meaning.takes(len(children)):
-                return meaning.op, children
-        return None
+        return next((x for x in given if isinstance(x, self.classes)), None)
 
-    def _is_converted(self, args: list[Any], caller: FrameType) -> bool:
-        """Whether a method, or a function with the name of an op, converted a number to a Value."""
-        given = _arguments(caller)
-        first = given[0] if given else None
-        if not any(isinstance(x, self.classes) for x in given):
-            return False
-        if meaning_of(caller.f_code.co_name) and args:
-            return any(x is args[0] for x in given)
-        method = getattr_static(type(first), caller.f_code.co_name, None)
-        return getattr(method, "__code__", None) is caller.f_code
+    def _captured(self, root: object, given: Sequence[Any]) -> Capture | None:
+        """Return the capture of a backward pass that is about to start, if it is the wanted one."""
+        if self.call not in (None, self.calls):
+            return None
+        return self.capture(root, _seed(x for x in given if x is not root), self.calls)
 
-    def _own(self, value: Value) -> TracedNode:
-        """Return the node of a Value of mgraph, which knows its own arguments."""
-        nodes: dict[Value, TracedNode] = {}
-        for ancestor in values_before([value]):
-            args = tuple([nodes[arg] for arg in ancestor.args])
-            known = self.nodes.of(ancestor)
-            nodes[ancestor] = known or self.nodes.add(ancestor, ancestor.op, args)
-        return nodes[value]
+    def _end_backward(self, root: object, capture: Capture | None) -> None:
+        self.calls += 1
+        if capture:
+            self.captured = self._of_roots[id(root)] = capture
+
+    # --- graphs --------------------------------------------------------------------------------
+
+    def capture(self, output: object, seed: float = 1.0, call: int | None = None) -> Capture:
+        """Return the nodes that a Value was computed from; their numbers are read later.
+
+        Args:
+            output: The Value.
+            seed: The adjoint that it starts with.
+            call: The call of backward that will compute the adjoints; None if there is none.
+        """
+        root = self.own(output) if isinstance(output, Value) else self.node_of(output)
+        return Capture(self, ancestry(root), seed, call)
+
+    def capture_of(self, output: object) -> Capture:
+        """Return the capture of backward from a Value, or else the Value as it is now.
+
+        Gradients that backward from another Value left are not those of this one.
+        """
+        known = self._of_roots.get(id(output))
+        if known is not None:
+            return known
+        capture = self.capture(output).read()
+        if self.calls and self.call is None:
+            capture.forget_gradients()
+        return capture
 
 
 def _replace(cls: type, old: Mapping[str, object], new: Mapping[str, object]) -> None:
@@ -350,6 +354,11 @@ def _replace(cls: type, old: Mapping[str, object], new: Mapping[str, object]) ->
             delattr(cls, name)
 
 
+def _function_of(member: object) -> Callable[..., Any]:
+    function: Callable[..., Any] = getattr(member, "__func__", member)  # type: ignore[arg-type]
+    return function
+
+
 def _bind_like(member: object, wrapper: Callable[..., Any]) -> object:
     """Return a wrapper that is a static or class method if what it wraps is one."""
     return type(member)(wrapper) if isinstance(member, (staticmethod, classmethod)) else wrapper
@@ -359,30 +368,15 @@ def _nothing(*_: object, **__: object) -> None:
     """Do nothing, as `object.__init__`, because `__new__` took the arguments."""
 
 
-def _location(value: object, frame: FrameType) -> str:
-    code = frame.f_code
-    return f"{type(value).__name__}(…) in {code.co_name}, {code.co_filename}:{frame.f_lineno}"
+def _caller() -> FrameType:
+    """Return the frame that called a wrapper, also if several recorders wrap the same method."""
+    frame = sys._getframe(2)  # noqa: SLF001
+    while frame.f_code.co_filename == __file__ and frame.f_back:
+        frame = frame.f_back
+    return frame
 
 
-def _is_number(x: object) -> bool:
-    if type(x) in _PLAIN:
-        return True
-    has = hasattr(type(x), "__float__") or hasattr(type(x), "__index__")
-    return has and getattr(x, "size", 1) == 1
-
-
-def _arguments(frame: FrameType) -> list[Any]:
-    """Return the current values of the positional arguments of a running function."""
-    code, local = frame.f_code, frame.f_locals
-    names = code.co_varnames[: code.co_argcount]
-    given = [local[name] for name in names if name in local]
-    if code.co_flags & CO_VARARGS:
-        rest = code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
-        given.extend(local.get(rest, ()))
-    return given
-
-
-def _seed(args: tuple[Any, ...]) -> float:
+def _seed(args: Iterator[Any]) -> float:
     """Return the seed that backward was given: its only number, else 1."""
-    numbers = [arg for arg in args if not isinstance(arg, bool) and _is_number(arg)]
+    numbers = [arg for arg in args if not isinstance(arg, bool) and is_number(arg)]
     return float(numbers[0]) if len(numbers) == 1 else 1.0

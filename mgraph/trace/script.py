@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -14,11 +15,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from mgraph.codec import LIMITS, read_file
 from mgraph.errors import Diagnostic, GraphError, printable, quoted, some
 from mgraph.suggestions import closest, did_you_mean
 from mgraph.trace import Recording
-from mgraph.trace.classes import is_value_like, spelled
+from mgraph.trace.classes import is_engine, is_value_like, may_be_value, spelled
+from mgraph.trace.names import Naming
+from mgraph.trace.program import Module, Script, as_program, module_of
+from mgraph.trace.sites import loop_variables
 from mgraph.value import Value
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ class Finder:
     Attributes:
         wanted: The only class to record, `MODULE:CLASS` or `CLASS`; None for all.
         classes: The recorded classes, by their names for `--class`, in the order of definition.
-        passed_over: The other classes that are like Value, if one is wanted.
+        passed_over: Other classes that are like Value, or have numbers and a gradient.
         is_finding: Whether the script has not ended yet.
     """
 
@@ -62,6 +65,7 @@ class Finder:
                 self._check(cls)
             return cls
 
+        self._recorder.sees_all = True
         if self._is_wanted(Value):
             self._recorder.watch(Value)
         builtins.__build_class__ = build_and_check
@@ -72,34 +76,49 @@ class Finder:
             builtins.__build_class__ = build
 
     def _check(self, cls: type) -> None:
+        spellings = self._recorder.spellings
         if self._is_wanted(cls):
-            self.classes.append(spelled(cls))
+            if self.wanted is not None or is_value_like(cls, spellings):
+                self.classes.append(spelled(cls))
+            else:
+                self.passed_over.append(spelled(cls))
             self._watch_when_complete(cls)
-        elif is_value_like(cls):
+        elif is_value_like(cls, spellings):
             self.passed_over.append(spelled(cls))
 
     def _is_wanted(self, cls: type) -> bool:
         if self.wanted is not None:
             return self.wanted in (spelled(cls), cls.__qualname__)
-        return is_value_like(cls)
+        return may_be_value(cls, self._recorder.spellings)
 
     def _watch_when_complete(self, cls: type) -> None:
-        """Watch a class when its first object is made.
+        """Watch a class when an object of it is made, and the class is like Value.
 
         By then the script has assigned methods to it, and a decorator may have replaced it by
         another class with the same members.
         """
         original: Callable[..., object] = cls.__new__
-        recorder = self._recorder
+        checked: dict[type, int] = {}
 
         def new(kind: type, *args: Any, **kwargs: Any) -> object:  # noqa: ANN401
-            if kind not in recorder.classes and self.is_finding:
-                recorder.watch(kind)
+            if self.is_finding and kind not in self._recorder.classes:
+                module = getattr(sys.modules.get(kind.__module__), "__dict__", ())
+                size = len(vars(kind)) + len(module)
+                if checked.get(kind) != size:
+                    checked[kind] = size
+                    self._watch_if_like_value(kind)
             if original is object.__new__:
                 return object.__new__(kind)
             return original(kind, *args, **kwargs)
 
         cls.__new__ = staticmethod(new)  # type: ignore[assignment]
+
+    def _watch_if_like_value(self, cls: type) -> None:
+        if self.wanted is not None or is_engine(cls, self._recorder.spellings):
+            name = spelled(cls)
+            self.passed_over = [other for other in self.passed_over if other != name]
+            self.classes.extend([] if name in self.classes else [name])
+            self._recorder.watch(cls)
 
 
 @dataclass(frozen=True)
@@ -112,6 +131,7 @@ class Traced:
         error: The exception that ended it; None if it reached its end.
         finder: The classes that were recorded.
         file: The path of the script, as it was given.
+        code: The script.
     """
 
     recording: Recording
@@ -119,6 +139,7 @@ class Traced:
     error: BaseException | None
     finder: Finder
     file: str
+    code: CodeType | None = None
 
     @property
     def was_interrupted(self) -> bool:
@@ -141,6 +162,20 @@ class Traced:
             return f"{code}\n" if isinstance(code, str) else f"the script exits with {code}\n"
         return _traceback(self.error) if self.error else ""
 
+    @property
+    def hint(self) -> str:
+        """What helps if the script failed because of how it is started; empty for other errors."""
+        if isinstance(self.error, NameError) and self.error.name == "get_ipython":
+            return "remove the lines with get_ipython(), which only work in a notebook"
+        name, folder = module_of(self.file)
+        text = str(self.error)
+        is_relative = "attempted relative import" in text
+        top = name.partition(".")[0]
+        if isinstance(self.error, ImportError) and (is_relative or self.error.name == top):
+            change = "" if os.path.samefile(folder, ".") else f"cd {shlex.quote(folder)} && "
+            return f"run it as a module of its package: {change}mgraph trace -m {name} -o FILE"
+        return ""
+
     def graph(self, output: str | None, inputs: Iterable[str]) -> Graph:
         """Return the recorded graph; its ids are labels, and names of global variables.
 
@@ -151,7 +186,10 @@ class Traced:
         Raises:
             GraphError: `output` if there is none; also as `Recording.graph`.
         """
-        return self.recording.graph(self._output(output), inputs=inputs, names=self.names)
+        loops = loop_variables(self.code) if self.code else ()
+        naming = Naming(self.names, loops, takes_others=True)
+        found = self._output(output)
+        return self.recording._named_graph(found, inputs, naming)  # noqa: SLF001
 
     def _output(self, name: str | None) -> object:
         if name is None and self.recording.calls == 0:
@@ -165,7 +203,8 @@ class Traced:
 
     def _nothing_recorded(self) -> Diagnostic:
         if self.failed:
-            return Diagnostic("output", "nothing recorded: the script failed before any backward")
+            message = "nothing recorded: the script failed before any backward"
+            return Diagnostic("output", message, fix=self.hint)
         if self.finder.classes:
             message = f"nothing recorded: backward was not called on {_joined(self.finder.classes)}"
             fix = "name the variable that holds the output: --output NAME"
@@ -177,12 +216,15 @@ class Traced:
         return Diagnostic("output", message, fix=fix)
 
 
-def trace(
+def trace(  # noqa: PLR0913 - what the command takes
     path: str,
     args: Sequence[str] = (),
     wanted: str | None = None,
     call: int | None = None,
     finish: Callable[[Traced], int] = lambda traced: int(traced.failed),
+    *,
+    ops: Mapping[str, str] | None = None,
+    is_module: bool = False,
 ) -> Traced:
     """Run a script as `python path args` would, and record what its engine computes.
 
@@ -193,36 +235,40 @@ def trace(
         call: Which call of backward to keep, from 0; None for the last.
         finish: Called if the script ends the process at once, by `os._exit` or a signal; it gets
             what is recorded, and returns the exit status for `os._exit`.
+        ops: How the engine spells ops, as for `record`.
+        is_module: Whether `path` is the name of a module, to be run as by `python -m`.
 
     Returns:
         What was recorded, if the script reached its end, raised an exception, or was interrupted.
 
     Raises:
-        GraphError: `io` if it can't be read.
+        GraphError: `io` if it can't be read; `syntax` if it is a notebook.
         SystemExit: This is a process that the script forked; only its parent is recorded.
     """
-    source = read_file(path, LIMITS)
+    program = Module(path) if is_module else Script(path)
     main = ModuleType("__main__")
-    full = os.path.abspath(path)
-    main.__dict__.update(__file__=full, __builtins__=builtins, __cached__=None, __annotations__={})
-    recording = Recording(call=call)
+    main.__dict__.update(__builtins__=builtins, __cached__=None, __annotations__={})
+    recording = Recording(call=call, ops=ops)
     finder = Finder(recording.recorder, wanted)
     own = os.getpid()
     stack = ExitStack()
+    codes: list[CodeType] = []
 
     def traced(error: BaseException | None) -> Traced:
         stack.close()
-        return Traced(recording, main.__dict__, error, finder, path)
+        return Traced(recording, main.__dict__, error, finder, path, next(iter(codes), None))
 
     def leave(error: BaseException) -> int | None:
         is_running = finder.is_finding and os.getpid() == own
         return finish(traced(error)) if is_running else None
 
-    for context in (recording, finder.finding(), _as_program(main, path, args), _leaving(leave)):
+    running = as_program(main, program.folder, [path, *args])
+    for context in (recording, finder.finding(), running, _leaving(leave)):
         stack.enter_context(context)
     error: BaseException | None = None
     try:
-        exec(_compiled(source, full), main.__dict__)  # noqa: S102
+        codes.append(program.load(main, recording.recorder.find_new_members))
+        exec(codes[0], main.__dict__)  # noqa: S102
     except BaseException as raised:  # noqa: BLE001 - SystemExit, and anything else that scripts raise
         error = raised
     result = traced(error)
@@ -263,28 +309,6 @@ def _leaving(leave: Callable[[BaseException], int | None]) -> Iterator[None]:
             if signal.getsignal(number) is end:
                 with suppress(ValueError):  # a thread has called os._exit
                     signal.signal(number, signal.SIG_DFL)
-
-
-def _compiled(source: bytes, path: str) -> CodeType:
-    try:
-        return compile(source, path, "exec", dont_inherit=True)
-    except ValueError as error:  # a NUL in it: a SyntaxError since Python 3.11.4
-        raise SyntaxError(str(error)) from None
-
-
-@contextmanager
-def _as_program(main: ModuleType, path: str, args: Sequence[str]) -> Iterator[None]:
-    before = sys.argv, sys.path, sys.modules["__main__"]
-    depth = sys.getrecursionlimit()
-    folder = [] if sys.flags.safe_path else [os.path.dirname(os.path.realpath(path))]
-    sys.argv = [path, *args]
-    sys.path = [*folder, *sys.path[0 if sys.flags.safe_path else 1 :]]
-    sys.modules["__main__"] = main
-    try:
-        yield
-    finally:
-        sys.argv, sys.path, sys.modules["__main__"] = before
-        sys.setrecursionlimit(max(depth, sys.getrecursionlimit()))
 
 
 def _traceback(error: BaseException) -> str:

@@ -90,9 +90,10 @@ def _put_beside(folder: Path) -> None:
     (folder / "neuron.json").write_bytes(NEURON.read_bytes())
     (folder / "homework").mkdir()
     (folder / "homework" / "neuron.json").write_bytes(NEURON.read_bytes())
-    (folder / "train.py").write_text(
-        "from micrograd.engine import Value\nx = Value(2.0)\n(x * x).backward()\n"
-    )
+    for script in (folder / "train.py", folder / "homework" / "train.py"):
+        script.write_text(
+            "from micrograd.engine import Value\nx = Value(2.0)\n(x * x).backward()\n"
+        )
     (folder / "engine.py").write_bytes((HERE / "engines" / "engine.py").read_bytes())
     (folder / "activation.py").write_text("def tanh(x):\n    return x.tanh()\n")
     engine = HERE.parent / "examples" / "javascript" / "engine.mjs"

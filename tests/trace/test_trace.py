@@ -264,7 +264,7 @@ def test_a_call_is_picked(scripts: Scripts) -> None:
     for call in range(3):
         traced = scripts.trace(ENGINE, loop, call=call)
         graph = traced.graph(None, ())
-        loss = "loss" if call == 2 else "n2"  # a name is the last one's that had it
+        loss = "loss"
         assert said(graph) == [
             f"w param {call + 1.0}",
             f"n1 const {call + 2.0}",
