@@ -23,6 +23,7 @@ from mgraph.graph.run import (
     Run,
     Tolerance,
     bits,
+    is_complete,
     numbers_over,
 )
 
@@ -135,8 +136,7 @@ def mismatches(got: Run, want: Run, tolerance: Tolerance) -> Sequence[Mismatch]:
     expected = grad
     if want.grad is not None:
         expected = _known_numbers(want.grad, data.graph)
-        is_complete = want.data is not None and len(wanted) == len(data)
-        nodes = _wrong_adjoints(grad, expected, tolerance, is_complete=is_complete)
+        nodes = _wrong_adjoints(grad, expected, tolerance, complete=is_complete(want, data.graph))
         wrong.extend(~node for node in reversed(nodes))
 
     def mismatch(key: int) -> Mismatch:
@@ -161,7 +161,7 @@ def _wrong_primals(got: Numbers, want: Numbers, tolerance: Tolerance) -> Iterato
 
 
 def _wrong_adjoints(
-    got: Numbers, want: Numbers, tolerance: Tolerance, *, is_complete: bool
+    got: Numbers, want: Numbers, tolerance: Tolerance, *, complete: bool
 ) -> Sequence[int]:
     """Return the nodes whose adjoint is wrong or missing, ascending.
 
@@ -174,7 +174,7 @@ def _wrong_adjoints(
     columns = (array("d", map(one.__getitem__, common)) for one in (adjoints, expected))
     wrong = [common[i] for i in tolerance.refused(*columns)]
     wrong += (node for node in expected if node not in adjoints)
-    if is_complete:
+    if complete:
         wrong += (node for node in adjoints if node not in expected)
     return sorted(wrong)
 
@@ -429,13 +429,15 @@ def _recorded_again(graph: Graph, want: Run, options: Options) -> Run:
     return replace(
         want,
         data=_named_only(want.data, got.data),
-        grad=got.grad if _is_complete(want, graph) else _named_only(want.grad, got.grad),
+        grad=_recorded_grad(got, want, graph),
         origin=got.origin,
     )
 
 
-def _is_complete(run: Run, graph: Graph) -> bool:
-    return run.grad is not None and run.data is not None and len(run.data) == len(graph)
+def _recorded_grad(got: Run, want: Run, graph: Graph) -> Mapping[str, float] | None:
+    if want.grad is not None and is_complete(want, graph.columns):
+        return got.grad
+    return _named_only(want.grad, got.grad)
 
 
 def _named_only(

@@ -224,6 +224,15 @@ def numbers_over(given: Mapping[str, float], graph: Columns) -> Numbers:
     return Numbers(graph, array("I", [i for i, _ in pairs]), array("d", [x for _, x in pairs]))
 
 
+def is_complete(run: Run, graph: Columns) -> bool:
+    """Whether a run expects everything: `data` names every node, and the run states `graph`.
+
+    Then a node that `grad` leaves out must have no gradient. Of any other run, only the numbers
+    that it names are expected.
+    """
+    return bool(run.graph) and run.data is not None and len(run.data) == len(graph)
+
+
 def annotated(runs: Sequence[Run], run: Run, outputs: Sequence[str]) -> tuple[Run, ...]:
     """Add a run, which replaces the one with the same inputs and seed if mgraph recorded that.
 
