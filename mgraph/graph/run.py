@@ -68,8 +68,12 @@ class Numbers(Mapping[str, float]):
 
     def of(self, node: int) -> float | None:
         """Return the number of a node; None if there is none."""
-        k = node if self.at is None else index_in(self.at, node)
+        k = self.place_of(node)
         return None if k is None else self.numbers[k]
+
+    def place_of(self, node: int) -> int | None:
+        """Return the index of a node's number among the numbers; None if there is none."""
+        return node if self.at is None else index_in(self.at, node)
 
     def among(self, nodes: array[int]) -> tuple[array[int], array[float]]:
         """Return those of the given nodes, ascending, that have a number, and their numbers."""
