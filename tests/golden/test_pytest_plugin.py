@@ -248,6 +248,15 @@ def test_many_wrong_numbers(project: pytest.Pytester) -> None:
     assert "--run 1" in text
 
 
+def test_a_run_that_states_nothing(project: pytest.Pytester) -> None:
+    """It passes, with a warning; a run with all values and one gradient passes without."""
+    values = {"data": {"a": 3.0, "b": -2.0, "y": -6.0}, "grad": {"a": -2.0}}
+    (project.path / "graphs" / "none.json").write_text(document({}, values), encoding="utf-8")
+    done = project.runpytest("-W", "default")
+    done.assert_outcomes(passed=6, warnings=1)
+    assert "none.json::run[0]: it states no numbers, so nothing was compared" in lines_of(done)
+
+
 def test_refused_files(project: pytest.Pytester) -> None:
     """Each diagnostic is told, with line and column; its command finds the same file."""
     (project.path / "graphs" / "it's.json").write_text(TYPO, encoding="utf-8")
