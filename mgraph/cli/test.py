@@ -110,14 +110,17 @@ def command(
       mgraph test neuron.json
       mgraph test . --junit report.xml
       mgraph test neuron.json --rel 1e-6
-      mgraph test homework --require grad
-      mgraph test ada.json --require w1,w2 --require loss
+      mgraph test . --require grad
+      mgraph test neuron.json --require w1,w2 --require o
     """  # noqa: D301 - \b is click's
     if exact and tolerance is not None:
         message = "--exact can't be combined with --rel or --abs"
         raise click.UsageError(message)
-    if accept and (as_json or junit or required):
-        message = "--accept can't be combined with --json, --junit or --require"
+    if accept and (as_json or junit):
+        message = "--accept can't be combined with --json or --junit"
+        raise click.UsageError(message)
+    if accept and required:
+        message = "--accept can't be combined with --require"
         raise click.UsageError(message)
     most = None if as_json or junit else SHOWN
     options = Options(EXACT if exact else tolerance, engine, limits, read_bytes, required, most)
