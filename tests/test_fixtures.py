@@ -106,6 +106,18 @@ def test_every_graph_explains_itself() -> None:
         assert all(run["origin"] for run in document(path)["runs"])
 
 
+def test_every_run_with_all_values_is_complete() -> None:
+    """Each of these runs states its graph, so a gradient that it leaves out must not exist."""
+    runs = [
+        is_complete(document(path), run)
+        for path in golden_files()
+        for run in document(path)["runs"]
+        if len(run.get("data", ())) == len(document(path)["nodes"])
+    ]
+    assert len(runs) >= 1722
+    assert all(runs)
+
+
 def test_every_op_meets_every_special_value() -> None:
     """Each unary op sees each special value, each binary op each pair, sum its orders."""
     seen = set(arguments_seen())

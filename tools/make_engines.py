@@ -48,7 +48,7 @@ HEAD: Final = """\
 
 [`mgraph grade`](grade.md) was run on {count} small autodiff engines from PyPI, each in an
 environment of its own: on {date}, with {python} on {platform}, mgraph {mgraph} and the
-golden set that comes with it, {graphs} graphs with {runs} runs.
+golden set of that day, {graphs} graphs with {runs} runs.
 
 This is a snapshot of exactly these versions; there may be newer ones. Many of these engines are
 learning projects, and say so. It is not a fault if an engine lacks a function, or makes one of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import compress
+from itertools import chain, compress
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 from mgraph.codec import SPECIAL, Limits, read_file
 from mgraph.errors import GraphError
 from mgraph.format.reading import inspect
+from mgraph.golden.require import DATA, GRAD
 from mgraph.ops import INF
 
 if TYPE_CHECKING:
@@ -93,10 +94,26 @@ class OutputId(click.ParamType):  # type: ignore[type-arg] # not generic in clic
         return _items(ids, incomplete)
 
 
+class RequiredNumbers(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
+    """`data`, `grad`, or ids separated by commas; completed from the first graph."""
+
+    name = "required"
+
+    def shell_complete(
+        self, ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """List what goes on after the last comma."""
+        before, comma, last = incomplete.rpartition(",")
+        graph = _graph_before(ctx)
+        names = chain(() if comma else (DATA, GRAD), graph.ids if graph else ())
+        return [CompletionItem(f"{before}{comma}{item.value}") for item in _items(names, last)]
+
+
 def _graph_before(ctx: click.Context) -> Columns | None:
     """Return the graph of an unfinished command line, if it can be read quickly."""
     # click leaves arguments unassigned while an option still lacks its value
-    path = ctx.params.get("graph") or next(iter(ctx.args), "")
+    paths = ctx.params.get("paths") or ctx.args
+    path = ctx.params.get("graph") or next(iter(paths), "")
     try:
         graph = inspect(read_file(path, _SMALL), limits=_SMALL).graph
     except (GraphError, OSError, ValueError):

@@ -18,11 +18,13 @@ from mgraph.cli.files import (
 )
 from mgraph.cli.options import engine_option, limit_option, tolerance_options
 from mgraph.cli.output import json_option, print_json
-from mgraph.cli.parameters import GraphPath
+from mgraph.cli.parameters import GraphPath, RequiredNumbers
 from mgraph.cli.terminal import counted, print_diagnostics, progress, styled
 from mgraph.codec import spelled
-from mgraph.errors import printable
+from mgraph.errors import Diagnostic, GraphError, printable, quoted
+from mgraph.golden.require import NODE, Requirement
 from mgraph.golden.rerun import (
+    SHOWN,
     FileOutcome,
     Options,
     Status,
@@ -32,26 +34,44 @@ from mgraph.golden.rerun import (
     read_tests,
 )
 from mgraph.graph.run import DEFAULT, EXACT, SELF_RECORDED, Tolerance
+from mgraph.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mgraph.codec import Limits, Stamp
 
-_SHOWN = 20
 _COLOURS = {
     Status.OK: "green",
     Status.WRONG: "red",
+    Status.INCOMPLETE: "red",
     Status.REFUSED: "red",
     Status.UNTESTED: "yellow",
     Status.SKIPPED: None,
 }
 
 
+def _requirement(_ctx: click.Context, param: click.Parameter, texts: Sequence[str]) -> Requirement:
+    try:
+        return Requirement.of(texts)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=param) from None
+
+
 @click.command("test", short_help="Golden tests: repeat every run, and compare the numbers.")
 @click.argument("paths", type=GraphPath(), nargs=-1, metavar="[PATH]...")
 @tolerance_options
 @click.option("--exact", is_flag=True, help="Accept only identical bits, whatever the tolerance.")
+@click.option(
+    "--require",
+    "required",
+    type=RequiredNumbers(),
+    multiple=True,
+    metavar="WHAT",
+    callback=_requirement,
+    help="Fail runs that leave out numbers: every gradient (grad), every computed value (data), or "
+    "those of some nodes (ID,ID…).",
+)
 @click.option(
     "--junit", type=GraphPath(), metavar="FILE",
     help="Also write a JUnit XML report, for example --junit report.xml.",
@@ -67,6 +87,7 @@ def command(
     paths: tuple[str, ...],
     tolerance: Tolerance | None,
     exact: bool,  # noqa: FBT001 - click calls by name
+    required: Requirement,
     junit: str | None,
     accept: bool,  # noqa: FBT001
     engine: str,
@@ -75,17 +96,22 @@ def command(
 ) -> int:
     """Run every run of graph files again, and compare with the numbers they expect.
 
-    A PATH is a file, or a folder to search; the default is the current folder. If numbers differ,
-    the first wrong node is named: values are compared in evaluation order, gradients in backward
-    order. A file with NAME.diagnostic.json next to it must give exactly the diagnostics listed
-    there. Every run computes the whole graph, so the time is that of one run times their number;
-    --limit runs=N refuses files with more.
+    A PATH is a file, or a folder to search; the default is the current folder. All wrong numbers
+    of a run are named: values in evaluation order, then gradients in backward order, so that the
+    first is closest to the cause. What a run leaves out is not compared, unless the run states all
+    values and `graph`, as recorded runs do; with --require, the run fails.
+
+    A file with NAME.diagnostic.json next to it must give exactly the diagnostics listed there.
+    Every run computes the whole graph, so the time is that of one run times their number; --limit
+    runs=N refuses files with more.
 
     \b
     Examples:
       mgraph test neuron.json
       mgraph test . --junit report.xml
       mgraph test neuron.json --rel 1e-6
+      mgraph test . --require grad
+      mgraph test neuron.json --require w1,w2 --require o
     """  # noqa: D301 - \b is click's
     if exact and tolerance is not None:
         message = "--exact can't be combined with --rel or --abs"
@@ -93,19 +119,45 @@ def command(
     if accept and (as_json or junit):
         message = "--accept can't be combined with --json or --junit"
         raise click.UsageError(message)
-    options = Options(EXACT if exact else tolerance, engine, limits, read_bytes)
+    if accept and required:
+        message = "--accept can't be combined with --require"
+        raise click.UsageError(message)
+    most = None if as_json or junit else SHOWN
+    options = Options(EXACT if exact else tolerance, engine, limits, read_bytes, required, most)
     if accept:
         return _accept(paths, options)
     outcomes = _test(paths or (".",), options)
+    _check_ids(required, outcomes)
     err = junit == STREAM
     if as_json:
         items = [_as_json(outcome) for outcome in outcomes]
         print_json({"outcomes": items, "summary": _counts(outcomes)}, err=err)
     else:
         _print(outcomes, err=err)
+        _warn(outcomes)
     if junit:
         _write_report(junit, outcomes)
     return 1 if any(outcome.failed for outcome in outcomes) or not outcomes else 0
+
+
+def _check_ids(required: Requirement, outcomes: Sequence[FileOutcome]) -> None:
+    """Refuse required ids that no graph has: they are misspelt.
+
+    Raises:
+        GraphError: `run-node` for each of them.
+    """
+    lists = [outcome.missing for outcome in outcomes if outcome.has_graph]
+    unknown = [{x.node: x.meant for x in missing if x.field == NODE} for missing in lists]
+    nowhere = [name for name in required.ids if unknown and all(name in x for x in unknown)]
+    if nowhere:
+        graphs = "this graph" if len(lists) == 1 else "any of these graphs"
+        raise GraphError([
+            Diagnostic(
+                "run-node", f"{quoted(name)} is not a node of {graphs}", file="--require",
+                expected="grad, data or ids", fix=did_you_mean(unknown[0][name]),
+            )
+            for name in nowhere
+        ])  # fmt: skip
 
 
 def _write_report(path: str, outcomes: Sequence[FileOutcome]) -> None:
@@ -138,7 +190,8 @@ def _counts(outcomes: Sequence[FileOutcome]) -> dict[str, int]:
     }
     own = sum(outcome.origin.startswith(SELF_RECORDED) for outcome in outcomes)
     files = len(dict.fromkeys(outcome.file for outcome in outcomes))
-    return {"files": files, **counts, "self-recorded": own}
+    compared = sum(outcome.compared for outcome in outcomes)
+    return {"files": files, **counts, "self-recorded": own, "compared": compared}
 
 
 def _print(outcomes: Sequence[FileOutcome], *, err: bool) -> None:
@@ -148,10 +201,23 @@ def _print(outcomes: Sequence[FileOutcome], *, err: bool) -> None:
         run = "" if outcome.run is None else f", run {outcome.run}"
         status = click.style(outcome.status, fg=_COLOURS[outcome.status], bold=True)
         head = f"{printable(outcome.file)}{run}: {status}"
-        click.echo("\n  ".join((head, *outcome.why)), err=err)
+        lines = outcome.why(rest="; --json lists all")
+        click.echo("\n  ".join((head, *lines)), err=err)
         if outcome.status == Status.REFUSED:
             print_diagnostics(outcome.diagnostics)
     click.echo(_summary(_counts(outcomes)), err=err)
+
+
+def _warn(outcomes: Sequence[FileOutcome]) -> None:
+    """Warn of files whose runs pass for nothing."""
+    tested = [outcome for outcome in outcomes if outcome.run is not None]
+    compared = dict.fromkeys((outcome.file for outcome in tested), False)
+    for outcome in tested:
+        compared[outcome.file] |= outcome.compared > 0 or outcome.failed
+    for file, is_tested in compared.items():
+        if not is_tested:
+            text = f"{printable(file)}: its runs state no numbers, so nothing was compared"
+            click.echo(f"{click.style('warning', fg='yellow', bold=True)}: {text}", err=True)
 
 
 def _summary(counts: dict[str, int]) -> str:
@@ -163,6 +229,8 @@ def _summary(counts: dict[str, int]) -> str:
         if counts[status] or status == Status.OK
     ]
     text = f"{counted(counts['files'], 'file')}: {', '.join(runs)}"
+    if compared := counts["compared"]:
+        text += f"; {counted(compared, 'number')} compared"
     if own := counts["self-recorded"]:
         text += f"\n{counted(own, 'run')} recorded by mgraph itself: "
         text += f"{'it shows' if own == 1 else 'they show'} changes, not correctness"
@@ -188,10 +256,10 @@ def _accept_file(path: str, options: Options, before: Stamp | None) -> int:
     if not lines:
         click.echo("nothing differs")
         return 0
-    for line in islice(lines, _SHOWN):
+    for line in islice(lines, SHOWN):
         click.echo(line)
-    if len(lines) > _SHOWN:
-        click.echo(f"… and {len(lines) - _SHOWN:,} more")
+    if len(lines) > SHOWN:
+        click.echo(f"… and {len(lines) - SHOWN:,} more")
     write_graph(accepted(graph, options), path, "", before)
     click.echo(f"wrote {printable(path)}: its changed runs are now recorded by mgraph itself")
     return 0

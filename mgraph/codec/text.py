@@ -124,6 +124,17 @@ def line_and_column(text: str, at: int) -> tuple[int, int]:
     return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
 
 
+def lines_and_columns(text: str, places: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """Return line and column, as `line_and_column` does, of many indices in one pass."""
+    found = {}
+    line, start, last = 1, 0, 0
+    for at in sorted(places):
+        line += text.count("\n", last, at)
+        start = max(start, text.rfind("\n", last, at) + 1)
+        found[at], last = (line, at - start + 1), at
+    return found
+
+
 class _Fault(Exception):  # noqa: N818 - control flow inside this file
     def __init__(self, at: int, found: Diagnostic, path: Path = ()) -> None:
         self.at, self.found, self.path = at, found, path

@@ -7,12 +7,14 @@ import shlex
 import sys
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from mgraph.document import Graph, extension_of, load, recorded
+from mgraph.codec import LIMITS, read_file
+from mgraph.document import Graph, extension_of, loads, recorded
 from mgraph.errors import GraphError, printable, quoted
 from mgraph.golden.compare import differences
-from mgraph.golden.rerun import Options, accepted, run_again
+from mgraph.golden.places import RunPlaces
+from mgraph.golden.rerun import SHOWN, Options, accepted, run_again
 from mgraph.graph.run import DEFAULT, Tolerance
 from mgraph.value import Value
 
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
 
     from mgraph.golden.compare import Difference
     from mgraph.graph.run import Run
-
-SHOWN: Final = 20
-"""The most differences that are shown; the others are counted."""
 
 TEXTS: Final = ("label", "doc", "meta")
 """Fields that people write into a golden file, and that Values don't have."""
@@ -45,6 +44,13 @@ class Use:
     test: str
     lines: Sequence[str] = ()
     content: bytes | None = None
+
+
+class _File(NamedTuple):
+    """A golden file, and where its numbers are."""
+
+    path: str
+    places: RunPlaces
 
 
 @dataclass
@@ -90,11 +96,13 @@ def assert_graph(
     path = _beside(sys._getframe(1), golden)  # noqa: SLF001 - there is no other way
     graph = _graph_of(value)
     try:
-        wanted = load(path) if os.path.lexists(path) else None
+        data = read_file(path, LIMITS) if os.path.lexists(path) else None
+        wanted = None if data is None else loads(data)
         extension_of(path)
     except GraphError as error:
         raise AssertionError(str(error.named(shown(path)))) from None
-    lines = list(_describe_differences(graph, wanted, path, Options(tolerance)))
+    file = _File(path, RunPlaces(data or b"", len(wanted.runs) if wanted else 0, LIMITS))
+    lines = list(_describe_differences(graph, wanted, file, Options(tolerance)))
     accept = bool(lines) and session is not None and session.accept
     if session is not None:
         content = _new_content(graph, wanted, path, Options(tolerance)) if accept else None
@@ -139,7 +147,7 @@ def _how_to_record(path: str) -> str:
 
 
 def _describe_differences(
-    graph: Graph, wanted: Graph | None, path: str, options: Options
+    graph: Graph, wanted: Graph | None, file: _File, options: Options
 ) -> Iterator[str]:
     """Describe the differences in structure or, if there are none, in numbers."""
     if wanted is None:
@@ -149,13 +157,13 @@ def _describe_differences(
     lines = [_describe(difference) for difference in islice(structure, SHOWN)]
     yield from lines
     if more := sum(1 for _ in structure):
-        yield f"and {more:,} more"
+        yield f"… and {more:,} more"
     if lines:
         return
     if not wanted.runs:
         yield "it has no runs, so there are no numbers to compare"
     for i, run in enumerate(wanted.runs):
-        yield from _numbers(graph, run, i, path, options)
+        yield from _numbers(graph, run, i, file, options)
 
 
 def _structure(graph: Graph, wanted: Graph, tolerance: Tolerance) -> Iterator[Difference]:
@@ -188,14 +196,14 @@ def _spelled(value: Any) -> str:  # noqa: ANN401 - any plain data
     return repr(value) if isinstance(value, float) else quoted(value, 160)
 
 
-def _numbers(graph: Graph, run: Run, i: int, path: str, options: Options) -> Iterator[str]:
-    outcome = run_again(graph, path, i, run, options)
+def _numbers(graph: Graph, run: Run, i: int, file: _File, options: Options) -> Iterator[str]:
+    outcome = run_again(graph, file.path, i, run, options, file.places)
     if outcome.first is not None:
-        first, *rest = outcome.why
+        first, *rest = outcome.why()
         yield f"run {i}: {first}"
         yield from rest
-        file = shlex.quote(shown(path))
-        yield f"look closer: mgraph explain {file} {outcome.first.node} --run {i}"
+        name = shlex.quote(shown(file.path))
+        yield f"look closer: mgraph explain {name} {outcome.first.node} --run {i}"
 
 
 # --- recording ---------------------------------------------------------------------------------

@@ -61,11 +61,12 @@ def report(outcomes: Sequence[FileOutcome]) -> bytes:
 
 
 def _line(outcome: FileOutcome) -> ReportLine:
+    why = outcome.why(None)
     return ReportLine(
         outcome.file,
         "file" if outcome.run is None else f"run {outcome.run}",
-        str(outcome.first) if outcome.first else outcome.note or outcome.status,
-        render(outcome.diagnostics) if outcome.diagnostics else "",
+        why[0] if why else outcome.status,
+        render(outcome.diagnostics) or ("\n".join(why) if outcome.failed else ""),
         failed=outcome.failed,
         skipped=not outcome.failed and outcome.status in (Status.UNTESTED, Status.SKIPPED),
     )

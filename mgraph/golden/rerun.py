@@ -7,15 +7,18 @@ from array import array
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from mgraph.codec import LIMITS, Limits, decode, read_file
+from mgraph.codec import LIMITS, Limits, decode, read_file, spelled
 from mgraph.codec.files import io_error
 from mgraph.document import ANNOTATED, Graph, as_graph, engine_for
-from mgraph.errors import Diagnostic, GraphError, printable
+from mgraph.errors import Diagnostic, GraphError, pointer, printable
 from mgraph.format.reading import inspect
 from mgraph.golden.lazy import Lazy
+from mgraph.golden.places import Position, RunPlaces
+from mgraph.golden.require import DATA, Missing, Requirement, described
 from mgraph.graph.run import (
     DEFAULT,
     SELF_RECORDED,
@@ -23,17 +26,27 @@ from mgraph.graph.run import (
     Run,
     Tolerance,
     bits,
+    is_complete,
     numbers_over,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from mgraph.errors import Path as JsonPath
     from mgraph.graph.columns import Columns
 
 EXTENSIONS: Final = (".json", ".msgpack")
 EXPECTED: Final = ".diagnostic.json"
 """Replaces the extension in the name of a file that lists the diagnostics expected for another."""
+
+NOWHERE: Final = Position()
+
+SHOWN: Final = 20
+"""The most wrong numbers of a run that people are shown; the others are counted."""
+
+NOTHING: Final = "it states no numbers, so nothing was compared"
+"""The note on a run that passes for nothing."""
 
 COUNTABLE: Final = 10**6
 """Larger errors are not given in units in the last place."""
@@ -44,6 +57,7 @@ class Status(StrEnum):
 
     OK = "ok"
     WRONG = "wrong"
+    INCOMPLETE = "incomplete"
     REFUSED = "refused"
     UNTESTED = "not tested"
     SKIPPED = "skipped"
@@ -58,12 +72,16 @@ class Mismatch:
         field: "data" or "grad".
         got: The number that was computed; None if the node has no adjoint.
         want: The number in the file; None if the node must have no adjoint.
+        path: Where in the file the number is, or would be if it weren't left out; may be empty.
+        position: The position of the number in the file, if it is known.
     """
 
     node: str
     field: str
     got: float | None
     want: float | None
+    path: JsonPath = ()
+    position: Position = NOWHERE
 
     @property
     def ulps(self) -> int | None:
@@ -79,13 +97,15 @@ class Mismatch:
         return error if error - error == 0.0 else None
 
     def __str__(self) -> str:
-        """Describe which number is wrong, and by how much."""
-        name = f"{self.field} of {self.node}"
+        """Describe which number is wrong, by how much, and where it is."""
+        said, computed = f"the file says {self.want!r}", f"mgraph computes {self.got!r}"
         if self.want is None:
-            return f"{name} is {self.got!r}; the run leaves it out, which means: no path"
+            said = "the file leaves it out, which means no path"
+            computed = f"but {computed}"
         if self.got is None:
-            return f"{name}: the file says {self.want!r}, but there is no path to a seeded output"
-        return f"{name}: the file says {self.want!r}, mgraph computes {self.got!r}{self.error}"
+            computed = "but there is no path to a seeded output"
+        details = self._parentheses(str(self.position))
+        return f"{self.field} of {self.node}: {said}, {computed}{details}"
 
     def describe_answer(self) -> str:
         """Describe the difference if the number was computed by another engine."""
@@ -97,12 +117,29 @@ class Mismatch:
     @property
     def error(self) -> str:
         """The size of the error in parentheses, after a space; empty if it has none."""
+        return self._parentheses()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields as plain data."""
+        numbers = {"got": self.got, "want": self.want, "relative": self.relative}
+        return {
+            "node": self.node,
+            "field": self.field,
+            **{key: None if x is None else spelled(x) for key, x in numbers.items()},
+            "ulps": self.ulps,
+            "pointer": pointer(self.path),
+            **self.position._asdict(),
+        }
+
+    def _parentheses(self, place: str = "") -> str:
+        """Return the size of the error and the place in parentheses, after a space."""
         sizes = []
         if self.ulps is not None and self.ulps < COUNTABLE:
             sizes.append(f"{self.ulps:,} ulp")
         if self.relative is not None:
             sizes.append(f"relative error {self.relative:.2g}")
-        return f" ({', '.join(sizes)})" if sizes else ""
+        parts = [part for part in (", ".join(sizes), place) if part]
+        return f" ({'; '.join(parts)})" if parts else ""
 
 
 def ulps(a: float, b: float) -> int | None:
@@ -135,8 +172,7 @@ def mismatches(got: Run, want: Run, tolerance: Tolerance) -> Sequence[Mismatch]:
     expected = grad
     if want.grad is not None:
         expected = _known_numbers(want.grad, data.graph)
-        is_complete = want.data is not None and len(wanted) == len(data)
-        nodes = _wrong_adjoints(grad, expected, tolerance, is_complete=is_complete)
+        nodes = _wrong_adjoints(grad, expected, tolerance, complete=is_complete(want, data.graph))
         wrong.extend(~node for node in reversed(nodes))
 
     def mismatch(key: int) -> Mismatch:
@@ -161,7 +197,7 @@ def _wrong_primals(got: Numbers, want: Numbers, tolerance: Tolerance) -> Iterato
 
 
 def _wrong_adjoints(
-    got: Numbers, want: Numbers, tolerance: Tolerance, *, is_complete: bool
+    got: Numbers, want: Numbers, tolerance: Tolerance, *, complete: bool
 ) -> Sequence[int]:
     """Return the nodes whose adjoint is wrong or missing, ascending.
 
@@ -174,7 +210,7 @@ def _wrong_adjoints(
     columns = (array("d", map(one.__getitem__, common)) for one in (adjoints, expected))
     wrong = [common[i] for i in tolerance.refused(*columns)]
     wrong += (node for node in expected if node not in adjoints)
-    if is_complete:
+    if complete:
         wrong += (node for node in adjoints if node not in expected)
     return sorted(wrong)
 
@@ -189,7 +225,9 @@ class FileOutcome:
         status: The result.
         origin: Where the expected numbers come from.
         wrong: How many numbers are wrong.
-        first: The first wrong number.
+        mismatches: The first of them, as many as were asked for.
+        missing: The required numbers that the run leaves out.
+        compared: How many numbers the run states.
         diagnostics: Why the file was refused, or which diagnostics differ from the expected ones.
         note: A remark.
     """
@@ -199,24 +237,42 @@ class FileOutcome:
     status: Status
     origin: str = ""
     wrong: int = 0
-    first: Mismatch | None = None
+    mismatches: Sequence[Mismatch] = ()
+    missing: Sequence[Missing] = ()
+    compared: int = 0
     diagnostics: Sequence[Diagnostic] = ()
     note: str = ""
 
     @property
     def failed(self) -> bool:
         """Whether this makes the test fail."""
-        return self.status in (Status.WRONG, Status.REFUSED)
+        return self.status in (Status.WRONG, Status.INCOMPLETE, Status.REFUSED)
 
     @property
-    def why(self) -> list[str]:
-        """The reason as lines of text, without the diagnostics."""
-        if self.first is None:
-            return [printable(self.note)] if self.note else []
-        lines = [str(self.first)]
-        if self.wrong > 1:
-            lines.append(f"and {self.wrong - 1:,} more number{'s' if self.wrong > 2 else ''}")  # noqa: PLR2004
-        if self.origin:
+    def has_graph(self) -> bool:
+        """Whether the file has a graph that was, or could be, tested."""
+        return self.run is not None or self.status in (Status.UNTESTED, Status.INCOMPLETE)
+
+    @property
+    def first(self) -> Mismatch | None:
+        """The first wrong number."""
+        return self.mismatches[0] if self.mismatches else None
+
+    def why(self, most: int | None = SHOWN, rest: str = "") -> list[str]:
+        """Return the reason as lines of text, without the diagnostics.
+
+        Args:
+            most: How many wrong numbers to list; None for all that there are.
+            rest: How to see the others.
+        """
+        lines = [str(mismatch) for mismatch in self.mismatches[:most]]
+        if more := self.wrong - len(lines):
+            lines.append(f"… and {more:,} more{rest}")
+        if self.missing:
+            lines.append(f"it leaves out {described(self.missing, most)}")
+        if self.note:
+            lines.append(printable(self.note))
+        if self.mismatches and self.origin:
             lines.append(_source(printable(self.origin)))
         return lines
 
@@ -237,6 +293,9 @@ class FileOutcome:
             "relative": first and first.relative,
             "diagnostics": [diagnostic.as_json() for diagnostic in self.diagnostics],
             "note": self.note or None,
+            "compared": self.compared,
+            "mismatches": [mismatch.as_json() for mismatch in self.mismatches],
+            "missing": [missing.as_json() for missing in self.missing],
         }
 
 
@@ -268,12 +327,16 @@ class Options:
         engine: The engine that runs the graph.
         limits: The limits for files.
         read: Reads the bytes of a file.
+        required: What runs must state.
+        most: How many wrong numbers of a run to return; None for all.
     """
 
     tolerance: Tolerance | None = None
     engine: str = "auto"
     limits: Limits = field(default=LIMITS)
     read: Callable[[Path, Limits], bytes] = read_file
+    required: Requirement = field(default=Requirement())
+    most: int | None = SHOWN
 
 
 def graph_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[Path, bool]]:
@@ -342,18 +405,35 @@ def read_tests(path: Path, options: Options, *, walked: bool = False) -> Iterato
     graph = as_graph(result.graph)
     engine = engine_for(options.engine, len(graph) * len(graph.runs))
     options = replace(options, engine=engine)
+    places = RunPlaces(data, len(graph.runs), options.limits)
     for i, want in enumerate(graph.runs):
-        yield RunTest(i, partial(run_again, graph, name, i, want, options))
+        yield RunTest(i, partial(run_again, graph, name, i, want, options, places))
     if not graph.runs and expected is None:
-        yield _known(FileOutcome(name, None, Status.UNTESTED, note="it has no runs"))
+        yield _known(_without_runs(graph, name, options.required))
 
 
 def _known(outcome: FileOutcome) -> RunTest:
     return RunTest(None, lambda: outcome)
 
 
-def run_again(graph: Graph, name: str, i: int, want: Run, options: Options) -> FileOutcome:
+def _without_runs(graph: Graph, name: str, required: Requirement) -> FileOutcome:
+    missing = tuple(required.unknown(graph.columns))
+    status = Status.INCOMPLETE if required else Status.UNTESTED
+    return FileOutcome(name, None, status, missing=missing, note="it has no runs")
+
+
+def run_again(  # noqa: PLR0913, PLR0917 - a run and where it is from
+    graph: Graph, name: str, i: int, want: Run, options: Options, places: RunPlaces | None = None
+) -> FileOutcome:
     """Run a graph with the inputs and the seed of a run, and compare the numbers.
+
+    Args:
+        graph: The graph.
+        name: The name of the file that the run is from.
+        i: Which run of the file it is.
+        want: The run.
+        options: How to test it.
+        places: Where the numbers of the file are; None if that doesn't matter.
 
     Raises:
         GraphError: The graph has no such inputs or outputs; not for its own runs.
@@ -362,8 +442,38 @@ def run_again(graph: Graph, name: str, i: int, want: Run, options: Options) -> F
     got = graph.run(want.inputs, seed=want.seed, engine=options.engine)
     tolerance = options.tolerance or want.tolerance or DEFAULT
     wrong = mismatches(got, want, tolerance)
-    status, first = (Status.WRONG, wrong[0]) if wrong else (Status.OK, None)
-    return FileOutcome(name, i, status, want.origin, len(wrong), first)
+    listed = wrong[: options.most]
+    if listed and places is not None:
+        listed = _placed(listed, i, want, places)
+    missing = options.required.missing(want, got)
+    status = Status.WRONG if wrong else Status.INCOMPLETE if missing else Status.OK
+    compared = sum(len(numbers or ()) for numbers in (want.data, want.grad))
+    note = "" if compared else NOTHING
+    return FileOutcome(
+        name, i, status, want.origin, len(wrong), listed, missing, compared, note=note
+    )
+
+
+def _placed(wrong: Sequence[Mismatch], i: int, want: Run, places: RunPlaces) -> Sequence[Mismatch]:
+    """Add to wrong numbers of a run where they are in the file."""
+    paths = [[*_paths(mismatch, i, want)] for mismatch in wrong]
+    at = places.within(i, chain.from_iterable(paths))
+    placed = []
+    for mismatch, ways in zip(wrong, paths, strict=True):
+        path = next((path for path in ways if path in at), ())
+        placed.append(replace(mismatch, path=path, position=at.get(path, NOWHERE)))
+    return placed
+
+
+def _paths(mismatch: Mismatch, i: int, want: Run) -> Iterator[JsonPath]:
+    """Yield where a number may be: in a packed column, under its id, or else what surrounds it."""
+    field = mismatch.field
+    numbers = want.data if field == DATA else want.grad
+    if isinstance(numbers, Numbers) and mismatch.want is not None:
+        yield ("runs", i, field, "value", numbers.place_of(numbers.graph.index[mismatch.node]) or 0)
+    if mismatch.want is not None:
+        yield ("runs", i, field, mismatch.node)
+    yield from (("runs", i, field), ("runs", i))
 
 
 def _partners(path: Path) -> Iterator[bool]:
@@ -429,13 +539,15 @@ def _recorded_again(graph: Graph, want: Run, options: Options) -> Run:
     return replace(
         want,
         data=_named_only(want.data, got.data),
-        grad=got.grad if _is_complete(want, graph) else _named_only(want.grad, got.grad),
+        grad=_recorded_grad(got, want, graph),
         origin=got.origin,
     )
 
 
-def _is_complete(run: Run, graph: Graph) -> bool:
-    return run.grad is not None and run.data is not None and len(run.data) == len(graph)
+def _recorded_grad(got: Run, want: Run, graph: Graph) -> Mapping[str, float] | None:
+    if want.grad is not None and is_complete(want, graph.columns):
+        return got.grad
+    return _named_only(want.grad, got.grad)
 
 
 def _named_only(

@@ -14,7 +14,7 @@ from mgraph.errors import GraphError
 from mgraph.format.reading import inspect
 from mgraph.golden.rerun import graph_files
 from mgraph.grade.program import Program, program_of
-from mgraph.graph.run import DEFAULT, Run, Tolerance
+from mgraph.graph.run import DEFAULT, Run, Tolerance, is_complete
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -67,8 +67,8 @@ class Case:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the run names every node, so that one it gives no gradient must have none."""
-        return self.want.data is not None and len(self.want.data) == len(self.graph)
+        """Whether a node to which the run gives no gradient must have none."""
+        return is_complete(self.want, self.graph.columns)
 
     @cached_property
     def program(self) -> Program:

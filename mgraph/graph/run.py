@@ -68,8 +68,12 @@ class Numbers(Mapping[str, float]):
 
     def of(self, node: int) -> float | None:
         """Return the number of a node; None if there is none."""
-        k = node if self.at is None else index_in(self.at, node)
+        k = self.place_of(node)
         return None if k is None else self.numbers[k]
+
+    def place_of(self, node: int) -> int | None:
+        """Return the index of a node's number among the numbers; None if there is none."""
+        return node if self.at is None else index_in(self.at, node)
 
     def among(self, nodes: array[int]) -> tuple[array[int], array[float]]:
         """Return those of the given nodes, ascending, that have a number, and their numbers."""
@@ -222,6 +226,15 @@ def numbers_over(given: Mapping[str, float], graph: Columns) -> Numbers:
         return given
     pairs = sorted((graph.index[name], value) for name, value in given.items())
     return Numbers(graph, array("I", [i for i, _ in pairs]), array("d", [x for _, x in pairs]))
+
+
+def is_complete(run: Run, graph: Columns) -> bool:
+    """Whether a run expects everything: `data` names every node, and the run states `graph`.
+
+    Then a node that `grad` leaves out must have no gradient. Of any other run, only the numbers
+    that it names are expected.
+    """
+    return bool(run.graph) and run.data is not None and len(run.data) == len(graph)
 
 
 def annotated(runs: Sequence[Run], run: Run, outputs: Sequence[str]) -> tuple[Run, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,8 +13,12 @@ from tests.command_line import (
     NEURON,
     Shell,
     codes,
+    process,
     self_recorded,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # --- check -----------------------------------------------------------------------------------
 
@@ -94,8 +99,8 @@ def test_a_folder_is_walked(mgraph: Shell) -> None:
     said = mgraph("test")
     assert said.status == 1
     assert said.out.splitlines()[0] == "wrong.json, run 0: wrong"
-    assert said.out.splitlines()[-1] == "4 files: 2 ok, 1 wrong, 1 skipped"
-    assert mgraph("test", "sub").out == "2 files: 1 ok, 1 skipped\n"
+    assert said.out.splitlines()[-1] == "4 files: 2 ok, 1 wrong, 1 skipped; 60 numbers compared"
+    assert mgraph("test", "sub").out == "2 files: 1 ok, 1 skipped; 20 numbers compared\n"
     assert mgraph("test", "c.annotated.json").status == 1  # named, it is tested
     assert mgraph("test", "sub/other.json").status == 1
 
@@ -121,21 +126,29 @@ def test_a_refused_file_fails(mgraph: Shell) -> None:
     mgraph.write("broken.json", "{")
     said = mgraph("test", "broken.json", "nope.json", "neuron.json")
     assert (said.status, codes(said)) == (1, ["syntax", "io"])
-    assert said.out == "broken.json: refused\nnope.json: refused\n3 files: 1 ok, 2 refused\n"
+    assert said.out == (
+        "broken.json: refused\nnope.json: refused\n3 files: 1 ok, 2 refused; 20 numbers compared\n"
+    )
 
 
-def test_the_first_wrong_value_comes_before_gradients(mgraph: Shell) -> None:
-    """Values are compared in evaluation order, and before gradients."""
+def test_all_wrong_numbers_are_named(mgraph: Shell) -> None:
+    """Values in evaluation order, then gradients, each with its place in the file."""
     wrong_neuron(mgraph, "w.json", data={"n": 0.9, "o": 0.8}, grad={"o": 2.0})
     said = mgraph("test", "w.json")
     lines = said.out.splitlines()
-    assert lines[0] == "w.json, run 0: wrong"
-    assert lines[1] == (
-        "  data of n: the file says 0.9, mgraph computes 0.8813735870195432 (relative error 0.021)"
-    )
-    assert lines[2:] == [
-        "  and 2 more numbers", "  origin: mpmath 1.4, 50 digits", "1 file: 0 ok, 1 wrong",
-    ]  # fmt: skip
+    text = mgraph.path("w.json").read_text(encoding="utf-8")
+    runs = text.index('"runs"')
+    numbers = ('"n": 0.9', '"o": 0.8', '"o": 2.0')
+    n, o, grad = (f"line 1, column {text.index(x, runs) + len(x) - 2}" for x in numbers)
+    says = [f"the file says {x}, mgraph computes" for x in (0.9, 0.8)]
+    assert lines == [
+        "w.json, run 0: wrong",
+        f"  data of n: {says[0]} 0.8813735870195432 (relative error 0.021; {n})",
+        f"  data of o: {says[1]} 0.7071067811865477 (relative error 0.12; {o})",
+        f"  grad of o: the file says 2.0, mgraph computes 1.0 (relative error 0.5; {grad})",
+        "  origin: mpmath 1.4, 50 digits",
+        "1 file: 0 ok, 1 wrong; 20 numbers compared",
+    ]
 
 
 def test_the_first_wrong_gradient_is_nearest_to_the_output(mgraph: Shell) -> None:
@@ -154,8 +167,10 @@ def test_numbers_of_mgraph_itself_are_called_recorded(mgraph: Shell) -> None:
     document = mgraph.document("own.json")
     document["runs"][0]["data"]["y"] = 7.0
     mgraph.write("own.json", document)
+    column = mgraph.path("own.json").read_text(encoding="utf-8").index("7.0") + 1
+    wrong = "data of y: the file says 7.0, mgraph computes 6.0"
     assert mgraph("test", "own.json").out.splitlines()[1:3] == [
-        "  data of y: the file says 7.0, mgraph computes 6.0 (relative error 0.14)",
+        f"  {wrong} (relative error 0.14; line 1, column {column})",
         f"  recorded by mgraph {__version__}",
     ]
 
@@ -166,7 +181,10 @@ def test_a_gradient_where_there_must_be_none(mgraph: Shell) -> None:
     del document["runs"][0]["grad"]["w2"]
     mgraph.write("none.json", document)
     said = mgraph("test", "none.json")
-    assert "grad of w2 is 0.0; the run leaves it out, which means: no path" in said.out
+    assert (
+        "grad of w2: the file leaves it out, which means no path, but mgraph computes 0.0"
+        in said.out
+    )
     document["nodes"][2] = {"id": "w1", "op": "const", "data": -3.0}
     document["runs"][0]["grad"]["w2"] = 0.0
     del document["runs"][0]["graph"]
@@ -211,7 +229,7 @@ def test_zeros_have_signs_only_when_exact(mgraph: Shell) -> None:
     assert mgraph("test", "w.json").status == 0
     said = mgraph("test", "w.json", "--exact")
     assert said.status == 1
-    assert "data of x2w2: the file says -0.0, mgraph computes 0.0 (0 ulp)" in said.out
+    assert "data of x2w2: the file says -0.0, mgraph computes 0.0 (0 ulp; line 1, " in said.out
 
 
 def test_special_numbers_stay_json(mgraph: Shell) -> None:
@@ -228,12 +246,12 @@ def test_special_numbers_stay_json(mgraph: Shell) -> None:
 def test_standard_input_and_output(mgraph: Shell) -> None:
     """`test -` reads standard input; `--junit -` writes only the report to standard output."""
     data = mgraph.path("neuron.json").read_bytes()
-    assert mgraph("test", "-", stdin=data).out == "1 file: 1 ok\n"
+    assert mgraph("test", "-", stdin=data).out == "1 file: 1 ok; 20 numbers compared\n"
     wrong = mgraph("test", "-", stdin=data.replace(b'"o": 0.7', b'"o": 0.8', 1))
     assert (wrong.status, wrong.out.splitlines()[0]) == (1, "-, run 0: wrong")
     said = mgraph("test", "neuron.json", "--junit", "-")
     assert ET.fromstring(said.out).attrib["failures"] == "0"  # noqa: S314 - our own report
-    assert said.err == "1 file: 1 ok\n"
+    assert said.err == "1 file: 1 ok; 20 numbers compared\n"
     assert mgraph.files() == ["neuron.json"]
 
 
@@ -276,7 +294,7 @@ def test_self_recorded_runs_are_counted(mgraph: Shell) -> None:
     mgraph("run", "neuron.json", "--in-place")
     said = mgraph("test", "neuron.json")
     assert said.out.splitlines() == [
-        "1 file: 2 ok",
+        "1 file: 2 ok; 40 numbers compared",
         "1 run recorded by mgraph itself: it shows changes, not correctness",
     ]
     assert mgraph("test", "neuron.json", "--json").json["summary"]["self-recorded"] == 1
@@ -317,6 +335,175 @@ def test_accept_keeps_what_a_run_names(mgraph: Shell) -> None:
     (run,) = mgraph.document("w.json")["runs"]
     assert list(run["data"]) == ["o"]
     assert list(run["grad"]) == ["b"]
+
+
+# --- homework ----------------------------------------------------------------------------------
+
+# f = (a·b + a)·b at a = 2, b = -3, by hand: p = -6, s = -4, f = 12; df/ds = -3, df/dp = -3,
+# df/da = -3·(-3) - 3 = 6, df/db = -4 + -3·2 = -10
+NODES = [
+    {"id": "a", "op": "param", "data": 2.0}, {"id": "b", "op": "param", "data": -3.0},
+    {"id": "p", "op": "mul", "args": ["a", "b"]}, {"id": "s", "op": "add", "args": ["p", "a"]},
+    {"id": "f", "op": "mul", "args": ["s", "b"]},
+]  # fmt: skip
+ALL_DATA = {"a": 2.0, "b": -3.0, "p": -6.0, "s": -4.0, "f": 12.0}
+
+
+def homework(mgraph: Shell, name: str, *runs: dict[str, Any], **fields: Any) -> str:  # noqa: ANN401 - plain data
+    """Write a learner's file."""
+    document = {"mgraph": "1.0", "nodes": NODES, "outputs": ["f"], "runs": [*runs], **fields}
+    return mgraph.write(name, document)
+
+
+def test_all_values_and_one_gradient_are_right(mgraph: Shell) -> None:
+    """A learner who gives all values may leave out gradients."""
+    homework(mgraph, "ada.json", {"data": ALL_DATA, "grad": {"a": 6}})
+    said = mgraph("test", "ada.json")
+    assert (said.status, said.out) == (0, "1 file: 1 ok; 6 numbers compared\n")
+
+
+def test_a_run_that_states_nothing_passes_with_a_warning(mgraph: Shell) -> None:
+    """The warning is about files none of whose runs state anything; the status stays 0."""
+    homework(mgraph, "none.json", {}, {"data": {}, "grad": {}})
+    homework(mgraph, "half.json", {}, {"data": {"f": 12}})
+    said = mgraph("test", "none.json", "half.json")
+    assert (said.status, said.out) == (0, "2 files: 4 ok; 1 number compared\n")
+    assert said.err == ("warning: none.json: its runs state no numbers, so nothing was compared\n")
+    first, second, *_ = mgraph("test", "none.json", "--json").json["outcomes"]
+    assert [first["status"], first["compared"], second["compared"]] == ["ok", 0, 0]
+    assert first["note"] == "it states no numbers, so nothing was compared"
+
+
+@pytest.mark.parametrize(
+    ("required", "run", "missing"),
+    [
+        (["grad"], {"grad": {"a": 6, "b": -10, "p": -3, "s": -3}}, ""),
+        (["grad"], {"data": {"f": 12}, "grad": {"a": 6}}, "grad of s, p, b"),
+        (["grad"], {}, "grad of s, p, b, a"),
+        (["data"], {"data": {"p": -6, "s": -4, "f": 12}}, ""),
+        (["data"], {"data": {"s": -4}}, "data of p, f"),
+        (["data", "grad"], {"data": {"f": 12}}, "data of p, s; grad of s, p, b, a"),
+        (["data,grad"], {"data": {"f": 12}}, "data of p, s; grad of s, p, b, a"),
+        (["a,b"], {"grad": {"b": -10}}, "grad of a"),
+        (["a", "b"], {"grad": {"a": 6, "b": -10}}, ""),
+        (["f", "s"], {"grad": {"s": -3}}, "data of s, f"),
+        (["s,f"], {"data": {"f": 12}, "seed": {"f": 2}}, "data of s; grad of s"),
+    ],
+)  # fmt: skip
+def test_required_numbers(
+    mgraph: Shell, required: list[str], run: dict[str, Any], missing: str
+) -> None:
+    """A run that leaves out a required number fails; leaves and the seed are given by the file."""
+    homework(mgraph, "ada.json", run)
+    options = [word for text in required for word in ("--require", text)]
+    said = mgraph("test", "ada.json", *options)
+    assert said.status == (1 if missing else 0)
+    lines = said.out.splitlines()
+    if missing:
+        assert lines[:2] == ["ada.json, run 0: incomplete", f"  it leaves out {missing}"]
+        assert lines[-1].startswith("1 file: 0 ok, 1 incomplete")
+    else:
+        assert lines[0].startswith("1 file: 1 ok; ")
+
+
+def test_a_complete_run_leaves_nothing_out(mgraph: Shell) -> None:
+    """A gradient that it does not name does not exist; constants have none either."""
+    away = [
+        {"id": "k", "op": "const", "data": 2.0},
+        {"id": "away", "op": "mul", "args": ["a", "k"]},
+    ]
+    homework(mgraph, "away.json", nodes=[*NODES, *away], runs=[])
+    mgraph("run", "away.json", "--in-place")
+    said = mgraph("test", "away.json", "--require", "data,grad", "--require", "away,k")
+    assert (said.status, said.out.splitlines()[0][:12]) == (0, "1 file: 1 ok")
+
+
+def test_wrong_and_incomplete(mgraph: Shell) -> None:
+    """Both are told; the status is that of a wrong run."""
+    homework(mgraph, "ada.json", {"grad": {"a": 3.0}})
+    said = mgraph("test", "ada.json", "--require", "a,b", "--junit", "report.xml")
+    text = mgraph.path("ada.json").read_text(encoding="utf-8")
+    column = text.index("3.0", text.index("runs")) + 1
+    wrong = "grad of a: the file says 3.0, mgraph computes 6.0"
+    wrong += f" (relative error 1; line 1, column {column})"
+    assert said.out.splitlines() == [
+        "ada.json, run 0: wrong", f"  {wrong}", "  it leaves out grad of b",
+        "1 file: 0 ok, 1 wrong; 1 number compared",
+    ]  # fmt: skip
+    (failure,) = ET.fromstring(mgraph.path("report.xml").read_bytes()).iter("failure")  # noqa: S314 - our own
+    assert (failure.get("message"), failure.text) == (wrong, f"{wrong}\nit leaves out grad of b")
+    (outcome,) = mgraph("test", "ada.json", "--require", "a,b", "--json").json["outcomes"]
+    assert outcome["missing"] == [{"node": "b", "field": "grad", "meant": None}]
+    (mismatch,) = outcome["mismatches"]
+    assert (mismatch["pointer"], mismatch["line"], mismatch["column"], mismatch["offset"]) == (
+        "/runs/0/grad/a", 1, column, None,
+    )  # fmt: skip
+    assert (mismatch["got"], mismatch["want"]) == (6.0, 3.0)
+
+
+def test_nothing_handed_in(mgraph: Shell) -> None:
+    """Where numbers are required, a file without runs fails."""
+    homework(mgraph, "none.json", runs=[])
+    assert mgraph("test", "none.json").status == 0
+    said = mgraph("test", "none.json", "--require", "grad")
+    assert said.status == 1
+    assert said.out.startswith("none.json: incomplete\n  it has no runs\n")
+
+
+def test_required_ids_that_no_graph_has(mgraph: Shell) -> None:
+    """They are misspelt; a graph that lacks a node that another one has is incomplete."""
+    homework(mgraph, "ada.json", {"data": {"f": 12}})
+    said = mgraph("test", "ada.json", "neuron.json", "--require", "x1,o,loss")
+    assert (said.status, said.out, codes(said)) == (1, "", ["run-node"])
+    assert said.err.startswith(
+        '--require: error[run-node]: "loss" is not a node of any of these graphs'
+    )
+    said = mgraph("test", "neuron.json", "--require", "x1w3")
+    assert 'did you mean "x1w1"?' in said.err
+    said = mgraph("test", "ada.json", "neuron.json", "--require", "x1w1")
+    assert said.out.splitlines()[:2] == [
+        "ada.json, run 0: incomplete",
+        "  it leaves out the node x1w1, which the graph does not have",
+    ]
+    assert mgraph("test", "ada.json", "--require", "a,,b").status == 2
+    assert mgraph("test", "ada.json", "--require", "a", "--accept").status == 2
+    mgraph.write("broken.json", "{")
+    assert codes(mgraph("test", "broken.json", "--require", "loss")) == ["syntax"]
+
+
+def test_many_wrong_numbers_are_capped_on_a_terminal_only(mgraph: Shell) -> None:
+    """Twenty are listed, the others counted; JSON and JUnit have all."""
+    names = [f"x{i}" for i in range(32)]
+    nodes = [{"id": name, "op": "param", "data": 1.0} for name in names]
+    nodes.append({"id": "y", "op": "sum", "args": names})
+    run = {"data": {"y": 32.0}, "grad": dict.fromkeys(names, 2.0)}
+    homework(mgraph, "many.json", run, nodes=nodes, outputs=["y"])
+    said = mgraph("test", "many.json", "--junit", "report.xml")
+    wrong = [line for line in said.out.splitlines() if "the file says 2.0" in line]
+    assert len(wrong) == 20
+    assert "  … and 12 more; --json lists all\n" in said.out
+    assert mgraph.path("report.xml").read_text(encoding="utf-8").count("\ngrad of x") == 31
+    (outcome,) = mgraph("test", "many.json", "--json").json["outcomes"]
+    assert [item["node"] for item in outcome["mismatches"]] == names[::-1]
+    homework(mgraph, "none.json", {"data": {"y": 32.0}}, nodes=nodes, outputs=["y"])
+    said = mgraph("test", "none.json", "--require", "grad")
+    listed = ", ".join(names[:-21:-1])
+    assert f"  it leaves out grad of {listed}, … and 12 more\n" in said.out
+
+
+def test_completion_of_require(mgraph: Shell, tmp_path: Path) -> None:
+    """Words and ids are offered, after a comma only ids."""
+    homework(mgraph, "ada.json", {})
+    for typed, offered in [
+        ("", "data grad a b p s f"),
+        ("g", "grad"),
+        ("a,", "a,a a,b a,p a,s a,f"),
+    ]:
+        said = process(
+            cwd=tmp_path, _MGRAPH_COMPLETE="fish_complete", COMP_CWORD=typed,
+            COMP_WORDS=f"mgraph test ada.json --require {typed}",
+        )  # fmt: skip
+        assert [line.partition(",")[2] for line in said.out.splitlines()] == offered.split()
 
 
 def test_expected_diagnostics(mgraph: Shell) -> None:

@@ -246,7 +246,7 @@ class Value:
         return out
 
     def sigmoid(self):
-        s = 1 / (1 + math.exp(-self.data))
+        s = 1 / (1 + math.exp(min(-self.data, 700)))
         out = Value(s, (self,), "sigmoid")
 
         def _backward():
@@ -256,10 +256,11 @@ class Value:
         return out
 
     def softplus(self):
-        out = Value(math.log(1 + math.exp(self.data)), (self,), "softplus")
+        s = math.log(1 + math.exp(self.data)) if self.data < 700 else self.data
+        out = Value(s, (self,), "softplus")
 
         def _backward():
-            self.grad += 1 / (1 + math.exp(-self.data)) * out.grad
+            self.grad += 1 / (1 + math.exp(min(-self.data, 700))) * out.grad
 
         out._backward = _backward
         return out

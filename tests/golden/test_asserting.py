@@ -146,7 +146,7 @@ def test_many_differences_are_counted(tmp_path: Path) -> None:
     mgraph.save(mgraph.sum([Value(float(i), name=f"x{i}") for i in range(50)]), path)
     lines = told(mgraph.sum([Value(i + 0.5, name=f"x{i}") for i in range(50)]), path)
     assert len([line for line in lines if ", data: expected" in line]) == testing.SHOWN
-    assert "  and 30 more" in lines
+    assert "  … and 30 more" in lines
 
 
 def test_another_number(golden: Path) -> None:
@@ -155,8 +155,10 @@ def test_another_number(golden: Path) -> None:
     wrong["runs"][1]["data"]["y"] = 1.25
     golden.write_text(json.dumps(wrong), encoding="utf-8")
     head, *rest = told(product(), golden)
+    column = golden.read_text(encoding="utf-8").index("1.25") + 1
     assert head.endswith(
-        "run 1: data of y: the file says 1.25, mgraph computes 1.5 (relative error 0.2)"
+        "run 1: data of y: the file says 1.25, mgraph computes 1.5"
+        f" (relative error 0.2; line 1, column {column})"
     )
     assert rest[0] == "  origin: by hand"
     assert rest[1].startswith("  look closer: mgraph explain ")

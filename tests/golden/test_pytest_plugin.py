@@ -221,7 +221,7 @@ def test_a_wrong_number(project: pytest.Pytester) -> None:
     done.stdout.fnmatch_lines(
         [
             "*_ graphs/wrong.json, run 0 _*",
-            "data of n: the file says 0.88137, mgraph computes 0.8813735870195432 (*4.1e-06)",
+            "data of n: the file says 0.88137, mgraph computes 0.8813735870195432 (*4.1e-06; *)",
             "origin: mpmath 1.4, 50 digits",
             "look closer: mgraph explain graphs/wrong.json n --run 0",
             "FAILED graphs/wrong.json::run?0? - *data of n: the file says 0.88137*",
@@ -236,16 +236,25 @@ def test_a_wrong_number(project: pytest.Pytester) -> None:
 
 
 def test_many_wrong_numbers(project: pytest.Pytester) -> None:
-    """The others are counted."""
+    """All are named."""
     wrong = TWO_RUNS.replace('-2.0, "b": 3.0', '-1.0, "b": 4.0').replace('"y": 1.5', '"y": 2.5')
     (project.path / "graphs" / "deep" / "two.json").write_text(wrong, encoding="utf-8")
     done = project.runpytest()
     done.assert_outcomes(passed=2, failed=2)
     text = lines_of(done)
     assert "grad of b: the file says 4.0, mgraph computes 3.0" in text
-    assert "and 1 more number\n" in text
+    assert "grad of a: the file says -1.0, mgraph computes -2.0" in text
     assert "data of y: the file says 2.5, mgraph computes 1.5" in text
     assert "--run 1" in text
+
+
+def test_a_run_that_states_nothing(project: pytest.Pytester) -> None:
+    """It passes, with a warning; a run with all values and one gradient passes without."""
+    values = {"data": {"a": 3.0, "b": -2.0, "y": -6.0}, "grad": {"a": -2.0}}
+    (project.path / "graphs" / "none.json").write_text(document({}, values), encoding="utf-8")
+    done = project.runpytest("-W", "default")
+    done.assert_outcomes(passed=6, warnings=1)
+    assert "none.json::run[0]: it states no numbers, so nothing was compared" in lines_of(done)
 
 
 def test_refused_files(project: pytest.Pytester) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import mgraph
 from mgraph.golden.rerun import Mismatch, mismatches, ulps
-from mgraph.graph.run import DEFAULT, EXACT, Numbers, Run, Tolerance
+from mgraph.graph.run import DEFAULT, EXACT, Numbers, Run, Tolerance, is_complete
 
 INF, NAN = math.inf, math.nan
 
@@ -88,7 +88,10 @@ def test_first_wrong_number() -> None:
     run = graph.run()
     assert run.data is not None
     assert run.grad is not None
-    wrong = Run(data={**run.data, "y": 6.5, "z": 1.0}, grad={"away": 1.0, "x": 0.0, "z": 1.0})
+    wrong = Run(
+        data={**run.data, "y": 6.5, "z": 1.0}, grad={"away": 1.0, "x": 0.0, "z": 1.0},
+        graph=graph.hash,
+    )  # fmt: skip
     assert list(mismatches(run, wrong, DEFAULT)) == [
         Mismatch("y", "data", 6.0, 6.5),
         Mismatch("z", "data", -6.0, 1.0),
@@ -98,8 +101,29 @@ def test_first_wrong_number() -> None:
     ]
     partial = Run(data={"z": -6.0}, grad={"x": -2.0})
     assert list(mismatches(run, partial, EXACT)) == []
-    no_gradients = Run(data=dict(run.data))
+    no_gradients = Run(data=dict(run.data), graph=graph.hash)
     assert list(mismatches(run, no_gradients, EXACT)) == []
+
+
+def test_a_run_is_complete_if_it_names_every_node_and_its_graph() -> None:
+    """Only then a gradient that it leaves out must not exist; the learner's one gradient is right.
+
+    z = -(2x) at x = 3, by hand: y = 6, z = -6, away = -3, dz/dx = -2.
+    """
+    graph = mgraph.loads(DOCUMENT)
+    values = {"x": 3.0, "k": 2.0, "y": 6.0, "z": -6.0, "away": -3.0}
+    runs = {
+        "all": Run(data=values, grad={"x": -2.0}, graph=graph.hash),
+        "of no graph": Run(data=values, grad={"x": -2.0}),
+        "without a value": Run(data={"z": -6.0}, grad={"x": -2.0}, graph=graph.hash),
+        "without values": Run(grad={"x": -2.0}, graph=graph.hash),
+        "empty": Run(),
+    }
+    assert [name for name, run in runs.items() if is_complete(run, graph.columns)] == ["all"]
+    wrong = {name: [*mismatches(graph.run(), run, EXACT)] for name, run in runs.items()}
+    left_out = [Mismatch("z", "grad", 1.0, None), Mismatch("y", "grad", -1.0, None)]
+    assert wrong.pop("all") == left_out
+    assert not any(wrong.values())
 
 
 def test_mismatches_explain_themselves() -> None:
@@ -112,7 +136,7 @@ def test_mismatches_explain_themselves() -> None:
     )
     assert str(Mismatch("w", "grad", 1.0, 3.0)).endswith(" (relative error 0.67)")
     assert str(Mismatch("w", "grad", None, 1.0)).endswith("but there is no path to a seeded output")
-    assert str(Mismatch("w", "grad", 1.0, None)).endswith("which means: no path")
+    assert str(Mismatch("w", "grad", 1.0, None)).endswith("but mgraph computes 1.0")
     assert (
         str(Mismatch("w", "data", NAN, 1.0)) == "data of w: the file says 1.0, mgraph computes nan"
     )

@@ -10,10 +10,11 @@ from .graphs_nets import NETS
 from .graphs_ops import OP_GRAPHS
 from .graphs_pack import RULES
 from .graphs_pack_lessons import LESSONS
+from .graphs_pack_overflow import OVERFLOWS
 from .graphs_shapes import SHAPES
 from .layout import text
 
-PACK: tuple[Golden, ...] = (*RULES, *LESSONS)
+PACK: tuple[Golden, ...] = (*RULES, *LESSONS, *OVERFLOWS)
 RUN: tuple[Golden, ...] = (*LECTURE, *OP_GRAPHS, *FUNCTIONS, *NETS, *SHAPES, *EDGES)
 GOLDENS = (*RUN, *PACK)
 

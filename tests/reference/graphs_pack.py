@@ -2,7 +2,7 @@
 
 A wrong rule must show, and no engine that knows its calculus may stumble. So there is no point
 where faults hide (1, x = y, slope 1), no infinity, no domain edge; kinks are in the second half,
-in files of their own.
+overflow in the third part, in files of their own.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -36,5 +36,5 @@ def seed_of(document: JsonObject, run: JsonObject) -> dict[str, float]:
 
 
 def is_complete(document: JsonObject, run: JsonObject) -> bool:
-    """Say whether the run expects a value of every node, and so every gradient too."""
-    return len(run.get("data", ())) == len(document["nodes"])
+    """Say whether a gradient that the run leaves out must not exist: see docs/format.md."""
+    return "graph" in run and len(run.get("data", ())) == len(document["nodes"])

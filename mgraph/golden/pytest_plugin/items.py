@@ -74,10 +74,13 @@ class GoldenRun(pytest.Item):
         """Fail with the reason, and a command that shows more."""
         outcome = self.outcome()
         if outcome.failed:
-            lines = [*outcome.why, f"look closer: {closer(outcome)}"]
+            rest = f"; mgraph test {printable(shlex.quote(outcome.file))} --json lists all"
+            lines = [*outcome.why(rest=rest), f"look closer: {closer(outcome)}"]
             if outcome.diagnostics:
                 lines.insert(0, render(outcome.diagnostics))
             pytest.fail("\n".join(lines), pytrace=False)
+        elif outcome.run is not None and not outcome.compared:
+            self.warn(pytest.PytestWarning(f"{self.nodeid}: {outcome.note}"))
 
     def reportinfo(self) -> tuple[str, int, str]:
         """Return file, line, and the heading of a failure."""

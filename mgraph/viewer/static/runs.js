@@ -1,7 +1,7 @@
 /** The card of the runs in the file: load one, compare two. */
 import { ABSENT, DIGITS } from "./appearance.js";
 import { nameOf } from "./cards.js";
-import { compareRuns } from "./compare.js";
+import { compareRuns, isComplete } from "./compare.js";
 import { TOLERANCE } from "./constants.js";
 import { byId, make } from "./elements.js";
 import { ask, listInputs } from "./leaves.js";
@@ -69,7 +69,9 @@ export function showComparison() {
  * @returns {import("./compare.js").Results & {tolerance?: import("./numbers.js").Tolerance}}
  */
 function chosenRun(id) {
-  return state.graph.runs[Number(byId(id).value)] ?? numbersOf(state.result);
+  const run = state.graph.runs[Number(byId(id).value)];
+  if (!run) return { ...numbersOf(state.result), complete: true };
+  return { ...run, complete: isComplete(state.graph, run) };
 }
 
 /** @param {import("./compare.js").Difference[]} differences */

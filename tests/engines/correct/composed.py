@@ -113,12 +113,19 @@ class Value:
         return (self.exp() + (-self).exp()) / 2
 
     def tanh(self):
-        return 1 - 2 / ((2 * self).exp() + 1)
+        if self.data < 0:
+            return -(-self).tanh()
+        e = (-2 * self).exp()
+        return (1 - e) / (1 + e)
 
     def sigmoid(self):
+        if self.data < 0:
+            return self.exp() / (1 + self.exp())
         return 1 / (1 + (-self).exp())
 
     def softplus(self):
+        if self.data > 0:
+            return self + (-self).softplus()
         return (1 + self.exp()).log()
 
     def backward(self):

@@ -71,7 +71,8 @@ class Scalar:
         return self._apply(math.cos(self.value), -math.sin(self.value))
 
     def tanh(self):
-        return self._apply(math.tanh(self.value), math.cosh(self.value) ** -2)
+        y = math.tanh(self.value)
+        return self._apply(y, (1 - y) * (1 + y))
 
     def sigmoid(self):
         y = 0.5 * (1 + math.tanh(0.5 * self.value))

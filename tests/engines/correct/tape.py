@@ -108,12 +108,12 @@ class Value:
         return record(y, (self, 1.0 - y * y))
 
     def sigmoid(self):
-        y = 1.0 / (1.0 + math.exp(-self.data))
+        y = logistic(self.data)
         return record(y, (self, y * (1.0 - y)))
 
     def softplus(self):
         y = max(self.data, 0.0) + math.log1p(math.exp(-abs(self.data)))
-        return record(y, (self, 1.0 / (1.0 + math.exp(-self.data))))
+        return record(y, (self, logistic(self.data)))
 
     def backward(self):
         grads = {self: 1.0}
@@ -133,3 +133,8 @@ def record(data, *inputs):
     out = Value(data)
     TAPE.append((out, inputs))
     return out
+
+
+def logistic(x):
+    e = math.exp(-abs(x))
+    return (1.0 if x > 0 else e) / (1.0 + e)

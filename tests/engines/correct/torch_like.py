@@ -103,7 +103,7 @@ class Tensor:
         return Tensor.apply(lambda x: (_logistic(x), _logistic(x) * _logistic(-x)), self)
 
     def softplus(self):
-        return Tensor.apply(lambda x: (math.log1p(math.exp(x)), _logistic(x)), self)
+        return Tensor.apply(lambda x: (_softplus(x), _logistic(x)), self)
 
     def backward(self):
         grads = {id(self): 1.0}
@@ -138,5 +138,9 @@ def _share(a, b):
     return 0.5 if a == b else float(a > b)
 
 
+def _softplus(x):
+    return max(x, 0) + math.log1p(math.exp(-abs(x)))
+
+
 def _logistic(x):
-    return 1 / (1 + math.exp(-x))
+    return (1 + math.tanh(x / 2)) / 2

@@ -88,6 +88,20 @@ def test_comparing_runs(show: Callable[..., Page]) -> None:
     assert page.locator("#node-title").inner_text() == "Why n?"
 
 
+def test_comparing_a_run_that_a_person_wrote(show: Callable[..., Page]) -> None:
+    """Numbers that such a run leaves out are no differences, on either side."""
+    content = json.loads(NEURON.read_bytes())
+    content["runs"] = [{"data": {"n": 0.9, "o": 0.7071067811865476}, "grad": {"b": 0.5}}]
+    page = at_the_end(show(content))
+    page.click("#runs-card summary")
+    page.wait_for_selector("#differences >> text=1 difference")
+    rows = page.locator("#differences tbody tr")
+    assert [row.inner_text().split() for row in rows.all()] == [["n", "data", "0.9", "0.881373587"]]
+    page.select_option("#run-a", label="this page, now")
+    page.select_option("#run-b", label="run 0")
+    assert [row.inner_text().split() for row in rows.all()] == [["n", "data", "0.881373587", "0.9"]]
+
+
 def downloaded(page: Page, path: Path) -> Path:
     """Press Download and return the file."""
     with page.expect_download() as info:
