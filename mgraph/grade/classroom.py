@@ -178,7 +178,9 @@ def grade_class(
         threading.Thread(target=shared.work, daemon=True).start()
     try:
         for run in _each(shared.done, len(hand_ins)):
-            report = make_report(run.about, run.outcomes, strict=conditions.strict)
+            report = make_report(
+                run.about, run.outcomes, strict=conditions.strict, problem=run.problem
+            )
             yield run.number, Graded(hand_ins[run.number], report, run.problem)
     finally:
         shared.stop()

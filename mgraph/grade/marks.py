@@ -41,7 +41,6 @@ def as_json(
         "name": graded.hand_in.name,
         "points": points.got,
         "points_of": points.of,
-        "problem": graded.problem or None,
         **report,
     }
 
