@@ -6,8 +6,8 @@ engine:
 
     {"target": "micrograd.engine:Value", "names": {"tanh": "activation:tanh"}}
 
-The answer is `{"engine": …, "problem": …}` or `{"error": …}`. Each further object is a program, a
-list of steps that refer to earlier ones by index:
+The answer is `{"engine": …}`, with `problem` if nothing can run a backward pass, or `{"error": …}`.
+Each further object is a program, a list of steps that refer to earlier ones by index:
 
     {"steps": [["leaf", 2.0], ["number", 3], ["mul", 0, 1]], "root": 2, "backward": 1}
 
@@ -618,7 +618,7 @@ def hello(settings: Any) -> tuple[ForeignEngine | None, dict[str, Any]]:
     except BaseException as error:  # noqa: BLE001 - whatever importing it does
         return None, {"error": last_line(error)}
     versions = {"python": sys.version.split()[0], "version": version_of(engine.module)}
-    return engine, {"engine": versions, "problem": engine.lacks}
+    return engine, {"engine": versions, **({"problem": engine.lacks} if engine.lacks else {})}
 
 
 def main() -> None:
