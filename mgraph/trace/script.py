@@ -167,14 +167,19 @@ class Traced:
         """What helps if the script failed because of how it is started; empty for other errors."""
         if isinstance(self.error, NameError) and self.error.name == "get_ipython":
             return "remove the lines with get_ipython(), which only work in a notebook"
-        name, folder = module_of(self.file)
-        text = str(self.error)
-        is_relative = "attempted relative import" in text
-        top = name.partition(".")[0]
-        if isinstance(self.error, ImportError) and (is_relative or self.error.name == top):
-            change = "" if os.path.samefile(folder, ".") else f"cd {shlex.quote(folder)} && "
-            return f"run it as a module of its package: {change}mgraph trace -m {name} -o FILE"
+        with suppress(OSError):  # the script may have deleted its folder
+            if isinstance(self.error, ImportError) and os.path.isfile(self.file):
+                return self._hint_for(self.error)
         return ""
+
+    def _hint_for(self, error: ImportError) -> str:
+        name, folder = module_of(self.file)
+        is_relative = "attempted relative import" in str(error)
+        if not (is_relative or error.name == name.partition(".")[0]):
+            return ""
+        change = "" if os.path.samefile(folder, ".") else f"cd {shlex.quote(folder)} && "
+        command = printable(f"{change}mgraph trace -m {name} -o FILE")
+        return f"run it as a module of its package: {command}"
 
     def graph(self, output: str | None, inputs: Iterable[str]) -> Graph:
         """Return the recorded graph; its ids are labels, and names of global variables.
