@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from mgraph.grade.observations import Observation
     from mgraph.grade.outcomes import Outcome
 
+_OF_ALL_NUMBERS: Final = ("conversion", "clipped", "precision", "mutated")
 _SHOWN_BY_VALUES: Final = ("value", "conversion", "precision")
 
 __all__ = ["CAUSES", "Cause", "Diagnosis", "diagnose"]
@@ -86,6 +87,8 @@ def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
     for cause in causes:
         rules = [each for each in causes if each.op and each.id not in ("error", "overflow")]
         whose = [each for each in rules if all(uses(outcome, each.op) for outcome in cause.cases)]
+        whose = [each for each in whose if each is not cause]
+        whose += [each for each in causes if each.id in _OF_ALL_NUMBERS and not each.op]
         if whose and all(map(_is_arithmetic, cause.cases)):
             whose[0].cases += cause.cases
         else:

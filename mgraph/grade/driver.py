@@ -145,6 +145,9 @@ SPELLINGS = {
 }
 """Usual names, compared without case and underscores."""
 
+PLAIN = (0.0, 1.0, -1.0, 2.0, 0.5)
+"""Numbers that Values in a composition are made of, if no op has made them."""
+
 REDUCTIONS = ("max", "min")
 """Methods that many engines have for the elements of one array."""
 
@@ -489,9 +492,8 @@ def build(
                     continue
                 value, composed = engine.watcher.call(function, operands, step[0])
                 values.append(value)
-                if composed is not None and any(
-                    x not in engine.compositions[usual]["hidden"] for x in composed["hidden"]
-                ):
+                known = (*engine.compositions[usual]["hidden"], *PLAIN)
+                if composed is not None and any(x not in known for x in composed["hidden"]):
                     composed = None
                 if composed != engine.compositions[usual]:
                     parts[i] = composed

@@ -80,6 +80,11 @@ class Sample:
         """Whether the case is too long to be simulated with every hypothesis."""
         return is_long(self.outcome)
 
+    @cached_property
+    def is_opaque(self) -> bool:
+        """Whether it isn't known of which ops some step is composed."""
+        return any(part is None for part in self.outcome.answer.parts.values())
+
     def has(self, op: str) -> bool:
         """Whether the program has an op."""
         return any(step.op == op for step in self.program.steps)
@@ -177,6 +182,8 @@ class Simulator:
 
     def fits(self, sample: Sample, rules: Rules) -> bool | None:
         """Whether rules give a sample's numbers; None if that isn't known."""
+        if sample.is_opaque:
+            return None
         precision = self.precision
         if self.unit:
             precision = precision.at_least(0.0, self.unit * len(sample.program.steps) * sample.most)

@@ -335,6 +335,9 @@ def _value_of_parts(
     seen: Observation, known: Mapping[tuple[str, str], Composition], rules: Rules
 ) -> tuple[float, bool]:
     """Return the value of an op as its parts give it, and whether they are all known."""
+    own = seen.outcome.answer.parts
+    if seen.step in own and own[seen.step] is None:
+        return 0.0, False
     parts = _parts(seen, known)
     ran = simulate(parts, rules._replace(leaf=None, order=lambda _: ()))
     return ran.data[parts.root], not ran.is_unknown
@@ -347,8 +350,10 @@ def _made_of_right_parts(
 
     None, too, if an operand is used twice: then it can't be told what each of them receives.
     """
-    args = seen.outcome.answer.program.steps[seen.step].args
-    if len(dict.fromkeys(args)) < len(args):
+    answer = seen.outcome.answer
+    args = answer.program.steps[seen.step].args
+    is_unknown = seen.step in answer.parts and answer.parts[seen.step] is None
+    if is_unknown or len(dict.fromkeys(args)) < len(args):
         return None
     parts = _parts(seen, known)
     ran = simulate(parts, CORRECT)

@@ -84,10 +84,10 @@ class Search:
     def __init__(
         self, base: Rules, failed: Iterable[Sample], fine: Iterable[Sample], simulator: Simulator
     ) -> None:
-        """Keep the cases, without those that are too long to be simulated again and again."""
+        """Keep the cases, without those that can't be simulated, or are too long for that."""
         self.base = base
-        self.failed = [sample for sample in failed if not sample.is_long]
-        self.fine = [sample for sample in fine if not sample.is_long]
+        self.failed = [each for each in failed if not (each.is_long or each.is_opaque)]
+        self.fine = [each for each in fine if not (each.is_long or each.is_opaque)]
         self.simulator = simulator
 
     def single(self, hypotheses: Iterable[Hypothesis]) -> Explanation | None:
