@@ -198,19 +198,23 @@ def _inlined(steps: list[Instruction], composition: Composition, args: Sequence[
     return where[-1]
 
 
-def compositions(op: str, kinds: str, xs: Sequence[float]) -> Iterator[Program]:
-    """Yield the programs that compose an op; their first steps are its operands.
+def compositions(
+    op: str, kinds: str, xs: Sequence[float], *, is_watched: bool
+) -> Iterator[Program]:
+    """Yield the programs that may compose an op; their first steps are its operands.
 
     Args:
         op: The op.
         kinds: Which operands are Values (V), and which are plain numbers (N).
         xs: The operands' numbers.
+        is_watched: Whether the engine was seen not to call other ops, so that only what it does
+            with a plain number is not known.
     """
     operands = tuple(
         Instruction(NUMBER if kind == "N" else LEAF, (), x)
         for kind, x in zip(kinds, xs, strict=True)
     )
-    for steps, root in _composed(op, len(kinds)):
+    for steps, root in () if is_watched else _composed(op, len(kinds)):
         yield Program((*operands, *steps), tuple(range(len(xs))), root)
     if "N" in kinds:
         yield from _with_numbers(op, kinds, operands)

@@ -19,7 +19,7 @@ from mgraph.grade.outcomes import Precision, at_kink
 from mgraph.grade.program import LEAF, NUMBER, Instruction, Program
 from mgraph.grade.simulation import CORRECT, simulate
 from mgraph.grade.hypotheses import clamp
-from mgraph.ops import OPS
+from mgraph.ops import OPS, ieee
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -134,6 +134,7 @@ class _Learner:
         self.faults: list[Fault] = []
         self.followers: dict[tuple[str, str], dict[str, None]] = {}
         self.known = known
+        self.is_watched = known is not None
         self.composed: dict[tuple[str, str], Composition] = {}
 
     def look(self, op: str, kinds: str, observations: Sequence[Observation]) -> None:
@@ -193,7 +194,7 @@ class _Learner:
         index = self._composition(op, kinds, observations, None)
         if index is not None:
             rules = self._frozen_rules()
-            self.values[op, kinds] = partial(_composed_value, op, kinds, index, rules)
+            self.values[op, kinds] = partial(_composed_value, op, kinds, index, self.is_watched, rules)
             return
         mistake = _first(value_mistakes(op, kinds), observations, self._has_value)
         mistake = mistake or self._overflows(observations, wrong, None)
@@ -222,7 +223,7 @@ class _Learner:
         index = self._composition(op, kinds, observations, operand)
         if index is not None:
             rules = self._frozen_rules()
-            self.slopes[key] = partial(_composed_passed, op, kinds, index, rules, operand)
+            self.slopes[key] = partial(_composed_passed, op, kinds, index, self.is_watched, rules, operand)
             return
         mistake = (
             _first(
@@ -253,19 +254,22 @@ class _Learner:
     ) -> Mistake | None:
         """Look for NaN or an infinity wherever an operand is large, and nowhere else."""
         gots = [seen.y if operand is None else seen.passed[operand] for seen in wrong]
-        right = [max(map(abs, seen.xs)) for seen in _others(observations, wrong)]
-        large = min(max(map(abs, seen.xs)) for seen in wrong)
-        is_finite = all(got is not None and math.isfinite(got) for got in gots)
-        if is_finite or any(got is None for got in gots) or not right or max(right) >= large:
+        if len(wrong[0].xs) > 1 or any(got is None for got in gots):
             return None
-        if large < _LARGE:
+        right = [seen.xs[0] for seen in _others(observations, wrong)]
+        from_, to = _outside([seen.xs[0] for seen in wrong], right)
+        is_finite = all(got is not None and math.isfinite(got) for got in gots)
+        is_far = min(from_, -to) >= _LARGE and min(from_, -to) < ieee.INF
+        if is_finite or not is_far:
             return None
         op, number = observations[0].op, f"{gots[0]:g}"
         what = "gives" if operand is None else "passes on"
-        says = f"{what} {number} from about x = {large:g} on: an intermediate result overflows"
+        ends = [f"{x:g}" for x in (from_, to) if math.isfinite(x)]
+        where = f"from about x = {' and '.join(ends)} on"
+        says = f"{what} {number} {where}: an intermediate result overflows"
 
         def gives(xs: Sequence[float], y: float = 0.0, up: float = 1.0) -> float:
-            if max(map(abs, xs)) >= large:
+            if xs[0] >= from_ or xs[0] <= to:
                 return math.nan
             return OPS[op].value(xs) if operand is None else OPS[op].partials(xs, y)[operand] * up
 
@@ -309,7 +313,7 @@ class _Learner:
         left: list[int] | None = None
         for seen in observations:
             got = seen.y if operand is None else seen.passed[operand]
-            numbers = _composed_numbers(seen, self.rules, operand)
+            numbers = _composed_numbers(seen, self.rules, operand, is_watched=self.is_watched)
             indices = range(len(numbers)) if left is None else left
             left = [i for i in indices if i < len(numbers) and self._is_near(got, numbers[i])]
             if not left:
@@ -317,7 +321,8 @@ class _Learner:
         if not left:
             return None
         first = observations[0]
-        program = list(compositions(op, first.kinds, first.xs))[left[0]]
+        made = compositions(op, first.kinds, first.xs, is_watched=self.is_watched)
+        program = list(made)[left[0]]
         parts = dict.fromkeys(step.op for step in program.steps if step.args)
         self.followers.setdefault((op, kinds), {}).update(parts)
         return left[0]
@@ -422,6 +427,14 @@ def _clipped(observations: Sequence[Observation], wrong: Sequence[Observation]) 
     )
 
 
+def _outside(wrong: Sequence[float], right: Sequence[float]) -> tuple[float, float]:
+    """Return the bounds above and below which all points are wrong; infinite if there are none."""
+    high = min((x for x in wrong if x > max(right, default=0.0)), default=ieee.INF)
+    low = max((x for x in wrong if x < min(right, default=0.0)), default=-ieee.INF)
+    is_all = all(x >= high or x <= low for x in wrong)
+    return (high, low) if is_all and right else (ieee.INF, -ieee.INF)
+
+
 def _others(observations: Sequence[Observation], wrong: Sequence[Observation]) -> list[Observation]:
     return [seen for seen in observations if not any(seen is other for other in wrong)]
 
@@ -440,29 +453,33 @@ def _is_separable(observations: Sequence[Observation], wrong: Sequence[Observati
     return False
 
 
-def _composed_numbers(seen: Observation, rules: Rules, operand: int | None) -> list[float | None]:
+def _composed_numbers(
+    seen: Observation, rules: Rules, operand: int | None, *, is_watched: bool
+) -> list[float | None]:
     """Return an op's value, or what an operand receives, for each composition of the op."""
     numbers: list[float | None] = []
     upstream = 1.0 if seen.upstream is None else seen.upstream
-    for program in compositions(seen.op, seen.kinds, seen.xs):
+    for program in compositions(seen.op, seen.kinds, seen.xs, is_watched=is_watched):
         value, passed, is_known = run_composition(program, rules, upstream)
         numbers.append((value if operand is None else passed[operand]) if is_known else None)
     return numbers
 
 
-def _composed_value(op: str, kinds: str, index: int, rules: Rules, xs: Sequence[float]) -> float:
+def _composed_value(  # noqa: PLR0913, PLR0917 - all but the last are bound beforehand
+    op: str, kinds: str, index: int, is_watched: bool, rules: Rules, xs: Sequence[float]  # noqa: FBT001
+) -> float:
     if op == "sum":
         kinds = "V" * len(xs)
-    program = list(compositions(op, kinds, xs))[index]
+    program = list(compositions(op, kinds, xs, is_watched=is_watched))[index]
     return run_composition(program, rules)[0]
 
 
 def _composed_passed(  # noqa: PLR0913, PLR0917 - all but the last three are bound beforehand
-    op: str, kinds: str, index: int, rules: Rules, operand: int,
+    op: str, kinds: str, index: int, is_watched: bool, rules: Rules, operand: int,  # noqa: FBT001
     xs: Sequence[float], _: float, upstream: float,
 ) -> float:  # fmt: skip
     if op == "sum":
         kinds = "V" * len(xs)
-    program = list(compositions(op, kinds, xs))[index]
+    program = list(compositions(op, kinds, xs, is_watched=is_watched))[index]
     _, passed, is_known = run_composition(program, rules, upstream)
     return (passed[operand] if is_known else None) or 0.0
