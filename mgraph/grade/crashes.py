@@ -209,13 +209,12 @@ def _exception(cases: list[Outcome]) -> Cause:
     who = ", ".join(ops) if ops else "backward" if failure and failure.phase == "backward" else "it"
     verb = "raise" if len(ops) > 1 else "raises"
     single = ops[0] if len(ops) == 1 else ""
-    if (
-        failure is not None
-        and failure.exception == "OverflowError"
-        and (x := _large_operand(cases))
-    ):
-        says = f"{who} {verb} {error}{_where(failure)} from about x = {x:g} on"
-        return Cause("overflow", single, f"{says}: an intermediate result overflows", cases)
+    is_overflow = failure is not None and failure.exception == "OverflowError"
+    if is_overflow and (x := _large_operand(cases)):
+        own = _ops(cases)  # not exp, which they call with a large number
+        says = f"{', '.join(own)} {'raise' if len(own) > 1 else 'raises'} {error}{_where(failure)}"
+        says += f" from about x = {x:g} on: an intermediate result overflows"
+        return Cause("overflow", own[0] if len(own) == 1 else "", says, cases)
     return Cause("error", single, f"{who} {verb} {error}{_where(failure)}{too}", cases)
 
 
