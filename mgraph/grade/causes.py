@@ -36,7 +36,6 @@ CAUSES: Final[Mapping[str, str]] = {
     "clipped": "values or gradients are clipped at a bound",
     "depth": "long chains exceed a recursion limit",
     "error": "an op, or backward, raises an exception",
-    "interface": "the engine can't be used: it lacks a backward, or its constructor wants more",
     "reflected": "an operator with a plain number on the left is wrong or missing",
     "int-division": "whole-number division",
     "conversion": "a plain number is refused as an operand, or changed",

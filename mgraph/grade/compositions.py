@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -11,7 +12,7 @@ from mgraph.grade.simulation import simulate
 from mgraph.ops import OPS, ieee
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from mgraph.grade.simulation import Rules
 
@@ -60,6 +61,9 @@ class Composition(NamedTuple):
         return dict.fromkeys((*(op for op, _ in self.steps if op in OPS), *self.calls))
 
 
+Known = Mapping[tuple[str, str], Composition | None]
+"""What ops are composed of, by op and kinds of operands; None if it can't be told."""
+
 _VALUE: Final = "value"
 _MADE: Final = {
     "negated": lambda x: -x,
@@ -69,14 +73,13 @@ _MADE: Final = {
 _LONGEST: Final = 200  # steps of a composition
 
 
-def read_compositions(found: Any) -> dict[tuple[str, str], Composition]:  # noqa: ANN401 - untrusted
-    """Return the compositions in a driver's answer, by op and kinds; without invalid ones."""
-    read: dict[tuple[str, str], Composition] = {}
+def read_compositions(found: Any) -> Known:  # noqa: ANN401 - untrusted
+    """Return the compositions in a driver's answer, by op and kinds; None for invalid ones."""
+    read: dict[tuple[str, str], Composition | None] = {}
     for key, steps in found.items() if isinstance(found, dict) else ():
         op, _, kinds = key.partition(":")
-        composition = _read(len(kinds), steps) if op in OPS else None
-        if composition is not None:
-            read[op, kinds] = composition
+        if op in OPS:
+            read[op, kinds] = _read(len(kinds), steps)
     return read
 
 
@@ -120,7 +123,7 @@ def _read(operands: int, answer: Any) -> Composition | None:  # noqa: ANN401 - u
 
 
 @cache
-def guessed() -> Mapping[tuple[str, str], Composition]:
+def guessed() -> Known:
     """Return how engines that can't be watched often compose some ops."""
     formulas = {"neg": "x * -1", "sub": "a + b * -1", "div": "a * b**-1"}
     known = {}
@@ -137,7 +140,7 @@ def guessed() -> Mapping[tuple[str, str], Composition]:
 
 def expanded(
     program: Program,
-    known: Mapping[tuple[str, str], Composition],
+    known: Known,
     parts: Mapping[int, Composition | None] | None = None,
 ) -> Program:
     """Return a program in which ops that the engine composes are replaced by their parts.

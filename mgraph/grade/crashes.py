@@ -30,7 +30,7 @@ def find_crashes(evidence: Evidence) -> Iterator[Cause]:
     endless = [outcome for outcome in others if _is_endless(outcome)]
     yield from _endless(endless)
     others = [x for x in others if not any(x is y for y in endless)]
-    refused = [*_refused(others, evidence)]
+    refused = [_with_same_place(cause, others) for cause in _refused(others, evidence)]
     yield from refused
     done = {id(outcome) for cause in refused for outcome in cause.cases}
     yield from _exceptions([outcome for outcome in others if id(outcome) not in done])
@@ -113,6 +113,31 @@ def _refused(crashed: Sequence[Outcome], evidence: Evidence) -> Iterator[Cause]:
             refused = {op: [*cases, *groups.get((op, "NV"), ())] for op, cases in refused.items()}
         if refused:
             yield _refusal(kinds, refused, _victims(refused, kinds, groups))
+
+
+def _with_same_place(cause: Cause, crashed: Sequence[Outcome]) -> Cause:
+    """Return a cause with the cases in which a plain number was refused at the same line."""
+    places = {place for outcome in cause.cases if (place := _line(outcome))}
+    known = {id(outcome) for outcome in cause.cases}
+    more = [x for x in crashed if _line(x) in places and id(x) not in known and _has_number(x)]
+    if not more:
+        return cause
+    error = cause.cases[0].answer.error
+    where = _where(cause.cases[0].answer.failure)
+    ops = _ops([*cause.cases, *more])
+    says = f"a plain number beside a Value raises {error}{where}"
+    return Cause(cause.id, ops[0] if len(ops) == 1 else "", says, [*cause.cases, *more])
+
+
+def _line(outcome: Outcome) -> str:
+    failure = outcome.answer.failure
+    return f"{failure.file}:{failure.line}" if failure is not None and failure.line else ""
+
+
+def _has_number(outcome: Outcome) -> bool:
+    """Whether the step that failed has a plain number."""
+    step = outcome.answer.step
+    return step is not None and "N" in outcome.answer.program.kinds(step)
 
 
 def _works(op: str, kinds: str, works: Mapping[tuple[str, str], None]) -> bool:

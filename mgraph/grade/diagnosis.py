@@ -3,16 +3,16 @@
 First come causes that show directly: crashes, leaves that lost precision, operands that changed.
 Then the rules, op by op: the values show directly whether they are right; where only one path leads
 from a node to the output, its gradient shows the local derivative of a single op. Then the backward
-pass: an engine with the mistakes found so far and with those that engines usually have is simulated,
-on the graph that the engine really built, and must give every number. If nothing explains a
-failure, its cause is unknown.
+pass: an engine with the mistakes found so far, and with those that engines usually have, is
+simulated on the graph that the engine really built, and must give every number. If nothing explains
+a failure, its cause is unknown.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.grade.causes import CAUSES, Cause
 from mgraph.grade.compositions import guessed
@@ -38,11 +38,14 @@ from mgraph.grade.simulation import CORRECT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from mgraph.grade.compositions import Known
     from mgraph.grade.leaves import Leaves
-    from mgraph.grade.observations import Observation
     from mgraph.grade.outcomes import Outcome
 
 _OF_ALL_NUMBERS: Final = ("conversion", "clipped", "precision", "mutated")
+_SEVERAL: Final = 3  # ops with the same mistake have it in common
+_SAMPLES: Final = 20  # failures whose ops are looked at for more wrong partials
+_SMALL: Final = 15  # steps of a case that shows the partials of a single op
 _SHOWN_BY_VALUES: Final = ("value", "conversion", "precision")
 
 __all__ = ["CAUSES", "Cause", "Diagnosis", "diagnose"]
@@ -89,11 +92,19 @@ def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
         whose = [each for each in rules if all(uses(outcome, each.op) for outcome in cause.cases)]
         whose = [each for each in whose if each is not cause]
         whose += [each for each in causes if each.id in _OF_ALL_NUMBERS and not each.op]
+        lost = [each for each in whose if each.id == "no-gradient"]
         if whose and all(map(_is_arithmetic, cause.cases)):
             whose[0].cases += cause.cases
+        elif lost and all(map(_is_in_backward, cause.cases)):
+            lost[0].cases += cause.cases
         else:
             kept.append(cause)
     return kept
+
+
+def _is_in_backward(outcome: Outcome) -> bool:
+    failure = outcome.answer.failure
+    return failure is not None and failure.phase == "backward"
 
 
 def _is_arithmetic(outcome: Outcome) -> bool:
@@ -120,18 +131,25 @@ def _rules_and_passes(
     causes = value_causes(sentences, learned, observations, left, leaves.precision)
     slopes = slope_hypotheses(learned, forms, sentences, observations)
     styles = [learned.composed] if evidence.compositions is not None else [{}, guessed()]
-    best: tuple[Explanation, Search, list[Sample]] | None = None
-    for style in styles:
-        found = _explained(evidence, learned, slopes, left, style, simulator)
-        if best is None or len(found[0].left) < len(best[0].left):
-            best = found
-        if not best[0].left:
-            break
-    if best is None:
-        return causes
-    search = best[1]
+    opaque = [form for form, known in (evidence.compositions or {}).items() if known is None]
+    found = [
+        _explained(evidence, learned, slopes, left, style, opaque, simulator) for style in styles
+    ]
+    explanation, search, failed = min(found, key=lambda each: len(each[0].left))
+    if opaque and not any(not each.op for each in explanation.hypotheses):
+        # no mistake of the pass as a whole: then what such an op does as one can be told
+        again = _explained(evidence, learned, slopes, left, styles[0], (), simulator)
+        explanation, search, failed = again if again[0].hypotheses else found[0]
     _add_consequences(causes, left, learned, Model(search.base), search.simulator)
-    return _merged([*causes, *_causes_of(*best, evidence)])
+    causes += _causes_of(explanation, search, failed)
+    whole = [cause for cause in causes if not cause.op]
+    if opaque and whole and not explanation.left:
+        whole[0].cases += [
+            sample.outcome
+            for sample in samples_of(_unexplained(left, causes), styles[0], opaque)
+            if sample.is_opaque
+        ]
+    return _merged(causes)
 
 
 def _add_consequences(
@@ -161,23 +179,28 @@ def _concerned(outcome: Outcome, learned: Learned) -> dict[str, None]:
 
 def _explained(  # noqa: PLR0913, PLR0917
     evidence: Evidence, learned: Learned, slopes: Sequence[Hypothesis], left: Sequence[Outcome],
-    style: Mapping[tuple[str, str], Any], simulator: Simulator,
+    style: Known, opaque: Sequence[tuple[str, str]], simulator: Simulator,
 ) -> tuple[Explanation, Search, list[Sample]]:  # fmt: skip
     """Explain the failures of an engine that composes some ops of others."""
     base = known_rules(learned)
     plain = Model(base)
     failed = [
-        sample for sample in samples_of(left, style) if plain.fits(sample, simulator) is False
+        sample
+        for sample in samples_of(left, style, opaque)
+        if plain.fits(sample, simulator) is False
     ]
     right = [x for x in evidence.numeric if x.outcome in (Verdict.OK, Verdict.CONVENTION)]
-    search = Search(base, failed, samples_of(right, style), simulator)
+    search = Search(base, failed, samples_of(right, style, opaque), simulator)
     if not search.failed:
         return Explanation((), (), ()), search, failed
-    return _explanation(search, slopes, evidence), search, failed
+    return _explanation(search, slopes, learned.right, evidence), search, failed
 
 
-def _explanation(search: Search, slopes: Sequence[Hypothesis], evidence: Evidence) -> Explanation:
-    """Return the fewest mistakes that explain the failures: one, wrong partials only, or several."""
+def _explanation(
+    search: Search, slopes: Sequence[Hypothesis], right: Mapping[tuple[str, str, int], None],
+    evidence: Evidence,
+) -> Explanation:  # fmt: skip
+    """Return the fewest mistakes that explain the failures: one, wrong partials, or several."""
     varies = bool(evidence.unsteady) or any(x.answer.varies for x in evidence.outcomes)
     whole = [*whole_passes(*_hints(evidence, search.failed), varies=varies)]
     ops = dict.fromkeys(
@@ -187,7 +210,7 @@ def _explanation(search: Search, slopes: Sequence[Hypothesis], evidence: Evidenc
     return (
         search.single((*whole, *slopes, *of_ops))
         or (search.together(slopes) if slopes else None)
-        or search.stepwise((*whole, *slopes, *of_ops), partial(_slopes_to_try, search))
+        or search.stepwise((*whole, *slopes, *of_ops), partial(_slopes_to_try, search, right))
     )
 
 
@@ -205,37 +228,37 @@ def _hints(
     return roots, [got for got, _ in gots.most_common(5)]
 
 
-def _slopes_to_try(search: Search, model: Model, left: Sequence[Sample]) -> Iterator[Hypothesis]:
+def _slopes_to_try(
+    search: Search, right: Mapping[tuple[str, str, int], None], model: Model, left: Sequence[Sample]
+) -> Iterator[Hypothesis]:
     """Yield usual mistakes in partials that explain the smallest failure left with their op."""
     tried: dict[tuple[str, str], None] = {}
     if not model.hypotheses:
         return
-    for sample in left[:20]:
+    for sample in left[:_SAMPLES]:
         for form in sorted(sample.forms):
-            if form in tried or len(sample.program.steps) > 15:
+            if form in tried or len(sample.program.steps) > _SMALL:
                 continue
             tried[form] = None
-            for hypothesis in _of_form(*form):
+            for hypothesis in _of_form(*form, right):
                 if model.with_(hypothesis).fits(sample, search.simulator):
                     yield hypothesis
 
 
-def _of_form(op: str, kinds: str) -> Iterator[Hypothesis]:
-    by_sentence: dict[tuple[str, str], dict[tuple[str, str, int], Any]] = {}
+def _of_form(
+    op: str, kinds: str, right: Mapping[tuple[str, str, int], None]
+) -> Iterator[Hypothesis]:
+    """Yield the usual mistakes in the partials of an op that weren't seen to be right."""
     for operand, kind in enumerate(kinds):
-        for mistake in partial_mistakes(op, operand, kinds) if kind == "V" else ():
+        is_tried = kind == "V" and (op, kinds, operand) not in right
+        for mistake in partial_mistakes(op, operand, kinds) if is_tried else ():
             if mistake.cause in _SHOWN_BY_VALUES:
                 continue
-            key = mistake.cause, mistake.says
-            own = by_sentence.setdefault(key, {})
-            own[op, kinds, operand] = mistake.gives
             change = with_slopes({(op, kinds, operand): mistake.gives})
             yield Hypothesis(mistake.cause, op, f"{op} {mistake.says}", change)
 
 
-def _causes_of(
-    explanation: Explanation, search: Search, failed: Sequence[Sample], evidence: Evidence
-) -> list[Cause]:
+def _causes_of(explanation: Explanation, search: Search, failed: Sequence[Sample]) -> list[Cause]:
     """Return the causes of an explanation, each with the failures that only it explains."""
     model = Model(search.base, explanation.hypotheses)
     causes = []
@@ -249,10 +272,17 @@ def _causes_of(
     return causes
 
 
-def _merged(causes: Iterable[Cause]) -> list[Cause]:
-    """Put causes of the same words together."""
+def _merged(causes: Sequence[Cause]) -> list[Cause]:
+    """Put causes of the same words together, and overwriting in several ops."""
     merged: dict[tuple[str, str, str], Cause] = {}
+    overwriting = [cause.op for cause in causes if cause.id == "overwritten" and cause.op]
     for cause in causes:
+        if cause.op in overwriting and len(overwriting) >= _SEVERAL and cause.id == "overwritten":
+            cause.op = ""
+            cause.says = (
+                "gradients are set with `=` where they must be added to with `+=`, as in "
+                f"{', '.join(overwriting)}"
+            )
         known = merged.setdefault((cause.id, cause.op, cause.says), cause)
         if known is not cause:
             known.cases += [x for x in cause.cases if not any(x is y for y in known.cases)]

@@ -16,8 +16,7 @@ that is a Value, and under `again` both once more if they differed when the grap
 time. `varies` says that they differ if sets iterate the other way round. If an error was raised,
 the answer holds its last line (`error`), the step, and where in the engine's files it began
 (`failure`). `compositions` has the steps of ops that the engine composes of others, by op and kinds
-of operands, and `parts` those of single steps that differ. What the engine prints is kept out of the
-answers.
+of operands, and `parts` those of single steps that differ. What the engine prints is kept out.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ if TYPE_CHECKING:  # typing itself takes time to import
     from collections.abc import Callable, Iterator
     from typing import Any
 if TYPE_CHECKING or __package__:
-    from mgraph.grade.driver_compositions import Watcher
+    from mgraph.grade.driver_compositions import UNKNOWN, Watcher
     from mgraph.grade.driver_errors import (
         EngineError,
         OwnFiles,
@@ -62,7 +61,7 @@ if TYPE_CHECKING or __package__:
     from mgraph.grade.driver_numbers import as_float, differs
 else:  # it is run as a script, perhaps without its folder on the path
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-    from driver_compositions import Watcher
+    from driver_compositions import UNKNOWN, Watcher
     from driver_errors import (
         EngineError,
         OwnFiles,
@@ -258,7 +257,7 @@ class ForeignEngine:
         return self.number(self.read(value, "data"))
 
     def op_methods(self) -> Iterator[tuple[str, str, bool]]:
-        """Yield each op with the names of the methods that do it, and whether they are reflected."""
+        """Yield each op, the names of the methods that do it, and whether they are reflected."""
         for op, slot in SLOTS.items():
             yield op, slot, False
             yield op, "__r" + slot[2:], True
@@ -383,15 +382,18 @@ class ForeignEngine:
         return failure
 
     def keep_composition(self, op: str, kinds: str, candidate: Any, composed: Any) -> None:
-        """Keep the composition of an op, if Values in it that no op made are constants."""
+        """Keep the composition of an op, if it has one; None if it can't be told.
+
+        Values in it that no op made are taken for constants if they don't depend on the operands.
+        """
         if composed is None:
             return
-        if composed["hidden"]:
+        if composed != UNKNOWN and composed["hidden"]:
             other = [self.leaf(0.8 - 0.35 * i) if k == "V" else 2 for i, k in enumerate(kinds)]
             _, again = self.watcher.call(candidate, other, op)
-            if again is None or again["hidden"] != composed["hidden"]:
-                return
-        self.compositions[op + ":" + kinds] = composed
+            is_same = isinstance(again, dict) and again["hidden"] == composed["hidden"]
+            composed = composed if is_same else UNKNOWN
+        self.compositions[op + ":" + kinds] = None if composed == UNKNOWN else composed
 
     def is_own(self, op: str, candidate: Any) -> bool:
         """Whether a failing candidate is a mistake: a function beside the class may not be ours."""
@@ -487,13 +489,15 @@ def build(
                 kinds = "".join("N" if steps[k][0] == "number" else "V" for k in step[1:])
                 form = "V" * min(len(kinds), 2) if step[0] == "sum" else kinds
                 function, usual = engine.form(step[0], form), step[0] + ":" + form
-                if parts is None or usual not in engine.compositions or step[0] == "sum":
+                if parts is None or not engine.compositions.get(usual) or step[0] == "sum":
                     values.append(function(*operands))
                     continue
                 value, composed = engine.watcher.call(function, operands, step[0])
                 values.append(value)
                 known = (*engine.compositions[usual]["hidden"], *PLAIN)
-                if composed is not None and any(x not in known for x in composed["hidden"]):
+                if composed == UNKNOWN or (
+                    composed and any(x not in known for x in composed["hidden"])
+                ):
                     composed = None
                 if composed != engine.compositions[usual]:
                     parts[i] = composed

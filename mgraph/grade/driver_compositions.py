@@ -17,14 +17,18 @@ if TYPE_CHECKING:  # typing itself takes time to import
 BINARY = ("add", "sub", "mul", "div", "pow", "max", "min")
 """Ops of two operands."""
 
+UNKNOWN = "unknown"
+"""Stands for a composition that can't be told: a Value in it was made by no op."""
+
 
 class Watcher:
     """Calls an engine's ops, and notes which others they call.
 
     A composition has a list of steps that follow those of the operands; the last one is the result.
     They are ops that make a Value themselves; `calls` has all that were called on the way, `hidden`
-    the numbers of Values that none of them made: they may be constants, or not. A step is an op and the steps of its operands, or a number: `["number", x]`, or one made of the
-    number `k`: `["negated", k]`, `["inverted", k]`, `["logarithm", k]`; or a Value made of a number:
+    the numbers of Values that none of them made: they may be constants, or not. A step is an op and
+    the steps of its operands, or a number: `["number", x]`, or one made of the number `k`:
+    `["negated", k]`, `["inverted", k]`, `["logarithm", k]`; or a Value made of a number:
     `["value", k]`.
     """
 
@@ -53,14 +57,17 @@ class Watcher:
             self.codes.pop(code, None)
 
     def call(self, function: Any, operands: list[Any], op: str) -> tuple[Any, Any]:
-        """Call a function that does an op; return its result, and its composition if it has one."""
+        """Call a function that does an op; return its result, and its composition.
+
+        That is None if it isn't composed of other ops, and `UNKNOWN` if it can't be told.
+        """
         calls: list[Any] = []
         stack: list[Any] = []
 
         def watch(frame: Any, event: str, result: Any) -> None:
             name, is_reflected = self.codes.get(frame.f_code, ("", False))
             if name and event == "call":
-                stack.append((frame, name, operands_of(frame, name, is_reflected)))
+                stack.append((frame, name, operands_of(frame, name, is_reflected=is_reflected)))
             elif name and event == "return" and stack and stack[-1][0] is frame:
                 calls.append((*stack.pop()[1:], result))
 
@@ -75,12 +82,14 @@ class Watcher:
             steps = composition.steps_of(calls, result, op)
             names = sorted({name for name, _, _ in calls} - {op})
             hidden = sorted(composition.hidden)
-            return result, steps and {"steps": steps, "calls": names, "hidden": hidden}
         except Exception:  # noqa: BLE001 - objects of the engine's may fail in any way
-            return result, None
+            return result, UNKNOWN
+        if not isinstance(steps, list):
+            return result, steps
+        return result, {"steps": steps, "calls": names, "hidden": hidden}
 
 
-def operands_of(frame: Any, op: str, is_reflected: bool) -> list[Any]:
+def operands_of(frame: Any, op: str, *, is_reflected: bool) -> list[Any]:
     """Return the operands with which a function that does an op was called."""
     code = frame.f_code
     count = code.co_argcount
@@ -108,16 +117,18 @@ class Composition:
         self.steps.append(list(step))
         return len(self.operands) + len(self.steps) - 1
 
-    def steps_of(self, calls: list[Any], result: Any, op: str) -> list[Any] | None:
-        """Return the steps that give a result; None if the op is not composed of others."""
+    def steps_of(self, calls: list[Any], result: Any, op: str) -> Any:
+        """Return the steps that give a result; None if the op makes it itself, or `UNKNOWN`."""
         for name, args, made in calls:
             if not isinstance(made, self.watcher.kind) or id(made) in self.known:
                 continue
             if name == op and [*map(id, args)] == [*map(id, self.operands)]:
                 return None  # it made its result itself
             self.known[id(made)] = self.add(name, *[self.step_of(arg) for arg in args])
-        is_last = self.known.get(id(result)) == len(self.operands) + len(self.steps) - 1
-        return self.steps if self.steps and is_last else None
+        step = self.known.get(id(result), -1)
+        if step >= len(self.operands) and step == len(self.operands) + len(self.steps) - 1:
+            return self.steps
+        return UNKNOWN if calls and step < 0 else None
 
     def step_of(self, thing: Any) -> int:
         """Return the step of an operand: a Value or a number."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from mgraph.grade.compositions import Composition, expanded
+from mgraph.grade.compositions import Composition, Known, expanded
 from mgraph.grade.observations import is_long, root_pair
 from mgraph.grade.outcomes import Precision, Verdict, choices, matches
 from mgraph.grade.simulation import simulate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from mgraph.grade.outcomes import Outcome
     from mgraph.grade.program import Program
@@ -38,10 +38,13 @@ class Sample:
     Attributes:
         outcome: The outcome of the case.
         program: Its steps; ops that the engine composes of others are replaced by their parts.
+        opaque: Ops, with the kinds of their operands, of which it isn't known what they are
+            composed of.
     """
 
     outcome: Outcome
     program: Program
+    opaque: Sequence[tuple[str, str]] = ()
 
     @cached_property
     def seen(self) -> list[float | None]:
@@ -83,7 +86,8 @@ class Sample:
     @cached_property
     def is_opaque(self) -> bool:
         """Whether it isn't known of which ops some step is composed."""
-        return any(part is None for part in self.outcome.answer.parts.values())
+        unknown = [part for part in self.outcome.answer.parts.values() if part is None]
+        return bool(unknown) or any(form in self.opaque for form in self.forms)
 
     def has(self, op: str) -> bool:
         """Whether the program has an op."""
@@ -129,12 +133,12 @@ class Evidence:
         return [outcome for outcome in self.outcomes if outcome.outcome == Verdict.NOT_REPRODUCIBLE]
 
     @cached_property
-    def compositions(self) -> Mapping[tuple[str, str], Composition] | None:
+    def compositions(self) -> Known | None:
         """The ops that the engine composes of others, by op and kinds of operands."""
         known = [outcome.answer.compositions for outcome in self.outcomes]
         if all(each is None for each in known):
             return None
-        merged: dict[tuple[str, str], Composition] = {}
+        merged: dict[tuple[str, str], Composition | None] = {}
         for each in known:
             merged |= each or {}
         return merged
@@ -149,11 +153,19 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
 
 
 def samples_of(
-    outcomes: Sequence[Outcome], compositions: Mapping[tuple[str, str], Composition]
+    outcomes: Sequence[Outcome], compositions: Known, opaque: Sequence[tuple[str, str]] = ()
 ) -> list[Sample]:
-    """Return outcomes with the programs that the engine really ran, the smallest first."""
+    """Return outcomes with the programs that the engine really ran, the smallest first.
+
+    Args:
+        outcomes: The outcomes.
+        compositions: The ops that the engine composes of others.
+        opaque: Those of which it isn't known what they are composed of.
+    """
     samples = [
-        Sample(outcome, expanded(outcome.answer.program, compositions, outcome.answer.parts))
+        Sample(
+            outcome, expanded(outcome.answer.program, compositions, outcome.answer.parts), opaque
+        )
         for outcome in outcomes
     ]
     return sorted(samples, key=lambda sample: len(sample.program.steps))

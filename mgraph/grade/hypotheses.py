@@ -77,6 +77,8 @@ def whole_passes(
     yield from _seeds(roots)
     says = "no op multiplies its local derivative by out.grad, as the chain rule says"
     yield Hypothesis("upstream", "", says, setting(upstream=partial(_always, 1.0)))
+    says = "no op multiplies the upstream gradient by its local derivative, as the chain rule says"
+    yield Hypothesis("inner", "", says, setting(bare=True))
     says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
     orders = (None, *(ANY_ORDER if varies else RIGHT_ORDERS))
     for order in orders:
@@ -134,7 +136,7 @@ def _aliases() -> Iterator[Hypothesis]:
 
 
 def _passes_as_it_is(op: str, operand: int) -> bool:
-    return op == "add" or op == "sum" or (op == "sub" and operand == 0)
+    return op in ("add", "sum") or (op == "sub" and operand == 0)
 
 
 def _passes_as_it_is_to_first(op: str, operand: int) -> bool:
@@ -179,7 +181,7 @@ def _never_reached() -> Iterator[Hypothesis]:
 
 def _seeds(roots: Sequence[tuple[float, float]]) -> Iterator[Hypothesis]:
     wrong = [grad for _, grad in roots if grad != 1.0]
-    if not wrong:
+    if roots and not wrong:
         return
     if all(grad == 0.0 for _, grad in roots):
         says = "the output's gradient is never set to 1, so every gradient stays 0"
@@ -187,11 +189,12 @@ def _seeds(roots: Sequence[tuple[float, float]]) -> Iterator[Hypothesis]:
     if all(grad == data for data, grad in roots):
         says = "the output's gradient starts at the output's value; it must start at 1"
         yield Hypothesis("seed", "", says, setting(seed=lambda data: data))
-    if all(grad == wrong[0] for _, grad in roots):
+    if roots and all(grad == wrong[0] for _, grad in roots):
         says = f"the output's gradient starts at {wrong[0]:g}; it must start at 1"
         yield Hypothesis("seed", "", says, setting(seed=partial(_always, wrong[0])))
-    says = "the output's gradient doesn't start at 1"
-    yield Hypothesis("seed", "", says, lambda rules: rules, own_seed=True)
+    if roots and len(wrong) == len(roots):
+        says = "the output's gradient doesn't start at 1"
+        yield Hypothesis("seed", "", says, lambda rules: rules, own_seed=True)
 
 
 def _orders() -> Iterator[Hypothesis]:

@@ -91,9 +91,9 @@ def observed(outcome: Outcome) -> Iterator[Observation]:
         if not step.args or i not in nodes or not _are_known(outcome, nodes, i):
             continue
         xs = tuple(_datum(answer, nodes, arg) for arg in step.args)
-        grad = _upstream(outcome, nodes[i]) if has_one_path[i] else None
+        grad = _upstream(outcome, nodes[i], i) if has_one_path[i] else None
         passed = tuple(
-            answer.grad[nodes[arg]]
+            _received(answer, arg, nodes[arg])
             if has_one_path[i] and users[arg] == [i] and arg in nodes
             else None
             for arg in step.args
@@ -136,11 +136,21 @@ def shows_partial(observation: Observation, operand: int) -> bool:
     )
 
 
-def _upstream(outcome: Outcome, node: int) -> float | None:
-    """Return a node's adjoint: the engine's, or the expected one where the engine keeps none."""
+def _received(answer: Answer, step: int, node: int) -> float | None:
+    """Return the adjoint of an operand; a leaf that has none has received nothing."""
+    got = answer.grad[node]
+    return 0.0 if got is None and answer.program.steps[step].op == LEAF else got
+
+
+def _upstream(outcome: Outcome, node: int, step: int) -> float | None:
+    """Return a node's adjoint: the engine's, or the right one where the engine keeps none."""
     grad = outcome.answer.grad[node]
     if grad is not None:
         return grad
+    if step == outcome.answer.program.root:
+        return 1.0
+    if outcome.failed:
+        return None  # the engine may have had another
     return (outcome.case.want.grad or {}).get(outcome.case.graph.columns.ids[node])
 
 

@@ -306,6 +306,11 @@ def _power(operand: int) -> Iterator[tuple[str, str, Local]]:
             lambda xs, y, p: y * ieee.log(xs[1]),
         )  # fmt: skip
         yield (
+            "swapped",
+            "takes ln of the exponent in its local derivative by the exponent, y·ln a",
+            lambda xs, y, p: y * ieee.log(xs[1]) if xs[1] > 0.0 else 0.0,
+        )
+        yield (
             "exponent",
             "treats the exponent like the base",
             lambda xs, y, p: xs[1] * power(xs[0], xs[1] - 1.0),
@@ -339,6 +344,7 @@ def _power(operand: int) -> Iterator[tuple[str, str, Local]]:
         ("swaps base and exponent", lambda a, b: a * power(b, a - 1.0)),
         ("uses the rule of an exponential", lambda a, b: power(a, b) * ieee.log(a)),
         ("subtracts 1 from the product, not from the exponent", lambda a, b: b * power(a, b) - 1.0),
+        ("subtracts 1 from the power, not from the exponent", lambda a, b: b * (power(a, b) - 1.0)),
         ("multiplies by b before raising", lambda a, b: power(b * a, b - 1.0)),
         ("swaps base and exponent", lambda a, b: a * power(b, b - 1.0)),
         ("swaps base and exponent", lambda a, b: b * power(b - 1.0, a)),
@@ -365,6 +371,7 @@ def _of_one_op(op: str, derivative: str) -> Iterator[tuple[str, str, Local]]:
     wrong: dict[str, tuple[tuple[str, str, Callable[[float, float, float], float]], ...]] = {
         "tanh": (
             ("slope", "forgets to square y", lambda x, b, y: 1.0 - y),
+            ("slope", "squares 1 - y instead of y", lambda x, b, y: (1.0 - y) ** 2),
             ("sign", "adds instead of subtracting", lambda x, b, y: 1.0 + y * y),
             ("slope", "forgets the 1", lambda x, b, y: y * y),
             ("slope", "forgets the 1", lambda x, b, y: -y * y),

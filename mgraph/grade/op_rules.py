@@ -6,7 +6,8 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mgraph.grade.compositions import Composition, compositions, expanded, run_composition
+from mgraph.grade.compositions import Composition, Known, compositions, expanded, run_composition
+from mgraph.grade.hypotheses import clamp
 from mgraph.grade.observations import Observation, shows_partial
 from mgraph.grade.op_mistakes import (
     Mistake,
@@ -18,7 +19,6 @@ from mgraph.grade.op_mistakes import (
 from mgraph.grade.outcomes import Precision, at_kink
 from mgraph.grade.program import LEAF, NUMBER, Instruction, Program
 from mgraph.grade.simulation import CORRECT, simulate
-from mgraph.grade.hypotheses import clamp
 from mgraph.ops import OPS, ieee
 
 if TYPE_CHECKING:
@@ -60,19 +60,21 @@ class Learned(NamedTuple):
         followers: By op and kinds of operands, the ops that are wrong only because they are
             composed of wrong ones, each with the ops it is composed of.
         composed: The ops that the engine composes of others.
+        right: The partials that were seen to be right several times, and never wrong.
     """
 
     rules: Rules
     faults: list[Fault]
     followers: dict[tuple[str, str], dict[str, None]]
     composed: dict[tuple[str, str], Composition]
+    right: dict[tuple[str, str, int], None]
 
 
 def learn(
     observations: Sequence[Observation],
     rules: Rules,
     precision: Precision,
-    known: Mapping[tuple[str, str], Composition] | None = None,
+    known: Known | None = None,
 ) -> Learned:
     """Find out which rules are wrong; ops of which others are composed come first.
 
@@ -88,12 +90,12 @@ def learn(
         by_form.setdefault((seen.op, seen.kinds[:2]), []).append(seen)
     for form in _in_order(sorted(by_form, key=_rank), known or {}):
         learner.look(*form, by_form[form])
-    return Learned(learner.rules, learner.faults, learner.followers, learner.composed)
+    return Learned(
+        learner.rules, learner.faults, learner.followers, learner.composed, learner.right
+    )
 
 
-def _in_order(
-    forms: Iterable[tuple[str, str]], known: Mapping[tuple[str, str], Composition]
-) -> list[tuple[str, str]]:
+def _in_order(forms: Iterable[tuple[str, str]], known: Known) -> list[tuple[str, str]]:
     """Order ops so that those of which others are composed come first."""
     left = [*forms]
     ordered: list[tuple[str, str]] = []
@@ -105,10 +107,10 @@ def _in_order(
 
 
 def _waits(
-    form: tuple[str, str], known: Mapping[tuple[str, str], Composition],
-    left: Sequence[tuple[str, str]],
+    form: tuple[str, str], known: Known, left: Sequence[tuple[str, str]],
 ) -> bool:  # fmt: skip
-    parts = known[form].ops if form in known else {}
+    composition = known.get(form)
+    parts = composition.ops if composition is not None else {}
     return any(op in parts and (op, kinds) != form for op, kinds in left)
 
 
@@ -125,7 +127,7 @@ class _Learner:
 
     def __init__(
         self, rules: Rules, precision: Precision,
-        known: Mapping[tuple[str, str], Composition] | None,
+        known: Known | None,
     ) -> None:  # fmt: skip
         self.values: dict[tuple[str, str], Value | None] = {}
         self.slopes: dict[tuple[str, str, int], Passed | None] = {}
@@ -136,6 +138,7 @@ class _Learner:
         self.known = known
         self.is_watched = known is not None
         self.composed: dict[tuple[str, str], Composition] = {}
+        self.right: dict[tuple[str, str, int], None] = {}
 
     def look(self, op: str, kinds: str, observations: Sequence[Observation]) -> None:
         """Find the rules of one op with operands of certain kinds."""
@@ -193,8 +196,8 @@ class _Learner:
             return
         index = self._composition(op, kinds, observations, None)
         if index is not None:
-            rules = self._frozen_rules()
-            self.values[op, kinds] = partial(_composed_value, op, kinds, index, self.is_watched, rules)
+            rules, guess = self._frozen_rules(), _Guess(op, kinds, index, self.is_watched)
+            self.values[op, kinds] = partial(_composed_value, guess, rules)
             return
         mistake = _first(value_mistakes(op, kinds), observations, self._has_value)
         mistake = mistake or self._overflows(observations, wrong, None)
@@ -210,9 +213,11 @@ class _Learner:
         self, op: str, kinds: str, operand: int, observations: Sequence[Observation]
     ) -> None:
         wrong = [seen for seen in observations if not self._is_right(operand, seen)]
-        if not wrong:
-            return
         key = op, kinds, operand
+        if not wrong:
+            if len(observations) >= _MANY:
+                self.right[key] = None
+            return
         anew = guarded(partial(_from_inputs, op, operand))
         if all(
             self.near(seen.passed[operand], anew(seen.xs, 0.0, seen.upstream))
@@ -222,8 +227,8 @@ class _Learner:
             return
         index = self._composition(op, kinds, observations, operand)
         if index is not None:
-            rules = self._frozen_rules()
-            self.slopes[key] = partial(_composed_passed, op, kinds, index, self.is_watched, rules, operand)
+            rules, guess = self._frozen_rules(), _Guess(op, kinds, index, self.is_watched)
+            self.slopes[key] = partial(_composed_passed, guess, rules, operand)
             return
         mistake = (
             _first(
@@ -281,7 +286,7 @@ class _Learner:
         op = OPS[first.op]
         right = op.partials(first.xs, first.y)[operand] * (first.upstream or 0.0)
         got = first.passed[operand]
-        if not right or not got or len(observations) < _MANY:
+        if not right or not got or len(observations) < _MANY or not math.isfinite(got / right):
             return None
         factor = got / right
         mistake = Mistake(
@@ -465,21 +470,34 @@ def _composed_numbers(
     return numbers
 
 
-def _composed_value(  # noqa: PLR0913, PLR0917 - all but the last are bound beforehand
-    op: str, kinds: str, index: int, is_watched: bool, rules: Rules, xs: Sequence[float]  # noqa: FBT001
+class _Guess(NamedTuple):
+    """A formula by which an engine may compose an op.
+
+    Attributes:
+        op: The op.
+        kinds: Which of its first two operands are Values (V), and which are plain numbers (N).
+        choice: The index of the formula among those that `compositions` yields.
+        is_watched: Whether the engine was seen not to call other ops.
+    """
+
+    op: str
+    kinds: str
+    choice: int
+    is_watched: bool
+
+    def program(self, xs: Sequence[float]) -> Program:
+        """Return the formula with operands."""
+        kinds = "V" * len(xs) if self.op == "sum" else self.kinds
+        made = compositions(self.op, kinds, xs, is_watched=self.is_watched)
+        return list(made)[self.choice]
+
+
+def _composed_value(guess: _Guess, rules: Rules, xs: Sequence[float]) -> float:
+    return run_composition(guess.program(xs), rules)[0]
+
+
+def _composed_passed(
+    guess: _Guess, rules: Rules, operand: int, xs: Sequence[float], _: float, upstream: float
 ) -> float:
-    if op == "sum":
-        kinds = "V" * len(xs)
-    program = list(compositions(op, kinds, xs, is_watched=is_watched))[index]
-    return run_composition(program, rules)[0]
-
-
-def _composed_passed(  # noqa: PLR0913, PLR0917 - all but the last three are bound beforehand
-    op: str, kinds: str, index: int, is_watched: bool, rules: Rules, operand: int,  # noqa: FBT001
-    xs: Sequence[float], _: float, upstream: float,
-) -> float:  # fmt: skip
-    if op == "sum":
-        kinds = "V" * len(xs)
-    program = list(compositions(op, kinds, xs, is_watched=is_watched))[index]
-    _, passed, is_known = run_composition(program, rules, upstream)
+    _, passed, is_known = run_composition(guess.program(xs), rules, upstream)
     return (passed[operand] if is_known else None) or 0.0

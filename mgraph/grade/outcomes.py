@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mgraph.grade.cases import Case
-    from mgraph.grade.compositions import Composition
+    from mgraph.grade.compositions import Composition, Known
     from mgraph.grade.program import Program
 
 
@@ -106,7 +106,7 @@ class Answer:
     kind: str = ""
     step: int | None = None
     what: str = ""
-    compositions: Mapping[tuple[str, str], Composition] | None = None
+    compositions: Known | None = None
     parts: Mapping[int, Composition | None] = field(default_factory=dict)
     failure: Failure | None = None
     varies: bool = False
@@ -224,7 +224,7 @@ def _unsteady(case: Case, answer: Answer) -> Outcome | None:
     """Return an outcome if the engine gave other numbers when the graph was built again."""
     if answer.again is None:
         return None
-    for field, first, other in zip(
+    for what, first, other in zip(
         ("data", "grad"), (answer.data, answer.grad), answer.again, strict=True
     ):
         for node, (x, y) in enumerate(zip(first, other, strict=True)):
@@ -232,7 +232,7 @@ def _unsteady(case: Case, answer: Answer) -> Outcome | None:
                 continue
             if x is None or y is None or not case.tolerance.allows(y, x):
                 name = case.graph.columns.ids[node]
-                note = f"{field} of {name}: first {x!r}, then {y!r} when the graph was built again"
+                note = f"{what} of {name}: first {x!r}, then {y!r} when the graph was built again"
                 op = case.graph.columns.op(node)
                 return Outcome(case, answer, Verdict.NOT_REPRODUCIBLE, name, op, note=note)
     return None

@@ -39,8 +39,28 @@ class Sentence(NamedTuple):
 def value_sentences(learned: Learned, forms: Mapping[tuple[str, str], object]) -> list[Sentence]:
     """Return what is wrong with the values of ops, and with how they are composed."""
     values = [fault for fault in learned.faults if fault.operand is None]
-    composed = [fault for fault in learned.faults if fault.operand is not None and fault.is_composed]
-    return [*_sentences(values, forms), *_sentences(composed, forms)]
+    composed = [
+        fault for fault in learned.faults if fault.operand is not None and fault.is_composed
+    ]
+    return _conversions([*_sentences(values, forms), *_sentences(composed, forms)])
+
+
+def _conversions(sentences: Sequence[Sentence]) -> list[Sentence]:
+    """Put conversions of plain numbers together, if several ops convert them in one way."""
+    same: dict[str, list[Sentence]] = {}
+    for sentence in sentences:
+        if sentence.cause == "conversion":
+            same.setdefault(sentence.says.removeprefix(f"{sentence.op} "), []).append(sentence)
+    several = {says: own for says, own in same.items() if len(own) > 1}
+    merged = [
+        Sentence(
+            "conversion", "", f"an op with a plain number, such as {own[0].op}, {says}",
+            [fault for sentence in own for fault in sentence.faults],
+        )
+        for says, own in several.items()
+    ]  # fmt: skip
+    alone = [each for each in sentences if not any(each in own for own in several.values())]
+    return [*merged, *alone]
 
 
 def slope_hypotheses(
@@ -119,16 +139,19 @@ def value_causes(
     causes = []
     for sentence in sentences:
         own = [(fault.op, fault.kinds) for fault in sentence.faults]
-        followers = [
-            form for form in seen_in
-            if sentence.op in learned.followers.get(form, ())
-            or (form in learned.composed and sentence.op in learned.composed[form].ops)
-        ]  # fmt: skip
-        victims = dict.fromkeys(form[0] for form in followers if form[0] != sentence.op)
+        ops = dict.fromkeys(op for op, _ in own)
+        followers = [form for form in seen_in if any(op in _parts(form, learned) for op in ops)]
+        victims = dict.fromkeys(form[0] for form in followers if form[0] not in ops)
         cases = {key: x for form in (*own, *followers) for key, x in seen_in.get(form, {}).items()}
         says = sentence.says + built_from(victims)
         causes.append(Cause(sentence.cause, sentence.op, says, [*cases.values()]))
     return causes
+
+
+def _parts(form: tuple[str, str], learned: Learned) -> dict[str, None]:
+    """Return the ops of which an op is composed."""
+    known = learned.composed.get(form)
+    return learned.followers.get(form, {}) | (known.ops if known is not None else {})
 
 
 def built_from(victims: Iterable[str]) -> str:
@@ -191,9 +214,13 @@ def _to_one(op: str, faults: Sequence[Fault]) -> str:
 
 def _belongs(slope: Sentence, value: Sentence, observations: Sequence[Observation]) -> bool:
     """Whether partials are those of the wrong function that the op computes."""
-    if slope.op != value.op:
+    if slope.op not in [fault.op for fault in value.faults]:
         return False
-    gives = {fault.kinds: fault.mistake and fault.mistake.gives for fault in value.faults}
+    gives = {
+        fault.kinds: fault.mistake and fault.mistake.gives
+        for fault in value.faults
+        if fault.op == slope.op
+    }
     faults = [fault for fault in slope.faults if fault.kinds in gives]
     if not faults:
         return False

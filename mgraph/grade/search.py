@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mgraph.grade.hypotheses import Hypothesis
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from mgraph.grade.evidence import Sample, Simulator
+    from mgraph.grade.hypotheses import Hypothesis
     from mgraph.grade.simulation import Rules
 
 MANY: Final = 3

@@ -64,6 +64,7 @@ class Rules(NamedTuple):
         visit: A step's adjoint as it is kept when the step passes on.
         upstream: A step's adjoint as it is passed on.
         kinks: Partials at the kinks, by op.
+        bare: Whether adjoints are passed on without any partial.
     """
 
     values: Mapping[tuple[str, str], Value | None] = {}
@@ -83,6 +84,7 @@ class Rules(NamedTuple):
     visit: Callable[[float], float] | None = None
     upstream: Callable[[float], float] | None = None
     kinks: Mapping[str, Sequence[float]] = {}
+    bare: bool = False
 
 
 CORRECT: Final = Rules()
@@ -120,17 +122,15 @@ def simulate(
         if program.steps[arg].op == NUMBER:
             continue
         upstream = rules.upstream(grad[step]) if rules.upstream else grad[step]
-        keyed = rules.keyed and rules.keyed(op)
-        passed = passed_on(step, _last(program, step, arg) if keyed else operand, upstream)
+        passed = passed_on(step, _keyed(program, rules, step, operand), upstream)
         if passed is None:
             return Simulated(data, grad, is_unknown=True)
         base = grad[arg]
         if rules.once and rules.once(op):
             base = olds.setdefault(arg, base)
         if rules.overwrites and rules.overwrites(op, operand):
-            if passed == 0.0 and op in CHOOSING:
-                continue
-            base = base if rules.resets and arg in olds else 0.0
+            is_kept = (passed == 0.0 and op in CHOOSING) or (rules.resets and arg in olds)
+            base = base if is_kept else 0.0
             olds[arg] = 0.0
         grad[arg] = rules.clip(base, passed) if rules.clip else base + passed
     return Simulated(data, grad, is_unknown)
@@ -145,10 +145,12 @@ def _start(program: Program, rules: Rules, data: Sequence[float]) -> list[float]
     return grad
 
 
-def _last(program: Program, step: int, arg: int) -> int:
-    """Return the index of the last operand of a step that is `arg`."""
+def _keyed(program: Program, rules: Rules, step: int, operand: int) -> int:
+    """Return the operand whose partial is passed on: the last that is the same, if it is keyed."""
     args = program.steps[step].args
-    return len(args) - 1 - args[::-1].index(arg)
+    if not (rules.keyed and rules.keyed(program.steps[step].op)):
+        return operand
+    return len(args) - 1 - args[::-1].index(args[operand])
 
 
 def _with_shared_memory(program: Program, rules: Rules, data: Sequence[float]) -> list[float]:
@@ -208,6 +210,8 @@ def _passed_on(
     known: dict[int, tuple[float, ...]] = {}
 
     def passed_on(i: int, operand: int, upstream: float) -> float | None:
+        if rules.bare:
+            return upstream
         step = program.steps[i]
         xs = [data[arg] for arg in step.args]
         is_at_kink = step.op in rules.kinks and OPS[step.op].kink_distance(*xs) == 0.0

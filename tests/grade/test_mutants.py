@@ -9,6 +9,7 @@ from mgraph.grade.diagnosis import CAUSES
 from mgraph.grade.quick_set import QUICK
 from tests.engines.__main__ import cases, graded, graded_quickly, key
 from tests.engines.mutants import MUTANTS, Mutant
+from tests.engines.population import NO_NUMBERS, people
 from tests.loops import thinned
 
 PARTS = 32
@@ -44,7 +45,9 @@ def test_causes_are_named_rightly(every: int) -> None:
 
 def test_mutants_speak_of_known_causes() -> None:
     """What a mutant may rightly be called is what the diagnosis can say, and all of it."""
-    assert {cause for each in MUTANTS for cause in each.causes} == {*CAUSES}
+    of_mutants = {cause for each in MUTANTS for cause in each.causes}
+    of_people = {cause for each in people() for m in each.mistakes for cause in m.causes}
+    assert of_mutants | of_people == {*CAUSES, *NO_NUMBERS}
 
 
 def test_the_golden_set_is_all_of_its_folder() -> None:
