@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgraph.codec import text
+from mgraph.codec import text, text_scan
 from tests.fuzz.attacks import ATTACKS, MANY, SQUARE
 from tests.fuzz.mutations import damaged, damaged_text
 from tests.fuzz.oracle import consume
@@ -87,7 +87,7 @@ def test_a_reader_that_breaks_is_noticed(monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(AssertionError):
             consume(good)
     with monkeypatch.context() as patch:
-        patch.setattr(text, "line_and_column", lambda *_: (10**6, 1))
+        patch.setattr(text_scan, "line_and_column", lambda *_: (10**6, 1))
         with pytest.raises(AssertionError):
             consume(b"{")
 

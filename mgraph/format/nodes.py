@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mgraph.graph.columns import Columns
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class KnownIds:
     """The ids of a document that may not be clean.
 
