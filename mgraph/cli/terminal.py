@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from mgraph.appearance import KINDS, OP, OUTPUT
+from mgraph.appearance import KINDS, OUTPUT, Kind
 from mgraph.errors import render
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def styled(text: str, colour: str | None) -> str:
 
 def styled_node(name: str, op: str, *, is_output: bool) -> str:
     """Colour the id of a node as its kind is coloured in pictures."""
-    style = {**KINDS.get(op, KINDS[OP]).terminal, **(OUTPUT.terminal if is_output else {})}
+    style = {**KINDS.get(op, KINDS[Kind.OP]).terminal, **(OUTPUT.terminal if is_output else {})}
     return click.style(name, **style) if style else name
 
 
