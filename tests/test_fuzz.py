@@ -103,17 +103,17 @@ def test_attacks_are_survived() -> None:
     line = [sys.executable, "-m", "tests.fuzz.attacks"]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
-    said = {each["name"]: each for each in map(json.loads, done.stdout.splitlines())}
-    assert [*said] == [*ATTACKS]
-    assert {name: each["raised"] for name, each in said.items() if "raised" in each} == {}
-    assert {name: each["code"] for name, each in said.items()} == {
+    result = {each["name"]: each for each in map(json.loads, done.stdout.splitlines())}
+    assert [*result] == [*ATTACKS]
+    assert {name: each["raised"] for name, each in result.items() if "raised" in each} == {}
+    assert {name: each["code"] for name, each in result.items()} == {
         name: code for name, (_, code) in ATTACKS.items()
     }
-    times = {name: each["seconds"] / each["usual"] for name, each in said.items()}
+    times = {name: each["seconds"] / each["usual"] for name, each in result.items()}
     slow = {name: ratio for name, ratio in times.items() if ratio > MOST}
     assert slow.pop("a million names", 0.0) < MOST_FOR_A_MILLION
     assert slow == {}
-    more = {name: each["more"] for name, each in said.items() if each["told"] == 100}
+    more = {name: each["more"] for name, each in result.items() if each["told"] == 100}
     assert more["a million names"] == 1_000_000 - 100
     assert more["inputs times runs"] == SQUARE**2 - 100
     for name in ("unknown nodes", "unknown ops", "unknown fields"):

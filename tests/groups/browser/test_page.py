@@ -250,8 +250,8 @@ def test_a_forward_step_tells_the_formula(show: Callable[..., Page]) -> None:
     assert page.locator(".box.current").get_attribute("aria-label") == "x1w1, mul"
     assert numbers_of(page, "x1w1") == ("-6.0", "")
     assert numbers_of(page, "n") == ("", "")
-    told = page.locator("#live").text_content()
-    assert told == "Forward, 5 of 10: x1w1 = x1·w1 = 2.0·(-3.0) = -6.0"
+    result = page.locator("#live").text_content()
+    assert result == "Forward, 5 of 10: x1w1 = x1·w1 = 2.0·(-3.0) = -6.0"
 
 
 def test_a_backward_step_tells_every_product(show: Callable[..., Page]) -> None:
