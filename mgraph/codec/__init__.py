@@ -21,7 +21,7 @@ from mgraph.codec.limits import (
     limit_error,
     parse_limit,
 )
-from mgraph.codec.numbers import SPECIAL, literal, spelled
+from mgraph.codec.numbers import SPECIAL, literals, spelled
 from mgraph.codec.text import Blocks, Entries, Rows, compact
 from mgraph.codec.updates import Stamp, updating
 from mgraph.errors import REPORTED, Diagnostic, GraphError, Path
@@ -48,7 +48,7 @@ __all__ = [
     "encoding_of",
     "how_to_raise",
     "limit_error",
-    "literal",
+    "literals",
     "located",
     "parse_limit",
     "read_file",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import jiter
 
 from mgraph.codec.limits import DEEPEST
-from mgraph.codec.numbers import literal
+from mgraph.codec.numbers import literals
 from mgraph.errors import GraphError
 
 try:
@@ -19,7 +19,7 @@ except ImportError:  # Windows, where memory is not limited like this
     resource = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _MOST_DIGITS: Final = 640
 """Python can't be set to refuse so few digits, and no double has so many."""
@@ -93,9 +93,10 @@ class Rows:
 class Entries:
     """Members of an object, id to number, to be written one a line."""
 
-    def __init__(self, ids: Iterable[str], values: Iterable[float]) -> None:
+    def __init__(self, ids: Iterable[str], values: Sequence[float]) -> None:
         """Take ids (which need no escape) and their numbers, in order."""
-        self.rows = (f'"{name}": {literal(value)}' for name, value in zip(ids, values, strict=True))
+        pairs = zip(ids, literals(values), strict=True)
+        self.rows = (f'"{name}": {number}' for name, number in pairs)
 
 
 class Blocks:
