@@ -14,6 +14,7 @@ def main() -> None:
     gc.disable()  # imports leave nothing to collect, and looking takes milliseconds
     from mgraph.cli import main as run  # noqa: PLC0415 - while Ctrl-C has its default effect
 
+    gc.freeze()  # what was imported stays: the collector need not look at it again and again
     gc.enable()
     if handler is signal.default_int_handler:
         signal.signal(signal.SIGINT, handler)

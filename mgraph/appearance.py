@@ -1,19 +1,28 @@
 """How graphs look wherever they are shown: colours, outlines, and the format of numbers.
 
 Pictures, the page and the terminal all use this table, so that an input looks like an input in
-each of them. Every command imports this module, so it is plain data and imports nothing.
+each of them. Every command imports this module, so it is plain data, and imports no other.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OP: Final = "op"
-GROUP: Final = "group"
-REST: Final = "rest"
+
+class Kind(StrEnum):
+    """The kinds of boxes: leaves, ops, folded groups, and nodes that a picture leaves out."""
+
+    INPUT = "input"
+    PARAM = "param"
+    CONST = "const"
+    OP = "op"
+    GROUP = "group"
+    REST = "rest"
+
 
 THEMES: Final = ("light", "dark")
 """The themes, in the order in which colours are listed below."""
@@ -65,7 +74,7 @@ class KindStyle(NamedTuple):
 
 
 KINDS: Final[Mapping[str, KindStyle]] = {
-    "input": KindStyle(
+    Kind.INPUT: KindStyle(
         line=("#00734f", "#6fe3b8"),
         fill=("#e1f3ea", "#16362b"),
         corners="point",  # like a signpost: a value flows in
@@ -75,7 +84,7 @@ KINDS: Final[Mapping[str, KindStyle]] = {
         terminal={"fg": "cyan"},
         legend="input",
     ),
-    "param": KindStyle(
+    Kind.PARAM: KindStyle(
         line=("#7d1f86", "#c98ae8"),
         fill=("#f5e8f6", "#362642"),
         corners="cut",
@@ -85,7 +94,7 @@ KINDS: Final[Mapping[str, KindStyle]] = {
         terminal={"fg": "magenta"},
         legend="param, trainable",
     ),
-    "const": KindStyle(
+    Kind.CONST: KindStyle(
         line=("#62666e", "#a2a6ae"),
         fill=("#efeeea", "#2a2d33"),
         corners="sharp",
@@ -95,7 +104,7 @@ KINDS: Final[Mapping[str, KindStyle]] = {
         terminal={"dim": True},  # bright black is the background of some colour schemes
         legend="const, no gradient",
     ),
-    OP: KindStyle(
+    Kind.OP: KindStyle(
         line=("#62666e", "#a2a6ae"),
         fill=("#ffffff", "#1f2227"),
         corners="round",
@@ -105,7 +114,7 @@ KINDS: Final[Mapping[str, KindStyle]] = {
         terminal={},
         legend="operation",
     ),
-    GROUP: KindStyle(  # drawn as a stack of two
+    Kind.GROUP: KindStyle(  # drawn as a stack of two
         line=("#62666e", "#a2a6ae"),
         fill=("#efeeea", "#2a2d33"),
         corners="round",
@@ -115,7 +124,7 @@ KINDS: Final[Mapping[str, KindStyle]] = {
         terminal={},
         legend="group of nodes",
     ),
-    REST: KindStyle(
+    Kind.REST: KindStyle(
         line=("#85837b", "#737883"),
         fill=("#ffffff", "#16181c"),
         corners="pill",
@@ -126,12 +135,12 @@ KINDS: Final[Mapping[str, KindStyle]] = {
         legend="nodes that are not drawn",
     ),
 }
-"""The kinds of boxes: leaves, ops, folded groups, and nodes that a picture leaves out."""
+"""How each `Kind` is shown."""
 
 OUTPUT: Final = KindStyle(
     line=COLOURS["ink"],
-    fill=KINDS[OP].fill,
-    corners=KINDS[OP].corners,
+    fill=KINDS[Kind.OP].fill,
+    corners=KINDS[Kind.OP].corners,
     dashed=False,
     dot="peripheries=2",
     mermaid=("[[", "]]"),

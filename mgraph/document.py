@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from mgraph.codec import LIMITS, Limits, paused_collector, read_file, write_file
+from mgraph.codec import LIMITS, Limits, read_file, write_file
+from mgraph.collector import paused_collector
 from mgraph.engine import tape
 from mgraph.engine.evaluate import evaluate, unbound_inputs
 from mgraph.engine.values import VALUE, columns_of, values_of
@@ -245,7 +245,7 @@ def extension_of(path: str | os.PathLike[str]) -> str:
     Raises:
         GraphError: `io` if no encoding has this extension.
     """
-    extension = Path(path).suffix.lower()
+    extension = os.path.splitext(path)[1].lower()
     if extension not in WRITERS:
         message = f"can't tell from its name how to write {printable(str(path))}"
         expected = " or ".join(WRITERS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 from types import MappingProxyType
@@ -171,7 +171,6 @@ class Diagnostic:
         return "\n".join(lines)
 
 
-@dataclass(eq=False)
 class GraphError(Exception):
     """A graph file, or something given to a graph, is not valid.
 
@@ -182,8 +181,10 @@ class GraphError(Exception):
         more: The number of errors beyond those.
     """
 
-    diagnostics: Sequence[Diagnostic] = field(default_factory=tuple)
-    more: int = 0
+    def __init__(self, diagnostics: Sequence[Diagnostic] = (), more: int = 0) -> None:
+        """Store the errors, and the number of errors beyond those."""
+        self.diagnostics = diagnostics
+        self.more = more
 
     @classmethod
     def of(cls, code: str, message: str, path: Path = (), **rest: Any) -> Self:  # noqa: ANN401

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 import sys
-from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 NAME: Final = "mgraph-replay"
 """The name of the distribution."""
@@ -22,7 +18,8 @@ def install(extra: str) -> str:
     Source:
         PEP 610, direct_url.json.
     """
-    from urllib.request import url2pathname  # noqa: PLC0415 - slow to import, for messages only
+    from urllib.parse import urlsplit  # noqa: PLC0415 - slow to import, for messages only
+    from urllib.request import url2pathname  # noqa: PLC0415
 
     origin = _origin()
     url = urlsplit(origin.get("url", ""))
@@ -37,12 +34,16 @@ def install(extra: str) -> str:
 
 def pip_install(*arguments: str) -> str:
     """Return the command with which this Python installs something."""
+    import shlex  # noqa: PLC0415 - for messages only
+
     return shlex.join([sys.executable or "python3", "-m", "pip", "install", *arguments])
 
 
 def _origin() -> dict[str, Any]:
     """Return where mgraph was installed from, as PEP 610 has it; empty for a package index."""
-    from importlib import metadata  # noqa: PLC0415 - slow to import, for messages only
+    import json  # noqa: PLC0415 - slow to import, for messages only
+    from importlib import metadata  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
 
     try:
         record = metadata.distribution(NAME).read_text("direct_url.json")

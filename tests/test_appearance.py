@@ -21,12 +21,10 @@ from mgraph.appearance import (
     COLOURS,
     CORNERS,
     DIGITS,
-    GROUP,
     KINDS,
-    OP,
     OUTPUT,
-    REST,
     THEMES,
+    Kind,
     number,
 )  # fmt: skip
 from mgraph.cli.terminal import styled_node
@@ -110,7 +108,7 @@ def distance(a: str, b: str, sight: str) -> float:
 
 def test_every_kind_of_node_has_an_entry() -> None:
     """Leaves, ops, groups and what is left out, and nothing else; each complete."""
-    assert [*KINDS] == [*LEAVES, OP, GROUP, REST]
+    assert [*KINDS] == [*LEAVES, Kind.OP, Kind.GROUP, Kind.REST]
     for kind in (*KINDS.values(), OUTPUT):
         assert kind.corners in (*CORNERS, "pill")
         assert all(HEX.fullmatch(colour) for colour in (*kind.line, *kind.fill))
@@ -121,7 +119,7 @@ def test_every_kind_of_node_has_an_entry() -> None:
 
 def test_kinds_are_told_apart_without_colour() -> None:
     """Leaves and ops differ in their outlines, in every format."""
-    kinds = [KINDS[name] for name in (*LEAVES, OP)]
+    kinds = [KINDS[name] for name in (*LEAVES, Kind.OP)]
     assert len({kind.corners for kind in kinds}) == len(kinds)
     everywhere = [*KINDS.values(), OUTPUT]
     assert len({kind.dot for kind in everywhere}) == len(everywhere)
@@ -140,7 +138,7 @@ def test_contrast(theme: int) -> None:
         assert contrast(COLOURS["ink"][theme], COLOURS[f"{name}-soft"][theme]) >= 4.5
     assert contrast(COLOURS["grad"][theme], COLOURS["grad-soft"][theme]) >= 4.5  # a chip's text
     for name, kind in KINDS.items():
-        if name != REST:  # its words are quiet
+        if name != Kind.REST:  # its words are quiet
             assert contrast(kind.line[theme], kind.fill[theme]) >= 4.5, name
             assert contrast(kind.line[theme], COLOURS["paper"][theme]) >= 4.5, name
         for ground in grounds:
@@ -197,7 +195,7 @@ def test_the_page_has_the_colours_of_the_table() -> None:
     rules = re.findall(r"(:root[^{]*)\{([^}]*--ground:[^}]*)\}", sheet)
     assert len(rules) == 3
     wanted = {name: pair for name, pair in COLOURS.items() if name not in ("picture", "strange")}
-    for name in (*LEAVES, OP, GROUP):
+    for name in (*LEAVES, Kind.OP, Kind.GROUP):
         wanted |= {name: KINDS[name].line, f"{name}-soft": KINDS[name].fill}
     wanted["output"] = OUTPUT.line
     for selector, body in rules:
@@ -211,7 +209,7 @@ def test_the_page_has_the_colours_of_the_table() -> None:
     used = {*re.findall(r"var\(--([\w-]+)", sheet)}
     assert used - {"sans", "shadow"} <= wanted.keys()
     for name, kind in KINDS.items():
-        if name != REST:
+        if name != Kind.REST:
             (rule,) = re.findall(rf"^\.box\.{name} \.shape\{{(.*)\}}$", sheet, re.MULTILINE)
             assert f"fill:var(--{name}-soft);stroke:var(--{name});" in rule
             assert ("dasharray" in rule) == kind.dashed
@@ -233,10 +231,10 @@ def test_the_page_has_the_outlines_and_digits_of_the_table() -> None:
     lines = re.findall(r"^export const (\w+) = (.*);$", style.javascript(), re.MULTILINE)
     stated = {name: json.loads(value) for name, value in lines}
     assert stated.pop("OUTLINES") == {
-        name: kind.corners for name, kind in KINDS.items() if name != REST
+        name: kind.corners for name, kind in KINDS.items() if name != Kind.REST
     }
     assert stated.pop("CORNERS") == CORNERS
-    legend = {name: KINDS[name].legend for name in (*LEAVES, OP)}
+    legend = {name: KINDS[name].legend for name in (*LEAVES, Kind.OP)}
     assert stated.pop("LEGEND") == {**legend, "op output": OUTPUT.legend}
     assert stated == {
         "DIGITS": DIGITS, "BOX_DIGITS": BOX_DIGITS, "ARROW_DIGITS": ARROW_DIGITS, "ABSENT": "-"
@@ -249,7 +247,7 @@ def test_the_legend_in_the_docs_is_the_table() -> None:
     rows = re.findall(r"^\| ([a-z ]+) \| .* \| ([a-z]*) ?\|$", text, re.MULTILINE)
     styles = {
         **{name: KINDS[name].terminal for name in LEAVES},
-        "operation": KINDS[OP].terminal, "output": OUTPUT.terminal,
+        "operation": KINDS[Kind.OP].terminal, "output": OUTPUT.terminal,
     }  # fmt: skip
     words = {name: each.get("fg") or "".join(each) or "plain" for name, each in styles.items()}
     assert dict(rows) == {**words, "group of nodes": ""}

@@ -55,9 +55,9 @@ def test_a_library_that_another_wheel_brings_is_not_missing(tmp_path: Path) -> N
 def test_every_extra_is_walked(capsys: pytest.CaptureFixture[str]) -> None:
     """Those that are installed here are whole, and each of pyproject.toml is spoken of."""
     assert bare_extras.main() == 0
-    said = capsys.readouterr().out
-    assert all(f"the extra {name}: " in said for name in bare_extras.extras() if name)
-    assert "the extra dev: not installed" not in said
+    result = capsys.readouterr().out
+    assert all(f"the extra {name}: " in result for name in bare_extras.extras() if name)
+    assert "the extra dev: not installed" not in result
 
 
 def test_an_extra_asked_for_by_name_must_be_whole(

@@ -67,8 +67,8 @@ def test_every_field_is_told() -> None:
 def test_every_limit_is_told() -> None:
     """The table of limits has each limit with its default."""
     rows = re.findall(r"^\| `(\w+)` \|.*\| (.*?) \| `\w+` \|$", SECTIONS["Limits"], re.MULTILINE)
-    told = {name: int(re.findall(r"[\d,]+", text)[-1].replace(",", "")) for name, text in rows}
-    assert told == {each.name: getattr(LIMITS, each.name) for each in fields(LIMITS)}
+    result = {name: int(re.findall(r"[\d,]+", text)[-1].replace(",", "")) for name, text in rows}
+    assert result == {each.name: getattr(LIMITS, each.name) for each in fields(LIMITS)}
     assert f"at most {DEEPEST}" in SECTIONS["Limits"]
 
 
@@ -197,7 +197,7 @@ INTEGER = '{"mgraph":"1.0","nodes":[{"id":"x","op":"input","data":%s}],"outputs"
 
 
 @pytest.mark.parametrize(
-    ("encode", "content", "told"),
+    ("encode", "content", "expected"),
     [
         (as_json, document(runs=[{"data": {"y": -2.0}}]), "seed /runs/0"),
         (as_json, document(runs=[{"seed": {"y": "inf"}}]), "seed /runs/0/seed/y"),
@@ -227,10 +227,14 @@ INTEGER = '{"mgraph":"1.0","nodes":[{"id":"x","op":"input","data":%s}],"outputs"
          "packed /runs/0/data/at"),
     ],
 )  # fmt: skip
-def test_claims_on_what_is_read(encode: Callable[[Any], bytes], content: Any, told: str) -> None:  # noqa: ANN401
+def test_claims_on_what_is_read(
+    encode: Callable[[Any], bytes],
+    content: Any,  # noqa: ANN401
+    expected: str,
+) -> None:
     """Code and pointer are what the text says; nothing: accepted without a word."""
     found = inspect(encode(content))
-    assert " ".join(f"{each.code} {each.pointer}" for each in found.diagnostics) == told
+    assert " ".join(f"{each.code} {each.pointer}" for each in found.diagnostics) == expected
 
 
 def test_packed_nodes_go_with_packed_runs() -> None:

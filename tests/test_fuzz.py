@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgraph.codec import text
+from mgraph.codec import text, text_scan
 from tests.fuzz.attacks import ATTACKS, MANY, SQUARE
 from tests.fuzz.mutations import damaged, damaged_text
 from tests.fuzz.oracle import consume
@@ -87,7 +87,7 @@ def test_a_reader_that_breaks_is_noticed(monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(AssertionError):
             consume(good)
     with monkeypatch.context() as patch:
-        patch.setattr(text, "line_and_column", lambda *_: (10**6, 1))
+        patch.setattr(text_scan, "line_and_column", lambda *_: (10**6, 1))
         with pytest.raises(AssertionError):
             consume(b"{")
 
@@ -103,17 +103,17 @@ def test_attacks_are_survived() -> None:
     line = [sys.executable, "-m", "tests.fuzz.attacks"]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
-    said = {each["name"]: each for each in map(json.loads, done.stdout.splitlines())}
-    assert [*said] == [*ATTACKS]
-    assert {name: each["raised"] for name, each in said.items() if "raised" in each} == {}
-    assert {name: each["code"] for name, each in said.items()} == {
+    result = {each["name"]: each for each in map(json.loads, done.stdout.splitlines())}
+    assert [*result] == [*ATTACKS]
+    assert {name: each["raised"] for name, each in result.items() if "raised" in each} == {}
+    assert {name: each["code"] for name, each in result.items()} == {
         name: code for name, (_, code) in ATTACKS.items()
     }
-    times = {name: each["seconds"] / each["usual"] for name, each in said.items()}
+    times = {name: each["seconds"] / each["usual"] for name, each in result.items()}
     slow = {name: ratio for name, ratio in times.items() if ratio > MOST}
     assert slow.pop("a million names", 0.0) < MOST_FOR_A_MILLION
     assert slow == {}
-    more = {name: each["more"] for name, each in said.items() if each["told"] == 100}
+    more = {name: each["more"] for name, each in result.items() if each["told"] == 100}
     assert more["a million names"] == 1_000_000 - 100
     assert more["inputs times runs"] == SQUARE**2 - 100
     for name in ("unknown nodes", "unknown ops", "unknown fields"):

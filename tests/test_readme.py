@@ -84,8 +84,8 @@ def test_consoles_show_what_is_printed(folder: Path) -> None:
     lines = [*typed(README)]
     assert len(lines) >= 10
     for command, shown in lines:
-        said = in_shell(f"{{ {command}\n}} 2>&1", folder)
-        assert on_any_python(said.out) == on_any_python(shown), command
+        result = in_shell(f"{{ {command}\n}} 2>&1", folder)
+        assert on_any_python(result.out) == on_any_python(shown), command
 
 
 def test_python_prints_what_is_shown(folder: Path) -> None:

@@ -93,3 +93,11 @@ def test_ops_of_a_file(op: str, meant: str) -> None:
     """An unknown op is reported with the one that was meant."""
     fault = faults({"id": "y", "op": op, "args": ["x"]})[0]
     assert (fault.code, fault.fix) == ("unknown-op", f'did you mean "{meant}"?')
+
+
+def test_a_malformed_id_is_not_suggested() -> None:
+    """It must be changed itself; a well-formed id is suggested instead, if it is similar, too."""
+    nodes = [{"id": name, "op": "input"} for name in ("1bias", "bias1", "2nd")]
+    used = [{"id": f"y{i}", "op": "neg", "args": [arg]} for i, arg in enumerate(("bias", "nd"))]
+    fixes = [fault.fix for fault in faults(*nodes, *used) if fault.code == "unknown-node"]
+    assert fixes == ['did you mean "bias1"?', "declare it, or name another"]

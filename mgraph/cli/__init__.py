@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mgraph import FORMAT_VERSION, __version__
+from mgraph.collector import paused_collector
 from mgraph.errors import GraphError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class Commands(click.Group):
         """Import a command."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = import_module(f"{__name__}.{cmd_name}").command
+        with paused_collector():
+            command: click.Command = import_module(f"{__name__}.{cmd_name}").command
         return command
 
     def resolve_command(

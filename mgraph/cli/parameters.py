@@ -8,7 +8,6 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from click.shell_completion import CompletionItem
 
 from mgraph.codec import SPECIAL, Limits, read_file
 from mgraph.errors import GraphError
@@ -18,6 +17,8 @@ from mgraph.ops import INF
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from click.shell_completion import CompletionItem
 
     from mgraph.graph.columns import Columns
 
@@ -31,7 +32,7 @@ class GraphPath(click.ParamType):  # type: ignore[type-arg] # not generic in cli
         self, _ctx: click.Context, _param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Tell the shell to complete file names."""
-        return [CompletionItem(incomplete, type="file")]
+        return _items([incomplete], incomplete, type="file")
 
 
 class FolderPath(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
@@ -121,13 +122,16 @@ def _graph_before(ctx: click.Context) -> Columns | None:
     return graph.columns if graph else None
 
 
-def _items(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+def _items(names: Iterable[str], incomplete: str, **more: str) -> list[CompletionItem]:
+    """Return completions for those of the names that begin with what was typed."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415 - not while a command runs
+
+    return [CompletionItem(name, **more) for name in names if name.startswith(incomplete)]
 
 
 _SMALL: Final = Limits(size=2**24)  # can be read between two keystrokes
 
-_NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_NUMBER: Final = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 
 
 class Setting(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
@@ -145,7 +149,7 @@ class Setting(click.ParamType):  # type: ignore[type-arg] # not generic in click
     ) -> list[CompletionItem]:
         """List the ids that begin with what was typed, followed by `=`."""
         items = self.ids.shell_complete(ctx, param, incomplete) if self.ids else []
-        return [CompletionItem(f"{item.value}=") for item in items]
+        return _items((f"{item.value}=" for item in items), incomplete)
 
     def convert(
         self,
@@ -210,7 +214,7 @@ def typed(text: str) -> float | None:
     if number in SPECIAL:
         return SPECIAL[number]
     parts = number.split("/")
-    if len(parts) > 2 or not all(map(_NUMBER.fullmatch, parts)):  # noqa: PLR2004 - a/b
+    if len(parts) > 2 or not all(re.fullmatch(_NUMBER, part) for part in parts):  # noqa: PLR2004 - a/b
         return None
     above, below = float(parts[0]), float(parts[1]) if len(parts) > 1 else 1.0
     return above / below if 0.0 < abs(below) < INF else None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -138,5 +138,5 @@ def _default_target(graph: str, extension: str) -> str:
     """Return the annotated file's name in the current folder; `.annotated` is added only once."""
     if graph == STREAM:
         return STREAM
-    stem = Path(graph).stem.removesuffix(ANNOTATED)
+    stem = os.path.splitext(os.path.basename(graph))[0].removesuffix(ANNOTATED)
     return f"{stem}{ANNOTATED}{extension}"

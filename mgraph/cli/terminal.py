@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from mgraph.appearance import KINDS, OP, OUTPUT
+from mgraph.appearance import KINDS, OUTPUT, Kind
 from mgraph.errors import render
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mgraph.errors import Diagnostic, GraphError
 
 PIPED_WIDTH: Final = 100
-_SEVERITY: Final = re.compile(r"\b(error|warning)(\[[a-z0-9-]+\])")
-_FIELD: Final = re.compile(r"^  (at|expected|fix) ", re.MULTILINE)
+_SEVERITY: Final = r"\b(error|warning)(\[[a-z0-9-]+\])"
+_FIELD: Final = r"(?m)^  (at|expected|fix) "
 _PATIENCE: Final = 2.0
 _BAR: Final = 20
 
@@ -37,8 +37,8 @@ def print_diagnostics(diagnostics: Sequence[Diagnostic], more: int = 0) -> None:
         return
     text = render(diagnostics, more)
     colours = {"error": "red", "warning": "yellow"}
-    text = _SEVERITY.sub(lambda m: click.style(m[0], fg=colours[m[1]], bold=True), text)
-    click.echo(_FIELD.sub(lambda m: click.style(m[0], dim=True), text), err=True)
+    text = re.sub(_SEVERITY, lambda m: click.style(m[0], fg=colours[m[1]], bold=True), text)
+    click.echo(re.sub(_FIELD, lambda m: click.style(m[0], dim=True), text), err=True)
 
 
 def width(*, err: bool = False) -> int:
@@ -98,7 +98,7 @@ def styled(text: str, colour: str | None) -> str:
 
 def styled_node(name: str, op: str, *, is_output: bool) -> str:
     """Colour the id of a node as its kind is coloured in pictures."""
-    style = {**KINDS.get(op, KINDS[OP]).terminal, **(OUTPUT.terminal if is_output else {})}
+    style = {**KINDS.get(op, KINDS[Kind.OP]).terminal, **(OUTPUT.terminal if is_output else {})}
     return click.style(name, **style) if style else name
 
 

@@ -6,8 +6,6 @@ bool, None, bytes.
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +21,7 @@ from mgraph.codec.limits import (
     limit_error,
     parse_limit,
 )
-from mgraph.codec.numbers import SPECIAL, literal, spelled
+from mgraph.codec.numbers import SPECIAL, literals, spelled
 from mgraph.codec.text import Blocks, Entries, Rows, compact
 from mgraph.codec.updates import Stamp, updating
 from mgraph.errors import REPORTED, Diagnostic, GraphError, Path
@@ -50,10 +48,9 @@ __all__ = [
     "encoding_of",
     "how_to_raise",
     "limit_error",
-    "literal",
+    "literals",
     "located",
     "parse_limit",
-    "paused_collector",
     "read_file",
     "read_stream",
     "single_precision",
@@ -85,22 +82,6 @@ OTHER_TEXT: Final = (
     (b"\x00{", "UTF-16"),
     (b"{\x00", "UTF-16"),
 )
-
-
-@contextmanager
-def paused_collector() -> Iterator[None]:
-    """Pause the cyclic garbage collector while millions of objects are created.
-
-    Plain data and graphs have no cycles, so collections find nothing, and they triple the time
-    of decoding.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def encoding_of(data: bytes) -> str:
@@ -205,8 +186,10 @@ def located(
     if not paths:
         return unsorted[:most]
     if encoding_of(data) == JSON:
+        from mgraph.codec import text_scan  # noqa: PLC0415 - only for diagnostics
+
         string = data.decode()
-        offsets = text.places(string, paths)
+        offsets = text_scan.places(string, paths)
     else:
         string, offsets = "", binary.places(data, paths, limits.levels)
     pairs = []
@@ -225,5 +208,7 @@ def _at(fault: Diagnostic, string: str, offset: int) -> Diagnostic:
         fault = replace(fault, path=())
     if not string:
         return replace(fault, offset=offset)
-    line, column = text.line_and_column(string, offset)
+    from mgraph.codec import text_scan  # noqa: PLC0415 - only for diagnostics
+
+    line, column = text_scan.line_and_column(string, offset)
     return replace(fault, line=line, column=column)

@@ -6,7 +6,6 @@ import contextlib
 import os
 import stat
 import zlib
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from mgraph.codec.limits import LIMITS, Limits, limit_error
@@ -139,7 +138,7 @@ def write_file(
         GraphError: `io` if it can't be written, or has changed since; the old file is untouched.
     """
     _check_name(path)
-    target = Path(path)
+    target = _without_slash(path)
     try:
         old = _status_to_keep(target)
         _remove_leftovers(target)
@@ -148,32 +147,42 @@ def write_file(
         raise io_error(path, "write", error) from None
 
 
-def _status_to_keep(target: Path) -> os.stat_result | None:
+def _without_slash(path: str | os.PathLike[str]) -> str:
+    """Return a name without slashes at its end, which `pathlib` ignores, too."""
+    return os.fspath(path).rstrip(f"{os.sep}{os.altsep or ''}") or os.curdir
+
+
+def _folder(target: str) -> str:
+    return os.path.dirname(target) or os.curdir
+
+
+def _status_to_keep(target: str) -> os.stat_result | None:
     """Return the status of the file to be replaced; refuse what can't be replaced as a whole."""
     try:
-        status = target.lstat()
+        status = os.lstat(target)
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(status.st_mode):
         fix = "name a regular file, or - for standard output"
-        message = f"can't write {printable(str(target))}: it is {_kind(status.st_mode)}"
-        raise GraphError.of("io", message, expected="a regular file", fix=fix, file=str(target))
+        message = f"can't write {printable(target)}: it is {_kind(status.st_mode)}"
+        raise GraphError.of("io", message, expected="a regular file", fix=fix, file=target)
     if not os.access(target, os.W_OK):  # renaming another file over it would still work
-        message = f"can't write {printable(str(target))}: it is write-protected"
-        raise GraphError.of("io", message, file=str(target))
+        message = f"can't write {printable(target)}: it is write-protected"
+        raise GraphError.of("io", message, file=target)
     if status.st_nlink > 1:
         names = f"{status.st_nlink} names (hard links)"
-        message = f"can't write {printable(str(target))}: it has {names}, which would be separated"
+        message = f"can't write {printable(target)}: it has {names}, which would be separated"
         fix = "write to another file; or replace this name by a copy first"
-        raise GraphError.of("io", message, fix=fix, file=str(target))
+        raise GraphError.of("io", message, fix=fix, file=target)
     return status
 
 
 def _write_then_rename(
-    target: Path, chunks: Iterable[bytes], old: os.stat_result | None, since: Stamp | None
+    target: str, chunks: Iterable[bytes], old: os.stat_result | None, since: Stamp | None
 ) -> tuple[str, ...]:
     lost: tuple[str, ...] = ()
-    temporary = target.parent / f"{_temporary_start(target)}{os.urandom(4).hex()}{_SUFFIX}"
+    name = f"{_temporary_start(target)}{os.urandom(4).hex()}{_SUFFIX}"
+    temporary = os.path.join(_folder(target), name)
     try:
         with open(_open_new(temporary), "wb", buffering=_BLOCK) as file:
             file.writelines(chunks)
@@ -190,24 +199,25 @@ def _write_then_rename(
             _check_unchanged(target, since)
             os.replace(temporary, target)  # still locked, so that nobody removes it
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
         raise
-    _sync_folder(target.parent)
+    _sync_folder(_folder(target))
     return lost
 
 
-def _check_unchanged(target: Path, since: Stamp | None) -> None:
+def _check_unchanged(target: str, since: Stamp | None) -> None:
     if since is not None and stamp_of(target) != since:
-        message = f"can't write {printable(str(target))}: it has changed since it was read"
-        raise GraphError.of("io", message, fix="run the command again", file=str(target))
+        message = f"can't write {printable(target)}: it has changed since it was read"
+        raise GraphError.of("io", message, fix="run the command again", file=target)
 
 
-def _open_new(temporary: Path) -> int:
+def _open_new(temporary: str) -> int:
     """Open and lock a file without a name or, if that isn't possible, a temporary one."""
     flags = os.O_WRONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     if hasattr(os, "O_TMPFILE") and os.access("/proc/self/fd", os.X_OK):
         with contextlib.suppress(OSError):  # not every file system has them
-            return _locked(os.open(temporary.parent, flags | os.O_TMPFILE, 0o666))
+            return _locked(os.open(_folder(temporary), flags | os.O_TMPFILE, 0o666))
     while True:
         file = _locked(os.open(temporary, flags | os.O_CREAT | os.O_EXCL, 0o666))
         if os.fstat(file).st_nlink:
@@ -215,12 +225,12 @@ def _open_new(temporary: Path) -> int:
         os.close(file)  # another writer removed it before it was locked
 
 
-def _give_name(file: int, temporary: Path) -> None:
+def _give_name(file: int, temporary: str) -> None:
     # Any src_dir_fd makes Python call linkat(2), the one that follows the link in /proc.
     os.link(f"/proc/self/fd/{file}", temporary, src_dir_fd=file, follow_symlinks=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str) -> None:
     """Flush the new name to disk; the file is already in place, so an error is ignored."""
     if hasattr(os, "O_DIRECTORY"):
         with contextlib.suppress(OSError):
@@ -231,9 +241,9 @@ def _sync_folder(folder: Path) -> None:
                 os.close(opened)
 
 
-def _temporary_start(target: Path) -> str:
+def _temporary_start(target: str) -> str:
     """Return how a target's temporary files are named: short, even if its own name is long."""
-    return f".mgraph-{zlib.crc32(os.fsencode(target.name)):08x}-"
+    return f".mgraph-{zlib.crc32(os.fsencode(os.path.basename(target))):08x}-"
 
 
 def _locked(file: int) -> int:
@@ -244,26 +254,26 @@ def _locked(file: int) -> int:
     return file
 
 
-def _remove_leftovers(target: Path) -> None:
+def _remove_leftovers(target: str) -> None:
     """Remove what writers of this file left behind when they were killed."""
     start = _temporary_start(target)
     entries: list[str] = []
     with contextlib.suppress(PermissionError):  # a folder that can be written to, but not listed
-        entries = os.listdir(target.parent)
+        entries = os.listdir(_folder(target))
     for entry in entries:
         if entry.startswith(start) and entry.endswith(_SUFFIX):
             with contextlib.suppress(OSError):
-                _remove_unless_locked(target.parent / entry)
+                _remove_unless_locked(os.path.join(_folder(target), entry))
 
 
-def _remove_unless_locked(entry: Path) -> None:
+def _remove_unless_locked(entry: str) -> None:
     if fcntl is None:
-        entry.unlink()
+        os.unlink(entry)
         return
     file = os.open(entry, _READ | os.O_NOFOLLOW)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if stat.S_ISREG(os.fstat(file).st_mode):
-            entry.unlink()
+            os.unlink(entry)
     finally:
         os.close(file)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from mgraph.errors import GraphError, Path
 
 DEEPEST: Final = 200
 """The highest nesting limit: more levels than these are too much for the JSON decoder."""
 
-_DIGITS: Final = re.compile("[0-9]{1,18}")
+_DIGITS: Final = "[0-9]{1,18}"
 _UNITS: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
@@ -63,8 +63,7 @@ class Limits:
 LIMITS: Final = Limits()
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """How a document is read.
 
     Attributes:
@@ -90,7 +89,7 @@ def parse_limit(text: str) -> tuple[str, int]:
     number = number.strip().upper().replace("_", "").removesuffix("IB").removesuffix("B")
     unit = number[-1:] if number[-1:] in _UNITS and not number[-1:].isdigit() else ""
     digits = number.removesuffix(unit) if unit else number
-    if name not in LIMIT_NAMES or not _DIGITS.fullmatch(digits):
+    if name not in LIMIT_NAMES or not re.fullmatch(_DIGITS, digits):
         names = ", ".join(LIMIT_NAMES)
         message = f"expected NAME=NUMBER, for example nodes=20000000 or size=2G; names: {names}"
         raise ValueError(message)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
 from mgraph import appearance
-from mgraph.appearance import BOX_DIGITS, GROUP, OP, REST, number
+from mgraph.appearance import BOX_DIGITS, Kind, number
+from mgraph.draw.fold import BoxKind
 from mgraph.draw.text import clipped, middle_clipped, one_line
 from mgraph.ops import CONST, LEAVES, OPS, PARAM
 
@@ -24,9 +26,13 @@ TIMES: Final = "\N{MULTIPLICATION SIGN}"
 ORDINALS: Final = ("1st", "2nd")
 _LISTED: Final = 8  # arguments in a tooltip
 
-PLAIN: Final = "plain"
-STRANGE: Final = "strange"
-ABSENT: Final = "absent"
+
+class Tone(Enum):
+    """How a number is coloured: as usual, as NaN or infinite, or as one that is not there."""
+
+    PLAIN = auto()
+    STRANGE = auto()
+    ABSENT = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +42,12 @@ class Line:
     Attributes:
         name: What the number is.
         text: How it is written.
-        tone: `PLAIN`, `STRANGE` if it is NaN or infinite, `ABSENT` if there is none.
+        tone: How it is coloured.
     """
 
     name: str
     text: str
-    tone: str = PLAIN
+    tone: Tone = Tone.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ class BoxText:
     """The texts of a box; visible characters only, but they may be hostile.
 
     Attributes:
-        kind: A key of `appearance.KINDS`.
+        kind: How it looks.
         is_output: Whether it is, or holds, an output of the graph.
         name: The label, else the id; for a group, what its ids begin with.
         is_label: Whether the name is a label.
@@ -58,7 +64,7 @@ class BoxText:
         tip: The tooltip: all of this in full, on several lines.
     """
 
-    kind: str
+    kind: Kind
     is_output: bool
     name: str
     is_label: bool
@@ -102,15 +108,15 @@ def box_texts(graph: Columns, picture: Picture, numbers: BoxNumbers) -> list[Box
 
 
 def _node_text(graph: Columns, box: Box, numbers: BoxNumbers, used_outside: bytearray) -> BoxText:
-    if box.kind == REST:
-        return BoxText(REST, False, box.name, False, "", (), f"{box.name}, not drawn")  # noqa: FBT003
-    if box.kind == GROUP:
+    if box.kind is BoxKind.REST:
+        return BoxText(Kind.REST, False, box.name, False, "", (), f"{box.name}, not drawn")  # noqa: FBT003
+    if box.kind is BoxKind.GROUP:
         return _group_text(graph, box, numbers, used_outside)
     (node,) = box.nodes
     op = graph.op(node)
     label = one_line(graph.labels.get(node, ""))
     return BoxText(
-        kind=op if op in LEAVES else OP,
+        kind=Kind(op) if op in LEAVES else Kind.OP,
         is_output=node in graph.outputs,
         name=label or box.name,
         is_label=bool(label),
@@ -133,7 +139,7 @@ def _group_text(graph: Columns, box: Box, numbers: BoxNumbers, used_outside: byt
         tip += ["", "Its numbers are those of", *_tip(graph, shown[0], numbers)]
     outputs = {*graph.outputs}
     return BoxText(
-        kind=GROUP,
+        kind=Kind.GROUP,
         is_output=any(node in outputs for node in box.nodes),
         name=box.name,
         is_label=False,
@@ -151,11 +157,11 @@ def _lines(numbers: BoxNumbers, name: str, op: str) -> Iterator[Line]:
     if name in numbers.grad:
         yield _line("grad", numbers.grad[name])
     else:
-        yield Line("grad", appearance.ABSENT, ABSENT)
+        yield Line("grad", appearance.ABSENT, Tone.ABSENT)
 
 
 def _line(name: str, x: float) -> Line:
-    return Line(name, number(x, BOX_DIGITS), PLAIN if isfinite(x) else STRANGE)
+    return Line(name, number(x, BOX_DIGITS), Tone.PLAIN if isfinite(x) else Tone.STRANGE)
 
 
 def _tip(graph: Columns, node: int, numbers: BoxNumbers) -> Iterator[str]:
@@ -187,7 +193,7 @@ def slot(graph: Columns, picture: Picture, edge: Edge) -> int | None:
 
 def edge_label(graph: Columns, picture: Picture, edge: Edge) -> str:
     """Return the text at an edge: how many arguments it stands for, or which operand it is."""
-    if REST in (picture.boxes[edge.tail].kind, picture.boxes[edge.head].kind):
+    if BoxKind.REST in (picture.boxes[edge.tail].kind, picture.boxes[edge.head].kind):
         return ""  # the box says how many
     if edge.count > 1:
         return f"{TIMES}{edge.count:,}"

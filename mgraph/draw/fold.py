@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from array import array
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from mgraph.appearance import GROUP, REST
 from mgraph.graph.columns import starts
 
 if TYPE_CHECKING:
@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 
     from mgraph.graph.columns import Columns
 
-NODE: Final = "node"
-
 REPEATS: Final = 8
 """Most edges from one node to another that are drawn singly; more become one with a count."""
 
 _PART: Final = re.compile(r"[./]+(?=[^./])")
+
+
+class BoxKind(Enum):
+    """What a box stands for: a node, a group of nodes, or what a picture leaves out."""
+
+    NODE = auto()
+    GROUP = auto()
+    REST = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +40,12 @@ class Box:
     """One box of a picture.
 
     Attributes:
-        kind: `NODE`, `GROUP` or `REST`.
+        kind: Whether it stands for a node, a group or the rest.
         name: The id of the node, or what the ids of the group begin with.
         nodes: The nodes that it stands for, ascending.
     """
 
-    kind: str
+    kind: BoxKind
     name: str
     nodes: Sequence[int]
 
@@ -189,8 +195,8 @@ class Folding:
 
     def _box(self, box: int, nodes: Sequence[int]) -> Box:
         if box in self.names:
-            return Box(GROUP, self.names[box], nodes)
-        return Box(NODE, self.graph.ids[nodes[0]], nodes)
+            return Box(BoxKind.GROUP, self.names[box], nodes)
+        return Box(BoxKind.NODE, self.graph.ids[nodes[0]], nodes)
 
     def _edges(self, boxes: Sequence[Box], index: dict[int, int]) -> Iterator[Edge]:
         """Yield an edge for each argument between nodes, and one for all arguments of a group."""
@@ -202,7 +208,7 @@ class Folding:
                     if tail is not None and tail != head:
                         positions.setdefault(tail, []).append(i)
             for tail, used in positions.items():
-                if box.kind == NODE == boxes[tail].kind and len(used) <= REPEATS:
+                if box.kind is BoxKind.NODE is boxes[tail].kind and len(used) <= REPEATS:
                     yield from (Edge(tail, head, i) for i in used)
                 else:
                     yield Edge(tail, head, None, len(used))
@@ -215,7 +221,7 @@ class Folding:
                 if count:
                     ends = (len(boxes), i) if into else (i, len(boxes))
                     edges.append(Edge(*ends, None, count))
-                    boxes.append(Box(REST, f"{count:,} more", ()))
+                    boxes.append(Box(BoxKind.REST, f"{count:,} more", ()))
 
 
 class Arcs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mgraph.appearance import KINDS, OP, OUTPUT
+from mgraph.appearance import KINDS, OUTPUT, Kind
 from mgraph.draw.box_text import edge_label
 from mgraph.draw.dot import lines_of
 
@@ -40,7 +40,7 @@ def write(
         ink = theme.kinds[name]
         dashes = ",stroke-dasharray:4 3" if kind.dashed else ""
         yield f"  classDef {name} fill:{ink.fill},stroke:{ink.line},color:{theme.text}{dashes}\n"
-    fill = theme.kinds[OP].fill
+    fill = theme.kinds[Kind.OP].fill
     colours = f"fill:{fill},stroke:{theme.output},color:{theme.text}"
     yield f"  classDef output {colours},stroke-width:4px\n"
 

@@ -7,8 +7,8 @@ from html import escape
 from math import hypot, log10
 from typing import TYPE_CHECKING, Final
 
-from mgraph.appearance import CORNERS, GROUP, KINDS, OP, REST
-from mgraph.draw.box_text import ABSENT, NAME_SIZE, STRANGE
+from mgraph.appearance import CORNERS, KINDS, Kind
+from mgraph.draw.box_text import NAME_SIZE, Tone
 from mgraph.draw.text import is_covered, width
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Shape:
     @property
     def room(self) -> tuple[float, float]:
         """Width and height, including what is drawn around the outline."""
-        around = 2 * _RING * self.text.is_output + _STACK * (self.text.kind == GROUP)
+        around = 2 * _RING * self.text.is_output + _STACK * (self.text.kind == Kind.GROUP)
         return self.width + around, self.height + around
 
     @property
@@ -80,7 +80,7 @@ def _point(kind: str) -> float:
 def shape_of(text: BoxText) -> Shape:
     """Cut the texts of a box to fit, and measure the box."""
     name = text.short_name()
-    if text.kind == REST:
+    if text.kind == Kind.REST:
         return Shape(text, name, width(name, _TAG) + 2 * _PAD, 24.0)
     head = width(name, NAME_SIZE, "bold") + _GAP + width(text.tag, _TAG)
     lines = (width(line.name, _NUMBER) + _GAP + width(line.text, _NUMBER) for line in text.lines)
@@ -173,8 +173,8 @@ def _box(shape: Shape, center: Point, theme: Theme) -> str:
     wide, high = shape.room
     ring = _RING * box.is_output
     left = center[0] - wide / 2 + ring
-    top = center[1] - high / 2 + ring + _STACK * (box.kind == GROUP)
-    texts = _rest(shape, theme) if box.kind == REST else _texts(shape, theme)
+    top = center[1] - high / 2 + ring + _STACK * (box.kind == Kind.GROUP)
+    texts = _rest(shape, theme) if box.kind == Kind.REST else _texts(shape, theme)
     return "\n".join([
         f'<g transform="translate({left:.1f} {top:.1f})"><title>{escape(box.tip)}</title>',
         *_outlines(shape, ink.fill, theme.output if box.is_output else ink.line),
@@ -188,14 +188,14 @@ def _outlines(shape: Shape, fill: str, line: str) -> Iterator[str]:
     kind, w, h = shape.text.kind, shape.width, shape.height
     paint = f'fill="{fill}" stroke="{line}" stroke-width="1.3"'
     if shape.text.is_output:
-        stack = _STACK if kind == GROUP else 0.0
+        stack = _STACK if kind == Kind.GROUP else 0.0
         yield (
             f'<path fill="none" stroke="{line}" stroke-width="1.6" '
             f'transform="translate({-_RING:g} {-_RING - stack:g})" '
             f'd="{_outline(kind, w + 2 * _RING + stack, h + 2 * _RING + stack)}"/>'
         )
-    if kind == GROUP:
-        behind = f'transform="translate({_STACK:g} {-_STACK:g})" d="{_outline(OP, w, h)}"'
+    if kind == Kind.GROUP:
+        behind = f'transform="translate({_STACK:g} {-_STACK:g})" d="{_outline(Kind.OP, w, h)}"'
         yield f"<path {paint} {behind}/>"
     dashes = ' stroke-dasharray="4 3"' if KINDS[kind].dashed else ""
     yield f'<path {paint}{dashes} d="{_outline(kind, w, h)}"/>'
@@ -225,7 +225,7 @@ def _texts(shape: Shape, theme: Theme) -> Iterator[str]:
     ink = theme.kinds[box.kind]
     yield _name(shape.name)
     yield _text(box.tag, shape.right, 18.0, _TAG, fill=ink.line, end=True)
-    tones = {STRANGE: theme.strange, ABSENT: theme.muted}
+    tones = {Tone.STRANGE: theme.strange, Tone.ABSENT: theme.muted}
     colours = {"data": theme.data, "grad": theme.grad}
     for i, line in enumerate(box.lines):
         y = _HEAD + _LINE * (i + 1) - 5.0

@@ -6,7 +6,8 @@ from array import array
 from itertools import compress, count
 from typing import TYPE_CHECKING, Final
 
-from mgraph.codec import LIMITS, limit_error, paused_collector
+from mgraph.codec import LIMITS, limit_error
+from mgraph.collector import paused_collector
 from mgraph.engine.evaluate import Engine
 from mgraph.errors import GraphError, quoted
 from mgraph.format.ids import IN_WORDS, are_ids

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from string import digits
 from typing import Final
 
 from mgraph.errors import Diagnostic, Path, quoted
@@ -31,6 +30,6 @@ def bad_id(path: Path, value: str) -> Diagnostic:
         message = f"an id of {size:,} bytes"
     elif not value:
         message = "an empty id"
-    elif value[0] in digits:
+    elif value[0] in "0123456789":
         message += ": it starts with a digit"
     return Diagnostic("id", message, path, expected=IN_WORDS, fix='"label" can hold any text')

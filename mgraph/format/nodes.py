@@ -7,12 +7,15 @@ granted, and leave out what `format.shape` has already reported.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mgraph.errors import Diagnostic, Path, quoted
 from mgraph.format import FORMAT_VERSION
+from mgraph.format.ids import are_ids
 from mgraph.ops import CONST, OPCODES
-from mgraph.suggestions import Suggestions, did_you_mean
+from mgraph.suggestions import LOOKED_AT, Suggestions, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from mgraph.graph.columns import Columns
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class KnownIds:
     """The ids of a document that may not be clean.
 
@@ -38,11 +41,16 @@ class KnownIds:
     leaves: dict[str, bool]
     hints: Suggestions = field(default_factory=Suggestions)
 
+    @cached_property
+    def _offered(self) -> list[str]:
+        """The ids that may be suggested: malformed ones must be changed themselves."""
+        return [*islice((name for name in self.first if are_ids([name])), LOOKED_AT)]
+
     def unknown(self, code: str, name: str, path: Path, what: str) -> Iterator[Diagnostic]:
         """Report a name that is not a node, unless it may be a node whose id could not be read."""
         if name in self.first or not self.is_complete:
             return
-        fix = did_you_mean(self.hints.closest(name, self.first)) or "declare it, or name another"
+        fix = did_you_mean(self.hints.closest(name, self._offered)) or "declare it, or name another"
         message = f"{what} {quoted(name)}, which is not a node of this graph"
         yield Diagnostic(code, message, path, expected="the id of a node", fix=fix)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from mgraph.codec import (
     LIMITS,
@@ -15,9 +15,9 @@ from mgraph.codec import (
     encoding_of,
     limit_error,
     located,
-    paused_collector,
     too_deep,
 )
+from mgraph.collector import paused_collector
 from mgraph.errors import REPORTED, Diagnostic, GraphError
 from mgraph.format.faults import Collector, faults_of
 from mgraph.format.file import GraphFile, clean
@@ -27,8 +27,7 @@ from mgraph.graph import passes
 from mgraph.graph.passes.plain import PLAIN
 
 
-@dataclass(frozen=True)
-class Inspection:
+class Inspection(NamedTuple):
     """The result of reading a file.
 
     Attributes:

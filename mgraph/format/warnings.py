@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mgraph.format.file import GraphFile
     from mgraph.graph.columns import Columns
 
-INVISIBLE: Final = re.compile(
+INVISIBLE: Final = (
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
@@ -40,7 +40,7 @@ def warnings(
         message = "a number in single precision: more than half of its digits are already lost"
         yield Diagnostic("float32", message, path, fix="write it as float64")
     for path, text in _texts(document, graph):
-        if isinstance(text, str) and not text.isascii() and (hidden := INVISIBLE.search(text)):
+        if isinstance(text, str) and not text.isascii() and (hidden := re.search(INVISIBLE, text)):
             message = f"the text contains the invisible character U+{ord(hidden[0]):04X}"
             yield Diagnostic("invisible", message, path, fix="remove it unless it is intended")
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import chain, compress, islice, repeat
 from typing import TYPE_CHECKING, Any
 
-from mgraph.codec import Blocks, Entries, Rows, binary, compact, literal, spelled, text
+from mgraph.codec import Blocks, Entries, Rows, binary, compact, literals, spelled, text
 from mgraph.format.fields import FIELDS
 from mgraph.format.file import HEADER, GraphFile
 from mgraph.format.numbers import canonical
 from mgraph.format.packed.nodes import packed
 from mgraph.graph.run import Numbers, Run
-from mgraph.ops import NAMES, is_leaf
+from mgraph.ops import NAMES
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mgraph.graph.columns import Columns
 
@@ -45,20 +46,21 @@ def _document(graph: GraphFile, nodes: object, write_run: Any) -> dict[str, Any]
 
 def _lines(graph: Columns) -> Iterator[str]:
     """Yield every node as a line of JSON, in file order."""
-    ids, args, first = [*graph.ids], graph.args, graph.first
-    has = graph.has_data
+    ids, first = [*graph.ids], graph.first
+    order = range(len(graph)) if graph.order is None else graph.order
+    used = graph.args if graph.order is None else chain.from_iterable(map(graph.arguments, order))
+    args = map(ids.__getitem__, used)
+    has_data = graph.has_data or repeat(1)
+    declared = dict(compress(zip(graph.leaves, literals(graph.data), strict=True), has_data))
+    starts = [f'", "op": "{name}"' for name in NAMES]
     notes = {"label": graph.labels, "doc": graph.docs, "meta": graph.metas}
     noted = [(key, texts) for key, texts in notes.items() if texts]
-    for i in range(len(graph)) if graph.order is None else graph.order:
-        code = graph.opcode[i]
-        line = f'{{"id": "{ids[i]}", "op": "{NAMES[code]}"'
-        if is_leaf(code):
-            leaf = graph.leaf_index[i]
-            if has is None or has[leaf]:
-                line += f', "data": {literal(graph.data[leaf])}'
-        else:
-            names = '", "'.join([ids[arg] for arg in args[first[i] : first[i + 1]]])
+    for i in order:
+        line = f'{{"id": "{ids[i]}{starts[graph.opcode[i]]}'
+        if names := '", "'.join(islice(args, first[i + 1] - first[i])):
             line += f', "args": ["{names}"]'
+        elif i in declared:
+            line += f', "data": {declared[i]}'
         for key, texts in noted:
             if i in texts:
                 line += f', "{key}": {compact(texts[i])}'
@@ -92,8 +94,8 @@ def run_fields(run: Run, numbers: Any) -> dict[str, Any]:  # noqa: ANN401
     return {key: written[key] for key in FIELDS["run"] if key in written}
 
 
-def _values_of(numbers: Mapping[str, float]) -> Iterable[float]:
-    return numbers.numbers if isinstance(numbers, Numbers) else numbers.values()
+def _values_of(numbers: Mapping[str, float]) -> Sequence[float]:
+    return numbers.numbers if isinstance(numbers, Numbers) else [*numbers.values()]
 
 
 def _packed_numbers(numbers: Numbers) -> dict[str, array[Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from mgraph.codec import JSON, binary, encoding_of, text
+from mgraph.codec import JSON, binary, encoding_of, text_scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,13 +66,13 @@ class RunPlaces:
         if self._text is None:
             found = binary.places(self._data, paths, self._limits.levels)
         else:
-            found = text.places(self._text, paths)
+            found = text_scan.places(self._text, paths)
         return {i: found[path, False] for i, path in enumerate(paths) if (path, False) in found}
 
     @cached_property
     def _lines(self) -> dict[int, tuple[int, int]]:
         """Map the start of each run to its line and column."""
-        return text.lines_and_columns(self._text or "", self._starts.values())
+        return text_scan.lines_and_columns(self._text or "", self._starts.values())
 
     def _in_binary(self, paths: list[Path], run: int) -> dict[Path, Position]:
         start, end = self._starts[run], self._starts.get(run + 1)
@@ -84,8 +84,8 @@ class RunPlaces:
     def _in_text(self, string: str, paths: list[Path], run: int) -> dict[Path, Position]:
         start, end = self._starts[run], self._starts.get(run + 1)
         part = string[start:end]
-        found = text.places(part, paths)
-        lines = text.lines_and_columns(part, found.values())
+        found = text_scan.places(part, paths)
+        lines = text_scan.lines_and_columns(part, found.values())
         above, before = (x - 1 for x in self._lines[start])
         positions = {}
         for (path, is_key), at in found.items():

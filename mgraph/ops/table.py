@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.ops import ieee
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 INF: Final = ieee.INF
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(NamedTuple):
     """The real numbers from `low` to `high`; `open_low` leaves `low` itself out."""
 
     low: float

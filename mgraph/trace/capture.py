@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from mgraph.codec import LIMITS, paused_collector
+from mgraph.codec import LIMITS
+from mgraph.collector import paused_collector
 from mgraph.document import Graph
 from mgraph.engine.evaluate import node_named
 from mgraph.errors import REPORTED, Diagnostic, GraphError, printable, quoted

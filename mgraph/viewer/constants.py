@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.codec import COMPRESSED, LIMITS, OTHER_TEXT, SPECIAL
-from mgraph.codec.text import LONGEST_INTEGER
+from mgraph.codec.text_scan import LONGEST_INTEGER
 from mgraph.format import FORMAT_VERSION
 from mgraph.format.fields import FIELDS, INTEGERS
 from mgraph.format.file import HEADER

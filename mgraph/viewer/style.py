@@ -10,12 +10,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from mgraph import appearance
-from mgraph.appearance import COLOURS, CORNERS, KINDS, OUTPUT, REST
+from mgraph.appearance import COLOURS, CORNERS, KINDS, OUTPUT, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-SHOWN: Final = {name: kind for name, kind in KINDS.items() if name != REST}
+SHOWN: Final = {name: kind for name, kind in KINDS.items() if name != Kind.REST}
 """The kinds of boxes in the page. It has none for nodes that are left out."""
 
 _UNUSED: Final = ("picture", "strange")

@@ -304,20 +304,20 @@ x1w1  x1·w1    0.5       2.0    1.0      1.0
 
 def test_explain_prints_the_chain_rule(mgraph: Shell) -> None:
     """The text for a leaf has its value, gradient, users and paths."""
-    said = mgraph("explain", "neuron.json", "w1")
-    assert (said.status, said.err) == (0, "")
+    result = mgraph("explain", "neuron.json", "w1")
+    assert (result.status, result.err) == (0, "")
     full = r"0\.99999999999999\d+"  # its last digits are the math library's
-    assert re.sub(full, "FULL", said.out) == re.sub(full, "FULL", W1)
+    assert re.sub(full, "FULL", result.out) == re.sub(full, "FULL", W1)
 
 
 def test_explain_shows_the_rule_with_numbers(mgraph: Shell) -> None:
     """An op node shows its formula and local derivatives, with ids and with numbers."""
-    said = mgraph("explain", "neuron.json", "x1w1")
-    assert "value     x1w1 = x1·w1 = 2.0·(-3.0) = -6.0\n" in said.out
-    assert "local     ∂x1w1/∂x1 = w1 = -3.0\n          ∂x1w1/∂w1 = x1 = 2.0\n" in said.out
-    said = mgraph("explain", "neuron.json", "o")
-    assert "∂o/∂n = 1 - o·o = 1 - 0.7071067812·0.7071067812 = 0.5\n" in said.out
-    assert "seed      it is an output: its gradient starts at 1.0\n" in said.out
+    result = mgraph("explain", "neuron.json", "x1w1")
+    assert "value     x1w1 = x1·w1 = 2.0·(-3.0) = -6.0\n" in result.out
+    assert "local     ∂x1w1/∂x1 = w1 = -3.0\n          ∂x1w1/∂w1 = x1 = 2.0\n" in result.out
+    result = mgraph("explain", "neuron.json", "o")
+    assert "∂o/∂n = 1 - o·o = 1 - 0.7071067812·0.7071067812 = 0.5\n" in result.out
+    assert "seed      it is an output: its gradient starts at 1.0\n" in result.out
 
 
 @pytest.mark.parametrize("op", OPS.values(), ids=lambda op: op.name)
@@ -369,11 +369,11 @@ def worked_out(text: str, known: Mapping[str, float]) -> float:
 def test_hints(mgraph: Shell, path: str, node: str, words: str) -> None:
     """The cause of a zero or non-finite gradient is named with its numbers."""
     mgraph.write("graph.json", (FIXTURES / "run" / f"{path}.json").read_bytes())
-    said = mgraph("explain", "graph.json", node, "--run", "0")
+    result = mgraph("explain", "graph.json", node, "--run", "0")
     if not words:
-        assert (said.status, "error[run-node]" in said.err) == (1, True)
+        assert (result.status, "error[run-node]" in result.err) == (1, True)
     else:
-        assert words in said.out
+        assert words in result.out
 
 
 def test_several_outputs_and_runs(mgraph: Shell) -> None:
@@ -383,24 +383,24 @@ def test_several_outputs_and_runs(mgraph: Shell) -> None:
     found = mgraph("explain", "two.json", "a", "--seed", "p=10", "--output", "s", "--json").json
     assert (found["grad"], found["paths"]["count"]) == (31.0, 2)
     assert [path["product"] for path in found["paths"]["shown"]] == [30.0, 1.0]
-    said = mgraph("explain", "two.json", "s", "--output", "p")
-    assert "gradient  none: no path from p leads to it" in said.out
-    assert "leads to  s, not seeded: try --output s" in said.out
+    result = mgraph("explain", "two.json", "s", "--output", "p")
+    assert "gradient  none: no path from p leads to it" in result.out
+    assert "leads to  s, not seeded: try --output s" in result.out
     mgraph("run", "two.json", "--seed", "s=5", "--set", "a=7", "--in-place")
     found = mgraph("explain", "two.json", "a", "--run", "0", "--json").json
     assert (found["seed"], found["data"], found["grad"]) == ({"s": 5.0}, 7.0, 5.0)
     assert mgraph("explain", "two.json", "a", "--json").json == found  # else no seed is known
     found = mgraph("explain", "two.json", "a", "--run", "0", "--output", "p", "--json").json
     assert (found["seed"], found["data"], found["grad"]) == ({"p": 1.0}, 7.0, 3.0)
-    said = mgraph("explain", "two.json", "a", "--run", "1")
-    assert (said.status, "two.json has 1 run: choose --run 0" in said.err) == (2, True)
+    result = mgraph("explain", "two.json", "a", "--run", "1")
+    assert (result.status, "two.json has 1 run: choose --run 0" in result.err) == (2, True)
 
 
 def test_a_const_and_a_dead_end(mgraph: Shell) -> None:
     """Text and JSON say why a node has no gradient."""
     mgraph("new", "L = x*2", "--input", "x=3", "-o", "const.json")
-    said = mgraph("explain", "const.json", "n1")
-    assert said.out.endswith("gradient  none: a const receives no gradient\n")
+    result = mgraph("explain", "const.json", "n1")
+    assert result.out.endswith("gradient  none: a const receives no gradient\n")
     found = mgraph("explain", "const.json", "n1", "--json").json
     assert found["grad"] is None
     assert found["no_gradient"]["why"] == "a const receives no gradient"
@@ -416,22 +416,22 @@ def test_a_const_is_where_it_begins(mgraph: Shell) -> None:
         {"id": "y", "op": "mul", "args": ["x", "k"]},
     ]
     mgraph.write("a.json", {"mgraph": "1.0", "nodes": nodes, "outputs": ["y"]})
-    said = mgraph("explain", "a.json", "x").out
-    assert "look at   the first value that is not finite: k = -inf\n" in said
+    result = mgraph("explain", "a.json", "x").out
+    assert "look at   the first value that is not finite: k = -inf\n" in result
 
 
 def test_many_paths_are_summed(mgraph: Shell) -> None:
     """Paths beyond --paths are counted and summed, in text and in JSON."""
     Graph.of(diamonds(60)).to_file(mgraph.path("d.json"))
-    said = mgraph("explain", "d.json", "x", "--paths", "2")
-    assert "1.15·10^18 paths from y" in said.out
-    assert "1.15·10^18 other paths" in said.out
-    assert "… 44 more steps …" in said.out
+    result = mgraph("explain", "d.json", "x", "--paths", "2")
+    assert "1.15·10^18 paths from y" in result.out
+    assert "1.15·10^18 other paths" in result.out
+    assert "… 44 more steps …" in result.out
     found = mgraph("explain", "d.json", "x", "--paths", "2", "--json").json
     assert found["paths"]["count"] == 2**60
     assert len(found["paths"]["shown"]) == 2
     assert found["paths"]["sum"] == pytest.approx(1.5**60)
-    assert max(map(len, said.out.splitlines())) <= 100
+    assert max(map(len, result.out.splitlines())) <= 100
 
 
 def test_one_step_that_is_left_out(mgraph: Shell) -> None:
@@ -458,8 +458,8 @@ def test_rounding_is_told(mgraph: Shell) -> None:
     assert (found["paths"]["sum"], found["grad"]) == (exact, 0.3 + 0.2 + 0.1)
     assert found["paths"]["ulps"] == round(abs(exact - (0.3 + 0.2 + 0.1)) / 2.0**-53)
     mgraph.write("o.json", (FIXTURES / "run/shapes/order_decides_rounding.json").read_bytes())
-    said = mgraph("explain", "o.json", "x", "--run", "0")
-    assert "cancel, so rounding makes the gradient differ" in said.out
+    result = mgraph("explain", "o.json", "x", "--run", "0")
+    assert "cancel, so rounding makes the gradient differ" in result.out
 
 
 def test_latex(mgraph: Shell) -> None:
@@ -478,8 +478,8 @@ def test_latex(mgraph: Shell) -> None:
         factors = re.findall(r"\(?(-?\d+\.\d+)\)?", product)
         products.append(math.prod(map(float, factors)))
     assert sorted(products) == [-6.0, -6.0, -1.0]
-    said = mgraph("explain", "l.json", "a", "--latex", "--json")
-    assert (said.status, "can't be combined" in said.err) == (2, True)
+    result = mgraph("explain", "l.json", "a", "--latex", "--json")
+    assert (result.status, "can't be combined" in result.err) == (2, True)
 
 
 def test_labels_are_shown_as_text(mgraph: Shell) -> None:
@@ -489,10 +489,10 @@ def test_labels_are_shown_as_text(mgraph: Shell) -> None:
     document["nodes"][1]["label"] = "long" * 200
     del document["runs"]
     mgraph.write("labels.json", document)
-    said = mgraph("explain", "labels.json", "x1")
-    assert said.out.startswith("x1  input “\\u{1b}[31mred\\u{a}\\u{202e}evil”\n")
-    said = mgraph("explain", "labels.json", "x2")
-    assert len(said.out.splitlines()[0]) < 100
+    result = mgraph("explain", "labels.json", "x1")
+    assert result.out.startswith("x1  input “\\u{1b}[31mred\\u{a}\\u{202e}evil”\n")
+    result = mgraph("explain", "labels.json", "x2")
+    assert len(result.out.splitlines()[0]) < 100
     assert mgraph("explain", "labels.json", "x1", "--json").json["label"].endswith("evil")
     listed = mgraph("step", "labels.json").out
     assert "x1 = 2.0  input  “\\u{1b}[31mred\\u{a}\\u{202e}evil”\n" in listed
@@ -506,8 +506,8 @@ def test_every_node_of_every_fixture_can_be_explained(mgraph: Shell) -> None:
         mgraph.write("graph.json", path.read_bytes())
         ids = graph.columns.ids
         for name in {ids[0]: None, ids[len(ids) // 2]: None, ids[-1]: None}:
-            said = mgraph("explain", "graph.json", name, "--run", str(len(graph.runs) - 1))
-            assert said.status == 0, path
-            assert said.err == "" or "warning" in said.err
+            result = mgraph("explain", "graph.json", name, "--run", str(len(graph.runs) - 1))
+            assert result.status == 0, path
+            assert result.err == "" or "warning" in result.err
             found = mgraph("explain", "graph.json", name, "--run", "0", "--json").json
             assert found["id"] == name

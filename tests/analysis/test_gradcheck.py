@@ -119,11 +119,11 @@ def test_a_wrong_gradient_in_a_file_is_found(mgraph: Shell, op: Op) -> None:
     name = next(each for each in "ab" if grad.get(each))
     grad[name] *= 1.001
     mgraph.write("op.json", document)
-    said = mgraph("gradcheck", "op.json")
-    assert (said.status, said.err) == (1, "")
-    (line,) = [line for line in said.out.splitlines() if line.split()[:1] == [name]]
+    result = mgraph("gradcheck", "op.json")
+    assert (result.status, result.err) == (1, "")
+    (line,) = [line for line in result.out.splitlines() if line.split()[:1] == [name]]
     assert line.endswith(f"wrong    the file says {grad[name]!r}")
-    assert said.out.endswith(" 1 wrong\n")
+    assert result.out.endswith(" 1 wrong\n")
     (run,) = mgraph("gradcheck", "op.json", "--json").json["runs"]
     (leaf,) = [each for each in run["leaves"] if each["verdict"] == "wrong"]
     assert (leaf["leaf"], leaf["stored"], leaf["stored_is_wrong"]) == (name, grad[name], True)
@@ -183,9 +183,9 @@ def test_kinks_of_every_op_are_recognised(mgraph: Shell, op: Op) -> None:
         return
     point, verdict = AT_KINK[op.name]
     Graph.of(applied(op, point)).to_file(mgraph.path("kink.json"))
-    said = mgraph("gradcheck", "kink.json", "--json")
-    assert said.status == 0
-    leaf = said.json["runs"][0]["leaves"][-1]
+    result = mgraph("gradcheck", "kink.json", "--json")
+    assert result.status == 0
+    leaf = result.json["runs"][0]["leaves"][-1]
     assert leaf["verdict"] == verdict
     if verdict == CheckVerdict.KINK:
         assert leaf["bend"] == "y"
@@ -315,22 +315,22 @@ def test_the_limit_is_the_lectures() -> None:
 
 def test_leaf_shows_the_limit(mgraph: Shell) -> None:
     """There are fifteen lines with bars, and a plot that parses as SVG."""
-    said = mgraph("gradcheck", "neuron.json", "--leaf", "w1", "-o", "limit.svg")
-    assert (said.status, said.err) == (0, "")
-    rows = [line for line in said.out.splitlines() if line.startswith("1e-")]
+    result = mgraph("gradcheck", "neuron.json", "--leaf", "w1", "-o", "limit.svg")
+    assert (result.status, result.err) == (0, "")
+    rows = [line for line in result.out.splitlines() if line.startswith("1e-")]
     assert [row.split()[0] for row in rows] == [f"1e-{k:02}" for k in range(1, 16)]
     bars = [row.count("█") for row in rows]
     assert bars[0] > bars[3] > bars[6]
     assert bars[-1] > bars[8]
-    assert said.out.endswith("1 gradient: 1 ok\nwrote limit.svg\n")
+    assert result.out.endswith("1 gradient: 1 ok\nwrote limit.svg\n")
     picture = ET.fromstring(mgraph.path("limit.svg").read_text(encoding="utf-8"))  # noqa: S314
     names = [each.tag.rpartition("}")[2] for each in picture.iter()]
     assert names.count("circle") == 15
     found = mgraph("gradcheck", "neuron.json", "--leaf", "w1", "--json").json
     assert [each["h"] for each in found["limit"]] == [float(f"1e-{k}") for k in range(1, 16)]
-    said = mgraph("gradcheck", "neuron.json", "--leaf", "w1", "-o", "-")
-    assert said.out.startswith("<svg ")
-    assert "the limit: f is o as a function of w1, a = -3.0" in said.err
+    result = mgraph("gradcheck", "neuron.json", "--leaf", "w1", "-o", "-")
+    assert result.out.startswith("<svg ")
+    assert "the limit: f is o as a function of w1, a = -3.0" in result.err
 
 
 def test_the_limit_as_png(mgraph: Shell) -> None:
@@ -339,9 +339,9 @@ def test_the_limit_as_png(mgraph: Shell) -> None:
         leaf = {"id": name, "op": "param", "data": 2.0}
         nodes = [leaf, {"id": "y", "op": "mul", "args": [name, name]}]
         mgraph.write("square.json", {"mgraph": "1.0", "nodes": nodes, "outputs": ["y"]})
-        said = mgraph("gradcheck", "square.json", "--leaf", name, "-o", "limit.PNG")
-        assert (said.status, said.err) == (0, "")
-        assert said.out.endswith("wrote limit.PNG\n")
+        result = mgraph("gradcheck", "square.json", "--leaf", name, "-o", "limit.PNG")
+        assert (result.status, result.err) == (0, "")
+        assert result.out.endswith("wrote limit.PNG\n")
         content = mgraph.path("limit.PNG").read_bytes()
         assert content[:8] == b"\x89PNG\r\n\x1a\n"
         assert struct.unpack(">II", content[16:24]) == (1280, 800)
@@ -350,9 +350,9 @@ def test_the_limit_as_png(mgraph: Shell) -> None:
 def test_pixels_need_the_extra(mgraph: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line says what to install, before anything is measured; SVG is written all the same."""
     monkeypatch.setattr(native_process, "find_spec", lambda _: None)
-    said = mgraph("gradcheck", "neuron.json", "--leaf", "w1", "-o", "limit.png")
-    assert (said.status, said.out) == (1, "")
-    assert said.err == (
+    result = mgraph("gradcheck", "neuron.json", "--leaf", "w1", "-o", "limit.png")
+    assert (result.status, result.out) == (1, "")
+    assert result.err == (
         "error: this picture needs resvg_py, which is not installed: "
         f"{install('draw')}; .svg needs nothing installed\n"
     )
@@ -363,9 +363,9 @@ def test_pixels_need_the_extra(mgraph: Shell, monkeypatch: pytest.MonkeyPatch) -
 def test_the_limit_at_an_edge(mgraph: Shell) -> None:
     """If nothing is finite, there is still a table, and a plot without points."""
     mgraph("new", "y = log(x)", "--input", "x=0", "-o", "log.json")
-    said = mgraph("gradcheck", "log.json", "--leaf", "x", "-o", "limit.svg")
-    assert (said.status, said.err) == (0, "")
-    assert "y is -inf" in said.out
+    result = mgraph("gradcheck", "log.json", "--leaf", "x", "-o", "limit.svg")
+    assert (result.status, result.err) == (0, "")
+    assert "y is -inf" in result.out
     ET.fromstring(mgraph.path("limit.svg").read_text(encoding="utf-8"))  # noqa: S314 - our own
 
 
@@ -374,9 +374,9 @@ def test_the_limit_at_an_edge(mgraph: Shell) -> None:
 
 def test_gradcheck_prints_a_table(mgraph: Shell) -> None:
     """There is one line per leaf: gradient, measured slope, expected error, verdict."""
-    said = mgraph("gradcheck", "neuron.json")
-    assert (said.status, said.err) == (0, "")
-    lines = said.out.splitlines()
+    result = mgraph("gradcheck", "neuron.json")
+    assert (result.status, result.err) == (0, "")
+    lines = result.out.splitlines()
     assert lines[0] == "run 0, by mpmath 1.4, 50 digits"
     assert lines[1].split() == ["leaf", "gradient", "measured", "±", "error", "verdict"]
     assert lines[2].split()[:3] == ["x1", "-1.5", "-1.5"]
@@ -410,15 +410,15 @@ def test_leaves_of_a_large_graph_are_sampled(
     count = 3 + 3 * 8 + 8 + 8 * 8 + 8 + 8 + 1
     assert mgraph("gradcheck", "net.json").out.endswith(f"{count} gradients: {count} ok\n")
     monkeypatch.setattr(gradcheck, "_BUDGET", 1)
-    said = mgraph("gradcheck", "net.json")
+    result = mgraph("gradcheck", "net.json")
     assert (
         f"checked 3 of {count} leaves, evenly spread; --all checks all, --leaf ID checks one"
-        in (said.out)
+        in (result.out)
     )
-    assert said.out.endswith("3 gradients: 3 ok\n")
-    said = mgraph("gradcheck", "net.json", "--all")
-    assert said.out.endswith(f"{count} gradients: {count} ok\n")
-    assert len(said.out.splitlines()) == count + 2
+    assert result.out.endswith("3 gradients: 3 ok\n")
+    result = mgraph("gradcheck", "net.json", "--all")
+    assert result.out.endswith(f"{count} gradients: {count} ok\n")
+    assert len(result.out.splitlines()) == count + 2
     assert [*sample(range(100), 4)] == [0, 25, 50, 75]
 
 
@@ -430,10 +430,10 @@ def test_many_leaves_are_folded(mgraph: Shell) -> None:
     document = mgraph.document("wide.json")
     document["runs"][0]["grad"]["x90"] = 3.0
     mgraph.write("wide.json", document)
-    said = mgraph("gradcheck", "wide.json")
-    assert "… and 59 more, all ok\n" in said.out
-    assert "the file says 3.0" in said.out
-    assert said.out.endswith("100 gradients: 99 ok, 1 wrong\n")
+    result = mgraph("gradcheck", "wide.json")
+    assert "… and 59 more, all ok\n" in result.out
+    assert "the file says 3.0" in result.out
+    assert result.out.endswith("100 gradients: 99 ok, 1 wrong\n")
 
 
 @pytest.mark.parametrize(
@@ -447,7 +447,7 @@ def test_many_leaves_are_folded(mgraph: Shell) -> None:
 )
 def test_gradcheck_of_what_is_no_leaf(mgraph: Shell, args: tuple[str, ...], words: str) -> None:
     """A node that can't be checked gives an error with the name of the file."""
-    said = mgraph("gradcheck", "neuron.json", *args)
-    assert (said.status, said.out) == (1, "")
-    assert said.err.startswith("neuron.json: error[")
-    assert words in said.err
+    result = mgraph("gradcheck", "neuron.json", *args)
+    assert (result.status, result.out) == (1, "")
+    assert result.err.startswith("neuron.json: error[")
+    assert words in result.err

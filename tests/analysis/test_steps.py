@@ -100,9 +100,9 @@ def test_steps_can_be_undone(seed: int) -> None:
 def test_piped_all_steps_are_listed(mgraph: Shell) -> None:
     """Forward steps have numbers; backward steps, what an op passes on and what that adds up to."""
     mgraph("new", "y = a*b + a", "--input", "a=2", "--param", "b=-3", "-o", "ab.json")
-    said = mgraph("step", "ab.json")
-    assert (said.status, said.err) == (0, "")
-    assert said.out == (
+    result = mgraph("step", "ab.json")
+    assert (result.status, result.err) == (0, "")
+    assert result.out == (
         "forward, 4 nodes\n"
         "a = 2.0  input\n"
         "b = -3.0  param\n"
@@ -118,7 +118,7 @@ def test_piped_all_steps_are_listed(mgraph: Shell) -> None:
         "  to a: 1.0·(-3.0) = -3.0, a.grad 1.0 → -2.0 ∂n2/∂a = b = -3.0\n"
         "  to b: 1.0·2.0 = 2.0, b.grad 0.0 → 2.0 ∂n2/∂b = a = 2.0\n"
     )
-    assert mgraph("step", "ab.json", "--all").out == said.out
+    assert mgraph("step", "ab.json", "--all").out == result.out
 
 
 def test_steps_as_data(mgraph: Shell) -> None:
@@ -140,9 +140,9 @@ def test_steps_as_data(mgraph: Shell) -> None:
 def test_what_a_const_is_passed_is_lost(mgraph: Shell) -> None:
     """The output says that it is lost, and shows no gradient for the const."""
     mgraph("new", "y = 2*a", "--input", "a=3", "-o", "const.json")
-    said = mgraph("step", "const.json").out
-    assert "  to n1: 1.0·3.0 = 3.0, lost: a const has no gradient" in said
-    assert "n1.grad" not in said
+    result = mgraph("step", "const.json").out
+    assert "  to n1: 1.0·3.0 = 3.0, lost: a const has no gradient" in result
+    assert "n1.grad" not in result
 
 
 # --- keys and screens ------------------------------------------------------------------------

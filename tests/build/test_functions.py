@@ -108,10 +108,10 @@ def test_every_function_is_named_in_the_help() -> None:
     """What is composed has a usage, and `mgraph new --help` shows it."""
     from mgraph.cli.new import command  # noqa: PLC0415 - the rest is not about commands
 
-    told = " ".join((command.help or "").split())
+    text = " ".join((command.help or "").split())
     for name, function in COMPOSED.items():
         assert function.usage.startswith(f"{name}(")
-        assert function.usage in told or (name in ("max", "min") and "max and min of more" in told)
+        assert function.usage in text or (name in ("max", "min") and "max and min of more" in text)
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)

@@ -94,12 +94,12 @@ def test_a_long_line_is_not_searched() -> None:
 )
 def test_inputs_that_were_meant_otherwise(mgraph: Shell, formula: str, hint: str) -> None:
     """The graph is made as before, and a hint on standard error says what else may be meant."""
-    said = mgraph("new", formula)
-    assert said.status == 0
-    assert said.json["nodes"]
-    assert said.err.startswith("hint: ")
-    assert hint in said.err
-    assert said.err.count("\n") == 1
+    result = mgraph("new", formula)
+    assert result.status == 0
+    assert result.json["nodes"]
+    assert result.err.startswith("hint: ")
+    assert hint in result.err
+    assert result.err.count("\n") == 1
 
 
 def test_inputs_that_are_meant() -> None:
@@ -136,6 +136,6 @@ def test_characters_without_a_replacement() -> None:
 
 def test_the_command_line_shows_them(mgraph: Shell) -> None:
     """`mgraph new` shows the line with a caret."""
-    said = mgraph("new", "y = 2x")
-    assert is_usage_error(said, "write 2*x for a product")
-    assert said.err.endswith("  y = 2x\n      ^\n")
+    result = mgraph("new", "y = 2x")
+    assert is_usage_error(result, "write 2*x for a product")
+    assert result.err.endswith("  y = 2x\n      ^\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from select import select
 from typing import TYPE_CHECKING
 
 import pytest
@@ -140,7 +141,8 @@ def test_a_terminal_that_is_resized_all_the_time(terminal: Terminal) -> None:
         terminal.press("> < ")
         for _ in range(10):
             os.kill(terminal.child.pid, signal.SIGWINCH)
-            terminal.seen += os.read(terminal.ours, 65536).decode(errors="replace")
+            if select([terminal.ours], [], [], 0.1)[0]:  # two resizes may be drawn as one
+                terminal.seen += os.read(terminal.ours, 65536).decode(errors="replace")
     terminal.press("q")
     terminal.until("\x1b[?1049l")
     assert terminal.end() == 0

@@ -98,10 +98,10 @@ def test_only_regular_files_are_read(
     monkeypatch.chdir(tmp_path)
     make, words = KINDS[kind]
     make(tmp_path / kind)
-    said = reading(tmp_path / kind)
-    assert said.startswith("io: ")
-    assert words in said
-    assert kind in said
+    result = reading(tmp_path / kind)
+    assert result.startswith("io: ")
+    assert words in result
+    assert kind in result
 
 
 @pytest.mark.parametrize("name", ["/dev/null", "/dev/full", "/dev/urandom"])
@@ -236,9 +236,9 @@ def test_a_stream_is_read_up_to_the_limit() -> None:
 )
 def test_standard_input(line: str, status: int, words: str, tmp_path: Path) -> None:
     """A graph may come from a file, a pipe or a device, on standard input."""
-    said = in_shell(line.format(neuron=NEURON), tmp_path)
-    assert (said.status, words in said.out + said.err) == (status, True), said
-    assert "Traceback" not in said.err
+    result = in_shell(line.format(neuron=NEURON), tmp_path)
+    assert (result.status, words in result.out + result.err) == (status, True), result
+    assert "Traceback" not in result.err
 
 
 # --- writing ---------------------------------------------------------------------------------
@@ -342,18 +342,18 @@ def test_in_place_onto_itself(tmp_path: Path) -> None:
 )
 def test_a_full_standard_output(command: str, tmp_path: Path) -> None:
     """Standard output that takes nothing is one error line, not a traceback or a success."""
-    said = in_shell(f"mgraph {command.format(neuron=NEURON)} > /dev/full", tmp_path)
-    assert said.status == 1
-    assert "error[io]" in said.err
-    assert os.strerror(errno.ENOSPC) in said.err
-    assert "Traceback" not in said.err
-    assert "Exception ignored" not in said.err
+    result = in_shell(f"mgraph {command.format(neuron=NEURON)} > /dev/full", tmp_path)
+    assert result.status == 1
+    assert "error[io]" in result.err
+    assert os.strerror(errno.ENOSPC) in result.err
+    assert "Traceback" not in result.err
+    assert "Exception ignored" not in result.err
     assert os.listdir(tmp_path) == []
 
 
 def test_debris_of_others_is_left_alone(tmp_path: Path) -> None:
     """Only what a killed writer of the same file left behind is swept away, and no pipe."""
-    start = files._temporary_start(tmp_path / "graph.json")  # noqa: SLF001 - the name of debris
+    start = files._temporary_start(str(tmp_path / "graph.json"))  # noqa: SLF001 - the name of debris
     mine, pipe = f"{start}0.mgraph-tmp", f"{start}1.mgraph-tmp"
     others = (".mgraph-00000000-0.mgraph-tmp", f"{start}2.txt", "x.mgraph-tmp")
     for name in (mine, *others):
@@ -377,7 +377,7 @@ def give_up_root() -> None:
 def nobody() -> dict[str, str]:
     """Try what permissions forbid, in the current folder."""
     give_up_root()
-    said = {"who": "root" if os.geteuid() == 0 else "nobody"}
+    result = {"who": "root" if os.geteuid() == 0 else "nobody"}
     attempts: dict[str, Callable[[], object]] = {
         "unreadable": lambda: read_file("unreadable.json"),
         "protected": lambda: write_file("protected.json", [b"new"]),
@@ -389,10 +389,10 @@ def nobody() -> dict[str, str]:
     for name, action in attempts.items():
         try:
             action()
-            said[name] = "done"
+            result[name] = "done"
         except GraphError as error:
-            said[name] = error.diagnostics[0].message
-    return said
+            result[name] = error.diagnostics[0].message
+    return result
 
 
 def test_permissions_are_respected(tmp_path: Path) -> None:
@@ -411,11 +411,11 @@ def test_permissions_are_respected(tmp_path: Path) -> None:
     }  # fmt: skip
     for name, mode in modes.items():
         (folder / name).chmod(mode)
-    said = child("nobody", folder)
+    result = child("nobody", folder)
     for name in ("closed", "drop", "hidden"):
         (folder / name).chmod(0o755)
     denied = os.strerror(errno.EACCES)
-    assert said == {
+    assert result == {
         "who": "nobody",
         "unreadable": f"can't read unreadable.json: {denied}",
         "protected": "can't write protected.json: it is write-protected",
@@ -454,18 +454,21 @@ def mounted() -> dict[str, Any]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", "."], check=True)
     os.chdir(os.getcwd())  # into what was mounted
     Path("graph.json").write_bytes(OLD)
-    said = {"size": os.statvfs(".").f_blocks * os.statvfs(".").f_frsize, "said": attempt(MEGABYTE)}
+    result = {
+        "size": os.statvfs(".").f_blocks * os.statvfs(".").f_frsize,
+        "said": attempt(MEGABYTE),
+    }
     kept = Path("graph.json").read_bytes() == OLD
     left = os.listdir(".")
-    return {**said, "kept": kept, "left": left, "again": attempt(50_000), "last": os.listdir(".")}
+    return {**result, "kept": kept, "left": left, "again": attempt(50_000), "last": os.listdir(".")}
 
 
 def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     """A writer that is stopped by a limit leaves the old file, whole, and can try again."""
     path = tmp_path / "graph.json"
     path.write_bytes(OLD)
-    said = child("limited", tmp_path)
-    assert said == {
+    result = child("limited", tmp_path)
+    assert result == {
         "said": f"can't write graph.json: {os.strerror(errno.EFBIG)}",
         "left": ["graph.json"],
         "again": "done",
@@ -487,8 +490,8 @@ def test_a_full_disk(tmp_path: Path) -> None:
     by = may_mount()
     if not by:
         pytest.skip("this system lets nobody mount a small disk; the limit of size is tested above")
-    said = child("mounted", tmp_path, by=by)
-    assert said == {
+    result = child("mounted", tmp_path, by=by)
+    assert result == {
         "size": 256 * 1024,
         "said": f"can't write graph.json: {os.strerror(errno.ENOSPC)}",
         "kept": True,

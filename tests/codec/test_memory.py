@@ -41,8 +41,8 @@ def test_little_memory_is_said(tmp_path: Path) -> None:
     nodes += [{"id": f"n{i}", "op": "neg", "args": [f"n{i - 1}"]} for i in range(1, 50_000)]
     path = tmp_path / "chain.json"
     path.write_text(json.dumps({"mgraph": "1.0", "nodes": nodes, "outputs": ["n49999"]}))
-    said = {megabytes: loaded(path, megabytes) for megabytes in (4, 8, 16, 90)}
-    assert said == {4: "MemoryError", 8: "MemoryError", 16: "MemoryError", 90: "50000"}
+    result = {megabytes: loaded(path, megabytes) for megabytes in (4, 8, 16, 90)}
+    assert result == {4: "MemoryError", 8: "MemoryError", 16: "MemoryError", 90: "50000"}
 
 
 def loaded(path: Path, megabytes: int) -> str:

@@ -109,9 +109,9 @@ def test_a_change_in_the_meantime_is_not_overwritten(
 
     with monkeypatch.context() as patch:
         patch.setattr(step, slow)
-        said = mgraph(*line.split())
-    assert (said.status, codes(said)) == (1, ["io"])
-    assert "it has changed since it was read" in said.err
+        result = mgraph(*line.split())
+    assert (result.status, codes(result)) == (1, ["io"])
+    assert "it has changed since it was read" in result.err
     assert path.read_text(encoding="utf-8") == text + "\n"
     assert mgraph.files() == ["neuron.json"]
 
@@ -140,9 +140,9 @@ def test_other_files_are_not_waited_for(tmp_path: Path, mgraph: Shell) -> None:
 
 def test_what_is_missing_is_said_by_the_reader(mgraph: Shell) -> None:
     """A file that can't be locked is reported as one that can't be read."""
-    said = mgraph("run", "nowhere.json", "--in-place")
-    assert (said.status, codes(said)) == (1, ["io"])
-    assert "can't read nowhere.json" in said.err
+    result = mgraph("run", "nowhere.json", "--in-place")
+    assert (result.status, codes(result)) == (1, ["io"])
+    assert "can't read nowhere.json" in result.err
 
 
 # --- what belongs to a file ------------------------------------------------------------------
@@ -160,9 +160,9 @@ def test_hard_links_are_not_separated(mgraph: Shell, line: str) -> None:
     path.touch()
     before = path.read_bytes()
     os.link(path, mgraph.path("second"))
-    said = mgraph(*line.split())
-    assert (said.status, codes(said)) == (1, ["io"])
-    assert f"can't write {target}: it has 2 names (hard links)" in said.err
+    result = mgraph(*line.split())
+    assert (result.status, codes(result)) == (1, ["io"])
+    assert f"can't write {target}: it has 2 names (hard links)" in result.err
     assert path.samefile(mgraph.path("second"))
     assert path.read_bytes() == before
 
@@ -202,9 +202,9 @@ def test_an_owner_that_can_not_be_kept_is_told(
         patch.setattr("mgraph.codec.updates.os.fstat", not_mine)
         patch.setattr("mgraph.codec.updates.os.chown", refuse)
         patch.setattr("mgraph.codec.updates.fcntl", None)
-        said = mgraph("run", "neuron.json", "--in-place")
-    assert said.status == 0
-    assert said.err == "note: neuron.json could not keep its group, owner\n"
+        result = mgraph("run", "neuron.json", "--in-place")
+    assert result.status == 0
+    assert result.err == "note: neuron.json could not keep its group, owner\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o755  # set-user-ID was for the old owner
 
 

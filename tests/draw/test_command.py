@@ -36,24 +36,24 @@ def test_every_format_is_written(mgraph: Shell) -> None:
     begins = {"svg": b"<svg ", "png": b"\x89PNG\r\n", "dot": b"digraph ", "mmd": b"flowchart LR\n"}
     assert begins.keys() == FORMATS.keys()
     for form, begin in begins.items():
-        said = mgraph("draw", "neuron.json", "-o", f"out.{form}")
-        assert (said.status, said.err) == (0, "")
-        assert said.out == f"wrote out.{form}: 10 nodes, 9 edges\n"
+        result = mgraph("draw", "neuron.json", "-o", f"out.{form}")
+        assert (result.status, result.err) == (0, "")
+        assert result.out == f"wrote out.{form}: 10 nodes, 9 edges\n"
         content = mgraph.path(f"out.{form}").read_bytes()
         assert content.startswith(begin)
-        said = mgraph("draw", "-", "--format", form, "-o", "-", stdin=NEURON.read_bytes())
-        assert (said.status, said.err, said.raw) == (0, "", content)
+        result = mgraph("draw", "-", "--format", form, "-o", "-", stdin=NEURON.read_bytes())
+        assert (result.status, result.err, result.raw) == (0, "", content)
 
 
 def test_json_says_what_was_drawn(mgraph: Shell) -> None:
     """One value with the numbers of nodes, boxes and edges; on stderr if the picture goes out."""
-    said = mgraph("draw", "neuron.json", "-o", "a.dot", "--around", "n", "--hops", "1", "--json")
-    assert said.json == {
+    result = mgraph("draw", "neuron.json", "-o", "a.dot", "--around", "n", "--hops", "1", "--json")
+    assert result.json == {
         "wrote": "a.dot", "format": "dot", "nodes": 10, "boxes": 5, "edges": 4, "note": None
     }  # fmt: skip
-    said = mgraph("draw", "neuron.json", "-o", "-", "--format", "mmd", "--json")
-    assert said.err.startswith('{\n  "wrote": "standard output"')
-    assert said.out.startswith("flowchart")
+    result = mgraph("draw", "neuron.json", "-o", "-", "--format", "mmd", "--json")
+    assert result.err.startswith('{\n  "wrote": "standard output"')
+    assert result.out.startswith("flowchart")
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -94,42 +94,42 @@ def test_the_run_is_the_one_that_was_asked_for(mgraph: Shell) -> None:
 def test_what_is_lacking_for_numbers_is_told(mgraph: Shell) -> None:
     """Nothing asked, there is a picture all the same, and a line on what it lacks."""
     mgraph("new", "y = a*x; z = a-x", "--input", "x", "--param", "a=2", "-o", "two.json")
-    said = mgraph("draw", "two.json", "-o", "a.svg")
-    assert said.status == 0
-    assert "drawn without numbers; --set gives values" in said.err
+    result = mgraph("draw", "two.json", "-o", "a.svg")
+    assert result.status == 0
+    assert "drawn without numbers; --set gives values" in result.err
     assert texts(boxes(mgraph.path("a.svg").read_bytes())["a"]) == ["a", "param", "data", "2.0"]
-    said = mgraph("draw", "two.json", "-o", "a.svg", "--set", "x=3")
-    assert said.status == 1
-    assert "error[seed]" in said.err
+    result = mgraph("draw", "two.json", "-o", "a.svg", "--set", "x=3")
+    assert result.status == 1
+    assert "error[seed]" in result.err
     mgraph("run", "two.json", "--set", "x=3", "--output", "z", "--in-place")
-    said = mgraph("draw", "two.json", "-o", "a.svg")
-    assert "those of the file's run 0" in said.err
+    result = mgraph("draw", "two.json", "-o", "a.svg")
+    assert "those of the file's run 0" in result.err
     found = boxes(mgraph.path("a.svg").read_bytes())
     assert texts(found["y"]) == ["y", "mul", "data", "6.0", "grad", "-"]
     document = mgraph.document("two.json")
     mgraph.write("three.json", {**document, "runs": [], "nodes": [
         {**node, "data": 1.0} if node["id"] == "x" else node for node in document["nodes"]
     ]})  # fmt: skip
-    said = mgraph("draw", "three.json", "-o", "a.svg")
-    assert "drawn without gradients; --output chooses one" in said.err
+    result = mgraph("draw", "three.json", "-o", "a.svg")
+    assert "drawn without gradients; --output chooses one" in result.err
     assert texts(boxes(mgraph.path("a.svg").read_bytes())["y"]) == ["y", "mul", "data", "2.0"]
 
 
 def test_large_networks_are_folded_and_it_is_said(mgraph: Shell) -> None:
     """A note says what was left out and how to see it; --fold 0 draws everything."""
     mgraph("new", "--mlp", "2,16,16,1", "--input", "x1=1", "--input", "x2=1", "-o", "net.json")
-    said = mgraph("draw", "net.json", "-o", "net.svg")
-    assert said.out == "wrote net.svg: 708 nodes as 35 boxes, 304 edges\n"
-    assert said.err.endswith("--fold 0 draws everything, --around ID a neighbourhood\n")
+    result = mgraph("draw", "net.json", "-o", "net.svg")
+    assert result.out == "wrote net.svg: 708 nodes as 35 boxes, 304 edges\n"
+    assert result.err.endswith("--fold 0 draws everything, --around ID a neighbourhood\n")
     found = boxes(mgraph.path("net.svg").read_bytes())["layer2.neuron3"]
     assert texts(found)[:4] == ["layer2.neuron3", "35 nodes", "params", "17"]
     assert mgraph("draw", "net.json", "-o", "a.dot", "--fold", "0").err == ""
     assert mgraph.path("a.dot").read_text().count("[label=") == 708
     assert "as 5 boxes" in mgraph("draw", "net.json", "-o", "a.dot", "--fold", "1").out
-    said = mgraph("draw", "net.json", "-o", "a.dot", "--fold")
-    assert ("as 35 boxes" in said.out, said.err) == (True, "")
-    said = mgraph("draw", "net.json", "-o", "a.mmd", "--fold", "0")
-    assert "Mermaid draws at most 500 edges and 50,000 characters" in said.err
+    result = mgraph("draw", "net.json", "-o", "a.dot", "--fold")
+    assert ("as 35 boxes" in result.out, result.err) == (True, "")
+    result = mgraph("draw", "net.json", "-o", "a.mmd", "--fold", "0")
+    assert "Mermaid draws at most 500 edges and 50,000 characters" in result.err
 
 
 def test_a_folded_neuron_shows_its_output(mgraph: Shell) -> None:
@@ -154,8 +154,8 @@ def test_what_check_refuses_is_not_drawn(mgraph: Shell) -> None:
     assert len(REFUSED) > 100
     for path in REFUSED:
         checked = mgraph("check", str(path))
-        said = mgraph("draw", str(path), "--format", "dot", "-o", "-")
-        assert (said.status, said.out, said.err) == (1, "", checked.err), path
+        result = mgraph("draw", str(path), "--format", "dot", "-o", "-")
+        assert (result.status, result.out, result.err) == (1, "", checked.err), path
         assert checked.status == 1
 
 
@@ -166,8 +166,8 @@ def test_what_is_a_graph_is_drawn(mgraph: Shell) -> None:
         if "reject" not in path.parts and not path.name.endswith(".diagnostic.json"):
             folders.setdefault(path.parent.name, path)
             for form in ("dot", "mmd"):
-                said = mgraph("draw", str(path), "--format", form, "-o", "-")
-                assert said.status == 0, said.err
+                result = mgraph("draw", str(path), "--format", form, "-o", "-")
+                assert result.status == 0, result.err
     for path in folders.values():
         assert mgraph("draw", str(path), "-o", "a.svg").status == 0
 
@@ -183,19 +183,19 @@ def test_what_is_a_graph_is_drawn(mgraph: Shell) -> None:
 )
 def test_faults_have_codes(mgraph: Shell, line: str, code: str) -> None:
     """Exit 1, a diagnostic that names the file, and no picture."""
-    said = mgraph("draw", "neuron.json", "-o", "a.svg", *line.split())
-    assert said.status == 1
-    assert said.err.startswith("neuron.json")
-    assert f"error[{code}]" in said.err
+    result = mgraph("draw", "neuron.json", "-o", "a.svg", *line.split())
+    assert result.status == 1
+    assert result.err.startswith("neuron.json")
+    assert f"error[{code}]" in result.err
     assert mgraph.files() == ["neuron.json"]
 
 
 def test_a_picture_that_cannot_be_written(mgraph: Shell) -> None:
     """A folder is no picture."""
     mgraph.path("a.svg").mkdir()
-    said = mgraph("draw", "neuron.json", "-o", "a.svg")
-    assert said.status == 1
-    assert "error[io]: can't write a.svg: it is a folder" in said.err
+    result = mgraph("draw", "neuron.json", "-o", "a.svg")
+    assert result.status == 1
+    assert "error[io]: can't write a.svg: it is a folder" in result.err
 
 
 @pytest.mark.parametrize(("package", "form"), [("pygraphviz", "svg"), ("resvg_py", "png")])
@@ -208,9 +208,9 @@ def test_without_the_extra(
         return None if name == package else find_spec(name)
 
     monkeypatch.setattr(native_process, "find_spec", found)
-    said = mgraph("draw", "neuron.json", "-o", f"a.{form}")
-    assert said.status == 1
-    assert said.err == (
+    result = mgraph("draw", "neuron.json", "-o", f"a.{form}")
+    assert result.status == 1
+    assert result.err == (
         f"error: this picture needs {package}, which is not installed: "
         f"{install('draw')}; .dot and .mmd need nothing\n"
     )
@@ -219,7 +219,7 @@ def test_without_the_extra(
 
 
 @pytest.mark.parametrize(
-    ("said", "library", "install"),
+    ("message", "library", "install"),
     [
         (  # glibc
             "libgobject-2.0.so.0: cannot open shared object file: No such file or directory",
@@ -243,13 +243,13 @@ def test_a_missing_system_library_is_named(  # noqa: PLR0913, PLR0917 - cases
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     error: str,
-    said: str,
+    message: str,
     library: str,
     install: str,
 ) -> None:
     """Where a wheel lacks a library of the system, the message says which and how to get it."""
     script = tmp_path / "native.py"
-    script.write_text(f"raise {error}({said!r})")
+    script.write_text(f"raise {error}({message!r})")
     monkeypatch.setattr(native_process, "_SCRIPT", script)
     with pytest.raises(MissingExtraError) as refused:
         layout.lay_out([(90.0, 40.0)], [])
@@ -301,9 +301,9 @@ def test_signs_that_no_font_has_are_told(mgraph: Shell) -> None:
     """A PNG with a sign of Unicode's private area says that it could not be shown."""
     nodes = [{"id": "x", "op": "input", "data": 1.0, "label": "a\U0001f3f9\u0d9a\ua9a0"}]
     mgraph.write("a.json", document(nodes, "x"))
-    said = mgraph("draw", "a.json", "-o", "a.png")
-    assert said.status == 0
-    assert said.err == "" or said.err.startswith("note: no font on this machine has ")
+    result = mgraph("draw", "a.json", "-o", "a.png")
+    assert result.status == 0
+    assert result.err == "" or result.err.startswith("note: no font on this machine has ")
 
 
 def test_the_folder_cannot_lend_modules(tmp_path: Path) -> None:
@@ -311,8 +311,8 @@ def test_the_folder_cannot_lend_modules(tmp_path: Path) -> None:
     (tmp_path / "neuron.json").write_bytes(NEURON.read_bytes())
     for name in ("pygraphviz.py", "json.py", "resvg_py.py"):
         (tmp_path / name).write_text("raise SystemExit('lent')")
-    said = in_shell("mgraph draw neuron.json -o a.png", tmp_path)
-    assert (said.status, said.err) == (0, "")
+    result = in_shell("mgraph draw neuron.json -o a.png", tmp_path)
+    assert (result.status, result.err) == (0, "")
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for the child in /proc")
@@ -335,9 +335,9 @@ def test_ctrl_c_ends_the_engine_too(tmp_path: Path) -> None:
     ) as parent:
         child = next(engine_of(parent.pid))
         parent.send_signal(signal.SIGINT)
-        _, said = parent.communicate(timeout=20)
+        _, result = parent.communicate(timeout=20)
     assert parent.returncode == 130
-    assert b"Traceback" not in said
+    assert b"Traceback" not in result
     assert not Path(f"/proc/{child}").exists()
     assert sorted(os.listdir(tmp_path)) == ["a.json"]
 

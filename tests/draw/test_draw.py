@@ -13,7 +13,7 @@ import pytest
 
 from mgraph.document import loads
 from mgraph.draw import Drawing, drawing, everything, layout, native, native_process
-from mgraph.draw.box_text import ABSENT, ORDINALS, STRANGE, box_texts
+from mgraph.draw.box_text import ORDINALS, Tone, box_texts
 from mgraph.draw.text import clipped, middle_clipped, one_line, width, without
 from mgraph.draw.themes import THEMES
 from mgraph.errors import GraphError
@@ -195,7 +195,7 @@ def test_special_numbers_stand_out() -> None:
         assert float(shown[0][0] or "") == pytest.approx(x, rel=1e-5, nan_ok=True)
     tones = {line.tone for text in box_texts(graph.columns, picture.picture, picture.numbers)
              for line in text.lines}  # fmt: skip
-    assert {STRANGE, ABSENT} <= tones
+    assert {Tone.STRANGE, Tone.ABSENT} <= tones
 
 
 def test_a_const_has_no_gradient_and_a_node_without_path_says_so() -> None:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mgraph.appearance import GROUP, REST
 from mgraph.build.network import mlp
 from mgraph.document import Graph
 from mgraph.draw import FULL, NEAR, around, everything, finest, folded, overview
-from mgraph.draw.fold import NODE, REPEATS, Folding, group_of, members
+from mgraph.draw.fold import REPEATS, BoxKind, Folding, group_of, members
 from mgraph.draw.fold import finest as finest_folding
 from mgraph.errors import GraphError
 from mgraph.value import Value, total
@@ -90,7 +89,7 @@ def test_neurons_and_layers() -> None:
     neurons = folded(NET, 2).picture
     expected = ["x1", "x2", *(f"layer1.neuron{i}" for i in (1, 2, 3)), "layer2.neuron1"]
     assert names(neurons) == expected
-    assert [box.kind for box in neurons.boxes] == [NODE] * 2 + [GROUP] * 4
+    assert [box.kind for box in neurons.boxes] == [BoxKind.NODE] * 2 + [BoxKind.GROUP] * 4
     assert [len(box.nodes) for box in neurons.boxes] == [1, 1, 7, 7, 7, 8]
     assert {(tail, head) for tail, head, _, _ in arcs(neurons)} == {
         *((x, f"layer1.neuron{i}") for x in ("x1", "x2") for i in (1, 2, 3)),
@@ -124,7 +123,10 @@ def test_a_node_may_be_called_as_a_group_is() -> None:
     b = -a
     b.name = "a.b"
     picture = folded(Graph.of(b).columns, 1).picture
-    assert [(box.kind, box.name) for box in picture.boxes] == [(NODE, "a"), (GROUP, "a")]
+    assert [(box.kind, box.name) for box in picture.boxes] == [
+        (BoxKind.NODE, "a"),
+        (BoxKind.GROUP, "a"),
+    ]
 
 
 def test_groups_may_need_each_other() -> None:
@@ -148,7 +150,7 @@ def test_hops_go_both_ways() -> None:
     picture = around(chain(9), "n4", 2).picture
     assert names(picture) == ["n2", "n3", "n4", "n5", "n6", "1 more", "1 more"]
     assert arcs(picture)[-2:] == [("1 more", "n2", None, 1), ("n6", "1 more", None, 1)]
-    assert [box.kind for box in picture.boxes[-2:]] == [REST] * 2
+    assert [box.kind for box in picture.boxes[-2:]] == [BoxKind.REST] * 2
     assert names(around(chain(9), "n4", 0).picture) == ["n4", "1 more", "1 more"]
     assert names(around(chain(9), "n4", 99).picture) == [f"n{i}" for i in range(9)]
 
@@ -157,9 +159,9 @@ def test_a_group_has_a_neighbourhood() -> None:
     """Around a neuron: its nodes, and at one hop its inputs and users."""
     inside = [name for name in NET.ids if name.startswith("layer1.neuron1.")]
     picture = around(NET, "layer1.neuron1", 0).picture
-    assert [box.name for box in picture.boxes if box.kind == NODE] == inside
+    assert [box.name for box in picture.boxes if box.kind == BoxKind.NODE] == inside
     picture = around(NET, "layer1.neuron1", 1).picture
-    nodes = [box.name for box in picture.boxes if box.kind == NODE]
+    nodes = [box.name for box in picture.boxes if box.kind == BoxKind.NODE]
     assert nodes == ["x1", "x2", *inside, "layer2.neuron1.x1w1"]
     folds = around(NET, "layer1.neuron1", 1, depth=2).picture
     assert names(folds)[:4] == ["x1", "x2", "layer1.neuron1", "layer2.neuron1"]

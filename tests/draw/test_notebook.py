@@ -124,7 +124,7 @@ def cells(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def said(cell: dict[str, Any]) -> list[str]:
+def result(cell: dict[str, Any]) -> list[str]:
     """Return what a cell shows: its texts, and the words of its pictures."""
     found = []
     for output in cell.get("outputs", ()):
@@ -157,7 +157,7 @@ def test_the_tutorial_is_complete() -> None:
 
 def test_the_tutorial_is_right() -> None:
     """The numbers that its prose names are those of calculus, done by hand."""
-    printed = ["".join(said(cell)) for cell in cells(TUTORIAL) if cell["cell_type"] == "code"]
+    printed = ["".join(result(cell)) for cell in cells(TUTORIAL) if cell["cell_type"] == "code"]
     assert printed[0] == "20.0"  # 3·9 - 4·3 + 5
     assert "slope = 14.0003" in printed[1]  # 6·3 - 4, and 3h more
     assert "at -3.000 the slope is -22.000" in printed[2]

@@ -245,19 +245,19 @@ USES: dict[str, Callable[[Replay], object]] = {
 
 def outcome(use: Callable[[Replay], object], replay: Replay) -> str:
     """Use a replay in another thread, and return what it raised; empty if nothing."""
-    said = []
+    result = []
 
     def work() -> None:
         try:
             use(replay)
         except RuntimeError as error:
-            said.append(str(error))
+            result.append(str(error))
 
     thread = Thread(target=work)
     thread.start()
     thread.join(60)
     assert not thread.is_alive()
-    return "".join(said)
+    return "".join(result)
 
 
 @pytest.mark.parametrize("use", USES)
@@ -266,9 +266,9 @@ def test_steps_belong_to_one_thread(use: str) -> None:
     replay = line().compile()
     other = copy.copy(replay)
     replay.step({"x": 4.0})
-    said = outcome(USES[use], replay)
-    assert "belongs to the thread MainThread" in said
-    assert "copy.copy(replay)" in said
+    result = outcome(USES[use], replay)
+    assert "belongs to the thread MainThread" in result
+    assert "copy.copy(replay)" in result
     assert replay.param_adjoints.tolist() == [8.0, 32.0]
     assert outcome(USES[use], other) == ""  # a copy belongs to nobody yet
     USES[use](other)  # and that thread has ended

@@ -239,7 +239,7 @@ def run_with(folder: Path, **more: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def said(process: subprocess.Popen[str]) -> list[str]:
+def result(process: subprocess.Popen[str]) -> list[str]:
     """Wait for a process that must have no complaints, and return what it printed."""
     out, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (0, "")
@@ -252,7 +252,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cache") / "new"
     processes = [run_with(folder) for _ in range(2)]
     for process in processes:
-        assert said(process)[1:] == ["True", TANH]
+        assert result(process)[1:] == ["True", TANH]
     return folder
 
 
@@ -265,7 +265,7 @@ def test_the_second_run_does_not_compile(warm: Path) -> None:
     """What the first run compiled is taken as it is."""
     before = {path: path.stat().st_mtime_ns for path in files(warm)}
     assert len(before) == 1
-    assert said(run_with(warm)) == ["True", "True", TANH]
+    assert result(run_with(warm)) == ["True", "True", TANH]
     assert {path: path.stat().st_mtime_ns for path in files(warm)} == before
     assert warm.stat().st_mode & 0o077 == 0
 
@@ -301,7 +301,7 @@ def test_damaged_files_are_made_again(warm: Path, damage: str) -> None:
     (path,) = files(warm)
     whole = path.read_bytes()
     path.write_bytes(DAMAGE[damage](whole))
-    assert said(run_with(warm)) == ["False", "True", TANH]
+    assert result(run_with(warm)) == ["False", "True", TANH]
     assert path.read_bytes() == whole
 
 
@@ -315,7 +315,7 @@ def test_a_folder_that_can_only_be_read(warm: Path, tmp_path: Path) -> None:
         folder.chmod(0o500)
         with read_only(folder) as really:
             after = ready if really else "True"
-            assert said(run_with(folder)) == [ready, after, TANH]
+            assert result(run_with(folder)) == [ready, after, TANH]
 
 
 @contextmanager
@@ -349,7 +349,7 @@ def test_folders_that_can_not_be_used(tmp_path: Path) -> None:
     (tmp_path / "open").mkdir()
     (tmp_path / "open").chmod(0o777)
     for name in ("file", "open"):
-        assert said(run_with(tmp_path / name)) == ["False", "False", TANH]
+        assert result(run_with(tmp_path / name)) == ["False", "False", TANH]
         assert not (tmp_path / name).is_dir() or [*(tmp_path / name).iterdir()] == []
 
 

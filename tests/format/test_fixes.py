@@ -47,9 +47,9 @@ def value_of(text: str, name: str, **inputs: float) -> float:
 )
 def test_special_numbers(written: str, meant: str) -> None:
     """The fix says how the format writes NaN and the infinities; what it says can be read."""
-    told = fault(text_with(data=written))
-    assert told.code in ("number", "syntax")
-    assert f'"{meant}"' in told.fix
+    result = fault(text_with(data=written))
+    assert result.code in ("number", "syntax")
+    assert f'"{meant}"' in result.fix
     read = value_of(text_with(data=f'"{meant}"'), "x")
     assert repr(read) == repr(SPECIAL[meant])
 
@@ -81,9 +81,10 @@ def test_other_faults_after_a_number() -> None:
 
 def test_a_number_as_an_argument() -> None:
     """Constants are nodes; the node in the fix makes the file right."""
-    told = fault(text_with(op="mul", args='["x", 3]'))
-    assert (told.code, told.path) == ("type", ("nodes", 1, "args", 1))
-    written = told.fix.removeprefix("arguments are ids: add the node ").partition(", and write")[0]
+    result = fault(text_with(op="mul", args='["x", 3]'))
+    assert (result.code, result.path) == ("type", ("nodes", 1, "args", 1))
+    fix = result.fix.removeprefix("arguments are ids: add the node ")
+    written = fix.partition(", and write")[0]
     node = json.loads(written)
     assert node == {"id": "c", "op": "const", "data": 3}
     document = json.loads(text_with(op="mul", args='["x", "c"]'))
@@ -113,5 +114,5 @@ def test_other_arguments_that_are_not_ids() -> None:
 )
 def test_numbers_of_arguments(op: str, args: str, fix: str) -> None:
     """Too few arguments and too many are fixed in different ways."""
-    told = fault(text_with(op=op, args=args))
-    assert (told.code, told.fix) == ("arity", fix)
+    result = fault(text_with(op=op, args=args))
+    assert (result.code, result.fix) == ("arity", fix)

@@ -59,7 +59,7 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(FIXTURES)).removesuffix(DIAGNOSTIC)
 
 
-def told(diagnostic: Diagnostic, wanted: Expected) -> Expected:
+def result(diagnostic: Diagnostic, wanted: Expected) -> Expected:
     """Return the fields of a diagnostic that an expectation has."""
     fields = {
         "code": diagnostic.code,
@@ -74,7 +74,7 @@ def assert_told(inspection: Inspection, expected: list[Expected], more: int = 0)
     """Exactly the expected diagnostics, in order, each a presentable line."""
     got = inspection.diagnostics
     places = [*expected, *[expected[-1] if expected else {}] * len(got)]
-    assert [told(each, place) for each, place in zip(got, places, strict=False)] == expected
+    assert [result(each, place) for each, place in zip(got, places, strict=False)] == expected
     assert inspection.more == more
     for each in got:
         assert each.message

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mgraph.codec import Limits, Reading, binary, decode, text
+from mgraph.codec import Limits, Reading, binary, decode, text, text_scan
 from mgraph.errors import CODES, GraphError
 from mgraph.format.faults import faults_of
 from mgraph.format.file import clean
@@ -235,7 +235,7 @@ def quickly(data: bytes) -> object:
 
 def agree(data: bytes) -> bool:
     """Check that three readers agree on some bytes, and return whether they accept them."""
-    fault = text.first_fault(data, 1000)
+    fault = text_scan.first_fault(data, 1000)
     accepted = fault is None
     assert accepts(strictly, data) == accepted, fault
     assert accepts(quickly, data) == accepted, fault

@@ -170,8 +170,8 @@ def test_packed_columns_say_what_the_rows_say(document: Document) -> None:
 def test_fields_are_written_in_their_order(document: Document) -> None:
     """The version comes first, then what the file is about, the graph, and its runs."""
     graph = read(in_json(document))
-    said = as_written(document, sort=False)
-    wanted = ["mgraph", *(key for key in FIELDS if key in said)]
+    result = as_written(document, sort=False)
+    wanted = ["mgraph", *(key for key in FIELDS if key in result)]
     for written in (json.loads(written_json(graph)), msgpack.unpackb(written_msgpack(graph))):
         assert list(written) == wanted
 

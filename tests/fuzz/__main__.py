@@ -47,9 +47,9 @@ def fuzz(reader: str, seconds: int, seed: int, corpus: Path, kept: Path) -> bool
         line, cwd=ROOT, capture_output=True, text=True, errors="replace", check=False
     )
     taken = time.monotonic() - start
-    said = done.stdout + done.stderr
+    result = done.stdout + done.stderr
     counts = re.findall(
-        r"stat::number_of_executed_units:\s*(\d+)|^Done (\d+) runs", said, re.MULTILINE
+        r"stat::number_of_executed_units:\s*(\d+)|^Done (\d+) runs", result, re.MULTILINE
     )
     count = max((int(a or b) for a, b in counts), default=0)
     found = sorted(kept.glob(f"{reader}-*"))
@@ -57,7 +57,7 @@ def fuzz(reader: str, seconds: int, seed: int, corpus: Path, kept: Path) -> bool
     verdict = "nothing found" if clean else "FAILED"
     say(f"{reader}: {taken:.0f} s, {count:,} executions, seed {seed}: {verdict}")
     if not clean:
-        say(*said.splitlines()[-60:], *(f"kept: {path}" for path in found))
+        say(*result.splitlines()[-60:], *(f"kept: {path}" for path in found))
     return clean
 
 

@@ -230,10 +230,10 @@ def main() -> None:
     usual = plain()
     for name, (make, _) in ATTACKS.items():
         try:
-            said = suffer(make())
+            result = suffer(make())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
-            said = {"raised": repr(error)}
-        sys.stdout.write(json.dumps({"name": name, "usual": usual, **said}) + "\n")
+            result = {"raised": repr(error)}
+        sys.stdout.write(json.dumps({"name": name, "usual": usual, **result}) + "\n")
         sys.stdout.flush()
 
 

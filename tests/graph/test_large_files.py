@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 # --- whole files -----------------------------------------------------------------------------
 
 
-def told(found: Inspection) -> tuple[object, ...]:
+def answer(found: Inspection) -> tuple[object, ...]:
     """Return all that reading gave."""
     return (found.diagnostics, found.more, None if found.graph is None else content(found.graph))
 
@@ -54,10 +54,10 @@ def content(graph: GraphFile) -> tuple[object, ...]:
 def both_ways(data: bytes, limits: Limits) -> Inspection:
     """Read bytes with the plain passes and with the others, and check that they agree."""
     plain = inspect(data, "it", limits)
-    expected = told(plain)
+    expected = answer(plain)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passes, "MANY", 1)
-        assert told(inspect(data, "it", limits)) == expected
+        assert answer(inspect(data, "it", limits)) == expected
     return plain
 
 
@@ -217,10 +217,10 @@ def test_hashes_that_meet_are_looked_at_again(monkeypatch: Patch) -> None:
 HIDDEN: Final = "import sys\nsys.modules['numpy'] = None\n"
 RUN: Final = """import contextlib, io
 from mgraph.cli import cli
-said = io.StringIO()
-with contextlib.redirect_stdout(said):
+printed = io.StringIO()
+with contextlib.redirect_stdout(printed):
     cli(["run", "big.msgpack", "-o", {out!r}, "--engine", "value"], standalone_mode=False)
-open({out!r} + ".txt", "w").write(said.getvalue().replace({out!r}, "OUT"))
+open({out!r} + ".txt", "w").write(printed.getvalue().replace({out!r}, "OUT"))
 """
 
 
@@ -250,9 +250,9 @@ def test_without_numpy_all_is_the_same(tmp_path: Path) -> None:
     written = [(tmp_path / f"{out}.msgpack").read_bytes() for out in ("with", "without")]
     assert written[0] == written[1]
     assert msgpack.unpackb(written[0])["nodes"]["count"] == passes.MANY
-    said = [(tmp_path / f"{out}.msgpack.txt").read_text() for out in ("with", "without")]
-    assert said[0] == said[1]
-    assert "last" in said[0]
+    result = [(tmp_path / f"{out}.msgpack.txt").read_text() for out in ("with", "without")]
+    assert result[0] == result[1]
+    assert "last" in result[0]
 
 
 def test_small_files_need_no_numpy(tmp_path: Path) -> None:

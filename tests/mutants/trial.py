@@ -102,15 +102,15 @@ class Copy:
         return Trial(outcome, killer, round(_processor_time() - before, 1))
 
     def _command(self, line: Sequence[str], environment: dict[str, str]) -> tuple[Outcome, str]:
-        with tempfile.TemporaryFile() as said:
+        with tempfile.TemporaryFile() as result:
             process = subprocess.Popen(
                 [sys.executable, "-m", *line], cwd=self.root, env=environment,
-                stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, stdout=result, stderr=subprocess.STDOUT,
                 start_new_session=True, preexec_fn=_limited,  # noqa: PLW1509 - no threads here
             )  # fmt: skip
             status = _waited(process)
-            said.seek(0)
-            text = said.read().decode(errors="replace")
+            result.seek(0)
+            text = result.read().decode(errors="replace")
         if status == 0:
             return Outcome.SURVIVED, ""
         if status in (-signal.SIGXCPU, -signal.SIGKILL):

@@ -48,11 +48,11 @@ def test_roots_and_logarithms_of_negative_numbers() -> None:
 
 def test_every_domain_has_an_outside(mgraph: Shell) -> None:
     """An op that is not defined everywhere says what there is elsewhere, also in `mgraph ops`."""
-    told = mgraph("ops").out
+    result = mgraph("ops").out
     for op in TABLE:
         is_everywhere = set(op.domain or ()) <= {REAL}
         assert bool(op.outside) != is_everywhere, op.name
-        assert op.outside in told
+        assert op.outside in result
     rows = {row["name"]: row for row in mgraph("ops", "--json").json["ops"]}
     assert {name: row["outside"] or "" for name, row in rows.items()} == {
         op.name: op.outside for op in TABLE

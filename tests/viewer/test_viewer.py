@@ -254,9 +254,9 @@ def test_nothing_in_the_scripts_reads_markup() -> None:
 
 def test_view_writes_a_page_beside(shell: Shell) -> None:
     """Without -o the page is NAME.view.html here, and the graph is in it."""
-    said = shell("view", "neuron.json")
-    assert (said.status, said.err) == (0, "")
-    assert re.fullmatch(r"wrote neuron\.view\.html: 10 nodes, [\d,]+ bytes\n", said.out)
+    result = shell("view", "neuron.json")
+    assert (result.status, result.err) == (0, "")
+    assert re.fullmatch(r"wrote neuron\.view\.html: 10 nodes, [\d,]+ bytes\n", result.out)
     assert shell.files() == ["neuron.json", "neuron.view.html"]
     shell("run", "neuron.json")
     assert "wrote neuron.view.html" in shell("view", "neuron.annotated.json").out
@@ -283,10 +283,10 @@ def test_view_opens_what_it_wrote(shell: Shell, monkeypatch: pytest.MonkeyPatch)
 
 def test_view_reads_and_writes_streams(shell: Shell) -> None:
     """`-` reads the graph from standard input; the page goes to standard output, unopened."""
-    said = shell("view", "-", stdin=NEURON.read_bytes())
-    assert said.status == 0
-    assert said.raw.startswith(b"<!doctype html>")
-    assert '"file": "graph.json"' in said.out
+    result = shell("view", "-", stdin=NEURON.read_bytes())
+    assert result.status == 0
+    assert result.raw.startswith(b"<!doctype html>")
+    assert '"file": "graph.json"' in result.out
     assert shell("view", "neuron.json", "-o", "-").out == text_of()
     assert shell.files() == ["neuron.json"]
 
@@ -302,9 +302,9 @@ def test_view_refuses_as_check_does(shell: Shell) -> None:
     """A bad file gets the diagnostics of `mgraph check`, and no page."""
     bad = FIXTURES / "reject" / "unknown-op" / "typo.json"
     shell.write("bad.json", bad.read_bytes())
-    said = shell("view", "bad.json")
-    assert (said.status, said.out) == (1, "")
-    assert said.err == shell("check", "bad.json").err
+    result = shell("view", "bad.json")
+    assert (result.status, result.out) == (1, "")
+    assert result.err == shell("check", "bad.json").err
     assert shell.files() == ["bad.json", "neuron.json"]
 
 
@@ -313,7 +313,7 @@ def test_view_refuses_what_the_page_can_not_read(
 ) -> None:
     """A graph that is too large for the page to open is refused when it would be written."""
     monkeypatch.setattr("mgraph.viewer.LARGEST", 1000)
-    said = shell("view", "neuron.json")
-    assert said.status == 1
-    assert "error[size]: 10 nodes with 1 runs are more than a page can open" in said.err
+    result = shell("view", "neuron.json")
+    assert result.status == 1
+    assert "error[size]: 10 nodes with 1 runs are more than a page can open" in result.err
     assert shell.files() == ["neuron.json"]

@@ -356,7 +356,8 @@ class Replay:
         self._unbound = ()
         for node, value in by_node.items():
             self._primals[self._order.position[node]] = value
-        self._primals[self._consts] = self._const_primals
+        if self._const_primals.size:
+            self._primals[self._consts] = self._const_primals
         self._forward()
         self._backward(backward, seeds, self._primals, self._adjoints)
 
@@ -385,11 +386,12 @@ class Replay:
         primals: NDArray[np.float64],
         adjoints: NDArray[np.float64],
     ) -> None:
-        adjoints[:] = 0.0
+        adjoints.fill(0.0)
         for node, seed in seeds.items():
             adjoints[self._order.position[node]] += seed
         backward.sweep(*flat((primals, adjoints)))
-        adjoints[self._consts] = 0.0  # what the sweep added to a const
+        if self._const_primals.size:
+            adjoints[self._consts] = 0.0  # what the sweep added to a const
 
     def _backward_pass(self, seeds: Mapping[int, float]) -> _BackwardPass:
         """Return the backward pass from seeded nodes; the last one is kept."""

@@ -106,14 +106,17 @@ export function factor(x, digits = BOX_DIGITS) {
   return text.startsWith("-") ? `(${text})` : text;
 }
 
+const THOUSANDS = /(^|\D)[1-9]\d{0,2},\d{3}(?!\d)/; // 1,000 may be a thousand, or 1 with three decimals
 const TYPED = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 
 /**
- * Read what somebody typed: a number, nan, inf, or a fraction such as 1/3; else null.
+ * Read what somebody typed: a number, nan, inf, or a fraction such as 1/3; else null. A comma may be the decimal
+ * point, unless it may also separate thousands.
  * @param {string} text
  * @returns {number | null}
  */
 export function typed(text) {
+  if (THOUSANDS.test(text)) return null;
   const plain = text.trim().replace(/[−–]/g, "-").replace(/^(-?)∞$/, "$1inf").replace(",", ".");
   const special = SPECIAL.get(plain.toLowerCase());
   if (special !== undefined) return special;

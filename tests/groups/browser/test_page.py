@@ -250,8 +250,8 @@ def test_a_forward_step_tells_the_formula(show: Callable[..., Page]) -> None:
     assert page.locator(".box.current").get_attribute("aria-label") == "x1w1, mul"
     assert numbers_of(page, "x1w1") == ("-6.0", "")
     assert numbers_of(page, "n") == ("", "")
-    told = page.locator("#live").text_content()
-    assert told == "Forward, 5 of 10: x1w1 = x1·w1 = 2.0·(-3.0) = -6.0"
+    result = page.locator("#live").text_content()
+    assert result == "Forward, 5 of 10: x1w1 = x1·w1 = 2.0·(-3.0) = -6.0"
 
 
 def test_a_backward_step_tells_every_product(show: Callable[..., Page]) -> None:
@@ -433,19 +433,25 @@ def test_a_slider_moves_everything_and_reset_brings_it_back(show: Callable[..., 
 
 
 def test_numbers_that_can_be_typed(show: Callable[..., Page]) -> None:
-    """Fractions, infinities and signs; anything else is marked and changes nothing."""
+    """Fractions, infinities and signs; anything else is marked and changes nothing.
+
+    A comma is the decimal point in some countries, and separates thousands in others: where it may
+    be either, the text is not taken for a number.
+    """
     page = at_the_end(show(document(leaf("x", 1.0), node("y", "neg", "x"))))
     field = "#leaves input[type=text]"
     for text, value in (
-        ("1/4", "-0.25"), ("-inf", "inf"), ("nan", "nan"), ("−2", "2.0"), ("0", "-0.0"),
+        ("1/4", "-0.25"), ("-inf", "inf"), ("nan", "nan"), ("−2", "2.0"),
+        ("0,125", "-0.125"), ("1,5", "-1.5"), ("1234,567", "-1234.57"), ("0", "-0.0"),
     ):  # fmt: skip
         page.fill(field, text)
         page.keyboard.press("Enter")
         page.wait_for_selector(f'.box[aria-label^="y,"] .data:text-is("{value}")')
-    page.fill(field, "two")
-    page.keyboard.press("Enter")
-    assert page.locator(field).get_attribute("aria-invalid") == "true"
-    assert numbers_of(page, "y")[0] == "-0.0"
+    for text in ("two", "1,000", "12,500/2", "1,000,000", "1,000.5"):
+        page.fill(field, text)
+        page.keyboard.press("Enter")
+        assert page.locator(field).get_attribute("aria-invalid") == "true", text
+        assert numbers_of(page, "y")[0] == "-0.0", text
 
 
 def test_choosing_the_output(show: Callable[..., Page]) -> None:

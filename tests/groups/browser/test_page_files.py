@@ -141,8 +141,8 @@ def test_the_download_is_what_run_writes(
     }
     assert [*mine["data"]] == [*run["data"]]
     assert {*mine.get("grad", ())} == {*run.get("grad", ())}
-    said = shell("test", file.name)
-    assert said.status == 0, said.out
+    result = shell("test", file.name)
+    assert result.status == 0, result.out
 
 
 def test_the_download_has_what_was_changed(
@@ -157,8 +157,8 @@ def test_the_download_has_what_was_changed(
     file = downloaded(page, tmp_path)
     (_, run) = json.loads(file.read_bytes())["runs"]
     assert run["inputs"] == {"x2": 1.0}
-    said = shell("test", file.name)
-    assert said.status == 0, said.out
+    result = shell("test", file.name)
+    assert result.status == 0, result.out
     page.set_input_files("#file", file)
     page.wait_for_selector("#runs-card li >> nth=1", state="attached")
     page.click("#runs-card summary")

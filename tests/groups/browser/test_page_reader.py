@@ -110,9 +110,9 @@ def disagreements(
     files = [encode(each) for each in changed]
     found = page.evaluate(ALL, [base64.b64encode(data).decode() for data in files])
     return [
-        (each, said, codes)
-        for each, data, said in zip(changed, files, found, strict=True)
-        if said[0] not in (codes := codes_of(data))
+        (each, result, codes)
+        for each, data, result in zip(changed, files, found, strict=True)
+        if result[0] not in (codes := codes_of(data))
     ]
 
 

@@ -25,15 +25,15 @@ def test_pages_in_a_browser(site: Path, browser: Browser, width: int, scheme: An
     """No page is wider than the window, complains, or asks the network."""
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     tab = context.new_page()
-    told: list[str] = []
-    tab.on("console", lambda line: told.append(line.text))
-    tab.on("request", lambda request: told.append(request.url))
+    result: list[str] = []
+    tab.on("console", lambda line: result.append(line.text))
+    tab.on("request", lambda request: result.append(request.url))
     for path in pages(site):
         tab.goto(path.as_uri())
         assert tab.evaluate("document.documentElement.scrollWidth") <= width, path.name
         assert "mgraph" in tab.title()
     context.close()
-    assert [line for line in told if not line.startswith(("file:", "data:"))] == []
+    assert [line for line in result if not line.startswith(("file:", "data:"))] == []
 
 
 @pytest.mark.parametrize(("width", "scheme"), WINDOWS)

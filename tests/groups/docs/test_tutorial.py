@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.command_line import HERE, environment
-from tests.draw.test_notebook import TUTORIAL, cells, said
+from tests.draw.test_notebook import TUTORIAL, cells, result
 
 
 @pytest.fixture(scope="module")
@@ -28,4 +28,4 @@ def test_the_tutorial_shows_what_it_gives(executed: list[dict[str, Any]]) -> Non
     kept = cells(TUTORIAL)
     assert [cell["source"] for cell in executed] == [cell["source"] for cell in kept]
     for new, old in zip(executed, kept, strict=True):
-        assert said(new) == said(old), "".join(old["source"])
+        assert result(new) == result(old), "".join(old["source"])

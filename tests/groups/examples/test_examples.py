@@ -90,9 +90,9 @@ def line_of(document: object) -> bytes:
 
 def answers(engine: Sequence[str], *documents: object) -> list[Any]:
     """Return what an engine answers to documents, a line each."""
-    said = asked(engine, b"".join(map(line_of, documents)))
-    assert (said.status, said.err) == (0, "")
-    lines = said.raw.split(b"\n")  # not splitlines, for which U+2028 ends a line
+    result = asked(engine, b"".join(map(line_of, documents)))
+    assert (result.status, result.err) == (0, "")
+    lines = result.raw.split(b"\n")  # not splitlines, for which U+2028 ends a line
     assert lines.pop() == b""
     return [strict_json(line) for line in lines]
 
@@ -143,28 +143,28 @@ def test_the_small_engine_where_it_can(of_python: list[str]) -> None:
         if not {node["op"] for node in content(path)["nodes"]} <= FEW_OPS:
             continue
         question = next(questions(path))
-        said = asked(of_python, line_of(question))
-        if said.status == 3:
+        result = asked(of_python, line_of(question))
+        if result.status == 3:
             assert [*nodes_of(question)] != [*in_evaluation_order(nodes_of(question))], path
-            assert said.err == "unsupported: a node that comes before its arguments\n"
+            assert result.err == "unsupported: a node that comes before its arguments\n"
             continue
-        assert wrong(said.json, path, 0) == []
+        assert wrong(result.json, path, 0) == []
         done += 1
     assert done > 30
 
 
 def test_two_documents_for_the_small_engine(of_python: list[str]) -> None:
     """The engine in Python takes its input as one document, and fails when there are two."""
-    said = asked(of_python, 2 * line_of(next(questions(NEURON))))
-    assert (said.status, said.out) == (1, "")
-    assert SENTENCE.fullmatch(said.err)
+    result = asked(of_python, 2 * line_of(next(questions(NEURON))))
+    assert (result.status, result.out) == (1, "")
+    assert SENTENCE.fullmatch(result.err)
 
 
 def test_a_file_as_people_write_it(any_engine: list[str]) -> None:
     """A document over many lines is one document."""
     assert NEURON.read_bytes().count(b"\n") > 10
-    said = asked(any_engine, NEURON.read_bytes())
-    assert wrong(said.json, NEURON, 0) == []
+    result = asked(any_engine, NEURON.read_bytes())
+    assert wrong(result.json, NEURON, 0) == []
 
 
 def test_answers_come_one_by_one(engine: list[str]) -> None:
@@ -188,8 +188,8 @@ def test_answers_come_one_by_one(engine: list[str]) -> None:
 def test_no_input(engine: list[str]) -> None:
     """Where there is no document, there is no answer."""
     for nothing in (b"", b" \r\n\n"):
-        said = asked(engine, nothing)
-        assert (said.status, said.out, said.err) == (0, "", "")
+        result = asked(engine, nothing)
+        assert (result.status, result.out, result.err) == (0, "", "")
 
 
 def chain(length: int) -> dict[str, Any]:
@@ -313,27 +313,27 @@ FAULTS_OF_FEW = {  # the engine in Python takes files to be what `mgraph check` 
 @pytest.mark.parametrize("name", UNSUPPORTED)
 def test_what_an_engine_cannot_do(any_engine: list[str], name: str) -> None:
     """An unknown op or version is unsupported: status 3, a sentence, no answer."""
-    said = asked(any_engine, line_of(UNSUPPORTED[name]))
-    assert (said.status, said.out) == (3, "")
-    assert SENTENCE.fullmatch(said.err)
-    assert said.err.startswith("unsupported: ")
+    result = asked(any_engine, line_of(UNSUPPORTED[name]))
+    assert (result.status, result.out) == (3, "")
+    assert SENTENCE.fullmatch(result.err)
+    assert result.err.startswith("unsupported: ")
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_faults(any_engine: list[str], name: str) -> None:
     """What is no graph to run gets status 1, a sentence, no answer."""
-    said = asked(any_engine, FAULTS[name])
-    assert (said.status, said.out) == (1, "")
-    assert SENTENCE.fullmatch(said.err)
-    assert not said.err.startswith("unsupported: ")
+    result = asked(any_engine, FAULTS[name])
+    assert (result.status, result.out) == (1, "")
+    assert SENTENCE.fullmatch(result.err)
+    assert not result.err.startswith("unsupported: ")
 
 
 @pytest.mark.parametrize("name", FAULTS_OF_FEW)
 def test_faults_of_graphs(engine: list[str], name: str) -> None:
     """So does a graph that makes no sense."""
-    said = asked(engine, FAULTS_OF_FEW[name])
-    assert (said.status, said.out) == (1, "")
-    assert SENTENCE.fullmatch(said.err)
+    result = asked(engine, FAULTS_OF_FEW[name])
+    assert (result.status, result.out) == (1, "")
+    assert SENTENCE.fullmatch(result.err)
 
 
 def test_texts_come_back(any_engine: list[str]) -> None:
@@ -360,15 +360,15 @@ def test_a_full_disk(any_engine: list[str]) -> None:
 def test_answers_before_a_fault(engine: list[str]) -> None:
     """What was asked before the line that an engine can't do is answered."""
     good = line_of(neuron())
-    said = asked(engine, good + good + line_of(UNSUPPORTED["op"]) + good)
-    assert (said.status, said.raw.count(b"\n")) == (3, 2)
+    result = asked(engine, good + good + line_of(UNSUPPORTED["op"]) + good)
+    assert (result.status, result.raw.count(b"\n")) == (3, 2)
 
 
 def test_refused_files(of_c: list[str]) -> None:
     """No file that must be refused makes the engine in C crash."""
     for path in REFUSED:
-        said = asked(of_c, path.read_bytes())
-        assert said.status in {0, 1, 3}, path
+        result = asked(of_c, path.read_bytes())
+        assert result.status in {0, 1, 3}, path
 
 
 def documents_shown() -> list[str]:
@@ -387,9 +387,9 @@ def test_the_readme(any_engine: list[str]) -> None:
 def test_example_engines(name: str, mgraph: Shell, request: pytest.FixtureRequest) -> None:
     """The examples in other languages give every number of the golden set."""
     command = " ".join(request.getfixturevalue(name))
-    said = mgraph("grade", "--cmd", command, "--json")
-    assert said.status == 0
-    assert {each["outcome"] for each in said.json["cases"]} == {"ok"}
+    result = mgraph("grade", "--cmd", command, "--json")
+    assert result.status == 0
+    assert {each["outcome"] for each in result.json["cases"]} == {"ok"}
 
 
 @pytest.mark.parametrize(("name", "line"), test_cli.WITH_NODE)

@@ -24,5 +24,5 @@ def test_the_command_closes_with_a_count(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     *counts, last = done.stdout.splitlines()
     assert last == "2 passed, 0 failed"
-    for reader, said in zip(READERS, counts, strict=True):
-        assert re.fullmatch(rf"{reader}: \d+ s, [\d,]+ executions, seed 7: nothing found", said)
+    for reader, result in zip(READERS, counts, strict=True):
+        assert re.fullmatch(rf"{reader}: \d+ s, [\d,]+ executions, seed 7: nothing found", result)
