@@ -28,12 +28,28 @@ def find_crashes(evidence: Evidence) -> Iterator[Cause]:
     yield from _depth(deep, evidence.numeric)
     others = [x for x in evidence.crashed if not any(x is y for y in deep)]
     endless = [outcome for outcome in others if _is_endless(outcome)]
-    yield from _endless(endless)
     others = [x for x in others if not any(x is y for y in endless)]
-    refused = [_with_same_place(cause, others) for cause in _refused(others, evidence)]
+    refused: list[Cause] = []
+    for cause in _refused(others, evidence):
+        done = {id(outcome) for each in refused for outcome in each.cases}
+        cause.cases = [outcome for outcome in cause.cases if id(outcome) not in done]
+        if cause.cases:
+            refused.append(_with_same_place(cause, others))
+    yield from _endless(_without_refused(endless, refused))
     yield from refused
     done = {id(outcome) for cause in refused for outcome in cause.cases}
     yield from _exceptions([outcome for outcome in others if id(outcome) not in done])
+
+
+def _without_refused(endless: Sequence[Outcome], refused: Sequence[Cause]) -> list[Outcome]:
+    """Count operators that call each other over a number that none takes to its refusal."""
+    conversion = next((cause for cause in refused if cause.id == "conversion"), None)
+    if conversion is None:
+        return [*endless]
+    ops = _ops(conversion.cases)
+    same = [x for x in endless if _has_number(x) and _ops([x])[0] in ops]
+    conversion.cases += same
+    return [outcome for outcome in endless if not any(outcome is each for each in same)]
 
 
 # --- recursion -----------------------------------------------------------------------------------
@@ -82,7 +98,9 @@ def _endless(endless: Sequence[Outcome]) -> Iterator[Cause]:
         verb = "call each other" if len(names) > 1 else "calls itself"
         where = _where(cases[0].answer.failure)
         says = f"{whose} {verb} without end{where}: RecursionError"
-        yield Cause("error", ops[0] if len(ops) == 1 else "", says, cases)
+        reflected = [outcome for outcome in cases if _kinds(outcome) == "NV"]
+        cause = "reflected" if len(reflected) == len(cases) else "error"
+        yield Cause(cause, ops[0] if len(ops) == 1 else "", says, cases)
 
 
 # --- plain numbers that are refused --------------------------------------------------------------
@@ -134,10 +152,15 @@ def _line(outcome: Outcome) -> str:
     return f"{failure.file}:{failure.line}" if failure is not None and failure.line else ""
 
 
+def _kinds(outcome: Outcome) -> str:
+    """Return the kinds of operands of the step that failed."""
+    step = outcome.answer.step
+    return "" if step is None else outcome.answer.program.kinds(step)
+
+
 def _has_number(outcome: Outcome) -> bool:
     """Whether the step that failed has a plain number."""
-    step = outcome.answer.step
-    return step is not None and "N" in outcome.answer.program.kinds(step)
+    return "N" in _kinds(outcome)
 
 
 def _works(op: str, kinds: str, works: Mapping[tuple[str, str], None]) -> bool:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 _OF_ALL_NUMBERS: Final = ("conversion", "clipped", "precision", "mutated")
 _SEVERAL: Final = 3  # ops with the same mistake have it in common
+_LOOKUPS: Final = ("KeyError", "IndexError")
 _SAMPLES: Final = 20  # failures whose ops are looked at for more wrong partials
 _SMALL: Final = 15  # steps of a case that shows the partials of a single op
 _SHOWN_BY_VALUES: Final = ("value", "conversion", "precision")
@@ -87,6 +88,7 @@ def diagnose(outcomes: Sequence[Outcome]) -> Diagnosis:
 def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
     """Count crashes by arithmetic to the wrong rule of an op, if one was found."""
     kept: list[Cause] = []
+    stale = [cause for cause in causes if cause.id == "stale"]
     for cause in causes:
         rules = [each for each in causes if each.op and each.id not in ("error", "overflow")]
         whose = [each for each in rules if all(uses(outcome, each.op) for outcome in cause.cases)]
@@ -97,9 +99,17 @@ def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
             whose[0].cases += cause.cases
         elif lost and all(map(_is_in_backward, cause.cases)):
             lost[0].cases += cause.cases
+        elif stale and cause.id == "error" and all(map(_is_lookup, cause.cases)):
+            stale[0].cases += cause.cases
         else:
             kept.append(cause)
     return kept
+
+
+def _is_lookup(outcome: Outcome) -> bool:
+    """Whether backward didn't find what it looked for."""
+    failure = outcome.answer.failure
+    return _is_in_backward(outcome) and failure is not None and failure.exception in _LOOKUPS
 
 
 def _is_in_backward(outcome: Outcome) -> bool:
@@ -129,6 +139,10 @@ def _rules_and_passes(
     forms = dict.fromkeys((seen.op, seen.kinds[:2]) for seen in observations)
     sentences = value_sentences(learned, forms)
     causes = value_causes(sentences, learned, observations, left, leaves.precision)
+    if len(dict.fromkeys(f.op for f in learned.faults if f.operand is None)) > _SEVERAL:
+        plain = Model(known_rules(learned))  # too much is wrong to tell anything from gradients
+        _add_consequences(causes, left, learned, plain, simulator, is_certain=False)
+        return causes
     slopes = slope_hypotheses(learned, forms, sentences, observations)
     styles = [learned.composed] if evidence.compositions is not None else [{}, guessed()]
     opaque = [form for form, known in (evidence.compositions or {}).items() if known is None]
@@ -154,13 +168,13 @@ def _rules_and_passes(
 
 def _add_consequences(
     causes: Sequence[Cause], left: Sequence[Outcome], learned: Learned, plain: Model,
-    simulator: Simulator,
+    simulator: Simulator, *, is_certain: bool = True,
 ) -> None:  # fmt: skip
     """Add the failures that follow from wrong values, and from how ops are composed."""
     for sample in samples_of(_unexplained(left, causes), learned.composed):
         ops = _concerned(sample.outcome, learned)
         own = [cause for cause in causes if cause.op in ops]
-        if own and plain.fits(sample, simulator) is not False:
+        if own and not (is_certain and plain.fits(sample, simulator) is False):
             own[0].cases.append(sample.outcome)
 
 
@@ -283,7 +297,8 @@ def _merged(causes: Sequence[Cause]) -> list[Cause]:
                 "gradients are set with `=` where they must be added to with `+=`, as in "
                 f"{', '.join(overwriting)}"
             )
-        known = merged.setdefault((cause.id, cause.op, cause.says), cause)
+        words = cause.says.partition(" (and so do ")[0]
+        known = merged.setdefault((cause.id, cause.op, words), cause)
         if known is not cause:
             known.cases += [x for x in cause.cases if not any(x is y for y in known.cases)]
     return [*merged.values()]

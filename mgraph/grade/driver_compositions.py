@@ -34,22 +34,21 @@ class Watcher:
 
     def __init__(
         self, kind: type, number: Callable[[Any], float | None],
-        methods: Iterable[tuple[str, str, bool]],
+        functions: Iterable[tuple[str, Any, bool]],
     ) -> None:  # fmt: skip
         """List the code of the functions that do an op; not that which several ops share.
 
         Args:
             kind: The class of Values.
             number: Returns the number in a Value.
-            methods: Ops, the names of their methods, and whether they are reflected.
+            functions: Ops, the functions that do them, and whether those are reflected.
         """
         self.kind = kind
         self.number = number
         self.codes: dict[Any, tuple[str, bool]] = {}
         shared = []
-        for op, name, is_reflected in methods:
-            method = getattr(kind, name, None)
-            for function in (method, getattr(method, "__wrapped__", None)):
+        for op, known, is_reflected in functions:
+            for function in (known, getattr(known, "__wrapped__", None)):
                 code = getattr(function, "__code__", None)
                 if code is not None and self.codes.setdefault(code, (op, is_reflected))[0] != op:
                     shared.append(code)

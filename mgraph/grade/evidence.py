@@ -130,7 +130,11 @@ class Evidence:
     @cached_property
     def unsteady(self) -> list[Outcome]:
         """The outcomes of graphs that gave other numbers when they were built again."""
-        return [outcome for outcome in self.outcomes if outcome.outcome == Verdict.NOT_REPRODUCIBLE]
+        return [
+            outcome
+            for outcome in self.outcomes
+            if outcome.outcome == Verdict.NOT_REPRODUCIBLE and outcome.answer.again is not None
+        ]
 
     @cached_property
     def compositions(self) -> Known | None:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import simulation as sim
+from mgraph.grade.op_mistakes import LOSSES
 from mgraph.ops import OPS
 
 if TYPE_CHECKING:
@@ -158,6 +159,14 @@ def _bounds(gots: Iterable[float]) -> Iterator[Hypothesis]:
             setting(upstream=cut),
         ):
             yield Hypothesis("clipped", "", says, change)
+    for how, loss in LOSSES:
+        says = f"gradients are {how}" if how.startswith("rounded") else f"gradients are kept {how}"
+        for change in (
+            setting(clip=partial(_lossy_part, loss)),
+            setting(visit=loss),
+            setting(upstream=loss),
+        ):
+            yield Hypothesis("precision", "", says, change)
     for n in range(1, 13):
         says = f"gradients smaller than {10.0**-n:g} are dropped"
         dropped = partial(_dropped, 10.0**-n)
@@ -385,6 +394,10 @@ def _clipped_sum(bound: float, old: float, new: float) -> float:
 
 def _clipped_part(bound: float, old: float, new: float) -> float:
     return old + clamp(bound, new)
+
+
+def _lossy_part(loss: Callable[[float], float], old: float, new: float) -> float:
+    return old + loss(new)
 
 
 def _dropped(bound: float, x: float) -> float:

@@ -195,6 +195,9 @@ def judge(case: Case, answer: Answer) -> Outcome:
     wrong = next(wrong_numbers(case, answer), None)
     if wrong is not None:
         return _by_convention(case, answer) or wrong
+    if answer.varies:
+        note = "the numbers depend on the order in which a set iterates"
+        return Outcome(case, answer, Verdict.NOT_REPRODUCIBLE, note=note)
     return _second(case, answer) or _without_path(case, answer) or Outcome(case, answer, Verdict.OK)
 
 

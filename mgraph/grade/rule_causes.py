@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mgraph.grade.simulation import Passed, Rules
 
 _STEP: Final = 1e-6  # of central differences
+_KINK: Final = 1e-2  # relative difference of the slopes on both sides of a kink
 _ROUGHLY: Final = 1e-4  # relative error of central differences
 
 
@@ -81,10 +82,28 @@ def slope_hypotheses(
             key for key in learned.rules.slopes
             if sentence.op in learned.followers.get(key[:2], ())
         ]  # fmt: skip
-        change = with_slopes({key: learned.rules.slopes[key] for key in keys})
-        concerned = frozenset(key[:2] for key in keys)
+        rules = _of_unseen_forms(sentence, learned, forms)
+        rules |= {key: learned.rules.slopes[key] for key in keys}
+        change = with_slopes(rules)
+        concerned = frozenset(key[:2] for key in rules)
         found.append(Hypothesis(named.cause, named.op, named.says, change, forms=concerned))
     return _with_upstream(found, learned, forms)
+
+
+def _of_unseen_forms(
+    sentence: Sentence, learned: Learned, forms: Mapping[tuple[str, str], object]
+) -> dict[tuple[str, str, int], Passed | None]:
+    """Return the wrong partials for other kinds of operands, where none was seen."""
+    rules: dict[tuple[str, str, int], Passed | None] = {}
+    for fault in sentence.faults:
+        k = fault.operand or 0
+        for op, kinds in forms:
+            key = op, kinds, k
+            is_free = key not in learned.right and key not in learned.rules.slopes
+            is_own = op == fault.op and kinds[k : k + 1] == "V" and fault.mistake is not None
+            if is_own and is_free and (op, kinds) not in learned.composed:
+                rules[key] = fault.mistake.gives if fault.mistake else None
+    return rules
 
 
 def known_rules(learned: Learned) -> Rules:
@@ -186,7 +205,7 @@ def _sentence(op: str, faults: Sequence[Fault], *, is_reflected: bool) -> Senten
     """Return the cause and the sentence for the faults of one op."""
     mistake = next((fault.mistake for fault in faults if fault.mistake), None)
     is_value = any(fault.operand is None for fault in faults)
-    if is_reflected:
+    if is_reflected and not (mistake and mistake.cause == "conversion"):
         what = f"it {mistake.says}" if mistake else "it computes another function"
         says = f"2 {SYMBOLS.get(op, op)} x ({reflected_method(op)}): {what}"
         return Sentence("reflected", op, says, faults)
@@ -253,6 +272,10 @@ def _slopes(
         return None
     step = _STEP * max(1.0, abs(seen.xs[k]))
     low, high = ([x + d * (i == k) for i, x in enumerate(seen.xs)] for d in (-step, step))
-    slope = (function(high) - function(low)) / (2.0 * step)
+    middle = function(seen.xs)
+    before, after = (middle - function(low)) / step, (function(high) - middle) / step
+    if abs(after - before) > _KINK * max(1.0, abs(before)):
+        return None
+    slope = (after + before) / 2.0
     passed: float = seen.passed[k]  # type: ignore[assignment]
     return (slope, passed / seen.upstream) if slope == slope else None

@@ -13,6 +13,7 @@ import mgraph
 from mgraph import GraphError, Tolerance, Value
 from mgraph.golden import asserting as testing
 from mgraph.golden.asserting import assert_graph
+from mgraph.golden.rerun import SHOWN
 from tests.command_line import FIXTURES, NEURON
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def test_many_differences_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "many.json"
     mgraph.save(mgraph.sum([Value(float(i), name=f"x{i}") for i in range(50)]), path)
     lines = told(mgraph.sum([Value(i + 0.5, name=f"x{i}") for i in range(50)]), path)
-    assert len([line for line in lines if ", data: expected" in line]) == testing.SHOWN
+    assert len([line for line in lines if ", data: expected" in line]) == SHOWN
     assert "  … and 30 more" in lines
 
 
