@@ -47,7 +47,7 @@ def _without_refused(endless: Sequence[Outcome], refused: Sequence[Cause]) -> li
     if conversion is None:
         return [*endless]
     ops = _ops(conversion.cases)
-    same = [x for x in endless if _has_number(x) and _ops([x])[0] in ops]
+    same = [x for x in endless if _has_number(x) and (len(ops) > 1 or _ops([x]) == ops)]
     conversion.cases += same
     return [outcome for outcome in endless if not any(outcome is each for each in same)]
 

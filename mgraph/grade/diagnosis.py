@@ -75,7 +75,8 @@ def diagnose(outcomes: Sequence[Outcome]) -> Diagnosis:
     causes = [*find_crashes(evidence), *find_leftovers(evidence), *leaves.causes]
     left = _unexplained(evidence.wrong, causes)
     simulator = Simulator(leaves.precision, leaves.unit)
-    if left and not leaves.is_mutated:  # nothing else can be told from numbers that change
+    is_steady = not leaves.is_mutated and not any(cause.id == "stale" for cause in causes)
+    if left and is_steady:  # nothing else can be told from numbers that change
         causes += _rules_and_passes(evidence, leaves, left, simulator)
     causes = _without_consequences([cause for cause in causes if cause.cases])
     for cause in causes:
@@ -290,8 +291,12 @@ def _merged(causes: Sequence[Cause]) -> list[Cause]:
     """Put causes of the same words together, and overwriting in several ops."""
     merged: dict[tuple[str, str, str], Cause] = {}
     overwriting = [cause.op for cause in causes if cause.id == "overwritten" and cause.op]
+    sets = next((cause for cause in causes if cause.id == "overwritten"), None)
     for cause in causes:
-        if cause.op in overwriting and len(overwriting) >= _SEVERAL and cause.id == "overwritten":
+        if sets is not None and cause.id == "repeated" and cause.op in ("", *overwriting):
+            sets.cases += cause.cases  # x + x shows it, too
+            cause.cases = []
+        if cause.op in overwriting and len(overwriting) > 1 and cause.id == "overwritten":
             cause.op = ""
             cause.says = (
                 "gradients are set with `=` where they must be added to with `+=`, as in "

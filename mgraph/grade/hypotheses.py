@@ -65,6 +65,16 @@ def overwriting(
     return change
 
 
+def _also(name: str, is_so: Callable[[str, int], bool], rules: Rules) -> Rules:
+    """Return rules by which something is so for further operands."""
+    before: Callable[[str, int], bool] | None = getattr(rules, name)
+
+    def either(op: str, k: int) -> bool:
+        return is_so(op, k) or (before is not None and before(op, k))
+
+    return rules._replace(**{name: either})  # type: ignore[arg-type]
+
+
 def whole_passes(
     roots: Sequence[tuple[float, float]], gots: Iterable[float], *, varies: bool
 ) -> Iterator[Hypothesis]:
@@ -79,7 +89,8 @@ def whole_passes(
     says = "no op multiplies its local derivative by out.grad, as the chain rule says"
     yield Hypothesis("upstream", "", says, setting(upstream=partial(_always, 1.0)))
     says = "no op multiplies the upstream gradient by its local derivative, as the chain rule says"
-    yield Hypothesis("inner", "", says, setting(bare=True))
+    yield Hypothesis("inner", "", says, setting(bare=_always_true))
+    yield Hypothesis("inner", "", says, setting(bare=_chooses_nothing))
     says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
     orders = (None, *(ANY_ORDER if varies else RIGHT_ORDERS))
     for order in orders:
@@ -179,7 +190,7 @@ def _bounds(gots: Iterable[float]) -> Iterator[Hypothesis]:
 def _never_reached() -> Iterator[Hypothesis]:
     for operand, which in ((1, "first"), (0, "last")):
         says = f"backward visits only the {which} operand of each op"
-        cut = sim.all_operands(partial(_cut, "", operand))
+        cut = sim.all_operands(partial(_cut, operand))
         yield Hypothesis("no-gradient", "", says, setting(order=cut))
     says = "the output's gradient is set after the others were computed: all of them stay 0"
     yield Hypothesis("seed", "", says, setting(order=lambda _: ()))
@@ -201,7 +212,7 @@ def _seeds(roots: Sequence[tuple[float, float]]) -> Iterator[Hypothesis]:
     if roots and all(grad == wrong[0] for _, grad in roots):
         says = f"the output's gradient starts at {wrong[0]:g}; it must start at 1"
         yield Hypothesis("seed", "", says, setting(seed=partial(_always, wrong[0])))
-    if roots and len(wrong) == len(roots):
+    if roots and len(wrong) == len(roots) and all(abs(grad) <= 1.0 for grad in wrong):
         says = "the output's gradient doesn't start at 1"
         yield Hypothesis("seed", "", says, lambda rules: rules, own_seed=True)
 
@@ -252,12 +263,11 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
         for order in (None, *(ANY_ORDER if varies else RIGHT_ORDERS)):
             yield Hypothesis("overwritten", op, says, overwriting(overwrites, order))
     for operand in range(inputs):
+        is_it = partial(_is_operand, op, operand)
         says = f"{op} doesn't keep its operand, so backward never reaches it"
-        cut = sim.all_operands(partial(_cut, op, operand))
-        yield Hypothesis("no-gradient", op, says, setting(order=cut))
+        yield Hypothesis("no-gradient", op, says, partial(_also, "unlinked", is_it))
         says = f"{op} sets _backward of its operand, which replaces the operand's own"
-        lost = sim.all_operands(partial(_without_own, op, operand))
-        yield Hypothesis("no-gradient", op, says, setting(order=lost))
+        yield Hypothesis("no-gradient", op, says, partial(_also, "replaced", is_it))
 
 
 # --- orders --------------------------------------------------------------------------------------
@@ -275,6 +285,10 @@ def _reversed_post(program: Program) -> list[int]:
     return sim.postorder(program)[::-1]
 
 
+def _descending(program: Program) -> list[int]:
+    return sorted(sim.postorder(program), reverse=True)
+
+
 def _reversed_flipped(program: Program) -> list[int]:
     return sim.postorder(program, flip=True)[::-1]
 
@@ -287,6 +301,10 @@ RIGHT_ORDERS: Final[tuple[Order, ...]] = (
     sim.all_operands(partial(sim.ready_first, last=True)),
     sim.all_operands(partial(sim.ready_first, flip=True)),
     sim.counted,
+    *(
+        sim.all_operands(partial(sim.by_height, first))
+        for first in (sim.discovered, _reversed_post, _descending)
+    ),
 )
 """Correct orders; which one an engine has matters only if it overwrites gradients."""
 
@@ -346,30 +364,15 @@ def _of_distinct(steps: Callable[[Program], Iterable[int]], program: Program) ->
     return steps(sim.distinct(program))
 
 
-def _cut(op: str, operand: int, program: Program) -> list[int]:
-    """List the steps that backward reaches if an op forgets an operand.
+def _cut(operand: int, program: Program) -> list[int]:
+    """List the steps that backward reaches if every op keeps only one operand.
 
-    If `op` is empty, every op keeps only one operand: the first if `operand` is 1, else the last.
+    That is the first if `operand` is 1, else the last.
     """
-    kept = tuple(
-        step._replace(args=_kept(step.args, operand, all_but_one=not op))
-        if step.op == op or not op
-        else step
-        for step in program.steps
+    steps = tuple(
+        step._replace(args=step.args[:1] if operand else step.args[-1:]) for step in program.steps
     )
-    return sim.postorder(program._replace(steps=kept), flip=True)[::-1]
-
-
-def _without_own(op: str, operand: int, program: Program) -> list[int]:
-    """List the steps that pass on their gradient if an op replaces its operand's rule."""
-    lost = [step.args[operand] for step in program.steps if step.op == op]
-    return [i for i in _reversed_post(program) if i not in lost]
-
-
-def _kept(args: tuple[int, ...], operand: int, *, all_but_one: bool) -> tuple[int, ...]:
-    if all_but_one:
-        return args[:1] if operand else args[-1:]
-    return (*args[:operand], *args[operand + 1 :])
+    return sim.postorder(program._replace(steps=steps), flip=True)[::-1]
 
 
 def _post_again(program: Program) -> list[int]:
@@ -410,6 +413,10 @@ def _dropped_part(bound: float, old: float, new: float) -> float:
 
 def _always_true(*_: object) -> bool:
     return True
+
+
+def _chooses_nothing(op: str) -> bool:
+    return op not in sim.CHOOSING
 
 
 def _is_op(op: str, other: str, *_: object) -> bool:

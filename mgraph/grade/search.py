@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mgraph.grade.simulation import Rules
 
 MANY: Final = 3
-"""This many cases are not a coincidence."""
+"""This many graphs are not a coincidence."""
 
 _TRIED: Final = 40  # a hypothesis that explains none of this many small failures is given up
 _MOST: Final = 6  # mistakes in one engine
@@ -184,7 +184,8 @@ class Search:
         for hypothesis in reversed(model.hypotheses):
             is_only = is_whole and len(model.hypotheses) == 1
             least = 1 if is_only else 2 if hypothesis.op else MANY
-            if len(self.only(model, hypothesis, explained)) < least:
+            only = self.only(model, hypothesis, explained)
+            if len(dict.fromkeys(sample.outcome.case.file for sample in only)) < least:
                 model = model.without(hypothesis)
                 explained = [s for s in explained if model.fits(s, self.simulator)]
         left = [sample for sample in self.failed if not any(sample is other for other in explained)]

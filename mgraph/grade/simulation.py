@@ -64,7 +64,10 @@ class Rules(NamedTuple):
         visit: A step's adjoint as it is kept when the step passes on.
         upstream: A step's adjoint as it is passed on.
         kinks: Partials at the kinks, by op.
-        bare: Whether adjoints are passed on without any partial.
+        bare: Whether an op passes its adjoint on without any partial.
+        unlinked: Whether an op doesn't keep an operand, so that the backward pass doesn't reach it
+            from there, by op and index of the operand.
+        replaced: Whether an op replaces how an operand passes on its adjoint, likewise.
     """
 
     values: Mapping[tuple[str, str], Value | None] = {}
@@ -84,7 +87,9 @@ class Rules(NamedTuple):
     visit: Callable[[float], float] | None = None
     upstream: Callable[[float], float] | None = None
     kinks: Mapping[str, Sequence[float]] = {}
-    bare: bool = False
+    bare: Callable[[str], bool] | None = None
+    unlinked: Callable[[str, int], bool] | None = None
+    replaced: Callable[[str, int], bool] | None = None
 
 
 CORRECT: Final = Rules()
@@ -108,7 +113,7 @@ def simulate(
         return Simulated(data, _with_shared_memory(program, rules, data), is_unknown)
     grad, passed_on = _start(program, rules, data), _passed_on(program, rules, data)
     last, olds = -1, dict[int, float]()
-    for count, (step, operand) in enumerate((rules.order or as_written)(program)):
+    for count, (step, operand) in enumerate(_events(program, rules)):
         if count > MOST:
             return Simulated(data, grad, is_unknown=True)
         if operand < 0:  # visited, but a leaf has nothing to pass on
@@ -143,6 +148,24 @@ def _start(program: Program, rules: Rules, data: Sequence[float]) -> list[float]
         grad[step] = rules.start if program.steps[step].op == LEAF else 0.0
     grad[program.root] = rules.seed(data[program.root]) if rules.seed else 1.0
     return grad
+
+
+def _events(program: Program, rules: Rules) -> Iterable[tuple[int, int]]:
+    """Return the order of the backward pass, without the steps that don't take part in it."""
+    events = (rules.order or as_written)(program)
+    if not (rules.unlinked or rules.replaced):
+        return events
+    reached = bytearray(len(program.steps))
+    reached[program.root] = 1
+    replaced: dict[int, None] = {}
+    for i in range(program.root, -1, -1):
+        step = program.steps[i]
+        for k, arg in enumerate(step.args if reached[i] else ()):
+            if not (rules.unlinked and rules.unlinked(step.op, k)):
+                reached[arg] = 1
+            if rules.replaced and rules.replaced(step.op, k):
+                replaced[arg] = None
+    return (event for event in events if reached[event[0]] and event[0] not in replaced)
 
 
 def _keyed(program: Program, rules: Rules, step: int, operand: int) -> int:
@@ -210,9 +233,9 @@ def _passed_on(
     known: dict[int, tuple[float, ...]] = {}
 
     def passed_on(i: int, operand: int, upstream: float) -> float | None:
-        if rules.bare:
-            return upstream
         step = program.steps[i]
+        if rules.bare and rules.bare(step.op):
+            return upstream
         xs = [data[arg] for arg in step.args]
         is_at_kink = step.op in rules.kinks and OPS[step.op].kink_distance(*xs) == 0.0
         if rules.slopes and not is_at_kink:
@@ -359,6 +382,34 @@ def by_distance(program: Program, *, up: bool = False) -> list[int]:
         for arg in program.steps[step].args:
             far[arg] = min(far[arg], far[step] + 1)
     return sorted(steps, key=lambda step: far[step])
+
+
+def discovered(program: Program) -> list[int]:
+    """List the steps that the root depends on as a stack finds them: all operands at once."""
+    order = [program.root]
+    seen = bytearray(len(program.steps))
+    seen[program.root] = 1
+    todo = [program.root]
+    while todo:
+        for arg in program.steps[todo.pop()].args:
+            if not seen[arg]:
+                seen[arg] = 1
+                order.append(arg)
+                todo.append(arg)
+    return order
+
+
+def by_height(first: Callable[[Program], list[int]], program: Program) -> list[int]:
+    """List the steps that the root depends on by their longest path from a leaf, the highest first.
+
+    Args:
+        first: The order of steps of the same height.
+        program: The program.
+    """
+    height: dict[int, int] = {}
+    for step in postorder(program):
+        height[step] = 1 + max((height[arg] for arg in program.steps[step].args), default=0)
+    return sorted(first(program), key=lambda step: -height[step])
 
 
 def ready_first(program: Program, *, last: bool = False, flip: bool = False) -> list[int]:
