@@ -214,10 +214,10 @@ class _Learner:
     ) -> None:
         wrong = [seen for seen in observations if not self._is_right(operand, seen)]
         key = op, kinds, operand
-        other = self._of_other_op(op, kinds, operand)
-        if other and all(self._has_passed(operand, other, seen) for seen in observations):
-            self.slopes[key] = other.gives  # right for the op that it is instead
-            return
+        for follows in self._of_wrong_value(op, kinds, operand):
+            if all(self._has_passed(operand, follows, seen) for seen in observations):
+                self.slopes[key] = follows.gives  # right for the function that it is instead
+                return
         if not wrong:
             if len(observations) >= _MANY:
                 self.right[key] = None
@@ -249,14 +249,18 @@ class _Learner:
         self.slopes[key] = mistake.gives if mistake else None
         self.faults.append(Fault(op, kinds, operand, mistake))
 
-    def _of_other_op(self, op: str, kinds: str, operand: int) -> Mistake | None:
-        """Return the partial of the op that is computed instead, if one is."""
+    def _of_wrong_value(self, op: str, kinds: str, operand: int) -> Iterator[Mistake]:
+        """Yield partials that follow from a wrong value: of another op, or at another point."""
         own = [f for f in self.faults if (f.op, f.kinds, f.operand) == (op, kinds, None)]
         mistake = own[0].mistake if own else None
-        name = mistake.says.removeprefix("computes ") if mistake else ""
-        if name not in OPS:
-            return None
-        return Mistake("value", "", guarded(partial(_from_inputs, name, operand)))
+        if mistake is None:
+            return
+        name = mistake.says.removeprefix("computes ")
+        if name in OPS:
+            yield Mistake("value", "", guarded(partial(_from_inputs, name, operand)))
+        if mistake.cause == "conversion":
+            mistakes = partial_mistakes(op, operand, kinds)
+            yield from (each for each in mistakes if each.cause == "conversion")
 
     def _is_right(self, operand: int, seen: Observation) -> bool:
         partials = OPS[seen.op].partials(seen.xs, seen.y)
