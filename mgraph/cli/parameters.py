@@ -44,7 +44,7 @@ class FolderPath(click.ParamType):  # type: ignore[type-arg] # not generic in cl
         self, _ctx: click.Context, _param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Tell the shell to complete names of folders."""
-        return [CompletionItem(incomplete, type="dir")]
+        return _items([incomplete], incomplete, type="dir")
 
 
 class CaseName(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
@@ -104,10 +104,10 @@ class RequiredNumbers(click.ParamType):  # type: ignore[type-arg] # not generic 
         self, ctx: click.Context, _param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """List what goes on after the last comma."""
-        before, comma, last = incomplete.rpartition(",")
+        before, comma, _ = incomplete.rpartition(",")
         graph = _graph_before(ctx)
         names = chain(() if comma else (DATA, GRAD), graph.ids if graph else ())
-        return [CompletionItem(f"{before}{comma}{item.value}") for item in _items(names, last)]
+        return _items((f"{before}{comma}{name}" for name in names), incomplete)
 
 
 def _graph_before(ctx: click.Context) -> Columns | None:

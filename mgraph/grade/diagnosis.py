@@ -167,7 +167,7 @@ def _rules_and_passes(
     return _merged(causes)
 
 
-def _add_consequences(
+def _add_consequences(  # noqa: PLR0913 - what is known of an engine
     causes: Sequence[Cause], left: Sequence[Outcome], learned: Learned, plain: Model,
     simulator: Simulator, *, is_certain: bool = True,
 ) -> None:  # fmt: skip

@@ -298,8 +298,13 @@ class ForeignEngine:
             return
         if op in OPERATORS and hasattr(self.kind, SLOTS[op]):
             yield OPERATORS[op]  # type: ignore[misc] # typeshed says "function"
-            if "N" in kinds:  # who writes 2 - x doesn't call a function
-                return
+            if "N" not in kinds:  # who writes 2 - x doesn't call a function
+                yield from self.spelled_functions(op, kinds)
+        else:
+            yield from self.spelled_functions(op, kinds)
+
+    def spelled_functions(self, op: str, kinds: str) -> Iterator[Callable[..., Any]]:
+        """Yield methods and functions with the usual names of an op."""
         if op == "sum":  # a method of any number of operands, or additions
             if takes_any(getattr(self.kind, "sum", None)):
                 yield methodcaller("sum")
