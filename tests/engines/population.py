@@ -23,7 +23,7 @@ import tomllib
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -211,9 +211,10 @@ def _applies(person: Person, pair: Sequence[Mistake]) -> bool:
         return False
 
 
-def graded(trial: Trial) -> Score:
-    """Grade an engine twice."""
-    first, again = _report(trial), _report(trial)
+def graded(trial: Trial, *, twice: bool = True) -> Score:
+    """Grade an engine, twice to see whether the reports are the same."""
+    first = _report(trial)
+    again = _report(trial) if twice else first
     named = tuple((each["cause"], each["op"] or "", each["says"]) for each in first["causes"])
     return Score(trial, first["summary"]["failed"], named, _comparable(first) == _comparable(again))
 
@@ -239,10 +240,10 @@ def _comparable(report: dict[str, Any]) -> str:
     return json.dumps(report).replace(tempfile.gettempdir(), "")
 
 
-def scores(trials: Sequence[Trial]) -> Iterator[Score]:
+def scores(trials: Sequence[Trial], *, twice: bool) -> Iterator[Score]:
     """Grade engines, several in parallel."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(graded, trials, chunksize=2)
+        yield from pool.map(partial(graded, twice=twice), trials, chunksize=2)
 
 
 def table(results: Iterable[Score]) -> str:
@@ -270,6 +271,7 @@ def main() -> int:
     parser.add_argument("--held-out", action="store_true", help="only engines that are held out")
     parser.add_argument("--all", action="store_true", help="engines that are held out, too")
     parser.add_argument("--pairs", type=int, metavar="N", help="N pairs of mistakes")
+    parser.add_argument("--once", action="store_true", help="grade each engine once, not twice")
     options = parser.parse_args()
     chosen = [
         person for person in people() if options.all or person.is_held_out == options.held_out
@@ -277,7 +279,7 @@ def main() -> int:
     trials = pairs(chosen, options.pairs) if options.pairs else singles(chosen)
     trials = [trial for trial in trials if all(word in trial.name for word in options.words)]
     results = []
-    for score in scores(trials):
+    for score in scores(trials, twice=not options.once):
         results.append(score)
         if not score.trial.person.is_held_out:
             _print(score)
