@@ -157,6 +157,13 @@ def _rules_and_passes(
         explanation, search, failed = again if again[0].hypotheses else found[0]
     _add_consequences(causes, left, learned, Model(search.base), search.simulator)
     causes += _causes_of(explanation, search, failed)
+    for cause in causes:
+        if cause.id == "overwritten":  # which gradient comes last may depend on chance
+            cause.cases += [
+                outcome
+                for outcome in evidence.unsteady
+                if not cause.op or cause.op in _concerned(outcome, learned)
+            ]
     whole = [cause for cause in causes if not cause.op]
     if opaque and whole and not explanation.left:
         whole[0].cases += [

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from mgraph.grade.program import Program
     from mgraph.grade.simulation import Rules
 
-BUDGET: Final = 3_000_000
-"""Simulated steps, several seconds, after which no more hypotheses are tried."""
+BUDGET: Final = 1_000_000
+"""Simulated steps, some seconds, after which no more hypotheses are tried."""
 
 _COMPARED: Final = (
     Verdict.OK,
@@ -178,18 +178,17 @@ def samples_of(
 class Simulator:
     """Compares rules with samples, until its budget is spent."""
 
-    def __init__(self, precision: Precision, unit: float = 0.0, budget: int = BUDGET) -> None:
-        """Start with a budget of simulated steps.
+    def __init__(self, precision: Precision, unit: float = 0.0) -> None:
+        """Start with the whole budget.
 
         Args:
             precision: How near a number must be to a predicted one.
             unit: The error of each step, relative to the largest number of a case; where numbers
                 cancel out, it is what is left.
-            budget: The number of simulated steps.
         """
         self.precision = precision
         self.unit = unit
-        self.left = budget
+        self.left = BUDGET
 
     @property
     def is_spent(self) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mgraph.grade import evidence
 from mgraph.grade.cases import Case, cases_of, golden_set
 from mgraph.grade.diagnosis import CAUSES, diagnose
 from mgraph.grade.outcomes import Answer, Verdict, judge
@@ -52,6 +53,12 @@ SPOILING: Final[dict[str, Callable[[float], float | None]]] = {
     "shaken": lambda x: x * (1.0 + 1e-7),
     "inverse": lambda x: 1.0 / x if x else math.inf,
 }
+
+
+@pytest.fixture(autouse=True)
+def small_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let searches that find nothing end soon."""
+    monkeypatch.setattr(evidence, "BUDGET", 20_000)
 
 
 @cache

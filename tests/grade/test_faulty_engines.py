@@ -23,7 +23,7 @@ SAID: Final[dict[str, tuple[str, dict[tuple[str, str], str]]]] = {
         "Value",
         {("repeated", ""): "only the last one counts", ("reflected", "div"): "__rtruediv__"},
     ),
-    "nanclip": ("Value", {("overflow", "tanh"): "gives nan from about x = 50 on"}),
+    "nanclip": ("Value", {("overflow", "tanh"): "gives nan from about x = 50 and -50 on"}),
     "nomath": ("Value", {("error", ""): "exp, tanh raise NameError: name 'math' is not defined"}),
     "vdata": ("Var", {("conversion", ""): "turn a plain number into a Value first"}),
     "ways": (

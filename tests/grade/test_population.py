@@ -12,7 +12,7 @@ from mgraph.ops import OPS
 from tests.engines.population import HELD_OUT, NO_NUMBERS, graded, pairs, people, singles
 from tests.loops import thinned
 
-SINGLES = [trial for trial in singles(people()) if trial.mistakes]
+SINGLES = [t for t in singles(people()) if t.mistakes and not t.person.is_held_out]
 PARTS = 48
 
 
