@@ -161,8 +161,9 @@ def _rules_and_passes(
         if cause.id == "overwritten":  # which gradient comes last may depend on chance
             cause.cases += [
                 outcome
-                for outcome in evidence.unsteady
-                if not cause.op or cause.op in _concerned(outcome, learned)
+                for outcome in evidence.outcomes
+                if outcome.outcome == Verdict.NOT_REPRODUCIBLE
+                and (not cause.op or cause.op in _concerned(outcome, learned))
             ]
     whole = [cause for cause in causes if not cause.op]
     if opaque and whole and not explanation.left:
