@@ -32,7 +32,7 @@ from mgraph.grade.rule_causes import (
     value_sentences,
     with_slopes,
 )
-from mgraph.grade.search import Explanation, Model, Search
+from mgraph.grade.search import Model, ProvenMistakes, Search
 from mgraph.grade.simulation import CORRECT
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def _concerned(outcome: Outcome, learned: Learned) -> dict[str, None]:
 def _explained(  # noqa: PLR0913, PLR0917
     evidence: Evidence, learned: Learned, slopes: Sequence[Hypothesis], left: Sequence[Outcome],
     style: Known, opaque: Sequence[tuple[str, str]], simulator: Simulator,
-) -> tuple[Explanation, Search, list[Sample]]:  # fmt: skip
+) -> tuple[ProvenMistakes, Search, list[Sample]]:  # fmt: skip
     """Explain the failures of an engine that composes some ops of others."""
     base = known_rules(learned)
     plain = Model(base)
@@ -215,14 +215,14 @@ def _explained(  # noqa: PLR0913, PLR0917
     right = [x for x in evidence.numeric if x.outcome in (Verdict.OK, Verdict.CONVENTION)]
     search = Search(base, failed, samples_of(right, style, opaque), simulator)
     if not search.failed:
-        return Explanation((), (), ()), search, failed
+        return ProvenMistakes((), (), ()), search, failed
     return _explanation(search, slopes, learned.right, evidence), search, failed
 
 
 def _explanation(
     search: Search, slopes: Sequence[Hypothesis], right: Mapping[tuple[str, str, int], None],
     evidence: Evidence,
-) -> Explanation:  # fmt: skip
+) -> ProvenMistakes:  # fmt: skip
     """Return the fewest mistakes that explain the failures: one, wrong partials, or several."""
     varies = bool(evidence.unsteady) or any(x.answer.varies for x in evidence.outcomes)
     whole = [*whole_passes(*_hints(evidence, search.failed), varies=varies)]
@@ -281,7 +281,9 @@ def _of_form(
             yield Hypothesis(mistake.cause, op, f"{op} {mistake.says}", change)
 
 
-def _causes_of(explanation: Explanation, search: Search, failed: Sequence[Sample]) -> list[Cause]:
+def _causes_of(
+    explanation: ProvenMistakes, search: Search, failed: Sequence[Sample]
+) -> list[Cause]:
     """Return the causes of an explanation, each with the failures that only it explains."""
     model = Model(search.base, explanation.hypotheses)
     causes = []

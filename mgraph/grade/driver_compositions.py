@@ -77,7 +77,7 @@ class Watcher:
         finally:
             sys.setprofile(before)
         try:
-            composition = Composition(self, operands)
+            composition = StepsOfOp(self, operands)
             steps = composition.steps_of(calls, result, op)
             names = sorted({name for name, _, _ in calls} - {op})
             hidden = sorted(composition.hidden)
@@ -100,7 +100,7 @@ def operands_of(frame: Any, op: str, *, is_reflected: bool) -> list[Any]:
     return operands[::-1] if is_reflected else operands
 
 
-class Composition:
+class StepsOfOp:
     """The steps of which an op is composed, as far as they are known."""
 
     def __init__(self, watcher: Watcher, operands: list[Any]) -> None:

@@ -24,7 +24,7 @@ _MOST: Final = 6  # mistakes in one engine
 _WIDTH: Final = 3  # partial explanations that are pursued
 
 
-class Explanation(NamedTuple):
+class ProvenMistakes(NamedTuple):
     """Mistakes that together explain failures.
 
     Attributes:
@@ -89,7 +89,7 @@ class Search:
         self.fine = [each for each in fine if not (each.is_long or each.is_opaque)]
         self.simulator = simulator
 
-    def single(self, hypotheses: Iterable[Hypothesis]) -> Explanation | None:
+    def single(self, hypotheses: Iterable[Hypothesis]) -> ProvenMistakes | None:
         """Return the first mistake that alone explains all failures."""
         for hypothesis in hypotheses:
             if self.simulator.is_spent:
@@ -98,10 +98,10 @@ class Search:
             if all(model.fits(sample, self.simulator) for sample in self.failed) and self.is_fine(
                 model
             ):
-                return Explanation((hypothesis,), tuple(self.failed), ())
+                return ProvenMistakes((hypothesis,), tuple(self.failed), ())
         return None
 
-    def together(self, hypotheses: Sequence[Hypothesis]) -> Explanation | None:
+    def together(self, hypotheses: Sequence[Hypothesis]) -> ProvenMistakes | None:
         """Return an explanation of all failures by these mistakes, or None if they don't."""
         model = Model(self.base, hypotheses)
         if not all(model.fits(sample, self.simulator) for sample in self.failed):
@@ -117,7 +117,7 @@ class Search:
     def stepwise(
         self, hypotheses: Sequence[Hypothesis],
         more: Callable[[Model, Sequence[Sample]], Iterable[Hypothesis]],
-    ) -> Explanation:  # fmt: skip
+    ) -> ProvenMistakes:  # fmt: skip
         """Add mistakes one by one, each time one that explains the most of what is left.
 
         Args:
@@ -177,7 +177,7 @@ class Search:
                 return 0
         return count
 
-    def proven(self, model: Model) -> Explanation:
+    def proven(self, model: Model) -> ProvenMistakes:
         """Keep the mistakes without which some failures aren't explained."""
         explained = [sample for sample in self.failed if model.fits(sample, self.simulator)]
         is_whole = len(explained) == len(self.failed)
@@ -189,7 +189,7 @@ class Search:
                 model = model.without(hypothesis)
                 explained = [s for s in explained if model.fits(s, self.simulator)]
         left = [sample for sample in self.failed if not any(sample is other for other in explained)]
-        return Explanation(model.hypotheses, tuple(explained), tuple(left))
+        return ProvenMistakes(model.hypotheses, tuple(explained), tuple(left))
 
     def only(
         self, model: Model, hypothesis: Hypothesis, explained: Iterable[Sample]
