@@ -133,7 +133,6 @@ def command(
     Examples:
       mgraph grade micrograd.engine:Value
       mgraph grade engine.py:Value --op tanh=activation:tanh
-      mgraph grade engine.py:Value --op backward=run_backward
       mgraph grade engine:Value --python .venv/bin/python
       mgraph grade --cmd "node engine.mjs" homework/
       mgraph grade --engines handed-in/ --csv results.csv --skip chain-2000

@@ -94,7 +94,9 @@ def _put_beside(folder: Path) -> None:
         script.write_text(
             "from micrograd.engine import Value\nx = Value(2.0)\n(x * x).backward()\n"
         )
-    (folder / "engine.py").write_bytes((HERE / "engines" / "engine.py").read_bytes())
+    (folder / "handed-in").mkdir()
+    for engine in (folder / "engine.py", folder / "handed-in" / "anna.py"):
+        engine.write_bytes((HERE / "engines" / "engine.py").read_bytes())
     (folder / "activation.py").write_text("def tanh(x):\n    return x.tanh()\n")
     engine = HERE.parent / "examples" / "javascript" / "engine.mjs"
     (folder / "engine.mjs").write_bytes(engine.read_bytes())
