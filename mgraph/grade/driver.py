@@ -624,6 +624,7 @@ def are_other(answer: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def hello(settings: Any) -> tuple[ForeignEngine | None, dict[str, Any]]:
     """Import the engine; return it, and the answer to the first line."""
+    sys.dont_write_bytecode = True  # it may be out of date a moment later, when a file is edited
     sys.path[0] = os.getcwd()  # as `python -m` does; this file's folder has nothing to import
     try:
         engine = ForeignEngine(

@@ -78,7 +78,8 @@ def assert_works(name: str, line: str, tmp_path: Path) -> None:
     """Type an example into a shell."""
     _put_beside(tmp_path)
     said = in_shell(line, tmp_path)
-    assert said.err == ""
+    note = "note: engines run without a sandbox"  # as where bubblewrap is not installed
+    assert [text for text in said.err.splitlines() if not text.startswith(note)] == []
     may_fail = name == "diff" or "micrograd" in line  # which has a recursion limit
     assert said.status in ((0, 1) if may_fail else (0,))
     target = re.search(r"(?:-o|>|--junit) ([^ ;]+)", line)

@@ -19,6 +19,7 @@ from mgraph.grade.outcomes import FAILURES, Verdict
 from mgraph.grade.quick_set import QUICK
 from tests.command_line import HERE, Shell, is_usage_error
 from tests.engines.mutants import MUTANTS, SOURCE, is_held_out, mutated
+from tests.loops import thinned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -481,7 +482,7 @@ ELSEWHERE: Final = {"aliased": "alias.py", "overflow": "nanclip.py", "error": "n
 """Causes that other engines show, which have a recursion limit, too."""
 
 
-@pytest.mark.parametrize("cause", CAUSES)
+@pytest.mark.parametrize("cause", thinned(CAUSES, 4))
 def test_every_cause_is_named(cause: str, shell: Shell) -> None:
     """One mistake, its cause: told by the command, with the smallest lesson and how to see it."""
     mutants = {each.name: each for each in MUTANTS if not is_held_out(each.name)}

@@ -15,7 +15,7 @@ from tests.loops import thinned
 PARTS = 32
 
 
-@pytest.mark.parametrize("part", thinned(range(PARTS), 8))
+@pytest.mark.parametrize("part", thinned(range(PARTS), 16))
 def test_the_quick_set_catches_every_mutant(part: int) -> None:
     """Not one engine with a mistake gets through the quick set."""
     assert [each.name for each in MUTANTS[part::PARTS] if not graded_quickly(each).caught] == []
@@ -32,7 +32,7 @@ def right(mutants: tuple[Mutant, ...]) -> list[str]:
     return [each.name for each in mutants if graded(each).is_right]
 
 
-@pytest.mark.parametrize("every", [48, pytest.param(16, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("every", [96, pytest.param(16, marks=pytest.mark.thorough)])
 def test_causes_are_named_rightly(every: int) -> None:
     """Of nine mutants in ten, held-out ones among them, what is named is what is wrong.
 

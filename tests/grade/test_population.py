@@ -12,7 +12,7 @@ from mgraph.ops import OPS
 from tests.engines.population import HELD_OUT, NO_NUMBERS, graded, pairs, people, singles
 
 SINGLES = [t for t in singles(people()) if t.mistakes and not t.person.is_held_out]
-EVERY = 48
+EVERY = 96
 
 
 def test_there_are_many_people_and_mistakes() -> None:
