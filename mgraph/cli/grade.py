@@ -349,7 +349,7 @@ def _print_cause(cause: Any, *, hide: bool, err: bool) -> None:  # noqa: ANN401 
     head = styled(f"{cause.id}{f' in {cause.op}' if cause.op else ''}", "red")
     click.echo(f"\n{head}, {count}", err=err)
     lesson = cause.lesson
-    parts = [f"{printable(cause.says)}.", "" if hide else printable(lesson.graph.doc)]
+    parts = [f"{printable(cause.sentence)}.", "" if hide else printable(lesson.graph.doc)]
     for part in filter(None, parts):
         click.echo(f"  {prose(part, '  ', room)}", err=err)
     if not hide:  # the file has the numbers, and its doc may mention them
@@ -404,7 +404,7 @@ def _summary(report: Report) -> str:
 def _because(report: Report, outcome: Outcome) -> str:
     """Return the cause of a failure, and the sentence about it."""
     cause = report.cause_of(outcome)
-    return f"\n{cause.id}{f' in {cause.op}' if cause.op else ''}: {cause.says}" if cause else ""
+    return f"\n{cause.id}{f' in {cause.op}' if cause.op else ''}: {cause.sentence}" if cause else ""
 
 
 def _write_junit(path: str, report: Report, *, hide: bool) -> None:

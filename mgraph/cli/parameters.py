@@ -12,7 +12,6 @@ import click
 from mgraph.codec import SPECIAL, Limits, read_file
 from mgraph.errors import GraphError
 from mgraph.format.reading import inspect
-from mgraph.golden.require import DATA, GRAD
 from mgraph.ops import INF
 
 if TYPE_CHECKING:
@@ -104,6 +103,8 @@ class RequiredNumbers(click.ParamType):  # type: ignore[type-arg] # not generic 
         self, ctx: click.Context, _param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """List what goes on after the last comma."""
+        from mgraph.golden.require import DATA, GRAD  # noqa: PLC0415 - only for completion
+
         before, comma, _ = incomplete.rpartition(",")
         graph = _graph_before(ctx)
         names = chain(() if comma else (DATA, GRAD), graph.ids if graph else ())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from mgraph.grade.outcomes import choices
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from mgraph.grade.cases import Case
     from mgraph.grade.outcomes import Outcome
@@ -83,12 +83,20 @@ class Cause:
         op: The op that is wrong; empty if it is not a single op.
         says: A sentence for the author of the engine.
         cases: The failures that it explains.
+        victims: The ops that fail only because they use the one that is wrong.
     """
 
     id: str
     op: str
     says: str
     cases: list[Outcome] = field(default_factory=list)
+    victims: Sequence[str] = ()
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, and which other ops fail because of it."""
+        use = "uses it, and fails" if len(self.victims) == 1 else "use it, and fail"
+        return f"{self.says}; {', '.join(self.victims)} {use}, too" if self.victims else self.says
 
     @property
     def lesson(self) -> Case:

@@ -144,7 +144,8 @@ def _with_same_place(cause: Cause, crashed: Sequence[Outcome]) -> Cause:
     where = _where(cause.cases[0].answer.failure)
     ops = _ops([*cause.cases, *more])
     says = f"a plain number beside a Value raises {error}{where}"
-    return Cause(cause.id, ops[0] if len(ops) == 1 else "", says, [*cause.cases, *more])
+    cases = [*cause.cases, *more]
+    return Cause(cause.id, ops[0] if len(ops) == 1 else "", says, cases, cause.victims)
 
 
 def _line(outcome: Outcome) -> str:
@@ -202,16 +203,15 @@ def _refusal(
     single = next(iter(refused)) if len(refused) == 1 else ""
     raise_ = "raises" if single else "raise"
     symbols = [SYMBOLS.get(op, op) for op in refused]
-    too = f" (and so do {', '.join(victims)}, which use it)" if victims else ""
     if kinds == "NV":
         formulas = ", ".join(f"2 {symbol} x" for symbol in symbols)
         methods = ", ".join(map(reflected_method, refused))
         is_or_are = "is" if single else "are"
-        says = f"{formulas} {raise_} {error}: {methods} {is_or_are} missing or wrong{too}"
-        return Cause("reflected", single, says, cases)
+        says = f"{formulas} {raise_} {error}: {methods} {is_or_are} missing or wrong"
+        return Cause("reflected", single, says, cases, [*victims])
     formulas = ", ".join(f"x {symbol} 2" for symbol in symbols)
-    says = f"{formulas} {raise_} {error}: turn a plain number into a Value first{too}"
-    return Cause("conversion", single, says, cases)
+    says = f"{formulas} {raise_} {error}: turn a plain number into a Value first"
+    return Cause("conversion", single, says, cases, [*victims])
 
 
 # --- exceptions ----------------------------------------------------------------------------------
@@ -252,8 +252,7 @@ def _exception(cases: list[Outcome]) -> Cause:
     first = min(cases, key=lambda outcome: len(outcome.case.graph))
     failure, error = first.answer.failure, first.answer.error
     ops = _root_ops(cases)
-    victims = [op for op in _ops(cases) if op not in ops]
-    too = f" (and so do {', '.join(victims)}, which use it)" if victims and ops else ""
+    victims = [op for op in _ops(cases) if op not in ops] if ops else []
     who = ", ".join(ops) if ops else "backward" if failure and failure.phase == "backward" else "it"
     verb = "raise" if len(ops) > 1 else "raises"
     single = ops[0] if len(ops) == 1 else ""
@@ -263,7 +262,7 @@ def _exception(cases: list[Outcome]) -> Cause:
         says = f"{', '.join(own)} {'raise' if len(own) > 1 else 'raises'} {error}{_where(failure)}"
         says += f" from about x = {x:g} on: an intermediate result overflows"
         return Cause("overflow", own[0] if len(own) == 1 else "", says, cases)
-    return Cause("error", single, f"{who} {verb} {error}{_where(failure)}{too}", cases)
+    return Cause("error", single, f"{who} {verb} {error}{_where(failure)}", cases, victims)
 
 
 def _ops(cases: Sequence[Outcome]) -> list[str]:

@@ -143,7 +143,7 @@ def _rules_and_passes(
     if len(dict.fromkeys(f.op for f in learned.faults if f.operand is None)) > _SEVERAL:
         plain = Model(known_rules(learned))  # too much is wrong to tell anything from gradients
         _add_consequences(causes, left, learned, plain, simulator, is_certain=False)
-        return causes
+        return _merged(causes)
     slopes = slope_hypotheses(learned, forms, sentences, observations)
     styles = [learned.composed] if evidence.compositions is not None else [{}, guessed()]
     opaque = [form for form, known in (evidence.compositions or {}).items() if known is None]
@@ -312,8 +312,8 @@ def _merged(causes: Sequence[Cause]) -> list[Cause]:
                 "gradients are set with `=` where they must be added to with `+=`, as in "
                 f"{', '.join(overwriting)}"
             )
-        words = cause.says.partition(" (and so do ")[0]
-        known = merged.setdefault((cause.id, cause.op, words), cause)
+        known = merged.setdefault((cause.id, cause.op, cause.says), cause)
         if known is not cause:
+            known.victims = [*dict.fromkeys((*known.victims, *cause.victims))]
             known.cases += [x for x in cause.cases if not any(x is y for y in known.cases)]
     return [*merged.values()]

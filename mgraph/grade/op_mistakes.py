@@ -26,11 +26,13 @@ class Mistake(NamedTuple):
         cause: The id of the cause.
         says: What the engine does, as the rest of a sentence that begins with the op's name.
         gives: The function that the engine computes.
+        instead: The op that it computes instead; empty if it is none.
     """
 
     cause: str
     says: str
     gives: Callable[..., float]
+    instead: str = ""
 
 
 def float32(x: float) -> float:
@@ -167,7 +169,7 @@ def _other(op: str, kinds: str) -> Iterator[Mistake]:
     yield Mistake("value", "returns its operand unchanged", lambda xs: xs[0])
     for other in TABLE:
         if other.inputs == len(kinds) and other.name != op and not other.fold:
-            yield Mistake("value", f"computes {other.name}", other.value)
+            yield Mistake("value", f"computes {other.name}", other.value, other.name)
     yield Mistake("factor", "returns twice its value", partial(_scaled, op, 2.0))
     yield Mistake("factor", "returns half its value", partial(_scaled, op, 0.5))
 

@@ -255,9 +255,9 @@ class _Learner:
         mistake = own[0].mistake if own else None
         if mistake is None:
             return
-        name = mistake.says.removeprefix("computes ")
-        if name in OPS:
-            yield Mistake("value", "", guarded(partial(_from_inputs, name, operand)))
+        if mistake.instead:
+            gives = guarded(partial(_from_inputs, mistake.instead, operand))
+            yield Mistake("value", "", gives)
         if mistake.cause == "conversion":
             mistakes = partial_mistakes(op, operand, kinds)
             yield from (each for each in mistakes if each.cause == "conversion")

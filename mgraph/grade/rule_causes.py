@@ -162,8 +162,8 @@ def value_causes(
         followers = [form for form in seen_in if any(op in _parts(form, learned) for op in ops)]
         victims = dict.fromkeys(form[0] for form in followers if form[0] not in ops)
         cases = {key: x for form in (*own, *followers) for key, x in seen_in.get(form, {}).items()}
-        says = sentence.says + built_from(victims)
-        causes.append(Cause(sentence.cause, sentence.op, says, [*cases.values()]))
+        own_cases = [*cases.values()]
+        causes.append(Cause(sentence.cause, sentence.op, sentence.says, own_cases, [*victims]))
     return causes
 
 
@@ -171,12 +171,6 @@ def _parts(form: tuple[str, str], learned: Learned) -> dict[str, None]:
     """Return the ops of which an op is composed."""
     known = learned.composed.get(form)
     return learned.followers.get(form, {}) | (known.ops if known is not None else {})
-
-
-def built_from(victims: Iterable[str]) -> str:
-    """Say which ops fail only because they are built from a wrong one."""
-    names = [*victims]
-    return f" (and so do {', '.join(names)}, which use it)" if names else ""
 
 
 # --- sentences -----------------------------------------------------------------------------------

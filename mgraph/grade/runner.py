@@ -77,7 +77,7 @@ class Report:
             {
                 "cause": cause.id,
                 "op": cause.op or None,
-                "says": cause.says,
+                "says": cause.sentence,
                 "cases": len(cause.cases),
                 "lesson": cause.lesson.file,
             }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mgraph.format.reading import inspect
@@ -332,12 +332,14 @@ def test_the_hash_tells_graphs_apart(change: Callable[[Document, int], None]) ->
     def check(document: Document) -> None:
         nonlocal changed
         plain = {**document, "runs": []}
-        for i in range(len(document["nodes"])):
-            other = deepcopy(plain)
+        others = [deepcopy(plain) for _ in document["nodes"]]
+        for i, other in enumerate(others):
             change(other, i)
-            if other != plain:
-                changed += 1
-                assert read(in_json(other)).hash != read(in_json(plain)).hash
+        others = [other for other in others if other != plain]
+        assume(others)  # else how many graphs can be changed depends on the modules loaded so far
+        changed += len(others)
+        for other in others:
+            assert read(in_json(other)).hash != read(in_json(plain)).hash
 
     check()
-    assert changed > 5
+    assert changed > 10

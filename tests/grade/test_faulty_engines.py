@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FOLDER: Final = Path(__file__).parents[1] / "engines" / "faulty"
 SAID: Final[dict[str, tuple[str, dict[tuple[str, str], str]]]] = {
     "alias": ("Value", {("aliased", ""): "several nodes share one array"}),
-    "composed": ("Value", {("reflected", "mul"): "sub, neg, which use it"}),
+    "composed": ("Value", {("reflected", "mul"): "; sub, neg use it, and fail, too"}),
     "dfs96": ("Value", {("order", ""): "the topological order isn't reversed"}),
     "dictslopes": (
         "Value",
@@ -51,7 +51,7 @@ def test_the_true_causes_are_named_and_no_others(name: str) -> None:
     for it, and has the op that is wrong.
     """
     graded = report(name)
-    said = {(cause.id, cause.op): cause.says for cause in graded.causes if cause.id != "depth"}
+    said = {(cause.id, cause.op): cause.sentence for cause in graded.causes if cause.id != "depth"}
     expected = SAID[name][1]
     assert {*said} == {*expected}
     assert {key: words for key, words in expected.items() if words not in said[key]} == {}

@@ -1,0 +1,111 @@
+"""What an engine composes an op of: it is watched and simulated, and the wrong op is blamed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from mgraph.grade.compositions import expanded, read_compositions
+from mgraph.grade.driver import ForeignEngine
+from mgraph.grade.program import LEAF, Instruction, Program
+from tests.grade.test_habits import changed, graded, method
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.command_line import Shell
+
+COMPOSED: Final = """
+class Value:
+    def __init__(self, data, children=(), push=lambda: None):
+        self.data, self.grad, self.children, self.push = data, 0.0, children, push
+
+    def __add__(self, other):
+        return Value(self.data + other.data, (self, other))
+
+    def __mul__(self, other):
+        other = other if isinstance(other, Value) else Value(other)
+        return Value(self.data * other.data, (self, other))
+
+    def __neg__(self):
+        return self * -1
+
+    def __sub__(self, other):
+        return self + (-other)
+
+    def tanh(self):
+        t = Value(0.5)
+        return Value(t.data, (self,))
+
+    def relu(self):
+        return halved(self) * 2
+
+    def backward(self):
+        pass
+
+
+def halved(x):
+    return Value(x.data / 2, (x,))
+"""
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Callable[[str], ForeignEngine]:
+    """Return a function that drives an engine, given its source."""
+
+    def driven(source: str) -> ForeignEngine:
+        path = tmp_path / "composed.py"
+        path.write_text(source, encoding="utf-8")
+        return ForeignEngine(f"{path}:Value", {})
+
+    return driven
+
+
+def test_ops_are_watched(engine: Callable[[str], ForeignEngine]) -> None:
+    """The parts of an op are those that its method calls; an op without parts has none.
+
+    A Value that a function makes which does no op may be anything, so that the op isn't known.
+    """
+    driven = engine(COMPOSED)
+    for op, kinds in (("add", "VV"), ("neg", "V"), ("sub", "VV"), ("tanh", "V"), ("relu", "V")):
+        driven.form(op, kinds)
+    number = ["number", -1.0]
+    assert {key: made and made["steps"] for key, made in driven.compositions.items()} == {
+        "neg:V": [number, ["mul", 0, 1]],
+        "sub:VV": [number, ["mul", 1, 2], ["add", 0, 3]],
+        "relu:V": None,
+    }
+
+
+def test_programs_are_expanded() -> None:
+    """As a - b becomes a + b·(-1), its node keeps its place."""
+    steps = [["number", -1.0], ["mul", 1, 2], ["add", 0, 3]]
+    known = read_compositions({"sub:VV": {"steps": steps, "calls": ["mul", "add"]}})
+    leaves = (Instruction(LEAF, (), 5.0), Instruction(LEAF, (), 3.0))
+    program = Program((*leaves, Instruction("sub", (0, 1))), (0, 1, 2), 2)
+    parts = expanded(program, known)
+    assert [step.op for step in parts.steps] == [LEAF, LEAF, "number", "mul", "add"]
+    assert (parts.step_of_node, parts.root) == ((0, 1, 4), 4)
+
+
+@pytest.mark.parametrize(
+    "steps", [[], [["mul", 0, 7]], [["number", "x"]], [["rm", 0]], [["add", 0]], "add", None]
+)
+def test_nonsense_is_no_composition(steps: object) -> None:
+    """What an engine writes into the driver's channel is not trusted."""
+    assert read_compositions({"sub:VV": {"steps": steps, "calls": []}}) == {("sub", "VV"): None}
+    assert read_compositions({"rm:VV": {"steps": steps, "calls": []}}) == {}
+    assert read_compositions(steps) == {}
+
+
+def test_the_op_that_is_wrong_is_blamed(mgraph: Shell) -> None:
+    """Where sub is made of neg, and neg passes on the wrong sign, only neg is named."""
+    negative = method("__neg__")
+    source = changed({
+        method("__sub__"): "    def __sub__(self, other):\n        return self + (-other)\n",
+        negative: negative.replace("self.grad += -out.grad", "self.grad += out.grad"),
+    })  # fmt: skip
+    _, says = graded(mgraph, source)
+    assert [*says] == [("sign", "neg")]
