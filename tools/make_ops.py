@@ -47,6 +47,13 @@ WORDS: Final = {
     "sigmoid": "1/(1 + e⁻ˣ): squashes any number into 0 … 1. Its derivative is at most ¼.",
     "softplus": "ln(1 + eˣ): relu with a soft bend. Its derivative is `sigmoid`.",
     "relu": "Zero below zero, x above. Below zero it passes nothing back: a dead relu.",
+    "erf": "The error function: the area under a bell curve. It squashes into -1 … 1 like `tanh`.",
+    "log1p": "ln(1 + x), with all digits for small x, where 1 + x would lose them.",
+    "expm1": "eˣ - 1, with all digits for small x, where eˣ is nearly 1.",
+    "asin": "The angle between -π/2 and π/2 whose sine is x. It is vertical at both ends.",
+    "acos": "The angle between 0 and π whose cosine is x. It is vertical at both ends.",
+    "atan2": "The angle of the point (b, a), from -π to π. Behind the origin it jumps by 2π.",
+    "gate": "Lets b through while a is above 0. Only b gets a gradient: a just decides.",
 }
 """A description of each op."""
 
@@ -61,6 +68,8 @@ POINTS: Final[Mapping[str, Sequence[tuple[float, float]]]] = {
     "max": _ORDER,
     "min": _ORDER,
     "sum": _PLAIN,
+    "atan2": (*_PLAIN, (1.0, 0.0), (0.0, -1.0), (-0.0, -1.0), (0.0, 0.0)),
+    "gate": (*_PLAIN, (0.0, 7.0), (nan, 1.0), (1.0, nan)),
 }
 """The points at which ops of two arguments are shown: plain ones, kinks and edges."""
 
@@ -81,7 +90,7 @@ The *domain* is where an op has a value and derivatives by all of its arguments.
 may still be some of them: (-2)³ is -8 and has a derivative by a, but none by b, because (-2) to the
 power of 3.01 is not a real number.
 
-`mgraph new` takes more functions, which it composes of these ops: `leaky_relu(x, a)`,
+`mgraph new` takes more functions, which it composes of these ops: `gelu(x)`, `leaky_relu(x, a)`,
 `mean(a, b, …)`, `silu(x)`, `square(x)`, and `max` and `min` of more than two.
 
 The curves and tables are computed with the op table that mgraph itself uses.
@@ -115,6 +124,7 @@ def facts(op: Op) -> str:
         "outside of the domain": op.outside,
         "at kinks and edges": op.at_kink,
         "bits": "exact" if op.exact else "libm",
+        "since": "" if op.since == "1.0" else f"[format {op.since}](versions.md)",
     }
     rows = {name: text for name, text in rows.items() if text}
     names = " | ".join(rows)

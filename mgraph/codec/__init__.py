@@ -82,6 +82,7 @@ OTHER_TEXT: Final = (
     (b"\x00{", "UTF-16"),
     (b"{\x00", "UTF-16"),
 )
+_FOREIGN: Final = tuple(magic for magic, _ in (*COMPRESSED, *OTHER_TEXT))
 
 
 def encoding_of(data: bytes) -> str:
@@ -90,17 +91,22 @@ def encoding_of(data: bytes) -> str:
     Raises:
         GraphError: `compressed` or `encoding`: the bytes are neither.
     """
+    if data.startswith(_FOREIGN):
+        raise _foreign(data)
+    return MSGPACK if data[:1] >= b"\x80" else JSON
+
+
+def _foreign(data: bytes) -> GraphError:
+    """Say what bytes are that are neither JSON nor msgpack."""
     for magic, name in COMPRESSED:
         if data.startswith(magic):
             message = f"the file is compressed ({name})"
             fix = "decompress it first"
-            raise GraphError.of("compressed", message, line=1, column=1, fix=fix)
-    for magic, name in OTHER_TEXT:
-        if data.startswith(magic):
-            message = f"the file starts with {name}" if "mark" in name else f"the text is {name}"
-            expected, fix = "UTF-8 without a byte-order mark", "save the file as plain UTF-8"
-            raise GraphError.of("encoding", message, line=1, column=1, expected=expected, fix=fix)
-    return MSGPACK if data[:1] >= b"\x80" else JSON
+            return GraphError.of("compressed", message, line=1, column=1, fix=fix)
+    name = next(name for magic, name in OTHER_TEXT if data.startswith(magic))
+    message = f"the file starts with {name}" if "mark" in name else f"the text is {name}"
+    expected, fix = "UTF-8 without a byte-order mark", "save the file as plain UTF-8"
+    return GraphError.of("encoding", message, line=1, column=1, expected=expected, fix=fix)
 
 
 def decode(data: bytes, limits: Limits = LIMITS) -> Any:  # noqa: ANN401 - any plain data

@@ -33,7 +33,8 @@ _KINDS: Final = (
 )
 
 
-def _kind(mode: int) -> str:
+def kind_of(mode: int) -> str:
+    """Return what something is that is not a regular file, for messages."""
     return next((name for test, name in _KINDS if test(mode)), "a device")
 
 
@@ -50,7 +51,7 @@ def read_file(path: str | os.PathLike[str], limits: Limits = LIMITS) -> bytes:
         GraphError: `io` if it is missing, unreadable, not a regular file, or changes while it is
             read; `size` if it is over the limit, before it is read.
     """
-    _check_name(path)
+    check_path(path)
     try:
         mode = os.stat(path).st_mode
         if not stat.S_ISREG(mode):
@@ -61,14 +62,19 @@ def read_file(path: str | os.PathLike[str], limits: Limits = LIMITS) -> bytes:
         raise io_error(path, "read", error) from None
 
 
-def _check_name(path: str | os.PathLike[str]) -> None:
+def check_path(path: str | os.PathLike[str]) -> None:
+    """Refuse what no file can be called, which Python raises a `ValueError` for.
+
+    Raises:
+        GraphError: `io`.
+    """
     if "\0" in str(path):
         raise GraphError.of("io", "a file name can't hold a NUL character")
 
 
 def _not_regular(path: str | os.PathLike[str], mode: int) -> GraphError:
     fix = "name a file in it" if stat.S_ISDIR(mode) else "write - to read standard input"
-    message = f"{printable(str(path))} is {_kind(mode)}"
+    message = f"{printable(str(path))} is {kind_of(mode)}"
     return GraphError.of("io", message, expected="a regular file", fix=fix, file=str(path))
 
 
@@ -137,7 +143,7 @@ def write_file(
     Raises:
         GraphError: `io` if it can't be written, or has changed since; the old file is untouched.
     """
-    _check_name(path)
+    check_path(path)
     target = _without_slash(path)
     try:
         old = _status_to_keep(target)
@@ -164,7 +170,7 @@ def _status_to_keep(target: str) -> os.stat_result | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         fix = "name a regular file, or - for standard output"
-        message = f"can't write {printable(target)}: it is {_kind(status.st_mode)}"
+        message = f"can't write {printable(target)}: it is {kind_of(status.st_mode)}"
         raise GraphError.of("io", message, expected="a regular file", fix=fix, file=target)
     if not os.access(target, os.W_OK):  # renaming another file over it would still work
         message = f"can't write {printable(target)}: it is write-protected"
@@ -184,7 +190,7 @@ def _write_then_rename(
     name = f"{_temporary_start(target)}{os.urandom(4).hex()}{_SUFFIX}"
     temporary = os.path.join(_folder(target), name)
     try:
-        with open(_open_new(temporary), "wb", buffering=_BLOCK) as file:
+        with open(open_new(temporary), "wb", buffering=_BLOCK) as file:
             file.writelines(chunks)
             file.flush()
             if old is not None:
@@ -193,7 +199,7 @@ def _write_then_rename(
                 os.chmod(file.fileno() if os.chmod in os.supports_fd else temporary, mode)
             os.fsync(file.fileno())
             if os.fstat(file.fileno()).st_nlink == 0:
-                _give_name(file.fileno(), temporary)
+                give_name(file.fileno(), temporary)
             if fcntl is None:
                 file.close()  # Windows can't rename an open file
             _check_unchanged(target, since)
@@ -202,7 +208,7 @@ def _write_then_rename(
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    _sync_folder(_folder(target))
+    sync_folder(_folder(target))
     return lost
 
 
@@ -212,8 +218,11 @@ def _check_unchanged(target: str, since: Stamp | None) -> None:
         raise GraphError.of("io", message, fix="run the command again", file=target)
 
 
-def _open_new(temporary: str) -> int:
-    """Open and lock a file without a name or, if that isn't possible, a temporary one."""
+def open_new(temporary: str) -> int:
+    """Open and lock a file without a name or, if that isn't possible, a temporary one.
+
+    A file without a name has no links; `give_name` gives it one.
+    """
     flags = os.O_WRONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     if hasattr(os, "O_TMPFILE") and os.access("/proc/self/fd", os.X_OK):
         with contextlib.suppress(OSError):  # not every file system has them
@@ -225,13 +234,14 @@ def _open_new(temporary: str) -> int:
         os.close(file)  # another writer removed it before it was locked
 
 
-def _give_name(file: int, temporary: str) -> None:
+def give_name(file: int, name: str) -> None:
+    """Give a file without a name one, which nothing may have yet (Linux)."""
     # Any src_dir_fd makes Python call linkat(2), the one that follows the link in /proc.
-    os.link(f"/proc/self/fd/{file}", temporary, src_dir_fd=file, follow_symlinks=True)
+    os.link(f"/proc/self/fd/{file}", name, src_dir_fd=file, follow_symlinks=True)
 
 
-def _sync_folder(folder: str) -> None:
-    """Flush the new name to disk; the file is already in place, so an error is ignored."""
+def sync_folder(folder: str) -> None:
+    """Flush a new name to disk; the file is already in its folder, so an error is ignored."""
     if hasattr(os, "O_DIRECTORY"):
         with contextlib.suppress(OSError):
             opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -263,10 +273,15 @@ def _remove_leftovers(target: str) -> None:
     for entry in entries:
         if entry.startswith(start) and entry.endswith(_SUFFIX):
             with contextlib.suppress(OSError):
-                _remove_unless_locked(os.path.join(_folder(target), entry))
+                remove_unless_locked(os.path.join(_folder(target), entry))
 
 
-def _remove_unless_locked(entry: str) -> None:
+def remove_unless_locked(entry: str) -> None:
+    """Remove a temporary file, unless its writer is still at work.
+
+    Raises:
+        OSError: It is at work (`BlockingIOError`), or the file can't be removed.
+    """
     if fcntl is None:
         os.unlink(entry)
         return

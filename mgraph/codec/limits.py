@@ -11,6 +11,9 @@ from mgraph.errors import GraphError, Path
 DEEPEST: Final = 200
 """The highest nesting limit: more levels than these are too much for the JSON decoder."""
 
+RAISING: Final = "if you trust the file, raise it with --limit"
+"""What the command line says to do about a limit."""
+
 _DIGITS: Final = "[0-9]{1,18}"
 _UNITS: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
@@ -70,10 +73,12 @@ class Reading(NamedTuple):
         limits: How large it and its parts may be.
         is_binary: Whether it is msgpack: nodes may be packed, and floats may be NaN or infinite,
             for which JSON has no literal.
+        version: The format version that it states, whose ops it may use; None for the newest.
     """
 
     limits: Limits = LIMITS
     is_binary: bool = False
+    version: tuple[int, int] | None = None
 
 
 LIMIT_NAMES: Final = tuple(limit.name for limit in fields(Limits))
@@ -85,20 +90,26 @@ def parse_limit(text: str) -> tuple[str, int]:
     Raises:
         ValueError: The text has another form; the message says what is expected.
     """
-    name, _, number = text.partition("=")
-    number = number.strip().upper().replace("_", "").removesuffix("IB").removesuffix("B")
-    unit = number[-1:] if number[-1:] in _UNITS and not number[-1:].isdigit() else ""
-    digits = number.removesuffix(unit) if unit else number
-    if name not in LIMIT_NAMES or not re.fullmatch(_DIGITS, digits):
+    name, _, text = text.partition("=")
+    number = parse_count(text)
+    if name not in LIMIT_NAMES or number is None:
         names = ", ".join(LIMIT_NAMES)
         message = f"expected NAME=NUMBER, for example nodes=20000000 or size=2G; names: {names}"
         raise ValueError(message)
-    return name, int(digits) * _UNITS[unit]
+    return name, number
+
+
+def parse_count(text: str) -> int | None:
+    """Parse a whole number that may end in K, M or G (powers of 1024); None if it isn't one."""
+    number = text.strip().upper().replace("_", "").removesuffix("IB").removesuffix("B")
+    unit = number[-1:] if number[-1:] in _UNITS and not number[-1:].isdigit() else ""
+    digits = number.removesuffix(unit) if unit else number
+    return int(digits) * _UNITS[unit] if re.fullmatch(_DIGITS, digits) else None
 
 
 def how_to_raise(name: str) -> str:
     """Say which option raises a limit."""
-    return f"if you trust the file, raise it with --limit {name}=N"
+    return f"{RAISING} {name}=N"
 
 
 def limit_error(name: str, message: str, limit: int, **position: Any) -> GraphError:  # noqa: ANN401

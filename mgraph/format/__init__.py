@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSIONS: Final[tuple[tuple[int, int], ...]] = ((1, 0),)
+VERSIONS: Final[tuple[tuple[int, int], ...]] = ((1, 0), (1, 1))
 """Every released version of the format, oldest first."""
 
 FORMAT_VERSION: Final = "{}.{}".format(*VERSIONS[-1])

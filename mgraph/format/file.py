@@ -13,7 +13,7 @@ from mgraph.format.objects import from_objects
 from mgraph.format.packed.nodes import from_packed
 from mgraph.format.runs import runs_from
 from mgraph.format.texts import is_short, meta_faults
-from mgraph.format.versions import lowest, spelled
+from mgraph.format.versions import lowest, parsed, spelled
 from mgraph.ops import NAMES
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ def clean(document: dict[str, Any], reading: Reading) -> GraphFile | None:
     runs = None if columns is None else runs_from(document, columns, reading)
     if columns is None or runs is None:
         return None
-    return GraphFile(columns, header, tuple(runs))
+    graph = GraphFile(columns, header, tuple(runs))
+    has_newer_ops = reading.version is not None and parsed(graph.version) > reading.version
+    return None if has_newer_ops else graph
 
 
 def header_is_clean(header: Mapping[str, Any], limits: Limits) -> bool:

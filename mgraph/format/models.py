@@ -26,10 +26,11 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from mgraph.codec import LIMITS, SPECIAL, Reading
-from mgraph.format import FORMAT_VERSION
+from mgraph.format import FORMAT_VERSION, VERSIONS
 from mgraph.format.fixes import A_NUMBER
 from mgraph.format.ids import ID, IN_WORDS
-from mgraph.ops import NAMES, TABLE
+from mgraph.format.versions import parsed, spelled
+from mgraph.ops import NAMES, OPS, TABLE
 
 _STRICT: Final = ConfigDict(extra="forbid", strict=True)
 
@@ -259,8 +260,8 @@ _Nodes = Annotated[list[NodeModel], Field(min_length=1, max_length=LIMITS.nodes)
 _DOCUMENT: Final = {
     "mgraph": Required[
         Annotated[
-            Literal[FORMAT_VERSION],
-            Field(description="The version of the file format: major.minor."),
+            Literal[tuple(map(spelled, VERSIONS))],
+            Field(description="The lowest version of the file format that has all ops used."),
         ]
     ],
     "$schema": Annotated[Text, Field(description="The address of this schema, for editors.")],
@@ -357,11 +358,22 @@ def adapter(model: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - a type form
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of format 1.0 (draft 2020-12)."""
+    """Return the JSON Schema of all files that this mgraph reads (draft 2020-12)."""
     schema = adapter(Document).json_schema()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"mgraph-{FORMAT_VERSION}.schema.json",
         **schema,
         "title": f"mgraph {FORMAT_VERSION}",
+        "allOf": [*map(_ops_of, VERSIONS[:-1])],
+    }
+
+
+def _ops_of(version: tuple[int, int]) -> dict[str, Any]:
+    """Return the rule that a file of an older version has no newer ops."""
+    names = [name for name in NAMES if name not in OPS or parsed(OPS[name].since) <= version]
+    node = {"properties": {"op": {"enum": names}}}
+    return {
+        "if": {"properties": {"mgraph": {"const": spelled(version)}}},
+        "then": {"properties": {"nodes": {"items": node}}},
     }

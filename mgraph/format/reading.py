@@ -21,7 +21,7 @@ from mgraph.collector import paused_collector
 from mgraph.errors import REPORTED, Diagnostic, GraphError
 from mgraph.format.faults import Collector, faults_of
 from mgraph.format.file import GraphFile, clean
-from mgraph.format.versions import upgraded
+from mgraph.format.versions import upgraded, version_of
 from mgraph.format.warnings import warnings
 from mgraph.graph import passes
 from mgraph.graph.passes.plain import PLAIN
@@ -42,7 +42,12 @@ class Inspection(NamedTuple):
 
 
 def inspect(
-    data: bytes, name: str = "", limits: Limits = LIMITS, *, strip: bool = False
+    data: bytes,
+    name: str = "",
+    limits: Limits = LIMITS,
+    *,
+    strip: bool = False,
+    explain: bool = True,
 ) -> Inspection:
     """Check the bytes of a graph file, and read it if it is clean.
 
@@ -51,6 +56,8 @@ def inspect(
         name: The file's name, for the diagnostics.
         limits: How large it and its parts may be.
         strip: Drop the runs, even if something is wrong with them.
+        explain: Find every fault of a document that is not clean; otherwise it has none, and no
+            graph.
     """
     with paused_collector():
         try:
@@ -59,10 +66,11 @@ def inspect(
             reading = Reading(limits, encoding_of(data) == MSGPACK)
             rest, document, graph = _without_ids(data, reading, strip=strip)
             if graph is None:
-                rest, document = data, _upgraded(decode(data, limits), limits, strip=strip)
+                rest = data
+                document, reading = _upgraded(decode(data, limits), reading, strip=strip)
                 graph = clean(document, reading)
             if graph is None:
-                diagnostics, count = faults_of(document, reading)
+                diagnostics, count = faults_of(document, reading) if explain else ([], 0)
             else:
                 collector = Collector()
                 collector.add(warnings(document, graph, rest, limits))
@@ -95,18 +103,26 @@ def _without_ids(
     try:
         document = decode(rest, limits)
         document["nodes"]["id"]["value"] = names
-        document = _upgraded(document, limits, strip=strip)
+        document, reading = _upgraded(document, reading, strip=strip)
     except GraphError:
         return b"", {}, None
     return rest, document, clean(document, reading)
 
 
-def _upgraded(document: Any, limits: Limits, *, strip: bool) -> dict[str, Any]:  # noqa: ANN401
+def _upgraded(
+    document: Any,  # noqa: ANN401 - any plain data
+    reading: Reading,
+    *,
+    strip: bool,
+) -> tuple[dict[str, Any], Reading]:
+    """Return a document of the newest version, and how it is read: by the version it states."""
     try:
+        stated = version_of(document)
         document = upgraded(document)
     except GraphError as error:  # nesting is a fault of the bytes, which come first
-        raise too_deep(document, limits) or error from None
-    return {key: value for key, value in document.items() if not (strip and key == "runs")}
+        raise too_deep(document, reading.limits) or error from None
+    kept = {key: value for key, value in document.items() if not (strip and key == "runs")}
+    return kept, reading._replace(version=stated)
 
 
 def read(data: bytes, name: str = "", limits: Limits = LIMITS) -> GraphFile:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from mgraph.codec import Limits, descend, too_deep
-from mgraph.errors import Diagnostic, Path
+from mgraph.codec import LIMITS, Limits, descend, limit_error, too_deep
+from mgraph.errors import Diagnostic, GraphError, Path
 from mgraph.format.fields import INTEGERS, over_limit, shown, subject
 
 if TYPE_CHECKING:
@@ -18,6 +18,21 @@ def is_short(text: object, limit: int) -> bool:
     if type(text) is not str:
         return False
     return len(text) * 4 <= limit or len(text.encode()) <= limit
+
+
+def check_label(text: str) -> None:
+    """Check a label that was not read from a file.
+
+    Raises:
+        GraphError: `limit` if it is too long, or `encoding` if it is not valid Unicode.
+    """
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        message = "a label holds half of a surrogate pair"
+        raise GraphError.of("encoding", message) from None
+    if size > LIMITS.text:
+        raise limit_error("text", f"a label of {size:,} bytes", LIMITS.text)
 
 
 def texts_are_clean(

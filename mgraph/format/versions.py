@@ -5,25 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from mgraph.errors import GraphError, quoted
+from mgraph.errors import Diagnostic, GraphError, quoted
 from mgraph.format import VERSIONS
 from mgraph.format.fields import shown
 from mgraph.ops import OPS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from mgraph.errors import Path
 
 Version = tuple[int, int]
 Data = dict[str, Any]
-
-UP: Final[Mapping[Version, Callable[[Data], Data]]] = {}
-"""From a version, the step to the next one. A step returns new data and changes none."""
-
-DOWN: Final[Mapping[Version, Callable[[Data], Data]]] = {}
-"""From a version, the step to the one before.
-
-A step raises `GraphError`, naming every node that the older version can't express.
-"""
 
 _SPELLING: Final = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
 
@@ -31,6 +24,15 @@ _SPELLING: Final = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
 def spelled(version: Version) -> str:
     """Format a version as in files."""
     return f"{version[0]}.{version[1]}"
+
+
+def reader_of(version: Version) -> str:
+    """Say which version of mgraph reads a format version, even one that is still to come.
+
+    That can be said because format 1.N is named after the version that brings it, 0.N.0.
+    """
+    major, minor = version
+    return f"mgraph 0.{minor}.0 or newer" if major == 1 else "a newer mgraph"
 
 
 def version_of(document: object, newest: Version = VERSIONS[-1]) -> Version:
@@ -66,6 +68,69 @@ def parsed(text: str) -> Version:
     return version_of({"mgraph": text})
 
 
+def newer_ops(nodes: object, version: Version) -> Iterator[tuple[str, str, Path]]:
+    """Find the ops in the nodes of a document that a format version does not have.
+
+    Args:
+        nodes: Nodes as objects or packed, not checked.
+        version: The format version.
+
+    Yields:
+        Who uses the op, its name, and its path in the document.
+    """
+    newer = {name for name, op in OPS.items() if parsed(op.since) > version}
+    if isinstance(nodes, list):
+        for i, node in enumerate(nodes):
+            op = node.get("op") if isinstance(node, dict) else None
+            if isinstance(op, str) and op in newer:
+                name = node.get("id")
+                who = quoted(name) if isinstance(name, str) else str(i)
+                yield f"node {who} uses", op, ("nodes", i, "op")
+    used = nodes.get("ops") if isinstance(nodes, dict) else None
+    for k, op in enumerate(used if isinstance(used, list) else ()):
+        if isinstance(op, str) and op in newer:
+            yield '"ops" names', op, ("nodes", "ops", k)
+
+
+def newer_op_faults(nodes: object, version: Version) -> Iterator[Diagnostic]:
+    """Report the ops in a document that the version that it states does not have."""
+    for who, op, path in newer_ops(nodes, version):
+        since = OPS[op].since
+        message = f"{who} op {quoted(op)}, which format {spelled(version)} does not have"
+        expected = f"an op of format {spelled(version)}"
+        yield Diagnostic("unknown-op", message, path, expected, f'state "mgraph": "{since}"')
+
+
+def _to_1_1(data: Data) -> Data:
+    """Bring a document of 1.0 to 1.1, which adds ops."""
+    return {**data, "mgraph": "1.1"}
+
+
+def _to_1_0(data: Data) -> Data:
+    """Bring a document of 1.1 to 1.0.
+
+    Raises:
+        GraphError: `version` for every node with an op that 1.0 does not have.
+    """
+    faults = [
+        Diagnostic("version", f"{who} op {quoted(op)}, which format 1.0 does not have", path)
+        for who, op, path in newer_ops(data.get("nodes"), (1, 0))
+    ]
+    if faults:
+        raise GraphError(faults)
+    return {**data, "mgraph": "1.0"}
+
+
+UP: Final[Mapping[Version, Callable[[Data], Data]]] = {(1, 0): _to_1_1}
+"""From a version, the step to the next one. A step returns new data and changes none."""
+
+DOWN: Final[Mapping[Version, Callable[[Data], Data]]] = {(1, 1): _to_1_0}
+"""From a version, the step to the one before.
+
+A step raises `GraphError`, naming every node that the older version can't express.
+"""
+
+
 def upgraded(
     document: object,
     versions: tuple[Version, ...] = VERSIONS,
@@ -80,7 +145,7 @@ def upgraded(
     if version not in versions:
         reads = spelled(versions[-1])
         message = f"needs format {spelled(version)}, this mgraph reads up to {reads}"
-        fix = "upgrade mgraph" if version > versions[-1] else ""
+        fix = f"upgrade: {reader_of(version)} reads it" if version > versions[-1] else ""
         raise GraphError.of("version", message, ("mgraph",), expected=reads, fix=fix)
     data = _as_graph_file(document, versions[-1])
     for older in versions[versions.index(version) : -1]:

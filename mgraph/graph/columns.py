@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -75,6 +74,8 @@ class Columns:
 
         It covers ops, arguments, leaf data, ids, evaluation order and outputs, not texts or runs.
         """
+        from hashlib import sha256  # noqa: PLC0415 - loads OpenSSL; few commands need a hash
+
         outputs = [self.ids[i] for i in self.outputs]
         digest = sha256(usedforsecurity=False)
         for chunk in binary.encode({"nodes": self.declared(), "outputs": outputs}):
@@ -130,11 +131,19 @@ class Columns:
         for node, value in values.items():
             i = bisect_left(self.leaves, node)
             data[i], has[i] = value, 1
-        return replace(self, data=data, has_data=None if all(has) else bytes(has))
+        has_data = None if all(has) else bytes(has)
+        return type(self)(  # `replace` takes twice as long
+            self.opcode, self.first, self.args, self.leaves, data, has_data, self.ids,
+            self.outputs, self.order, self.labels, self.docs, self.metas,
+        )  # fmt: skip
 
     def unreached(self) -> list[int]:
         """Return the nodes that have no path to an output, in order."""
-        outputs = dict.fromkeys(self.outputs)
+        return self.without_path_to(self.outputs)
+
+    def without_path_to(self, nodes: Iterable[int]) -> list[int]:
+        """Return the nodes on which none of the given ones depends, in order."""
+        outputs = dict.fromkeys(nodes)
         lost = [i for i in self.passes.unused(self.args, len(self)) if i not in outputs]
         left = self.passes.uses(self.args, len(self)) if lost else []
         for node in lost:  # grows: a node whose users are all lost is lost, too

@@ -128,6 +128,8 @@ def as_number(name: str, value: object) -> float:
     Raises:
         GraphError: `number` if it is not a number.
     """
+    if type(value) is float:
+        return value
     if isinstance(value, Real) and not isinstance(value, bool):
         try:
             return float(value)

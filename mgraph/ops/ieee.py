@@ -1,4 +1,4 @@
-"""Thirteen primitives that answer as IEEE 754 does instead of raising.
+"""Eighteen primitives that answer as IEEE 754 does instead of raising.
 
 Python's `math` raises where IEEE 754 and C give infinities and NaN. These give what C gives,
 with the same math library, so that every interpreter of the op table can agree.
@@ -44,6 +44,14 @@ def exp(x: float) -> float:
         return INF
 
 
+def expm1(x: float) -> float:
+    """Raise e to the power x, and subtract 1; overflow gives infinity."""
+    try:
+        return math.expm1(x)
+    except OverflowError:
+        return INF
+
+
 def log(x: float) -> float:
     """Natural logarithm; -inf at 0, NaN below."""
     if x > 0.0:
@@ -78,9 +86,24 @@ def tan(x: float) -> float:
     return math.tan(x) if math.isfinite(x) else NAN
 
 
+def asin(x: float) -> float:
+    """Arc sine, in radians; NaN outside of -1 to 1."""
+    return math.asin(x) if abs(x) <= 1.0 else NAN
+
+
+def acos(x: float) -> float:
+    """Arc cosine, in radians; NaN outside of -1 to 1."""
+    return math.acos(x) if abs(x) <= 1.0 else NAN
+
+
 def atan(x: float) -> float:
     """Arc tangent, in radians."""
     return math.atan(x)
+
+
+def atan2(a: float, b: float) -> float:
+    """Angle of the point (b, a), in radians, as C's atan2 (C17, annex F.10.1.4)."""
+    return math.atan2(a, b)
 
 
 def sinh(x: float) -> float:
@@ -102,3 +125,8 @@ def cosh(x: float) -> float:
 def tanh(x: float) -> float:
     """Hyperbolic tangent."""
     return math.tanh(x)
+
+
+def erf(x: float) -> float:
+    """Error function: 2/√π times the integral of e^(-t²) from 0 to x."""
+    return math.erf(x)

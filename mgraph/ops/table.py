@@ -38,6 +38,8 @@ class Interval(NamedTuple):
 REAL: Final = Interval(-INF)
 POSITIVE: Final = Interval(0.0, open_low=True)
 NOT_NEGATIVE: Final = Interval(0.0)
+ABOVE_MINUS_ONE: Final = Interval(-1.0, open_low=True)
+WITHIN_ONE: Final = Interval(-1.0, 1.0)
 
 
 def no_kink(*_: float) -> float:
@@ -62,6 +64,8 @@ class Op:
             each of its partials is 1, and so are those of the whole.
         kink_distance: Distance of the inputs from the nearest point where a partial jumps.
         at_kink: The partials chosen there, for people.
+        in_ops: The partials as formulas of ops, with the same bits; empty if `step_partials` can be
+            read as such, because it doesn't choose between cases. `ops.partials` reads both.
         since: The first format version that has it.
     """
 
@@ -76,6 +80,7 @@ class Op:
     fold: bool = False
     kink_distance: Callable[..., float] = no_kink
     at_kink: str = ""
+    in_ops: str = ""
     since: str = "1.0"
 
     def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
@@ -151,19 +156,24 @@ TABLE: Final = (
                                 0.0 if a == 0.0 and b >= 0.0 else y * ieee.log(a)),
                "a^b", "b·a^(b-1), y·ln a", domain=(POSITIVE, REAL),
                outside="a < 0: NaN, except for the value and the derivative by a where b is whole",
-               at_kink="0 for a where b = 0; 0 for b where a = 0 and b ≥ 0"),
+               at_kink="0 for a where b = 0; 0 for b where a = 0 and b ≥ 0",
+               in_ops="gate(1 - gate(5e-324 - abs(b), 1), b*pow(a, b - 1)), gate(1 - gate(5e-324 - max(abs(a), -b), 1), y*log(a))"),
     Op("max",  lambda a, b: a if a > b or a != a else b,
                lambda a, b, y: (0.5, 0.5) if a == b else (1.0, 0.0) if a > b or a != a else (0.0, 1.0),
                "max(a, b)", "1 to the larger; 0 to the other", exact=True,
-               kink_distance=lambda a, b: abs(a - b), at_kink="½, ½; NaN: 1 to the NaN, to a if both"),
+               kink_distance=lambda a, b: abs(a - b), at_kink="½, ½; NaN: 1 to the NaN, to a if both",
+               in_ops="1 - gate(max(a, inf), 1) + gate(max(y, inf), 0.5) + (gate(a - b, 0.5) - gate(b - a, 0.5)), "
+                      "gate(max(a, inf), 1) - gate(max(y, inf), 0.5) - (gate(a - b, 0.5) - gate(b - a, 0.5))"),
     Op("min",  lambda a, b: a if a < b or a != a else b,
                lambda a, b, y: (0.5, 0.5) if a == b else (1.0, 0.0) if a < b or a != a else (0.0, 1.0),
                "min(a, b)", "1 to the smaller; 0 to the other", exact=True,
-               kink_distance=lambda a, b: abs(a - b), at_kink="½, ½; NaN: 1 to the NaN, to a if both"),
+               kink_distance=lambda a, b: abs(a - b), at_kink="½, ½; NaN: 1 to the NaN, to a if both",
+               in_ops="1 - gate(max(a, inf), 1) + gate(max(y, inf), 0.5) + (gate(b - a, 0.5) - gate(a - b, 0.5)), "
+                      "gate(max(a, inf), 1) - gate(max(y, inf), 0.5) - (gate(b - a, 0.5) - gate(a - b, 0.5))"),
     Op("sum",  lambda a, b: a + b,          lambda a, b, y: (1.0, 1.0),           "a + b + …", "1 each", exact=True, fold=True),
     Op("neg",  lambda x: -x,                lambda x, y: (-1.0,),                 "-x", "-1", exact=True),
     Op("abs",  lambda x: abs(x),            lambda x, y: (sign(x),),              "|x|", "sign of x", exact=True,
-               kink_distance=lambda x: abs(x), at_kink="0"),
+               kink_distance=lambda x: abs(x), at_kink="0", in_ops="gate(x, 1) - gate(-x, 1)"),
     Op("sqrt", lambda x: ieee.sqrt(x),      lambda x, y: (ieee.div(0.5, y),),     "√x", "0.5/y", domain=(NOT_NEGATIVE,), outside="NaN", exact=True,
                kink_distance=lambda x: abs(x), at_kink="inf"),
     Op("exp",  lambda x: ieee.exp(x),       lambda x, y: (y,),                    "exp x", "y"),
@@ -181,7 +191,25 @@ TABLE: Final = (
     Op("softplus", lambda x: ramp(x) + ieee.log1p(ieee.exp(-abs(x))),
                    lambda x, y: (logistic(x),),                                   "softplus x", "sigmoid x"),
     Op("relu", lambda x: ramp(x),           lambda x, y: (1.0 if x > 0.0 else 0.0,), "relu x", "1 if x > 0, else 0", exact=True,
-               kink_distance=lambda x: abs(x), at_kink="0"),
+               kink_distance=lambda x: abs(x), at_kink="0", in_ops="gate(x, 1)"),
+    Op("erf",   lambda x: ieee.erf(x),      lambda x, y: (1.1283791670955126 * ieee.exp(-(x * x)),), "erf x", "1.1283791670955126·exp(-(x·x))", since="1.1"),
+    Op("log1p", lambda x: ieee.log1p(x),    lambda x, y: (ieee.div(1.0, 1.0 + x),), "ln(1 + x)", "1/(1 + x)", domain=(ABOVE_MINUS_ONE,), outside="x < -1: NaN, with the derivative 1/(1 + x)",
+               kink_distance=lambda x: abs(1.0 + x), at_kink="a pole at x = -1: inf", since="1.1"),
+    Op("expm1", lambda x: ieee.expm1(x),    lambda x, y: (ieee.exp(x),),          "exp x - 1", "exp x", since="1.1"),
+    Op("asin",  lambda x: ieee.asin(x),     lambda x, y: (ieee.div(1.0, ieee.sqrt((1.0 - x) * (1.0 + x))),),
+               "asin x", "1/√((1 - x)·(1 + x))", domain=(WITHIN_ONE,), outside="NaN",
+               kink_distance=lambda x: abs(1.0 - abs(x)), at_kink="inf", since="1.1"),
+    Op("acos",  lambda x: ieee.acos(x),     lambda x, y: (-ieee.div(1.0, ieee.sqrt((1.0 - x) * (1.0 + x))),),
+               "acos x", "-1/√((1 - x)·(1 + x))", domain=(WITHIN_ONE,), outside="NaN",
+               kink_distance=lambda x: abs(1.0 - abs(x)), at_kink="-inf", since="1.1"),
+    Op("atan2", lambda a, b: ieee.atan2(a, b),
+               lambda a, b, y: (ieee.div(b, a * a + b * b), ieee.div(-a, a * a + b * b)),
+               "atan2(a, b)", "b/(a·a + b·b), -a/(a·a + b·b)",
+               kink_distance=lambda a, b: abs(a) if b < 0.0 else ieee.sqrt(a * a + b * b),
+               at_kink="NaN at (0, 0); the value jumps by 2π where a = 0 and b < 0", since="1.1"),
+    Op("gate",  lambda a, b: b if a > 0.0 else 0.0, lambda a, b, y: (0.0, 1.0 if a > 0.0 else 0.0),
+               "b if a > 0 else 0", "0, 1 if a > 0 else 0", exact=True,
+               kink_distance=lambda a, b: abs(a), at_kink="0, 0", in_ops="0, gate(a, 1)", since="1.1"),
 )
 # fmt: on
 """The ops, in the order of the format reference."""

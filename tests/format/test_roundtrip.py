@@ -255,7 +255,10 @@ def other_op(op: str) -> str:
 def swapped_op(document: Document, i: int) -> None:
     """Change the op of a node."""
     row = document["nodes"][i]
-    row["op"] = other_op(row["op"])
+    op = other_op(row["op"])
+    if op != row["op"]:
+        row["op"] = op
+        document["mgraph"] = "1.1"  # the op may be newer; the hash is that of the graph only
 
 
 def swapped_arguments(document: Document, i: int) -> None:

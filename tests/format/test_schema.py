@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -25,18 +26,44 @@ SHAPE = ("format", "version", "missing-field", "unknown-field", "type", "number"
 """The codes of faults that a schema can see."""
 
 
+NEWEST = SCHEMAS / f"mgraph-{spelled(VERSIONS[-1])}.schema.json"
+
+
 @pytest.fixture(scope="module")
 def validator() -> Any:  # noqa: ANN401 - jsonschema has no types
     """The schema of the current version, checked itself."""
-    schema = json.loads((SCHEMAS / f"mgraph-{spelled(VERSIONS[-1])}.schema.json").read_bytes())
+    schema = json.loads(NEWEST.read_bytes())
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema)
 
 
 def test_schema_is_what_the_models_say() -> None:
-    """The file is generated; `mgraph schema > schemas/mgraph-1.0.schema.json` makes it anew."""
-    text = (SCHEMAS / "mgraph-1.0.schema.json").read_text(encoding="utf-8")
+    """The newest one is generated: `mgraph schema > schemas/mgraph-1.1.schema.json`."""
+    text = NEWEST.read_text(encoding="utf-8")
     assert text == json.dumps(models.json_schema(), ensure_ascii=False, indent=2) + "\n"
+
+
+FROZEN = {
+    "1.0": "f3c2560e6076909a1764bdd9ed8633ffa930ed3bbe97d2f0bb0f7374ccf5fcac",
+}
+"""The schemas of released versions, by the SHA-256 of their bytes."""
+
+
+def test_schemas_of_released_versions_never_change() -> None:
+    """A schema that editors and other tools may hold already stays as it is, to the byte."""
+    assert [*FROZEN] == [*map(spelled, VERSIONS[:-1])]
+    for version, digest in FROZEN.items():
+        data = (SCHEMAS / f"mgraph-{version}.schema.json").read_bytes()
+        assert hashlib.sha256(data).hexdigest() == digest, version
+
+
+def test_a_file_of_an_older_version_has_no_newer_ops(validator: Any) -> None:  # noqa: ANN401
+    """An editor marks an op that the stated version does not have."""
+    leaf, node = {"id": "x", "op": "input"}, {"id": "y", "op": "erf", "args": ["x"]}
+    document = {"mgraph": "1.1", "nodes": [leaf, node], "outputs": ["y"]}
+    assert validator.is_valid(document)
+    (error,) = validator.iter_errors(document | {"mgraph": "1.0"})
+    assert [*error.absolute_path] == ["nodes", 1, "op"]
 
 
 def test_everything_is_described(validator: Any) -> None:  # noqa: ANN401

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from typing import Any
 
+import msgpack
 import pytest
 
 import mgraph
@@ -83,7 +85,7 @@ def test_new_documents_go_back_down_where_they_can() -> None:
 def test_versions_that_do_not_exist() -> None:
     """Neither up from, nor down to, a version that never was."""
     for version, words in (
-        ("1.1", "needs format 1.1, this mgraph reads up to 1.0"),
+        ("1.2", "needs format 1.2, this mgraph reads up to 1.1"),
         ("2.0", "2.0"),
         ("0.7", "0.7"),
     ):
@@ -113,6 +115,78 @@ def test_what_does_not_say_that_it_is_a_graph_file(document: object) -> None:
     assert [each.code for each in caught.value.diagnostics] == ["format"]
 
 
+def test_a_refusal_names_the_mgraph_that_reads_the_file() -> None:
+    """Format 1.N comes with mgraph 0.N.0, so that a reader can name a version yet to come."""
+    for version, fix in (
+        ("1.2", "upgrade: mgraph 0.2.0 or newer reads it"),
+        ("1.17", "upgrade: mgraph 0.17.0 or newer reads it"),
+        ("2.0", "upgrade: a newer mgraph reads it"),
+        ("0.9", ""),
+    ):
+        with pytest.raises(GraphError) as caught:
+            upgraded({"mgraph": version})
+        assert caught.value.diagnostics[0].fix == fix
+
+
+def test_format_versions_are_named_after_those_of_mgraph() -> None:
+    """What older readers say of this version of the format is true of this mgraph."""
+    found = re.match(r"(\d+)\.(\d+)\.", mgraph.__version__)
+    assert found is not None
+    assert (int(found[1]), int(found[2])) >= (0, VERSIONS[-1][1])
+
+
+def document(op: str, stated: str) -> dict[str, Any]:
+    """Return a graph of an op and a tanh, which states a version."""
+    nodes = [
+        {"id": "y", "op": op, "args": ["x"]},
+        {"id": "x", "op": "input", "data": 0.5},
+        {"id": "z", "op": "tanh", "args": ["y"]},
+    ]
+    return {"mgraph": stated, "nodes": nodes, "outputs": ["z"]}
+
+
+def test_a_file_asks_for_the_version_that_it_needs() -> None:
+    """The ops decide, not what the file stated: hash and bytes of 1.0 files stay the same."""
+    for op, stated, written in (
+        ("sin", "1.0", "1.0"), ("sin", "1.1", "1.0"), ("asin", "1.1", "1.1"),
+    ):  # fmt: skip
+        graph = mgraph.loads(json.dumps(document(op, stated)))
+        assert graph.version == written
+        assert json.loads(b"".join(graph.to_bytes(".json")))["mgraph"] == written
+        assert msgpack.unpackb(b"".join(graph.to_bytes(".msgpack")))["mgraph"] == written
+    old, new = (mgraph.loads(json.dumps(document("sin", each))) for each in ("1.0", "1.1"))
+    assert old.hash == new.hash
+
+
+def test_ops_of_a_newer_version_are_refused() -> None:
+    """A file that states 1.0 uses ops of 1.0, as readers of 1.0 will say; all others are named."""
+    bad = document("asin", "1.0")
+    bad["nodes"][2]["op"] = "expm1"
+    with pytest.raises(GraphError) as caught:
+        mgraph.loads(json.dumps(bad))
+    assert [(each.code, each.pointer) for each in caught.value.diagnostics] == [
+        ("unknown-op", "/nodes/0/op"), ("unknown-op", "/nodes/2/op"),
+    ]  # fmt: skip
+    assert caught.value.diagnostics[0].fix == 'state "mgraph": "1.1"'
+
+
+def test_down_to_1_0_and_up_again() -> None:
+    """A graph of old ops changes its version only; every newer op is in the way, with its node."""
+    new = document("sin", "1.1")
+    assert downgraded(new, (1, 0)) == document("sin", "1.0")
+    assert upgraded(document("sin", "1.0")) == new
+    packed = {"ops": ["acos", "gate", "input"]}
+    for nodes, pointers in (
+        (document("log1p", "1.1")["nodes"], ["/nodes/0/op"]),
+        ([{"id": "a", "op": "erf"}, 1, {"op": "gate"}, {"op": []}], ["/nodes/0/op", "/nodes/2/op"]),
+        (packed, ["/nodes/ops/0", "/nodes/ops/1"]),
+    ):
+        with pytest.raises(GraphError) as caught:
+            downgraded({"mgraph": "1.1", "nodes": nodes}, (1, 0))
+        assert {each.code for each in caught.value.diagnostics} == {"version"}
+        assert [each.pointer for each in caught.value.diagnostics] == pointers
+
+
 def test_the_lowest_sufficient_version_is_stamped(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that uses nothing new does not ask for a new reader."""
     newer = {**ops.OPS, "neg": dataclasses.replace(ops.OPS["neg"], since="1.3")}
@@ -126,7 +200,7 @@ def test_the_newest_version_is_one() -> None:
     """Steps, package and models agree on what the newest version is."""
     newest = migrate.spelled(VERSIONS[-1])
     assert newest == mgraph.FORMAT_VERSION
-    assert models.json_schema()["properties"]["mgraph"]["const"] == newest
+    assert models.json_schema()["properties"]["mgraph"]["enum"][-1] == newest
 
 
 def test_steps_connect_the_released_versions() -> None:

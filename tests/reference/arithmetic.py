@@ -131,10 +131,16 @@ AT_INFINITY: dict[str, tuple[float, float]] = {
     "cosh": (inf, inf),
     "tanh": (-1.0, 1.0),
     "log1p": (nan, inf),
+    "expm1": (-1.0, inf),
+    "asin": (nan, nan),
+    "acos": (nan, nan),
+    "erf": (-1.0, 1.0),
 }
 # What they answer at a zero of either sign. The others are odd there: f(+0) = +0, f(-0) = -0.
-AT_ZERO = {"exp": 1.0, "log": -inf, "cos": 1.0, "cosh": 1.0}
-NOT_BELOW_ZERO = ("sqrt", "log")
+AT_ZERO = {"exp": 1.0, "log": -inf, "cos": 1.0, "cosh": 1.0, "acos": HALF_PI}
+# Where the others have real values.
+DOMAINS = {"sqrt": (0.0, inf), "log": (0.0, inf), "log1p": (-1.0, inf)}
+DOMAINS |= {"asin": (-1.0, 1.0), "acos": (-1.0, 1.0)}
 
 
 def _function(name: str) -> Callable[[float], Double]:
@@ -149,8 +155,11 @@ def _function(name: str) -> Callable[[float], Double]:
             return Double(at_plus_infinity if x > 0.0 else at_minus_infinity)
         if x == 0.0:
             return Double(AT_ZERO.get(name, x))
-        if x < 0.0 and name in NOT_BELOW_ZERO:
+        low, high = DOMAINS.get(name, (-inf, inf))
+        if not low <= x <= high:
             return Double(nan)
+        if name == "log1p" and x == -1.0:
+            return Double(-inf)
         return Double(nearest_real(real(mp.mpf(float(x)))))
 
     return rounded
@@ -173,6 +182,23 @@ def _power(a: float, b: float) -> Double:
     return Double(copysign(nearest_real(mp.power(mp.mpf(abs(float(a))), mp.mpf(float(b)))), sign))
 
 
+def _angle(a: float, b: float) -> Double:
+    """Return atan2(a, b) with the special cases of C17, F.10.1.4."""
+    if isnan(a) or isnan(b):
+        return Double(nan)
+    left = copysign(1.0, b) < 0.0
+    if a == 0.0:
+        return Double(copysign(nearest_real(mp.pi) if left else 0.0, a))
+    if b == 0.0:
+        return Double(copysign(HALF_PI, a))
+    if isinf(a) and isinf(b):
+        return Double(copysign(nearest_real(mp.pi * 3 / 4 if left else mp.pi / 4), a))
+    if isinf(a) or isinf(b):
+        at_infinity = mp.pi / 2 if isinf(a) else mp.pi if left else mp.mpf(0)
+        return Double(copysign(nearest_real(at_infinity), a))
+    return Double(nearest_real(mp.atan2(mp.mpf(float(a)), mp.mpf(float(b)))))
+
+
 class Rounded:
     """Binary64 arithmetic in which every single operation is rounded, and rounded correctly."""
 
@@ -190,6 +216,11 @@ class Rounded:
     sinh = staticmethod(_function("sinh"))
     cosh = staticmethod(_function("cosh"))
     tanh = staticmethod(_function("tanh"))
+    erf = staticmethod(_function("erf"))
+    expm1 = staticmethod(_function("expm1"))
+    asin = staticmethod(_function("asin"))
+    acos = staticmethod(_function("acos"))
+    atan2 = staticmethod(_angle)
 
 
 class Real:
@@ -208,6 +239,11 @@ class Real:
     sinh = staticmethod(mp.sinh)
     cosh = staticmethod(mp.cosh)
     tanh = staticmethod(mp.tanh)
+    erf = staticmethod(mp.erf)
+    expm1 = staticmethod(mp.expm1)
+    asin = staticmethod(mp.asin)
+    acos = staticmethod(mp.acos)
+    atan2 = staticmethod(mp.atan2)
 
     @staticmethod
     def log(x: Number) -> Number:

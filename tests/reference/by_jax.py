@@ -48,6 +48,13 @@ FUNCTIONS: Mapping[str, Callable[..., Lanes]] = {
     "tanh": jnp.tanh,
     "sigmoid": jax.nn.sigmoid,
     "softplus": jax.nn.softplus,
+    "erf": jax.scipy.special.erf,
+    "log1p": jnp.log1p,
+    "expm1": jnp.expm1,
+    "asin": jnp.arcsin,
+    "acos": jnp.arccos,
+    "atan2": jnp.arctan2,
+    "gate": lambda a, b: jnp.where(a > 0, b, 0.0),
 }
 
 

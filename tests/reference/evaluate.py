@@ -14,6 +14,7 @@ from typing import TypeAlias
 from .arithmetic import Arithmetic, Number
 
 LEAVES = ("input", "param", "const")
+TWO_BY_ROOT_PI = 1.1283791670955126  # 2/√π, rounded to binary64
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Op:
     partials: Callable[..., tuple[Number, ...]]  # (arithmetic, *arguments, value)
     exact: bool = False  # one right answer, bit for bit
     arity: int | None = 1  # None: one or more
+    since: str = "1.0"  # the version of the format
 
 
 def _sigmoid(k: Arithmetic, x: Number) -> Number:
@@ -54,6 +56,11 @@ def _pow_partials(k: Arithmetic, a: Number, b: Number, y: Number) -> tuple[Numbe
         0.0 if b == 0.0 else b * k.pow(a, b - 1.0),
         0.0 if a == 0.0 and b >= 0.0 else y * k.log(a),
     )
+
+
+def _slope_of_arcs(k: Arithmetic, x: Number) -> Number:
+    """Return the slope of the arc sine, in the form that keeps its digits near ±1."""
+    return 1.0 / k.sqrt((1.0 - x) * (1.0 + x))
 
 
 def _max_takes_first(a: Number, b: Number) -> bool:
@@ -99,6 +106,18 @@ OPS: Mapping[str, Op] = {
     "tanh": Op(lambda k, x: k.tanh(x), lambda k, x, y: (1.0 - y * y,)),
     "sigmoid": Op(_sigmoid, lambda k, x, y: (y * (1.0 - y),)),
     "softplus": Op(_softplus, lambda k, x, y: (_sigmoid(k, x),)),
+    "erf": Op(lambda k, x: k.erf(x), lambda k, x, y: (TWO_BY_ROOT_PI * k.exp(-(x * x)),),
+              since="1.1"),
+    "log1p": Op(lambda k, x: k.log1p(x), lambda k, x, y: (1.0 / (1.0 + x),), since="1.1"),
+    "expm1": Op(lambda k, x: k.expm1(x), lambda k, x, y: (k.exp(x),), since="1.1"),
+    "asin": Op(lambda k, x: k.asin(x), lambda k, x, y: (_slope_of_arcs(k, x),), since="1.1"),
+    "acos": Op(lambda k, x: k.acos(x), lambda k, x, y: (-_slope_of_arcs(k, x),), since="1.1"),
+    "atan2": Op(lambda k, a, b: k.atan2(a, b),
+                lambda k, a, b, y: (b / (a * a + b * b), -a / (a * a + b * b)), arity=2,
+                since="1.1"),
+    "gate": Op(lambda k, a, b: b if a > 0.0 else k.number(0.0),
+               lambda k, a, b, y: (0.0, 1.0 if a > 0.0 else 0.0), exact=True, arity=2,
+               since="1.1"),
 }
 # fmt: on
 
@@ -175,6 +194,11 @@ def backward(k: Arithmetic, order: Nodes, primals: Primals, seed: Mapping[str, f
 def is_exact(nodes: Nodes) -> bool:
     """Say whether every op of the graph has one right answer, bit for bit."""
     return all(node.is_leaf or OPS[node.op].exact for node in nodes)
+
+
+def version(nodes: Nodes) -> str:
+    """Return the lowest version of the format that has all ops of the graph."""
+    return max(("1.0", *(OPS[node.op].since for node in nodes if not node.is_leaf)))
 
 
 def has_reuse(nodes: Nodes) -> bool:

@@ -12,13 +12,12 @@ import mpmath
 
 from .arithmetic import Arithmetic, Real, Rounded
 from .canonical import canonical_hash
-from .evaluate import LEAVES, Node, backward, forward, in_evaluation_order, is_exact
+from .evaluate import LEAVES, Node, backward, forward, in_evaluation_order, is_exact, version
 from .layout import JsonObject, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-FORMAT = "1.0"
 DIGITS = f"mpmath {'.'.join(mpmath.__version__.split('.')[:2])}, 50 digits"
 BY_RATIONALS = "exact rationals, rounded to binary64 at each operation"
 BY_HAND = f"IEEE 754 special cases by hand; finite values {DIGITS}"
@@ -90,7 +89,7 @@ class Golden:
         """Return the finished file, with the numbers of all its runs."""
         return _present(
             {
-                "mgraph": FORMAT,
+                "mgraph": version(self.nodes),
                 "$schema": self.schema,
                 "name": self.name,
                 "doc": self.doc,

@@ -603,4 +603,186 @@ FUNCTIONS = (
         "right",
         (Run(published="quarter_pi=0.785398163397448 right=1.0000000000"),),
     ),
+    Golden(
+        "run/functions/exact_gelu",
+        "The activation of many language models: x times the chance that a normal number is below "
+        "it. Unlike a relu it has a small negative dip, and no corner.",
+        """
+        x = input 1.0
+        half = const 0.5
+        root_half = const 0.7071067811865476
+        scaled = mul x root_half
+        e = erf scaled
+        one = const 1.0
+        twice_chance = add one e
+        chance = mul half twice_chance
+        y = mul x chance
+        """,
+        "y",
+        (Run(published="y=0.8413447461"), Run({"x": -0.75}), Run({"x": 3.5})),
+    ),
+    Golden(
+        "run/functions/black_scholes",
+        "A call option as Black, Scholes and Merton priced it in 1973, with the exact integral of "
+        "the bell curve: what the stock is worth, less what it is expected to cost.",
+        """
+        price = input 42.0
+        strike = input 40.0
+        rate = param 0.1
+        volatility = param 0.2
+        years = param 0.5
+        half = const 0.5
+        one = const 1.0
+        root_half = const 0.7071067811865476
+        moneyness = div price strike
+        log_moneyness = log moneyness
+        vv = mul volatility volatility
+        half_vv = mul half vv
+        drift = add rate half_vv
+        drift_years = mul drift years
+        root_years = sqrt years
+        risk = mul volatility root_years
+        top = add log_moneyness drift_years
+        d1 = div top risk
+        d2 = sub d1 risk
+        s1 = mul root_half d1
+        s2 = mul root_half d2
+        e1 = erf s1
+        e2 = erf s2
+        twice1 = add one e1
+        twice2 = add one e2
+        chance1 = mul half twice1
+        chance2 = mul half twice2
+        rate_years = mul rate years
+        minus_rate_years = neg rate_years
+        discount = exp minus_rate_years
+        stock = mul price chance1
+        cost = mul strike discount
+        expected_cost = mul cost chance2
+        call = sub stock expected_cost
+        """,
+        "stock expected_cost call",
+        (  # the numbers are those of Hull, Options, Futures, and Other Derivatives, example 15.6
+            Run(seed={"stock": 1.0}, published="call=4.76 d1=0.7693 d2=0.6278"),
+            Run({"price": 36.0, "years": 2.0}, {"expected_cost": -1.0}),
+        ),
+    ),
+    Golden(
+        "run/functions/great_circle",
+        "How far is it from Paris to New York over the globe, in kilometres, and in which "
+        "direction does one start? Haversines give the distance, atan2 the bearing.",
+        """
+        lat1 = input 0.8527
+        lon1 = input 0.0411
+        lat2 = input 0.7102
+        lon2 = input -1.2916
+        half = const 0.5
+        diameter = const 12742.0
+        dlat = sub lat2 lat1
+        dlon = sub lon2 lon1
+        hlat = mul half dlat
+        hlon = mul half dlon
+        slat = sin hlat
+        slon = sin hlon
+        slat2 = mul slat slat
+        slon2 = mul slon slon
+        c1 = cos lat1
+        c2 = cos lat2
+        cc = mul c1 c2
+        east = mul cc slon2
+        haversine = add slat2 east
+        chord = sqrt haversine
+        angle = asin chord
+        distance = mul diameter angle
+        s1 = sin lat1
+        s2 = sin lat2
+        sdlon = sin dlon
+        cdlon = cos dlon
+        eastward = mul sdlon c2
+        north1 = mul c1 s2
+        back = mul s1 c2
+        north2 = mul back cdlon
+        northward = sub north1 north2
+        bearing = atan2 eastward northward
+        """,
+        "distance bearing",
+        (
+            Run(seed={"distance": 1.0}),
+            Run(seed={"bearing": 1.0}),
+            Run({"lat2": -0.5911, "lon2": 2.6388}, {"distance": 1.0, "bearing": 2.0}),
+        ),
+    ),
+    Golden(
+        "run/functions/small_interest",
+        "Interest that is credited every second: (1 + r/n)^n - 1. As expm1(n·log1p(r/n)) it keeps "
+        "its digits, where 1 + r/n would lose half of them.",
+        """
+        rate = param 0.05
+        times = const 31536000.0
+        part = div rate times
+        growth = log1p part
+        log_growth = mul times growth
+        interest = expm1 log_growth
+        """,
+        "interest",
+        (Run(published="interest=0.0512710963"), Run({"rate": -0.02}), Run({"rate": 1e-9})),
+    ),
+    Golden(
+        "run/functions/angle_between",
+        "The angle between two vectors, by the cosine, and the same by the sine and cosine "
+        "together: atan2 needs no division by the lengths.",
+        """
+        ax = param 3.0
+        ay = param 1.0
+        bx = param 1.0
+        by = param 2.0
+        axbx = mul ax bx
+        ayby = mul ay by
+        dot = add axbx ayby
+        axby = mul ax by
+        aybx = mul ay bx
+        cross = sub axby aybx
+        axax = mul ax ax
+        ayay = mul ay ay
+        bxbx = mul bx bx
+        byby = mul by by
+        aa = add axax ayay
+        bb = add bxbx byby
+        aabb = mul aa bb
+        lengths = sqrt aabb
+        cosine = div dot lengths
+        by_cosine = acos cosine
+        by_both = atan2 cross dot
+        """,
+        "by_cosine by_both",
+        (
+            Run(seed={"by_cosine": 1.0}, published="by_cosine=0.785398163397"),
+            Run(seed={"by_both": 1.0}, published="by_both=0.785398163397"),
+            Run({"bx": -2.0}, {"by_cosine": 1.0, "by_both": -1.0}),
+        ),
+    ),
+    Golden(
+        "run/functions/if_else",
+        "A choice without a branch: up is used where x is above 0, down elsewhere. The gradient "
+        "goes the way that the value came.",
+        """
+        x = input 1.5
+        up_slope = param 2.0
+        down_slope = param 0.25
+        one = const 1.0
+        is_up = gate x one
+        is_down = sub one is_up
+        up = mul x up_slope
+        down = mul x down_slope
+        kept_up = gate is_up up
+        kept_down = gate is_down down
+        y = add kept_up kept_down
+        """,
+        "y",
+        (
+            Run(published="y=3.0 x'=2.0"),
+            Run({"x": -1.5}, published="y=-0.375 x'=0.25"),
+            Run({"x": 0.0}),
+        ),
+    ),
 )

@@ -53,6 +53,26 @@ UNARY: dict[str, tuple[str, tuple[float, ...]]] = {
         "A relu with a rounded corner. Its slope is the sigmoid.",
         (-2.0, 36.7, -36.7, 40.0),
     ),
+    "erf": (
+        "The area under a bell curve. Its slope is that curve, so it is flat on both sides.",
+        (0.84375, 0.9999999999999999, 1.25, -1.5, 2.8, 5.9, 6.0, 26.5, 27.5, 1e-8),
+    ),
+    "log1p": (
+        "ln(1 + x): for small x it is nearly x. At -1 it falls to minus infinity.",
+        (-1.0000000000000002, -0.9999999999999999, -0.999, 1e-8, -1e-8, 1.718281828459045, LARGEST),
+    ),
+    "expm1": (
+        "e^x - 1: for small x it is nearly x, where exp and a subtraction leave no digits.",
+        (1e-8, -1e-8, 709.782712893384, 709.7827128933841, -37.5, -745.2),
+    ),
+    "asin": (
+        "The angle with this sine. The slope is infinite at both ends; beyond, there is no angle.",
+        (0.9999999999999999, -0.9999999999999999, 1.0000000000000002, 0.7071067811865476, 1e-8),
+    ),
+    "acos": (
+        "The angle with this cosine. Its slope is minus that of asin.",
+        (0.9999999999999999, -0.9999999999999999, 1.0000000000000002, 0.7071067811865476, 1e-8),
+    ),
 }
 
 BINARY: dict[str, tuple[str, tuple[tuple[float, float], ...]]] = {
@@ -91,6 +111,17 @@ BINARY: dict[str, tuple[str, tuple[tuple[float, float], ...]]] = {
     "min": (
         "All of the gradient goes to the smaller one. At a tie each gets half; NaN always wins.",
         ((2.0, -3.0), (-3.0, 2.0), (2.0, 2.0), (-TINY, TINY)),
+    ),
+    "atan2": (
+        "The angle of the point (b, a), all the way round. Here the sign of a zero matters.",
+        (
+            *((1.0, 2.0), (1.0, -2.0), (-1.0, 2.0), (-1.0, -2.0), (-0.0, -2.0), (-TINY, -1.0)),
+            *((TINY, TINY), (1e-200, 1e-200), (1e200, 1e200), (1e-300, -1e300), (3.0, 4.0)),
+        ),
+    ),
+    "gate": (
+        "The first argument decides, and gets no gradient; the second passes while it is above 0.",
+        ((2.0, -3.0), (-2.0, -3.0), (TINY, LARGEST), (-TINY, LARGEST), (2.0, 0.1)),
     ),
 }
 

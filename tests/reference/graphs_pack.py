@@ -173,6 +173,33 @@ def _inside() -> Iterator[Golden]:
     )
 
 
+NOT_ELSEWHERE = tuple(op for op in UNARY if op not in ("neg", "tanh"))
+
+
+def _only_through() -> Iterator[Golden]:
+    """Yield graphs whose inner nodes have only one way to the output, for ops that lack one."""
+    for op in NOT_ELSEWHERE:
+        one, other = UNARY[op][2]
+        yield lesson(
+            f"only-through-{op}",
+            f"{op} of a product that nothing else uses: if {op} forgets what it was made of, "
+            "neither factor gets a gradient.",
+            f"x = input {one}\nw = param 1.5\nu = mul x w\ny = {op} u",
+            "y",
+            Run(),
+            Run({"x": other, "w": 0.45}, {"y": 2.5}),
+        )
+    for op in ("pow", "max", "min"):
+        yield lesson(
+            f"only-through-{op}",
+            f"{op} of two products that nothing else uses: if {op} forgets one of them, its "
+            "factors get no gradient.",
+            f"{INSIDE}y = {op} u t",
+            "y",
+            *INSIDE_RUNS,
+        )
+
+
 # Each with a whole number, and with one that isn't.
 NUMBERS: Mapping[str, tuple[str, str, str]] = {
     "x-plus-2": ("A number beside a Value: x + 2 and then + 0.75.", "add x two", "add a part"),
@@ -238,4 +265,4 @@ def _numbers() -> Iterator[Golden]:
     )
 
 
-RULES: tuple[Golden, ...] = (*_alone(), *_inside(), *_numbers())
+RULES: tuple[Golden, ...] = (*_alone(), *_inside(), *_only_through(), *_numbers())
