@@ -11,7 +11,7 @@ from mgraph.locks import ThreadLock
 from mgraph.ops import CONST, INPUT, OPS, PARAM, Op
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 Operand: TypeAlias = "Value | float"
 
@@ -53,11 +53,19 @@ def mimebundle(thing: object) -> dict[str, str]:
     return {"text/plain": repr(thing), **notebook.picture(thing)}
 
 
+class Label(str):
+    """A name that need not be an id, and that several Values may have."""
+
+    __slots__ = ()
+
+
 class Value:
     """A scalar that remembers how it was computed, so that it can be differentiated.
 
     It works like micrograd's `Value`. `Value(2.0)` is an input, `Value.param(2.0)` is a trainable
-    parameter, and a plain number in an expression becomes a const, which gets no gradient.
+    parameter, and a plain number in an expression becomes a const, which gets no gradient. Programs
+    that draw micrograd's graphs, or go backward node by node, can read `_prev` (the arguments
+    without repeats) and `_op` (such as `"+"` and `"tanh"`), and call `_backward()`.
 
     The operators `+ - * / **`, `abs()`, the methods below and the functions `mgraph.max`,
     `mgraph.min` and `mgraph.sum` return new Values. Arithmetic never raises: dividing by zero or
@@ -72,7 +80,7 @@ class Value:
         name: The id of the node in a graph file; None to have one assigned (`n0`, `n1`, …).
     """
 
-    __slots__ = ("__weakref__", "_args", "_data", "_grad", "_kind", "_number", "_op", "name")
+    __slots__ = ("__weakref__", "_args", "_data", "_grad", "_kind", "_number", "_rule", "name")
 
     # Makes NumPy leave operators to us: np.float64(2.0) * value is a Value.
     __array_ufunc__: ClassVar[None] = None
@@ -82,45 +90,62 @@ class Value:
     _grad: float
     _kind: str
     _number: int | tuple[int, ...]  # orders Values by creation; a tuple if it came from a pickle
-    _op: Op | None
+    _rule: Op | None  # None for a leaf
     name: str | None
 
     def __init__(  # noqa: D417 - what is unknown is refused
-        self, data: float, *, name: str | None = None, **unknown: Never
+        self, data: float, *, name: str | None = None, label: str = "", **unknown: Never
     ) -> None:
         """Make an input.
 
         Args:
             data: Its value, any real number; stored as a float.
             name: The id of the node in a graph file; None to have one assigned.
+            label: A name that may be any text, instead of `name`.
 
         Raises:
-            TypeError: `data` is not a number.
+            TypeError: `data` is not a number, `label` is not a text, or both `name` and `label` are
+                given.
         """
         if unknown:
             raise _unknown_argument(next(iter(unknown)))
-        self._data = _float(data)
+        self._data = data if type(data) is float else _float(data)
         self._grad = 0.0
         self._number = next(_numbers)
-        self._op = None
+        self._rule = None
         self._args = ()
         self.name = name
         self._kind = INPUT
+        if label:
+            if name is not None:
+                message = "a Value takes name= or label=, not both"
+                raise TypeError(message)
+            self.label = label
 
     @classmethod
-    def input(cls, data: float, *, name: str | None = None, **unknown: Never) -> Value:
-        """Make an input, which each run can set; `data` and `name` are as for `Value`."""
-        return cls(data, name=name, **unknown)
+    def input(
+        cls, data: float, *, name: str | None = None, label: str = "", **unknown: Never
+    ) -> Value:
+        """Make an input, which each run can set; `data`, `name` and `label` are as for `Value`."""
+        return cls(data, name=name, label=label, **unknown)
 
     @classmethod
-    def param(cls, data: float, *, name: str | None = None, **unknown: Never) -> Value:
-        """Make a trainable parameter; `data` and `name` are as for `Value`."""
-        return leaf(PARAM, _float(data), name, **unknown)
+    def param(
+        cls, data: float, *, name: str | None = None, label: str = "", **unknown: Never
+    ) -> Value:
+        """Make a trainable parameter; `data`, `name` and `label` are as for `Value`."""
+        value = cls(data, name=name, label=label, **unknown)
+        value._kind = PARAM
+        return value
 
     @classmethod
-    def const(cls, data: float, *, name: str | None = None, **unknown: Never) -> Value:
-        """Make a constant, whose `grad` stays 0.0; `data` and `name` are as for `Value`."""
-        return leaf(CONST, _float(data), name, **unknown)
+    def const(
+        cls, data: float, *, name: str | None = None, label: str = "", **unknown: Never
+    ) -> Value:
+        """Make a constant; `data`, `name` and `label` are as for `Value`, and `grad` stays 0.0."""
+        value = cls(data, name=name, label=label, **unknown)
+        value._kind = CONST
+        return value
 
     @property
     def op(self) -> str:
@@ -131,6 +156,22 @@ class Value:
     def args(self) -> tuple[Value, ...]:
         """The Values that the op was applied to, in order, with repeats; empty for a leaf."""
         return self._args
+
+    @property
+    def label(self) -> str:
+        """The name as micrograd's lecture has it: any text, and `""` if there is none.
+
+        In a graph file it is the node's id, if it can be one and no other Value has it; otherwise
+        an id is assigned, and the file has the text as the node's `label`.
+        """
+        return "" if self.name is None else str(self.name)
+
+    @label.setter
+    def label(self, label: str) -> None:
+        if not isinstance(label, str):
+            message = f"a label is a text, not {type(label).__name__}"
+            raise TypeError(message)
+        self.name = Label(label) if label else None
 
     @property
     def data(self) -> float:
@@ -170,6 +211,43 @@ class Value:
         with _LOCK.lock:
             sweep(seeds)
 
+    # --- what programs for micrograd read ---
+
+    @property
+    def _prev(self) -> tuple[Value, ...]:
+        """The arguments in order, without repeats."""
+        return tuple(dict.fromkeys(self._args))
+
+    @property
+    def _op(self) -> str:
+        """The op as micrograd shows it, such as `"+"`, `"**2"` or `"tanh"`; empty for a leaf."""
+        if self._rule is None:
+            return ""
+        symbol = _SYMBOLS.get(self._kind, self._kind)
+        if self._rule is _POW and self._args[1]._kind == CONST:
+            return symbol + repr(self._args[1]._data).removesuffix(".0")
+        return symbol
+
+    @property
+    def _backward(self) -> Callable[[], None]:
+        """A function that adds to the gradients of the arguments what this value passes on."""
+        return self._push
+
+    @_backward.setter
+    def _backward(self, _: object) -> Never:
+        message = (
+            "_backward can't be assigned: it follows from the op, whose derivatives are in the "
+            "table of `mgraph ops`; to check an engine of your own, use `mgraph grade`"
+        )
+        raise AttributeError(message)
+
+    def _push(self) -> None:
+        consts = [(arg, arg._grad) for arg in self._args if arg._kind == CONST]
+        if self._rule is not None:
+            _pass_on(self, self._rule)
+        for const, grad in consts:  # they have no adjoint
+            const._grad = grad
+
     def __getstate__(self) -> tuple[_Pickle, Any]:
         """Return what a pickle holds of this Value; its arguments are in the same pickle."""
         return _HERE, super().__getstate__()
@@ -185,8 +263,9 @@ class Value:
             self._number = pickle.number, *_as_tuple(self._number)
 
     def __repr__(self) -> str:
-        """Show primal and adjoint, as micrograd does, and the name if there is one."""
-        name = f", name={self.name!r}" if self.name is not None else ""
+        """Show primal and adjoint, as micrograd does, and the name or label if there is one."""
+        keyword = "label" if isinstance(self.name, Label) else "name"
+        name = f", {keyword}={self.name!r}" if self.name is not None else ""
         return f"Value(data={self._data}, grad={self._grad}{name})"
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
@@ -267,6 +346,14 @@ class Value:
         """Return the natural logarithm."""
         return apply(OPS["log"], (self,))
 
+    def log1p(self) -> Value:
+        """Return ln(1 + x), where x is this value; exact for small x, too."""
+        return apply(OPS["log1p"], (self,))
+
+    def expm1(self) -> Value:
+        """Return eˣ - 1, where x is this value; exact for small x, too."""
+        return apply(OPS["expm1"], (self,))
+
     def sin(self) -> Value:
         """Return the sine of this value, an angle in radians."""
         return apply(OPS["sin"], (self,))
@@ -279,9 +366,21 @@ class Value:
         """Return the tangent of this value, an angle in radians."""
         return apply(OPS["tan"], (self,))
 
+    def asin(self) -> Value:
+        """Return the arc sine, in radians."""
+        return apply(OPS["asin"], (self,))
+
+    def acos(self) -> Value:
+        """Return the arc cosine, in radians."""
+        return apply(OPS["acos"], (self,))
+
     def atan(self) -> Value:
         """Return the arc tangent, in radians."""
         return apply(OPS["atan"], (self,))
+
+    def atan2(self, other: Operand) -> Value:
+        """Return the angle of the point (x, y), in radians; y is this value, x is `other`."""
+        return apply(OPS["atan2"], (self, as_value(other)))
 
     def sinh(self) -> Value:
         """Return the hyperbolic sine."""
@@ -307,6 +406,14 @@ class Value:
         """Return this value if it is above zero, else 0; the slope at 0 is 0."""
         return apply(OPS["relu"], (self,))
 
+    def erf(self) -> Value:
+        """Return the error function of this value."""
+        return apply(OPS["erf"], (self,))
+
+    def gate(self, other: Operand) -> Value:
+        """Return `other` if this value is above zero, else 0; only `other` gets a gradient."""
+        return apply(OPS["gate"], (self, as_value(other)))
+
 
 _NUMBER: Final = attrgetter("_number")
 _ADD: Final = OPS["add"]
@@ -316,6 +423,9 @@ _DIV: Final = OPS["div"]
 _POW: Final = OPS["pow"]
 _NEG: Final = OPS["neg"]
 _ABS: Final = OPS["abs"]
+
+_SYMBOLS: Final = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "relu": "ReLU"}
+"""Ops that micrograd shows by another name than ours."""
 
 
 def _float(data: Any) -> float:  # noqa: ANN401 - numbers of any library
@@ -331,7 +441,8 @@ def _float(data: Any) -> float:  # noqa: ANN401 - numbers of any library
 
 
 _ELSEWHERE: Final = {
-    "label": "name it with name=…",
+    "_children": "operators and methods make the Values of ops, for example x * y and x.tanh()",
+    "_op": "operators and methods make the Values of ops, for example x * y and x.tanh()",
     "id": "name it with name=…",
     "requires_grad": "Value.param(…) makes a trainable parameter",
 }
@@ -343,9 +454,15 @@ def _unknown_argument(keyword: str) -> TypeError:
     return TypeError(f"Value got an unexpected keyword argument {keyword!r}: {hint}")
 
 
-def leaf(op: str, data: float, name: str | None = None, **unknown: Never) -> Value:
+def leaf(op: str, data: float, name: str | None = None) -> Value:
     """Make a leaf of the given kind."""
-    value = Value(data, name=name, **unknown)
+    value = Value.__new__(Value)
+    value._data = data if type(data) is float else _float(data)
+    value._grad = 0.0
+    value._number = next(_numbers)
+    value._rule = None
+    value._args = ()
+    value.name = name
     value._kind = op
     return value
 
@@ -369,7 +486,7 @@ def _node(op: Op, primal: float, args: tuple[Value, ...]) -> Value:
     value._data = primal
     value._grad = 0.0
     value._number = next(_numbers)
-    value._op = op
+    value._rule = op
     value._args = args
     value.name = None
     value._kind = op.name
@@ -485,8 +602,8 @@ def sweep(seeds: Sequence[tuple[Value, float]], tape: Sequence[Value] | None = N
     for value, seed in seeds:
         value._grad += seed
     for value in reversed(tape):
-        if value._op is not None:
-            _pass_on(value, value._op)
+        if value._rule is not None:
+            _pass_on(value, value._rule)
     for value, grad in leaves:
         # The sweep adds to consts, too, but they have no adjoint.
         value._grad = grad if value._kind == CONST else grad + value._grad

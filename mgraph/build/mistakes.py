@@ -24,13 +24,9 @@ NUMBERS: Final[Mapping[str, float]] = {
 ELSEWHERE: Final[Mapping[str, str]] = {
     "log10": "log(x)/log(10)",
     "log2": "log(x)/log(2)",
-    "log1p": "log(1 + x)",
-    "expm1": "exp(x) - 1",
-    "asin": "atan(x/sqrt(1 - x*x))",
-    "arcsin": "atan(x/sqrt(1 - x*x))",
-    "acos": "2*atan(sqrt((1 - x)/(1 + x)))",
-    "arccos": "2*atan(sqrt((1 - x)/(1 + x)))",
-    "atanh": "log((1 + x)/(1 - x))/2",
+    "atanh": "(log1p(x) - log1p(-x))/2",
+    "arctanh": "(log1p(x) - log1p(-x))/2",
+    "erfc": "1 - erf(x)",
     "cot": "1/tan(x)",
     "hypot": "sqrt(a*a + b*b)",
 }

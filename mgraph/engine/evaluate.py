@@ -6,14 +6,14 @@ from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mgraph import __version__
-from mgraph.errors import GraphError, quoted
+from mgraph.errors import REPORTED, GraphError, quoted
 from mgraph.format.runs import SETTABLE
 from mgraph.graph.run import SELF_RECORDED, Numbers, Run, as_number
 from mgraph.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mgraph.graph.columns import Columns
 
@@ -92,16 +92,28 @@ def input_nodes(graph: Columns, inputs: Mapping[str, float]) -> dict[int, float]
     Raises:
         GraphError: `run-node` if an id does not exist, or is not that of an input or param.
     """
-    by_node = {}
-    for name, value in inputs.items():
-        node = graph.index.get(name)
-        if node is None:
-            raise unknown_node(graph, name, "an input or a param")
-        if graph.op(node) not in SETTABLE:
-            message = f"a run can't set {quoted(name)}: it is a {graph.op(node)}"
-            raise GraphError.of("run-node", message, expected="an input or a param")
-        by_node[node] = value
-    return by_node
+    return {_leaf(graph, name, "a run can't set"): value for name, value in inputs.items()}
+
+
+def leaf_nodes(graph: Columns, names: Iterable[str]) -> list[int]:
+    """Return the nodes of inputs and params whose gradients are asked for, each once.
+
+    Raises:
+        GraphError: `run-node` if an id does not exist, or is not that of an input or param.
+    """
+    return [_leaf(graph, name, "a batch has no gradient of") for name in dict.fromkeys(names)]
+
+
+def _leaf(graph: Columns, name: str, problem: str) -> int:
+    """Return the input or param with an id."""
+    node = graph.index.get(name)
+    if node is None:
+        raise unknown_node(graph, name, "an input or a param")
+    if graph.op(node) not in SETTABLE:
+        op = graph.op(node)
+        message = f"{problem} {quoted(name)}: it is {'an' if op[0] in 'aeiou' else 'a'} {op}"
+        raise GraphError.of("run-node", message, expected="an input or a param")
+    return node
 
 
 def node_named(graph: Columns, name: str) -> int:
@@ -120,7 +132,8 @@ def unbound_inputs(names: Sequence[str], *, in_run: bool = True) -> GraphError:
     """Build the error for inputs that have no value; `in_run` if a run could give them one."""
     from mgraph.format.runs import no_value  # noqa: PLC0415 - only for errors
 
-    return GraphError([no_value(name, in_run=in_run) for name in names])
+    more = max(0, len(names) - REPORTED)
+    return GraphError([no_value(name, in_run=in_run) for name in names[:REPORTED]], more)
 
 
 def seeded_nodes(graph: Columns, seed: Mapping[str, float]) -> dict[int, float]:
@@ -150,7 +163,10 @@ def _bad_seed(graph: Columns, outputs: list[str], seed: Mapping[str, float]) -> 
     for name in seed:
         if name not in graph.index:
             return unknown_node(graph, name, "an output")
-    return GraphError([not_an_output(name, outputs) for name in seed if name not in outputs])
+    known = dict.fromkeys(outputs)
+    wrong = [name for name in seed if name not in known]
+    more = max(0, len(wrong) - REPORTED)
+    return GraphError([not_an_output(name, outputs) for name in wrong[:REPORTED]], more)
 
 
 def unknown_node(graph: Columns, name: str, expected: str) -> GraphError:

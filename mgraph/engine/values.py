@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from itertools import compress, count
 from typing import TYPE_CHECKING, Final
 
@@ -11,10 +12,11 @@ from mgraph.collector import paused_collector
 from mgraph.engine.evaluate import Engine
 from mgraph.errors import GraphError, quoted
 from mgraph.format.ids import IN_WORDS, are_ids
+from mgraph.format.texts import check_label
 from mgraph.graph.columns import Columns, starts
 from mgraph.graph.ids import default_id
 from mgraph.ops import CONST, NAMES, OPCODES, OPS
-from mgraph.value import Value, ancestry, apply, leaf, sweep
+from mgraph.value import Label, Value, ancestry, apply, leaf, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -47,11 +49,12 @@ def columns_of(
 
     Args:
         outputs: The Values.
-        ids: Gives all of them their ids, in evaluation order; None for their own names.
+        ids: Gives all of them their ids, in evaluation order; None for their own names and labels.
 
     Raises:
         GraphError: `id` or `duplicate-id` if the names of the Values can't be ids; `output` if
-            there are none, or one is given twice; `limit` if a sum has too many arguments.
+            there are none, or one is given twice; `limit` if a sum has too many arguments or a
+            label is too long; `encoding` if a label is not valid Unicode.
         TypeError: One of them is not a Value.
     """
     for value in outputs:
@@ -66,6 +69,7 @@ def columns_of(
     leaves = array("I", (i for i, value in enumerate(values) if not value.args))
     if (most := max(len(value.args) for value in values)) > LIMITS.args:
         raise limit_error("args", f"a node of {most:,} arguments", LIMITS.args)
+    names, labels = _ids_of(values) if ids is None else (ids(values), {})
     return Columns(
         opcode=bytes(OPCODES[value.op] for value in values),
         first=starts(len(value.args) for value in values),
@@ -73,31 +77,59 @@ def columns_of(
         leaves=leaves,
         data=array("d", (values[i].data for i in leaves)),
         has_data=None,
-        ids=(ids or _ids_of)(values),
+        ids=names,
         outputs=named_outputs,
+        labels=labels,
     )
 
 
-def _ids_of(values: Sequence[Value]) -> list[str]:
-    """Return an id for every Value: its own name, or else n0, n1, …, with `_` if that is taken."""
-    taken: dict[str, None] = {}
-    for value in values:
-        if value.name is None:
-            continue
-        if not isinstance(value.name, str) or not are_ids([value.name]):
-            message = f"the name {quoted(value.name)} can't be an id"
-            raise GraphError.of("id", message, expected=IN_WORDS)
-        if value.name in taken:
-            message = f"two values have the name {quoted(value.name)}"
-            raise GraphError.of("duplicate-id", message, expected="another name")
-        taken[value.name] = None
-    ids = []
+def _ids_of(values: Sequence[Value]) -> tuple[list[str], dict[int, str]]:
+    """Return an id for every Value, and by index the labels that are not ids.
+
+    An id is the Value's own name; or else its label, if it can be an id and is used once; or else
+    n0, n1, …, with `_` if that is taken.
+    """
+    names = _names_of(values)
+    labels = Counter(value.name for value in values if type(value.name) is Label)
+    are_usable = are_ids([*labels])
+    ids: list[str] = []
+    others: dict[int, str] = {}
     for i, value in enumerate(values):
-        name = default_id(i) if value.name is None else value.name
-        while value.name is None and name in taken:
-            name += "_"
+        name = value.name
+        if type(name) is Label:
+            is_id = labels[name] == 1 and name not in names and (are_usable or are_ids([name]))
+            name = str(name)
+            if not is_id:
+                others[i], name = name, None
+        if name is None:
+            name = default_id(i)
+            while name in names or name in labels:
+                name += "_"
         ids.append(name)
-    return ids
+    for label in dict.fromkeys(others.values()):
+        check_label(label)
+    return ids, others
+
+
+def _names_of(values: Sequence[Value]) -> dict[str, None]:
+    """Return the names, without labels.
+
+    Raises:
+        GraphError: `id` or `duplicate-id` if they can't be ids.
+    """
+    names: dict[str, None] = {}
+    for value in values:
+        name = value.name
+        if name is None or type(name) is Label:
+            continue
+        if not isinstance(name, str) or not are_ids([name]):
+            message = f"the name {quoted(name)} can't be an id"
+            raise GraphError.of("id", message, expected=IN_WORDS)
+        if name in names:
+            message = f"two values have the name {quoted(name)}"
+            raise GraphError.of("duplicate-id", message, expected="another name")
+        names[name] = None
+    return names
 
 
 def by_values(

@@ -43,6 +43,20 @@ def test_silu() -> None:
         assert math.isclose(gradients["x"], float(slope), rel_tol=1e-14), x
 
 
+def test_gelu() -> None:
+    """The product of x and the chance that a normal number is below x, and its derivative.
+
+    Far below 0 the chance is 1 minus nearly 1, so its last digits are those of 1.
+    """
+    mpmath.mp.dps = 50
+    for x in XS:
+        exact = mpmath.mpf(x)
+        slope = mpmath.ncdf(exact) + exact * mpmath.npdf(exact)
+        value, gradients = run("gelu(x)", x=x)
+        assert math.isclose(value, float(exact * mpmath.ncdf(exact)), rel_tol=1e-15, abs_tol=1e-15)
+        assert math.isclose(gradients["x"], float(slope), rel_tol=1e-14, abs_tol=1e-15), x
+
+
 def test_square() -> None:
     """x·x, rounded once, and 2·x; negative numbers are as good as others."""
     for x in XS:
@@ -100,7 +114,9 @@ def test_max_of_two_is_an_op() -> None:
 
 def test_only_ops_are_in_the_graph() -> None:
     """A file made of these functions can be read by everybody who reads the format."""
-    graph = graph_of("y = leaky_relu(x, a) + silu(x) + square(x) + mean(x, a) + max(x, a, 2)", {})
+    graph = graph_of(
+        "y = leaky_relu(x, a) + silu(x) + square(x) + mean(x, a) + gelu(max(x, a, 2))", {}
+    )
     assert {graph.columns.op(node) for node in range(len(graph))} <= {*OPS, "input", "const"}
 
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         ("y = multiply(x, w)", 5, 'did you mean "mul"?'),
         ("y = swish(x)", 5, 'did you mean "silu"?'),
         ("y = log10(x)", 5, "write log(x)/log(10)"),
-        ("y = np.arcsin(x)", 5, "write atan(x/sqrt(1 - x*x))"),
+        ("y = np.arctanh(x)", 5, "write (log1p(x) - log1p(-x))/2"),
         ("w1 = 3; y = w1*x", 1, "declare it with --param w1=3"),
         ("w1 = -0.5; y = w1*x", 1, "declare it with --param w1=-0.5"),
         ("y = add(x)", 5, "add takes 2, not 1: sum takes any number"),

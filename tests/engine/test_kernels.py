@@ -25,6 +25,7 @@ from mgraph.engine.tape import (
     replay,
     schedule,
     source,
+    sums,
     sweeps,
 )
 from mgraph.errors import MissingExtraError
@@ -179,7 +180,7 @@ def checked(part: str, math_: str = "libm") -> Checked:
 
 def check_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let everything run on kernels that look at every index."""
-    for module in (sweeps, schedule, blocks, replay):
+    for module in (sweeps, schedule, blocks, sums, replay):
         if hasattr(module, "kernels"):
             monkeypatch.setattr(module, "kernels", checked)
 
@@ -326,7 +327,7 @@ def points(op: Op, count: int) -> list[tuple[float, ...]]:
     for _ in range(count):
         x = math.ldexp(generator.uniform(-2.0, 2.0), generator.choice((0, 0, 0, 1, 3, 6, -4, -9)))
         if op.domain:
-            x = abs(x)
+            x = math.fmod(abs(x), op.domain[0].high)
         found.append((x, generator.uniform(-3.0, 3.0))[: op.inputs])
     return found
 
@@ -337,7 +338,23 @@ EXACT: Final[dict[str, Callable[..., Any]]] = {
     "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
     **{
         name: getattr(mpmath, name)
-        for name in ("exp", "log", "sin", "cos", "tan", "atan", "sinh", "cosh", "tanh")
+        for name in (
+            "exp",
+            "log",
+            "sin",
+            "cos",
+            "tan",
+            "atan",
+            "sinh",
+            "cosh",
+            "tanh",
+            "erf",
+            "log1p",
+            "expm1",
+            "asin",
+            "acos",
+            "atan2",
+        )
     },
 }
 

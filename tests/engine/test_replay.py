@@ -136,7 +136,7 @@ def test_only_own_memory_is_reused() -> None:
     for dtype in (np.float64, np.int64):
         mine = np.full(batch.memory.shape, 7, dtype)
         for made in (
-            Batch({}, {}, "", mine),  # type: ignore[arg-type]
+            Batch({}, [], mine, "", mine),  # type: ignore[arg-type]
             replace(batch, memory=mine),  # type: ignore[arg-type]
             mine,
         ):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import llvmlite
 
-from mgraph.engine.tape import jit, libraries, lowering, source, vector_math
+from mgraph.engine.tape import jit, libraries, lowering, source, sum_source, vector_math
 from mgraph.engine.tape.jit import Kernels, compiled, target
 from mgraph.engine.tape.libraries import LIBM, library
 from mgraph.locks import ThreadLock
@@ -91,7 +91,7 @@ def _path(folder: Path, part: str, math: str) -> Path:
     """Return the path of an entry, named after everything that its machine code depends on."""
     texts = (
         Path(module.__file__ or "").read_bytes()
-        for module in (table, vector_math, source, lowering, libraries, jit)
+        for module in (table, vector_math, source, sum_source, lowering, libraries, jit)
     )
     parts = [part, repr(library(math)), target(), llvmlite.__version__]
     digest = hashlib.sha256("\n".join(parts).encode())

@@ -96,7 +96,9 @@ class Kernels:
 
         The caller must keep the arrays alive.
         """
-        return partial(self._kernels[name], *flat(arguments))
+        kernel: Any = self._kernels[name]
+        pairs = zip(kernel.argtypes, flat(arguments), strict=False)
+        return partial(kernel, *(c_type(x) for c_type, x in pairs))  # not converted in each call
 
 
 @cache

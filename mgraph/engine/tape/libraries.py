@@ -35,6 +35,7 @@ NAMES: Final = (LIBM, LIBMVEC, SVML, OWN)
 
 FUNCTIONS: Final = (
     "exp", "log", "log1p", "pow", "sin", "cos", "tan", "atan", "sinh", "cosh", "tanh",
+    "erf", "expm1", "asin", "acos", "atan2",
 )  # fmt: skip
 """The functions that compiled code calls, by their names in C."""
 

@@ -2,9 +2,11 @@
 
 Kernels are written in a small part of Python: the language of the op table's formulas, loops and
 flat arrays. A kernel is a function whose arguments are numbers and arrays. It becomes a C function
-that takes each array as address and length, and returns 0. A helper is a function that only returns
-an expression. It is inlined where it is called, for one row (a double) or eight rows (a vector).
-Both sides of `and`, `or` and `x if c else y` may be computed; with vectors they always are.
+that takes each array as address and length, and returns 0. It can call other kernels, which are
+inlined if they are decorated with `inline`. A helper is a function that only returns an expression.
+It is inlined where it is called, for one row (a double) or eight rows (a vector). Both sides of
+`and`, `or` and `x if c else y` may be computed; with vectors they always are. Operators of bits are
+for integers of 64 bits.
 """
 
 from __future__ import annotations
@@ -32,6 +34,9 @@ ARRAYS: Final = {
 }
 """Types of a kernel's arrays: that of an element in memory, and that of an element once loaded."""
 
+_ATTRIBUTES: Final = 'nounwind "no-builtins"'
+"""Of kernels; without the second, LLVM makes loops over a few vectors calls of memset or memcpy."""
+
 _COMPARE: Final[Mapping[type[ast.cmpop], tuple[str, str]]] = {
     ast.Lt: ("slt", "olt"),
     ast.LtE: ("sle", "ole"),
@@ -46,6 +51,9 @@ _ARITHMETIC: Final[Mapping[type[ast.operator], tuple[str, str]]] = {
     ast.Mult: ("mul", "fmul"),
     ast.Div: ("", "fdiv"),
     ast.FloorDiv: ("sdiv", ""),
+    ast.BitAnd: ("and", ""),
+    ast.LShift: ("shl", ""),
+    ast.RShift: ("ashr", ""),
 }
 
 
@@ -135,7 +143,8 @@ class _Kernel:
         self.lines.append("ret i32 0")
         slots = [f"%{name}.slot = alloca {slot.type}" for name, slot in self.slots.items()]
         fail = ["out_of_range:", "ret i32 1"] if self.module.checked else []
-        head = f"define i32 @{self.node.name}({', '.join(arguments)}) nounwind {{"
+        inline = " alwaysinline" if self.node.decorator_list else ""
+        head = f"define i32 @{self.node.name}({', '.join(arguments)}) {_ATTRIBUTES}{inline} {{"
         return "\n".join([head, *slots, *self.lines, *fail, "}"])
 
     def _argument(self, arg: ast.arg) -> list[str]:
@@ -363,6 +372,9 @@ class _Kernel:
         """Lower `a op b`."""
         a, b = self.both(a, b)
         word = _ARITHMETIC[type(op)][a.type != INT]
+        if not word:
+            message = f"kernels have no {type(op).__name__} of {a.type}"
+            raise NotImplementedError(message)
         return self.new(a.type, f"{word} {a.type} {a.text}, {b.text}")
 
     def negative(self, x: _Operand) -> _Operand:
@@ -415,14 +427,31 @@ class _Kernel:
     # --- calls ---
 
     def call(self, node: ast.Call, env: Mapping[str, _Operand], index: int = 0) -> _Operand:
-        """Lower a call of a helper (one of its results), a primitive, or a special function."""
+        """Lower a call: of a helper (one of its results), a kernel, a primitive, or a special."""
         name = ast.unparse(node.func)
         if name in self.module.helpers:
             values = [self.value(argument, env) for argument in node.args]
             return self.inlined(self.module.helpers[name], values, index)
+        if name in self.module.kernels:
+            return self.run(name, node.args, env)
         if name.startswith("ieee_"):
             return self.primitive(name.removeprefix("ieee_"), node, env)
         return self.special(name, node, env)
+
+    def run(self, kernel: str, nodes: Sequence[ast.expr], env: Mapping[str, _Operand]) -> _Operand:
+        """Lower a call of another kernel; in checked kernels, fail if it fails."""
+        arguments: list[str] = []
+        for node in nodes:
+            if isinstance(node, ast.Name) and node.id in self.arrays:
+                arguments += [f"ptr %{node.id}", f"i64 %{node.id}.size"]
+            else:
+                value = self.value(node, env)
+                arguments.append(f"{value.type} {value.text}")
+        status = self.new("i32", f"call i32 @{kernel}({', '.join(arguments)})")
+        if self.module.checked:
+            failed, on = self.new(BOOL, f"icmp ne i32 {status.text}, 0"), self.label()
+            self.lines += [f"br i1 {failed.text}, label %out_of_range, label %{on}", f"{on}:"]
+        return status
 
     def inlined(
         self, helper: ast.FunctionDef, values: Sequence[_Operand], index: int = 0
@@ -523,6 +552,33 @@ class _Kernel:
         values = [self.cast(value, type_) for value in values]
         return self.invoke(f"llvm.fmuladd.{_suffix(type_)}", values)
 
+    def bits(self, values: list[_Operand]) -> _Operand:
+        """Lower the 64 bits of a double as an integer."""
+        return self.new(INT, f"bitcast double {values[0].text} to i64")
+
+    def double_of(self, values: list[_Operand]) -> _Operand:
+        """Lower the double that has the bits of an integer."""
+        return self.new(DOUBLE, f"bitcast i64 {values[0].text} to double")
+
+    def rounded(self, values: list[_Operand]) -> _Operand:
+        """Lower the double that is nearest to an integer."""
+        return self.new(DOUBLE, f"sitofp i64 {values[0].text} to double")
+
+    def spread(self, values: list[_Operand]) -> _Operand:
+        """Lower a vector of equal lanes."""
+        return self.cast(values[0], VECTOR)
+
+    def some(self, values: list[_Operand]) -> _Operand:
+        """Lower whether a comparison of vectors is true in any lane."""
+        name = self.module.declare(f"llvm.vector.reduce.or.v{LANES}i1", BOOL, MASK)
+        return self.new(BOOL, f"call {BOOL} {name}({MASK} {values[0].text})")
+
+    def lane_sum(self, values: list[_Operand]) -> _Operand:
+        """Lower the sum of the lanes of a vector, added in any order."""
+        name = self.module.declare(f"llvm.vector.reduce.fadd.v{LANES}f64", DOUBLE, DOUBLE, VECTOR)
+        arguments = f"double 0.0, {VECTOR} {values[0].text}"
+        return self.new(DOUBLE, f"call reassoc double {name}({arguments})")
+
     def with_sign(self, values: list[_Operand]) -> _Operand:
         """Lower the absolute value of a with the sign of b."""
         return self.invoke(f"llvm.copysign.{_suffix(values[0].type)}", values)
@@ -602,6 +658,12 @@ _INSTRUCTIONS: Final[Mapping[str, Callable[[_Kernel, list[_Operand]], _Operand]]
     "fused": _Kernel.fused,
     "with_sign": _Kernel.with_sign,
     "two_to": _Kernel.two_to,
+    "bits": _Kernel.bits,
+    "double_of": _Kernel.double_of,
+    "float": _Kernel.rounded,
+    "spread": _Kernel.spread,
+    "some": _Kernel.some,
+    "lane_sum": _Kernel.lane_sum,
 }
 
 

@@ -13,18 +13,20 @@ from mgraph.engine.evaluate import (
     Engine,
     evaluate,
     input_nodes,
+    leaf_nodes,
     numbers_of,
     seeded_nodes,
     unbound_inputs,
 )
 from mgraph.engine.tape import schedule, sweeps
-from mgraph.engine.tape.blocks import Job, RowBlocks
+from mgraph.engine.tape.blocks import RowBlocks
 from mgraph.engine.tape.cache import kernels
 from mgraph.engine.tape.jit import flat
 from mgraph.engine.tape.libraries import AUTO, LIBM, library
 from mgraph.engine.tape.lowering import LANES
 from mgraph.engine.tape.source import REPLAY
-from mgraph.errors import GraphError, quoted
+from mgraph.engine.tape.tables import Table, numbers
+from mgraph.errors import GraphError
 from mgraph.locks import ThreadLock
 from mgraph.ops import CONST, OPCODES, PARAM
 
@@ -35,8 +37,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from mgraph.engine.tape.sums import Totals
+    from mgraph.engine.tape.tables import Given
     from mgraph.graph.columns import Columns
     from mgraph.graph.run import Run
+    from mgraph.ops.exact_sum import ExactSum
 
 Grad = Literal["rows", "sum"]
 
@@ -54,18 +59,37 @@ class Batch:
 
     Attributes:
         outputs: The values of each output, float64[N], by id.
-        grad: The gradients of each input and param, by id: float64[N] with `grad="rows"`, their sum
-            over the rows as a float with `grad="sum"`, and empty without `grad`. Leaves without a
-            path to a seeded output are left out.
+        grad_ids: The ids of the inputs and params that have a gradient, without those from which no
+            path leads to a seeded output; in the order of `wrt`, if that was given.
+        grad_array: Their gradients in this order: float64[K, N] with `grad="rows"`, and their sums
+            over the rows, float64[K], with `grad="sum"`; float64[0, N] without `grad`.
         engine: The engine and its math library, for example `"tape, libm"`.
         memory: The memory that the arrays are parts of.
     """
 
     outputs: dict[str, NDArray[np.float64]]
-    grad: dict[str, Any]
+    grad_ids: Sequence[str]
+    grad_array: NDArray[np.float64]
     engine: str
     memory: NDArray[np.float64] = field(repr=False)
+    _totals: Totals | None = field(default=None, repr=False, compare=False)
     _is_result: bool = field(default=False, init=False, repr=False, compare=False)
+
+    @cached_property
+    def grad(self) -> dict[str, Any]:
+        """The gradients by id: float64[N] with `grad="rows"`, floats with `grad="sum"`."""
+        is_sum = self.grad_array.ndim == 1
+        values = self.grad_array.tolist() if is_sum else self.grad_array
+        return dict(zip(self.grad_ids, values, strict=True))
+
+    @cached_property
+    def sums(self) -> dict[str, ExactSum]:
+        """The exact sums behind `grad`, by id, to be stored or added to those of other batches.
+
+        Empty unless `grad="sum"`.
+        """
+        states = self._totals.states() if self._totals else ()
+        return dict(zip(self.grad_ids, states, strict=bool(states)))
 
 
 @dataclass(frozen=True)
@@ -76,13 +100,11 @@ class _BackwardPass:
         order: The nodes that get an adjoint, in backward order.
         sweep: The kernel, to be called with primals and adjoints.
         nodes: The same nodes without consts, ascending in evaluation order.
-        asked: The positions of the inputs and params among them.
     """
 
     order: schedule.Backward
     sweep: Callable[..., int]
     nodes: NDArray[np.intp]
-    asked: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -90,11 +112,13 @@ class _PreparedBatch:
     """A batch with some columns and options, ready to be run.
 
     Attributes:
+        request: The columns and options.
         blocks: Runs it.
         nodes: The leaves that have a column.
         ids: The ids of the leaves whose adjoints it returns.
     """
 
+    request: tuple[Any, ...]
     blocks: RowBlocks
     nodes: Mapping[int, float]
     ids: Sequence[str]
@@ -143,7 +167,7 @@ class Replay:
         self._const_primals = self._primals[self._consts].copy()
         self._unbound = graph.unbound()
         self._passes: dict[tuple[int, ...], _BackwardPass] = {}
-        self._batches: dict[tuple[Any, ...], _PreparedBatch] = {}
+        self._batch: _PreparedBatch | None = None
         self._lock = ThreadLock()  # of batches, copies, and changes of owner
         self._owner: Thread | None = None
 
@@ -400,19 +424,18 @@ class Replay:
         if backward is None:
             marks = sweeps.reached(self._tape, seeds)
             nodes = sweeps.has_adjoint(self._tape, marks)
-            positions = self._order.position[nodes].astype(np.int64)
-            is_leaf = positions < self._order.leaves
             order = schedule.backward_of(self._tape, marks, self._order)
             sweep = self._kernels.bound("step_backward", *order, self._order.more)
-            backward = _BackwardPass(order, sweep, nodes, positions[is_leaf])
+            backward = _BackwardPass(order, sweep, nodes)
             self._passes = {key: backward}  # replaced as a whole: threads may call at once
         return backward
 
     def batch(  # noqa: PLR0913 - one keyword per choice
         self,
-        columns: Mapping[str, ArrayLike],
+        columns: Given,
         *,
         grad: Grad | None = "rows",
+        wrt: Iterable[str] | None = None,
         seed: Mapping[str, float] | None = None,
         workers: int = 1,
         math: str = AUTO,
@@ -421,11 +444,15 @@ class Replay:
         """Run the graph forward and backward over N rows.
 
         Args:
-            columns: The values of inputs and params in each row, float64[N], by id. All other
-                leaves have the same value in every row: what the last `step` or `leaf_primals` set,
-                else the declared one.
-            grad: `"rows"` gives the gradients of each row. `"sum"` adds them up over the rows, in
-                row order, so that the bits depend on nothing else. None runs forward only.
+            columns: The values of inputs and params in each row, float64[N] by id; or of C of them
+                at once, float64[C, N] by a tuple of their ids. All other leaves have the same value
+                in every row: what the last `step` or `leaf_primals` set, else the declared one.
+                Other numbers, and arrays that are not contiguous, are converted part by part.
+            grad: `"rows"` gives the gradients of each row. `"sum"` gives their exact sums over the
+                rows, rounded once (`ExactSum` has the rule), so that the bits depend neither on the
+                order of the rows nor on `workers`. None runs forward only.
+            wrt: The ids of the inputs and params whose gradients are wanted, in this order; all of
+                them without it. The fewer, the less there is to compute.
             seed: Gradients that outputs start with, by id, the same in every row; may be left out
                 with one output.
             workers: The number of threads.
@@ -437,60 +464,87 @@ class Replay:
                 new memory can take as long as the computation.
 
         Returns:
-            The values of the outputs, and the gradients of the inputs and params.
+            The values of the outputs, and the gradients that were asked for.
 
         Raises:
             GraphError: `number` if the columns are not float64[N] of one length, or there are none;
                 `run-node`, `unbound-input` or `seed`, as for `Graph.run`.
             MissingExtraError: The library is not on this machine.
             RuntimeError: The values belong to another thread.
+            TypeError: `wrt` is one string.
             ValueError: `grad` is none of these, `workers` is less than 1, `reuse` is not from a
                 replay, or there is no such library.
         """
+        if isinstance(wrt, str):
+            message = 'wrt takes several ids, such as ["w1"]'
+            raise TypeError(message)
         if grad not in GRADS or workers < 1:
             message = 'grad is "rows", "sum" or None, and workers at least 1'
             raise ValueError(message)
         if reuse is not None and not getattr(reuse, "_is_result", False):
             message = "reuse takes a Batch that `batch` returned"
             raise ValueError(message)
-        name, arrays, seeds = library(math).name, _arrays(columns), numbers_of(seed)
+        name, table, seeds = library(math).name, Table.of(columns), numbers_of(seed)
+        asked = None if wrt is None else tuple(wrt)
         with self._lock.lock:
             self._check_thread()
             self._primals[self._consts] = self._const_primals
-            prepared = self._prepared((*columns,), grad, seeds, name)
-            memory = _reused(reuse, prepared.blocks.memory(arrays[0].size), arrays)
-            outputs, adjoints = prepared.blocks.run(arrays, memory, workers)
-        ids = [self._graph.ids[i] for i in self._graph.outputs]
-        gradients = adjoints.tolist() if grad == "sum" else adjoints
-        by_leaf = dict(zip(prepared.ids, gradients, strict=True))
-        batch = Batch(dict(zip(ids, outputs, strict=True)), by_leaf, f"tape, {name}", memory)
+            prepared = self._prepared(table.ids, grad, asked, seeds, name)
+            memory = _reused(reuse, prepared.blocks.memory(table.rows), table.arrays)
+            outputs, grads, totals = prepared.blocks.run(table, memory, workers)
+        ids = (self._graph.ids[i] for i in self._graph.outputs)
+        by_id = dict(zip(ids, outputs, strict=True))
+        gradients = totals.sums if totals else grads
+        batch = Batch(by_id, prepared.ids, gradients, f"tape, {name}", memory, totals)
         object.__setattr__(batch, "_is_result", True)  # other memory must not be written to
         return batch
 
     def _prepared(
-        self, names: tuple[str, ...], grad: Grad | None, seed: Mapping[str, float], math: str
+        self,
+        names: tuple[str, ...],
+        grad: Grad | None,
+        wrt: tuple[str, ...] | None,
+        seed: Mapping[str, float],
+        math: str,
     ) -> _PreparedBatch:
         """Prepare a batch with columns of such names; the last one is kept.
 
         Raises:
             GraphError: `run-node`, `seed` or `unbound-input`.
         """
-        key = (names, grad, (*seed.items(),), math)
-        if key not in self._batches:
+        request = (wrt, names, grad, (*seed.items(),), math)
+        batch = self._batch
+        if batch is None or batch.request != request:
             nodes = input_nodes(self._graph, dict.fromkeys(names, 0.0))
             seeds = seeded_nodes(self._graph, seed)
-            backward = self._backward_pass(seeds)
-            job = Job(
-                backward.order if grad else _FORWARD_ONLY, self._primals[: self._order.leaves],
+            asked, marks = self._towards(seeds, wrt)
+            order = schedule.backward_of(self._tape, marks, self._order) if grad else _FORWARD_ONLY
+            job = schedule.Job(
+                order, self._primals[: self._order.leaves],
                 self._positions(nodes), self._positions(self._graph.outputs),
-                self._positions(seeds), np.array([*seeds.values()], np.float64),
-                backward.asked if grad else backward.asked[:0],
-                np.arange(self._consts.start, self._consts.stop), grad == "sum",
+                self._positions(seeds), 0.0 + np.array([*seeds.values()], np.float64),
+                self._positions(asked if grad else ()),
+                self._positions(np.flatnonzero(marks == 0)), grad == "sum",
             )  # fmt: skip
-            ids = self._ids(job.asked)
-            self._batches = {key: _PreparedBatch(RowBlocks(self._order, job, math), nodes, ids)}
-        self._check_bound(self._batches[key].nodes)
-        return self._batches[key]
+            blocks = RowBlocks(self._order, job, math)
+            self._batch = batch = _PreparedBatch(request, blocks, nodes, self._ids(job.asked))
+        self._check_bound(batch.nodes)
+        return batch
+
+    def _towards(
+        self, seeds: Iterable[int], wrt: Iterable[str] | None
+    ) -> tuple[list[int], NDArray[np.uint8]]:
+        """Return what the backward pass of a batch is about.
+
+        Returns:
+            The leaves asked for that have an adjoint, and uint8[N], 1 for the nodes between them
+            and the seeded ones.
+        """
+        leaves = np.sort(self._order.order[: self._consts.start]).tolist()
+        wanted = leaves if wrt is None else leaf_nodes(self._graph, wrt)
+        marks = sweeps.reached(self._tape, seeds)
+        asked = [node for node in wanted if marks[node]]
+        return asked, marks & schedule.leading_to(self._tape, asked)
 
     def _positions(self, nodes: Iterable[int]) -> NDArray[np.int64]:
         return self._order.position[[*nodes]].astype(np.int64)
@@ -502,7 +556,7 @@ def _write(memory: NDArray[np.float64], name: str, values: ArrayLike) -> None:
     Raises:
         GraphError: `number` if they are not as many numbers as it holds.
     """
-    array = _column(name, values)
+    array = numbers(name, values)
     if array.size != memory.size:
         message = f"{name} has {memory.size:,} values, not {array.size:,}"
         raise GraphError.of("number", message, expected=f"float64[{memory.size}]")
@@ -520,25 +574,3 @@ def _reused(
     if fits and not any(np.may_share_memory(array, old) for array in arrays):
         return old
     return memory
-
-
-def _arrays(columns: Mapping[str, ArrayLike]) -> list[NDArray[np.float64]]:
-    """Return columns as arrays, all of the same length."""
-    arrays = [_column(name, values) for name, values in columns.items()]
-    if len({array.size for array in arrays}) > 1:
-        sizes = ", ".join(f"{name} {a.size:,}" for name, a in zip(columns, arrays, strict=True))
-        message = f"the columns differ in length: {sizes}"
-        raise GraphError.of("number", message, expected="one value per row in each")
-    if not arrays:
-        message = "there are no columns"
-        raise GraphError.of("number", message, expected="at least one column")
-    return arrays
-
-
-def _column(name: str, values: ArrayLike) -> NDArray[np.float64]:
-    array = np.asarray(values)
-    if array.ndim != 1 or array.dtype.kind not in "fiu":
-        shape = "x".join(map(str, array.shape)) or "one value"
-        message = f"the column {quoted(name)} is {array.dtype}, {shape}"
-        raise GraphError.of("number", message, expected="float64[N]")
-    return np.require(array, np.float64, ["C", "A"])

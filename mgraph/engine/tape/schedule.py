@@ -13,15 +13,15 @@ import numpy as np
 
 from mgraph.engine.tape.cache import kernels
 from mgraph.engine.tape.lowering import LANES
-from mgraph.engine.tape.source import REPLAY
-from mgraph.ops import CONST, INPUT, LEAVES, OPCODES, PARAM, TABLE
+from mgraph.engine.tape.source import FOLDS, REPLAY
+from mgraph.ops import CONST, INPUT, LEAVES, OPCODES, PARAM
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from mgraph.engine.tape.sweeps import Tape
-
-_FOLDS: Final = [OPCODES[op.name] for op in TABLE if op.fold]
 
 _SHORT: Final = 8
 """Nodes are not sorted if runs would have fewer nodes than this on average."""
@@ -70,6 +70,32 @@ class Backward(NamedTuple):
     b: NDArray[np.uint32]
 
 
+class Job(NamedTuple):
+    """What a batch computes. Nodes are given by their positions in the forward order.
+
+    Attributes:
+        backward: The backward order; empty for forward-only batches.
+        leaf_primals: float64[L], the primals of the leaves that have no column.
+        given: int64[C], the leaves whose primals are in the columns.
+        wanted: int64[W], the nodes whose primals are returned.
+        seeded: int64[S], the nodes whose adjoint does not start at zero.
+        seeds: float64[S], their start values, the same in every row.
+        asked: int64[K], the leaves whose adjoints are returned.
+        unused: int64[U], the nodes whose adjoints are not used, such as consts.
+        adds: Whether adjoints are added up over the rows, exactly.
+    """
+
+    backward: Backward
+    leaf_primals: NDArray[np.float64]
+    given: NDArray[np.int64]
+    wanted: NDArray[np.int64]
+    seeded: NDArray[np.int64]
+    seeds: NDArray[np.float64]
+    asked: NDArray[np.int64]
+    unused: NDArray[np.int64]
+    adds: bool
+
+
 def forward_of(tape: Tape) -> Forward:
     """Sort the nodes of a graph for forward sweeps: params, inputs, consts, then the ops."""
     count = tape.opcode.size
@@ -82,7 +108,7 @@ def forward_of(tape: Tape) -> Forward:
     order[leaves:], op, start = _sorted(tape, level, int(deepest[0]), order[leaves:])
     position, a, b = (np.zeros(count + spare, np.uint32) for spare in (0, LANES, LANES))
     kernels(REPLAY).arguments(tape.opcode, tape.first, tape.args, order, position, a, b)
-    more = position[tape.args] if np.isin(op, _FOLDS).any() else np.zeros(0, np.uint32)
+    more = position[tape.args] if np.isin(op, FOLDS).any() else np.zeros(0, np.uint32)
     return Forward(order, position, leaves, op, start + np.uint32(leaves), a, b, more)
 
 
@@ -105,6 +131,14 @@ def backward_of(tape: Tape, marks: NDArray[np.uint8], forward: Forward) -> Backw
     nodes, op, start = _sorted(tape, level, int(deepest[0]), order)
     node = forward.position[nodes]
     return Backward(op, start, node, forward.a[node], forward.b[node])
+
+
+def leading_to(tape: Tape, leaves: Sequence[int]) -> NDArray[np.uint8]:
+    """Return uint8[N], 1 for some leaves and all nodes that depend on them."""
+    marks = np.zeros(tape.opcode.size, np.uint8)
+    marks[leaves] = 1
+    kernels(REPLAY).lead(tape.first, tape.args, marks)
+    return marks
 
 
 class _Runs(NamedTuple):

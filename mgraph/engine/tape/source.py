@@ -6,7 +6,7 @@ import ast
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from mgraph.engine.tape import vector_math
+from mgraph.engine.tape import sum_source, vector_math
 from mgraph.ops import CONST, LEAVES, OPCODES, TABLE, Op, formulas
 
 if TYPE_CHECKING:
@@ -15,11 +15,18 @@ if TYPE_CHECKING:
 SWEEPS: Final = "sweeps"
 REPLAY: Final = "replay"
 BATCH: Final = "batch"
-PARTS: Final = (SWEEPS, REPLAY, BATCH)
-"""Single runs, steps of a replay, and batches. Each part is compiled when it is first needed."""
+SUMS: Final = "sums"
+PARTS: Final = (SWEEPS, REPLAY, BATCH, SUMS)
+"""Single runs, steps of a replay, batches, and sums. Each is compiled when it is first needed."""
 
 _LEAF: Final = len(LEAVES)
 """Opcodes below this are leaves."""
+
+FOLDS: Final = [OPCODES[op.name] for op in TABLE if op.fold]
+"""The opcodes of ops with any number of arguments."""
+
+PAIRS: Final = [OPCODES[op.name] for op in TABLE if op.inputs > 1 and not op.fold]
+"""The opcodes of ops with two arguments."""
 
 
 @cache
@@ -39,7 +46,8 @@ def text(part: str, *, vector: bool = False) -> str:
             lambda: _step_forward(vector=vector),
             _step_backward,
         ),
-        BATCH: (_touches, _batch, _add_rows),
+        BATCH: (_chains, _touches, _batch, sum_source.adding, sum_source.adding_products),
+        SUMS: (sum_source.adding, sum_source.totals),
     }
     return "\n\n".join([*_functions(), *(generate() for generate in generators[part])])
 
@@ -156,7 +164,8 @@ def _levels() -> str:
 
     In the backward order a node comes after all its users. Users of the same node also have
     different levels, the last user first, so that adjoints are added up in the order of a single
-    run. That is not needed for users of a const, which has no adjoint.
+    run. That is not needed for users of nodes that have no adjoint, such as consts. `lead` marks
+    all nodes that depend on marked ones.
     """
     return f"""
 def forward_levels(opcode: U8, first: U32, args: U32, level: U32, deepest: I64) -> None:
@@ -190,9 +199,16 @@ def backward_levels(
             if new > most:
                 most = new
             for k in range(first[i], first[i + 1]):
-                if opcode[args[k]] != {OPCODES[CONST]}:
+                if has[args[k]] == 1 and opcode[args[k]] != {OPCODES[CONST]}:
                     done[args[k]] = new
     deepest[0] = most
+
+
+def lead(first: U32, args: U32, has: U8) -> None:
+    for i in range(len(has)):
+        for k in range(first[i], first[i + 1]):
+            if has[args[k]] == 1:
+                has[i] = 1
 """
 
 
@@ -222,7 +238,7 @@ def sort(key: U32, next: U32, order: U32, sorted: U32) -> None:
 
 def _arguments() -> str:
     """Find the positions of nodes and of their first and last arguments, as in `Forward`."""
-    folds = " or ".join(f"code == {OPCODES[op.name]}" for op in TABLE if op.fold)
+    folds = " or ".join(f"code == {code}" for code in FOLDS)
     return f"""
 def arguments(
     opcode: U8, first: U32, args: U32, order: U32, position: U32, a: U32, b: U32
@@ -322,20 +338,73 @@ def _run_of_partials(op: Op) -> list[str]:
 
 # --- batches: the same runs, over blocks of rows ---
 
+BROADCAST: Final = 32
+"""Added to the opcode of a run of `mul`s whose second argument has one value for all rows."""
+
+PRODUCTS: Final = 32
+"""Added to the opcode of a run of sums that compute some of their arguments: products."""
+
+ALONE: Final = 64
+"""Added to the opcode of a backward run whose nodes add only to their first argument."""
+
+SUMMED: Final = 96
+"""The same, if their first argument is a column of sums, and needs no adjoint in each row."""
+
 FRESH: Final = 128
 """Added to the opcode of a backward run whose nodes are the first to add to their arguments."""
+
+SKIPPED: Final = 255
+"""The opcode of a run whose nodes are computed elsewhere."""
+
+PLAIN: Final = 2**32 - 1
+"""In place of the factor of an argument that is not a product."""
+
+TOGETHER: Final = 4
+"""Vectors of a sum of products that are added up in registers."""
+
+_ADD: Final = OPCODES["add"]
+_MUL: Final = OPCODES["mul"]
+_SUM: Final = OPCODES["sum"]
+
+
+def _chains() -> str:
+    """Find chains of `add`s; `moves` is 1 for sums and `add`s that only one node needs."""
+    return f"""
+def chains(
+    code: U8, a: U32, b: U32, moves: U8, leaves: int, inner: U32, size: U32, last: U32
+) -> None:
+    none = len(code)
+    for i in range(len(code)):
+        last[i] = i
+        inner[i] = none
+    for i in range(leaves, len(code)):
+        if code[i] == {_SUM}:
+            size[i] = b[i] - a[i]
+        elif code[i] == {_ADD}:
+            size[i] = 2
+            of = none
+            if moves[a[i]] == 1:
+                of = a[i]
+            elif moves[b[i]] == 1:
+                of = b[i]
+            inner[i] = of
+            if of != none:
+                size[i] = size[of] + 1
+    for i in range(len(code) - 1, leaves - 1, -1):
+        if inner[i] != none:
+            last[inner[i]] = last[i]
+"""
 
 
 def _touches() -> str:
     """Find the nodes that are the first, in backward order, to add to all of their arguments.
 
     They can store adjoints there without reading or clearing them before. Adjoints that other nodes
-    add to first must be cleared. `seen` is 1 for a seeded node, and 2 for a const, whose adjoint is
-    not used.
+    add to first must be cleared. `seen` is 1 for a seeded node, and 2 for a node whose adjoint is
+    not used, such as a const.
     """
-    folds = " or ".join(f"op == {OPCODES[op.name]}" for op in TABLE if op.fold)
-    pairs = [OPCODES[op.name] for op in TABLE if op.inputs > 1 and not op.fold]
-    two = " or ".join(f"op == {code}" for code in pairs)
+    folds = " or ".join(f"op == {code}" for code in FOLDS)
+    two = " or ".join(f"op == {code}" for code in PAIRS)
     return f"""
 def touches(code: U8, a: U32, b: U32, more: U32, seen: U8, fresh: U8, clear: U8) -> None:
     for j in range(len(code)):
@@ -367,79 +436,138 @@ def touches(code: U8, a: U32, b: U32, more: U32, seen: U8, fresh: U8, clear: U8)
 def _batch() -> str:
     """Sweep over blocks of rows, with one branch per run of nodes and vectors inside.
 
-    A block is `chunks` vectors of eight rows. Only the first `leaves` of `asked` are leaves; the
-    others fill up vectors, and stay zero. The last block may have fewer rows; it is filled up with
-    copies of its last row, whose results are not written.
+    A block is `chunks` vectors of eight rows. The last block may have fewer rows; the last of its
+    vectors is filled up with copies of its last row, whose results are neither written nor added
+    up. The first vector of the spare node is 1 for the rows of that vector that are not copies, and
+    0 for the others.
     """
     return f"""
 def batch(
-    run_op: U8, run_start: U32, a: U32, b: U32, more: U32,
-    back_op: U8, back_start: U32, node: U32, back_a: U32, back_b: U32,
-    leaf: F64, given: I64, columns: Columns, wanted: I64, clear: I64,
-    seeded: I64, seeds: F64, asked: I64, leaves: int,
-    start: int, stop: int, rows: int, first: int, stride: int, chunks: int,
-    outputs: F64, grads: F64, sums: F64, primals: Rows, adjoints: Rows,
+    run_op: U8, run_start: U32, a: U32, b: U32, more: U32, factor: U32,
+    back_op: U8, back_start: U32, node: U32, back_a: U32, back_b: U32, back_more: U32,
+    clear: I64, seeded: I64, seeds: F64,
+    leaf: F64, copied: I64, given: I64, columns: Columns,
+    wanted: I64, asked: I64, added: I64, spare: int,
+    start: int, stop: int, rows: int, chunks: int,
+    results: F64, primals: Rows, adjoints: Rows,
+    lanes: Rows, window: F64, digits: I64, used: U8, room: I64,
 ) -> None:
     width = chunks * 8
-    for i in range(len(leaf)):
+    for k in range(len(copied)):
+        i = copied[k]
         for c in range(chunks):
             primals[i * chunks + c] = leaf[i]
     for at in range(start, stop, width):
         size = min(width, stop - at)
+        full = size // 8
+        vectors = (size + 7) // 8
+        for j in range(8):
+            put_row(primals, spare * chunks * 8 + j, 1.0 if full * 8 + j < size else 0.0)
         for k in range(len(given)):
             to = given[k] * chunks
-            if size == width:
-                for c in range(chunks):
-                    primals[to + c] = column_rows(columns, k, at + c * 8)
-            else:
-                for j in range(width):
-                    put_row(primals, to * 8 + j, column_row(columns, k, at + min(j, size - 1)))
+            for c in range(full):
+                primals[to + c] = column_rows(columns, k, at + c * 8)
+            for j in range(full * 8, vectors * 8):
+                put_row(primals, to * 8 + j, column_row(columns, k, at + min(j, size - 1)))
         for r in range(len(run_op)):
             code = run_op[r]
             low = run_start[r]
             high = run_start[r + 1]
-{_choice(12, _cases(_block_of_values))}
+{_choice(12, _blocks_of_values())}
         for k in range(len(wanted)):
             of = wanted[k] * chunks
             to = k * rows + at
-            if size == width:
-                for c in range(chunks):
-                    put_rows(outputs, to + c * 8, primals[of + c])
-            else:
-                for j in range(size):
-                    outputs[to + j] = row(primals, of * 8 + j)
+            for c in range(full):
+                put_rows(results, to + c * 8, primals[of + c])
+            for j in range(full * 8, size):
+                results[to + j] = row(primals, of * 8 + j)
+        if room[0] < chunks:
+            for k in range(len(used)):
+                flush(k, lanes, digits, used)
+            room[0] = {sum_source.FLUSH}
+        room[0] -= chunks
         for k in range(len(clear)):
             to = clear[k] * chunks
-            for c in range(chunks):
+            for c in range(vectors):
                 adjoints[to + c] = 0.0
         for k in range(len(seeded)):
             to = seeded[k] * chunks
-            for c in range(chunks):
+            for c in range(vectors):
                 adjoints[to + c] = seeds[k]
         for r in range(len(back_op)):
             code = back_op[r]
             low = back_start[r]
             high = back_start[r + 1]
 {_choice(12, _blocks_of_partials())}
-        for k in range(0, len(sums), 8):
-            total = rows_at(sums, k)
-            for j in range(size):
-                total += gathered(adjoints, {_LANES_ASKED})
-            put_rows(sums, k, total)
-        if len(grads) > 0:
-            for k in range(leaves):
+        for i in range(len(added)):
+            k = added[i]
+            of = asked[k] * chunks
+            for j in range(size, vectors * 8):
+                put_row(adjoints, of * 8 + j, 0.0)
+            add_vectors(adjoints, of, vectors, k, lanes, window, digits, used)
+        if len(results) > len(wanted) * rows:
+            for k in range(len(asked)):
                 of = asked[k] * chunks
-                to = k * stride + at - first
-                if size == width:
-                    for c in range(chunks):
-                        put_rows(grads, to + c * 8, adjoints[of + c])
-                else:
-                    for j in range(size):
-                        grads[to + j] = row(adjoints, of * 8 + j)
+                to = (len(wanted) + k) * rows + at
+                for c in range(full):
+                    put_rows(results, to + c * 8, adjoints[of + c])
+                for j in range(full * 8, size):
+                    results[to + j] = row(adjoints, of * 8 + j)
 """
 
 
-_LANES_ASKED: Final = ", ".join(f"asked[k + {lane}] * width + j" for lane in range(8))
+def _blocks_of_values() -> Iterator[tuple[int, list[str]]]:
+    yield from _cases(_block_of_values)
+    yield (
+        _MUL + BROADCAST,
+        [
+            "for i in range(low, high):",
+            "    to = i * chunks",
+            "    of = a[i] * chunks",
+            "    number = leaf[b[i]]",
+            "    for c in range(vectors):",
+            "        primals[to + c] = value_mul(primals[of + c], number)",
+        ],
+    )
+    yield (
+        _SUM + PRODUCTS,
+        [
+            *_sums_of_products(f"0, vectors - {TOGETHER - 1}, {TOGETHER}", TOGETHER),
+            *_sums_of_products(f"vectors // {TOGETHER} * {TOGETHER}, vectors", 1),
+        ],
+    )
+
+
+def _sums_of_products(chunks: str, together: int) -> list[str]:
+    """Add up some vectors of a sum in registers."""
+
+    def step(indent: str, assigned: str) -> Iterator[str]:
+        def each(value: str) -> Iterator[str]:
+            for v in range(together):
+                x, y = f"primals[of + {v}]", f"primals[by + {v}]"
+                yield f"{indent}    {assigned.format(v=v, x=value.format(x=x, y=y))}"
+
+        yield f"{indent}of = more[k] * chunks + c"
+        yield f"{indent}by = factor[k]"
+        yield f"{indent}if by < len(leaf):"
+        yield f"{indent}    number = leaf[by]"
+        yield from each("value_mul({x}, number)")
+        yield f"{indent}elif by == {PLAIN}:"
+        yield from each("{x}")
+        yield f"{indent}else:"
+        yield f"{indent}    by = (by - len(leaf)) * chunks + c"
+        yield from each("value_mul({x}, {y})")
+
+    return [
+        f"for c in range({chunks}):",
+        "    for i in range(low, high):",
+        "        to = i * chunks",
+        "        k = a[i]",
+        *step("        ", "y{v} = {x}"),
+        "        for k in range(a[i] + 1, b[i]):",
+        *step("            ", "y{v} = value_sum(y{v}, {x})"),
+        *(f"        primals[to + c + {v}] = y{v}" for v in range(together)),
+    ]
 
 
 def _block_of_values(op: Op) -> list[str]:
@@ -448,11 +576,11 @@ def _block_of_values(op: Op) -> list[str]:
             "for i in range(low, high):",
             "    to = i * chunks",
             "    of = more[a[i]] * chunks",
-            "    for c in range(chunks):",
+            "    for c in range(vectors):",
             "        primals[to + c] = primals[of + c]",
             "    for k in range(a[i] + 1, b[i]):",
             "        of = more[k] * chunks",
-            "        for c in range(chunks):",
+            "        for c in range(vectors):",
             f"            primals[to + c] = value_{op.name}(primals[to + c], primals[of + c])",
         ]
     names = "ab"[: op.inputs]
@@ -461,7 +589,7 @@ def _block_of_values(op: Op) -> list[str]:
         "for i in range(low, high):",
         "    to = i * chunks",
         *(f"    of_{name} = {name}[i] * chunks" for name in names),
-        "    for c in range(chunks):",
+        "    for c in range(vectors):",
         f"        primals[to + c] = value_{op.name}({inputs})",
     ]
 
@@ -471,6 +599,42 @@ def _blocks_of_partials() -> Iterator[tuple[int, list[str]]]:
         yield OPCODES[op.name], _block_of_partials(op, "{0} += {1}")
         if not op.fold:
             yield OPCODES[op.name] + FRESH, _block_of_partials(op, "{0} = 0.0 + {1}")
+    for code, partial in (
+        (_ADD + ALONE, "partials_add(0.0, 0.0, 0.0)[0]"),
+        (_MUL + ALONE, "partials_mul(0.0, primals[by + c], 0.0)[0]"),
+        (_MUL + BROADCAST, "partials_mul(0.0, leaf[back_b[j]], 0.0)[0]"),
+    ):
+        yield code, _block_of_shares(partial, "+=")
+        yield code + FRESH, _block_of_shares(partial, "= 0.0 +")
+    yield (
+        _MUL + SUMMED,
+        [
+            "for j in range(low, high):",
+            "    of = node[j] * chunks",
+            "    by = back_b[j] * chunks",
+            "    to = spare * chunks",
+            f"    add_products(primals, by, of, adjoints, to, full, back_a[j], {_SUMS})",
+            "    for c in range(full, vectors):",
+            "        share = adjoints[of + c] * partials_mul(0.0, primals[by + c], 0.0)[0]",
+            "        adjoints[to] = share if primals[to] > 0.0 else 0.0",
+            f"        add_vectors(adjoints, to, 1, back_a[j], {_SUMS})",
+        ],
+    )
+
+
+_SUMS: Final = "lanes, window, digits, used"
+
+
+def _block_of_shares(partial: str, adding: str) -> list[str]:
+    return [
+        "for j in range(low, high):",
+        "    of = node[j] * chunks",
+        "    to = back_a[j] * chunks",
+        "    by = back_b[j] * chunks",
+        "    for c in range(vectors):",
+        f"        share = adjoints[of + c] * {partial}",
+        f"        adjoints[to + c] {adding} share",
+    ]
 
 
 def _block_of_partials(op: Op, adding: str) -> list[str]:
@@ -479,8 +643,8 @@ def _block_of_partials(op: Op, adding: str) -> list[str]:
         return [
             *head,
             "    for k in range(back_a[j], back_b[j]):",
-            "        to = more[k] * chunks",
-            "        for c in range(chunks):",
+            "        to = back_more[k] * chunks",
+            "        for c in range(vectors):",
             f"            share = adjoints[of + c] * partials_{op.name}(0.0, 0.0, 0.0)[1]",
             "            adjoints[to + c] += share",
         ]
@@ -489,7 +653,7 @@ def _block_of_partials(op: Op, adding: str) -> list[str]:
     return [
         *head,
         *(f"    to_{name} = back_{name}[j] * chunks" for name in names),
-        "    for c in range(chunks):",
+        "    for c in range(vectors):",
         "        up = adjoints[of + c]",
         "        y = primals[of + c]",
         *(f"        p{name} = primals[to_{name} + c]" for name in names),
@@ -501,15 +665,3 @@ def _block_of_partials(op: Op, adding: str) -> list[str]:
             for k, name in enumerate(names)
         ),
     ]
-
-
-def _add_rows() -> str:
-    """Add up rows that several workers computed, in row order."""
-    return """
-def add_rows(grads: F64, stride: int, size: int, sums: F64) -> None:
-    for k in range(len(sums)):
-        total = sums[k]
-        for j in range(size):
-            total += grads[k * stride + j]
-        sums[k] = total
-"""

@@ -13,7 +13,7 @@ from mgraph.engine.tape.source import SWEEPS
 from mgraph.ops import CONST, OPCODES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -59,7 +59,7 @@ def forward(tape: Tape, primals: NDArray[np.float64]) -> None:
     kernels(SWEEPS).forward(tape.opcode, tape.first, tape.args, primals)
 
 
-def reached(tape: Tape, seeds: Mapping[int, float]) -> NDArray[np.uint8]:
+def reached(tape: Tape, seeds: Iterable[int]) -> NDArray[np.uint8]:
     """Return uint8[N], 1 for the seeded nodes and all nodes that they depend on."""
     marks = np.zeros(tape.opcode.size, np.uint8)
     marks[[*seeds]] = 1

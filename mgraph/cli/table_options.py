@@ -1,0 +1,93 @@
+"""What the commands about tables share: options, and a note about inputs without a column."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from mgraph.cli.parameters import NodeId
+from mgraph.errors import printable, some
+from mgraph.format.runs import SETTABLE
+from mgraph.ops import INPUT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from click.shell_completion import CompletionItem
+
+    from mgraph.document import Graph
+
+FORMATS: Final = ("parquet", "arrow", "csv", "jsonl")
+"""The formats that can be asked for; stated again, because their own module imports pyarrow."""
+
+MATH: Final = ("libm", "libmvec", "svml", "mgraph", "auto")
+"""The math libraries; stated again, because their own module imports the compiler."""
+
+
+_TABLES: Final = (".parquet", ".pq", ".arrow", ".arrows", ".feather", ".csv", ".jsonl", ".ndjson")
+
+
+_GRAPHS: Final = (".json", ".msgpack")
+
+
+def order_fault(graph: str, rows: Sequence[str]) -> str:
+    """Say that rows stand before the graph, if their names tell; else return nothing."""
+    if graph.lower().endswith(_TABLES) and any(name.lower().endswith(_GRAPHS) for name in rows):
+        return f"{printable(graph)} is a table: the graph comes first, then the rows"
+    return ""
+
+
+class LeafColumn(NodeId):
+    """`LEAF=COLUMN`: an input or param, and the name of its column."""
+
+    name = "LEAF=COL"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """List the ids that begin with what was typed, followed by `=`."""
+        items = super().shell_complete(ctx, param, incomplete)
+        return [type(item)(f"{item.value}=") for item in items]
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[str, str]:
+        """Split the id from the name of the column."""
+        if isinstance(value, tuple):
+            return value
+        leaf, equals, column = str(value).partition("=")
+        if not (leaf and equals and column):
+            self.fail(f"write LEAF=COL, for example {leaf or 'x1'}=price", param, ctx)
+        first, comma, rest = column.partition(",")
+        if comma and "=" in rest:
+            self.fail(f"repeat --column: --column {leaf}={first} --column {rest}", param, ctx)
+        return leaf, column
+
+
+column_option: Final = click.option(
+    "--column", "columns", type=LeafColumn(SETTABLE), multiple=True, metavar="LEAF=COL",
+    help="Take the values of an input or param from this column instead of the one of its name.",
+)  # fmt: skip
+
+math_option: Final = click.option(
+    "--math", type=click.Choice(MATH), default="libm", show_default=True,
+    help="The library for exp, tanh and so on. libm gives the bits of single runs; auto is the "
+    "fastest one here.",
+)  # fmt: skip
+
+
+def print_unbound(graph: Graph, columns: Mapping[str, str]) -> None:
+    """Print to standard error which inputs had no column."""
+    nodes = graph.columns
+    names = [
+        nodes.ids[node] for node in nodes.leaves
+        if nodes.op(node) == INPUT and nodes.ids[node] not in columns
+    ]  # fmt: skip
+    if names:
+        what = "inputs" if len(names) > 1 else "input"
+        text = printable(some(names))
+        click.echo(f"note: no column for the {what} {text}: declared values are used", err=True)
