@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.codec import COMPRESSED, LIMITS, OTHER_TEXT, SPECIAL
 from mgraph.codec.text_scan import LONGEST_INTEGER
-from mgraph.format import FORMAT_VERSION
+from mgraph.format import VERSIONS
 from mgraph.format.fields import FIELDS, INTEGERS
 from mgraph.format.file import HEADER
 from mgraph.format.ids import ID, IN_WORDS
+from mgraph.format.versions import spelled
 from mgraph.graph.columns import HASH_NAME
 from mgraph.graph.run import DEFAULT
 
@@ -36,7 +37,7 @@ def javascript() -> str:
 
 
 def _constants() -> Iterator[tuple[str, str]]:
-    yield "VERSION", _json(FORMAT_VERSION)
+    yield "VERSIONS", _json([*map(spelled, VERSIONS)])
     yield "FIELDS", _json(dict(FIELDS))
     yield "HEADER", _json(HEADER)
     yield "ID", f"new RegExp({_json(f'^{ID}$')})"

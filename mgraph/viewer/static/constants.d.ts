@@ -1,7 +1,7 @@
 /** The types of constants.js, which mgraph/viewer/constants.py generates from the format's own constants. */
 
 /** The newest version of the format. */
-export const VERSION: string;
+export const VERSIONS: string[];
 /** The fields of each kind of object, in the order in which they are written. */
 export const FIELDS: Record<"document" | "node" | "run" | "tolerance" | "nodes" | "sparse", string[]>;
 /** The fields of a document that only describe it. */

@@ -2,19 +2,25 @@
 
 /**
  * What the scripts look up, by its id: all of page.html, and what is made for one question of the
- * quiz or for the comparison of runs.
- * @typedef {Record<"back" | "closer" | "download" | "farther" | "first" | "help-button" | "help-close"
- *   | "last" | "link" | "next" | "node-close" | "open" | "play" | "quiz" | "reset" | "theme" | "whole",
+ * quiz, for the comparison of runs, or where a server sends the page.
+ * @typedef {Record<"back" | "choose-rows" | "closer" | "download" | "farther" | "first" | "help-button" | "help-close"
+ *   | "last" | "link" | "next" | "node-close" | "open" | "play" | "quiz" | "reset" | "show-row" | "theme"
+ *   | "train" | "train-epoch" | "train-reset" | "train-step" | "whole",
  *   HTMLButtonElement> &
- *   Record<"file" | "leaf-filter" | "scrub" | "search", HTMLInputElement> &
- *   Record<"run-a" | "run-b" | "speed", HTMLSelectElement> &
- *   Record<"leaves-card" | "runs-card", HTMLDetailsElement> &
+ *   Record<"batch-size" | "clip" | "epochs" | "file" | "leaf-filter" | "random-seed" | "rate" | "row" | "rows-file" | "scrub" | "search", HTMLInputElement> &
+ *   Record<"classes" | "optimizer" | "run-a" | "run-b" | "schedule" | "speed", HTMLSelectElement> &
+ *   Record<"leaves-card" | "runs-card" | "training-card", HTMLDetailsElement> &
  *   Record<"graph" | "settings", HTMLScriptElement> &
- *   Record<"help", HTMLDialogElement> & Record<"picture", SVGSVGElement> &
- *   Record<"alert" | "compare" | "differences" | "doc" | "drop" | "found" | "help-title" | "keys"
+ *   Record<"help", HTMLDialogElement> & Record<"curve" | "picture", SVGSVGElement> &
+ *   Record<"region", HTMLCanvasElement> &
+ *   Record<"alert" | "class-row" | "compare" | "curve-note" | "differences" | "doc" | "drop" | "found" | "help-title" | "keys"
  *   | "leaves" | "leaves-note" | "legend" | "live" | "name" | "node-body" | "node-card" | "node-title"
- *   | "phase-backward" | "phase-forward" | "runs" | "scene-note" | "seed-row" | "stage" | "step-body"
- *   | "step-card" | "step-title" | "tooltip" | "transport", HTMLElement> &
+ *   | "phase-backward" | "phase-forward" | "promise" | "region-note" | "region-part" | "runs" | "scene-note" | "seed-row" | "stage" | "step-body"
+ *   | "step-card" | "step-title" | "tooltip" | "training" | "training-note" | "training-now" | "training-rows" | "training-step"
+ *   | "transport", HTMLElement> &
+ *   Record<"saving-save", HTMLButtonElement> & Record<"saving-name", HTMLInputElement> & Record<"saving", HTMLDialogElement> &
+ *   Record<"class-bar" | "notice" | "other-body" | "other-card" | "other-title" | "saving-as" | "saving-fault" | "saving-form"
+ *   | "saving-needs", HTMLElement> &
  *   {answer: HTMLInputElement | null}} Elements
  */
 

@@ -4,7 +4,7 @@ import { CORNER, shortener } from "./draw.js";
 import { byId, make } from "./elements.js";
 import { usersOf } from "./graph.js";
 import { foldedAtFirst, groupsOf } from "./groups.js";
-import { ask, listInputs } from "./leaves.js";
+import { ask, listInputs, unreadable } from "./leaves.js";
 import { pause } from "./player.js";
 import { startQuiz } from "./quiz.js";
 import { readGraph } from "./read.js";
@@ -12,11 +12,13 @@ import { Refusal } from "./refusal.js";
 import { listRuns } from "./runs.js";
 import { drawScene, picture } from "./scene.js";
 import { quiz, refresh, settings, state } from "./state.js";
+import { forgetRows } from "./training.js";
 import { recorded, toJson, withRun } from "./write.js";
 import { fromFragment, toFragment } from "./bytes.js";
 
-const LINK = 8000;
+const LINK = 32_000;
 const NAMES = 20_000;
+const READABLE = 100; // nodes of a graph that is folded no more on a page that trains it
 
 /** @typedef {import("./graph.js").Graph} Graph */
 
@@ -33,7 +35,7 @@ export function open(graph, file, asRecorded) {
     const groups = groupsOf(graph);
     Object.assign(state, /** @satisfies {Partial<import("./state.js").State>} */ ({
       file, graph, groups, users: usersOf(graph.count, graph.first, graph.args),
-      at: 0, selected: -1, focus: graph.outputs[0], differing: new Set(), folded: foldedAtFirst(graph, groups),
+      at: 0, selected: -1, focus: graph.outputs[0], differing: new Set(), folded: foldedAtFirst(graph, groups, settings.rows ? READABLE : undefined),
     }));
     state.shorten = shortener(namesIn(graph, groups), state.folded ? 0 : CORNER);
     ask(asRecorded ? graph.runs[0] : undefined);
@@ -60,11 +62,13 @@ function namesIn(graph, { path }) {
 /** Show the graph of the state. */
 function showGraph() {
   const { graph, file } = state;
+  document.body.className = "";
   byId("name").textContent = graph.header.name || file;
   byId("doc").textContent = graph.header.doc ?? "";
   document.title = `${graph.header.name || file} – mgraph`;
   byId("leaf-filter").value = "";
   byId("search").value = "";
+  forgetRows();
   listInputs();
   picture.measure();
   drawScene();
@@ -94,10 +98,24 @@ export async function openFile(file) {
 }
 
 /**
+ * What the page showed when it said something about it.
+ * @type {import("./engine.js").Result | null}
+ */
+let remarked = null;
+
+/** Once something has changed, what was said is not about this page any more. */
+export function forgetRemark() {
+  if (!remarked || state.result === remarked) return;
+  remarked = null;
+  byId("alert").hidden = true;
+}
+
+/**
  * @param {string} words
  * @param {string} command
  */
-function complain(words, command = "") {
+export function complain(words, command = "") {
+  remarked = null;
   byId("alert").replaceChildren(words, ...(command ? [make("code", command)] : []));
   byId("alert").hidden = false;
 }
@@ -121,7 +139,7 @@ export async function openFragment() {
     open(graph, "linked.json", true);
     return true;
   } catch (error) {
-    complain(`The graph in this link was not opened: ${error instanceof Refusal ? error.message : "it is damaged"}.`);
+    complain(`The graph in this link was not opened: ${error instanceof Refusal ? error.message : "it is damaged"}. Copy the whole link again.`);
     return false;
   }
 }
@@ -137,6 +155,7 @@ function runNow() {
 }
 
 export async function download() {
+  if (isRefused("Nothing was downloaded.")) return;
   const { graph, file, missing } = state;
   const text = toJson(graph, missing.size ? graph.runs : withRun(graph, await runNow()));
   const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
@@ -148,6 +167,7 @@ export async function download() {
 }
 
 export async function copyLink() {
+  if (isRefused("No link was made.")) return;
   const { graph, missing } = state;
   const run = { ...(await runNow()), data: null, grad: null, origin: "", graph: undefined };
   const compact = JSON.stringify(JSON.parse(toJson(graph, missing.size ? [] : [run])));
@@ -158,15 +178,46 @@ export async function copyLink() {
   }
   history.replaceState(null, "", `#${fragment}`);
   byId("alert").hidden = true;
-  if (location.protocol === "file:") {
-    complain("The page is a file on this computer, so its link works only here. To share the graph, send the page itself, or put it on a web server and copy the link there.");
-  }
-  try {
-    await navigator.clipboard.writeText(location.href);
-    byId("link").textContent = "Copied";
-  } catch {
-    byId("link").textContent = "In the address bar";
-  }
+  const isLocal = location.protocol === "file:" || /^(localhost|127\..*|\[::1\])$/.test(location.hostname);
+  const words = "This page is on your computer, where a friend can't open it. Send the page itself, the file (Download), or this link, which the command mgraph open reads.";
+  await passOn(isLocal ? `mgraph:${fragment}` : location.href, isLocal ? words : "");
   byId("live").textContent = "The link is ready: it contains the whole graph.";
+}
+
+/**
+ * Say that nothing was done if a field can't be read: the graph still has the number before it.
+ * @param {string} words what was not done
+ * @returns {boolean} whether that is so
+ */
+export function isRefused(words) {
+  const wrong = unreadable();
+  if (wrong) remark(`${words} ${wrong}.`);
+  return Boolean(wrong);
+}
+
+/**
+ * Complain about what the page shows now, until that changes.
+ * @param {string} words
+ */
+export function remark(words) {
+  complain(words);
+  remarked = state.result;
+}
+
+/**
+ * Put a link into the clipboard. Where that is not allowed, it stands in the address bar, or in what is said about it.
+ * @param {string} link
+ * @param {string} words what has to be said about it, in sentences; may be empty
+ */
+export async function passOn(link, words) {
+  try {
+    await navigator.clipboard.writeText(link);
+    byId("link").textContent = "Copied";
+    if (words) complain(`${words} The link has been copied.`);
+  } catch {
+    if (words) complain(`${words} The link: `, link);
+    else byId("link").textContent = "In the address bar";
+  }
+  remarked = words ? state.result : null;
   setTimeout(() => { byId("link").textContent = "Link"; }, 2500);
 }

@@ -1,4 +1,5 @@
 /** The checked graph in memory: flat arrays in evaluation order. */
+import { VERSIONS } from "./constants.js";
 import { Heap } from "./heap.js";
 import { Refusal, quoted } from "./refusal.js";
 
@@ -62,6 +63,13 @@ export function blank(count, links) {
     runs: [],
   };
 }
+
+/**
+ * Return the lowest version of the format that has all ops of a graph.
+ * @param {Graph} graph
+ */
+export const versionOf = ({ entries }) =>
+  VERSIONS.findLast((version, i) => !i || entries.some((op) => op?.since === version)) ?? "";
 
 /** @param {Graph} graph */
 export function indexIds(graph) {

@@ -93,8 +93,8 @@ function addGroup(groups, path, parent) {
  * @param {Groups} groups
  * @returns {Set<number> | null} null: there is too much to draw, however it is folded
  */
-export function foldedAtFirst(graph, groups) {
-  if (isDrawable(graph, groups, new Set(), FOLD_ABOVE)) return new Set();
+export function foldedAtFirst(graph, groups, most = FOLD_ABOVE) {
+  if (isDrawable(graph, groups, new Set(), most)) return new Set();
   const deepest = groups.depth.reduce((a, b) => Math.max(a, b), 0);
   for (let depth = deepest; depth > 0; depth--) {
     const folded = atDepth(groups, depth);

@@ -16,22 +16,29 @@ let listedFor = -1;
  * @param {import("./graph.js").Run | undefined} run
  */
 export function ask(run) {
-  const { graph } = state;
-  state.values = graph.data.slice();
-  state.changed = new Set();
-  state.missing = new Set();
+  Object.assign(state, leavesOf(state.graph, run));
+  runAll();
+}
+
+/**
+ * Return the values and seeds with which a graph starts: those that it declares, or those of a run.
+ * @param {import("./graph.js").Graph} graph
+ * @param {import("./graph.js").Run | undefined} run
+ */
+export function leavesOf(graph, run) {
+  const leaves = /** @type {import("./state.js").Leaves} */ ({ graph, values: graph.data.slice(), changed: new Set(), missing: new Set() });
   const unknown = [...graph.ids.keys()].filter((node) => graph.ops[node] === "input" && !graph.known[node]);
   const from = run ?? (unknown.length || graph.outputs.length > 1 ? graph.runs[0] : undefined);
-  for (const [id, value] of run?.inputs ?? []) setLeaf(nodeOf(graph, id), value);
+  for (const [id, value] of run?.inputs ?? []) setLeaf(nodeOf(graph, id), value, leaves);
   for (const node of unknown) {
     const value = from?.inputs.get(graph.ids[node]);
-    if (value === undefined) state.missing.add(node);
-    else setLeaf(node, value);
+    if (value === undefined) leaves.missing.add(node);
+    else setLeaf(node, value, leaves);
   }
-  state.seeds = from?.seed.size
+  const seeds = from?.seed.size
     ? new Map(Array.from(from.seed, ([id, seed]) => [nodeOf(graph, id), seed]))
     : new Map([[graph.outputs[0], 1]]);
-  runAll();
+  return { ...leaves, seeds };
 }
 
 export function listInputs() {
@@ -81,9 +88,9 @@ function numberField(label, value, changed) {
   field.setAttribute("aria-label", label);
   field.addEventListener("change", () => {
     const number = typed(field.value);
-    const right = number !== null && changed(number) !== false;
-    if (right) field.removeAttribute("aria-invalid");
-    else field.setAttribute("aria-invalid", "true");
+    if (number === null) refuseField(field, `${label}: ${field.value.trim() || "nothing"} is not a number`);
+    else if (changed(number) === false) refuseField(field, `${label}: it has to be a finite number`);
+    else acceptField(field);
   });
   return field;
 }
@@ -111,6 +118,32 @@ export function listSelected() {
   if (state.selected >= 0 && state.selected !== listedFor) listLeaves();
 }
 
+/**
+ * Say below a field why it can't be taken.
+ * @param {HTMLInputElement} field
+ * @param {string} words
+ */
+function refuseField(field, words) {
+  acceptField(field);
+  field.setAttribute("aria-invalid", "true");
+  const note = make("span.unreadable", words);
+  note.setAttribute("role", "alert");
+  field.after(note);
+}
+
+/** @param {HTMLInputElement} field */
+function acceptField(field) {
+  field.removeAttribute("aria-invalid");
+  if (field.nextElementSibling?.matches(".unreadable")) field.nextElementSibling.remove();
+}
+
+/** Return what is wrong with the first field of the card that can't be read; empty if all can. */
+export function unreadable() {
+  const field = document.activeElement;
+  if (field instanceof HTMLInputElement && field.matches(".number")) field.blur(); // it may not have been read yet
+  return document.querySelector(".unreadable")?.textContent ?? "";
+}
+
 /** @param {number} node */
 function leafRow(node) {
   const { graph, values, missing } = state;
@@ -129,7 +162,7 @@ function leafRow(node) {
   slider.addEventListener("input", () => {
     const value = Number(Number(slider.value).toPrecision(4));
     field.value = shown(value);
-    field.removeAttribute("aria-invalid");
+    acceptField(field);
     setLeaf(node, value);
     moved();
   });

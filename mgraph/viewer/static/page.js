@@ -4,7 +4,7 @@ import { showNode, showStep } from "./details.js";
 import { element, outline } from "./draw.js";
 import { byId, make } from "./elements.js";
 import { evaluate } from "./engine.js";
-import { copyLink, download, open, openFile, openFragment } from "./files.js";
+import { copyLink, download, forgetRemark, open, openFile, openFragment } from "./files.js";
 import { hashOf } from "./hash.js";
 import { listLeaves, listSelected, reset } from "./leaves.js";
 import { explain } from "./paths.js";
@@ -15,6 +15,7 @@ import { showComparison } from "./runs.js";
 import { goTo, paint, picture, redraw, showAll } from "./scene.js";
 import { search, searchKey } from "./search.js";
 import { refresh, settings, state, views } from "./state.js";
+import { changeClasses, pauseTraining, readFields, redrawTraining, resetTraining, takeRows, toggleTraining, trainEpoch, trainStep } from "./training.js";
 
 /** @typedef {import("./elements.js").Elements} Elements */
 
@@ -65,6 +66,7 @@ function theme() {
   const root = document.documentElement;
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
+  redrawTraining();
 }
 
 function listen() {
@@ -90,6 +92,16 @@ function listen() {
   on("reset", "click", reset);
   on("leaf-filter", "input", listLeaves);
   on("runs-card", "toggle", showComparison);
+  on("choose-rows", "click", () => byId("rows-file").click());
+  on("rows-file", "change", () => { openFirst(byId("rows-file").files); byId("rows-file").value = ""; });
+  on("train", "click", toggleTraining);
+  on("train-step", "click", trainStep);
+  on("train-epoch", "click", trainEpoch);
+  on("train-reset", "click", resetTraining);
+  on("show-row", "click", pauseTraining);
+  on("row", "change", pauseTraining);
+  on("classes", "change", changeClasses);
+  for (const id of /** @type {const} */ (["optimizer", "rate", "batch-size", "schedule", "epochs", "clip", "random-seed"])) on(id, "change", readFields);
   on("search", "input", search);
   byId("search").addEventListener("keydown", searchKey);
   on("search", "blur", () => { byId("found").hidden = true; });
@@ -102,6 +114,7 @@ function listen() {
     width = innerWidth;
     picture.measure();
     redraw();
+    redrawTraining();
   });
 }
 
@@ -117,8 +130,11 @@ function listenToDrops() {
 }
 
 /** @param {FileList | null | undefined} files */
-function openFirst(files) {
-  if (files?.[0]) openFile(files[0]);
+async function openFirst(files) {
+  const file = files?.[0];
+  if (!file) return;
+  if (/\.csv$/i.test(file.name) || file.type === "text/csv") takeRows(new Uint8Array(await file.arrayBuffer()), file.name);
+  else await openFile(file);
 }
 
 function fillHelp() {
@@ -137,12 +153,17 @@ function swatch(kind) {
 }
 
 async function start() {
-  views.push(paint, showStep, showNode, listSelected, showComparison);
+  views.push(paint, showStep, showNode, listSelected, showComparison, forgetRemark);
   fillHelp();
   listen();
-  if (!(await openFragment())) {
-    const bytes = new TextEncoder().encode(byId("graph").textContent);
-    open(await readGraph(bytes), settings.file, false);
+  const text = byId("graph").textContent;
+  const isLinked = await openFragment();
+  if (!isLinked && text) {
+    open(await readGraph(new TextEncoder().encode(text)), settings.file, false);
+    if (settings.rows) takeRows(new TextEncoder().encode(settings.rows.text), settings.rows.file);
+  } else if (!isLinked) {
+    document.body.className = "empty";
+    byId("doc").textContent = "Open a graph file, or a link that holds a graph.";
   }
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
 }
@@ -150,4 +171,7 @@ async function start() {
 /** For the console, and for tests: the reader and the engine as the page uses them. */
 Object.assign(window, { mgraph: { state, readGraph, hashOf, evaluate, explain, goTo, go } });
 
-await start();
+/** Ends when the page is ready. */
+export const started = start();
+
+await started;

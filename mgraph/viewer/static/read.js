@@ -1,8 +1,8 @@
 /** Reads the bytes of a graph file into a checked graph. Refuses the first fault. */
 import { decode, isObject } from "./bytes.js";
 import { arrayOf, checkMeta, knownOnly, required, textOf, unknownField, within } from "./checks.js";
-import { FIELDS, HEADER, INTEGERS, LIMITS, VERSION } from "./constants.js";
-import { blank, inOrder } from "./graph.js";
+import { FIELDS, HEADER, INTEGERS, LIMITS, VERSIONS } from "./constants.js";
+import { blank, inOrder, versionOf } from "./graph.js";
 import { hashOf } from "./hash.js";
 import { OPS } from "./ops.js";
 import { runsFrom } from "./read-runs.js";
@@ -40,8 +40,9 @@ function graphFrom(document, binary) {
   if (!isObject(document) || !Object.hasOwn(document, "mgraph")) {
     throw new Refusal("format", "it has no field “mgraph”, so it is not a graph file");
   }
-  if (document.mgraph !== VERSION) {
-    throw new Refusal("version", `it is of format ${quoted(document.mgraph)}; this page reads ${VERSION}`);
+  const version = VERSIONS.findIndex((known) => known === document.mgraph);
+  if (version < 0) {
+    throw new Refusal("version", `it is of format ${quoted(document.mgraph)}; this page reads ${VERSIONS.join(" and ")}`);
   }
   // the missing one may be misspelt
   if (!document.nodes || !document.outputs) knownOnly(document, FIELDS.document);
@@ -62,6 +63,10 @@ function graphFrom(document, binary) {
   graph.outputs = outputsFrom(document.outputs, graph);
   const ordered = inOrder(graph);
   ordered.entries = ordered.ops.map((op) => OPS.get(op));
+  const needed = versionOf(ordered);
+  if (VERSIONS.indexOf(needed) > version) {
+    throw new Refusal("unknown-op", `it has ops of format ${needed}, but states ${quoted(document.mgraph)}`);
+  }
   ordered.runs = runsFrom("runs" in document ? document.runs : [], ordered, binary, packed);
   return ordered;
 }

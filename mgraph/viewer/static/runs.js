@@ -74,16 +74,20 @@ function chosenRun(id) {
   return { ...run, complete: isComplete(state.graph, run) };
 }
 
-/** @param {import("./compare.js").Difference[]} differences */
-function differenceTable(differences) {
+/**
+ * @param {import("./compare.js").Difference[]} differences
+ * @param {number} digits of the numbers, if they differ in them
+ */
+export function differenceTable(differences, digits = DIGITS) {
   const { graph } = state;
   if (!differences.length) return [make("p", "No differences, within the tolerance.")];
   const body = make("tbody");
-  const spelled = (/** @type {number | null} */ x) => (x === null ? ABSENT : shown(x, DIGITS));
+  const spelled = (/** @type {number | null} */ x, /** @type {number} */ to) => (x === null ? ABSENT : shown(x, to));
   for (const { node, kind, a, b } of differences.slice(0, MOST_DIFFERENCES)) {
     const name = make("button.plain", nameOf(graph, node));
     name.addEventListener("click", () => goTo(node));
-    body.append(make("tr", make("td", name), make("td.quiet", kind), make("td.num", spelled(a)), make("td.num", spelled(b))));
+    const to = spelled(a, digits) === spelled(b, digits) ? DIGITS : digits;
+    body.append(make("tr", make("td", name), make("td.quiet", kind), make("td.num", spelled(a, to)), make("td.num", spelled(b, to))));
   }
   const heads = ["node", "", "A", "B"].map((text) => make("th", text));
   const rest = differences.length - MOST_DIFFERENCES;

@@ -13,6 +13,8 @@ import { accumulators, contributions, stepAt, stepsOf } from "./steps.js";
  * @property {string} file the name of the graph's file
  * @property {string} version of mgraph
  * @property {boolean} quiz whether the page starts as a quiz
+ * @property {{file: string, text: string} | null} rows the rows to train on, as CSV
+ * @property {import("./served.js").Served} [served] of a page that a server sends: where, and what it allows
  */
 
 /**
@@ -37,6 +39,8 @@ import { accumulators, contributions, stepAt, stepsOf } from "./steps.js";
  * @property {Set<number>} differing nodes that differ in the runs that are compared
  * @property {Quiz} quiz
  */
+
+/** @typedef {Pick<State, "graph" | "values" | "changed" | "missing">} Leaves */
 
 /**
  * @typedef {object} Quiz
@@ -81,9 +85,10 @@ export function refresh() {
 /**
  * @param {number} node
  * @param {number} value
+ * @param {Leaves} leaves
  */
-export function setLeaf(node, value) {
-  const { graph, values, changed, missing } = state;
+export function setLeaf(node, value, leaves = state) {
+  const { graph, values, changed, missing } = leaves;
   values[node] = value;
   missing.delete(node);
   if (graph.known[node] && Object.is(value, graph.data[node])) changed.delete(node);

@@ -1,5 +1,5 @@
 /** Writes a graph and its runs as a file, as `mgraph run` would. */
-import { VERSION } from "./constants.js";
+import { versionOf } from "./graph.js";
 import { hashOf } from "./hash.js";
 import { literal } from "./numbers.js";
 
@@ -40,7 +40,7 @@ function questionOf(graph, { inputs, seed }) {
  * @returns {string}
  */
 export function toJson(graph, runs) {
-  const members = [`"mgraph": "${VERSION}"`];
+  const members = [`"mgraph": "${versionOf(graph)}"`];
   for (const [key, value] of Object.entries(graph.header)) members.push(`"${key}": ${JSON.stringify(value)}`);
   const order = graph.order ?? graph.ids.keys();
   const nodes = Array.from(order, (node) => `    ${nodeText(graph, node)}`);

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 QUIET: Final = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -27,13 +27,13 @@ def executable() -> str:
 
 
 @contextmanager
-def started() -> Iterator[Browser]:
+def started(*options: str) -> Iterator[Browser]:
     """Start a browser without a window, and close it in the end."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - may not be installed
 
     path = executable()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*QUIET])
+        browser = playwright.chromium.launch(executable_path=path, args=[*QUIET, *options])
         try:
             yield browser
         finally:
@@ -47,13 +47,14 @@ class Visit:
         """Take a browser, and the folder for files."""
         self.browser = browser
         self.folder = folder
+        self.contexts: list[BrowserContext] = []
         self.complaints: list[str] = []
         self.requests: list[str] = []
 
     def __call__(self, path: Path | str, *, fragment: str = "", **options: Any) -> Page:  # noqa: ANN401 - playwright's
         """Open a page file, and wait until it is ready."""
         options.setdefault("viewport", {"width": 1280, "height": 800})
-        page = self.browser.new_context(**options).new_page()
+        page = self.context(**options).new_page()
         page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda line: self.complaints.append(f"{line.type}: {line.text}"))
@@ -63,9 +64,14 @@ class Visit:
         page.wait_for_selector(READY)
         return page
 
+    def context(self, **options: Any) -> BrowserContext:  # noqa: ANN401 - playwright's
+        """Return a new context, with storage of its own."""
+        self.contexts.append(self.browser.new_context(**options))
+        return self.contexts[-1]
+
     def close(self) -> None:
-        """Close the pages."""
-        for context in self.browser.contexts:
+        """Close what was opened here; other pages of the browser outlive a test."""
+        for context in self.contexts:
             context.close()
 
 

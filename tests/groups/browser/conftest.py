@@ -9,6 +9,7 @@ import pytest
 from mgraph.viewer import page as page_of
 from tests.groups.browser.chromium import Visit, started
 from tests.groups.browser.page import loaded
+from tests.service.classroom import INSECURE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
+    from mgraph.viewer import CsvRows
+
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Return a browser."""
-    with started() as browser:
+    with started(f"--host-resolver-rules=MAP {INSECURE} 127.0.0.2") as browser:
         yield browser
 
 
@@ -39,9 +42,16 @@ def visit(browser: Browser, tmp_path: Path) -> Iterator[Visit]:
 def show(visit: Visit, tmp_path: Path) -> Callable[..., Page]:
     """Write the page of a graph (a file, or plain data) and open it."""
 
-    def opened(graph: Path | dict[str, Any], *, quiz: bool = False, **options: Any) -> Page:  # noqa: ANN401 - playwright's
+    def opened(
+        graph: Path | dict[str, Any],
+        *,
+        quiz: bool = False,
+        rows: CsvRows | None = None,
+        **options: Any,  # noqa: ANN401 - playwright's
+    ) -> Page:
         path = tmp_path / "page.html"
-        path.write_bytes(b"".join(page_of(loaded(graph), "graph.json", quiz=quiz)))
+        chunks = page_of(loaded(graph), "graph.json", quiz=quiz, rows=rows)
+        path.write_bytes(b"".join(chunks))
         return visit(path, **options)
 
     return opened

@@ -167,6 +167,24 @@ def test_the_download_has_what_was_changed(
     assert len(json.loads(again.read_bytes())["runs"]) == 2
 
 
+def test_what_can_not_be_read_is_not_passed_on(show: Callable[..., Page]) -> None:
+    """Neither a file nor a link has the number that a field had before; the page says which."""
+    page = show(NEURON)
+    files: list[object] = []
+    page.on("download", lambda file: files.append(file))  # noqa: PLW0108 - playwright inspects it
+    address = page.url
+    page.locator('#leaves input.number[aria-label="w1"]').fill("abc")
+    page.click("#download")
+    page.wait_for_selector("#alert:has-text('Nothing was downloaded. w1: abc is not a number.')")
+    page.click("#link")
+    page.wait_for_selector("#alert:has-text('No link was made. w1: abc is not a number.')")
+    assert page.url == address
+    page.locator('#leaves input.number[aria-label="w1"]').fill("0.5")
+    page.click("#link")
+    page.wait_for_url("**#z=*")
+    assert files == []
+
+
 def test_links_carry_the_graph(show: Callable[..., Page], visit: Visit, tmp_path: Path) -> None:
     """The address gets the whole graph with the moved leaves; any page opens it."""
     page = at_the_end(show(NEURON))

@@ -169,12 +169,3 @@ def test_names_in_a_picture_are_short_in_the_same_way(show: Callable[..., Page])
         assert len(words & {"neuron", "neu", "n"}) == 1, titles
         assert len({*titles}) > 20
         page.close()
-
-
-def test_a_local_link_says_that_it_is_local(show: Callable[..., Page]) -> None:
-    """The link of a page in a file works only where the file is, and the page says what to send."""
-    page = show(NEURON)
-    page.click("#link")
-    page.wait_for_selector("#alert:not([hidden])")
-    assert "works only here" in page.locator("#alert").inner_text()
-    assert "send the page itself" in page.locator("#alert").inner_text()

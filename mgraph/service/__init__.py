@@ -1,0 +1,1 @@
+"""The service: links that hold graphs, the store of documents, the HTTP application."""

@@ -1,0 +1,1 @@
+"""Tests of the server that take long, or need more than the extra `dev`."""
