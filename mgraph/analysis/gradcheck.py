@@ -26,7 +26,7 @@ class CheckVerdict(StrEnum):
     EDGE = "edge"
     """There is no derivative on both sides, as at the edge of a domain."""
     UNSURE = "unsure"
-    """Rounding, or a kink nearby, hides the derivative."""
+    """Rounding, overflow, or a kink nearby, hides the derivative."""
     NO_PATH = "no path"
     """No seeded output depends on the leaf."""
 
@@ -46,6 +46,7 @@ _LARGEST: Final = 0.1  # the largest step, relative to the scale
 _FINER: Final = 1e-8  # ratio of a scale to the one before, where nothing could be measured
 _SCALES: Final = 4
 _LOST: Final = 1e-300  # derivatives below this are lost among the smallest doubles
+_VANISHED: Final = 1e-150  # a gradient below this is 0 where a square in a divisor overflows
 _FINEST: Final = 1e-290  # the finest scale whose steps are not below the smallest double
 _SAFETY: Final = 4.0  # factor on the expected error
 _ROUGH: Final = 1e-2  # a relative expected error that is too large for a verdict
@@ -271,8 +272,10 @@ def _check_adjoint(ran: DetailedRun, leaf: int, tolerance: float) -> Check:
     if not isfinite(measured.derivative):
         return result._replace(verdict=CheckVerdict.UNSURE)
     if not _agree(analytic, measured, tolerance):
-        is_noise = _is_noise(samples, middle, line.noise_at(line.start))
-        return result._replace(verdict=CheckVerdict.UNSURE if is_noise else CheckVerdict.WRONG)
+        is_hidden = (analytic == 0.0 and abs(measured.derivative) < _VANISHED) or _is_noise(
+            samples, middle, line.noise_at(line.start)
+        )
+        return result._replace(verdict=CheckVerdict.UNSURE if is_hidden else CheckVerdict.WRONG)
     size = max(abs(analytic), abs(measured.derivative))
     is_rough = measured.error > _SMALL and measured.error > _ROUGH * size
     return result._replace(verdict=CheckVerdict.UNSURE) if is_rough else result

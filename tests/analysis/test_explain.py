@@ -345,10 +345,12 @@ def test_rules_of_every_op(mgraph: Shell, op: Op) -> None:
 def worked_out(text: str, known: Mapping[str, float]) -> float:
     """Evaluate a formula with mpmath's functions."""
     text = re.sub(r"\|(.*)\|", r"abs(\1)", text).replace("·", "*").replace("^", "**")
+    text = text.replace("√(", "sqrt(").replace("ln(", "log(")
     text = re.sub(r"√(\S+)", r"sqrt(\1)", text).replace("ln ", "log ")
     text = re.sub(r"([a-z]{3,}) (\([^)]*\)|[\d.e-]+)", r"\1(\2)", text)
     names = {name: getattr(mp, name) for name in ("sqrt", "exp", "log", "sin", "cos", "tan", "atan",
-                                                  "sinh", "cosh", "tanh")}  # fmt: skip
+                                                  "sinh", "cosh", "tanh", "erf", "asin", "acos",
+                                                  "atan2")}  # fmt: skip
     own = {"sigmoid": lambda x: 1 / (1 + mp.exp(-x)), "softplus": lambda x: mp.log(1 + mp.exp(x)),
            "relu": lambda x: max(x, 0), "max": max, "min": min, "abs": abs}  # fmt: skip
     return float(eval(text, {"__builtins__": {}}, {**names, **own, **known}))  # noqa: S307 - our own output
@@ -357,7 +359,17 @@ def worked_out(text: str, known: Mapping[str, float]) -> float:
 @pytest.mark.parametrize(
     ("path", "node", "words"),
     [
-        ("nets/dead_relu", "w", "∂h/∂n = 0.0 (1 if n > 0, else 0): a dead relu"),
+        ("nets/dead_relu", "w", "∂h/∂n = 0.0 (1 if n > 0, else 0): the relu is off in this run"),
+        (
+            "functions/if_else",
+            "down_slope",
+            "(1 if is_down > 0 else 0): the gate is shut in this run",
+        ),
+        (
+            "functions/if_else",
+            "is_down",
+            "∂kept_down/∂is_down = 0.0: a gate passes nothing on to its condition",
+        ),
         ("edges/tanh_saturates", "x", "∂y/∂n = 1 - y·y = 1 - 1.0·1.0 = 0.0: a saturated tanh"),
         ("lecture/readme", "nowhere", ""),
         ("edges/zero_gradient_meets_infinity", "x", "∂minus_log/∂x = 1/x = 1/0.0 = inf"),

@@ -171,6 +171,11 @@ AT_KINK: dict[str, tuple[tuple[float, ...], str]] = {
     "log": ((0.0,), CheckVerdict.EDGE),
     "tan": ((math.pi / 2,), CheckVerdict.UNSURE),  # no double is a pole
     "relu": ((0.0,), CheckVerdict.KINK),
+    "log1p": ((-1.0,), CheckVerdict.EDGE),
+    "asin": ((1.0,), CheckVerdict.EDGE),
+    "acos": ((-1.0,), CheckVerdict.EDGE),
+    "atan2": ((0.0, 0.0), CheckVerdict.EDGE),
+    "gate": ((0.0, 1.5), CheckVerdict.KINK),
 }
 """A kink or pole of every op that has some, and what is said there."""
 
@@ -185,7 +190,7 @@ def test_kinks_of_every_op_are_recognised(mgraph: Shell, op: Op) -> None:
     Graph.of(applied(op, point)).to_file(mgraph.path("kink.json"))
     result = mgraph("gradcheck", "kink.json", "--json")
     assert result.status == 0
-    leaf = result.json["runs"][0]["leaves"][-1]
+    leaf = result.json["runs"][0]["leaves"][0 if op.name == "gate" else -1]
     assert leaf["verdict"] == verdict
     if verdict == CheckVerdict.KINK:
         assert leaf["bend"] == "y"

@@ -1,0 +1,289 @@
+"""The backward pass as nodes, with NumPy: the same nodes as `plain`, for large graphs.
+
+The nodes of all edges are made first (`edges`). Then rounds over whole columns replace nodes by
+simpler or equal ones, by the same rules, until nothing changes.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from mgraph.analysis.derive.edges import expanded, settled
+from mgraph.analysis.derive.growth import Growth
+from mgraph.analysis.derive.rules import (
+    COMMUTATIVE,
+    CONST,
+    EXACT,
+    MUL,
+    NEG,
+    NEUTRAL_LEFT,
+    NEUTRAL_RIGHT,
+    folded,
+    pattern,
+)
+from mgraph.graph.passes.plain import ARITY, FOLDS, LEAF_OPCODES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mgraph.analysis.derive.edges import Bools, Indices, Raw
+    from mgraph.analysis.derive.request import Derivation
+    from mgraph.graph.columns import Columns
+
+    Keys = NDArray[np.uint64]
+
+ROUNDS: Final = 16
+"""A graph that is not done after so many rounds over columns is left to `plain`."""
+
+MOST: Final = 2**28
+"""The most nodes of which two fit into a key of 64 bits, beside the op."""
+
+
+def _those(codes: Any) -> Bools:  # noqa: ANN401 - any opcodes
+    return np.isin(np.arange(256), [*codes])
+
+
+_EXACT: Final = _those(EXACT)
+_COMMUTATIVE: Final = _those(COMMUTATIVE)
+_UNARY: Final = _those(code for code, count in enumerate(ARITY) if count == 1)
+_SHAREABLE: Final = ~_those(LEAF_OPCODES) & ~_those(FOLDS)
+
+
+def grow(graph: Columns, derivation: Derivation) -> Growth | None:
+    """Add the nodes of the backward pass to those on which an output depends.
+
+    Returns:
+        The new nodes; None for one of the few graphs that are not done after `ROUNDS`.
+    """
+    raw = expanded(graph, derivation)
+    same = _simplified(raw, np.frombuffer(derivation.kept, np.bool_))
+    return None if same is None else _growth(graph, derivation, raw, same)
+
+
+class Known(NamedTuple):
+    """The nodes that later ones may be equal to.
+
+    Attributes:
+        nodes: How many nodes the graph had; they stay as they are.
+        ops: The ops.
+        consts: The consts by their bits.
+    """
+
+    nodes: int
+    ops: EqualOps
+    consts: dict[int, int]
+
+
+def _simplified(raw: Raw, kept: Bools) -> Indices | None:
+    """Find for each node the one that replaces it, most often itself; None if it takes too long."""
+    count, total = kept.size, raw.opcode.size
+    if total > MOST:
+        return None
+    same = np.arange(total)
+    known = Known(count, EqualOps(total), _consts(raw, same, kept))
+    raw.a[:], raw.b[:] = same[raw.a], same[raw.b]
+    some = np.concatenate((np.flatnonzero(kept), np.arange(count, total)))
+    for _ in range(ROUNDS):
+        changed = _round(raw, same, some, known)
+        if not changed.size:
+            return settled(same)
+        same[changed] = _followed(same, changed)
+        some = _users(raw, changed, kept)
+        some = some[same[some] == some]
+        raw.a[some], raw.b[some] = same[raw.a[some]], same[raw.b[some]]
+    return None
+
+
+def _users(raw: Raw, nodes: Indices, kept: Bools) -> Indices:
+    """Return the ops that have one of some nodes as an argument; they come behind it."""
+    start = int(nodes.min())
+    touched = np.zeros(raw.opcode.size, np.bool_)
+    touched[nodes] = True
+    some = np.flatnonzero(touched[raw.a[start:]] | touched[raw.b[start:]]) + start
+    some = some[_SHAREABLE[raw.opcode[some]]]
+    is_left = some >= kept.size
+    is_left[~is_left] = kept[some[~is_left]]
+    return some[is_left]
+
+
+def _followed(same: Indices, nodes: Indices) -> Indices:
+    """Return the nodes that replace some nodes in the end."""
+    target: Indices = same[nodes]
+    while ((further := same[target]) != target).any():
+        target = further
+    return target
+
+
+def _round(raw: Raw, same: Indices, some: Indices, known: Known) -> Indices:
+    """Apply all rules once to some nodes, ascending; return the nodes that are others now."""
+    new = some[some >= known.nodes]
+    neutral = _drop_neutral(raw, same, new)
+    new = new[same[new] == new]
+    minus = _negate(raw, new)  # may be a negation of a negation now
+    twice = _drop_twice_negated(raw, same, new)
+    new = new[same[new] == new]
+    constant = _fold(raw, new)
+    _share_consts(raw, same, constant, known.consts)
+    left = some[_SHAREABLE[raw.opcode[some]] & (same[some] == some)]
+    shared = known.ops.add(_keys(raw, left), left, same)
+    return np.concatenate((neutral, minus, twice, constant, shared))
+
+
+def _fold(raw: Raw, new: Indices) -> Indices:
+    """Turn exact ops of consts into consts, and exact ops of these; return them."""
+    is_known = raw.opcode == CONST
+    exact = new[_EXACT[raw.opcode[new]]]
+    near = exact[is_known[raw.a[exact]] | is_known[raw.b[exact]]]
+    if not (is_known[raw.a[near]] & is_known[raw.b[near]]).any():
+        return np.zeros(0, np.intp)
+    is_known[near] = True
+    near = near[is_known[raw.a[near]] & is_known[raw.b[near]]]
+    return np.array([node for node in near.tolist() if _fold_one(raw, node)], np.intp)
+
+
+def _fold_one(raw: Raw, node: int) -> bool:
+    """Turn a node into a const if its arguments are consts by now; return whether they are."""
+    code, a, b = int(raw.opcode[node]), raw.a[node], raw.b[node]
+    if raw.opcode[a] != CONST or raw.opcode[b] != CONST:
+        return False
+    values = [float(raw.value[a]), float(raw.value[b])][: ARITY[code]]
+    raw.opcode[node], raw.value[node] = CONST, folded(code, values)
+    raw.a[node] = raw.b[node] = 0
+    return True
+
+
+def _drop_neutral(raw: Raw, same: Indices, new: Indices) -> Indices:
+    """Replace ops that return an argument as it is by that; return these ops."""
+    some = [new[:0]]
+    for rules, of, other in ((NEUTRAL_LEFT, raw.a, raw.b), (NEUTRAL_RIGHT, raw.b, raw.a)):
+        for code, value in rules.items():  # the right argument comes last, and so it prevails
+            nodes = _with_const(raw, new, code, of, value)
+            same[nodes] = other[nodes]
+            some.append(nodes)
+    return np.concatenate(some)
+
+
+def _drop_twice_negated(raw: Raw, same: Indices, new: Indices) -> Indices:
+    """Replace negations of negations; return them."""
+    twice: Indices = new[raw.opcode[new] == NEG]
+    twice = twice[raw.opcode[raw.a[twice]] == NEG]
+    same[twice] = raw.a[raw.a[twice]]
+    return twice
+
+
+def _negate(raw: Raw, new: Indices) -> Indices:
+    """Turn products with -1 into negations; return them."""
+    some = []
+    for of, other in ((raw.b, raw.a), (raw.a, raw.b)):
+        nodes = _with_const(raw, new, MUL, of, -1.0)
+        factor = other[nodes]
+        raw.opcode[nodes], raw.a[nodes], raw.b[nodes] = NEG, factor, factor
+        some.append(nodes)
+    return np.concatenate(some)
+
+
+def _with_const(raw: Raw, new: Indices, code: int, of: Indices, value: float) -> Indices:
+    """Return the new nodes of an op that have a const as one argument."""
+    some: Indices = new[raw.opcode[new] == code]
+    some = some[np.flatnonzero(raw.opcode[of[some]] == CONST)]
+    is_value: Bools = raw.value.view(np.uint64)[of[some]] == np.uint64(pattern(value))
+    return some[is_value]
+
+
+def _consts(raw: Raw, same: Indices, kept: Bools) -> dict[int, int]:
+    """Share the consts that are there; return them by their bits."""
+    consts: dict[int, int] = {}
+    nodes = np.flatnonzero(raw.opcode == CONST)
+    nodes = nodes[(nodes >= kept.size) | kept[np.minimum(nodes, kept.size - 1)]]
+    _share_consts(raw, same, nodes, consts)
+    return consts
+
+
+def _share_consts(raw: Raw, same: Indices, nodes: Indices, consts: dict[int, int]) -> None:
+    """Replace consts by earlier ones with the same bits, and remember the others."""
+    values = raw.value[nodes]
+    values[np.isnan(values)] = np.nan
+    bits, first, inverse = np.unique(values.view(np.uint64), return_index=True, return_inverse=True)
+    owners = [
+        consts.setdefault(*pair) for pair in zip(bits.tolist(), nodes[first].tolist(), strict=True)
+    ]
+    if owners:
+        same[nodes] = np.array(owners)[inverse]
+
+
+def _keys(raw: Raw, nodes: Indices) -> Keys:
+    """Return what equal ops have in common, as a number: op and arguments."""
+    codes, a, b = raw.opcode[nodes], raw.a[nodes], raw.b[nodes]
+    turned = _COMMUTATIVE[codes] & (a > b)
+    low, high = np.where(turned, b, a), np.where(turned, a, b)
+    return ((codes.astype(np.intp) << 56) | (low << 28) | high).view(np.uint64)
+
+
+class EqualOps:
+    """A hash table with open addressing, of which many keys are looked up at a time.
+
+    A key is never removed: if a node's arguments are replaced, no other node can have its old key.
+    """
+
+    def __init__(self, most: int) -> None:
+        """Make room for as many keys."""
+        size = most.bit_length() + 1
+        self._shift, self._mask = np.uint64(64 - size), 2**size - 1
+        self._keys = np.zeros(2**size, np.uint64)
+        self._nodes = np.zeros(2**size, np.uint32)
+
+    def add(self, keys: Keys, nodes: Indices, same: Indices) -> Indices:
+        """Add nodes, ascending; let all nodes with one key be the first of them.
+
+        Returns:
+            The nodes that are replaced.
+        """
+        replaced = [nodes[:0]]
+        slots = ((keys * _FACTOR) >> self._shift).astype(np.intp)
+        while keys.size:
+            free = np.flatnonzero(self._keys[slots] == 0)[::-1]  # the first node is written last
+            self._keys[slots[free]] = keys[free]
+            self._nodes[slots[free]] = nodes[free]
+            equal = self._keys[slots] == keys
+            at, own = slots[equal], nodes[equal]
+            owners = self._nodes[at].astype(np.intp)
+            earlier = np.flatnonzero(own < owners)[::-1]
+            self._nodes[at[earlier]] = own[earlier]
+            both = np.concatenate((own, owners[earlier]))
+            first = self._nodes[np.concatenate((at, at[earlier]))].astype(np.intp)
+            later = both != first
+            same[both[later]] = first[later]
+            replaced.append(both[later])
+            rest = ~equal
+            keys, nodes, slots = keys[rest], nodes[rest], (slots[rest] + 1) & self._mask
+        return np.concatenate(replaced)
+
+
+_FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _growth(graph: Columns, derivation: Derivation, raw: Raw, same: Indices) -> Growth:
+    """Return the new nodes that are left, numbered without gaps."""
+    count, total = len(graph), same.size
+    is_left = same == np.arange(total)
+    is_left[:count] = True
+    left = np.flatnonzero(is_left[count:]) + count
+    number = np.cumsum(is_left) - 1
+    return Growth(
+        graph=graph,
+        derivation=derivation,
+        opcode=raw.opcode[left].tobytes(),
+        first=_column("I", number[raw.a[left]].astype(np.uint32)),
+        second=_column("I", number[raw.b[left]].astype(np.uint32)),
+        value=_column("d", np.where(raw.opcode[left] == CONST, raw.value[left], 0.0)),
+        gradients=_column("I", number[same[raw.gradients]].astype(np.uint32)),
+    )
+
+
+def _column(typecode: str, values: NDArray[Any]) -> array[Any]:
+    column = array(typecode)
+    column.frombytes(values.tobytes())
+    return column
