@@ -231,6 +231,15 @@ def _composed(op: str, operands: int) -> tuple[tuple[tuple[Instruction, ...], in
     return tuple(composition(formula, operands) for formula in formulas)
 
 
+@cache
+def usual_parts(op: str) -> tuple[str, ...]:
+    """Return the ops of which engines often compose an op."""
+    if op == "pow":
+        return ("exp", "mul", "log")
+    formulas = _composed(op, OPS[op].inputs)
+    return tuple(step.op for steps, _ in formulas for step in steps if step.args)
+
+
 def _with_numbers(op: str, kinds: str, operands: Sequence[Instruction]) -> Iterator[Program]:
     """Yield what an engine may do with a plain number beside a Value."""
     number = kinds.index("N")

@@ -14,7 +14,6 @@ from mgraph.grade.observations import SIMULATED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from mgraph.grade.evidence import Evidence
     from mgraph.grade.outcomes import Failure, Outcome
 
 _SIGNALS: Final = ("SIGSEGV", "SIGABRT", "SIGBUS")
@@ -22,15 +21,20 @@ _SHORT: Final = 50  # a graph of this depth exceeds no recursion limit
 _LARGE: Final = 30.0  # exp of this is still far from overflow
 
 
-def find_crashes(evidence: Evidence) -> Iterator[Cause]:
-    """Name what crashes have in common."""
-    deep = [outcome for outcome in evidence.crashed if _is_too_deep(outcome)]
-    yield from _depth(deep, evidence.numeric)
-    others = [x for x in evidence.crashed if not any(x is y for y in deep)]
+def find_crashes(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Cause]:
+    """Name what crashes have in common.
+
+    Args:
+        crashed: The outcomes of cases in which the engine crashed.
+        numeric: The outcomes with numbers, which show what works.
+    """
+    deep = [outcome for outcome in crashed if _is_too_deep(outcome)]
+    yield from _depth(deep, numeric)
+    others = [x for x in crashed if not any(x is y for y in deep)]
     endless = [outcome for outcome in others if _is_endless(outcome)]
     others = [x for x in others if not any(x is y for y in endless)]
     refused: list[Cause] = []
-    for cause in _refused(others, evidence):
+    for cause in _refused(others, numeric):
         done = {id(outcome) for each in refused for outcome in each.cases}
         cause.cases = [outcome for outcome in cause.cases if id(outcome) not in done]
         if cause.cases:
@@ -106,16 +110,18 @@ def _endless(endless: Sequence[Outcome]) -> Iterator[Cause]:
 # --- plain numbers that are refused --------------------------------------------------------------
 
 
-def _refused(crashed: Sequence[Outcome], evidence: Evidence) -> Iterator[Cause]:
+def _refused(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Cause]:
     """Name operators that refuse a plain number, and the ops that fail because they use them."""
     works = dict.fromkeys(
         (step.op, outcome.answer.program.kinds(i))
-        for outcome in evidence.numeric
+        for outcome in numeric
         for i, step in enumerate(outcome.answer.program.steps)
     )
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in crashed:
-        if outcome.answer.step is not None:
+        failure = outcome.answer.failure
+        is_built = failure is None or failure.phase != "backward"
+        if outcome.answer.step is not None and is_built:
             program, step = outcome.answer.program, outcome.answer.step
             groups.setdefault((program.steps[step].op, program.kinds(step)), []).append(outcome)
     for kinds in ("VN", "NV"):
@@ -243,7 +249,10 @@ def _by_words(groups: Iterable[list[Outcome]]) -> list[list[Outcome]]:
     for cases in groups:
         words = Counter(_words(outcome.answer.error) for outcome in cases).most_common(1)[0][0]
         is_name = words.startswith(("NameError", "ImportError", "ModuleNotFoundError"))
-        key = words if is_name else f"{words} {_where(cases[0].answer.failure)}"
+        failure = cases[0].answer.failure
+        key = words if is_name else f"{words} {_where(failure)}"
+        if "'NoneType'" in words and failure is not None and failure.phase == "backward":
+            key = "a gradient that isn't there yet"
         merged.setdefault(key, []).extend(cases)
     return [*merged.values()]
 

@@ -10,17 +10,20 @@ a failure, its cause is unknown.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.grade.causes import CAUSES, Cause
-from mgraph.grade.compositions import guessed
+from mgraph.grade.compositions import guessed, usual_parts
 from mgraph.grade.crashes import find_crashes
+from mgraph.grade.driver import SAMPLE
 from mgraph.grade.evidence import Evidence, Sample, Simulator, gather, samples_of
 from mgraph.grade.hypotheses import Hypothesis, passes_of_op, whole_passes
 from mgraph.grade.leaves import look_at_leaves
-from mgraph.grade.leftovers import find_leftovers
+from mgraph.grade.leftovers import afresh, find_leftovers
 from mgraph.grade.observations import observed, root_pair, uses
 from mgraph.grade.op_mistakes import partial_mistakes
 from mgraph.grade.op_rules import Learned, learn
@@ -32,8 +35,9 @@ from mgraph.grade.rule_causes import (
     value_sentences,
     with_slopes,
 )
-from mgraph.grade.search import Model, ProvenMistakes, Search
+from mgraph.grade.search import MANY, Model, ProvenMistakes, Search, files_of
 from mgraph.grade.simulation import CORRECT
+from mgraph.ops import OPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,6 +45,8 @@ if TYPE_CHECKING:
     from mgraph.grade.compositions import Known
     from mgraph.grade.leaves import Leaves
     from mgraph.grade.outcomes import Outcome
+    from mgraph.grade.rule_causes import Sentence
+    from mgraph.grade.simulation import Passed
 
 _OF_ALL_NUMBERS: Final = ("conversion", "clipped", "precision", "mutated")
 _SEVERAL: Final = 3  # ops with the same mistake have it in common
@@ -71,19 +77,40 @@ def diagnose(outcomes: Sequence[Outcome]) -> Diagnosis:
         outcomes: The outcomes of all cases of one engine.
     """
     evidence = gather(outcomes)
+    leftovers, ran = [*find_leftovers(evidence)], evidence.numeric
+    evidence = afresh(evidence)
     leaves = look_at_leaves(evidence)
-    causes = [*find_crashes(evidence), *find_leftovers(evidence), *leaves.causes]
-    left = _unexplained(evidence.wrong, causes)
+    causes = [*find_crashes(evidence.crashed, ran), *leaves.causes]
+    if evidence.outcomes is outcomes:
+        causes += leftovers
+    steady = _steady(evidence, leaves, causes)
+    left = _unexplained(steady.wrong, causes)
     simulator = Simulator(leaves.precision, leaves.unit)
-    is_steady = not leaves.is_mutated and not any(cause.id == "stale" for cause in causes)
-    if left and is_steady:  # nothing else can be told from numbers that change
-        causes += _rules_and_passes(evidence, leaves, left, simulator)
+    if left:
+        causes += _rules_and_passes(steady, leaves, left, simulator)
+    if evidence.outcomes is not outcomes:
+        causes = [*_as_reported(causes, outcomes), *leftovers]
     causes = _without_consequences([cause for cause in causes if cause.cases])
     for cause in causes:
         for outcome in cause.cases:
             outcome.cause = outcome.cause or cause.id
     is_complete = not (simulator.is_spent and _unexplained(evidence.wrong, causes))
     return Diagnosis(sorted(causes, key=lambda cause: -len(cause.cases)), is_complete)
+
+
+def _as_reported(causes: Sequence[Cause], outcomes: Sequence[Outcome]) -> Sequence[Cause]:
+    """Return causes with the outcomes after other graphs, which are reported."""
+    reported = {id(outcome.afresh): outcome for outcome in outcomes if outcome.afresh is not None}
+    for cause in causes:
+        cause.cases = [reported.get(id(outcome), outcome) for outcome in cause.cases]
+    return causes
+
+
+def _steady(evidence: Evidence, leaves: Leaves, causes: Iterable[Cause]) -> Evidence:
+    """Return the evidence without numbers that change: nothing else can be told from those."""
+    if any(cause.id == "stale" for cause in causes) or (leaves.is_mutated and not leaves.mutating):
+        return Evidence(())
+    return evidence.without(leaves.mutating) if leaves.is_mutated else evidence
 
 
 def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
@@ -96,8 +123,11 @@ def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
         whose = [each for each in whose if each is not cause]
         whose += [each for each in causes if each.id in _OF_ALL_NUMBERS and not each.op]
         lost = [each for each in whose if each.id == "no-gradient"]
+        lossy = [each for each in causes if each.id == cause.id == "precision" and not each.op]
         if whose and all(map(_is_arithmetic, cause.cases)):
             whose[0].cases += cause.cases
+        elif lossy and cause.op:
+            lossy[0].cases += cause.cases
         elif lost and all(map(_is_in_backward, cause.cases)):
             lost[0].cases += cause.cases
         elif stale and cause.id == "error" and all(map(_is_lookup, cause.cases)):
@@ -122,7 +152,8 @@ def _is_arithmetic(outcome: Outcome) -> bool:
     """Whether an engine crashed because a number was too large, or not in a function's domain."""
     failure = outcome.answer.failure
     arithmetic = ("OverflowError", "ZeroDivisionError", "ValueError", "FloatingPointError")
-    return failure is not None and failure.exception in arithmetic
+    is_complex = "'complex'" in outcome.answer.error  # a root of a negative number
+    return failure is not None and (failure.exception in arithmetic or is_complex)
 
 
 def _unexplained(outcomes: Iterable[Outcome], causes: Iterable[Cause]) -> list[Outcome]:
@@ -139,24 +170,32 @@ def _rules_and_passes(
     learned = learn(observations, base, leaves.precision, evidence.compositions)
     forms = dict.fromkeys((seen.op, seen.kinds[:2]) for seen in observations)
     sentences = value_sentences(learned, forms)
+    opaque = [form for form, known in (evidence.compositions or {}).items() if known is None]
+    certain = _certain(sentences, opaque, leaves)
+    doubtful = {(f.op, f.kinds) for each in sentences if each not in certain for f in each.faults}
+    left = [x for x in left if not any(uses(x, op, [kinds]) for op, kinds in sorted(doubtful))]
+    sentences = certain
     causes = value_causes(sentences, learned, observations, left, leaves.precision)
-    if len(dict.fromkeys(f.op for f in learned.faults if f.operand is None)) > _SEVERAL:
+    if len(dict.fromkeys(sentence.op for sentence in sentences)) > _SEVERAL:
         plain = Model(known_rules(learned))  # too much is wrong to tell anything from gradients
         _add_consequences(causes, left, learned, plain, simulator, is_certain=False)
         return _merged(causes)
     slopes = slope_hypotheses(learned, forms, sentences, observations)
+    slopes = [each for each in slopes if each.forms.isdisjoint(doubtful)]
     styles = [learned.composed] if evidence.compositions is not None else [{}, guessed()]
-    opaque = [form for form, known in (evidence.compositions or {}).items() if known is None]
     found = [
         _explained(evidence, learned, slopes, left, style, opaque, simulator) for style in styles
     ]
     explanation, search, failed = min(found, key=lambda each: len(each[0].left))
-    if opaque and not any(not each.op for each in explanation.hypotheses):
-        # no mistake of the pass as a whole: then what such an op does as one can be told
+    unsure = [each.op for each in slopes if each.op and not each.forms.isdisjoint(opaque)]
+    parts = [part for op in unsure for part in usual_parts(op)]
+    if opaque and not any(each.op in ("", *parts) for each in explanation.hypotheses):
+        # neither a mistake of the pass as a whole, nor one of an op that such an op may call
         again = _explained(evidence, learned, slopes, left, styles[0], (), simulator)
         explanation, search, failed = again if again[0].hypotheses else found[0]
     _add_consequences(causes, left, learned, Model(search.base), search.simulator)
-    causes += _causes_of(explanation, search, failed)
+    found_causes = _causes_of(explanation, search, failed)
+    causes += _not_only_in_wrong_values(found_causes, explanation.hypotheses, causes)
     for cause in causes:
         if cause.id == "overwritten":  # which gradient comes last may depend on chance
             cause.cases += [
@@ -173,6 +212,35 @@ def _rules_and_passes(
             if sample.is_opaque
         ]
     return _merged(causes)
+
+
+def _certain(
+    sentences: Sequence[Sentence], opaque: Sequence[tuple[str, str]], leaves: Leaves
+) -> list[Sentence]:
+    """Leave out wrong values that may follow from digits that are lost, or from another op."""
+    if any(cause.id == "precision" for cause in leaves.causes):
+        sentences = [each for each in sentences if any(fault.mistake for fault in each.faults)]
+    own = [
+        each
+        for each in sentences
+        if any((fault.op, fault.kinds) not in opaque for fault in each.faults)
+    ]
+    return own or [*sentences]
+
+
+def _not_only_in_wrong_values(
+    found: Sequence[Cause], hypotheses: Sequence[Hypothesis], values: Sequence[Cause]
+) -> list[Cause]:
+    """Leave out what was not seen directly, and only explains cases with values known to be wrong.
+
+    What such an op passes on may be that of the function that it computes.
+    """
+    spoilt = {id(outcome) for cause in values for outcome in cause.cases}
+    return [
+        cause
+        for cause, hypothesis in zip(found, hypotheses, strict=True)
+        if hypothesis.is_seen or not all(id(outcome) in spoilt for outcome in cause.cases)
+    ]
 
 
 def _add_consequences(  # noqa: PLR0913 - what is known of an engine
@@ -216,69 +284,152 @@ def _explained(  # noqa: PLR0913, PLR0917
     search = Search(base, failed, samples_of(right, style, opaque), simulator)
     if not search.failed:
         return ProvenMistakes((), (), ()), search, failed
-    return _explanation(search, slopes, learned.right, evidence), search, failed
+    return _explanation(search, slopes, learned, evidence), search, failed
 
 
 def _explanation(
-    search: Search, slopes: Sequence[Hypothesis], right: Mapping[tuple[str, str, int], None],
-    evidence: Evidence,
-) -> ProvenMistakes:  # fmt: skip
+    search: Search, slopes: Sequence[Hypothesis], learned: Learned, evidence: Evidence
+) -> ProvenMistakes:
     """Return the fewest mistakes that explain the failures: one, wrong partials, or several."""
     varies = bool(evidence.unsteady) or any(x.answer.varies for x in evidence.outcomes)
-    whole = [*whole_passes(*_hints(evidence, search.failed), varies=varies)]
+    hints = _hints(evidence, search.failed)
+    whole = [*whole_passes(*hints, alone=_alone(evidence), varies=varies)]
     ops = dict.fromkeys(
         step.op for sample in search.failed for step in sample.program.steps if step.args
     )
     of_ops = [each for op in ops for each in passes_of_op(op, varies=varies)]
-    return (
-        search.single((*whole, *slopes, *of_ops))
+    right = learned.right
+    if not slopes and any(f.operand is not None and not f.is_composed for f in learned.faults):
+        return search.unambiguous(
+            search.single(whole) or search.stepwise(whole, lambda *_: ()), whole
+        )
+    proven = (
+        _narrowest(search, search.single(whole), slopes)
+        or search.single(chain(slopes, of_ops, _of_every_failure(search, right)))
         or (search.together(slopes) if slopes else None)
+        or (search.possible(slopes) if _are_seen(slopes, learned, evidence) else None)
         or search.stepwise((*whole, *slopes, *of_ops), partial(_slopes_to_try, search, right))
     )
+    if _is_patchwork(proven.hypotheses):
+        return ProvenMistakes((), (), tuple(search.failed))
+    return search.unambiguous(proven, whole)
+
+
+def _narrowest(
+    search: Search, proven: ProvenMistakes | None, slopes: Sequence[Hypothesis]
+) -> ProvenMistakes | None:
+    """Return a mistake of one op if it explains as much as the same mistake of all ops."""
+    if proven is None:
+        return None
+    cause = proven.hypotheses[0].cause
+    same = [each for each in slopes if each.op and each.cause == cause]
+    return search.single(same) or proven
+
+
+def _is_patchwork(hypotheses: Sequence[Hypothesis]) -> bool:
+    """Whether operands seem to be lost in several ways by several ops: it is something else."""
+    lost = [each for each in hypotheses if each.cause == "no-gradient" and not each.is_seen]
+    ways = dict.fromkeys(each.says.removeprefix(f"{each.op} ") for each in lost)
+    return len(lost) >= _SEVERAL and len(ways) > 1
+
+
+def _are_seen(slopes: Sequence[Hypothesis], learned: Learned, evidence: Evidence) -> bool:
+    """Whether partials that are wrong in an unknown way are so by themselves, and only of few ops.
+
+    If an op calls others, or if that isn't known, these may be to blame.
+    """
+    unknown = [fault for fault in learned.faults if fault.mistake is None]
+    known = evidence.compositions
+    may_follow = known is None or any(known.get((f.op, f.kinds), "") is None for f in unknown)
+    is_few = len(dict.fromkeys(fault.op for fault in unknown)) < _SEVERAL
+    return bool(slopes) and is_few and not (may_follow and len(slopes) > 1)
 
 
 def _hints(
     evidence: Evidence, failed: Iterable[Sample]
-) -> tuple[list[tuple[float, float]], list[float]]:
-    """Return data and gradient of the outputs, and the wrong gradients that are most frequent."""
+) -> tuple[list[tuple[float, float]], list[float], list[float]]:
+    """Return data and gradient of the outputs, and the most frequent wrong gradients and ratios."""
     roots = [pair for outcome in evidence.numeric if (pair := root_pair(outcome)) is not None]
-    gots = Counter(
-        abs(wrong.got)
+    wrong = [
+        (each.got, each.expected)
         for sample in failed
-        for wrong in wrong_numbers(sample.outcome.case, sample.outcome.answer)
-        if wrong.got and wrong.got == wrong.got and wrong.outcome == Verdict.WRONG_GRADIENT
-    )
-    return roots, [got for got, _ in gots.most_common(5)]
+        for each in wrong_numbers(sample.outcome.case, sample.outcome.answer)
+        if each.got and math.isfinite(each.got) and each.outcome == Verdict.WRONG_GRADIENT
+    ]
+    gots = Counter(abs(got) for got, _ in wrong)
+    ratios = Counter(float(f"{got / want:.9g}") for got, want in wrong if want)
+    return roots, [x for x, _ in gots.most_common(5)], [x for x, _ in ratios.most_common(5)]
+
+
+def _alone(evidence: Evidence) -> tuple[float, float] | None:
+    """Return data and gradient of a leaf after its own backward, if they are known."""
+    grads = [x.answer.alone for x in evidence.outcomes if x.answer.alone is not None]
+    return (SAMPLE, grads[0]) if grads else None
 
 
 def _slopes_to_try(
     search: Search, right: Mapping[tuple[str, str, int], None], model: Model, left: Sequence[Sample]
 ) -> Iterator[Hypothesis]:
     """Yield usual mistakes in partials that explain the smallest failure left with their op."""
-    tried: dict[tuple[str, str], None] = {}
+    tried: dict[str, None] = {}
     if not model.hypotheses:
         return
     for sample in left[:_SAMPLES]:
-        for form in sorted(sample.forms):
-            if form in tried or len(sample.program.steps) > _SMALL:
+        for op in dict.fromkeys(op for op, _ in sorted(sample.forms)):
+            if op in tried or len(sample.program.steps) > _SMALL:
                 continue
-            tried[form] = None
-            for hypothesis in _of_form(*form, right):
+            tried[op] = None
+            for hypothesis in _of_op(op, search, right):
                 if model.with_(hypothesis).fits(sample, search.simulator):
                     yield hypothesis
 
 
-def _of_form(
-    op: str, kinds: str, right: Mapping[tuple[str, str, int], None]
+def _of_every_failure(
+    search: Search, right: Mapping[tuple[str, str, int], None]
 ) -> Iterator[Hypothesis]:
-    """Yield the usual mistakes in the partials of an op that weren't seen to be right."""
-    for operand, kind in enumerate(kinds):
-        is_tried = kind == "V" and (op, kinds, operand) not in right
-        for mistake in partial_mistakes(op, operand, kinds) if is_tried else ():
+    """Yield usual mistakes in the partials of ops that all failures have.
+
+    One of so many may fit a few numbers by chance, so of few graphs it must be the only one.
+    """
+    ops = dict.fromkeys(op for op, _ in sorted(search.failed[0].forms))
+    common = [op for op in ops if all(sample.has(op) for sample in search.failed)]
+    hypotheses = chain.from_iterable(_of_op(op, search, right) for op in common)
+    if len(files_of(search.failed)) >= MANY:
+        yield from hypotheses
+        return
+    fitting = [each for each in hypotheses if search.explains(each)]
+    if len(dict.fromkeys((each.cause, each.op) for each in fitting)) == 1:
+        yield fitting[0]
+
+
+def _of_op(
+    op: str, search: Search, right: Mapping[tuple[str, str, int], None]
+) -> Iterator[Hypothesis]:
+    """Yield the usual mistakes in the partials of an op that weren't seen to be right.
+
+    Those of a single form come first, then those that several have in common: of one operand, then
+    of all.
+    """
+    samples = (*search.failed, *search.fine)
+    forms = dict.fromkeys(form for x in samples for form in sorted(x.forms) if form[0] == op)
+    shared: dict[
+        tuple[str, str, int | None], tuple[str, dict[tuple[str, str, int], Passed | None]]
+    ] = {}
+    keys = [(*form, k) for form in forms for k, kind in enumerate(form[1]) if kind == "V"]
+    for key in keys:
+        for mistake in partial_mistakes(op, key[2], key[1]) if key not in right else ():
             if mistake.cause in _SHOWN_BY_VALUES:
                 continue
-            change = with_slopes({(op, kinds, operand): mistake.gives})
-            yield Hypothesis(mistake.cause, op, f"{op} {mistake.says}", change)
+            says = f"{op} {mistake.says}"
+            slopes: dict[tuple[str, str, int], Passed | None] = {key: mistake.gives}
+            yield Hypothesis(mistake.cause, op, says, with_slopes(slopes))
+            derivative = OPS[op].partial_text(key[2])
+            words = mistake.says.replace(f"is {derivative}", "").replace(f", {derivative}", "")
+            for of in (key[2], None):
+                shared.setdefault((mistake.cause, words, of), (says, {}))[1].update(slopes)
+    for (cause, *_), (says, several) in shared.items():
+        if len(several) > 1:
+            yield Hypothesis(cause, op, says, with_slopes(several))
 
 
 def _causes_of(
@@ -301,10 +452,11 @@ def _merged(causes: Sequence[Cause]) -> list[Cause]:
     """Put causes of the same words together, and overwriting in several ops."""
     merged: dict[tuple[str, str, str], Cause] = {}
     overwriting = [cause.op for cause in causes if cause.id == "overwritten" and cause.op]
-    sets = next((cause for cause in causes if cause.id == "overwritten"), None)
+    setting = [cause for cause in causes if cause.id == "overwritten"]
     for cause in causes:
-        if sets is not None and cause.id == "repeated" and cause.op in ("", *overwriting):
-            sets.cases += cause.cases  # x + x shows it, too
+        sets = [each for each in setting if cause.op == each.op or (cause.op and not each.op)]
+        if sets and cause.id == "repeated":
+            sets[0].cases += cause.cases  # x + x shows it, too
             cause.cases = []
         if cause.op in overwriting and len(overwriting) > 1 and cause.id == "overwritten":
             cause.op = ""

@@ -16,7 +16,8 @@ that is a Value, and under `again` both once more if they differed when the grap
 time. `varies` says that they differ if sets iterate the other way round. If an error was raised,
 the answer holds its last line (`error`), the step, and where in the engine's files it began
 (`failure`). `compositions` has the steps of ops that the engine composes of others, by op and kinds
-of operands, and `parts` those of single steps that differ. What the engine prints is kept out.
+of operands, and `parts` those of single steps that differ. `alone` is the gradient of a leaf after
+its own backward. What the engine prints is kept out.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ if TYPE_CHECKING:  # typing itself takes time to import
     from collections.abc import Callable, Iterator
     from typing import Any
 if TYPE_CHECKING or __package__:
-    from mgraph.grade.driver_compositions import UNKNOWN, Watcher
+    from mgraph.grade.driver_compositions import UNKNOWN, Watcher, built_of_others, entered
     from mgraph.grade.driver_errors import (
         EngineError,
         OwnFiles,
@@ -56,12 +57,14 @@ if TYPE_CHECKING or __package__:
         takes_any,
         version_of,
         without_backward,
+        without_seed,
     )
     from mgraph.grade.driver_hashes import SerialHashes, classes_of, with_subclasses
+    from mgraph.grade.driver_memory import fill_holes
     from mgraph.grade.driver_numbers import as_float, differs
 else:  # it is run as a script, perhaps without its folder on the path
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-    from driver_compositions import UNKNOWN, Watcher
+    from driver_compositions import UNKNOWN, Watcher, built_of_others, entered
     from driver_errors import (
         EngineError,
         OwnFiles,
@@ -82,8 +85,10 @@ else:  # it is run as a script, perhaps without its folder on the path
         takes_any,
         version_of,
         without_backward,
+        without_seed,
     )
     from driver_hashes import SerialHashes, classes_of, with_subclasses
+    from driver_memory import fill_holes
     from driver_numbers import as_float, differs
 
     del sys.path[0]
@@ -129,6 +134,13 @@ SPELLINGS = {
     "sigmoid": ("sigmoid", "logistic", "sigm", "sigmod"),
     "softplus": ("softplus",),
     "relu": ("relu", "rectify"),
+    "erf": ("erf", "errorfunction"),
+    "log1p": ("log1p",),
+    "expm1": ("expm1",),
+    "asin": ("asin", "arcsin"),
+    "acos": ("acos", "arccos"),
+    "atan2": ("atan2", "arctan2"),
+    "gate": ("gate", "ifelsezero"),
     "backward": (
         "backward",
         "backwards",
@@ -146,6 +158,9 @@ SPELLINGS = {
 
 PLAIN = (0.0, 1.0, -1.0, 2.0, 0.5)
 """Numbers that Values in a composition are made of, if no op has made them."""
+
+SAMPLE = 0.5
+"""The number of the first Values that are made."""
 
 REDUCTIONS = ("max", "min")
 """Methods that many engines have for the elements of one array."""
@@ -185,13 +200,16 @@ class ForeignEngine:
         self.modules: list[Any] = [self.module]
         self.forms: dict[str, Any] = {}
         self.compositions: dict[str, Any] = {}
+        self.backward_codes: dict[str, dict[Any, None]] = {}
+        self.alone: list[float | None] = []
         self.gives_gradients = keywords(self.make)
         sample = self.sample()
+        self.samples: list[Any] = [sample]  # kept, so that no graph gets their addresses in memory
         self.kind = type(sample)
         self.modules = modules_beside(self.module, self.kind)
         self.own = OwnFiles(self.module, self.kind)
         self.attribute: dict[str, str] = {}
-        self.attribute["data"] = self.find_attribute(sample, "data", 0.5)
+        self.attribute["data"] = self.find_attribute(sample, "data", SAMPLE)
         self.attribute["grad"] = self.find_attribute(sample, "grad", None)
         self.watcher = Watcher(self.kind, self.datum, self.op_functions())
         for name, spelling in names.items():
@@ -208,11 +226,26 @@ class ForeignEngine:
             EngineError: If the class can't be called with one number.
         """
         try:
-            return self.leaf(0.5)
+            return self.leaf(SAMPLE)
         except TypeError as error:
-            if callable(self.make) and not fits(self.make, 0.5, **self.gives_gradients):
+            if callable(self.make) and not fits(self.make, SAMPLE, **self.gives_gradients):
                 raise EngineError(f"{last_line(error)}; {FACTORY}") from error
             raise
+
+    def seed_of_leaf(self) -> float | None:
+        """Return the gradient of a leaf after its own backward; None if that can't be told.
+
+        It is asked once, with a graph: a backward that ends the process ends only that graph.
+        """
+        if not self.alone:
+            try:
+                leaf = self.leaf(SAMPLE)
+                self.samples.append(leaf)
+                self.backward(leaf)
+                self.alone.append(self.number(self.read(leaf, "grad")))
+            except BaseException:  # noqa: BLE001 - whatever the engine raises
+                self.alone.append(None)
+        return self.alone[0]
 
     def leaf(self, x: float) -> Any:
         """Make a Value."""
@@ -366,11 +399,11 @@ class ForeignEngine:
             sample = [self.leaf(0.75 - 0.25 * i) if k == "V" else 2 for i, k in enumerate(kinds)]
             try:
                 result, composed = self.watcher.call(candidate, sample, op)
+                self.samples += [*sample, result]
                 if isinstance(result, self.kind) or self.is_like(result):
                     self.keep_composition(op, kinds, candidate, composed)
-                    if op == "pow":  # some take a Value as exponent, but fail in backward
-                        phase = "backward"
-                        self.backward(result)
+                    phase = "backward"
+                    self.try_backward(result, op + ":" + kinds)
                     return candidate
                 raise TypeError("it gave a " + described(result))  # noqa: TRY301
             except Exception as error:  # noqa: BLE001 - whatever the engine raises
@@ -382,6 +415,23 @@ class ForeignEngine:
         if is_refusal or (op == "pow" and self.only_numbers(kinds)):
             raise UnsupportedError(str(failed), failed.evidence)
         raise failed
+
+    def try_backward(self, result: Any, form: str) -> None:
+        """Run a sample's backward pass, so that the graph doesn't find the sample on a tape.
+
+        Args:
+            result: The sample.
+            form: Its op and the kinds of its operands. A pass of powers must work: some take a
+                Value as exponent, but fail in backward.
+        """
+        try:
+            self.backward_codes[form] = entered(self.backward, [result], self.own)
+        except BaseException:  # whatever the engine raises, it raises again in the graph
+            if form.startswith("pow"):
+                raise
+        own = {f: codes for f, codes in self.backward_codes.items() if not self.compositions.get(f)}
+        for built in built_of_others(own):
+            self.compositions[built] = None
 
     def failure(self, error: BaseException, phase: str, step: int | None = None) -> EngineError:
         """Describe what the engine raised, and where."""
@@ -463,8 +513,10 @@ class ForeignEngine:
         """Say what is wrong with the backward of all Values; return an empty text if nothing is."""
         try:
             for call, operands in self.backwards(sample):
-                if fits(call, *operands) or fits(call, *operands, 1.0):
+                if fits(call, *operands):
                     return ""
+                if fits(call, *operands, 1.0):
+                    return without_seed(call, operands)
         except BaseException:  # noqa: BLE001 - a property may not work before there is a graph
             return ""
         for kind in with_subclasses(kind for kind in self.kind.__mro__ if kind is not object):
@@ -475,6 +527,33 @@ class ForeignEngine:
 
 
 # --- programs --------------------------------------------------------------------------------
+
+
+def find_forms(engine: ForeignEngine, steps: list[Any]) -> None:
+    """Find the functions for the ops of a program before there is a graph, which samples may spoil.
+
+    A tape, say, that all graphs share is emptied by the backward pass of a sample, and keeps what
+    was built before an op turned out to be missing.
+
+    Raises:
+        UnsupportedError: If the engine lacks an op.
+        EngineError: If the engine has it, and it fails.
+    """
+    for i, step in enumerate(steps):
+        if step[0] not in ("leaf", "number"):
+            try:
+                engine.form(step[0], kinds_of(steps, step))
+            except (UnsupportedError, EngineError) as error:
+                error.step = i
+                raise
+            except BaseException as error:
+                raise engine.failure(error, "build", i) from error
+
+
+def kinds_of(steps: list[Any], step: list[Any]) -> str:
+    """Return which operands of a step are Values (V), and numbers (N); of a sum, two at most."""
+    kinds = "".join("N" if steps[k][0] == "number" else "V" for k in step[1:])
+    return "V" * min(len(kinds), 2) if step[0] == "sum" else kinds
 
 
 def build(
@@ -488,6 +567,7 @@ def build(
         parts: Gets the compositions of steps that differ from the usual one of their op.
     """
     values: list[Any] = []
+    find_forms(engine, steps)
     for i, step in enumerate(steps):
         try:
             if step[0] == "leaf":
@@ -496,8 +576,7 @@ def build(
                 values.append(step[1])
             else:
                 operands = [values[k] for k in step[1:]]
-                kinds = "".join("N" if steps[k][0] == "number" else "V" for k in step[1:])
-                form = "V" * min(len(kinds), 2) if step[0] == "sum" else kinds
+                form = kinds_of(steps, step)
                 function, usual = engine.form(step[0], form), step[0] + ":" + form
                 if parts is None or not engine.compositions.get(usual) or step[0] == "sum":
                     values.append(function(*operands))
@@ -577,8 +656,7 @@ def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
         answer, values = run(engine, program, parts)
         has_hashed, seconds = engine.hashes.serial != before, monotonic() - start
         engine.hashes.restart()
-        again, _ = run(engine, program)
-        del values  # kept until here, so that the second graph gets other addresses in memory
+        again, others = run(engine, program)
     except (UnsupportedError, EngineError) as error:
         return described_failure(error)
     may_vary = has_hashed and seconds < engine.patience and not are_other(answer, again)
@@ -586,7 +664,9 @@ def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
         answer["again"] = again
     if may_vary and varies(engine, program, answer):
         answer["varies"] = True
+    del values, others  # kept until here, so that each graph gets other addresses in memory
     answer["compositions"], answer["parts"] = engine.compositions, parts
+    answer["alone"] = engine.seed_of_leaf()
     return answer
 
 
@@ -634,7 +714,10 @@ def hello(settings: Any) -> tuple[ForeignEngine | None, dict[str, Any]]:
         return None, {"error": str(error)}
     except BaseException as error:  # noqa: BLE001 - whatever importing it does
         return None, {"error": last_line(error)}
-    versions = {"python": sys.version.split()[0], "version": version_of(engine.module)}
+    is_file = settings["target"].rpartition(":")[0].endswith(".py")  # it belongs to no package
+    version = None if is_file else version_of(engine.module)
+    versions = {"python": sys.version.split()[0], "version": version}
+    engine.samples.append(fill_holes())
     return engine, {"engine": versions, **({"problem": engine.lacks} if engine.lacks else {})}
 
 

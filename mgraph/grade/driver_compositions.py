@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # typing itself takes time to import
 BINARY = ("add", "sub", "mul", "div", "pow", "max", "min")
 """Ops of two operands."""
 
+FEW = 3
+"""Code that more ops run, and more than one in so many, is no op's own."""
+
 UNKNOWN = "unknown"
 """Stands for a composition that can't be told: a Value in it was made by no op."""
 
@@ -70,12 +73,7 @@ class Watcher:
             elif name and event == "return" and stack and stack[-1][0] is frame:
                 calls.append((*stack.pop()[1:], result))
 
-        before = sys.getprofile()
-        sys.setprofile(watch)
-        try:
-            result = function(*operands)
-        finally:
-            sys.setprofile(before)
+        result = watched(function, operands, watch)
         try:
             composition = StepsOfOp(self, operands)
             steps = composition.steps_of(calls, result, op)
@@ -86,6 +84,59 @@ class Watcher:
         if not isinstance(steps, list):
             return result, steps
         return result, {"steps": steps, "calls": names, "hidden": hidden}
+
+
+def watched(function: Callable[..., Any], operands: Iterable[Any], watch: Any) -> Any:
+    """Return what a function returns, while another one watches all calls."""
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        return function(*operands)
+    finally:
+        sys.setprofile(before)
+
+
+def entered(function: Callable[..., Any], operands: Iterable[Any], own: Any) -> dict[Any, None]:
+    """Call a function; return the code of all functions in an engine's own files that it calls."""
+    codes: dict[Any, None] = {}
+
+    def watch(frame: Any, event: str, _: Any) -> None:
+        if event == "call":
+            codes[frame.f_code] = None
+
+    watched(function, operands, watch)
+    return {code: None for code in codes if code.co_filename in own}
+
+
+def built_of_others(backwards: dict[str, dict[Any, None]]) -> list[str]:
+    """Return the ops whose backward pass is done by the code of others, and by none of their own.
+
+    Such an op makes its result of others in a way that can't be watched: as an object of their
+    class, say. The op that runs the least code is the one to which that code belongs.
+
+    Args:
+        backwards: The code that the backward pass of each op runs, by op and kinds of operands.
+    """
+    ops: dict[Any, dict[str, None]] = {}
+    for form, codes in backwards.items():
+        for code in codes:
+            ops.setdefault(code, {})[form.partition(":")[0]] = None
+    count = len({form.partition(":")[0] for form in backwards})
+    most = min(max(FEW, count // FEW), count - 1)
+    found = []
+    for form, codes in backwards.items() if count >= 2 * FEW else ():
+        op, _, kinds = form.partition(":")
+        shared = [code for code in codes if 1 < len(ops[code]) <= most]
+        if not shared or any([*ops[code]] == [op] for code in codes):
+            continue
+        users = [
+            (len(backwards[other]), -len(other.partition(":")[2]))
+            for other in backwards
+            if other.partition(":")[0] != op and any(code in backwards[other] for code in shared)
+        ]
+        if min(users) < (len(codes), -len(kinds)):
+            found.append(form)
+    return found
 
 
 def operands_of(frame: Any, op: str, *, is_reflected: bool) -> list[Any]:
@@ -122,7 +173,7 @@ class StepsOfOp:
             if not isinstance(made, self.watcher.kind) or id(made) in self.known:
                 continue
             if name == op and [*map(id, args)] == [*map(id, self.operands)]:
-                return None  # it made its result itself
+                return UNKNOWN if self.steps else None  # it made its result itself, maybe of others
             self.known[id(made)] = self.add(name, *[self.step_of(arg) for arg in args])
         step = self.known.get(id(result), -1)
         if step >= len(self.operands) and step == len(self.operands) + len(self.steps) - 1:

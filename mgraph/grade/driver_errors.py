@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 import sys
 from collections import deque
 
@@ -21,6 +22,8 @@ START, END = slice(LONGEST), slice(-65536, None)  # parts of a text that may be 
 NAME, SOURCE = slice(100), slice(120)
 OUTER = INNER = 5
 """How many callers are named at most, from both ends."""
+IDENTITY = r"\b[0-9]{12,}\b"
+"""Numbers as large as what `id` returns: they differ from run to run."""
 TAIL = 60
 """Number of frames at the end of a traceback in which repeated functions are looked for."""
 OFTEN = 3
@@ -35,9 +38,14 @@ STANDARD = os.path.dirname(os.path.abspath(os.__file__))
 
 
 def shown(thing: object, spell: Callable[[object], str], part: slice) -> str:
-    """Return a part of the str or repr of an object of the engine's, even if those fail."""
+    """Return a part of the str or repr of an object of the engine's, even if those fail.
+
+    Addresses, as in `<Value object at 0x7f12>`, are left out: they differ from run to run.
+    """
     try:
         text = str.__getitem__(spell(thing), part)
+        if " at 0x" in text:
+            text = re.sub(" at 0x[0-9a-fA-F]+", " at 0x...", text)
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
     except BaseException:  # noqa: BLE001 - the engine's __str__ may raise anything
         return "(can't be shown)"
@@ -48,7 +56,7 @@ def last_line(error: BaseException) -> str:
     name = shown(type(error).__name__, str, START)
     if isinstance(error, SystemExit):
         return f"SystemExit: the engine called sys.exit({shown(error.code, repr, START)})"
-    lines = shown(error, str, END).strip().splitlines() or [""]
+    lines = re.sub(IDENTITY, "...", shown(error, str, END)).strip().splitlines() or [""]
     if (name, lines) == ("ValueError", ["source code string cannot contain null bytes"]):
         name = "SyntaxError"  # as since Python 3.11.4
     return (f"{name}: {lines[-1]}" if lines[-1] else name)[:LONGEST]

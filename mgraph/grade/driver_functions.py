@@ -17,9 +17,9 @@ if TYPE_CHECKING:  # typing itself takes time to import
     from types import ModuleType
     from typing import Any
 if TYPE_CHECKING or __package__:
-    from mgraph.grade.driver_errors import NAME, described, shown
+    from mgraph.grade.driver_errors import NAME, described, last_line, shown
 else:  # the driver imports it as a script does
-    from driver_errors import NAME, described, shown
+    from driver_errors import NAME, described, last_line, shown
 
 NEIGHBOURS = (
     "functional", "functions", "function", "ops", "operations", "activations", "activation",
@@ -173,6 +173,33 @@ def without_backward(sample: Any, names: list[str]) -> str:
     if any(callable(getattr(sample, name, None)) for name in likely[:1]):
         return f"{found}. If {likely[0]} does its work, add --op backward={likely[0]}"
     return f"{found}. Name what does its work: --op backward=METHOD or backward=MODULE:FUNCTION"
+
+
+class Seed(float):
+    """A seed that can be told from other numbers in the text of an exception."""
+
+
+def without_seed(call: Any, operands: tuple[Any, ...]) -> str:
+    """Say that a backward wants another argument than a number; empty if it takes a seed.
+
+    Args:
+        call: A function that can be called with one argument more.
+        operands: Its other operands.
+    """
+    try:
+        call(*operands, Seed(1.0))
+    except (TypeError, AttributeError) as error:
+        error_line = last_line(error)
+        if f"'{Seed.__name__}'" in error_line:
+            name = shown(getattr(call, "__qualname__", "backward"), str, NAME)
+            text = error_line.replace(f"'{Seed.__name__}'", "'float'")
+            return (
+                f"{name} can't be called with a seed: {text}. Write a function of a Value that "
+                "calls it, and name that: --op backward=MODULE:FUNCTION"
+            )
+    except BaseException:  # noqa: BLE001, S110 - the cases show what else is wrong
+        pass
+    return ""
 
 
 def is_like_backward(name: str) -> bool:

@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from mgraph.grade.compositions import Composition, Known, expanded
-from mgraph.grade.observations import is_long, root_pair
+from mgraph.grade.observations import is_long, root_pair, uses
 from mgraph.grade.outcomes import Precision, Verdict, choices, matches
-from mgraph.grade.simulation import simulate
+from mgraph.grade.simulation import STOPPING, early_rules, simulate
+from mgraph.ops import is_leaf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,9 +57,24 @@ class Sample:
         return numbers
 
     @cached_property
+    def grads(self) -> list[float | None]:
+        """The adjoints that the engine computed, by step; None where they aren't known."""
+        numbers: list[float | None] = [None] * len(self.program.steps)
+        for node, step in enumerate(self.program.step_of_node):
+            if step >= 0 and not is_leaf(self.outcome.case.graph.columns.opcode[node]):
+                numbers[step] = self.outcome.answer.grad[node]
+        return numbers
+
+    @cached_property
     def kinks(self) -> list[dict[str, Sequence[float]]]:
         """The partials that an engine may choose at the kinks of the program; first the usual."""
         return [{}, *choices(self.program)]
+
+    @cached_property
+    def variants(self) -> list[tuple[dict[str, Sequence[float]], bool]]:
+        """What engines may do: partials at the kinks, and whether nodes without adjoint rest."""
+        stops = any(self.has(op) for op in STOPPING)
+        return [(kinks, idle) for kinks in self.kinks for idle in (False, True)[: 1 + stops]]
 
     @cached_property
     def root(self) -> tuple[float, float] | None:
@@ -147,6 +163,22 @@ class Evidence:
             merged |= each or {}
         return merged
 
+    def without(self, forms: Sequence[tuple[str, str]]) -> Evidence:
+        """Return the evidence of the cases that have none of some ops, and none composed of them.
+
+        Args:
+            forms: The ops, with the kinds of their first two operands.
+        """
+        known = (self.compositions or {}).items()
+        ops = dict.fromkeys(op for op, _ in forms)
+        users = [form for form, parts in known if parts and any(op in ops for op in parts.ops)]
+        kept = [
+            outcome
+            for outcome in self.outcomes
+            if not any(uses(outcome, op, [kinds]) for op, kinds in (*forms, *users))
+        ]
+        return Evidence(kept, self.precision)
+
 
 def gather(outcomes: Sequence[Outcome]) -> Evidence:
     """Return the evidence in the outcomes of all cases; a tolerance that all share holds for it."""
@@ -202,12 +234,32 @@ class Simulator:
         precision = self.precision
         if self.unit:
             precision = precision.at_least(0.0, self.unit * len(sample.program.steps) * sample.most)
-        for kinks in sample.kinks:
+        for kinks, idle in sample.variants:
             self.left -= len(sample.program.steps)
-            predicted = simulate(sample.program, rules._replace(kinks=kinks), sample.seen)
+            variant = rules._replace(kinks=kinks, idle=idle)
+            if rules.is_early:
+                early = self._early(sample, variant, precision)
+                if early is None:
+                    continue
+                variant = early
+            predicted = simulate(sample.program, variant, sample.seen)
             if predicted.is_unknown:
                 return None
             case, answer = sample.outcome.case, sample.outcome.answer
             if matches(case, answer, sample.program, predicted.data, predicted.grad, precision):
                 return True
         return False
+
+    def _early(self, sample: Sample, rules: Rules, precision: Precision) -> Rules | None:
+        """Return rules with a wrong order that gives a sample's numbers, if there is one."""
+        early, tries = early_rules(sample.program, rules, sample.seen, sample.grads, precision.near)
+        self.left -= tries
+        return early
+
+    def differ(self, sample: Sample, some: Rules, others: Rules) -> bool:
+        """Whether two sets of rules give a sample other adjoints, as far as both are known."""
+        self.left -= 2 * len(sample.program.steps)
+        first, second = (simulate(sample.program, rules, sample.seen) for rules in (some, others))
+        if first.is_unknown or second.is_unknown:
+            return False
+        return not all(map(self.precision.near, first.grad, second.grad))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # each program has a guard of its own, and typing takes longe
     from typing import NoReturn
 
 _DEATH_SIGNAL, _SUBREAPER = 1, 36  # of prctl(2)
+_FIXED_ADDRESSES = 0x40000  # ADDR_NO_RANDOMIZE of personality(2)
 _GRACE = 0.5  # seconds in which processes may still write what they were asked for
 _ROUNDS = 1000  # while one process is killed, it may start others
 _PAUSE = 0.005
@@ -77,12 +78,27 @@ def _become(command: list[str], memory: int, failed: int) -> NoReturn:
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)  # Python ignores them
         _prctl(_DEATH_SIGNAL, signal.SIGKILL)
+        _fix_addresses()
         _limit(memory)
         os.execvp(command[0], command)  # noqa: S606 - without a shell
     except BaseException as error:  # noqa: BLE001 - whatever it is, mgraph names it
         reason = getattr(error, "strerror", "") or str(error) or type(error).__name__
         os.write(failed, reason.encode(errors="replace"))
     os._exit(1)
+
+
+def _fix_addresses() -> None:
+    """Let the program have the same addresses in each run, where that is allowed.
+
+    An engine that looks nodes up by `id` after they are gone then fails in the same way each time.
+    """
+    try:
+        import ctypes  # noqa: PLC0415 - not every Python has it
+
+        if sys.platform == "linux":
+            ctypes.CDLL(None).personality(_FIXED_ADDRESSES)
+    except (ImportError, OSError, AttributeError):
+        return
 
 
 def _limit(memory: int) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import simulation as sim
-from mgraph.grade.op_mistakes import LOSSES
+from mgraph.grade.op_mistakes import LOSSES, guarded
 from mgraph.ops import OPS
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Hypothesis:
         own_seed: Whether each case is seeded with the gradient that its output got.
         forms: The ops, with the kinds of their first two operands, that are concerned; empty for
             all.
+        is_seen: Whether it was seen directly in an op's numbers, not only by simulation.
     """
 
     cause: str
@@ -37,8 +39,20 @@ class Hypothesis:
     change: Callable[[Rules], Rules]
     own_seed: bool = False
     forms: frozenset[tuple[str, str]] = frozenset()
+    is_seen: bool = False
 
 
+FORGETS_UPSTREAM: Final = (
+    "no op multiplies its local derivative by out.grad, as the chain rule says"
+)
+FORGETS_PARTIAL: Final = (
+    "no op multiplies the upstream gradient by its local derivative, as the chain rule says"
+)
+SWAPS_GRADIENTS: Final = "every op gives its operands their gradients in the reverse order"
+"""The sentences about mistakes that all ops have in common."""
+
+_NO_SEED: Final = "the output's gradient is never set to 1, so every gradient stays 0"
+_OWN_SEED: Final = "the output's gradient starts at the output's value; it must start at 1"
 _SCATTER: Final = 0x9E3779B1  # the bits of its multiples look random
 _EARLY: Final = "a node must wait until all nodes that use it have passed on their gradients"
 _AGAIN: Final = "each node must pass its gradient on once, after all nodes that use it"
@@ -76,21 +90,23 @@ def _also(name: str, is_so: Callable[[str, int], bool], rules: Rules) -> Rules:
 
 
 def whole_passes(
-    roots: Sequence[tuple[float, float]], gots: Iterable[float], *, varies: bool
-) -> Iterator[Hypothesis]:
+    roots: Sequence[tuple[float, float]], gots: Iterable[float], factors: Iterable[float],
+    alone: tuple[float, float] | None = None, *, varies: bool,
+) -> Iterator[Hypothesis]:  # fmt: skip
     """Yield the mistakes that concern all ops, the most usual ones first.
 
     Args:
         roots: Data and gradient of the outputs, after the run.
         gots: Wrong gradients, the most frequent first.
+        factors: How many times too large gradients are, the most frequent first.
+        alone: Data and gradient of a leaf after its own backward; None if they aren't known.
         varies: Whether the order of the backward pass may change from graph to graph.
     """
-    yield from _seeds(roots)
-    says = "no op multiplies its local derivative by out.grad, as the chain rule says"
-    yield Hypothesis("upstream", "", says, setting(upstream=partial(_always, 1.0)))
-    says = "no op multiplies the upstream gradient by its local derivative, as the chain rule says"
-    yield Hypothesis("inner", "", says, setting(bare=_always_true))
-    yield Hypothesis("inner", "", says, setting(bare=_chooses_nothing))
+    factors = [*factors]
+    yield from _seeds(roots) if roots else _seeds_unseen(factors, alone)
+    yield Hypothesis("upstream", "", FORGETS_UPSTREAM, setting(upstream=partial(_always, 1.0)))
+    for bare in (_always_true, _chooses_nothing):
+        yield Hypothesis("inner", "", FORGETS_PARTIAL, setting(bare=bare))
     says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
     orders = (None, *(ANY_ORDER if varies else RIGHT_ORDERS))
     for order in orders:
@@ -98,10 +114,15 @@ def whole_passes(
             change = overwriting(_always_true, order, resets=resets)
             yield Hypothesis("overwritten", "", says, change)
     yield from _repeated("")
+    for crossed in (_always_true, _chooses_nothing):
+        yield Hypothesis("swapped", "", SWAPS_GRADIENTS, setting(crossed=crossed))
     yield from _orders()
     yield from _aliases()
     yield from _bounds(gots)
+    yield from _other_numbers(factors)
     yield from _never_reached()
+    says = f"a node passes its gradient on before it is complete: {_EARLY}"
+    yield Hypothesis("order", "", says, setting(is_early=True))
 
 
 def passes_of_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
@@ -172,12 +193,7 @@ def _bounds(gots: Iterable[float]) -> Iterator[Hypothesis]:
             yield Hypothesis("clipped", "", says, change)
     for how, loss in LOSSES:
         says = f"gradients are {how}" if how.startswith("rounded") else f"gradients are kept {how}"
-        for change in (
-            setting(clip=partial(_lossy_part, loss)),
-            setting(visit=loss),
-            setting(upstream=loss),
-        ):
-            yield Hypothesis("precision", "", says, change)
+        yield from _changed("precision", says, loss)
     for n in range(1, 13):
         says = f"gradients smaller than {10.0**-n:g} are dropped"
         dropped = partial(_dropped, 10.0**-n)
@@ -187,34 +203,86 @@ def _bounds(gots: Iterable[float]) -> Iterator[Hypothesis]:
         yield Hypothesis("clipped", "", says, setting(clip=part))
 
 
+def _other_numbers(factors: Iterable[float]) -> Iterator[Hypothesis]:
+    """Yield changes of all gradients that are more than a loss of digits."""
+    for factor in factors:
+        says = f"every op passes on {_number(factor)} times what it must"
+        if factor == -1.0:
+            says = "every op passes its gradients on with the wrong sign"
+        cause = "sign" if factor == -1.0 else "factor"
+        yield Hypothesis(cause, "", says, setting(upstream=partial(operator.mul, factor)))
+    for convert in (int, round):
+        says = "gradients are turned into whole numbers"
+        yield from _changed("conversion", says, guarded(partial(_converted, convert)))
+    yield from _changed("sign", "gradients lose their sign", abs)
+    yield from _changed("clipped", "negative gradients are dropped", partial(max, 0.0))
+
+
+def _changed(cause: str, says: str, change: Callable[[float], float]) -> Iterator[Hypothesis]:
+    """Yield a change of all gradients: as they are added up, kept, or passed on."""
+    for rule in (
+        setting(clip=partial(_changed_part, change)),
+        setting(clip=partial(_changed_sum, change)),
+        setting(visit=change),
+        setting(upstream=change),
+    ):
+        yield Hypothesis(cause, "", says, rule)
+
+
 def _never_reached() -> Iterator[Hypothesis]:
     for operand, which in ((1, "first"), (0, "last")):
         says = f"backward visits only the {which} operand of each op"
         cut = sim.all_operands(partial(_cut, operand))
         yield Hypothesis("no-gradient", "", says, setting(order=cut))
-    says = "the output's gradient is set after the others were computed: all of them stay 0"
-    yield Hypothesis("seed", "", says, setting(order=lambda _: ()))
+    says = (
+        "only the output has a gradient: it is set after the others were computed, or the leaves "
+        "are visited first, or no op keeps its operands, or all use another gradient than that of "
+        "their result"
+    )
+    yield Hypothesis("no-gradient", "", says, setting(order=lambda _: ()))
+    says = (
+        "of nodes with equal numbers only one passes its gradient on: nodes must be told apart by "
+        "`is` or `id`, not by `==` or by their numbers"
+    )
+    for steps in (sim.first_of_equals, partial(sim.first_of_equals, flip=True)):
+        yield Hypothesis("no-gradient", "", says, setting(by_number=steps))
     says = "every gradient starts at 1; only the output's must, the others must start at 0"
     yield Hypothesis("seed", "", says, setting(start=1.0))
     yield Hypothesis("seed", "", says, setting(start=1.0, start_all=False))
+    yield Hypothesis("seed", "", says, setting(start=1.0, seed=partial(_always, 2.0)))
 
 
 def _seeds(roots: Sequence[tuple[float, float]]) -> Iterator[Hypothesis]:
     wrong = [grad for _, grad in roots if grad != 1.0]
-    if roots and not wrong:
+    if not wrong:
         return
     if all(grad == 0.0 for _, grad in roots):
-        says = "the output's gradient is never set to 1, so every gradient stays 0"
-        yield Hypothesis("seed", "", says, setting(seed=lambda _: 0.0))
+        yield Hypothesis("seed", "", _NO_SEED, setting(seed=lambda _: 0.0))
     if all(grad == data for data, grad in roots):
-        says = "the output's gradient starts at the output's value; it must start at 1"
-        yield Hypothesis("seed", "", says, setting(seed=lambda data: data))
-    if roots and all(grad == wrong[0] for _, grad in roots):
-        says = f"the output's gradient starts at {wrong[0]:g}; it must start at 1"
+        yield Hypothesis("seed", "", _OWN_SEED, setting(seed=lambda data: data))
+    if all(grad == wrong[0] for _, grad in roots):
+        says = f"the output's gradient starts at {_number(wrong[0])}; it must start at 1"
         yield Hypothesis("seed", "", says, setting(seed=partial(_always, wrong[0])))
-    if roots and len(wrong) == len(roots) and all(abs(grad) <= 1.0 for grad in wrong):
+    if len(wrong) == len(roots) and all(abs(grad) <= 1.0 for grad in wrong):
         says = "the output's gradient doesn't start at 1"
         yield Hypothesis("seed", "", says, lambda rules: rules, own_seed=True)
+
+
+def _seeds_unseen(
+    factors: Iterable[float], alone: tuple[float, float] | None
+) -> Iterator[Hypothesis]:
+    """Yield wrong gradients of an output that keeps none: all others are wrong by one factor.
+
+    A leaf that is the output itself shows its own gradient.
+    """
+    if alone is None or alone[1] == 0.0:
+        yield Hypothesis("seed", "", _NO_SEED, setting(seed=lambda _: 0.0))
+    if alone is None or alone[1] in (alone[0], 0.0):
+        yield Hypothesis("seed", "", _OWN_SEED, setting(seed=lambda data: data))
+    for factor in factors:
+        if alone is None or alone[1] in (0.0, factor):
+            says = f"the output's gradient starts at {_number(factor)}; it must start at 1"
+            yield Hypothesis("seed", "", says, setting(seed=partial(_always, factor)))
 
 
 def _orders() -> Iterator[Hypothesis]:
@@ -234,6 +302,7 @@ def _orders() -> Iterator[Hypothesis]:
         ("order", f"nodes are sorted by their shortest path: {_EARLY}", sim.by_distance),
         ("order", f"nodes are sorted by their shortest path: {_EARLY}", _by_height),
         ("order", "backward stops after the operands of the output", _only_root),
+        ("order", "backward stops after the operands of the operands", _root_and_operands),
         ("order", f"nodes are visited in the wrong order: {_EARLY}", _pre_reversed),
         ("order", f"nodes are visited in the wrong order: {_EARLY}", _pre_flipped_reversed),
         ("order", f"nodes are visited in the wrong order: {_EARLY}", _breadth_reversed),
@@ -244,12 +313,16 @@ def _orders() -> Iterator[Hypothesis]:
         ("twice", again, _post_flip_again),
         ("twice", again, _breadth_again),
         ("twice", again, _breadth_flip_again),
+        ("twice", again, _high_again),
+        ("twice", again, _late_again),
     ):
         yield Hypothesis(cause, "", says, setting(order=sim.all_operands(steps)))
         if cause == "twice":  # operands in a set, in which each occurs once
             once = sim.all_operands(partial(_of_distinct, steps))
             yield Hypothesis(cause, "", says, setting(order=once))
     yield Hypothesis("twice", "", again, setting(order=sim.interleaved))
+    first = f"a node passes its gradient on as soon as one of its users has: {_EARLY}"
+    yield Hypothesis("order", "", first, setting(order=partial(sim.interleaved, revisit=False)))
 
 
 def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
@@ -268,6 +341,13 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
         yield Hypothesis("no-gradient", op, says, partial(_also, "unlinked", is_it))
         says = f"{op} sets _backward of its operand, which replaces the operand's own"
         yield Hypothesis("no-gradient", op, says, partial(_also, "replaced", is_it))
+        for steps in (_reversed_post, _reversed_flipped, _descending):
+            late = partial(_late_events, op, operand, steps)
+            yield Hypothesis("no-gradient", op, says, setting(order=late))
+    for operands in ([*range(inputs)], *([k] for k in range(inputs if inputs > 1 else 0))):
+        says = f"{op} uses the gradient of its operand where it must use out.grad"
+        own = partial(_is_one_of, op, tuple(operands))
+        yield Hypothesis("upstream", op, says, partial(_also, "own_upstream", own))
 
 
 # --- orders --------------------------------------------------------------------------------------
@@ -279,6 +359,11 @@ _pre_flip_again = partial(sim.preorder, flip=True, revisit=True)
 _breadth_again = partial(sim.breadth_first, revisit=True)
 _breadth_flipped = partial(sim.breadth_first, flip=True)
 _breadth_flip_again = partial(sim.breadth_first, flip=True, revisit=True)
+_high_again = partial(sim.by_height, _breadth_again)
+
+
+def _late_again(program: Program) -> list[int]:
+    return sorted(_breadth_again(program), reverse=True)
 
 
 def _reversed_post(program: Program) -> list[int]:
@@ -325,12 +410,31 @@ ANY_ORDER: Final = (
 """Correct orders of an engine whose order changes from graph to graph."""
 
 
+def _late_events(
+    op: str, operand: int, steps: Callable[[Program], Iterable[int]], program: Program
+) -> Iterator[tuple[int, int]]:
+    """Yield the order if an op passes on when one of its operands should, and that one never."""
+    instead: dict[int, int] = {}
+    for step in sorted(steps(program)):
+        if program.steps[step].op == op:
+            instead[program.steps[step].args[operand]] = step
+    for step in steps(program):
+        if step in instead:
+            yield from sim.events_of(program, instead[step])
+        elif program.steps[step].op != op:
+            yield from sim.events_of(program, step)
+
+
 def _ascending(program: Program) -> list[int]:
     return sorted(sim.postorder(program))
 
 
 def _only_root(program: Program) -> list[int]:
     return [program.root]
+
+
+def _root_and_operands(program: Program) -> list[int]:
+    return [program.root, *dict.fromkeys(program.steps[program.root].args)]
 
 
 def _pushed(program: Program) -> list[int]:
@@ -399,8 +503,16 @@ def _clipped_part(bound: float, old: float, new: float) -> float:
     return old + clamp(bound, new)
 
 
-def _lossy_part(loss: Callable[[float], float], old: float, new: float) -> float:
-    return old + loss(new)
+def _changed_part(change: Callable[[float], float], old: float, new: float) -> float:
+    return old + change(new)
+
+
+def _changed_sum(change: Callable[[float], float], old: float, new: float) -> float:
+    return change(old + new)
+
+
+def _converted(convert: Callable[[float], float], x: float) -> float:
+    return float(convert(x))
 
 
 def _dropped(bound: float, x: float) -> float:
@@ -425,6 +537,15 @@ def _is_op(op: str, other: str, *_: object) -> bool:
 
 def _is_operand(op: str, operand: int, other_op: str, other_operand: int) -> bool:
     return (op, operand) == (other_op, other_operand)
+
+
+def _number(x: float) -> str:
+    """Return a number in few digits, or in all if few make another one look like 1."""
+    return f"{x:.9g}" if f"{x:g}" == "1" else f"{x:g}"
+
+
+def _is_one_of(op: str, operands: Sequence[int], other_op: str, other_operand: int) -> bool:
+    return op == other_op and other_operand in operands
 
 
 def _always(x: float, _: float) -> float:

@@ -6,14 +6,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.grade.causes import Cause
+from mgraph.grade.compositions import expanded
 from mgraph.grade.hypotheses import clamp
-from mgraph.grade.observations import computed, leaf_pairs, leaf_uses, uses
+from mgraph.grade.observations import computed, leaf_pairs, leaf_uses
 from mgraph.grade.op_mistakes import LOSSES, float32, guarded
 from mgraph.grade.outcomes import choices, explains, wrong_numbers
 from mgraph.grade.simulation import CORRECT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mgraph.grade.evidence import Evidence
     from mgraph.grade.outcomes import Outcome, Precision
@@ -31,6 +32,7 @@ class Leaves(NamedTuple):
         keeps: The number that a leaf keeps, from the number it is given; None for the same.
         precision: How near numbers are to predicted ones.
         is_mutated: Whether the numbers of leaves change in other ways.
+        mutating: The op that changes them, with the kinds of its operands; empty if it isn't known.
         unit: The error of a step, relative to the largest number of a case; 0 for that of a double.
     """
 
@@ -38,6 +40,7 @@ class Leaves(NamedTuple):
     keeps: Callable[[float], float] | None
     precision: Precision
     is_mutated: bool = False
+    mutating: Sequence[tuple[str, str]] = ()
     unit: float = 0.0
 
 
@@ -59,7 +62,7 @@ def look_at_leaves(evidence: Evidence) -> Leaves:
         says = f"a Value clips its number at {bound:g}"
         causes = [Cause("clipped", "", says, evidence.wrong)]
         return Leaves(causes, partial(clamp, bound), evidence.precision)
-    return Leaves(_mutated(evidence), None, evidence.precision, is_mutated=True)
+    return _mutated(evidence)
 
 
 def _rounded_leaves(evidence: Evidence, says: str, loss: Callable[[float], float]) -> Leaves:
@@ -94,19 +97,43 @@ def _is_rounding(
     )
 
 
-def _mutated(evidence: Evidence) -> list[Cause]:
+def _mutated(evidence: Evidence) -> Leaves:
     """Find the op that changes its operand."""
     spoilt = [
         outcome for outcome in evidence.wrong if any(got != x for x, got in leaf_pairs(outcome))
     ]
-    leaves = [pair for outcome in evidence.numeric for pair in leaf_uses(outcome)]
-    suspects = dict.fromkeys(use for _, uses_of_leaf in leaves for use in uses_of_leaf)
-    for has_changed, uses_of_leaf in leaves:
-        suspects = {use: None for use in suspects if (use in uses_of_leaf) == has_changed}
-    op = min(suspects)[0] if suspects else ""
+    forms = _mutating(evidence)
+    op = forms[0][0] if forms else ""
     says = f"{op or 'an op or backward'} changes the data of an operand: it must make a new Value"
-    affected = [outcome for outcome in evidence.wrong if op and uses(outcome, op)]
-    return [Cause("mutated", op, says, affected or spoilt)]
+    others = evidence.without(forms).wrong
+    affected = [x for x in evidence.wrong if op and not any(x is other for other in others)]
+    cause = Cause("mutated", op, says, affected or spoilt)
+    return Leaves([cause], None, evidence.precision, is_mutated=True, mutating=forms)
+
+
+def _mutating(evidence: Evidence) -> Sequence[tuple[str, str]]:
+    """Return the op that all changed leaves have, with kinds of operands; nothing if not one has.
+
+    If several are in all of them, it is the one in uses that only changed leaves have. An op that
+    changes only negative numbers, say, has unchanged leaves, too.
+    """
+    known = evidence.compositions or {}
+    leaves = [
+        pair
+        for outcome in evidence.numeric
+        for pair in leaf_uses(
+            outcome, expanded(outcome.answer.program, known, outcome.answer.parts)
+        )
+    ]
+    unchanged = dict.fromkeys(use for changed, own in leaves if not changed for use in own)
+    spoilt = [own for changed, own in leaves if changed]
+    exact = [[use for use in own if use not in unchanged] for own in spoilt]
+    for each in (exact, spoilt):
+        direct = dict.fromkeys((use.op, use.kinds) for own in each for use in own if not use.caller)
+        ops = [op for op, _ in direct if all(any(use.op == op for use in own) for own in each)]
+        if len(dict.fromkeys(ops)) == 1:
+            return tuple(form for form in direct if form[0] == ops[0])
+    return ()
 
 
 def _lost_digits(evidence: Evidence) -> Leaves:

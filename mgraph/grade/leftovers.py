@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from mgraph.grade.causes import Cause
@@ -15,20 +16,27 @@ if TYPE_CHECKING:
     from mgraph.grade.evidence import Evidence
     from mgraph.grade.outcomes import Outcome
 
+_AFTER_OTHERS: Final = (
+    "a graph that is right on its own is wrong after others: something is shared between graphs, "
+    "or kept from the last backward"
+)
+_OTHERWISE: Final = (
+    "a graph gives other numbers after other graphs than on its own: something is shared between "
+    "graphs, or kept from the last backward"
+)
 _FEW: Final = 10  # fewer than one case in ten may have another reason
 
 
 def find_leftovers(evidence: Evidence) -> Iterator[Cause]:
     """Name a graph that depends on the graphs before it, and one that changes when rebuilt."""
     unsteady = evidence.unsteady
-    tried = [outcome.alone for outcome in evidence.outcomes if outcome.alone is not None]
     ran = [*evidence.numeric, *unsteady]
-    if tried and all(tried):
-        says = (
-            "a graph that is right on its own is wrong after others: something is shared "
-            "between graphs, or kept from the last backward"
-        )
-        yield Cause("stale", "", says, [*unsteady, *evidence.wrong])
+    if changed := [outcome for outcome in evidence.outcomes if outcome.is_changed]:
+        is_right = any(outcome.afresh and not outcome.afresh.failed for outcome in changed)
+        errors = [outcome.answer.error for outcome in changed]
+        crashed = [outcome for outcome in evidence.crashed if outcome.answer.error in errors]
+        others = [x for x in (*unsteady, *evidence.wrong, *crashed) if x.afresh is None]
+        yield Cause("stale", "", _AFTER_OTHERS if is_right else _OTHERWISE, [*changed, *others])
     elif len(unsteady) >= MANY and (op := _all_unsteady(unsteady, ran)):
         says = (
             f"{op} gives other numbers when the same graph is built again: it remembers something"
@@ -40,6 +48,25 @@ def find_leftovers(evidence: Evidence) -> Iterator[Cause]:
             "something is kept from the last graph"
         )
         yield Cause("stale", "", says, unsteady)
+
+
+def afresh(evidence: Evidence) -> Evidence:
+    """Return the evidence without what earlier graphs did: the outcomes in new processes.
+
+    It is the evidence itself if no case is other on its own than after others. Otherwise failures
+    that were not tried on their own show nothing, except for errors that aren't seen elsewhere.
+    """
+    errors = [outcome.answer.error for outcome in evidence.outcomes if outcome.is_changed]
+    if not errors:
+        return evidence
+    outcomes = [
+        outcome.afresh or outcome
+        for outcome in evidence.outcomes
+        if outcome.afresh is not None
+        or not outcome.failed
+        or (outcome.answer.error and outcome.answer.error not in errors)
+    ]
+    return replace(evidence, outcomes=outcomes)
 
 
 def _all_unsteady(unsteady: Sequence[Outcome], ran: Sequence[Outcome]) -> str:

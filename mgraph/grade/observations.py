@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mgraph.grade.outcomes import Answer, Outcome
+    from mgraph.grade.program import Program
 
 SIMULATED = 300
 """Cases with more steps than this are not simulated with every hypothesis."""
@@ -168,13 +169,46 @@ def uses(outcome: Outcome, op: str, forms: Sequence[str] = ()) -> bool:
     )
 
 
-def leaf_uses(outcome: Outcome) -> Iterator[tuple[bool, set[tuple[str, int]]]]:
-    """Yield for each leaf whether its number has changed, and its uses: op and operand's index."""
+class LeafUse(NamedTuple):
+    """What a leaf is an operand of.
+
+    Attributes:
+        op: The op.
+        kinds: The kinds of its first two operands.
+        operand: The index of the operand.
+        caller: The op that calls it, if the leaf is an operand of that one.
+    """
+
+    op: str
+    kinds: str
+    operand: int
+    caller: str = ""
+
+
+def leaf_uses(outcome: Outcome, ran: Program) -> Iterator[tuple[bool, dict[LeafUse, None]]]:
+    """Yield for each leaf whether its number has changed, and its uses, with those in parts of ops.
+
+    Args:
+        outcome: The outcome of a case.
+        ran: Its program, with the parts of which the engine composes some ops.
+    """
     program, data = outcome.answer.program, outcome.answer.data
+    known = outcome.answer.compositions or {}
     for node, leaf in enumerate(program.step_of_node):
         if leaf < 0 or program.steps[leaf].op != LEAF or data[node] is None:
             continue
-        uses_of_leaf = {
-            (step.op, k) for step in program.steps for k, arg in enumerate(step.args) if arg == leaf
-        }
-        yield data[node] != program.steps[leaf].x, uses_of_leaf
+        own = [*_uses_of(program, leaf), *_uses_of(ran, ran.step_of_node[node])]
+        inner = [
+            LeafUse(op, use.kinds, use.operand, use.op)
+            for use in own
+            if (composition := known.get((use.op, use.kinds))) is not None
+            for op in composition.calls
+        ]
+        yield data[node] != program.steps[leaf].x, dict.fromkeys((*own, *inner))
+
+
+def _uses_of(program: Program, leaf: int) -> Iterator[LeafUse]:
+    for i, step in enumerate(program.steps):
+        for k, arg in enumerate(step.args):
+            if arg == leaf:
+                yield LeafUse(step.op, program.kinds(i)[:2], k)

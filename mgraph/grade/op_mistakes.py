@@ -81,7 +81,8 @@ def guarded(function: Callable[..., float]) -> Callable[..., float]:
 LOSSES: Final[tuple[tuple[str, Callable[[float], float]], ...]] = (
     ("in single precision", float32),
     ("in half precision", float16),
-    *((f"rounded to {n} decimals", partial(decimals, n)) for n in range(1, 9)),
+    ("rounded to one decimal", partial(decimals, 1)),
+    *((f"rounded to {n} decimals", partial(decimals, n)) for n in range(2, 9)),
     *((f"rounded to {n} digits", partial(digits, n)) for n in range(2, 10)),
 )
 """Ways in which numbers lose digits."""
@@ -90,8 +91,14 @@ EPSILONS: Final = tuple(k * 10.0**-n for n in range(4, 13) for k in (1.0, 2.0))
 """What people add in order not to divide by zero."""
 LEAKS: Final = (0.01, 0.1, 0.2)
 """Usual local derivatives of a leaky relu below zero."""
+_ERF: Final = 2.0 / math.sqrt(math.pi)
 _BASES: Final = {"2": math.log(2.0), "10": math.log(10.0)}
 _ROUNDS: Final = "turns a plain number into a whole number"
+_CONVERSIONS: Final[tuple[tuple[str, Callable[[float], float]], ...]] = (
+    *((_ROUNDS, convert) for convert in (int, round, math.floor, math.ceil)),
+    ("drops the sign of a plain number", abs),
+)
+_LOSSY_CONVERSIONS: Final = tuple((f"takes a plain number {how}", loss) for how, loss in LOSSES)
 
 
 def value_mistakes(op: str, kinds: str) -> Iterator[Mistake]:
@@ -116,10 +123,7 @@ def _whole(op: str, kinds: str) -> Iterator[Mistake]:
         yield Mistake("int-division", says, lambda xs: float(int(xs[0]) // int(xs[1])))
     if "N" in kinds:
         number = kinds.index("N")
-        for convert, says in (
-            *((convert, _ROUNDS) for convert in (int, round, math.floor, math.ceil)),
-            (abs, "drops the sign of a plain number"),
-        ):
+        for says, convert in (*_CONVERSIONS, *_LOSSY_CONVERSIONS):
             point = partial(_converted, number, convert)
             yield Mistake("conversion", says, partial(_value_at, op, point))
 
@@ -206,9 +210,9 @@ def partial_mistakes(op: str, operand: int, kinds: str) -> Iterator[Mistake]:
 def _beside(op: str, operand: int, kinds: str) -> Iterator[Mistake]:
     """Yield the correct partial at another point: an operand is rounded, or moved a little."""
     if "N" in kinds:
-        for convert in (int, round):
+        for says, convert in (*_CONVERSIONS[:2], *_LOSSY_CONVERSIONS):
             point = partial(_converted, kinds.index("N"), convert)
-            yield Mistake("conversion", _ROUNDS, guarded(partial(_partial_at, op, operand, point)))
+            yield Mistake("conversion", says, guarded(partial(_partial_at, op, operand, point)))
     for eps in EPSILONS:
         for moved in range(min(len(kinds), 2)):
             says = f"adds {eps:g} to an operand"
@@ -351,6 +355,7 @@ def _power(operand: int) -> Iterator[tuple[str, str, Local]]:
         ("swaps base and exponent", lambda a, b: a * power(b, b - 1.0)),
         ("swaps base and exponent", lambda a, b: b * power(b - 1.0, a)),
         ("swaps base and exponent", lambda a, b: a * power(b - 1.0, a)),
+        ("drops the base's sign", lambda a, b: b * power(abs(a), b - 1.0)),
         ("drops the exponent's sign", lambda a, b: abs(b) * power(a, b - 1.0)),
         ("drops the exponent's sign", lambda a, b: b * power(a, abs(b) - 1.0)),
         ("drops the exponent's sign", lambda a, b: abs(b) * power(a, abs(b) - 1.0)),
@@ -421,6 +426,26 @@ def _of_one_op(op: str, derivative: str) -> Iterator[tuple[str, str, Local]]:
             ("slope", "forgets the reciprocal", lambda x, b, y: 1.0 + x * x),
             ("slope", "takes a square root", lambda x, b, y: div(1.0, ieee.sqrt(1.0 + x * x))),
         ),
+        "erf": (
+            ("factor", "forgets the factor 2/√π", lambda x, b, y: ieee.exp(-x * x)),
+            ("sign", "has x·x without its sign", lambda x, b, y: _ERF * ieee.exp(x * x)),
+            ("slope", "forgets to square x", lambda x, b, y: _ERF * ieee.exp(-x)),
+        ),
+        "log1p": (
+            ("slope", "has the local derivative of log", lambda x, b, y: div(1.0, x)),
+            ("slope", "has 1 + x instead of 1/(1 + x)", lambda x, b, y: 1.0 + x),
+        ),
+        "expm1": (("slope", "has y, which lacks the 1", lambda x, b, y: y),),
+        "asin": (
+            ("slope", "forgets the square root", lambda x, b, y: div(1.0, 1.0 - x * x)),
+            ("sign", "adds x·x", lambda x, b, y: div(1.0, ieee.sqrt(1.0 + x * x))),
+            ("slope", "forgets the reciprocal", lambda x, b, y: ieee.sqrt(1.0 - x * x)),
+        ),
+        "acos": (
+            ("slope", "forgets the square root", lambda x, b, y: div(-1.0, 1.0 - x * x)),
+            ("sign", "adds x·x", lambda x, b, y: div(-1.0, ieee.sqrt(1.0 + x * x))),
+        ),
+        "gate": (("slope", "passes the gradient on while it is shut", lambda x, b, y: 1.0),),
         "relu": (
             ("slope", "passes the gradient on everywhere", lambda x, b, y: 1.0),
             ("slope", "leaks below zero", lambda x, b, y: 1.0 if x > 0.0 else 0.01),

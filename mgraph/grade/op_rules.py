@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _LARGE: Final = 30.0  # exp of less than this is far from overflow
 _SINGLE: Final = 1e-5  # relative error of a few operations in single precision
+_FLAT: Final = 1e-6  # a partial that is nearly 0
 _MANY: Final = 3
 """Number of points that a factor must fit to be more than a coincidence."""
 
@@ -165,13 +166,14 @@ class _Learner:
             if is_known and not self.near(seen.y, value):
                 return False
         self.composed[op, kinds] = composition
-        if not any(fault.op in composition.calls for fault in self.faults):
-            self._look_at_composition(op, kinds, observations, only)
+        of_parts = [fault for fault in self.faults if fault.op in composition.calls]
+        if not any(fault.operand is None for fault in of_parts):
+            self._look_at_composition(op, kinds, observations, only, only_value=bool(of_parts))
         return True
 
     def _look_at_composition(
         self, op: str, kinds: str, observations: Sequence[Observation],
-        only: Mapping[tuple[str, str], Composition],
+        only: Mapping[tuple[str, str], Composition], *, only_value: bool,
     ) -> None:  # fmt: skip
         """Find faults in how an op is composed, if its parts did what they should."""
         made = [seen for x in observations if (seen := _made_of_right_parts(x, only)) is not None]
@@ -179,7 +181,7 @@ class _Learner:
             mistake = _first(value_mistakes(op, kinds), made, self._has_value)
             self.faults.append(Fault(op, kinds, None, mistake, is_composed=True))
             return
-        for k, kind in enumerate(kinds if op != "sum" else ""):
+        for k, kind in enumerate("" if only_value or op == "sum" else kinds):
             smooth = [seen for seen in made if not at_kink(op, seen.xs)]
             if kind == "V" and not all(self._is_right(k, seen) for seen in smooth):
                 fits = partial(self._has_passed, k)
@@ -193,6 +195,7 @@ class _Learner:
     def _find_value(self, op: str, kinds: str, observations: Sequence[Observation]) -> None:
         wrong = [seen for seen in observations if not self.near(seen.y, OPS[op].value(seen.xs))]
         if not wrong:
+            self._take_over(op, kinds, observations)
             return
         index = self._composition(op, kinds, observations, None)
         if index is not None:
@@ -205,6 +208,17 @@ class _Learner:
         self.values[op, kinds] = mistake.gives if mistake else None
         mistake = mistake or _single(observations)  # how it rounds inside isn't known
         self.faults.append(Fault(op, kinds, None, mistake))
+
+    def _take_over(self, op: str, kinds: str, observations: Sequence[Observation]) -> None:
+        """Assume a mistake of the op's other forms in this one, too, if no value speaks against it.
+
+        Ops that are composed of this form may show it where its own values don't.
+        """
+        for fault in self.faults:
+            if (fault.op, fault.operand) == (op, None) and fault.mistake is not None:
+                mistake = fault.mistake
+                if all(self._has_value(mistake, seen) for seen in observations):
+                    self.values[op, kinds] = mistake.gives
 
     def _has_value(self, mistake: Mistake, seen: Observation) -> bool:
         return self.near(seen.y, mistake.gives(seen.xs))
@@ -219,8 +233,8 @@ class _Learner:
                 self.slopes[key] = follows.gives  # right for the function that it is instead
                 return
         if not wrong:
-            if len(observations) >= _MANY:
-                self.right[key] = None
+            if len(observations) >= _MANY and any(seen.upstream != 1.0 for seen in observations):
+                self.right[key] = None  # if it were forgotten, an upstream adjoint of 1 hides that
             return
         anew = guarded(partial(_from_inputs, op, operand))
         if all(
@@ -244,7 +258,8 @@ class _Learner:
             or self._multiple(operand, observations)
             or self._bounded(operand, observations, wrong)
         )
-        if mistake is None and not _is_separable(observations, wrong):
+        telling = [seen for seen in observations if not _is_flat(seen, operand)]
+        if mistake is None and not _is_separable(telling, wrong):
             return  # right at some points, wrong at others: the rule is not the reason
         self.slopes[key] = mistake.gives if mistake else None
         self.faults.append(Fault(op, kinds, operand, mistake))
@@ -317,8 +332,11 @@ class _Learner:
     def _bounded(
         self, operand: int, observations: Sequence[Observation], wrong: Sequence[Observation]
     ) -> Mistake | None:
-        """Look for a bound on the local derivative."""
+        """Look for a bound on the local derivative, beyond which that has several values."""
         op = OPS[observations[0].op]
+        beyond = dict.fromkeys(op.partials(seen.xs, seen.y)[operand] for seen in wrong)
+        if len(beyond) < 2:  # noqa: PLR2004 - a factor looks the same
+            return None
         bound = abs((wrong[0].passed[operand] or 0.0) / (wrong[0].upstream or 1.0))
         mistake = Mistake(
             "clipped",
@@ -442,11 +460,24 @@ def _clipped(observations: Sequence[Observation], wrong: Sequence[Observation]) 
     if any(level != level for level in (*below, *above)):
         return None  # NaN is no bound
     levels = [*below, *above]
-    return Mistake(
-        "clipped",
-        f"is clipped: it never goes beyond {' or '.join(f'{level:g}' for level in levels)}",
-        lambda xs: levels[0] if xs[0] < low else levels[-1] if xs[0] > high else OPS[op].value(xs),
-    )
+
+    def gives(xs: Sequence[float]) -> float:
+        y = OPS[op].value(xs)
+        if below and xs[0] < low:
+            return _up_to(levels[0], OPS[op].value([low]), y)
+        if above and xs[0] > high:
+            return _up_to(levels[-1], OPS[op].value([high]), y)
+        return y
+
+    if any(gives(seen.xs) != seen.y for seen in wrong):
+        return None
+    says = f"is clipped: it never goes beyond {' or '.join(f'{level:g}' for level in levels)}"
+    return Mistake("clipped", says, gives)
+
+
+def _up_to(level: float, inside: float, y: float) -> float:
+    """Return a value, or the level if that lies between the value and one inside the bounds."""
+    return level if (level - inside) * (y - level) >= 0.0 else y
 
 
 def _outside(wrong: Sequence[float], right: Sequence[float]) -> tuple[float, float]:
@@ -459,6 +490,11 @@ def _outside(wrong: Sequence[float], right: Sequence[float]) -> tuple[float, flo
 
 def _others(observations: Sequence[Observation], wrong: Sequence[Observation]) -> list[Observation]:
     return [seen for seen in observations if not any(seen is other for other in wrong)]
+
+
+def _is_flat(seen: Observation, operand: int) -> bool:
+    """Whether an op is so flat at a point that wrong partials are often right there, too."""
+    return abs(OPS[seen.op].partials(seen.xs, seen.y)[operand]) < _FLAT
 
 
 def _is_separable(observations: Sequence[Observation], wrong: Sequence[Observation]) -> bool:

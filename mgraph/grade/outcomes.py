@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mgraph.codec import spelled
 from mgraph.golden.rerun import Mismatch, ulps
+from mgraph.grade.driver_numbers import differs
 from mgraph.grade.simulation import CORRECT, Rules, simulate
 from mgraph.ops import CONST, OPCODES, OPS, is_leaf
 
@@ -93,6 +94,7 @@ class Answer:
         failure: Where it failed, if the engine is a class and its process did not end.
         varies: Whether the numbers depend on more than the question: on the order in which sets
             iterate, or for a program, on chance.
+        alone: The gradient of a leaf after its own backward; None if it isn't known.
     """
 
     program: Program
@@ -110,11 +112,22 @@ class Answer:
     parts: Mapping[int, Composition | None] = field(default_factory=dict)
     failure: Failure | None = None
     varies: bool = False
+    alone: float | None = None
 
     @property
     def has_numbers(self) -> bool:
         """Whether the engine gave numbers to compare."""
         return not self.error
+
+    def differs_from(self, other: Answer) -> bool:
+        """Whether another answer to the same case has other numbers, or only one has any."""
+        if self.error or other.error:
+            return self.has_numbers != other.has_numbers
+        return any(
+            differs(x, y)
+            for some, others in ((self.data, other.data), (self.grad, other.grad))
+            for x, y in zip(some, others, strict=True)
+        )
 
 
 @dataclass
@@ -133,8 +146,7 @@ class Outcome:
         expected: The expected number; None if there is no path to an output.
         note: Anything else to say, in words.
         cause: The id of a likely cause; empty if none was found.
-        alone: Whether the case passes in a new process, with no graph before it; None if that was
-            not tried.
+        afresh: The outcome in a new process, with no graph before it; None if that was not tried.
     """
 
     case: Case
@@ -147,12 +159,18 @@ class Outcome:
     expected: float | None = None
     note: str = ""
     cause: str = ""
-    alone: bool | None = None
+    afresh: Outcome | None = None
 
     @property
     def failed(self) -> bool:
         """Whether the engine fails the case; another convention is not a failure."""
         return self.outcome in FAILURES
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether a failed case gave something else in a new process: graphs before it matter."""
+        own = self.afresh
+        return own is not None and (not own.failed or self.answer.differs_from(own.answer))
 
     @property
     def ulps(self) -> int | None:
@@ -341,7 +359,8 @@ def _by_leaves(outcome: Outcome, *, has_outputs: bool) -> Outcome:
         for node, got in enumerate(answer.grad)
     ]
     again = judge(outcome.case, replace(answer, grad=grad))
-    again.alone = outcome.alone
+    if outcome.afresh is not None and outcome.afresh.answer.has_numbers:
+        again.afresh = _by_leaves(outcome.afresh, has_outputs=has_outputs)
     if again.outcome == Verdict.OK and outcome.failed:
         note = "the gradients of interior nodes are cleared; it is graded by the leaves"
         return replace(again, outcome=Verdict.CONVENTION, note=note, cause="interior")

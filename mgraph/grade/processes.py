@@ -463,6 +463,7 @@ def _is_answer(reply: object, steps: int) -> bool:
         isinstance(again, dict)
         and isinstance(reply.get("refused", ""), str)
         and isinstance(reply.get("varies", False), bool)
+        and isinstance(reply.get("alone", 0.0), (float, type(None)))
         and all(
             _are_numbers(numbers, steps)
             for numbers in (*lists, again.get("data"), again.get("grad"))

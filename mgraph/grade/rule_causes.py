@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.grade.causes import SYMBOLS, Cause, reflected_method
-from mgraph.grade.hypotheses import Hypothesis
+from mgraph.grade.hypotheses import (
+    FORGETS_PARTIAL,
+    FORGETS_UPSTREAM,
+    SWAPS_GRADIENTS,
+    Hypothesis,
+)
+from mgraph.grade.observations import shows_partial
+from mgraph.grade.outcomes import Precision
 from mgraph.ops import OPS
 
 if TYPE_CHECKING:
@@ -13,12 +21,19 @@ if TYPE_CHECKING:
 
     from mgraph.grade.observations import Observation
     from mgraph.grade.op_rules import Fault, Learned
-    from mgraph.grade.outcomes import Outcome, Precision
+    from mgraph.grade.outcomes import Outcome
     from mgraph.grade.simulation import Passed, Rules
+
+    Gives = Callable[[Observation, int], float]
+    """From an observation and the index of an operand to what that one gets by a mistake."""
 
 _STEP: Final = 1e-6  # of central differences
 _KINK: Final = 1e-2  # relative difference of the slopes on both sides of a kink
 _ROUGHLY: Final = 1e-4  # relative error of central differences
+_SEVERAL: Final = 2  # ops
+_MANY: Final = 4  # ops whose local derivatives are wrong: it is hardly the ops that are wrong
+_OPERANDS: Final = 100  # of a sum, at most
+_ALIKE: Final = ("add", "sum")  # their operands get the same
 
 
 class Sentence(NamedTuple):
@@ -72,9 +87,15 @@ def slope_hypotheses(
 
     Partials that are right for a wrong value are part of that mistake, and called the same.
     """
-    slopes = [f for f in learned.faults if f.operand is not None and not f.is_composed]
+    following: list[Fault] = []
+    others: list[Fault] = []
+    for fault in learned.faults:
+        if fault.operand is not None and not fault.is_composed:
+            alone = Sentence("", fault.op, "", [fault])
+            follows = any(_belongs(alone, value, observations) for value in values)
+            (following if follows else others).append(fault)
     found: list[Hypothesis] = []
-    for sentence in _sentences(slopes, forms):
+    for sentence in (*_sentences(following, forms), *_sentences(others, forms)):
         own = [value for value in values if _belongs(sentence, value, observations)]
         named = own[0] if own else sentence
         keys = [(fault.op, fault.kinds, fault.operand or 0) for fault in sentence.faults]
@@ -86,23 +107,44 @@ def slope_hypotheses(
         rules |= {key: learned.rules.slopes[key] for key in keys}
         change = with_slopes(rules)
         concerned = frozenset(key[:2] for key in rules)
-        found.append(Hypothesis(named.cause, named.op, named.says, change, forms=concerned))
-    return _with_upstream(found, learned, forms)
+        found.append(
+            Hypothesis(
+                named.cause, named.op, named.says, change, forms=concerned, is_seen=True
+            )
+        )  # fmt: skip
+    return _in_common(found, learned, forms, observations)
 
 
 def _of_unseen_forms(
     sentence: Sentence, learned: Learned, forms: Mapping[tuple[str, str], object]
 ) -> dict[tuple[str, str, int], Passed | None]:
-    """Return the wrong partials for other kinds of operands, where none was seen."""
+    """Return the wrong partials for other kinds of operands, where none was seen.
+
+    If it isn't known how they are wrong, those aren't known, either.
+    """
     rules: dict[tuple[str, str, int], Passed | None] = {}
     for fault in sentence.faults:
         k = fault.operand or 0
         for op, kinds in forms:
             key = op, kinds, k
             is_free = key not in learned.right and key not in learned.rules.slopes
-            is_own = op == fault.op and kinds[k : k + 1] == "V" and fault.mistake is not None
+            is_own = op == fault.op and kinds[k : k + 1] == "V"
             if is_own and is_free and (op, kinds) not in learned.composed:
                 rules[key] = fault.mistake.gives if fault.mistake else None
+    return rules | _of_further_operands(sentence.faults, learned)
+
+
+def _of_further_operands(
+    faults: Sequence[Fault], learned: Learned
+) -> dict[tuple[str, str, int], Passed | None]:
+    """Return the wrong partial by the last operand of a sum that was seen for those after it."""
+    rules: dict[tuple[str, str, int], Passed | None] = {}
+    seen = [*learned.right, *learned.rules.slopes]
+    for fault in faults:
+        last = max((k for *form, k in seen if form == [fault.op, fault.kinds]), default=0)
+        if OPS[fault.op].fold and fault.mistake is not None and fault.operand == last:
+            further = range(last + 1, _OPERANDS)
+            rules |= {(fault.op, fault.kinds, k): fault.mistake.gives for k in further}
     return rules
 
 
@@ -124,24 +166,108 @@ def with_slopes(
     return lambda rules: rules._replace(slopes={**rules.slopes, **slopes})
 
 
-def _with_upstream(
-    found: list[Hypothesis], learned: Learned, forms: Mapping[tuple[str, str], object]
-) -> list[Hypothesis]:
-    """Put a mistake first that many ops have in common: they forget the upstream gradient."""
-    forget = [hypothesis for hypothesis in found if hypothesis.cause == "upstream"]
+def _in_common(
+    found: list[Hypothesis], learned: Learned, forms: Mapping[tuple[str, str], object],
+    observations: Sequence[Observation],
+) -> list[Hypothesis]:  # fmt: skip
+    """Put a mistake first that many ops have in common, instead of the same one for each op.
+
+    If many ops are wrong, but not in one way, nothing is said: it is not the ops that are wrong.
+    """
     ops = dict.fromkeys(op for op, kinds in forms if (op, kinds) not in learned.composed)
-    if len(forget) < 2 or 2 * len(forget) < len(ops):  # noqa: PLR2004
-        return found
-    says = "no op multiplies its local derivative by out.grad, as the chain rule says"
+    binary = [op for op in ops if OPS[op].inputs > 1 and op not in _ALIKE]
+    for cause, says, gives, of in (
+        ("upstream", FORGETS_UPSTREAM, _partial_alone, [*ops]),
+        ("inner", FORGETS_PARTIAL, _upstream_alone, [*ops]),
+        ("swapped", SWAPS_GRADIENTS, _partial_of_the_other, binary),
+    ):
+        same = [
+            each
+            for each in found
+            if each.op in of and (each.cause == cause or _is_seen(each, gives, observations))
+        ]
+        others = [op for op in of if not any(each.op == op for each in found)]
+        is_common = len(same) >= _SEVERAL and 2 * len(same) >= len(of)
+        if is_common and not _is_refuted(others, gives, observations):
+            concerned = frozenset(form for each in same for form in each.forms)
+            changes = [each.change for each in same]
+            change = partial(_all_changes, changes)
+            whole = Hypothesis(cause, "", says, change, forms=concerned, is_seen=True)
+            return [whole, *(each for each in found if not any(each is one for one in same))]
+    return _of_several_ops(found) if len(found) >= _MANY else found
 
-    def change(rules: Rules) -> Rules:
-        for hypothesis in forget:
-            rules = hypothesis.change(rules)
-        return rules
 
-    concerned = frozenset(form for hypothesis in forget for form in hypothesis.forms)
-    others = [hypothesis for hypothesis in found if hypothesis.cause != "upstream"]
-    return [Hypothesis("upstream", "", says, change, forms=concerned), *others]
+def _of_several_ops(found: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """Put a mistake of several ops together; return nothing if they are wrong in different ways."""
+    if len(dict.fromkeys(each.cause for each in found)) > 1:
+        return []
+    ops = ", ".join(dict.fromkeys(each.op for each in found))
+    says = f"{ops} have the same mistake: {found[0].says}"
+    concerned = frozenset(form for each in found for form in each.forms)
+    change = partial(_all_changes, [each.change for each in found])
+    return [Hypothesis(found[0].cause, "", says, change, forms=concerned, is_seen=True)]
+
+
+def _all_changes(changes: Sequence[Callable[[Rules], Rules]], rules: Rules) -> Rules:
+    for change in changes:
+        rules = change(rules)
+    return rules
+
+
+def _is_seen(
+    hypothesis: Hypothesis, gives: Gives, observations: Sequence[Observation],
+) -> bool:  # fmt: skip
+    """Whether most of what an op was seen to pass on is what a mistake gives, right or wrong.
+
+    An engine that keeps the gradients of leaves only may have had another upstream gradient.
+    """
+    own = [seen for seen in observations if seen.op == hypothesis.op]
+    pairs = [(seen, k) for seen in own for k in range(len(seen.xs)) if shows_partial(seen, k)]
+    shown = [_is_near(seen, k, gives(seen, k)) for seen, k in pairs]
+    wrong = [
+        is_ for is_, pair in zip(shown, pairs, strict=True) if not _is_near(*pair, _right(*pair))
+    ]
+    return all(3 * sum(each) >= 2 * len(each) and each for each in (shown, wrong))
+
+
+def _is_refuted(ops: Sequence[str], gives: Gives, observations: Sequence[Observation]) -> bool:
+    """Whether some of these ops were seen to be right where they couldn't be with a mistake.
+
+    An operand that must get nothing may not be touched at all.
+    """
+    return any(
+        _is_near(seen, k, right) and not Precision().near(wrong, right)
+        for seen in observations
+        if seen.op in ops
+        for k in range(len(seen.xs))
+        if shows_partial(seen, k)
+        and (right := _right(seen, k)) == right != 0.0
+        and (wrong := gives(seen, k)) == wrong
+    )
+
+
+def _is_near(seen: Observation, operand: int, x: float) -> bool:
+    return Precision().near(seen.passed[operand], x)
+
+
+def _right(seen: Observation, operand: int) -> float:
+    """Return what an operand must get."""
+    return OPS[seen.op].partials(seen.xs, seen.y)[operand] * (seen.upstream or 0.0)
+
+
+def _partial_alone(seen: Observation, operand: int) -> float:
+    """Return what an operand gets without the upstream gradient."""
+    return OPS[seen.op].partials(seen.xs, seen.y)[operand]
+
+
+def _upstream_alone(seen: Observation, _: int) -> float:
+    """Return what an operand gets without a local derivative."""
+    return seen.upstream or 0.0
+
+
+def _partial_of_the_other(seen: Observation, operand: int) -> float:
+    """Return what an operand gets if it is what the other one must get."""
+    return _right(seen, len(seen.xs) - 1 - operand)
 
 
 def value_causes(
@@ -197,14 +323,16 @@ def _sentences(faults: Sequence[Fault], forms: Mapping[tuple[str, str], object])
 
 def _sentence(op: str, faults: Sequence[Fault], *, is_reflected: bool) -> Sentence:
     """Return the cause and the sentence for the faults of one op."""
-    mistake = next((fault.mistake for fault in faults if fault.mistake), None)
     is_value = any(fault.operand is None for fault in faults)
+    general = [fault for fault in faults if "N" not in fault.kinds] if is_value else []
+    mistake = next((fault.mistake for fault in general or faults if fault.mistake), None)
     if is_reflected and not (mistake and mistake.cause == "conversion"):
         what = f"it {mistake.says}" if mistake else "it computes another function"
         says = f"2 {SYMBOLS.get(op, op)} x ({reflected_method(op)}): {what}"
         return Sentence("reflected", op, says, faults)
-    if mistake:
-        return Sentence(mistake.cause, op, f"{op} {mistake.says}{_to_one(op, faults)}", faults)
+    if mistake and not _is_part(mistake.cause, faults):
+        cause = "slope" if mistake.cause == "value" and not is_value else mistake.cause
+        return Sentence(cause, op, f"{op} {mistake.says}{_to_one(op, faults)}", faults)
     if is_value:
         return Sentence("value", op, f"{op} gives a wrong value", faults)
     derivative = OPS[op].partial_text(faults[0].operand or 0)
@@ -212,10 +340,18 @@ def _sentence(op: str, faults: Sequence[Fault], *, is_reflected: bool) -> Senten
     return Sentence("slope", op, says, faults)
 
 
+def _is_part(cause: str, faults: Sequence[Fault]) -> bool:
+    """Whether one operand gets nothing, but others get something that is wrong."""
+    causes = {fault.mistake and fault.mistake.cause for fault in faults}
+    return cause == "no-gradient" and len(causes) > 1
+
+
 def _to_one(op: str, faults: Sequence[Fault]) -> str:
     """Name the operand that gets nothing, if the other one gets its gradient."""
     operands = {fault.operand for fault in faults if fault.kinds == "VV"}
     causes = {fault.mistake and fault.mistake.cause for fault in faults}
+    if OPS[op].fold and causes == {"no-gradient"} and 0 not in operands:
+        return " to some of its operands"
     if OPS[op].fold or len(operands) != 1 or causes != {"no-gradient"}:
         return ""
     names = ("base", "exponent") if op == "pow" else ("first operand", "second operand")
@@ -252,9 +388,18 @@ def _belongs(slope: Sentence, value: Sentence, observations: Sequence[Observatio
 
 
 def _is_wrong_together(slope: Sentence, observations: Sequence[Observation]) -> bool:
-    """Whether the values are wrong at all points at which the partials could be seen to be."""
-    own = [seen for seen in observations if seen.op == slope.op and seen.upstream]
-    return all(seen.y != OPS[seen.op].value(seen.xs) for seen in own)
+    """Whether the values are wrong at all points at which the partials are."""
+    faults = [(fault.op, fault.kinds, fault.operand or 0) for fault in slope.faults]
+    near = Precision().near
+    return all(
+        not near(seen.y, OPS[seen.op].value(seen.xs))
+        for seen in observations
+        for op, kinds, k in faults
+        if (seen.op, seen.kinds[:2]) == (op, kinds)
+        and k < len(seen.xs)
+        and shows_partial(seen, k)
+        and not near(seen.passed[k], OPS[op].partials(seen.xs, seen.y)[k] * (seen.upstream or 0.0))
+    )
 
 
 def _slopes(

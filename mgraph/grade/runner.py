@@ -7,13 +7,13 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.errors import printable, render
 from mgraph.format.reading import inspect
 from mgraph.grade.compositions import read_compositions, read_parts
 from mgraph.grade.diagnosis import Cause, diagnose
-from mgraph.grade.driver_numbers import differs
 from mgraph.grade.outcomes import Answer, Failure, Outcome, Verdict, graded_by_leaves, judge
 from mgraph.grade.processes import CommandEngine, EndedError, PythonEngine, TimedOutError
 
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 PATIENCE: Final = 3
 """Number of timeouts in a row after which no more cases are tried."""
 ALONE: Final = 3
-"""Number of small failed cases that are tried again, each in a new process."""
+"""Number of small failed cases of each verdict that are run again, each in a new process."""
+AFRESH: Final = 60
+"""Number of those if some are right in a new process, so that graphs before them are to blame."""
 
 
 @dataclass(frozen=True)
@@ -130,20 +132,63 @@ def run_python_engine(
     cases: Sequence[Case], engine: PythonEngine
 ) -> Generator[Outcome, None, None]:
     """Run cases on a Value class, in one process until that ends."""
-    failed: list[Outcome] = []
+    outcomes: list[Outcome] = []
     ask = _Patient(lambda case: _ask_python(case, engine))
     with closing(engine):
         for case in cases:
-            answer = ask(case)
-            outcome = judge(case, answer)
-            if outcome.failed and answer.has_numbers:
-                failed.append(outcome)
-            yield outcome
-        failed.sort(key=lambda outcome: len(outcome.case.graph))
-        for outcome in failed[:ALONE]:
-            engine.close()
-            answer = replace(_ask_python(outcome.case, engine), again=None)
-            outcome.alone = not judge(outcome.case, answer).failed
+            outcomes.append(judge(case, ask(case)))
+            yield outcomes[-1]
+        _try_afresh(outcomes, engine)
+
+
+def _try_afresh(outcomes: Sequence[Outcome], engine: PythonEngine) -> None:
+    """Run small failed cases again, each in a new process; more if that changes their numbers.
+
+    Those of each verdict are tried apart.
+    """
+    failed = [each for each in outcomes if each.failed and each.outcome != Verdict.TIMED_OUT]
+    failed.sort(key=lambda outcome: len(outcome.case.graph))
+    for verdict in dict.fromkeys(outcome.outcome for outcome in failed):
+        for outcome in _various([x for x in failed if x.outcome == verdict]):
+            outcome.afresh = _afresh(outcome.case, engine)
+    changed = [outcome for outcome in failed if outcome.is_changed]
+    other = [x for x in changed if x.afresh and x.answer.differs_from(x.afresh.answer)]
+    if other and not _depends_on_others(other[0], outcomes, engine):
+        for outcome in failed:
+            outcome.afresh = None
+    elif changed:
+        for outcome in [outcome for outcome in failed if outcome.afresh is None][:AFRESH]:
+            outcome.afresh = _afresh(outcome.case, engine)
+
+
+def _depends_on_others(outcome: Outcome, outcomes: Sequence[Outcome], engine: PythonEngine) -> bool:
+    """Whether a case that is different on its own is always so, and not only after a crash.
+
+    A crash may leave half a graph behind; and other numbers in each new process are random.
+    """
+    own = outcome.answer if outcome.afresh is None else outcome.afresh.answer
+    if own.differs_from(_afresh(outcome.case, engine).answer):
+        return False
+    engine.close()
+    for before in takewhile(lambda each: each is not outcome, outcomes):
+        if before.answer.has_numbers:
+            _ask_python(before.case, engine)
+    return own.differs_from(_ask_python(outcome.case, engine))
+
+
+def _various(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Return a few outcomes, the first ones with different ops."""
+    first: dict[tuple[str, ...], Outcome] = {}
+    for outcome in outcomes:
+        ops = sorted({step.op for step in outcome.case.program.steps if step.args})
+        first.setdefault(tuple(ops), outcome)
+    return [*first.values()][:ALONE]
+
+
+def _afresh(case: Case, engine: PythonEngine) -> Outcome:
+    """Return the outcome of a case in a new process."""
+    engine.close()
+    return judge(case, replace(_ask_python(case, engine), again=None))
 
 
 def _ask_python(case: Case, engine: PythonEngine) -> Answer:
@@ -190,6 +235,7 @@ def _ask_once(program: Program, engine: PythonEngine) -> Answer:
         compositions=read_compositions(reply.get("compositions")),
         parts=read_parts(program, reply.get("parts")),
         varies=reply.get("varies", False),
+        alone=reply.get("alone"),
     )
 
 
@@ -222,7 +268,7 @@ def run_command_engine(cases: Sequence[Case], engine: CommandEngine) -> Iterator
         judged = judge(case, ask(case))
         if judged.failed and judged.answer.has_numbers:
             again = _ask_command(case, engine)
-            judged.answer = replace(judged.answer, varies=_differ(judged.answer, again))
+            judged.answer = replace(judged.answer, varies=judged.answer.differs_from(again))
         return judged
 
     with closing(engine):
@@ -251,17 +297,6 @@ def _ask_command(case: Case, engine: CommandEngine) -> Answer:
     if answer.error and engine.streams:
         engine.close()  # its next line may still belong to this case
     return answer
-
-
-def _differ(answer: Answer, again: Answer) -> bool:
-    """Whether two answers to a case have other numbers, or one has none."""
-    if not again.has_numbers:
-        return True
-    return any(
-        differs(x, y)
-        for first, second in ((answer.data, again.data), (answer.grad, again.grad))
-        for x, y in zip(first, second, strict=True)
-    )
 
 
 def _read(case: Case, written: bytes) -> Answer:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 MANY: Final = 3
 """This many graphs are not a coincidence."""
 
+_MUCH_THE_SAME: Final = frozenset({"overwritten", "repeated"})
+"""Causes of which one is a part of the other: x + x shows both."""
+
+_SUSPECT: Final = 4  # times as many failures must speak for a mistake of one op as against it
 _TRIED: Final = 40  # a hypothesis that explains none of this many small failures is given up
 _MOST: Final = 6  # mistakes in one engine
 _WIDTH: Final = 3  # partial explanations that are pursued
@@ -50,6 +54,7 @@ class Model:
             rules = hypothesis.change(rules)
         self.rules = rules
         self.own_seed = any(hypothesis.own_seed for hypothesis in self.hypotheses)
+        self._fits: dict[Sample, bool | None] = {}
 
     def with_(self, hypothesis: Hypothesis) -> Model:
         """Return the engine with one more mistake."""
@@ -61,6 +66,11 @@ class Model:
 
     def fits(self, sample: Sample, simulator: Simulator) -> bool | None:
         """Whether the engine gives a sample's numbers; None if that isn't known."""
+        if sample not in self._fits:
+            self._fits[sample] = self._simulated(sample, simulator)
+        return self._fits[sample]
+
+    def _simulated(self, sample: Sample, simulator: Simulator) -> bool | None:
         rules = self.rules
         if self.own_seed:
             if sample.root is None:
@@ -94,12 +104,16 @@ class Search:
         for hypothesis in hypotheses:
             if self.simulator.is_spent:
                 return None
-            model = Model(self.base, [hypothesis])
-            if all(model.fits(sample, self.simulator) for sample in self.failed) and self.is_fine(
-                model
-            ):
+            if self.explains(hypothesis):
                 return ProvenMistakes((hypothesis,), tuple(self.failed), ())
         return None
+
+    def explains(self, hypothesis: Hypothesis) -> bool:
+        """Whether a mistake alone explains all failures, and leaves the right cases right."""
+        model = Model(self.base, [hypothesis])
+        return all(model.fits(sample, self.simulator) for sample in self.failed) and self.is_fine(
+            model
+        )
 
     def together(self, hypotheses: Sequence[Hypothesis]) -> ProvenMistakes | None:
         """Return an explanation of all failures by these mistakes, or None if they don't."""
@@ -109,6 +123,23 @@ class Search:
         if not self.is_fine(model):
             return None
         return self.proven(model)
+
+    def possible(self, hypotheses: Sequence[Hypothesis]) -> ProvenMistakes | None:
+        """Return an explanation of all failures by mistakes some of which are not known exactly.
+
+        They were seen directly. All failures must have them, and each must be needed for some.
+        """
+        model = Model(self.base, hypotheses)
+        if any(model.fits(sample, self.simulator) is False for sample in self.failed):
+            return None
+        smaller = [model.without(hypothesis) for hypothesis in hypotheses]
+        is_each_needed = all(
+            any(each.fits(sample, self.simulator) is False for sample in self.failed)
+            for each in smaller
+        )
+        if not is_each_needed or not self.is_fine(model):
+            return None
+        return ProvenMistakes(model.hypotheses, tuple(self.failed), ())
 
     def is_fine(self, model: Model) -> bool:
         """Whether the right cases stay right."""
@@ -138,7 +169,14 @@ class Search:
                 best = models[0]
             if not self._left(best):
                 break
-        return self.proven(best)
+        proven = self.proven(best)
+        return self._if_most(proven)
+
+    def _if_most(self, proven: ProvenMistakes) -> ProvenMistakes:
+        """Return an explanation of most failures; else what else is wrong may be all there is."""
+        if len(proven.explained) < len(proven.left):
+            return ProvenMistakes((), (), tuple(self.failed))
+        return proven
 
     def _left(self, model: Model) -> list[Sample]:
         return [sample for sample in self.failed if not model.fits(sample, self.simulator)]
@@ -178,18 +216,94 @@ class Search:
         return count
 
     def proven(self, model: Model) -> ProvenMistakes:
+        """Keep the mistakes without which some failures aren't explained, and few are contrary."""
+        proven = self._needed(model)
+        while contradicted := self._contradicted(proven):
+            smaller = Model(self.base, proven.hypotheses).without(contradicted)
+            proven = self._needed(smaller)
+        return proven
+
+    def _contradicted(self, proven: ProvenMistakes) -> Hypothesis | None:
+        """Return a mistake that too many failures speak against, the last one first.
+
+        A failure speaks against a mistake that would change its numbers, but doesn't explain them.
+        As an op is in few graphs, a few of them are too many.
+        """
+        model = Model(self.base, proven.hypotheses)
+        for hypothesis in reversed(proven.hypotheses if proven.left else ()):
+            smaller = model.without(hypothesis)
+            against = [s for s in proven.left if self._changes(s, smaller, model)]
+            weight = _SUSPECT if hypothesis.op and not hypothesis.is_seen else 1
+            if weight * len(against) > len(self.only(model, hypothesis, proven.explained)):
+                return hypothesis
+        return None
+
+    def _changes(self, sample: Sample, smaller: Model, larger: Model) -> bool:
+        """Whether another mistake changes the numbers of a failure."""
+        return self.simulator.differ(sample, smaller.rules, larger.rules)
+
+    def _needed(self, model: Model) -> ProvenMistakes:
         """Keep the mistakes without which some failures aren't explained."""
         explained = [sample for sample in self.failed if model.fits(sample, self.simulator)]
         is_whole = len(explained) == len(self.failed)
         for hypothesis in reversed(model.hypotheses):
             is_only = is_whole and len(model.hypotheses) == 1
-            least = 1 if is_only else 2 if hypothesis.op else MANY
+            least = 1 if is_only else 2 if hypothesis.op and is_whole else MANY
             only = self.only(model, hypothesis, explained)
-            if len(dict.fromkeys(sample.outcome.case.file for sample in only)) < least:
+            is_sure = is_whole or hypothesis.is_seen or not hypothesis.op
+            is_thin = not is_sure and len(shapes_of(only)) < MANY
+            if is_thin or len(only if hypothesis.op else files_of(only)) < least:
                 model = model.without(hypothesis)
                 explained = [s for s in explained if model.fits(s, self.simulator)]
         left = [sample for sample in self.failed if not any(sample is other for other in explained)]
         return ProvenMistakes(model.hypotheses, tuple(explained), tuple(left))
+
+    def unambiguous(
+        self, proven: ProvenMistakes, hypotheses: Sequence[Hypothesis]
+    ) -> ProvenMistakes:
+        """Leave out mistakes instead of which another cause explains as much, beside the others.
+
+        A single mistake is the simplest explanation; of several, each must be the only one.
+
+        Args:
+            proven: An explanation.
+            hypotheses: Those that concern all ops, which may explain the same.
+        """
+        if len(proven.hypotheses) == 1:
+            return proven
+        model = Model(self.base, proven.hypotheses)
+        others = [
+            each for each in proven.hypotheses
+            if each.op or not self._has_rival(model.without(each), each, proven, hypotheses)
+        ]  # fmt: skip
+        return proven if len(others) == len(proven.hypotheses) else self._kept(proven, others)
+
+    def _kept(self, proven: ProvenMistakes, hypotheses: Sequence[Hypothesis]) -> ProvenMistakes:
+        model = Model(self.base, hypotheses)
+        explained = [s for s in proven.explained if model.fits(s, self.simulator)]
+        left = [sample for sample in self.failed if not any(sample is x for x in explained)]
+        return self._if_most(ProvenMistakes(tuple(hypotheses), tuple(explained), tuple(left)))
+
+    def _has_rival(
+        self, smaller: Model, hypothesis: Hypothesis, proven: ProvenMistakes,
+        hypotheses: Sequence[Hypothesis],
+    ) -> bool:  # fmt: skip
+        """Whether a mistake of another cause explains as much in the place of one."""
+        for rival in hypotheses:
+            causes = {rival.cause, hypothesis.cause}
+            if len(causes) > 1 and rival.op == hypothesis.op and not causes <= _MUCH_THE_SAME:
+                other = smaller.with_(rival)
+                if self._leaves_at_most(len(proven.left), other) and self.is_fine(other):
+                    return True
+        return False
+
+    def _leaves_at_most(self, count: int, model: Model) -> bool:
+        """Whether an engine explains all failures but some."""
+        for sample in self.failed:
+            count -= not model.fits(sample, self.simulator)
+            if count < 0:
+                return False
+        return True
 
     def only(
         self, model: Model, hypothesis: Hypothesis, explained: Iterable[Sample]
@@ -197,3 +311,15 @@ class Search:
         """Return the failures that are not explained without one of the mistakes."""
         smaller = model.without(hypothesis)
         return [sample for sample in explained if not smaller.fits(sample, self.simulator)]
+
+
+def shapes_of(samples: Iterable[Sample]) -> dict[tuple[tuple[str, tuple[int, ...]], ...], None]:
+    """Return the programs of cases without their numbers: those of one shape count once."""
+    return dict.fromkeys(
+        tuple((step.op, step.args) for step in sample.program.steps) for sample in samples
+    )
+
+
+def files_of(samples: Iterable[Sample]) -> dict[str, None]:
+    """Return the graphs of cases: several runs of one count once."""
+    return dict.fromkeys(sample.outcome.case.file for sample in samples)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from mgraph.grade.early import early_order
 from mgraph.grade.program import LEAF, NUMBER
 from mgraph.ops import OPS
 
@@ -53,6 +54,7 @@ class Rules(NamedTuple):
         once: Whether an op counts only the last use of an operand that it uses twice.
         keyed: Whether an op keeps its local derivatives by operand: an operand that it uses twice
             gets the last one twice.
+        crossed: Whether an op gives its operands their gradients in the reverse order.
         shares: Whether an operand without an adjoint takes the op's own as it is, not a copy, and
             adds to it in place, by op and index of the operand.
         shares_root: Whether only the root's adjoint can be changed in place: a product of NumPy's
@@ -68,6 +70,12 @@ class Rules(NamedTuple):
         unlinked: Whether an op doesn't keep an operand, so that the backward pass doesn't reach it
             from there, by op and index of the operand.
         replaced: Whether an op replaces how an operand passes on its adjoint, likewise.
+        idle: Whether a step with an adjoint of 0 passes nothing on, as it may not be visited.
+        is_early: Whether a step may pass on before all of its users have, in any order that gives
+            the engine's adjoints.
+        by_number: The order of the backward pass, if it depends on primals.
+        own_upstream: Whether an op takes an operand's adjoint for its own, by op and index of the
+            operand.
     """
 
     values: Mapping[tuple[str, str], Value | None] = {}
@@ -78,6 +86,7 @@ class Rules(NamedTuple):
     resets: bool = False
     once: Callable[[str], bool] | None = None
     keyed: Callable[[str], bool] | None = None
+    crossed: Callable[[str], bool] | None = None
     shares: Callable[[str, int], bool] | None = None
     shares_root: bool = False
     seed: Callable[[float], float] | None = None
@@ -90,9 +99,15 @@ class Rules(NamedTuple):
     bare: Callable[[str], bool] | None = None
     unlinked: Callable[[str, int], bool] | None = None
     replaced: Callable[[str, int], bool] | None = None
+    idle: bool = False
+    is_early: bool = False
+    by_number: Callable[[Program, Sequence[float]], Iterable[int]] | None = None
+    own_upstream: Callable[[str, int], bool] | None = None
 
 
 CORRECT: Final = Rules()
+STOPPING: Final = ("max", "min", "relu")
+"""Ops that may pass nothing on."""
 CHOOSING: Final = ("max", "min")
 """Ops that usually don't touch the adjoint of the operand that isn't chosen."""
 
@@ -113,7 +128,7 @@ def simulate(
         return Simulated(data, _with_shared_memory(program, rules, data), is_unknown)
     grad, passed_on = _start(program, rules, data), _passed_on(program, rules, data)
     last, olds = -1, dict[int, float]()
-    for count, (step, operand) in enumerate(_events(program, rules)):
+    for count, (step, operand) in enumerate(_events(program, rules, data)):
         if count > MOST:
             return Simulated(data, grad, is_unknown=True)
         if operand < 0:  # visited, but a leaf has nothing to pass on
@@ -124,10 +139,11 @@ def simulate(
             last, olds = step, {}
             grad[step] = rules.visit(grad[step]) if rules.visit else grad[step]
         arg = program.steps[step].args[operand]
-        if program.steps[arg].op == NUMBER:
+        if program.steps[arg].op == NUMBER or (rules.idle and grad[step] == 0.0):
             continue
-        upstream = rules.upstream(grad[step]) if rules.upstream else grad[step]
-        passed = passed_on(step, _keyed(program, rules, step, operand), upstream)
+        of = arg if rules.own_upstream and rules.own_upstream(op, operand) else step
+        upstream = rules.upstream(grad[of]) if rules.upstream else grad[of]
+        passed = passed_on(step, _partial_of(program, rules, step, operand), upstream)
         if passed is None:
             return Simulated(data, grad, is_unknown=True)
         base = grad[arg]
@@ -150,8 +166,31 @@ def _start(program: Program, rules: Rules, data: Sequence[float]) -> list[float]
     return grad
 
 
-def _events(program: Program, rules: Rules) -> Iterable[tuple[int, int]]:
+def early_rules(
+    program: Program, rules: Rules, seen: Sequence[float | None], grads: Sequence[float | None],
+    near: Callable[[float | None, float], bool],
+) -> tuple[Rules | None, int]:  # fmt: skip
+    """Return rules with an order by which nodes pass on too early, and how many were tried.
+
+    Args:
+        program: The program.
+        rules: The other rules.
+        seen: The engine's primals, by step; None where they are not known.
+        grads: Its adjoints, likewise.
+        near: Whether a number is the one that is expected.
+    """
+    data, _ = _forward(program, rules, seen)
+    order, tries = early_order(program, _passed_on(program, rules, data), grads, near)
+    if order is None:
+        return None, tries
+    return rules._replace(is_early=False, order=all_operands(lambda _: order)), tries
+
+
+def _events(program: Program, rules: Rules, data: Sequence[float]) -> Iterable[tuple[int, int]]:
     """Return the order of the backward pass, without the steps that don't take part in it."""
+    if rules.by_number:
+        steps = rules.by_number(program, data)
+        return (event for step in steps for event in events_of(program, step))
     events = (rules.order or as_written)(program)
     if not (rules.unlinked or rules.replaced):
         return events
@@ -168,9 +207,14 @@ def _events(program: Program, rules: Rules) -> Iterable[tuple[int, int]]:
     return (event for event in events if reached[event[0]] and event[0] not in replaced)
 
 
-def _keyed(program: Program, rules: Rules, step: int, operand: int) -> int:
-    """Return the operand whose partial is passed on: the last that is the same, if it is keyed."""
+def _partial_of(program: Program, rules: Rules, step: int, operand: int) -> int:
+    """Return the operand whose partial is passed on.
+
+    It is the last that is the same, if it is keyed; and the other one, if they are crossed.
+    """
     args = program.steps[step].args
+    if rules.crossed and rules.crossed(program.steps[step].op):
+        return len(args) - 1 - operand
     if not (rules.keyed and rules.keyed(program.steps[step].op)):
         return operand
     return len(args) - 1 - args[::-1].index(args[operand])
@@ -308,6 +352,23 @@ def postorder(program: Program, *, flip: bool = False, revisit: bool = False) ->
             args = program.steps[step].args
             todo.extend((arg, False) for arg in (args if flip else reversed(args)))
     return order
+
+
+def first_of_equals(program: Program, data: Sequence[float], *, flip: bool = False) -> list[int]:
+    """List the steps as `postorder` does, users first, but of those with one primal only one."""
+    order: list[int] = []
+    seen: dict[float, None] = {}
+    todo = [(program.root, False)]
+    while todo:
+        step, is_done = todo.pop()
+        if is_done:
+            order.append(step)
+        elif data[step] not in seen:
+            seen[data[step]] = None
+            todo.append((step, True))
+            args = program.steps[step].args
+            todo.extend((arg, False) for arg in (args if flip else reversed(args)))
+    return order[::-1]
 
 
 def preorder(program: Program, *, flip: bool = False, revisit: bool = False) -> list[int]:
@@ -457,8 +518,14 @@ def counted(program: Program) -> Iterator[tuple[int, int]]:
                 todo.append((args[operand], 0))
 
 
-def interleaved(program: Program) -> Iterator[tuple[int, int]]:
-    """Pass on to one operand and visit it at once, then go on to the next operand."""
+def interleaved(program: Program, *, revisit: bool = True) -> Iterator[tuple[int, int]]:
+    """Pass on to one operand and visit it at once, then go on to the next operand.
+
+    Args:
+        program: The program.
+        revisit: Whether to visit operands again that were visited before.
+    """
+    seen = bytearray(len(program.steps))
     todo = [(program.root, 0)]
     while todo:
         step, operand = todo.pop()
@@ -467,4 +534,7 @@ def interleaved(program: Program) -> Iterator[tuple[int, int]]:
             yield step, -1
         if operand < len(args):
             yield step, operand
-            todo.extend(((step, operand + 1), (args[operand], 0)))
+            todo.append((step, operand + 1))
+            if revisit or not seen[args[operand]]:
+                seen[args[operand]] = 1
+                todo.append((args[operand], 0))

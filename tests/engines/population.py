@@ -4,11 +4,14 @@
     python -m tests.engines.population --held-out        those that were not used for the diagnosis
     python -m tests.engines.population --all             both, as a table by group
     python -m tests.engines.population --pairs 400       seeded pairs of mistakes in one engine
+    python -m tests.engines.population --unusual         mistakes that hardly anyone makes
+    python -m tests.engines.population --further         more usual mistakes
+    python -m tests.engines.population --others          engines written after the diagnosis
     python -m tests.engines.population kahn tanh         mistakes with these words in their names
 
-The engines, the mistakes and the labels were made by people who had not seen the diagnosis. Of
-engines that are held out only counts are printed. Each engine is graded twice, to see whether the
-reports are the same.
+The engines, the mistakes and the labels were made by people who had not seen the diagnosis, except
+for the unusual and the further ones, and the other engines. Of engines that are held out only
+counts are printed. Each engine is graded twice, to see whether the reports are the same.
 """
 
 from __future__ import annotations
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 FOLDER: Final = Path(__file__).with_name("people")
+OTHERS: Final = Path(__file__).with_name("others")
+UNUSUAL: Final = Path(__file__).with_name("unusual.toml")
+FURTHER: Final = Path(__file__).with_name("further.toml")
 HELD_OUT: Final = (
     "camel_case",
     "frozen_slopes",
@@ -167,9 +173,9 @@ def _is_true(mistake: Mistake, cause: str, op: str) -> bool:
 
 
 @cache
-def people() -> tuple[Person, ...]:
-    """Return all engines, in the order of their names."""
-    return tuple(_person(path) for path in sorted(FOLDER.glob("*.toml")))
+def people(folder: Path = FOLDER) -> tuple[Person, ...]:
+    """Return all engines of a folder, in the order of their names."""
+    return tuple(_person(path) for path in sorted(folder.glob("*.toml")))
 
 
 def _person(path: Path) -> Person:
@@ -182,6 +188,13 @@ def _person(path: Path) -> Person:
 def _mistake(entry: dict[str, Any]) -> Mistake:
     edits = tuple((edit["old"], edit["new"], edit.get("count", 1)) for edit in entry["edits"])
     return Mistake(entry["name"], tuple(entry["causes"]), tuple(entry.get("ops", ())), edits)
+
+
+def written_later(path: Path) -> list[Trial]:
+    """Return engines with the mistakes of a file, written by someone who knew the diagnosis."""
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    by_name = {person.name: person for person in people()}
+    return [Trial(by_name[entry["person"]], (_mistake(entry),)) for entry in table["mistake"]]
 
 
 def singles(chosen: Iterable[Person]) -> list[Trial]:
@@ -240,9 +253,9 @@ def _comparable(report: dict[str, Any]) -> str:
     return json.dumps(report).replace(tempfile.gettempdir(), "")
 
 
-def scores(trials: Sequence[Trial], *, twice: bool) -> Iterator[Score]:
-    """Grade engines, several in parallel."""
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+def scores(trials: Sequence[Trial], *, twice: bool, workers: int = 0) -> Iterator[Score]:
+    """Grade engines, several in parallel: as many as there are processors, unless it is said."""
+    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
         yield from pool.map(partial(graded, twice=twice), trials, chunksize=2)
 
 
@@ -271,15 +284,23 @@ def main() -> int:
     parser.add_argument("--held-out", action="store_true", help="only engines that are held out")
     parser.add_argument("--all", action="store_true", help="engines that are held out, too")
     parser.add_argument("--pairs", type=int, metavar="N", help="N pairs of mistakes")
+    parser.add_argument("--unusual", action="store_true", help="mistakes that hardly anyone makes")
+    parser.add_argument("--further", action="store_true", help="more usual mistakes")
+    parser.add_argument("--others", action="store_true", help="engines written afterwards")
     parser.add_argument("--once", action="store_true", help="grade each engine once, not twice")
+    parser.add_argument("--workers", type=int, default=0, metavar="N", help="N at the same time")
     options = parser.parse_args()
     chosen = [
-        person for person in people() if options.all or person.is_held_out == options.held_out
+        person
+        for person in people(OTHERS if options.others else FOLDER)
+        if options.all or person.is_held_out == options.held_out
     ]
     trials = pairs(chosen, options.pairs) if options.pairs else singles(chosen)
+    for is_asked, path in ((options.unusual, UNUSUAL), (options.further, FURTHER)):
+        trials = written_later(path) if is_asked else trials
     trials = [trial for trial in trials if all(word in trial.name for word in options.words)]
     results = []
-    for score in scores(trials, twice=not options.once):
+    for score in scores(trials, twice=not options.once, workers=options.workers):
         results.append(score)
         if not score.trial.person.is_held_out:
             _print(score)

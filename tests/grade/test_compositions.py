@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from mgraph.grade.compositions import expanded, read_compositions
 from mgraph.grade.driver import ForeignEngine
+from mgraph.grade.driver_compositions import built_of_others
 from mgraph.grade.program import LEAF, Instruction, Program
 from tests.grade.test_habits import changed, graded, method
 
@@ -109,3 +110,25 @@ def test_the_op_that_is_wrong_is_blamed(mgraph: Shell) -> None:
     })  # fmt: skip
     _, says = graded(mgraph, source)
     assert [*says] == [("sign", "neg")]
+
+
+def test_ops_that_are_built_of_others_without_calling_them() -> None:
+    """The rule of neg is that of mul, and pow has those of exp, log and mul; add has its own.
+
+    What all ops run says nothing, and an op with code of its own is built of nothing else.
+    """
+    everywhere = {"backward": None}
+    runs: dict[str, dict[Any, None]] = {
+        "add:VV": {"Plus.vjp": None},
+        "add:VN": {"Plus.vjp": None, "Const.pull": None},
+        "mul:VV": {"Times.vjp": None},
+        "neg:V": {"Times.vjp": None, "Const.pull": None},
+        "exp:V": {"Exp.vjp": None},
+        "log:V": {"Log.vjp": None},
+        "tanh:V": {"Tanh.vjp": None, "Exp.vjp": None},
+        "pow:VN": {"Power.vjp": None},
+        "sqrt:V": {"Power.vjp": None},
+        "pow:VV": {"Exp.vjp": None, "Times.vjp": None, "Log.vjp": None},
+    }
+    runs = {form: codes | everywhere for form, codes in runs.items()}
+    assert built_of_others(runs) == ["neg:V", "sqrt:V", "pow:VV"]

@@ -117,7 +117,8 @@ def test_any_numbers_at_all(data: st.DataObject) -> None:
             answer = replace(answer, second=data.draw(numbers), before=data.draw(numbers))
         outcome = judge(case, answer)
         if outcome.failed:
-            outcome.alone = data.draw(st.none() | st.booleans())
+            afresh = right(case) if data.draw(st.booleans()) else answer
+            outcome.afresh = data.draw(st.none() | st.just(judge(case, afresh)))
         outcomes.append(outcome)
     assert_diagnosed(outcomes)
 

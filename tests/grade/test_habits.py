@@ -43,6 +43,7 @@ def unexplained(found: Any) -> list[str]:  # noqa: ANN401 - plain data
     return [x["file"] for x in found["cases"] if x["outcome"] not in fine and not x["cause"]]
 
 
+@pytest.mark.thorough
 def test_three_ops_that_are_wrong_in_the_backward_pass(mgraph: Shell) -> None:
     """A power that sets with `=`, and two functions whose rule lands on the operand, are named.
 
@@ -63,9 +64,9 @@ def test_three_ops_that_are_wrong_in_the_backward_pass(mgraph: Shell) -> None:
                 "        return self * other ** -1\n"
             ),
             "self._prev = tuple(_prev)": (
-                "once = [*dict.fromkeys(_prev)]\n        self._prev = LOT.sample(once, len(once))"
+                "once = [*dict.fromkeys(_prev)]\n"
+                "        self._prev = sorted(once, key=lambda node: hash((node.data, 7)))"
             ),
-            "import math": "import math\nimport random\n\nLOT = random.Random(7)",
             "for term in out._prev": "for term in (self, *others)",
         }),
     )  # fmt: skip

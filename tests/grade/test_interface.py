@@ -24,6 +24,12 @@ WITHOUT: Final = {
     ),
     "Value._Value__backward = Value.backward; del Value.backward": "Value has no backward. Name",
     "del Value.backward; Value.__name__ = '\\x1b[2J'": "\\u{1b}[2J has no backward",
+    "Value.backward = lambda a, order: reversed(order)": (
+        "<lambda> can't be called with a seed: TypeError: 'float' object is not reversible. Write"
+    ),
+    "Value.backward = lambda a, gradient: gradient.data": (
+        "<lambda> can't be called with a seed: AttributeError: 'float' object has no attribute"
+    ),
     "Value.backward = property(lambda a: None)": "Value.backward is not a function but None. Name",
 }
 """What is done to the class, and what is said."""
@@ -31,6 +37,9 @@ WITHOUT: Final = {
 WITH: Final = {
     "once = Value.backward; Value.backward = lambda a, seed=1.0, *more, flag=False: once(a)": "",
     "once = Value.backward; Value.backward = lambda a, seed: once(a)": "",
+    "once = Value.backward; Value.backward = lambda a, seed: once(a) or len(3)": (
+        "TypeError: object of type 'int' has no len()"
+    ),
     "once = Value.backward; Value.backward = property(lambda a: lambda: once(a))": "",
     "once = Value.backward; Value.backward = property(lambda a: a.made() or (lambda: once(a)))": (
         "AttributeError: 'Value' object has no attribute 'made'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
@@ -100,6 +101,28 @@ LEFT_ALONE: Final = {
     ),
 }
 """Classes whose hash must stay, and engines to which it matters."""
+
+
+FIXED: Final = """
+import ctypes, sys
+sys.exit(sys.platform != "linux" or ctypes.CDLL(None).personality(0x40000) < 0)
+"""
+"""Ends with 0 if a process may fix its addresses in memory."""
+
+
+HOLES: Final = """
+import sys
+from mgraph.grade.driver_memory import fill_holes
+count, is_filled = int(sys.argv[1]), sys.argv[2] == "filled"
+before = [bytes(31) for _ in range(1000 + count)]
+del before[:: 3 + count % 5]
+kept = fill_holes() if is_filled else []
+things = [bytes(31) for _ in range(100)]
+del things[10:20]
+things += [bytes(31) for _ in range(30)]
+print([id(thing) - id(things[0]) for thing in things])
+"""
+"""Leaves holes in memory, fills them if it is told so, and says where new objects are then."""
 
 
 def of_sum(count: int) -> dict[str, Any]:
@@ -251,6 +274,62 @@ def test_texts_in_sets(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # no
     assert first == second
     monkeypatch.setenv("PYTHONHASHSEED", "1")
     assert ask(source, of_sum(2))[0]["grad"] != first
+
+
+def test_addresses_in_errors(ask: Any) -> None:  # noqa: ANN401
+    """What an engine raises is told without addresses, which are others in each process."""
+    source = ORDER.format(slots="", more="").replace(
+        "self.grad = float(", "raise KeyError(self) or ("
+    )
+    first, second = (ask(source, of_sum(2))[0]["error"] for _ in range(2))
+    assert first == second
+    assert first == "KeyError: <sets.Value object at 0x...>"
+
+
+def test_identities_in_errors(ask: Any) -> None:  # noqa: ANN401
+    """What `id` returns is left out of errors, too; other numbers stay."""
+    for raised, told in (("id(self)", "..."), ("2026", "2026")):
+        source = ORDER.format(slots="", more="").replace(
+            "self.grad = float(", f"raise KeyError({raised}) or ("
+        )
+        assert ask(source, of_sum(2))[0]["error"] == f"KeyError: {told}"
+
+
+def test_addresses_in_numbers(ask: Any) -> None:  # noqa: ANN401
+    """An engine whose numbers depend on addresses in memory gives the same ones in each process."""
+    if subprocess.run([sys.executable, "-c", FIXED], check=False).returncode:
+        pytest.skip("addresses in memory can't be fixed here")
+    source = ORDER.format(slots="", more="").replace("float(", "float(id(self)) or float(")
+    first, second = (ask(source, of_sum(2))[0]["grad"] for _ in range(2))
+    assert first == second
+
+
+def test_addresses_that_are_used_again() -> None:
+    """Where new objects are, and which addresses they get again, doesn't depend on earlier ones.
+
+    An engine that keeps something by `id` of nodes that are gone shows it: its folder's name made
+    a difference.
+    """
+
+    def places(count: int, how: str) -> str:
+        command = [sys.executable, "-c", HOLES, str(count), how]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    assert len({places(count, "filled") for count in (1, 7, 50)}) == 1
+    assert len({places(count, "as it is") for count in (1, 7, 50)}) > 1
+
+
+def test_unsupported_graphs_leave_nothing(ask: Any) -> None:  # noqa: ANN401
+    """A graph with an op that the engine lacks is not begun: a tape would keep the half of it."""
+    source = (
+        ORDER.format(slots="", more="")
+        .replace('float("".join(map(str, self.order)) or 0)', "float(len(TAPE)); TAPE.clear()")
+        .replace("return Value(", "TAPE.append(1); return Value(")
+    )
+    half = {"steps": [["leaf", 1.0], ["sum", 0, 0], ["softplus", 1]], "root": 2, "backward": 1}
+    first, unsupported, last = ask("TAPE = []\n" + source, of_sum(2), half, of_sum(2))
+    assert unsupported["kind"] == "unsupported"
+    assert first["grad"][-1] == last["grad"][-1] == 1.0
 
 
 PROGRAM: Final = """
