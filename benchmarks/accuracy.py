@@ -86,7 +86,7 @@ def _measured(op: Op, names: list[str], count: int, rounds: int) -> dict[str, tu
 def _points(op: Op, count: int) -> dict[str, NDArray[np.float64]]:
     generator = random.Random(op.name)  # noqa: S311 - no secrets
     x = [generator.gauss() * np.exp(1.5 * generator.gauss()) for _ in range(count)]
-    points = {"a": np.abs(x) if op.domain else np.array(x)}
+    points = {"a": np.fmod(np.abs(x), op.domain[0].high) if op.domain else np.array(x)}
     if op.inputs > 1:
         points["b"] = np.array([generator.uniform(-3.0, 3.0) for _ in range(count)])
     return points

@@ -29,11 +29,12 @@ from benchmarks import c
 from benchmarks.engines import Casadi, Micrograd, Torch
 from benchmarks.flat import flat_of, relative_error
 from benchmarks.measure import ratio, take_turns, timed
+from benchmarks.networks import as_params, layers
 from benchmarks.report import is_installed, progress, seconds, table, verdict, versions
 from mgraph import Graph, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 FLAT_TARGET: Final = 1.2
 ROWS_TARGET: Final = 1e-4
-_SIZES: Final = (2, 16, 16, 1)
+SIZES: Final = (2, 16, 16, 1)
 _ALPHA: Final = 1e-4
 _BURST: Final = 0.05
 _CLOSE: Final = 1e-9
@@ -89,7 +90,7 @@ def task(count: int = 100, seed: int = 1337) -> Task:
         points.append([x + random.gauss(0.0, 0.1), y + random.gauss(0.0, 0.1)])
         labels.append(-1.0 if upper else 1.0)
     params = {}
-    for layer, (inputs, neurons) in enumerate(pairwise(_SIZES), start=1):
+    for layer, (inputs, neurons) in enumerate(pairwise(SIZES), start=1):
         for neuron in range(1, neurons + 1):
             for i in range(1, inputs + 1):
                 params[f"layer{layer}.neuron{neuron}.w{i}"] = random.uniform(-1.0, 1.0)
@@ -118,12 +119,12 @@ def row_graph(work: Task) -> Graph:
 
 def _network(params: Sequence[Value], x: Sequence[Value]) -> Value:
     following = iter(params)
-    for layer, (inputs, neurons) in enumerate(pairwise(_SIZES), start=1):
+    for layer, (inputs, neurons) in enumerate(pairwise(SIZES), start=1):
         out = []
         for _ in range(neurons):
             *weights, bias = (next(following) for _ in range(inputs + 1))
             neuron = sum((w * xi for w, xi in zip(weights, x, strict=True)), bias)
-            out.append(neuron.relu() if layer < len(_SIZES) - 1 else neuron)
+            out.append(neuron.relu() if layer < len(SIZES) - 1 else neuron)
         x = out
     return x[0]
 
@@ -225,34 +226,18 @@ def _rows(work: Task, _graph: Graph, _folder: Path) -> Side:
     """Average over the points, and add the gradient of the regularisation."""
     replay = row_graph(work).compile()
     params = np.array([*work.params.values()])
-    columns = dict(zip(("x1", "x2", "y"), (*work.points.T, work.labels), strict=True))
-    indices = np.array([replay.leaf_ids.index(name) for name in work.params])
-    ids = [*replay.batch(columns, grad="sum").grad]
-    order = np.array([ids.index(name) for name in work.params])
+    inputs, labels = np.ascontiguousarray(work.points.T), work.labels[None]
+    columns = {("x1", "x2"): inputs, ("y",): labels}
+    names = tuple(work.params)
+    indices = np.array([replay.param_ids.index(name) for name in names])
     gradients: list[NDArray[np.float64]] = []
 
     def step() -> None:
-        replay.leaf_primals[indices] = params
-        sums = np.fromiter(replay.batch(columns, grad="sum").grad.values(), float, len(ids))
-        gradients[:] = [sums[order] / len(work.labels) + 2.0 * _ALPHA * params]
+        replay.param_primals[indices] = params
+        sums = replay.batch(columns, grad="sum", wrt=names).grad_array
+        gradients[:] = [sums / len(work.labels) + 2.0 * _ALPHA * params]
 
     return Side(timed(step, _BURST), lambda: gradients[0])
-
-
-def _layers(params: NDArray[np.float64]) -> Iterator[tuple[Any, Any]]:
-    """Yield the weights and biases of each layer, as views."""
-    start = 0
-    for inputs, neurons in pairwise(_SIZES):
-        end = start + neurons * (inputs + 1)
-        both = params[start:end].reshape(neurons, inputs + 1)
-        yield both[:, :inputs], both[:, inputs]
-        start = end
-
-
-def _as_params(gradients: Iterable[tuple[Any, Any]]) -> NDArray[np.float64]:
-    """Put the gradients of weights and biases into the order of the params."""
-    both = [np.column_stack([np.asarray(w), np.asarray(b)]) for w, b in gradients]
-    return np.concatenate([layer.ravel() for layer in both])
 
 
 def _torch(work: Task, _graph: Graph, _folder: Path) -> Side:
@@ -260,7 +245,9 @@ def _torch(work: Task, _graph: Graph, _folder: Path) -> Side:
     torch.set_num_threads(1)  # too little work for more: they would only wait for each other
     points, labels = torch.from_numpy(work.points.copy()), torch.from_numpy(work.labels)
     new = [
-        torch.tensor(array) for pair in _layers(np.array([*work.params.values()])) for array in pair
+        torch.tensor(array)
+        for pair in layers(np.array([*work.params.values()]), SIZES)
+        for array in pair
     ]
     params = [tensor.clone().requires_grad_() for tensor in new]
 
@@ -278,7 +265,7 @@ def _torch(work: Task, _graph: Graph, _folder: Path) -> Side:
         (losses.mean() + _ALPHA * squares).backward()
 
     def gradients() -> NDArray[np.float64]:
-        return _as_params((w.grad, b.grad) for w, b in zip(params[::2], params[1::2], strict=True))
+        return as_params((w.grad, b.grad) for w, b in zip(params[::2], params[1::2], strict=True))
 
     return Side(timed(step, _BURST), gradients)
 
@@ -287,7 +274,7 @@ def _jax(work: Task, _graph: Graph, _folder: Path) -> Side:
     jax = import_module("jax")
     jax.config.update("jax_enable_x64", True)  # noqa: FBT003
     points, labels = jax.numpy.asarray(work.points), jax.numpy.asarray(work.labels)
-    params = jax.device_put([*_layers(np.array([*work.params.values()]))])
+    params = jax.device_put([*layers(np.array([*work.params.values()]), SIZES)])
 
     def loss(params: Sequence[tuple[Any, Any]]) -> Any:  # noqa: ANN401 - a traced number
         out = points
@@ -303,7 +290,7 @@ def _jax(work: Task, _graph: Graph, _folder: Path) -> Side:
     def step() -> None:
         result[:] = jax.block_until_ready(value_and_grad(params))
 
-    return Side(timed(step, _BURST), lambda: _as_params(result[1]))
+    return Side(timed(step, _BURST), lambda: as_params(result[1]))
 
 
 def _by_scalars(

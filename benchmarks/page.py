@@ -65,6 +65,8 @@ SHORT: Final = (
     Short("`batch` of 100,000 rows, 1,000 nodes, all gradients, one core",
           "{beside}, the fastest other library", "batch",
           {"graph": "random", "is_best_peer": True}),
+    Short("`batch` on a 64-32-10 network over 1,797 rows, sums of all gradients, one core",
+          "PyTorch, vectorised", "wide", {"task": "digits", "beside": "PyTorch"}),
 )  # fmt: skip
 """Ratios of mgraph's time to the peer's; what was not measured is left out."""
 
