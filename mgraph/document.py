@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from mgraph.codec import LIMITS, Limits, read_file, write_file
 from mgraph.collector import paused_collector
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mgraph.engine.evaluate import Engine
     from mgraph.engine.tape.replay import Replay
     from mgraph.graph.run import Run
+    from mgraph.training import Trained
 
 ANNOTATED: Final = ".annotated"
 """Put before the extension in the name of a file that `mgraph run` names itself."""
@@ -159,6 +160,59 @@ class Graph(GraphFile):
         from mgraph.engine.tape.replay import Replay  # noqa: PLC0415 - an extra
 
         return Replay(self.columns, math)
+
+    def train(
+        self,
+        rows: Any,  # noqa: ANN401 - names, or any table
+        out: str | os.PathLike[str] | None = None,
+        **options: Any,  # noqa: ANN401 - those of `training.train`
+    ) -> Trained:
+        """Train the params on the rows of a table. Needs the extra `rows`.
+
+        Args:
+            rows: Names of files, or a table.
+            out: A folder for the log, checkpoints and results; None writes nothing.
+            options: Those of `mgraph.training.train`, such as `loss`, `optimizer`, `lr`, `epochs`.
+
+        Returns:
+            The trained graph, with its log.
+
+        Raises:
+            GraphError: Something is wrong with the rows or the folder; `number` if the loss is not
+                finite.
+            MissingExtraError: pyarrow, NumPy or llvmlite is not installed.
+        """
+        from mgraph.training import train  # noqa: PLC0415 - an extra, and above this module
+
+        return train(self, rows, out, **options)
+
+    def derive(self, *wrt: str, output: str | None = None) -> Self:
+        """Return the gradient as a graph, which can be run, saved or derived like any other.
+
+        Its outputs are the output, then its gradient by each node, in this order. A gradient is
+        called `d_L/d_w1`; if that can't be its id, it is its label. Values are those that `run`
+        gives, with the same bits, except for the sign of zero.
+
+        ```python
+        gradient = graph.derive("w1", "w2")
+        second = gradient.derive("w1", "w2", output="d_L/d_w1")
+        ```
+
+        Args:
+            wrt: The ids of the nodes by which to derive; without any, all inputs and params from
+                which a path leads to the output.
+            output: The id of the output to derive. It may be left out if there is only one.
+
+        Raises:
+            GraphError: `seed` if there are several outputs and none is chosen, or it is not an
+                output; `run-node` if an id doesn't exist, is that of a const, or no path leads
+                from there to the output.
+        """
+        from mgraph.analysis import derive  # noqa: PLC0415 - above this module
+
+        columns = derive.derived(self.columns, wrt, output)
+        name = derive.title(self.name, columns.ids[columns.outputs[0]])
+        return type(self)(columns, {"name": name})
 
     def values(self) -> dict[str, Value]:
         """Build a live Value for each node.

@@ -45,9 +45,11 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "seed": "the seed of a run can't be used",
         "hash": "a run that was recorded from another graph",
         "run-node": "a run that names a node that doesn't exist or can't be set",
+        "column": "a column of a table is missing, or can't be used",
+        "link": "a link that is damaged, or doesn't lead to a graph",
     }
 )
-"""Every reason to refuse a file. Codes are permanent."""
+"""Every reason to refuse a file, or a table. Codes are permanent."""
 
 WARNINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -58,6 +60,18 @@ WARNINGS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Every warning about a file that is accepted. Codes are permanent."""
+
+REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "not-found": "there is no such document, name, run or token",
+        "removed": "the document was taken down",
+        "conflict": "a name has another revision than expected, or a start of an id is not unique",
+        "quota": "the quota of the token is used up",
+        "name": "a malformed name, id or prefix",
+        "damaged": "the store does not hold what was stored",
+    }
+)
+"""Every reason of a store to refuse something, besides `io`. Codes are permanent."""
 
 REPORTED: Final = 100
 """How many diagnostics of one file are reported; the rest are only counted."""
@@ -130,7 +144,7 @@ class Diagnostic:
     @property
     def severity(self) -> Severity:
         """Either `"error"` or `"warning"`, depending on the code."""
-        return Severity.ERROR if self.code in CODES else Severity.WARNING
+        return Severity.WARNING if self.code in WARNINGS else Severity.ERROR
 
     @property
     def pointer(self) -> str:

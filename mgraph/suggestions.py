@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Final
 from mgraph.errors import REPORTED, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 LOOKED_AT: Final = 10_000
 """How many known names an unknown one is compared with."""
+
+_TOGETHER: Final = 30 * LOOKED_AT
+"""How many known names all unknown ones of a file are compared with, together."""
 
 LONGEST: Final = 128
 """Nothing is suggested for longer names: no id or field is longer."""
@@ -34,6 +37,7 @@ OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "negative": ("neg",), "negate": ("neg",), "absolute": ("abs",), "fabs": ("abs",),
     "maximum": ("max",), "minimum": ("min",), "total": ("sum",),
     "ln": ("log",), "exponential": ("exp",), "arctan": ("atan",),
+    "arcsin": ("asin",), "arccos": ("acos",), "arctan2": ("atan2",), "if_else_zero": ("gate",),
     "logistic": ("sigmoid",), "expit": ("sigmoid",), "swish": ("silu",),
     "average": ("mean",), "avg": ("mean",),
     # fields
@@ -49,7 +53,9 @@ OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "validate": ("check",), "verify": ("check",), "lint": ("check",), "compare": ("diff",),
     "eval": ("run",), "evaluate": ("run",), "forward": ("run",), "backward": ("run",),
     "grad": ("run",), "create": ("new",), "make": ("new",), "record": ("trace",),
+    "fit": ("train",), "learn": ("train",), "optimize": ("train",),
     "debug": ("step",), "why": ("explain",), "html": ("view",),
+    "link": ("share",), "send": ("share",),
 }  # fmt: skip
 """Names that people know from elsewhere, in lower case, and what they are called here."""
 
@@ -58,18 +64,21 @@ class Suggestions:
     """Suggestions for the unknown names of one file.
 
     A search takes time, and a file can have a million unknown names, so the number of searches
-    is limited: a few for each diagnostic that can be shown.
+    is limited: a few for each diagnostic that can be shown, and fewer if there are many known
+    names to look at.
     """
 
     def __init__(self, most: int = 3 * REPORTED) -> None:
         """Allow `most` searches."""
         self.most = most
         self.answers: dict[tuple[str, int], str] = {}
+        self._left = _TOGETHER
 
-    def closest(self, name: str, known: Iterable[str]) -> str:
+    def closest(self, name: str, known: Collection[str]) -> str:
         """Call the function `closest`; return an empty string after too many searches."""
         key = name, id(known)
-        if key not in self.answers and len(self.answers) < self.most:
+        if key not in self.answers and len(self.answers) < self.most and self._left > 0:
+            self._left -= min(len(known), LOOKED_AT)
             self.answers[key] = closest(name, known)
         return self.answers.get(key, "")
 
@@ -83,7 +92,7 @@ class Suggestions:
             return []
         unknown = [key for key in members if key not in known]
         names = [self.closest(key, known) for key in unknown]
-        if unknown and len(self.answers) >= self.most:
+        if unknown and (len(self.answers) >= self.most or self._left <= 0):
             names.extend(known)
         return [name for name in names if name and name not in members]
 

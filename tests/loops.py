@@ -53,6 +53,12 @@ def crossed(rows: Iterable[object], columns: Iterable[object]) -> list[Any]:
     return pairs
 
 
+def shared(test: _Test) -> _Test:
+    """Call a test with the share of its random cases that there is time for; thorough: with all."""
+    shares = [0.25, pytest.param(1.0, marks=pytest.mark.thorough)]
+    return pytest.mark.parametrize("share", shares)(test)
+
+
 def thinned(values: Iterable[object], every: int) -> list[Any]:
     """Return values as parameters; all but each so many-th are thorough."""
     return [

@@ -40,13 +40,25 @@ def test_the_page_is_up_to_date() -> None:
 
 def test_every_public_name_is_on_the_page() -> None:
     """All of `mgraph.__all__` has a heading, and so has what they return that is not builtin."""
-    shown = [name.removeprefix("mgraph.") for name in THINGS if name.startswith("mgraph.")]
+    shown = [name.split(".")[1] for name in THINGS if name.startswith("mgraph.")]  # nn of nn.MLP
     assert {*mgraph.__all__} <= {*shown}
     returned = {word for _, function in calls() for word in words_of_return(function)}
     assert {"Graph", "Run", "Replay", "Batch", "Recording", "Value"} <= returned
     named = {thing.__name__ for thing in THINGS.values()}
-    plain = {"str", "Any", "Iterator", "Sequence", "bytes", "bool", "dict", "int", "None", "Self"}
-    assert returned <= named | plain
+    plain = {
+        "str",
+        "Any",
+        "Iterator",
+        "AsyncIterator",
+        "Sequence",
+        "bytes",
+        "bool",
+        "dict",
+        "int",
+        "list",
+    }
+    arrow = {"pa", "RecordBatch", "Schema", "Rows", "Table"}
+    assert returned <= named | plain | arrow | {"None", "Self", "tuple"}
 
 
 def words_of_return(function: Callable[..., Any]) -> list[str]:
@@ -119,6 +131,9 @@ def test_what_is_internal_is_there() -> None:
         (lambda graph: graph.compile().batch({"x": [1.0]}, workers=0), ValueError, ""),
         (lambda graph: graph.to_file("graph.txt"), mgraph.GraphError, "io"),
         (lambda graph: graph.to_bytes(".txt"), KeyError, ""),
+        (lambda graph: mgraph.rows.mapper(graph, columns={"y": ""}), mgraph.GraphError, "run-node"),
+        (lambda graph: mgraph.rows.mapper(graph, math="none"), ValueError, ""),
+        (lambda graph: mgraph.rows.mapper(graph).apply([]), TypeError, ""),
         (lambda _: mgraph.record(), TypeError, ""),
     ],
 )  # fmt: skip

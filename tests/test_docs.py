@@ -13,7 +13,7 @@ import pytest
 
 from mgraph.codec import LIMITS
 from mgraph.codec.limits import DEEPEST
-from mgraph.errors import CODES, REPORTED, WARNINGS
+from mgraph.errors import CODES, REFUSALS, REPORTED, WARNINGS
 from mgraph.format import VERSIONS
 from mgraph.format import versions as migrate
 from mgraph.format.fields import FIELDS
@@ -44,6 +44,14 @@ def test_every_code_is_told() -> None:
     rows = [name for name in first_cells("Refusals") if name in {*CODES}]
     assert rows == [*CODES]
     assert first_cells("Warnings") == [*WARNINGS]
+
+
+def test_every_refusal_of_a_store_is_told() -> None:
+    """The page of the store has its codes, in order, and `io`, which files have, too."""
+    page = (HERE.parent / "docs" / "store.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \|.*\| [0-9]{3} \|$", page, re.MULTILINE)
+    assert rows == [*REFUSALS, "io"]
+    assert not {*REFUSALS} & {*CODES, *WARNINGS}
 
 
 def test_every_op_is_told() -> None:
@@ -281,3 +289,21 @@ def rewritten(content: object) -> dict[str, Any]:
     assert graph is not None
     written: dict[str, Any] = json.loads(b"".join(to_json(graph)))
     return written
+
+
+UNITS = {"µs": 1e-6, "ms": 1e-3, "s": 1.0, "rows/s": 1.0}
+NEAR = 3.0
+"""By what factor a figure may differ from the one that a page rounds: machines do."""
+
+
+def test_scale_has_figures_of_the_benchmarks() -> None:
+    """Each figure that docs/scale.md reckons with is about what was measured last."""
+    page = (HERE.parent / "docs" / "scale.md").read_text(encoding="utf-8")
+    stored = json.loads((HERE.parent / "benchmarks" / "figures.json").read_text(encoding="utf-8"))
+    rows = re.findall(r"^\| (.*) \| (\w+) \| ([0-9.,]+) (\S+) \|$", page, re.MULTILINE)
+    assert len(rows) == page.partition("\n## ")[0].count("\n| ") - 1
+    for figure, table, number, unit in rows:
+        (found,) = (x for x in stored[table]["figures"] if figure in x.values())
+        measured = found["rows_per_second" if unit == "rows/s" else "seconds"]
+        stated = float(number.replace(",", "")) * UNITS[unit]
+        assert 1 / NEAR < stated / measured < NEAR, (figure, measured)

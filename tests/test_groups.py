@@ -13,8 +13,8 @@ from tests.groups.needs import GROUPS, Group, missing
 
 ROOT = HERE.parent
 COMMAND = re.compile(
-    r"^\.venv/bin/pip install --quiet --editable '\.\[dev,?(\w*)\]' "
-    r"&& \.venv/bin/python -m pytest -n auto tests/groups/(\w+)$",
+    r"^(?:python3 -m venv (\.venv-\w+) && )?(\.venv[\w-]*)/bin/pip install --quiet --editable "
+    r"'\.\[(dev,?)?(\w*)\]' && \2/bin/python -m pytest -n auto tests/groups/(\w+)$",
     re.MULTILINE,
 )
 
@@ -23,8 +23,12 @@ def test_every_group_has_its_command() -> None:
     """Each folder of groups is listed, and CONTRIBUTING.md has a command and a row for it."""
     folders = {path.parent.name for path in (HERE / "groups").glob("*/test_*.py")}
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    commands = {name: extra for extra, name in COMMAND.findall(text)}
-    assert commands == {name: group.extra for name, group in GROUPS.items()}
+    commands = {
+        name: (own or ".venv", at, extra) for own, at, _, extra, name in COMMAND.findall(text)
+    }
+    assert commands == {
+        name: (group.environment, group.environment, group.extra) for name, group in GROUPS.items()
+    }
     assert {*commands} == folders
     assert {*re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)} == folders
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,13 +12,13 @@ import pytest
 
 from mgraph.cli import COMMANDS
 from tests.command_line import HERE, environment, in_shell, on_any_python, typed
+from tests.readme import BLOCKS, README, TORCH, TRITON
+from tests.service.server import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 ROOT = HERE.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 RUN = (
     "python3 -m venv .venv && .venv/bin/pip install --quiet . "
     "&& .venv/bin/mgraph run fixtures/neuron.json"
@@ -28,23 +27,6 @@ TEST = (
     "python3 -m venv .venv && .venv/bin/pip install --quiet --editable '.[dev]' "
     "&& .venv/bin/python -m pytest -n auto"
 )
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block: its language and its text."""
-
-    language: str
-    text: str
-
-
-def blocks() -> Iterator[Block]:
-    """Yield the fenced blocks of the README."""
-    for found in re.finditer(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL):
-        yield Block(found[1], found[2])
-
-
-BLOCKS = list(blocks())
 
 
 @pytest.fixture(scope="module")
@@ -89,15 +71,18 @@ def test_consoles_show_what_is_printed(folder: Path) -> None:
 
 
 def test_python_prints_what_is_shown(folder: Path) -> None:
-    """Each Python block runs, and prints the text that follows it."""
-    pairs = [(a, b) for a, b in pairwise(BLOCKS) if a.language == "python"]
+    """Each Python block runs, and prints the text that follows it; what it asks for is served."""
+    python = [pair for pair in pairwise(BLOCKS) if pair[0].language == "python"]
+    pairs = [pair for pair in python if pair not in (TRITON, TORCH)]
     assert pairs
-    for block, shown in pairs:
-        done = subprocess.run(
-            [sys.executable, "-c", block.text], cwd=folder, env=environment(), check=False,
-            capture_output=True, encoding="utf-8",
-        )  # fmt: skip
-        assert (done.stdout, done.stderr) == (shown.text, "")
+    with serving(folder) as server:
+        for block, shown in pairs:
+            code = block.text.replace("http://127.0.0.1:8765", server.url)
+            done = subprocess.run(
+                [sys.executable, "-c", code], cwd=folder, env=environment(), check=False,
+                capture_output=True, encoding="utf-8",
+            )  # fmt: skip
+            assert (done.stdout, done.stderr) == (shown.text, "")
 
 
 def test_every_command_is_in_the_table() -> None:

@@ -55,7 +55,19 @@ def test_every_command_is_shown() -> None:
         assert f"Usage: mgraph {command}" in part
 
 
-@pytest.mark.parametrize("name", ["index.md", "teaching.md", "editors.md"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "index.md",
+        "editors.md",
+        "share.md",
+        "store.md",
+        *(
+            pytest.param(name, marks=pytest.mark.thorough)
+            for name in ("teaching.md", "training.md")
+        ),
+    ],
+)
 def test_consoles_show_what_is_printed(name: str, tmp_path: Path) -> None:
     """Each `$` line, typed into a shell one after the other, prints what stands under it."""
     for folder in ("fixtures", "examples"):
@@ -84,11 +96,18 @@ PLACES: Final[dict[str, Callable[[Any], Any]]] = {
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "softplus": lambda x: mpmath.log(1 + mpmath.exp(x)),
     "relu": lambda x: max(x, mpmath.mpf(0)),
+    "erf": mpmath.erf,
+    "log1p": mpmath.log1p,
+    "expm1": mpmath.expm1,
+    "asin": mpmath.asin,
+    "acos": mpmath.acos,
 }
 """The ops as mathematics has them."""
 
-KINKS: Final = {"abs": [0.0], "sqrt": [0.0], "relu": [0.0]}
-POLES: Final = {"log": [0.0], "tan": [-1.5707963, 1.5707963]}
+KINKS: Final = {
+    "abs": [0.0], "sqrt": [0.0], "relu": [0.0], "asin": [-1.0, 1.0], "acos": [-1.0, 1.0],
+}  # fmt: skip
+POLES: Final = {"log": [0.0], "log1p": [-1.0], "tan": [-1.5707963, 1.5707963]}
 
 
 def across(x: float) -> float:

@@ -27,7 +27,7 @@ COMMAND_NAMES = [name for names in COMMANDS.values() for name in names]
         *[("sig", "sigmoid"), ("soft", "softplus"), ("para", "param")],  # abbreviations
         *[("multiply", "mul"), ("parameter", "param"), ("constant", "const"), ("*", "mul")],
         *[("tahn", "tanh"), ("sigmiod", "sigmoid"), ("tanhh", "tanh"), ("RleU", "relu")],
-        *[("square", ""), ("erf", ""), ("si", "sin"), ("", ""), ("x" * 200, "")],
+        *[("square", ""), ("zeta", ""), ("si", "sin"), ("", ""), ("x" * 200, "")],
     ],
 )
 def test_ops(name: str, meant: str) -> None:
@@ -51,6 +51,7 @@ def test_fields_of_a_node(name: str, meant: str) -> None:
 def test_commands(name: str, meant: str) -> None:
     """A command that does something else is no suggestion: trace does not train."""
     assert closest(name, [name for name in COMMAND_NAMES if name != "train"]) == meant
+    assert closest("fit", COMMAND_NAMES) == "train"
 
 
 def test_other_names_lead_to_known_ones() -> None:

@@ -13,7 +13,11 @@ from mgraph import Value
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
-        ({"label": "a"}, "'label': name it with name="),
+        ({"_children": ()}, "'_children': operators and methods make the Values of ops"),
+        ({"_op": "+"}, "'_op': operators and methods make the Values of ops"),
+        ({"id": "a"}, "'id': name it with name="),
+        ({"label": 3}, "a label is a text, not int"),
+        ({"name": "a", "label": "b"}, "name= or label=, not both"),
         ({"requires_grad": True}, "'requires_grad': Value.param(…) makes a trainable parameter"),
         ({"colour": "red"}, "'colour': a Value takes its data and name="),
     ],

@@ -16,11 +16,15 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import mgraph
+from mgraph.client import AsyncClient, Client, ServedGraph, ServedName, ServerError
 from mgraph.engine.tape.replay import Batch, Replay
 from mgraph.errors import MissingExtraError
+from mgraph.exporting import Exported
 from mgraph.golden import pytest_plugin
 from mgraph.golden.asserting import assert_graph
+from mgraph.rows import ClusterAddress, ReplayResult, RowMapper, mapper, replay
 from mgraph.trace import Recording
+from mgraph.training import Trained, train
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -39,8 +43,9 @@ no module are what functions return; you need not import them. What needs an ext
 the [file format](format.md) that it reads and writes.
 
 A *value* is what a node computes. A *gradient* is how fast the output changes with it, in units of
-the output per unit of the node's value. `float64[N]` is a NumPy array of N doubles. The codes of
-errors, such as `run-node`, are explained in [the file format](format.md#refusals).
+the output per unit of the node's value. `float64[N]` is a NumPy array of N doubles, and `pa` is
+pyarrow. The codes of errors, such as `run-node`, are explained in
+[the file format](format.md#refusals).
 """
 
 Thing = tuple[str, Any]
@@ -55,11 +60,21 @@ SECTIONS: Final[Mapping[str, tuple[Thing, ...]]] = {
         ("mgraph.Tolerance", mgraph.Tolerance),
         ("mgraph.Limits", mgraph.Limits),
     ),
+    "Graphs as programs": (
+        ("mgraph.export", mgraph.export),
+        ("Exported", Exported),
+    ),
     "Values": (
         ("mgraph.Value", mgraph.Value),
         ("mgraph.max", mgraph.max),
         ("mgraph.min", mgraph.min),
         ("mgraph.sum", mgraph.sum),
+    ),
+    "Networks": (
+        ("mgraph.nn.MLP", mgraph.nn.MLP),
+        ("mgraph.nn.Layer", mgraph.nn.Layer),
+        ("mgraph.nn.Neuron", mgraph.nn.Neuron),
+        ("mgraph.nn.Module", mgraph.nn.Module),
     ),
     "Errors": (
         ("mgraph.GraphError", mgraph.GraphError),
@@ -69,10 +84,30 @@ SECTIONS: Final[Mapping[str, tuple[Thing, ...]]] = {
     "Many runs": (
         ("Replay", Replay),
         ("Batch", Batch),
+        ("mgraph.ExactSum", mgraph.ExactSum),
+        ("mgraph.rows.mapper", mapper),
+        ("RowMapper", RowMapper),
+        ("mgraph.rows.replay", replay),
+        ("ReplayResult", ReplayResult),
+        ("mgraph.rows.ClusterAddress", ClusterAddress),
+        ("mgraph.training.train", train),
+        ("Trained", Trained),
+    ),
+    "The server": (
+        ("mgraph.client.Client", Client),
+        ("mgraph.client.AsyncClient", AsyncClient),
+        ("ServedGraph", ServedGraph),
+        ("ServedName", ServedName),
+        ("mgraph.client.ServerError", ServerError),
     ),
     "Other engines": (
         ("mgraph.record", mgraph.record),
         ("Recording", Recording),
+    ),
+    "Models of other systems": (
+        ("mgraph.from_onnx", mgraph.from_onnx),
+        ("mgraph.from_torch", mgraph.from_torch),
+        ("mgraph.from_jax", mgraph.from_jax),
     ),
     "Tests": (("mgraph.testing.assert_graph", assert_graph),),
 }
@@ -80,20 +115,27 @@ SECTIONS: Final[Mapping[str, tuple[Thing, ...]]] = {
 
 INTERNAL: Final = (
     "Batch.memory",
+    "ClusterAddress.tls_files",
     "Graph.columns",
     "GraphError.named",
     "GraphError.of",
     "Limits.levels",
     "Limits.raised",
     "Replay.tape",
+    "RowMapper.request",
+    "ServerError.named",
+    "ServerError.of",
 )
 """Members without an underscore that only mgraph itself uses."""
 
 SPECIAL: Final = {"__call__": "{}", "__len__": "len({})"}
 """The special methods that are shown, and how they are called; operators are in docstrings."""
 
-NOT_CALLED: Final = (mgraph.Graph, mgraph.GraphError, MissingExtraError, Replay, Batch, Recording)
-"""Classes that users don't call: functions return the objects, or mgraph raises them."""
+NOT_CALLED: Final = (
+    mgraph.Graph, mgraph.GraphError, mgraph.nn.Module, MissingExtraError, Replay, Batch, RowMapper,
+    ReplayResult, Trained, Recording, ServedGraph, ServedName, ServerError,
+)  # fmt: skip
+"""Classes that users don't call: functions return the objects, mgraph raises or extends them."""
 
 PLUGIN_HEAD: Final = """\
 ### The pytest plugin
@@ -143,9 +185,12 @@ def on_one_line(text: str) -> str:
 # --- signatures ----------------------------------------------------------------------------------
 
 _ALIASES: Final = {
+    "BadRows": 'Literal["fail", "skip", "null"]',
+    "Given": "Mapping[str | tuple[str, ...], ArrayLike]",
     "Grad": 'Literal["rows", "sum"]',
     "Operand": "Value | float",
     "Path": "tuple[str | int, ...]",
+    "Rows": "pa.RecordBatch | pa.Table",
 }
 _COMMA: Final = "\0"  # replaces a comma inside a type
 
@@ -179,11 +224,15 @@ def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def _verbatim(parameter: inspect.Parameter) -> inspect.Parameter:
-    words = [_ALIASES.get(word, word) for word in re.split(r"\b", str(parameter.annotation))]
     default = parameter.default
     if default is not parameter.empty:
         default = _Verbatim(_default(default))
-    return parameter.replace(annotation=_Verbatim("".join(words)), default=default)
+    annotation = _Verbatim(_with_aliases(str(parameter.annotation)))
+    return parameter.replace(annotation=annotation, default=default)
+
+
+def _with_aliases(annotation: str) -> str:
+    return "".join(_ALIASES.get(word, word) for word in re.split(r"\b", annotation))
 
 
 def _default(value: object) -> str:
@@ -200,7 +249,7 @@ def _result(name: str, function: Callable[..., Any], called: inspect.Signature) 
     result = called.return_annotation
     if isinstance(function, type) or result == "None":
         return ""
-    return f" -> {name.partition('.')[0] if result == 'Self' else result}"
+    return f" -> {name.partition('.')[0] if result == 'Self' else _with_aliases(result)}"
 
 
 # --- the page ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from click import Command, Context
+from click import Command, Context, Group
 
 from mgraph.cli import COMMANDS, cli
 
@@ -31,6 +31,9 @@ SHOWN: Final[Mapping[str, Sequence[str]]] = {
     "new": (
         "mgraph new 'a = x*w; L = relu(a + b)' --input x=2 --param w=3 --param b=1 -o line.json",
         "mgraph new --mlp 2,3,1 --seed 7 -o network.json",
+        "mgraph new --mlp 2,3,1 --loss hinge --input x1=2 --input x2=-1 --input y=1 -o train.json",
+        "mgraph run train.json | tail -n 9",
+        "mgraph new 'score = x*w; loss = relu(1 - y*score)' --param w=1 -o by_hand.json",
     ),
     "run": ("mgraph run line.json", "mgraph run line.json --set x=-2 -o dead.json | tail -n 3"),
     "trace": (
@@ -39,7 +42,10 @@ SHOWN: Final[Mapping[str, Sequence[str]]] = {
         "mgraph trace loss.py -o loss.json --input x",
         "mgraph convert loss.json - --strip",
     ),
-    "view": ("mgraph view fixtures/neuron.json --no-open | cut -d, -f1",),
+    "view": (
+        "mgraph view fixtures/neuron.json --no-open | cut -d, -f1",
+        "mgraph view --site graphs fixtures/neuron.json line.json --no-open | sed 's/; .*//'",
+    ),
     "draw": ("mgraph draw fixtures/neuron.json -o neuron.svg",),
     "explain": ("mgraph explain fixtures/run/lecture/used_twice.json a",),
     "step": ("mgraph step line.json | tail -n 7",),
@@ -61,9 +67,58 @@ SHOWN: Final[Mapping[str, Sequence[str]]] = {
         "mgraph grade examples/python/student.py:Value --quick",
         "mgraph grade --cmd 'python examples/python/engine.py' fixtures/pack/op-tanh.json",
     ),
+    "train": (
+        "head -n 3 examples/moons.csv",
+        "mgraph new --mlp 2,16,1 --activation relu --loss hinge -o moons.json",
+        (
+            "mgraph train moons.json examples/moons.csv -o run/ --target moon --accuracy \\\n"
+            "    --optimizer adam --lr 0.05 --validation 0.1"
+        ),
+        "ls run run/checkpoints",
+        "head -n 2 run/log.jsonl",
+    ),
+    "replay": (
+        "printf 'day,x1,x2\\nMon,2,0\\nTue,-1,0.5\\nWed,nan,1\\n' > rows.csv",
+        "mgraph replay fixtures/neuron.json rows.csv -o results.csv --wrt w1,w2",
+        "cat results.csv",
+        "mgraph replay fixtures/neuron.json rows.csv -o parts/ --grad sum --part-rows 2",
+        "ls parts parts.manifest.json",
+    ),
+    "share": ("mgraph share fixtures/neuron.json > link.txt", "cut -c 1-9 link.txt"),
+    "open": (
+        "mgraph open - -o opened.json < link.txt",
+        "mgraph diff fixtures/neuron.json opened.json",
+    ),
+    "serve": (
+        "mgraph serve --port 0 > address.txt 2> log.txt & sleep 5; kill $!",
+        "cut -d: -f1,2 address.txt",
+    ),
+    "store": (
+        "mgraph store add shared fixtures/neuron.json line.json --prefix lessons",
+        "mgraph store verify shared",
+        "mgraph store rm shared lessons/line --reason 'It gives the solution away.'",
+        "mgraph store add shared line.json",
+    ),
+    "token": (
+        "mgraph token new shared --scope class --prefix class-7a > token.txt 2> about.txt",
+        "cut -c-7 token.txt",
+        "cut -d: -f2 about.txt",
+        "mgraph token list shared | cut -c11-",
+    ),
     "convert": (
         "mgraph convert line.json line.msgpack",
         "mgraph convert line.annotated.json - --strip",
+        "mgraph convert fixtures/run/edges/ops_on_constants.json simple.json --simplify",
+    ),
+    "export": (
+        "mgraph export fixtures/neuron.json -o neuron.c",
+        "mgraph export line.json --to micrograd -o line.py",
+        "tail -n 14 line.py",
+    ),
+    "import": ("mgraph import network.pt2 -o network.json",),
+    "derive": (
+        "mgraph derive line.json --wrt w -o gradient.json",
+        "mgraph run gradient.json --seed L=1 -o -",
     ),
     "ops": ("mgraph ops",),
     "schema": ("mgraph schema | head -n 8",),
@@ -110,13 +165,17 @@ def _sections(folder: str) -> Iterator[str]:
             if name in PICTURES:
                 yield f"{PICTURES[name]}\n"
             yield f'<details markdown="1">\n<summary>mgraph {name} --help</summary>\n'
-            yield f"```text\n{help_of(name, command)}\n```\n\n</details>\n"
+            yield "\n".join(f"```text\n{text}\n```\n" for text in helps_of(name, command))
+            yield "</details>\n"
 
 
-def help_of(name: str, command: Command) -> str:
-    """Return what `mgraph NAME --help` prints."""
+def helps_of(name: str, command: Command) -> Iterator[str]:
+    """Yield what `mgraph NAME --help` prints, and the same for the commands under that one."""
     top = Context(cli, info_name="mgraph", terminal_width=WIDTH, **cli.context_settings)
-    return command.get_help(Context(command, top, name, terminal_width=WIDTH))
+    context = Context(command, top, name, terminal_width=WIDTH)
+    yield command.get_help(context)
+    for inner, part in command.commands.items() if isinstance(command, Group) else ():
+        yield part.get_help(Context(part, context, inner, terminal_width=WIDTH))
 
 
 def output_of(line: str, folder: str) -> str:

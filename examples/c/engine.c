@@ -1,4 +1,4 @@
-/* An engine for graph files of mgraph's format 1.0, in C11 with jansson.
+/* An engine for graph files of mgraph's formats 1.0 and 1.1, in C11 with jansson.
  *
  * It reads documents from standard input, runs each forward and backward, and answers with the same
  * document, with "data" and "grad" added to its run. ../README.md describes the protocol, and
@@ -18,7 +18,7 @@
 /* Intermediate results must be doubles, too: x87 registers would round differently. */
 _Static_assert(FLT_EVAL_METHOD == 0, "compile for arithmetic in double, e.g. with -mfpmath=sse");
 
-static const char FORMAT[] = "1.0";
+static const char *const FORMATS[] = {"1.0", "1.1"};
 
 enum { FAULT = 1, UNSUPPORTED = 3 };
 
@@ -82,7 +82,15 @@ static double share(bool is_tie, bool wins) { return is_tie ? 0.5 : wins ? 1 : 0
   ROW(tanh, 1, tanh(a), 1 - y * y, 0)                                                              \
   ROW(sigmoid, 1, logistic(a), y * (1 - y), 0)                                                     \
   ROW(softplus, 1, ramp(a) + log1p(exp(-fabs(a))), logistic(a), 0)                                 \
-  ROW(relu, 1, ramp(a), a > 0 ? 1 : 0, 0)
+  ROW(relu, 1, ramp(a), a > 0 ? 1 : 0, 0)                                                          \
+  /* since format 1.1: */                                                                          \
+  ROW(erf, 1, erf(a), 1.1283791670955126 * exp(-(a * a)), 0)                                       \
+  ROW(log1p, 1, log1p(a), 1 / (1 + a), 0)                                                          \
+  ROW(expm1, 1, expm1(a), exp(a), 0)                                                               \
+  ROW(asin, 1, asin(a), 1 / sqrt((1 - a) * (1 + a)), 0)                                            \
+  ROW(acos, 1, acos(a), -1 / sqrt((1 - a) * (1 + a)), 0)                                           \
+  ROW(atan2, 2, atan2(a, b), b / (a * a + b * b), -a / (a * a + b * b))                            \
+  ROW(gate, 2, a > 0 ? b : 0, 0, a > 0 ? 1 : 0)
 
 enum { ANY = -1 };
 
@@ -425,7 +433,8 @@ static void complete(json_t *document) {
   const json_t *version = json_object_get(document, "mgraph");
   if (!version) fail(FAULT, "this is not a graph file: it has no field \"mgraph\"");
   if (!json_is_string(version)) fail(FAULT, "the format is not a string");
-  if (strcmp(json_string_value(version), FORMAT) != 0)
+  if (strcmp(json_string_value(version), FORMATS[0]) != 0 &&
+      strcmp(json_string_value(version), FORMATS[1]) != 0)
     fail(UNSUPPORTED, "format \"%s\"", json_string_value(version));
   json_t *runs = json_object_get(document, "runs");
   if (json_array_size(runs) != 1) fail(FAULT, "there must be exactly one run");

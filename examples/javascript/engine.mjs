@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 /**
- * An engine for graph files of mgraph's format 1.0, in JavaScript: node 18 or newer, no packages.
+ * An engine for graph files of mgraph's formats 1.0 and 1.1, in JavaScript: node 18 or newer, no packages.
  *
  * It reads documents from standard input, runs each forward and backward, and answers with the same
  * document, with `data` and `grad` added to its run. ../README.md describes the protocol, and
  * ../../docs/format.md the format; this file implements its sections "evaluation" and "ops".
  */
 
-const FORMAT = "1.0";
+const FORMATS = ["1.0", "1.1"];
 
 /** The document may be right, but this engine can't run it. */
 class Unsupported extends Error {}
@@ -30,6 +30,26 @@ const logistic = (x) => {
 // Not Math.max, which returns the other zero, and doesn't say which argument it chose.
 const wins = (isAhead, a) => isAhead || Number.isNaN(a);
 const shares = (a, b, isFirst) => (a === b ? [0.5, 0.5] : isFirst ? [1, 0] : [0, 1]);
+
+// JavaScript has no erf. For small x this is its power series; for large ones, 1 minus the integral
+// from x to infinity by the trapezoidal rule, with its correction. It is right to the last digits.
+const erf = (x) => {
+  const square = x * x;
+  if (square < 1) {
+    let sum = 0;
+    for (let n = 20, factorial = 2432902008176640000; n > 0; factorial /= n--) {
+      sum = (sum + (n % 2 ? -1 : 1) / (factorial * (2 * n + 1))) * square;
+    }
+    return x + x * (0.12837916709551257 + (2 / Math.sqrt(Math.PI)) * sum);
+  }
+  if (!(square < 36)) return Number.isNaN(x) ? x : Math.sign(x);
+  let sum = 0.5 / square;
+  for (let n = 1; n < 13; n++) sum += Math.exp((-n * n) / 4) / ((n * n) / 4 + square);
+  const far = Math.abs(x);
+  const rest = ((far * Math.exp(-square)) / Math.PI) * sum - 2 / Math.expm1(4 * Math.PI * far);
+  return Math.sign(x) * (1 - rest);
+};
+const arcSlope = (x) => 1 / Math.sqrt((1 - x) * (1 + x));
 
 /**
  * One line per op: the function for its value, and the function for its partials, one for each
@@ -71,6 +91,14 @@ const OPS = new Map(
     sigmoid: [logistic, (x, y) => [y * (1 - y)]],
     softplus: [(x) => ramp(x) + Math.log1p(Math.exp(-Math.abs(x))), (x) => [logistic(x)]],
     relu: [ramp, (x) => [x > 0 ? 1 : 0]],
+    // Since format 1.1:
+    erf: [erf, (x) => [1.1283791670955126 * Math.exp(-(x * x))]],
+    log1p: [(x) => Math.log1p(x), (x) => [1 / (1 + x)]],
+    expm1: [(x) => Math.expm1(x), (x) => [Math.exp(x)]],
+    asin: [(x) => Math.asin(x), (x) => [arcSlope(x)]],
+    acos: [(x) => Math.acos(x), (x) => [-arcSlope(x)]],
+    atan2: [(a, b) => Math.atan2(a, b), (a, b) => [b / (a * a + b * b), -a / (a * a + b * b)]],
+    gate: [(a, b) => (a > 0 ? b : 0), (a) => [0, a > 0 ? 1 : 0]],
   }).map(([name, [value, partials]]) => [name, { value, partials }]),
 );
 
@@ -215,7 +243,7 @@ function backward(nodes, order, primals, seeds) {
 /** Complete the only run of a document. */
 function complete(document) {
   check(document?.mgraph !== undefined, "this is not a graph file: it has no field \"mgraph\"");
-  if (document.mgraph !== FORMAT) throw new Unsupported(`format ${JSON.stringify(document.mgraph)}`);
+  if (!FORMATS.includes(document.mgraph)) throw new Unsupported(`format ${JSON.stringify(document.mgraph)}`);
   check(Array.isArray(document.nodes), "the nodes must be a list");
   check(document.runs?.length === 1, "there must be exactly one run");
   const [run] = document.runs;

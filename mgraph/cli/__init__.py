@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from importlib import import_module
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -23,7 +24,9 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "Make and run": ("new", "run", "trace"),
     "Understand": ("view", "draw", "explain", "step", "gradcheck"),
     "Test": ("check", "test", "diff", "grade"),
-    "Convert": ("convert",),
+    "Train and scale": ("train", "replay"),
+    "Share": ("share", "open", "serve", "store", "token"),
+    "Convert": ("convert", "export", "import", "derive"),
     "Look up": ("ops", "schema"),
 }
 """The commands by purpose, as `mgraph --help` groups them; each is a module of this package."""
@@ -48,7 +51,8 @@ class Commands(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         with paused_collector():
-            command: click.Command = import_module(f"{__name__}.{cmd_name}").command
+            module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+            command: click.Command = import_module(f"{__name__}.{module}").command
         return command
 
     def resolve_command(
@@ -189,13 +193,19 @@ def _with_hint(error: click.ClickException) -> click.ClickException:
         return error
     command, hint = context.command, ""
     if isinstance(error, click.MissingParameter):
-        example = re.search(r"^ +(mgraph .*)", command.help or "", re.MULTILINE)
-        hint = f"For example: {example[1]}" if example else ""
+        hint = _example(command.help or "", context.command_path)
     elif isinstance(error, click.NoSuchOption) and isinstance(command, click.Group):
         hint = "Options go after the command: mgraph run GRAPH --json"
     elif isinstance(error, click.NoSuchOption):
         hint = _DASH_HINTS.get(command.name or "", "")
     return click.UsageError(f"{error.format_message()} {hint}", context) if hint else error
+
+
+def _example(text: str, path: str) -> str:
+    """Return the first example of a command in its help, or the first of another command."""
+    examples = re.findall(r"^ +(mgraph .*)", text, re.MULTILINE)
+    own = [line for line in examples if line.startswith(f"{path} ")]
+    return f"For example: {(own or examples)[0]}" if examples else ""
 
 
 def _printable(error: click.ClickException) -> click.ClickException:

@@ -58,14 +58,18 @@ _HOPS: Final = 16  # steps of one path that are shown
 _EXACTLY: Final = 10**15  # counts from here on are rounded
 _NEAR: Final = 1000  # ulp
 _FLAT: Final = {
-    "relu": "a dead relu",
+    "relu": "the relu is off in this run",
     "tanh": "a saturated tanh",
     "sigmoid": "a saturated sigmoid",
     "mul": "a factor of 0",
     "max": "the other one is larger",
     "min": "the other one is smaller",
+    "erf": "a saturated erf",
+    "gate": "the gate is shut in this run",
 }
 """Why an op passes no gradient on, in words."""
+
+_CONDITION: Final = "a gate passes nothing on to its condition"
 
 
 @click.command("explain", short_help="Show the chain rule at one node, with its numbers.")
@@ -321,12 +325,17 @@ def _remark(ran: DetailedRun, edge: PathEdge) -> str:
         return f"what the users of {graph.ids[node]} pass on adds up to {total}"
     partial = ran.partials(node)[index]
     if edge.kind in ("zero slope", "slope"):
-        reason = _FLAT.get(graph.op(node)) if edge.kind == "zero slope" else ""
+        reason = _flat(graph.op(node), index) if edge.kind == "zero slope" else ""
         return partial_equation(ran, node, index, partial) + (f": {reason}" if reason else "")
     name = f"upstream times {partial_name(graph, node, graph.arguments(node)[index])}"
     product = f"{factor(adjoint)}·{factor(partial)} = {number(adjoint * partial)}"
     size = "too small for a double" if edge.kind == "underflow" else "too large for a double"
     return f"{name} = {product}: {size}"
+
+
+def _flat(op: str, index: int) -> str:
+    """Say why an op passes no gradient on to one of its arguments."""
+    return _CONDITION if op == "gate" and index == 0 else _FLAT.get(op, "")
 
 
 # --- JSON ------------------------------------------------------------------------------------

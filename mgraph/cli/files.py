@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -44,11 +45,13 @@ def display_name(path: str) -> str:
 
 @contextmanager
 def naming(path: str) -> Iterator[None]:
-    """Name the file in the errors that are raised in a `with` block."""
+    """Name the file in the errors that are raised in a `with` block, unless they name another."""
     try:
         yield
     except GraphError as error:
-        raise error.named(display_name(path)) from None
+        name = display_name(path)
+        named = [each if each.file else replace(each, file=name) for each in error.diagnostics]
+        raise GraphError(named, error.more) from None
 
 
 def read_bytes(path: str | Path, limits: Limits) -> bytes:
@@ -65,12 +68,25 @@ def read_graph(path: str, limits: Limits, *, strip: bool = False) -> tuple[Graph
         GraphError: The file is not valid; it holds all problems.
     """
     data = read_bytes(path, limits)
-    inspection = inspect(data, display_name(path), limits, strip=strip)
+    return graph_from(data, display_name(path), limits, strip=strip), extension_for(data)
+
+
+def graph_from(data: bytes, name: str, limits: Limits, *, strip: bool = False) -> Graph:
+    """Return the graph that the bytes of a file hold, and print its warnings.
+
+    Raises:
+        GraphError: The bytes are not valid; it holds all problems.
+    """
+    inspection = inspect(data, name, limits, strip=strip)
     if inspection.graph is None:
         raise GraphError(inspection.diagnostics, inspection.more)
     print_diagnostics(inspection.diagnostics, inspection.more)
-    extension = ".msgpack" if encoding_of(data) == MSGPACK else ".json"
-    return as_graph(inspection.graph), extension
+    return as_graph(inspection.graph)
+
+
+def extension_for(data: bytes) -> str:
+    """Return the extension of a file with these bytes, which are a graph."""
+    return ".msgpack" if encoding_of(data) == MSGPACK else ".json"
 
 
 def read_numbers(path: str, limits: Limits) -> dict[str, float]:
@@ -127,13 +143,13 @@ def _write_stream(chunks: Iterable[bytes]) -> None:
     if sys.__stdout__ is None:
         raise GraphError.of("io", "standard output is closed", fix="use -o FILE")
     if sys.stdout.isatty():
-        chunks = [_for_terminal(b"".join(chunks))]
+        chunks = [for_terminal(b"".join(chunks))]
     sys.stdout.flush()
     sys.stdout.buffer.writelines(chunks)
     sys.stdout.buffer.flush()
 
 
-def _for_terminal(data: bytes) -> bytes:
+def for_terminal(data: bytes) -> bytes:
     """Escape a text that is shown to a person; a pipe or a file gets the bytes as they are."""
     try:
         return escaped(data.decode()).encode()

@@ -9,14 +9,18 @@ import click
 from click.core import ParameterSource
 
 from mgraph.build.expression import graph_of
+from mgraph.build.losses import LOSSES, target_ids
 from mgraph.build.mistakes import doubtful_inputs
-from mgraph.build.network import ACTIVATIONS, mlp
+from mgraph.build.network import mlp
 from mgraph.cli.files import STREAM, check_extension, write_graph
 from mgraph.cli.parameters import GraphPath, Setting
 from mgraph.cli.terminal import counted
 from mgraph.errors import printable, quoted
+from mgraph.nn import ACTIVATIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mgraph.document import Graph
 
 _FEW: Final = 10  # inputs that one would set on the command line
@@ -42,8 +46,7 @@ def _sizes(_ctx: click.Context, param: click.Parameter, text: str | None) -> tup
 )  # fmt: skip
 @click.option(
     "--input", "inputs", type=Setting(optional=True), multiple=True, metavar="ID[=X]",
-    help="Declare an input, for example --input x1=2; X is its default value. Names that aren't "
-    "declared become inputs without a default.",
+    help="Declare an input, for example --input x1=2; X is its default value.",
 )  # fmt: skip
 @click.option(
     "--const", "consts", type=Setting(), multiple=True, metavar="ID=X",
@@ -52,7 +55,7 @@ def _sizes(_ctx: click.Context, param: click.Parameter, text: str | None) -> tup
 )  # fmt: skip
 @click.option(
     "--output", "outputs", multiple=True, metavar="ID",
-    help="Make this an output. Default: the names that no statement uses.",
+    help="Make this an output. Default: the names no other statement uses.",
 )  # fmt: skip
 @click.option(
     "--mlp", "sizes", callback=_sizes, metavar="SIZES",
@@ -62,6 +65,11 @@ def _sizes(_ctx: click.Context, param: click.Parameter, text: str | None) -> tup
     "--activation", type=click.Choice(ACTIVATIONS), default="tanh", show_default=True,
     metavar="OP",
     help="Activation of all layers but the last: an op with one argument, or linear.",
+)  # fmt: skip
+@click.option(
+    "--loss", type=click.Choice([*LOSSES]), metavar="LOSS",
+    help="Add a loss to the network, mse, hinge or cross-entropy, which becomes its only output, "
+    "and inputs for the targets: y, or y1, y2 … if the last layer has several neurons.",
 )  # fmt: skip
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Random seed of the network's weights."
@@ -78,15 +86,24 @@ def command(
     outputs: tuple[str, ...],
     sizes: tuple[int, ...] | None,
     activation: str,
+    loss: str | None,
     seed: int,
     out: str,
 ) -> None:
     """Make a graph file from a formula, or make a multi-layer network.
 
     FORMULA is one statement `name = formula`, or several, separated by ; or newlines. It may use
-    + - * / ** and the ops that `mgraph ops` lists. These functions are composed of ops:
+    + - * / ** and the ops that `mgraph ops` lists. These are shorthand for several ops: gelu(x),
     leaky_relu(x, a), mean(a, b, …), silu(x), square(x), and max and min of more than two. Names
-    become ids. It is parsed, never executed as code.
+    become ids; names that aren't declared become inputs without a default. FORMULA is parsed, never
+    executed as code.
+
+    \b
+    Losses of a network; its scores are the sums of the last layer, labelled score:
+      mse            (score - y)², or the mean of that over several scores
+      hinge          relu(1 - y*score) for y = 1 or -1, or the mean of that
+      cross-entropy  softplus(score) - y*score for y = 1 or 0; with several scores,
+                     -ln softmax(score of the class whose y is 1); the other y are 0
 
     \b
     Examples:
@@ -94,6 +111,8 @@ def command(
           --param b=6.9 --input x1=2 --input x2=0 -o neuron.json
       mgraph new 'e = a*b; d = e + c; L = d*f' -o steps.json
       mgraph new --mlp 2,16,16,1 --activation tanh --seed 7 -o network.json
+      mgraph new --mlp 2,16,16,1 --activation relu --loss hinge -o moons.json
+      mgraph new 'score = x*w + b; loss = relu(1 - y*score)' --param w=1 --param b=0
     """  # noqa: D301 - \b is click's
     check_extension(out)
     if (formula is None) == (sizes is None):
@@ -104,7 +123,7 @@ def command(
     try:
         if formula is None:
             leaves = _leaves(("input", inputs))
-            graph = mlp(sizes or (), activation, seed, {k: x for k, (_, x) in leaves.items()})
+            graph = mlp(sizes or (), activation, seed, {k: x for k, (_, x) in leaves.items()}, loss)
         else:
             leaves = _leaves(("input", inputs), ("param", params), ("const", consts))
             graph = graph_of(formula, leaves, outputs)
@@ -117,17 +136,30 @@ def command(
         note = f", {counted(missing, 'input')} without a value" if missing else ""
         click.echo(f"wrote {printable(out)}: {counted(len(graph), 'node')}{note}")
         if missing or len(graph.outputs) > 1:
-            click.echo(_how_to_run(graph, out))
+            others = target_ids(sizes[-1])[1:] if sizes and loss else []
+            click.echo(
+                _how_to_run(graph, out, dict.fromkeys(others, -1.0 if loss == "hinge" else 0.0))
+            )
 
     for hint in hints:
         click.echo(f"hint: {hint}", err=True)
 
 
-def _how_to_run(graph: Graph, path: str) -> str:
-    """Return a command that runs a graph which needs values or the choice of an output."""
+def _how_to_run(graph: Graph, path: str, others: Mapping[str, float]) -> str:
+    """Return a command that runs a graph which needs values or the choice of an output.
+
+    Args:
+        graph: The graph.
+        path: Its file.
+        others: Values of some inputs; the others are 1.0.
+    """
     inputs = [graph.columns.ids[i] for i in graph.columns.unbound()]
     name = printable(shlex.quote(path if not path.startswith("-") else f"./{path}"))
-    words = ["mgraph run", name, *(f"--set {shlex.quote(f'{x}=1.0')}" for x in inputs)]
+    words = [
+        "mgraph run",
+        name,
+        *(f"--set {shlex.quote(f'{x}={others.get(x, 1.0)}')}" for x in inputs),
+    ]
     text = "to run it: "
     if len(inputs) > _FEW:
         words = ["mgraph run", name, "--inputs values.json"]
@@ -144,7 +176,7 @@ def _check_unused(formula: str | None) -> None:
         UsageError: An option for networks is given with a formula, or the other way round.
     """
     context = click.get_current_context()
-    for_networks = ("activation", "seed")
+    for_networks = ("activation", "loss", "seed")
     for_formulas = ("params", "consts", "outputs")
     for option in context.command.params:
         is_unused = option.name in (for_formulas if formula is None else for_networks)

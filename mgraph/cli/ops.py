@@ -58,12 +58,21 @@ def command(as_json: bool) -> None:  # noqa: FBT001 - click calls by name
     _print_list("at kinks and edges", {op.name: op.at_kink for op in TABLE if op.at_kink})
     click.echo()
     _print_list("leaves", _LEAF_TEXTS)
+    click.echo()
+    _print_list("added to the format", _added())
 
 
 def _print_list(title: str, texts: Mapping[str, str]) -> None:
     click.echo(click.style(title, dim=True))
     for name, text in texts.items():
         click.echo(f"{click.style(name.ljust(_NAME), bold=True)}{text}")
+
+
+def _added() -> dict[str, str]:
+    """Return the ops that each version of the format has added, by version."""
+    versions = dict.fromkeys(op.since for op in TABLE)
+    added = {v: ", ".join(op.name for op in TABLE if op.since == v) for v in versions}
+    return {version: names for version, names in added.items() if version != TABLE[0].since}
 
 
 def domain_text(op: Op) -> str:

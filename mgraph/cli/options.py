@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
-def limit_option(command: F) -> F:
+def limit_option(command: F, default: Limits = LIMITS, envvar: str | None = None) -> F:
     """Add `--limit NAME=N` to a command that reads files, as the parameter `limits`."""
 
     def limits_of(_ctx: click.Context, param: click.Parameter, texts: Sequence[str]) -> Limits:
         try:
-            return LIMITS.raised(dict(map(parse_limit, texts)))
+            return default.raised(dict(map(parse_limit, texts)))
         except ValueError as error:
             raise click.BadParameter(str(error), param=param) from None
 
@@ -32,6 +32,7 @@ def limit_option(command: F) -> F:
         "limits",
         metavar="NAME=N",
         multiple=True,
+        envvar=envvar,
         callback=limits_of,
         help="Change a limit on what is read: size, nodes, depth, text, doc, args or runs. "
         "For example, --limit nodes=20000000.",
@@ -46,6 +47,18 @@ def engine_option(command: F) -> F:
         default="auto",
         show_default=True,
         help="What runs the graph: Values, the compiled tape, or whichever suits its size.",
+    )(command)
+
+
+def token_option(command: F) -> F:
+    """Add `--token` to a command that asks a server, as the parameter `token`."""
+    return click.option(
+        "--token",
+        default="",
+        metavar="TOKEN",
+        envvar="MGRAPH_TOKEN",
+        show_envvar=True,
+        help="A token of mgraph token new, if the server wants one.",
     )(command)
 
 

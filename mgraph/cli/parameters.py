@@ -8,8 +8,10 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from mgraph.codec import SPECIAL, Limits, read_file
+from mgraph.codec.limits import parse_count
 from mgraph.errors import GraphError
 from mgraph.format.reading import inspect
 from mgraph.ops import INF
@@ -20,6 +22,59 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from mgraph.graph.columns import Columns
+
+
+def count_of(_ctx: click.Context, param: click.Parameter, text: str) -> int:
+    """Read a positive whole number, which may end in K, M or G (powers of 1024)."""
+    count = parse_count(text)
+    if not count:
+        message = f"{text!r} is not a whole number from 1 on, such as 1000, 64M or 1G"
+        raise click.BadParameter(message, param=param)
+    return count
+
+
+def quota_of(_ctx: click.Context, param: click.Parameter, text: str | None) -> int | None:
+    """Read a whole number, which may end in K, M or G; None if the option is not given."""
+    count = None if text is None else parse_count(text)
+    if text is not None and count is None:
+        message = f"{text!r} is not a whole number, for example 100 or 8M"
+        raise click.BadParameter(message, param=param)
+    return count
+
+
+def number_of(_ctx: click.Context, param: click.Parameter, number: float) -> float:
+    """Refuse `nan`, which click takes for a number in any range."""
+    if number != number:
+        message = f"'{number}' is not a number"
+        raise click.BadParameter(message, param=param)
+    return number
+
+
+def host_names(_ctx: click.Context, param: click.Parameter, names: Sequence[str]) -> Sequence[str]:
+    """Refuse what is neither the name of a host nor an address, or has a port."""
+    from ipaddress import ip_address  # noqa: PLC0415 - only for this option
+
+    for name in names:
+        try:
+            if _HOST.fullmatch(name) is None:
+                ip_address(name)
+        except ValueError:
+            expected = "a name or an address without a port, such as graphs.school.example"
+            raise click.BadParameter(f"{name!r} is not {expected}", param=param) from None
+    return names
+
+
+def addresses_of(_ctx: click.Context, param: click.Parameter, text: str) -> str:
+    """Refuse what are not addresses and networks, separated by commas."""
+    from ipaddress import ip_network  # noqa: PLC0415 - only for this option
+
+    for part in filter(None, text.split(",")):
+        try:
+            ip_network(part.strip())
+        except ValueError:
+            expected = "an address such as 127.0.0.1, or a network such as 10.0.0.0/8"
+            raise click.BadParameter(f"{part!r} is not {expected}", param=param) from None
+    return text
 
 
 class GraphPath(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
@@ -44,6 +99,39 @@ class FolderPath(click.ParamType):  # type: ignore[type-arg] # not generic in cl
     ) -> list[CompletionItem]:
         """Tell the shell to complete names of folders."""
         return _items([incomplete], incomplete, type="dir")
+
+
+class StorePlace(FolderPath):
+    """A folder that is a store, or the address of a database that has one."""
+
+    name = "store"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str:
+        """Refuse addresses of something else, and passwords, which everybody here could read."""
+        from mgraph.service.store import addresses  # noqa: PLC0415 - only where a store is used
+
+        place = str(value)
+        if addresses.is_other_address(place):
+            kind = place.partition("://")[0]
+            message = (
+                f"a store is a folder or a PostgreSQL database: {kind}:// is neither; the address "
+                f"of a database begins with {addresses.SCHEMES[0]}"
+            )
+            self.fail(message, param, ctx)
+        source = ctx.get_parameter_source(param.name) if ctx and param and param.name else None
+        is_typed = source is not ParameterSource.ENVIRONMENT
+        if addresses.is_address(place) and is_typed and addresses.has_password(place):
+            message = (
+                "everybody on this machine could read the password in the list of processes: put "
+                "it into ~/.pgpass, or set PGPASSFILE, PGSERVICE or PGPASSWORD"
+            )
+            self.fail(message, param, ctx)
+        return place
 
 
 class CaseName(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
@@ -129,6 +217,8 @@ def _items(names: Iterable[str], incomplete: str, **more: str) -> list[Completio
 
     return [CompletionItem(name, **more) for name in names if name.startswith(incomplete)]
 
+
+_HOST: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 
 _SMALL: Final = Limits(size=2**24)  # can be read between two keystrokes
 

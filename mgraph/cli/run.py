@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,10 @@ from mgraph.extras import install
 from mgraph.graph.run import annotated
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mgraph.codec import Limits
+    from mgraph.document import Graph
 
 
 @click.command("run", short_help="Run a graph forward and backward, and write the annotated file.")
@@ -87,7 +91,7 @@ def command(
         inputs, seed = request.inputs_and_seed(file, graph, limits)
         bar.step("running")
         _print_hint(engine, len(file))
-        with naming(graph):
+        with naming(graph), _recalling_runs(graph, file):
             run = file.run(inputs, seed=seed, grad=not no_grad, engine=engine)
         bar.step("writing")
         chosen = out or (graph if in_place else None)
@@ -105,6 +109,22 @@ def command(
         else:
             position = _position(result.runs, run)
             print_run(file, run, wrote=f"{wrote} ({position})", show_all=show_all, err=err)
+
+
+@contextmanager
+def _recalling_runs(graph: str, file: Graph) -> Iterator[None]:
+    """Say in errors about inputs without a value that the file has runs with values for them."""
+    try:
+        yield
+    except GraphError as error:
+        *before, last = error.diagnostics
+        if not file.runs or last.code != "unbound-input":
+            raise
+        import shlex  # noqa: PLC0415 - slow to import
+
+        name = shlex.quote(graph)
+        fix = f"{last.fix}; mgraph explain {name} ID shows the numbers of run 0, which has values"
+        raise GraphError([*before, replace(last, fix=printable(fix))], error.more) from None
 
 
 def _suggesting_out(error: GraphError) -> GraphError:

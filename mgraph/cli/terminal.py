@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
@@ -131,6 +131,12 @@ def folded(count: int, most: int) -> tuple[range, range]:
     return range(most // 2), range(count - most // 2, count)
 
 
+def bar_of(share: float) -> str:
+    """Draw a bar that is filled to a share from 0 to 1."""
+    filled = min(_BAR, int(share * _BAR))
+    return "█" * filled + "·" * (_BAR - filled)
+
+
 class Progress:
     """A progress bar on standard error that appears after two seconds, on a terminal only."""
 
@@ -149,8 +155,7 @@ class Progress:
 
     def line(self) -> str:
         """Return the bar as text."""
-        filled = min(_BAR, self.done * _BAR // max(self.total, 1))
-        bar = "█" * filled + "·" * (_BAR - filled)
+        bar = bar_of(self.done / max(self.total, 1))
         seconds = time.monotonic() - self.start
         return f"{bar} {self.label} ({self.done:,} of {self.total:,}), {seconds:.0f} s"
 
@@ -169,7 +174,16 @@ class Progress:
 @contextmanager
 def progress(total: int, label: str = "") -> Iterator[Progress]:
     """Show a progress bar for work that may take long."""
-    bar = Progress(total, label)
+    with watched(Progress(total, label)) as bar:
+        yield bar
+
+
+Bar = TypeVar("Bar", bound=Progress)
+
+
+@contextmanager
+def watched(bar: Bar) -> Iterator[Bar]:
+    """Show a progress bar while a `with` block lasts."""
     if not sys.stderr.isatty():
         yield bar
         return

@@ -18,8 +18,11 @@ from mgraph.engine.evaluate import unknown_node
 from mgraph.errors import GraphError, printable, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mgraph.document import Graph
-    from mgraph.draw.fold import Picture
+    from mgraph.draw.fold import Edge, Picture
+    from mgraph.draw.svg import Shape
     from mgraph.graph.columns import Columns
     from mgraph.graph.run import Run
 
@@ -82,8 +85,22 @@ class Drawing:
         """
         return self._svg("").encode()
 
+    def svgs(self, themes: Sequence[str]) -> Sequence[bytes]:
+        """Write the same picture as SVG in several themes; it is laid out once.
+
+        Raises:
+            GraphError: `limit` if there is too much to draw.
+            MissingExtraError: The layout engine is not installed.
+        """
+        parts = self._parts("")
+        return [svg.write(*parts, THEMES[theme], self.title).encode() for theme in themes]
+
     def _svg(self, missing: str) -> str:
         """Write the picture as SVG, without some characters in names."""
+        return svg.write(*self._parts(missing), THEMES[self.theme], self.title)
+
+    def _parts(self, missing: str) -> tuple[list[Shape], list[tuple[Edge, str]], layout.Layout]:
+        """Return the boxes, the edges with their texts, and where they go."""
         texts = box_texts(self.graph, self.picture, self.numbers)
         if missing:
             texts = [replace(text, name=without(text.name, missing)) for text in texts]
@@ -95,7 +112,7 @@ class Drawing:
         ]
         positions = layout.lay_out([shape.room for shape in shapes], links, self.seconds)
         labelled = [(edge, edge_label(self.graph, self.picture, edge)) for edge in edges]
-        return svg.write(shapes, labelled, positions, THEMES[self.theme], self.title)
+        return shapes, labelled, positions
 
     def png(self) -> bytes:
         """Write the picture as PNG.
@@ -226,12 +243,12 @@ def finest(graph: Columns) -> View:
     return _nearest(graph, "there are no groups that would make it small enough")
 
 
-def overview(graph: Columns) -> View:
-    """Show everything if it fits into one picture, else as much of it as possible."""
-    if len(graph) <= FULL:
+def overview(graph: Columns, most: int = FULL) -> View:
+    """Show everything if it fits into one picture of `most` boxes, else as much as possible."""
+    if len(graph) <= most:
         return everything(graph)
     why = f"{len(graph):,} nodes are too many for one picture"
-    folding = fold.finest(graph, FULL)
+    folding = fold.finest(graph, most)
     if folding is None:
         return _nearest(graph, why)
     levels = "the first level" if folding.depth == 1 else f"{folding.depth} levels"

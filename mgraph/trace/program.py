@@ -59,7 +59,7 @@ class Script:
             raise SyntaxError(str(error)) from None
 
 
-class Module:
+class ProgramModule:
     """A module, as for `python -m NAME`.
 
     Attributes:

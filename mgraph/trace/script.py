@@ -20,7 +20,7 @@ from mgraph.suggestions import closest, did_you_mean
 from mgraph.trace import Recording
 from mgraph.trace.classes import is_engine, is_value_like, may_be_value, spelled
 from mgraph.trace.names import Naming
-from mgraph.trace.program import Module, Script, as_program, module_of
+from mgraph.trace.program import ProgramModule, Script, as_program, module_of
 from mgraph.trace.sites import loop_variables
 from mgraph.value import Value
 
@@ -250,7 +250,7 @@ def trace(  # noqa: PLR0913 - what the command takes
         GraphError: `io` if it can't be read; `syntax` if it is a notebook.
         SystemExit: This is a process that the script forked; only its parent is recorded.
     """
-    program = Module(path) if is_module else Script(path)
+    program = ProgramModule(path) if is_module else Script(path)
     main = ModuleType("__main__")
     main.__dict__.update(__builtins__=builtins, __cached__=None, __annotations__={})
     recording = Recording(call=call, ops=ops)

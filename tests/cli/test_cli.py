@@ -9,12 +9,18 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 import click
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
-from mgraph import __version__
+from mgraph import __version__, load
+from mgraph.build.expression import graph_of
+from mgraph.build.network import mlp
 from mgraph.cli import COMMANDS, cli
 from mgraph.errors import CODES
 from mgraph.ops import LEAVES, TABLE
+from mgraph.service.store.files import FileStore
+from mgraph.service.store.tokens import AccessToken, Scope, utc
 from tests.command_line import (
     FIXTURES,
     HERE,
@@ -24,6 +30,7 @@ from tests.command_line import (
     in_shell,
     is_usage_error,
 )
+from tests.service.test_links import NODE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,22 +38,35 @@ if TYPE_CHECKING:
 
 
 NAMES = [name for names in COMMANDS.values() for name in names]
+GROUPS = {"store": ("add", "copy", "verify", "gc", "rm"), "token": ("new", "list", "revoke")}
+ALL_NAMES = [*NAMES, *(f"{name} {inner}" for name, names in GROUPS.items() for inner in names)]
+"""All commands, those under others, too."""
 
 
 # --- help ------------------------------------------------------------------------------------
 
 
 def command_of(name: str) -> click.Command:
-    """Return the command of that name."""
-    command = cli.get_command(click.Context(cli), name)
+    """Return the command of that name, or of these two."""
+    command: click.Command | None = cli
+    for word in name.split():
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), word)
     assert command is not None
     return command
 
 
+def test_commands_under_others() -> None:
+    """The list of commands that have commands under them is complete."""
+    groups = {name: command_of(name) for name in NAMES}
+    found = {name: (*x.commands,) for name, x in groups.items() if isinstance(x, click.Group)}
+    assert found == GROUPS
+
+
 def examples() -> Iterator[tuple[str, str]]:
     """Yield every example of every help text, with the command it belongs to."""
-    for name in ("", *NAMES):
-        text = cleandoc((command_of(name) if name else cli).help or "")
+    for name in ("", *ALL_NAMES):
+        text = cleandoc(command_of(name).help or "")
         _, heading, block = text.partition("Example")
         assert heading, f"{name or 'mgraph'} has no examples"
         for line in block.replace("\\\n", " ").splitlines():
@@ -59,13 +79,23 @@ EXAMPLES = list(examples())
 
 def test_every_command_has_an_example() -> None:
     """An example of each command calls that command."""
-    assert {name for name, line in EXAMPLES if f"mgraph {name}" in line} == {"", *NAMES}
+    assert {name for name, line in EXAMPLES if f"mgraph {name}" in line} == {"", *ALL_NAMES}
 
 
 WITH_NODE = [(name, line) for name, line in EXAMPLES if "node " in line]
 """Examples with an engine in JavaScript; the group `examples` runs them."""
 
-HERE_AND_NOW = [example for example in EXAMPLES if example not in WITH_NODE]
+ENDLESS = [(name, line) for name, line in EXAMPLES if name == "serve"]
+"""Examples that go on until a signal; tests/service/test_server.py starts and ends them."""
+
+ON_A_CLUSTER = [(name, line) for name, line in EXAMPLES if "--cluster" in line]
+"""Examples for machines that are elsewhere; the group `cluster` runs such lines on its own."""
+
+OF_MODELS = [(name, line) for name, line in EXAMPLES if name == "import"]
+"""Examples with a model of ONNX; the group `interop` runs them."""
+
+ELSEWHERE = (*WITH_NODE, *ENDLESS, *ON_A_CLUSTER, *OF_MODELS)
+HERE_AND_NOW = [example for example in EXAMPLES if example not in ELSEWHERE]
 
 
 @pytest.mark.parametrize(("name", "line"), HERE_AND_NOW, ids=[line for _, line in HERE_AND_NOW])
@@ -78,8 +108,12 @@ def assert_works(name: str, line: str, tmp_path: Path) -> None:
     """Type an example into a shell."""
     _put_beside(tmp_path)
     said = in_shell(line, tmp_path)
-    note = "note: engines run without a sandbox"  # as where bubblewrap is not installed
-    assert [text for text in said.err.splitlines() if not text.startswith(note)] == []
+    notes = (
+        "note: engines run without a sandbox",  # as where bubblewrap is not installed
+        "note: mgraph open reads this link;",
+        *(["token "] if name.startswith("token") else []),  # what the token is for
+    )
+    assert [text for text in said.err.splitlines() if not text.startswith(notes)] == []
     may_fail = name == "diff" or "micrograd" in line  # which has a recursion limit
     assert said.status in ((0, 1) if may_fail else (0,))
     target = re.search(r"(?:-o|>|--junit) ([^ ;]+)", line)
@@ -101,15 +135,34 @@ def _put_beside(folder: Path) -> None:
     (folder / "activation.py").write_text("def tanh(x):\n    return x.tanh()\n")
     engine = HERE.parent / "examples" / "javascript" / "engine.mjs"
     (folder / "engine.mjs").write_bytes(engine.read_bytes())
+    (folder / "link.txt").write_text(f"mgraph:{NODE}\n")
+    (folder / "rows").mkdir()
+    for rows in (folder / "rows.csv", folder / "rows" / "may.csv"):
+        rows.write_text("x1,x2\n2,0\n0.5,1\n")
+    parquet.write_table(pa.table({"x1": [2.0], "x2": [0.5]}), folder / "rows.parquet")
+    moons = HERE.parent / "examples" / "moons.csv"
+    (folder / "huge").mkdir()
+    for copy in (folder / "moons.csv", folder / "huge" / "moons.csv"):
+        copy.write_bytes(moons.read_bytes())
+    network = mlp((2, 4, 1), "relu", loss="hinge")
+    network.to_file(folder / "moons.json", [network.run(x1=1.0, x2=0.5, y=1.0)])
+    line = graph_of("loss = (w1*x1 + b - x2)**2", {"w1": ("param", 1.0), "b": ("param", 0.0)})
+    line.to_file(folder / "line.json", [line.run(x1=2.0, x2=0.5)])
+    gradient = load(NEURON).derive()
+    gradient.to_file(folder / "gradient.json", [gradient.run(seed={"o": 1.0})])
+    (folder / "large.json").write_bytes(NEURON.read_bytes())
+    store = FileStore(str(folder / "shared"), create=True)
+    store.set_name("class-7a/anna", store.put(NEURON.read_bytes(), load(NEURON).hash).id)
+    store.add_token(AccessToken("1f2e3d4c", "0" * 64, Scope.READ, created=utc()))
     (folder / ".venv" / "bin").mkdir(parents=True)
     (folder / ".venv" / "bin" / "python").symlink_to(sys.executable)
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL_NAMES)
 def test_help_of_a_command(mgraph: Shell, name: str, flag: str) -> None:
     """Each command's help has the usage, examples, and a description of every option."""
-    said = mgraph(name, flag)
+    said = mgraph(*name.split(), flag)
     assert (said.status, said.err) == (0, "")
     assert said.out.startswith(f"Usage: mgraph {name}")
     assert "  Example" in said.out
@@ -131,7 +184,7 @@ def test_help_groups_the_commands(mgraph: Shell) -> None:
 
 def test_version(mgraph: Shell) -> None:
     """The version of the package and of the format, on one line."""
-    assert mgraph("--version").out == f"mgraph {__version__}, format 1.0\n"
+    assert mgraph("--version").out == f"mgraph {__version__}, format 1.1\n"
 
 
 # --- a wrong command line --------------------------------------------------------------------
@@ -195,10 +248,15 @@ def test_version(mgraph: Shell) -> None:
         ("diff - -", "only one of the two files"),
         ("convert neuron.json a.yaml", ".json or .msgpack, or -"),
         ("convert neuron.json a.json --to 0.9", "there is no format 0.9: choose one of 1.0"),
-        ("convert neuron.json a.json --to 1.1", "choose one of 1.0"),
+        ("convert neuron.json a.json --to 1.2", "choose one of 1.0, 1.1"),
         ("convert neuron.json a.json --to one", "choose one of 1.0"),
         ("view", "For example: mgraph view neuron.json"),
         ("view neuron.json -o neuron.json", "a name that ends in .html"),
+        ("store rm", "For example: mgraph store rm shared class-7a/anna"),
+        ("token new", "For example: mgraph token new shared"),
+        ("token new shared --scope class", "add --prefix, for example --prefix class-7a"),
+        ("token new shared --scope read --prefix a", "--prefix is for tokens that write"),
+        ("token new shared --bytes many", "'many' is not a whole number, for example 100 or 8M"),
         ("new", "give either a formula or --mlp SIZES: for example mgraph new"),
     ],
     ids=lambda value: value if " " in value else None,
@@ -232,7 +290,7 @@ def test_ops(mgraph: Shell) -> None:
         assert op.partials_text in row
         assert not op.at_kink or f"{op.name:<10}{op.at_kink}" in lines
     assert all(any(line.startswith(f"{name} ") for line in lines) for name in LEAVES)
-    assert max(map(len, lines)) <= 85
+    assert max(map(len, lines)) <= 88
 
 
 def test_ops_as_json(mgraph: Shell) -> None:

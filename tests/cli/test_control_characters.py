@@ -6,6 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 
 from tests.cli.test_terminal import on_terminal
@@ -53,6 +54,20 @@ def is_clean(said: Said) -> bool:
     return not raw(said.out) and not raw(said.err)
 
 
+@ON_POSIX
+def test_rows_on_a_terminal(evil: Shell) -> None:
+    """Texts of a table are escaped on a terminal, and stay what they are in a pipe."""
+    name = evil.write(f"{EVIL}.csv", f"{EVIL},x1\n{EVIL},1\n".encode())
+    line = ("replay", "neuron.json", name, "-o", "-")
+    status, seen = on_terminal(*line, cwd=evil.folder)
+    assert (status, raw(click.unstyle(seen))) == (0, [])
+    assert evil(*line).out.splitlines()[1].startswith(f"{EVIL},1,")
+    assert is_clean(evil(*line[:-1], f"{EVIL}.csv"))
+    status, seen = on_terminal(*line, "--format", "arrow", cwd=evil.folder)
+    assert status == 1
+    assert "binary data would garble the terminal" in seen
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -95,6 +110,9 @@ def test_json_keeps_the_text(evil: Shell) -> None:
         "step neuron.json --set *=1", "gradcheck neuron.json --leaf *", "check *", "test * *.json",
         "test --rel *", "diff * neuron.json", "diff neuron.json neuron.json *", "grade *:Value",
         "grade --cmd *", "convert neuron.json *", "convert neuron.json a.json --to *", "ops *",
+        "store *", "store verify *", "store add s *", "store add s neuron.json --prefix *",
+        "store add s *.json --prefix a", "store rm s *", "token new s --prefix *", "token list *",
+        "token new s --note *", "token new s --bytes *", "token revoke s *",
         "run evil.json", "explain evil.json x1", "explain evil.json x1 --latex", "step evil.json",
         "gradcheck evil.json", "check wrong.json", "test evil.json", "diff neuron.json evil.json",
     ],

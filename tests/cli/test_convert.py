@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.command_line import (
     NEURON,
     Shell,
@@ -128,6 +130,23 @@ def test_strip_and_sort(mgraph: Shell) -> None:
     assert order == ["b", "w2", "w1", "x2", "x2w2", "x1", "x1w1", "x1w1x2w2", "n", "o"]
     mgraph("convert", "up.json", "same.json", "--to", "1.0")
     assert mgraph.document("same.json") == document
+
+
+def test_nodes_that_an_older_version_lacks_are_listed(mgraph: Shell) -> None:
+    """`--to 1.0` names every node with a newer op, more than a hundred, too; nothing is written."""
+    nodes: list[dict[str, Any]]
+    nodes = [{"id": f"n{i}", "op": "erf", "args": [f"n{i + 1}"]} for i in range(150)]
+    nodes.append({"id": "n150", "op": "input", "data": 0.5})
+    graph = {"mgraph": "1.1", "nodes": nodes, "outputs": ["n0"]}
+    mgraph.write("new.json", graph)
+    said = mgraph("convert", "new.json", "old.json", "--to", "1.0")
+    assert said.status == 1
+    lines = [line for line in said.err.splitlines() if line.startswith("new.json: error[version]")]
+    assert [line.split('"')[1] for line in lines] == [f"n{i}" for i in range(150)]
+    assert "  at        /nodes/149/op" in said.err.splitlines()
+    assert not mgraph.path("old.json").exists()
+    mgraph("convert", "new.json", "same.json", "--to", "1.1")
+    assert mgraph.document("same.json") == graph
 
 
 def test_convert_streams(mgraph: Shell) -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.command_line import (
     Shell,
     is_usage_error,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Formula = Callable[[float], float]
 
 
 def test_new_from_a_formula(mgraph: Shell) -> None:
@@ -160,6 +168,12 @@ def test_formulas_of_any_size_are_refused_quietly(mgraph: Shell, formula: str) -
         (("layer = x*w", "--output", "layr"), 'did you mean "layer"?'),
         (("L = x*w", "--output", "L", "--output", "L"), "named twice"),
         (("L = x*w", "--mlp", "2,1"), "give either a formula or --mlp"),
+        (("L = x*w", "--loss", "mse"), "--loss can only be used with --mlp, not with a formula"),
+        (("--mlp", "2,1", "--loss", "l1"), "'l1' is not one of 'mse', 'hinge', 'cross-entropy'"),
+        (("--mlp", "1,65536", "--loss", "mse"), "a loss of 65,536 scores; at most 65,535"),
+        (("--mlp", "1,1", "--input", "y=1"), "no input y; its inputs are x1"),
+        (("--mlp", "2,1", "--loss", "mse", "--input", "y2=1"), "its inputs are x1 … x2 and y"),
+        (("--mlp", "2,3", "--loss", "mse", "--input", "y=1"), "are x1 … x2 and y1 … y3"),
         (("L = x*w", "--seed", "3"), "--seed can only be used with --mlp, not with a formula"),
         (("--mlp", "2,1", "--param", "w=3"), "--param can only be used with a formula"),
         (("--mlp", "2"), "for example 2,16,16,1"),
@@ -196,6 +210,68 @@ def test_new_network(mgraph: Shell) -> None:
     assert all(-1.0 <= node["data"] <= 1.0 for node in params)
     assert mgraph(*args).json == document
     assert mgraph(*args[:-4], "--seed", "8").json != document
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "of_score", "slope"),
+    [
+        ("mse", 0.5, lambda s: (s - 0.5) ** 2, lambda s: 2.0 * (s - 0.5)),
+        ("hinge", -1.0, lambda s: max(0.0, 1.0 + s), lambda s: 1.0 if s > -1.0 else 0.0),
+        (
+            "cross-entropy", 1.0,
+            lambda s: math.log(1.0 + math.exp(-s)), lambda s: 1.0 / (1.0 + math.exp(-s)) - 1.0,
+        ),
+    ],
+)  # fmt: skip
+def test_new_network_with_a_loss(
+    mgraph: Shell, loss: str, y: float, of_score: Formula, slope: Formula
+) -> None:
+    """The loss is the only output, its target is an input, and the score keeps its id."""
+    args = ("new", "--mlp", "2,3,1", "--loss", loss, "--input", "x1=2", "--input", "x2=-0.5")
+    mgraph(*args, "-o", "net.json")
+    document = mgraph.document("net.json")
+    assert document["outputs"] == ["loss"]
+    assert [node["id"] for node in document["nodes"] if node["op"] == "input"] == ["x1", "x2", "y"]
+    score = next(node for node in document["nodes"] if node["id"] == "layer2.neuron1.sum")
+    assert score["label"] == "score"
+    assert f"Its loss is {loss}: " in document["doc"]
+    assert "scores" not in document["doc"]
+    found = mgraph("run", "net.json", "--set", f"y={y}", "--json").json
+    numbers = {node["id"]: node for node in found["nodes"]}
+    s = numbers["layer2.neuron1.sum"]["data"]
+    assert found["outputs"] == {"loss": pytest.approx(of_score(s), rel=1e-14)}
+    assert numbers["layer2.neuron1.sum"]["grad"] == pytest.approx(slope(s), rel=1e-14)
+    assert numbers["layer2.neuron1.b"]["grad"] == numbers["layer2.neuron1.sum"]["grad"]
+
+
+def test_new_network_with_several_scores(mgraph: Shell) -> None:
+    """Each score has its target and its label, in the order of the last layer."""
+    document = mgraph("new", "--mlp", "2,3", "--loss", "cross-entropy", "--input", "y2=1").json
+    assert "of the scores" in document["doc"]
+    nodes = {node["id"]: node for node in document["nodes"]}
+    assert [*nodes][:5] == ["x1", "x2", "y1", "y2", "y3"]
+    assert "data" not in nodes["y1"]
+    assert nodes["y2"]["data"] == 1.0
+    assert [nodes[f"layer1.neuron{i}.sum"]["label"] for i in (1, 2, 3)] == [
+        "score 1", "score 2", "score 3",
+    ]  # fmt: skip
+    assert document["outputs"] == ["loss"]
+
+
+def test_a_loss_by_hand(mgraph: Shell) -> None:
+    """The formula that the help shows has the value of `--loss hinge` and its gradients."""
+    formula = "score = x*w + b; loss = relu(1 - y*score)"
+    mgraph("new", formula, "--param", "w=-0.5", "--param", "b=0", "-o", "hand.json")
+    by_hand = mgraph("run", "hand.json", "--set", "x=0.75", "--set", "y=1", "--json").json
+    grads = {node["id"]: node.get("grad") for node in by_hand["nodes"]}
+    assert by_hand["outputs"] == {"loss": 1.0 + 0.375}
+    assert (grads["w"], grads["b"], grads["score"]) == (-0.75, -1.0, -1.0)
+    mgraph("new", "--mlp", "1,1", "--loss", "hinge", "-o", "net.json")
+    sets = ("--set", "x1=0.75", "--set", "layer1.neuron1.w1=-0.5", "--set", "y=1")
+    network = mgraph("run", "net.json", *sets, "--json").json
+    assert network["outputs"] == by_hand["outputs"]
+    of_network = {node["id"]: node.get("grad") for node in network["nodes"]}
+    assert of_network["layer1.neuron1.w1"] == grads["w"]
 
 
 def test_what_new_makes_runs(mgraph: Shell) -> None:

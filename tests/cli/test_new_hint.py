@@ -23,6 +23,7 @@ HINT = "to run it"
     [
         "--mlp 2,4,1 -o net.json", "--mlp 2,4,3 -o net.json", "--mlp 10,2 -o net.json",
         "--mlp 2,4,1 -o 'my net.json'", "--mlp 2,4,1 -o ./-net.json", "--mlp 2,4,1 -o -net.json",
+        "--mlp 2,4,1 --loss hinge -o net.json", "--mlp 2,4,3 --loss cross-entropy -o net.json",
         "'y = x*w' -o y.json", "'y = x[0]*x[1]' -o y.json",
         "'y = 2*a; z = 3*a' --input a=2 -o y.json", "'y = 2*a; z = 3*b' --input a=2 -o y.json",
     ],

@@ -17,6 +17,7 @@ from mgraph.draw.box_text import ORDINALS, Tone, box_texts
 from mgraph.draw.text import clipped, middle_clipped, one_line, width, without
 from mgraph.draw.themes import THEMES
 from mgraph.errors import GraphError
+from mgraph.format import FORMAT_VERSION
 from mgraph.ops import LEAVES, TABLE
 from tests.command_line import NEURON
 
@@ -52,7 +53,8 @@ def document(nodes: Sequence[Mapping[str, object]], *outputs: str, **more: objec
     """Return a graph file of some nodes."""
     import json  # noqa: PLC0415 - here only
 
-    return json.dumps({"mgraph": "1.0", "nodes": nodes, "outputs": outputs, **more}).encode()
+    document = {"mgraph": FORMAT_VERSION, "nodes": nodes, "outputs": outputs, **more}
+    return json.dumps(document).encode()
 
 
 def drawn(data: bytes, seed: dict[str, float] | None = None, theme: str = "light") -> Drawing:

@@ -172,6 +172,11 @@ def test_the_tutorial_is_right() -> None:
         "w2: +0.000",
         "b: +0.500",
     ]
+    trained = next(text for text in printed if text.startswith("wrote run/final.json"))
+    assert re.search(r"^after +[\d.e-]+ +1$", trained, re.MULTILINE)  # all points
+    scores = next(text for text in printed if text.startswith("wrote scores.csv"))
+    signs = [line.rpartition(",")[2].startswith("-") for line in scores.split("\n")[4:7]]
+    assert signs[:2] == [False, True]  # (0, 1) is the top of one moon, (1, -0.5) the other's bottom
     losses = [float(x) for text in printed for x in re.findall(r"loss (\d\.\d+)", text)]
     assert losses == sorted(losses, reverse=True)
     assert losses[0] > 1

@@ -1,4 +1,4 @@
-"""Random valid documents, as plain data: what a file of format 1.0 may hold.
+"""Random valid documents, as plain data: what a file of format 1.0 or 1.1 may hold.
 
 Written from the description of the format alone; nothing here imports the package under test.
 """
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 Number = float | str
 
+NEWER_UNARY: Final = ("erf", "log1p", "expm1", "asin", "acos")
+NEWER_BINARY: Final = ("atan2", "gate")
 UNARY: Final = (
     "neg", "abs", "sqrt", "exp", "log", "sin", "cos", "tan", "atan", "sinh", "cosh", "tanh",
-    "sigmoid", "softplus", "relu",
+    "sigmoid", "softplus", "relu", *NEWER_UNARY,
 )  # fmt: skip
-BINARY: Final = ("add", "sub", "mul", "div", "pow", "max", "min")
+BINARY: Final = ("add", "sub", "mul", "div", "pow", "max", "min", *NEWER_BINARY)
 LEAVES: Final = ("input", "param", "const")
 SETTABLE: Final = ("input", "param")
 
@@ -79,7 +81,8 @@ class Maker:
         rows = self.rows(self.source.randint(1, 12))
         ids = [row["id"] for row in rows]
         outputs = self.some(ids, least=1, most=3)
-        document: Document = {"mgraph": "1.0"}
+        newer = any(row["op"] in (*NEWER_UNARY, *NEWER_BINARY) for row in rows)
+        document: Document = {"mgraph": "1.1" if newer else "1.0"}
         if self.often():
             document["$schema"] = self.text()
         for key in ("name", "doc"):

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from functools import cache
+from glob import glob
 from importlib.util import find_spec
 from typing import Final
 
@@ -20,6 +21,7 @@ class Group:
         programs: What must be on the path; of alternatives, one.
         header: What the C compiler must find.
         packages: What brings programs and header on Debian.
+        environment: The environment; one of its own if the extra can't be installed beside `dev`.
     """
 
     extra: str = ""
@@ -27,14 +29,19 @@ class Group:
     programs: tuple[tuple[str, ...], ...] = ()
     header: str = ""
     packages: str = ""
+    environment: str = ".venv"
 
     @property
     def install(self) -> str:
         """How to get what is missing."""
-        pip = f"pip install --editable '.[dev,{self.extra}]'" if self.extra else ""
+        beside = "dev," if self.environment == ".venv" else ""
+        pip = f"pip install --editable '.[{beside}{self.extra}]'" if self.extra else ""
         apt = f"apt-get install {self.packages}" if self.packages else ""
         return " and ".join(filter(None, (pip, apt)))
 
+
+INITDB: Final = ("initdb", *sorted(glob("/usr/lib/postgresql/*/bin/initdb"), reverse=True))
+"""Debian has each version of PostgreSQL in a folder of its own, which is not on the path."""
 
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -42,11 +49,17 @@ GROUPS: Final = {
     "benchmarks": Group(
         "bench", ("autograd", "casadi", "jax", "matplotlib"), (("gcc",),), packages="gcc libc6-dev"
     ),
+    "big_tables": Group(
+        "big_tables", ("pyspark", "ray"), (("java",),), packages="openjdk-17-jre-headless"
+    ),
     "browser": Group(
         "browser",
         ("axe_playwright_python", "playwright", "properdocs"),
         (BROWSERS,),
         packages="chromium fonts-dejavu libatomic1",
+    ),
+    "cluster": Group(
+        "cluster", ("distributed",), (("ip",), ("openssl",)), packages="iproute2 openssl"
     ),
     "docs": Group("docs", ("ipykernel", "nbclient", "properdocs")),
     "examples": Group(
@@ -55,7 +68,29 @@ GROUPS: Final = {
         packages="nodejs gcc libc6-dev make libjansson-dev",
     ),
     "fuzz": Group("fuzz", ("atheris",)),
+    "inference": Group(
+        "inference",
+        ("tritonclient", "rapidjson", "geventhttpclient", "aiohttp"),
+        (("curl",),),
+        packages="curl",
+    ),
+    "interop": Group(
+        "frameworks",
+        ("torch", "jax", "onnx", "onnxruntime"),
+        (("cc",), ("node",)),
+        packages="gcc libc6-dev nodejs",
+        environment=".venv-torch",
+    ),
     "opinions": Group("opinions", ("fontTools", "jax")),
+    "postgres": Group("postgres", ("psycopg", "psycopg_pool"), (INITDB,), packages="postgresql"),
+    "serve": Group(
+        "http",
+        ("prometheus_client", "schemathesis"),
+        (("caddy",), ("curl",), ("ip",), ("prometheus",), ("promtool",), ("systemd-analyze",)),
+        packages="caddy curl iproute2 prometheus systemd",
+    ),
+    "torch": Group("torch", ("torch",), environment=".venv-torch"),
+    "tables": Group("tables", ("dask", "fsspec", "duckdb", "pandas", "polars")),
 }
 
 

@@ -162,6 +162,12 @@ OTHERS: tuple[tuple[str, str, Source, str], ...] = (
         packed(ops=[At("__import__"), "input", "mul", "param", "tanh"]),
         "/nodes/ops/0",
     ),
+    (
+        "unknown-op",
+        "newer",
+        packed(ops=[At("atan2"), "input", "mul", "param", "tanh"]),
+        "/nodes/ops/0",
+    ),
     ("arity", "sum_of_none", columnar(SUM_OF_NONE, ["t"]), "/nodes/arity/0"),
     ("duplicate-id", "written", with_ids(u32(1, 4), ["x", At("x")]), "/nodes/id/value/1"),
     ("duplicate-id", "default", with_ids(u32(1), [At("n3")]), "/nodes/id/value/0"),

@@ -42,10 +42,10 @@ VERSION = tuple(
         "full_width_digits": small(version='⟦"\uff11.\uff10"'),
         "arabic_digits": small(version='⟦"\u0661.\u0660"'),
         "newer_major": small(version='⟦"2.0"'),
-        "newer_minor": small(version='⟦"1.1"'),
+        "newer_minor": small(version='⟦"1.999"'),
         "older_than_the_first": small(version='⟦"0.9"'),
         "endless": small(version='⟦"1.' + "9" * 5000 + '"'),
-        "newer_with_other_faults": '{"mgraph": ⟦"1.1", "nodes": {"id": 7}, "surplus": 1}',
+        "newer_with_other_faults": '{"mgraph": ⟦"1.999", "nodes": {"id": 7}, "surplus": 1}',
         "listed_last": small()
         .replace('"mgraph": "1.0",\n  ', "")
         .replace('"outputs": ["o"]', '"outputs": ["ö"], "mgraph": ⟦"3.0"'),

@@ -140,7 +140,7 @@ VERSION = tuple(
         "float": 1.0,
         "integer": 1,
         "nil": None,
-        "newer_minor": "1.1",
+        "newer_minor": "1.999",
         "newer_major": "10.0",
     }.items()
 )
@@ -246,6 +246,12 @@ ROWS: tuple[tuple[str, str, Source, str], ...] = (
         "unknown-op",
         "typo",
         plain(nodes=[*leaf(1.0)[:1], {"id": "o", "op": At("nge"), "args": ["x"]}]),
+        "/nodes/1/op",
+    ),
+    (
+        "unknown-op",
+        "newer",
+        plain(nodes=[*leaf(1.0)[:1], {"id": "o", "op": At("expm1"), "args": ["x"]}]),
         "/nodes/1/op",
     ),
     (

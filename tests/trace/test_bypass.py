@@ -31,22 +31,22 @@ BYPASSES = {
     ),
     "a function with a helper of the engine": (
         """
-        def erf(x):
-            return unary(x, math.erf(x.data), 1.0, "erf")  # here
+        def gamma(x):
+            return unary(x, math.gamma(x.data), 1.0, "gamma")  # here
         x = Value(2.0)
-        y = erf(x) * x
+        y = gamma(x) * x
         """,
-        "called by erf,",
+        "called by gamma,",
     ),
     "a method that is no op": (
         """
         class Value(Value):
-            def erf(self):
-                return Value(math.erf(self.data), (self,))  # here
+            def gamma(self):
+                return Value(math.gamma(self.data), (self,))  # here
         x = Value(2.0)
-        y = x.erf() * x
+        y = x.gamma() * x
         """,
-        "Value(…) in erf,",
+        "Value(…) in gamma,",
     ),
     "operands that are assigned later": (
         """

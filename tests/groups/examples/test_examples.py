@@ -274,10 +274,10 @@ def neuron(**changes: object) -> dict[str, Any]:
 
 X = {"id": "x", "op": "input", "data": 1.0}
 UNSUPPORTED = {
-    "op": neuron(nodes=[X, {"id": "y", "op": "erf", "args": ["x"]}], outputs=["y"]),
+    "op": neuron(nodes=[X, {"id": "y", "op": "gamma", "args": ["x"]}], outputs=["y"]),
     "constructor": neuron(nodes=[X, {"id": "y", "op": "constructor", "args": ["x"]}]),
     "escapes": neuron(nodes=[X, {"id": "y", "op": "\x1b[31m\n", "args": ["x"]}]),
-    "minor version": neuron(mgraph="1.1"),
+    "minor version": neuron(mgraph="1.2"),
     "major version": neuron(mgraph="2.0"),
 }
 FAULTS = {
