@@ -352,7 +352,7 @@ def test_what_takes_too_long_is_ended() -> None:
     with pytest.raises(GraphError) as refused:
         layout.lay_out(*crowd(2_500), seconds=1.0)
     assert refused.value.diagnostics[0].message == "the layout took more than 1 s"
-    assert time.monotonic() - before < 15
+    assert time.monotonic() - before < 60  # it would take minutes
 
 
 def crowd(count: int) -> tuple[list[tuple[float, float]], list[layout.Link]]:

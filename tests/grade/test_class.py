@@ -498,7 +498,9 @@ def test_stopping_early_ends_all(shell: Shell) -> None:
         number, first = next(results)
         started = time.monotonic()
     assert (handed_in[number].name, first.failed) == ("anna", False)
-    assert time.monotonic() - started < 5  # and the fixture sees that nothing is left
+    assert (
+        time.monotonic() - started < 30
+    )  # a case has 60; and the fixture sees that nothing is left
 
 
 HIDES_AND_HANGS: Final = """
@@ -522,10 +524,8 @@ def test_an_interrupt_ends_all(shell: Shell, tmp_path: Path) -> None:
         start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as grading:  # fmt: skip
         processes = hidden(tmp_path)
-        started = time.monotonic()
         grading.send_signal(signal.SIGINT)
-        said = grading.communicate(timeout=20)
+        said = grading.communicate(timeout=60)  # the engines would take days
         assert (grading.returncode, *said) == (130, b"", b"")
-        assert time.monotonic() - started < 8
     assert within(5, lambda: not any(map(is_running, processes)))
     assert os.listdir(tmp_path / "scratch") == []

