@@ -55,7 +55,7 @@ def grade(shell: Shell, table: Mapping[float, float], *args: str) -> Said:
     """Grade the ordinary engine with an exp that looks its results up."""
     old = "math.exp(self.data), (self,)"
     assert old in SOURCE
-    shell.write("engine.py", SOURCE.replace(old, f"{table}[self.data], (self,)"))
+    shell.write("engine.py", SOURCE.replace(old, f"{table}.get(self.data) or {old}"))
     return shell("grade", "engine.py:Value", "twice.json", "--strict-bits", *args)
 
 
