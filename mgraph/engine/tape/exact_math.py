@@ -1,0 +1,5 @@
+"""Fast paths."""
+
+from __future__ import annotations
+
+PRIMITIVES = ()
