@@ -11,6 +11,7 @@ farther than that from a midpoint. All others are compared with MPFR, and so are
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -40,6 +41,8 @@ LONG: Final = {
     "atan": np.arctan, "atan2": np.arctan2, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
 }  # fmt: skip
 """The functions that NumPy has in long double."""
+
+_NUMBER: Final = re.compile(r"[-+]?(?:inf|nan|0x[0-9a-f.]+(?:p[-+]?\d+)?|\d+)", re.IGNORECASE)
 
 HAS_LONG: Final = np.finfo(np.longdouble).nmant >= 63
 
@@ -115,8 +118,9 @@ def published(folder: Path, name: str) -> Iterator[tuple[Doubles, ...]]:
 
 
 def _row(line: str) -> list[float]:
-    words = line.partition("#")[0].replace(",", " ").split()
-    return [float.fromhex(word.replace("snan", "nan")) for word in words]
+    """Return the numbers of a line; comments and other words are left out."""
+    words = line.partition("#")[0].replace(",", " ").replace("snan", "nan").split()
+    return [float.fromhex(word) for word in words if _NUMBER.fullmatch(word)]
 
 
 def compare_published(folder: Path, names: Sequence[str]) -> int:

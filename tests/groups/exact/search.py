@@ -119,7 +119,7 @@ def main() -> None:
         best = search(name, options.seconds, options.keep)
         cases[name] = [x.hex() for _, x in best]
         print(f"{name}: {best[0][0]:.2g} to {best[-1][0]:.2g} places", file=sys.stderr)
-    document = {"origin": __doc__.splitlines()[2].strip(), "functions": dict(sorted(cases.items()))}
+    document = {"origin": "python -m tests.groups.exact.search", "functions": dict(sorted(cases.items()))}
     HARD_CASES.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
