@@ -116,7 +116,7 @@ def command(
         bar.step("running")
         with naming(graph):
             which = node_named(file.columns, node)
-            ran = run_in_detail(file.columns, inputs, seed)
+            ran = run_in_detail(file.columns, inputs, seed, file.math_for(inputs, seed))
         bar.step("following the paths")
         explanation = explain(ran, which, most) if ran.has_adjoint(which) else None
         if as_json:

@@ -18,7 +18,7 @@ from mgraph.cli.files import (
     update_of,
     write_graph,
 )
-from mgraph.cli.options import engine_option, limit_option
+from mgraph.cli.options import engine_option, limit_option, math_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath
 from mgraph.cli.report import print_run, run_as_json
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 @click.option("--no-grad", is_flag=True, help="Run forward only, without gradients.")
 @click.option("--all", "show_all", is_flag=True, help="Show every node, however large the graph.")
 @engine_option
+@math_option
 @json_option
 @limit_option
 def command(
@@ -58,6 +59,7 @@ def command(
     no_grad: bool,  # noqa: FBT001
     show_all: bool,  # noqa: FBT001
     engine: str,
+    math: str | None,
     as_json: bool,  # noqa: FBT001
     limits: Limits,
 ) -> None:
@@ -74,6 +76,7 @@ def command(
       mgraph run neuron.json
       mgraph run neuron.json --set x1=0.5 -o half.json
       mgraph run neuron.json --json --no-grad
+      mgraph run golden.json --in-place --math exact
     """  # noqa: D301 - \b is click's
     if out and in_place:
         message = "-o and --in-place can't be combined"
@@ -90,9 +93,10 @@ def command(
         file, extension = read_graph(graph, limits)
         inputs, seed = request.inputs_and_seed(file, graph, limits)
         bar.step("running")
+        math = math or file.math_for(inputs, seed)
         _print_hint(engine, len(file))
         with naming(graph), _recalling_runs(graph, file):
-            run = file.run(inputs, seed=seed, grad=not no_grad, engine=engine)
+            run = file.run(inputs, seed=seed, grad=not no_grad, engine=engine, math=math)
         bar.step("writing")
         chosen = out or (graph if in_place else None)
         target = chosen or _default_target(graph, extension)

@@ -61,7 +61,8 @@ def command(
         inputs, seed = request.inputs_and_seed_or_first_run(file, graph, limits)
         bar.step("running")
         with naming(graph):
-            steps = Steps(run_in_detail(file.columns, inputs, seed))
+            math = file.math_for(inputs, seed)
+            steps = Steps(run_in_detail(file.columns, inputs, seed, math))
     if as_json:
         print_json({"steps": [partial(_as_json, steps, i) for i in range(len(steps))]})
     elif show_all or not _is_interactive():

@@ -29,6 +29,7 @@ from mgraph.golden.rerun import (
     Options,
     Status,
     accepted,
+    computed_again,
     graph_files,
     mismatches,
     read_tests,
@@ -267,7 +268,7 @@ def _accept_file(path: str, options: Options, before: Stamp | None) -> int:
 
 def _mismatch_lines(graph: Any, options: Options) -> Iterator[str]:  # noqa: ANN401
     for i, want in enumerate(graph.runs):
-        got = graph.run(want.inputs, seed=want.seed, engine=options.engine)
+        got = computed_again(graph, want, options)
         tolerance = options.tolerance or want.tolerance or DEFAULT
         for mismatch in mismatches(got, want, tolerance):
             yield f"run {i}, {mismatch}"

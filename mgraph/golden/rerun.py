@@ -21,6 +21,7 @@ from mgraph.golden.places import Position, RunPlaces
 from mgraph.golden.require import DATA, Missing, Requirement, described
 from mgraph.graph.run import (
     DEFAULT,
+    LIBM,
     SELF_RECORDED,
     Numbers,
     Run,
@@ -439,7 +440,7 @@ def run_again(  # noqa: PLR0913, PLR0917 - a run and where it is from
         GraphError: The graph has no such inputs or outputs; not for its own runs.
         KeyError: The run expects a primal of a node that does not exist; not for its own runs.
     """
-    got = graph.run(want.inputs, seed=want.seed, engine=options.engine)
+    got = computed_again(graph, want, options)
     tolerance = options.tolerance or want.tolerance or DEFAULT
     wrong = mismatches(got, want, tolerance)
     listed = wrong[: options.most]
@@ -452,6 +453,16 @@ def run_again(  # noqa: PLR0913, PLR0917 - a run and where it is from
     return FileOutcome(
         name, i, status, want.origin, len(wrong), listed, missing, compared, note=note
     )
+
+
+def computed_again(graph: Graph, want: Run, options: Options) -> Run:
+    """Run a graph with the inputs, the seed and the math of a run.
+
+    Raises:
+        GraphError: The graph has no such inputs or outputs.
+    """
+    math = want.math or LIBM
+    return graph.run(want.inputs, seed=want.seed, engine=options.engine, math=math)
 
 
 def _placed(wrong: Sequence[Mismatch], i: int, want: Run, places: RunPlaces) -> Sequence[Mismatch]:
@@ -532,7 +543,7 @@ def accepted(graph: Graph, options: Options) -> Graph:
 
 
 def _recorded_again(graph: Graph, want: Run, options: Options) -> Run:
-    got = graph.run(want.inputs, seed=want.seed, engine=options.engine)
+    got = computed_again(graph, want, options)
     tolerance = options.tolerance or want.tolerance or DEFAULT
     if not mismatches(got, want, tolerance):
         return want
