@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 PAIRS: Final = ("pow", "atan2")
 """The functions of two arguments."""
 
+SYMMETRIC: Final = ("sin", "cos", "tan", "asin", "atan", "sinh", "cosh", "tanh", "erf")
+"""The functions for which -x is as hard as x."""
+
 SPECIAL: Final = (
     0.0, 5e-324, 2.225073858507201e-308, 2.2250738585072014e-308, 2.0**-53, 2.0**-27, 0.5,
     1.0 - 2.0**-53, 1.0, 1.0 + 2.0**-52, 2.0, 3.0, 2.0**52 - 0.5, 2.0**52, 2.0**53 + 2.0, 1e300,
@@ -69,12 +72,9 @@ def hard_cases(name: str) -> tuple[Doubles, ...]:
     rows = json.loads(HARD_CASES.read_text(encoding="utf-8"))["functions"].get(name, [])
     values = np.array([[float.fromhex(x) for x in row.split()] for row in rows])
     columns = values.reshape(-1, 2 if name in PAIRS else 1).T
-    return tuple(np.concatenate([column, signed(name, column)]) for column in columns)
-
-
-def signed(name: str, column: Doubles) -> Doubles:
-    """Return a column with the other sign, or as it is, where the function is not for it."""
-    return column if name in ("log", "pow") else -column
+    if name in SYMMETRIC:
+        columns = np.concatenate([columns, -columns], axis=1)
+    return tuple(columns)
 
 
 # --- one argument --------------------------------------------------------------------------------
