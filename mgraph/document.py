@@ -16,7 +16,7 @@ from mgraph.format.faults import check_header, check_runs
 from mgraph.format.file import GraphFile
 from mgraph.format.reading import read
 from mgraph.format.writing import to_json, to_msgpack
-from mgraph.graph.run import EXACT_MATH, LIBM, math_of_runs, over_graph
+from mgraph.graph.run import EXACT_MATH, LIBM, over_graph
 from mgraph.value import Value, mimebundle
 
 if TYPE_CHECKING:
@@ -221,13 +221,6 @@ class Graph(GraphFile):
         columns = derive.derived(self.columns, wrt, output)
         name = derive.title(self.name, columns.ids[columns.outputs[0]])
         return type(self)(columns, {"name": name})
-
-    def math_for(self, inputs: Mapping[str, float], seed: Mapping[str, float]) -> str:
-        """Return the math in which commands run this graph, which follows from its runs.
-
-        It is exact if the runs with the same inputs and seed are, or all runs, if there is none.
-        """
-        return math_of_runs(self.runs, inputs, seed, self.outputs)
 
     def values(self, *, math: str = "libm") -> dict[str, Value]:
         """Build a live Value for each node.

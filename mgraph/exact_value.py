@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from mgraph.graph.run import EXACT_MATH, LIBM
 from mgraph.ops import OPS, TABLE, Op
@@ -41,8 +41,8 @@ class ExactValue(Value):
         for arg in args:
             if arg.args and not isinstance(arg, ExactValue):
                 message = (
-                    f"an ExactValue can't be combined with a Value that {arg.op} computed with the "
-                    f"machine's math library: compute that from ExactValues, too"
+                    f"an ExactValue can't be combined with a result of {arg.op} that is an ordinary "
+                    f"Value: compute that from ExactValues, too"
                 )
                 raise TypeError(message)
         return _in_exact_math(apply(exact(op), tuple(args)))
@@ -50,12 +50,6 @@ class ExactValue(Value):
     def __repr__(self) -> str:
         """Show primal and adjoint, as a Value does."""
         return f"Exact{super().__repr__()}"
-
-    def __setstate__(self, state: Any) -> None:  # noqa: ANN401 - what a pickle holds
-        """Restore an ExactValue from a pickle, or make it a copy."""
-        super().__setstate__(state)
-        if self._rule is not None:  # a pickle has the name of the op, which stands for both
-            self._rule = exact(self._rule)
 
 
 def exact_leaf(op: str, data: float) -> ExactValue:

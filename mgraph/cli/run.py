@@ -28,7 +28,7 @@ from mgraph.document import ANNOTATED, LARGE, WRITERS, engine_for
 from mgraph.engine import tape
 from mgraph.errors import GraphError, printable
 from mgraph.extras import install
-from mgraph.graph.run import annotated
+from mgraph.graph.run import annotated, math_of_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,7 @@ def command(
       mgraph run neuron.json
       mgraph run neuron.json --set x1=0.5 -o half.json
       mgraph run neuron.json --json --no-grad
-      mgraph run golden.json --in-place --math exact
+      mgraph run neuron.json --in-place --math exact
     """  # noqa: D301 - \b is click's
     if out and in_place:
         message = "-o and --in-place can't be combined"
@@ -93,7 +93,7 @@ def command(
         file, extension = read_graph(graph, limits)
         inputs, seed = request.inputs_and_seed(file, graph, limits)
         bar.step("running")
-        math = math or file.math_for(inputs, seed)
+        math = math or math_of_runs(file.runs, inputs, seed, file.outputs)
         _print_hint(engine, len(file))
         with naming(graph), _recalling_runs(graph, file):
             run = file.run(inputs, seed=seed, grad=not no_grad, engine=engine, math=math)
