@@ -1,7 +1,7 @@
 """Measure, print the tables as Markdown, and store and plot the figures.
 
-`--docs` updates benchmarks/figures.json, docs/benchmarks.md with its pictures, docs/accuracy.md and the README's table;
-with `--from benchmarks/figures.json` it updates them without measuring.
+`--docs` updates benchmarks/figures.json, docs/benchmarks.md, its pictures, docs/accuracy.md and the
+README's table; with `--from benchmarks/figures.json` it updates them without measuring.
 """
 
 from __future__ import annotations

@@ -86,9 +86,7 @@ def lines(*, quick: bool) -> Generator[str, None, Figures]:
     """Yield the report."""
     libraries = [name for name in NAMES if _is_installed(name)]
     count, rounds = (200, 3) if quick else (_ROWS, 50)
-    measured = {
-        op.name: _measured(op, libraries, count, rounds) for op in TABLE if not op.exact
-    }
+    measured = {op.name: _measured(op, libraries, count, rounds) for op in TABLE if not op.exact}
     names = [*next(iter(measured.values()))]
     units = [unit for name in names for unit in _units(name)]
     rows = [
@@ -108,10 +106,14 @@ def _versions() -> str:
     """Return the versions of the libraries that are installed."""
     names = [" ".join(platform.libc_ver())]
     if shutil.which("node"):
-        command = ["node", "--print", "`V8 ${process.versions.v8} in node ${process.versions.node}`"]
+        command = [
+            "node",
+            "--print",
+            "`V8 ${process.versions.v8} in node ${process.versions.node}`",
+        ]
         names.append(subprocess.check_output(command, text=True).strip())
     if _is_installed("svml"):
-        names.append(f"svml {version("intel-cmplr-lib-rt")}")
+        names.append(f"svml {version('intel-cmplr-lib-rt')}")
     return ", ".join(names)
 
 

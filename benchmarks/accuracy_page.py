@@ -13,34 +13,34 @@ if TYPE_CHECKING:
 
 _INTRO: Final = """# Accuracy
 
-The results of `exp`, `tanh` and fourteen other functions depend on the math library that computes them: nearly all of
-its results are the double nearest to the exact one, and the others are the double beside it. In
-[exact math](format.md#evaluation) there is one right answer, on every machine. This page says how often each library
-gives another one.
+The results of `exp`, `tanh` and fourteen other functions depend on the math library that computes
+them: nearly all of its results are the double nearest to the exact one, and the others are a double
+beside it. In [exact math](format.md#evaluation) there is one right answer, on every machine. This
+page says how often each library gives another one.
 
 `python -m benchmarks --docs accuracy` writes it. Measured on {date}: {environment}; {versions}.
 """
 
 _COLUMNS: Final = """| column | whose results |
 |---|---|
-| libm | the C library's: `Value`, single runs and steps of the tape, and everything else that doesn't name a library |
-| libmvec, svml | batches with the vector functions of glibc or of Intel's runtime; what those lack is libm's |
-| mgraph | batches with mgraph's own `exp` and `tanh`, without another vector library; the rest is libm's |
+| libm | the C library's: `Value`, and all runs of the tape that don't name another library |
+| libmvec, svml | batches with vector functions of glibc or of Intel's runtime; others are libm's |
+| mgraph | batches with mgraph's own `exp` and `tanh`; the others are libm's |
 | exact | exact math, on the tape |
 | V8 | the page's, and node's |
 """
 
 _DIFFERS: Final = """## How often the last bit differs
 
-The share of {count:,} results that have other bits than exact math gives for the same arguments, which are drawn from a
-normal distribution over several magnitudes. 0 means none.
+The share of {count:,} results that have other bits than exact math gives for the same arguments,
+which are drawn from a normal distribution over several magnitudes. 0 means none.
 """
 
 _ERRORS: Final = """## Largest errors
 
-The largest distance from the exact value, in units in the last place; at most 0.50 is the nearest double. `sigmoid` and
-`softplus` are compositions of other operations, in exact math, too: each operation is rounded correctly, and their
-errors add up.
+The largest distance from the exact value, in units in the last place; at most 0.50 is the nearest
+double. `sigmoid` and `softplus` are compositions of other operations, in exact math, too: each
+operation is rounded correctly, and their errors add up.
 """
 
 
@@ -77,4 +77,6 @@ def _table(
     rows: dict[str, dict[str, str]] = {}
     for found in figures:
         rows.setdefault(found["op"], {})[found["library"]] = cell(found)
-    yield from table(("op", *names), [(op, *(row[name] for name in names)) for op, row in rows.items()])
+    yield from table(
+        ("op", *names), [(op, *(row[name] for name in names)) for op, row in rows.items()]
+    )

@@ -149,7 +149,9 @@ def command(
         engine, paths = None, tuple(path for path in (engine, *paths) if path is not None)
     check_class(classroom, cmd)
     if classroom.engines is not None and strict_bits:
-        raise click.UsageError("--strict-bits can't be combined with --engines: it is for one engine")
+        raise click.UsageError(
+            "--strict-bits can't be combined with --engines: it is for one engine"
+        )
     if classroom.engines is None:
         _check_engine(engine, cmd, spellings, python)
     _check(cmd, python, paths, quick=quick)

@@ -1,7 +1,7 @@
 """How an engine's math library rounds: its results of libm ops beside the exact ones.
 
-Each result is compared with what the op gives, in exact math, for the numbers that the engine itself
-had as operands: so a difference is counted where it arises, and not again where it is passed on.
+Each result is compared with what the op gives, in exact math, for the numbers that the engine
+itself had as operands: so a difference is counted where it arises, and not where it is passed on.
 """
 
 from __future__ import annotations

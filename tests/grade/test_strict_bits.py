@@ -1,4 +1,4 @@
-"""`mgraph grade --strict-bits`: how many results of libm ops are rounded otherwise than exact ones."""
+"""`mgraph grade --strict-bits`: how many results of libm ops differ from the exact ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Compare the tape with MPFR on very many arguments: `python -m tests.groups.exact exp tanh --count 1e9`.
+"""Compare the tape with MPFR on very many arguments.
+
+`python -m tests.groups.exact exp tanh --count 1e9` takes several minutes on two cores.
 
 `--cases FOLDER` compares the reference and the tape on published cases instead: files of arguments
 in hexadecimal, one or two on a line, named for their functions, such as CORE-MATH's exp.wc.
@@ -14,9 +16,10 @@ import argparse
 import re
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -47,7 +50,8 @@ _NUMBER: Final = re.compile(r"[-+]?(?:inf|nan|0x[0-9a-f.]+(?:p[-+]?\d+)?|\d+)", 
 HAS_LONG: Final = np.finfo(np.longdouble).nmant >= 63
 
 
-class Compared(NamedTuple):
+@dataclass(frozen=True)
+class Compared:
     """What a comparison found: how many by MPFR, and a line for each wrong result."""
 
     count: int

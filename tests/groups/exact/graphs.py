@@ -30,7 +30,7 @@ _BOUNDED: Final = ("tanh", "sin", "cos", "erf", "atan", "sigmoid", "tanh")
 
 
 def right_run(
-    document: Mapping[str, Any], inputs: Mapping[str, float], seed: Mapping[str, float]
+    document: dict[str, Any], inputs: Mapping[str, float], seed: Mapping[str, float]
 ) -> tuple[Numbers, Numbers]:
     """Return the right value of every node, and the right gradient of every node that has one."""
     order = in_evaluation_order(nodes_of(document))
@@ -44,7 +44,7 @@ def _doubles(numbers: Mapping[str, Any]) -> Numbers:
     return {name: float(x) for name, x in numbers.items()}
 
 
-def document_of(graph: Graph) -> Mapping[str, Any]:
+def document_of(graph: Graph) -> dict[str, Any]:
     """Return a graph as plain data."""
     document: dict[str, Any] = json.loads(b"".join(graph.to_bytes(".json")))
     return document

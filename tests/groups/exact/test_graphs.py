@@ -93,7 +93,7 @@ def test_ordinary_numbers_are_ordinary() -> None:
 
 @looped("seed", range(100))
 def test_random_graphs_of_ordinary_numbers_are_right(seed: int) -> None:
-    """Chains of functions at arguments of common sizes: one wrong bit would show in what follows."""
+    """Chains of functions at arguments of common sizes: one wrong bit shows in what follows."""
     graph = mgraph.loads(json.dumps(calm_graph(seed, 40 + 2 * seed)))
     assert_right(graph, {}, {graph.outputs[0]: 1.0})
 

@@ -36,7 +36,8 @@ def test_operations_are_rounded_once() -> None:
 def test_functions_are_rounded_once(name: str) -> None:
     """What 2,400 bits say, rounded by exact rationals, is what 53 bits with subnormals say.
 
-    So many, because atan2 of the smallest numbers is as little as 2^-2150 of itself below a midpoint.
+    So many, because atan2 of the smallest numbers is as little as 2^-2150 of itself away from a
+    midpoint.
     """
     columns = arguments(name, 300, 2)
     wide = getattr(gmpy2.context(precision=2400, emin=-(10**9), emax=10**9), name)
