@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from fractions import Fraction
 
@@ -10,7 +11,9 @@ import numpy as np
 
 from tests.groups.exact.arguments import KINDS, PAIRS, SPECIAL, arguments, hard_cases
 from tests.groups.exact.oracle import BINARY64, FUNCTIONS, right_answers, told, wrong
+from tests.groups.exact.vectors import document
 from tests.loops import looped
+from tests.ops.exact_vectors import VECTORS
 from tests.reference.arithmetic import Rounded, nearest
 
 SUBNORMAL = 2.0**-1022
@@ -100,3 +103,8 @@ def test_hard_cases_are_hard(name: str) -> None:
             float(np.spacing(abs(float(FUNCTIONS[name](*row)))))
         )
         assert abs(places % 1 - Fraction(1, 2)) < Fraction(1, 2**31), [x.hex() for x in row]
+
+
+def test_the_shared_vectors_are_right() -> None:
+    """The file that other tests use is what MPFR says."""
+    assert document() == json.loads(VECTORS.read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -58,10 +58,10 @@ print(digest.hexdigest())
 """.replace("ROWS", str(ROWS))
 
 
-def right_digest(document: Mapping[str, object]) -> str:
+def right_digest(document: dict[str, Any]) -> str:
     """Return the digest that MPFR's numbers have."""
     digest = hashlib.sha256()
-    seed = {document["outputs"][0]: 1.0}  # type: ignore[index]
+    seed = {document["outputs"][0]: 1.0}
 
     def add(names: Mapping[str, float]) -> None:
         for name in sorted(names):
@@ -73,15 +73,14 @@ def right_digest(document: Mapping[str, object]) -> str:
             add(numbers)
     rows = [right_run(document, {"x0": x}, seed) for x in np.linspace(-2.0, 2.0, ROWS).tolist()]
     for kind, names in enumerate((document["outputs"], _leaves(document, rows[0][1]))):
-        for name in sorted(names):  # type: ignore[call-overload]
+        for name in sorted(names):
             for row in rows:
                 add({name: row[kind][name]})
     return digest.hexdigest()
 
 
-def _leaves(document: Mapping[str, object], grad: Mapping[str, float]) -> list[str]:
-    nodes: list[dict[str, object]] = document["nodes"]  # type: ignore[assignment]
-    return [str(node["id"]) for node in nodes if "data" in node and node["id"] in grad]
+def _leaves(document: dict[str, Any], grad: Mapping[str, float]) -> list[str]:
+    return [node["id"] for node in document["nodes"] if "data" in node and node["id"] in grad]
 
 
 def environments() -> Iterator[tuple[dict[str, str], list[str]]]:
