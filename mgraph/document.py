@@ -155,7 +155,8 @@ class Graph(GraphFile):
             math: The library for `exp`, `tanh` and so on, in steps and calls. `"libm"` gives the
                 same bits as `run`. `"libmvec"` (part of glibc), `"svml"` (Intel's runtime) and
                 `"mgraph"` compute several nodes at once, each op within 2 ulp. `"auto"` is the
-                fastest that this machine has.
+                fastest of these that this machine has. `"exact"` rounds each operation correctly,
+                so that all machines give the same bits.
 
         Returns:
             A `Replay`, which holds the graph as flat arrays and reuses them.
@@ -317,9 +318,9 @@ def load_engine(name: str, nodes: int, math: str = LIBM) -> Engine:
     if engine_for(name, nodes) == "value":
         return EXACT_VALUE if math == EXACT_MATH else VALUE
     tape.require()
-    from mgraph.engine.tape.sweeps import TAPE  # noqa: PLC0415 - an extra
+    from mgraph.engine.tape.sweeps import EXACT_TAPE, TAPE  # noqa: PLC0415 - an extra
 
-    return TAPE
+    return EXACT_TAPE if math == EXACT_MATH else TAPE
 
 
 def extension_of(path: str | os.PathLike[str]) -> str:

@@ -41,8 +41,8 @@ class ExactValue(Value):
         for arg in args:
             if arg.args and not isinstance(arg, ExactValue):
                 message = (
-                    f"an ExactValue can't be combined with a result of {arg.op} that is an ordinary "
-                    f"Value: compute that from ExactValues, too"
+                    f"an ExactValue can't be combined with a result of {arg.op} that is an ordinary"
+                    f" Value: compute that from ExactValues, too"
                 )
                 raise TypeError(message)
         return _in_exact_math(apply(exact(op), tuple(args)))

@@ -94,7 +94,7 @@ def command(
         inputs, seed = request.inputs_and_seed(file, graph, limits)
         bar.step("running")
         math = math or math_of_runs(file.runs, inputs, seed, file.outputs)
-        _print_hint(engine, len(file))
+        _print_hint(engine, len(file), math)
         with naming(graph), _recalling_runs(graph, file):
             run = file.run(inputs, seed=seed, grad=not no_grad, engine=engine, math=math)
         bar.step("writing")
@@ -144,7 +144,7 @@ def _position(runs: tuple[Any, ...], run: Any) -> str:  # noqa: ANN401
     return f"run {index} of runs 0 to {len(runs) - 1}"
 
 
-def _print_hint(engine: str, nodes: int) -> None:
+def _print_hint(engine: str, nodes: int, math: str) -> None:
     """Print to standard error that the engine must compile first, or that there is a faster one."""
     if engine_for(engine, nodes) == "value":
         if engine == "auto" and nodes >= LARGE:
@@ -154,7 +154,7 @@ def _print_hint(engine: str, nodes: int) -> None:
     from mgraph.engine.tape.cache import is_ready  # noqa: PLC0415 - an extra
     from mgraph.engine.tape.source import SWEEPS  # noqa: PLC0415
 
-    if not is_ready(SWEEPS):
+    if not is_ready(SWEEPS, math):
         click.echo("compiling the tape engine; this happens once per machine", err=True)
 
 

@@ -231,6 +231,7 @@ class FileOutcome:
         compared: How many numbers the run states.
         diagnostics: Why the file was refused, or which diagnostics differ from the expected ones.
         note: A remark.
+        math: `EXACT_MATH` if the run says so, and was run again in exact math; else empty.
     """
 
     file: str
@@ -243,6 +244,7 @@ class FileOutcome:
     compared: int = 0
     diagnostics: Sequence[Diagnostic] = ()
     note: str = ""
+    math: str = ""
 
     @property
     def failed(self) -> bool:
@@ -275,6 +277,8 @@ class FileOutcome:
             lines.append(printable(self.note))
         if self.mismatches and self.origin:
             lines.append(_source(printable(self.origin)))
+        if self.mismatches and self.math:
+            lines.append(f"computed in {self.math} math")
         return lines
 
     def as_json(self) -> dict[str, Any]:
@@ -285,6 +289,7 @@ class FileOutcome:
             "run": self.run,
             "status": self.status,
             "origin": self.origin or None,
+            "math": self.math or None,
             "wrong": self.wrong,
             "node": first and first.node,
             "field": first and first.field,
@@ -451,8 +456,9 @@ def run_again(  # noqa: PLR0913, PLR0917 - a run and where it is from
     compared = sum(len(numbers or ()) for numbers in (want.data, want.grad))
     note = "" if compared else NOTHING
     return FileOutcome(
-        name, i, status, want.origin, len(wrong), listed, missing, compared, note=note
-    )
+        name, i, status, want.origin, len(wrong), listed, missing, compared, note=note,
+        math=want.math,
+    )  # fmt: skip
 
 
 def computed_again(graph: Graph, want: Run, options: Options) -> Run:

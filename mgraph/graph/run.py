@@ -270,13 +270,15 @@ def math_of_runs(
 ) -> str:
     """Return the math of a run that does not say its own: that of the runs of the file.
 
-    It is exact if the runs with the same inputs and seed are, or all runs, if there is none.
+    That of the run which it would replace counts first, then that of all runs with the same inputs
+    and seed, then that of all runs: it is exact if theirs is.
     """
     if not any(run.math for run in runs):
         return LIBM
     asked = question(Run(inputs=inputs, seed=seed), outputs)
     same = [run for run in runs if question(run, outputs) == asked]
-    return EXACT_MATH if all(run.math == EXACT_MATH for run in same or runs) else LIBM
+    own = [run for run in same if run.is_self_recorded]
+    return EXACT_MATH if all(run.math == EXACT_MATH for run in own or same or runs) else LIBM
 
 
 def question(run: Run, outputs: Sequence[str]) -> tuple[tuple[tuple[str, int], ...], ...]:
