@@ -120,7 +120,9 @@ def _path(folder: Path, part: str, math: str) -> Path:
     modules = (table, vector_math, source, sum_source, lowering, libraries, jit)
     files = [Path(module.__file__ or "") for module in modules]
     if math == EXACT:
-        files += [Path(__file__).with_name(name) for name in ("exact_math.py", "functions.py")]
+        here = Path(__file__).parent
+        constants = Path(table.__file__).parent / "exact" / "constants.py"
+        files += [here / "functions.py", *sorted((here / "fast").glob("*.py")), constants]
     parts = [part, repr(library(math)), target(), llvmlite.__version__, str(libraries.lanes())]
     digest = hashlib.sha256("\n".join(parts).encode())
     for file in files:

@@ -1,6 +1,6 @@
 """The functions of the library "exact" in machine code: correctly rounded, for one row or eight.
 
-A function first tries the fast path that `exact_math` has for it. Where that does not settle how to
+A function first tries the fast path that `fast` has for it. Where that does not settle how to
 round, and for functions that have none, it asks Python: `mgraph.ops.exact` knows every answer. This
 is the slow path. It takes the GIL, which other threads may hold, and some 10,000 times as long.
 
@@ -22,7 +22,7 @@ import inspect
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from mgraph.engine.tape import exact_math, libraries
+from mgraph.engine.tape import fast, libraries
 from mgraph.engine.tape.libraries import EXACT_PREFIX, EXACT_ROWS, FUNCTIONS, LIBM
 from mgraph.engine.tape.lowering import (
     ATTRIBUTES,
@@ -121,21 +121,24 @@ def assembly() -> str:
 
 
 def _module() -> Lowering:
-    """Return the fast paths as helpers; none if the processor has no fused multiply-add."""
-    tree = ast.parse(inspect.getsource(exact_math))
-    helpers = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    for node in helpers:
-        node.returns = None
-        for arg in node.args.args:
-            arg.annotation = None
-    fast = [ast.unparse(node) for node in helpers if node.name not in exact_math.PRIMITIVES]
-    libm = MathLibrary(LIBM, (), {})
-    return Lowering("\n".join(fast), libm, constants=vars(exact_math))
+    """Return the fast paths as helpers, and the constants that they use."""
+    text, constants = [], {}
+    for module in fast.MODULES:
+        constants.update(vars(module))
+        for node in ast.parse(inspect.getsource(module)).body:
+            if isinstance(node, ast.FunctionDef) and node.name not in fast.pairs.NOT_HELPERS:
+                node.returns = None
+                text.append(ast.unparse(node))
+    return Lowering("\n".join(text), MathLibrary(LIBM, (), {}), constants=constants)
 
 
 def has_fast_path(name: str) -> bool:
-    """Whether a function, by its name in C, has a fast path on this machine."""
-    return libraries.lanes() > 0 and hasattr(exact_math, f"fast_{name}")
+    """Whether a function, by its name in C, has a fast path on this machine.
+
+    They need a fused multiply-add, which is what makes the low part of a product one instruction.
+    """
+    has_it = any(hasattr(module, fast.PREFIX + name) for module in fast.MODULES)
+    return has_it and libraries.lanes() > 0
 
 
 class _Function(Body):
@@ -166,7 +169,7 @@ class _Function(Body):
 
     def _try_fast(self, *, is_vector: bool) -> None:
         """Return the result of the fast path if it is certain, in vectors in all lanes."""
-        helper = self.module.helpers[f"fast_{self.name_in_c}"]
+        helper = self.module.helpers[fast.PREFIX + self.name_in_c]
         y, certain = self.results(helper)
         self.assign("y", y)
         self.assign("certain", certain)

@@ -26,6 +26,9 @@ LANES: Final = 8
 
 INT, DOUBLE, BOOL, VECTOR, MASK = "i64", "double", "i1", f"<{LANES} x double>", f"<{LANES} x i1>"
 
+_TABLE: Final = "table"
+"""In place of the type of a value: it is a tuple of constants, for a helper to loop over."""
+
 ARRAYS: Final = {
     "U8": ("i8", INT),
     "U32": ("i32", INT),
@@ -108,7 +111,7 @@ class Lowering:
             text: Helpers and kernels.
             math: The library that the primitives of `ieee` call.
             checked: Whether kernels check every index, and return 1 if one is out of range.
-            constants: Floats, and tuples of them to loop over, by the names that helpers use.
+            constants: Floats, and tuples to loop over, by the names that helpers use.
         """
         functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
         self.helpers = {node.name: node for node in functions if node.returns is None}
@@ -189,12 +192,13 @@ class Body:
         """Convert a value to another type: a double becomes a vector of equal lanes."""
         if value.type == type_:
             return value
-        if (value.type, type_) == (DOUBLE, VECTOR):
-            if value.text.startswith("0x"):
-                return Operand(VECTOR, f"<{', '.join([f'double {value.text}'] * LANES)}>")
-            one = self.new(VECTOR, f"insertelement {VECTOR} poison, double {value.text}, i64 0")
+        if (value.type, type_) in ((DOUBLE, VECTOR), (BOOL, MASK)):
+            element = f"{value.type} {value.text}"
+            if not value.text.startswith("%"):
+                return Operand(type_, f"<{', '.join([element] * LANES)}>")
+            one = self.new(type_, f"insertelement {type_} poison, {element}, i64 0")
             mask = f"<{LANES} x i32> zeroinitializer"
-            return self.new(VECTOR, f"shufflevector {VECTOR} {one.text}, {VECTOR} poison, {mask}")
+            return self.new(type_, f"shufflevector {type_} {one.text}, {type_} poison, {mask}")
         message = f"{value.type} can't become {type_}"
         raise TypeError(message)
 
@@ -316,7 +320,8 @@ class Body:
         if name in env:
             return env[name]
         if name in self.module.constants:
-            return _constant(self.module.constants[name])
+            number = self.module.constants[name]
+            return Operand(_TABLE, name) if isinstance(number, tuple) else _constant(number)
         slot = self.slots[name]
         return self.new(slot.type, f"load {slot.type}, ptr {slot.text}")
 
@@ -383,13 +388,10 @@ class Body:
 
     def truth(self, word: str, values: list[Operand]) -> Operand:
         """Lower `and`, `or` and `not`."""
-        result = values[0]
-        for value in values[1:]:
-            type_ = result.type
-            text = value.text
-            if type_ == MASK and value.type == BOOL:
-                text = f"<{', '.join(['i1 true'] * LANES)}>"
-            result = self.new(type_, f"{word} {type_} {result.text}, {text}")
+        type_ = MASK if any(value.type == MASK for value in values) else BOOL
+        result, *others = [self.cast(value, type_) for value in values]
+        for other in others:
+            result = self.new(type_, f"{word} {type_} {result.text}, {other.text}")
         return result
 
     def compare(self, op: ast.cmpop, a: Operand, b: Operand) -> Operand:
@@ -483,9 +485,9 @@ class Body:
             case ast.Assign(targets=[ast.Tuple(elts=names)], value=value):
                 values = self.several(value, env)
                 env.update(zip(map(ast.unparse, names), values, strict=True))
-            case ast.For(target=target, iter=ast.Name(id=constant), body=body):
+            case ast.For(target=target, iter=ast.Name(id=table), body=body):
                 names = target.elts if isinstance(target, ast.Tuple) else [target]
-                for each in self.module.constants[constant]:
+                for each in self.module.constants[self.name(table, env).text]:
                     numbers = each if isinstance(each, tuple) else (each,)
                     env.update(zip(map(ast.unparse, names), map(_constant, numbers), strict=True))
                     for statement in body:
@@ -580,6 +582,10 @@ class Body:
                 return _ACCESS[name](self, self.arrays[array], values)
             case _:
                 raise _unsupported(node)
+
+    def square_root(self, values: list[Operand]) -> Operand:
+        """Lower the square root."""
+        return self.invoke(f"llvm.sqrt.{_suffix(values[0].type)}", values)
 
     def absolute(self, values: list[Operand]) -> Operand:
         """Lower `abs`."""
@@ -747,6 +753,7 @@ _ACCESS: Final[Mapping[str, Callable[[Body, _Array, list[Operand]], Operand]]] =
 
 _INSTRUCTIONS: Final[Mapping[str, Callable[[Body, list[Operand]], Operand]]] = {
     "abs": Body.absolute,
+    "square_root": Body.square_root,
     "min": Body.least,
     "fused": Body.fused,
     "fma": Body.fused_exactly,

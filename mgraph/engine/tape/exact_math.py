@@ -1,5 +1,0 @@
-"""Fast paths."""
-
-from __future__ import annotations
-
-PRIMITIVES = ()
