@@ -40,7 +40,7 @@ function questionOf(graph, { inputs, seed }) {
  * @returns {string}
  */
 export function toJson(graph, runs) {
-  const members = [`"mgraph": "${versionOf(graph)}"`];
+  const members = [`"mgraph": "${versionOf(graph, runs)}"`];
   for (const [key, value] of Object.entries(graph.header)) members.push(`"${key}": ${JSON.stringify(value)}`);
   const order = graph.order ?? graph.ids.keys();
   const nodes = Array.from(order, (node) => `    ${nodeText(graph, node)}`);
@@ -76,6 +76,7 @@ function runText(graph, run) {
   const parts = [];
   if (run.inputs.size) parts.push(`"inputs": {${few(run.inputs)}}`);
   if (run.seed.size) parts.push(`"seed": {${few(run.seed)}}`);
+  if (run.math) parts.push(`"math": "${run.math}"`);
   if (run.tolerance) parts.push(`"tolerance": ${JSON.stringify(run.tolerance)}`);
   if (run.origin) parts.push(`"origin": ${JSON.stringify(run.origin)}`);
   if (run.graph) parts.push(`"graph": "${run.graph}"`);
@@ -108,7 +109,7 @@ function lines(graph, { at, value }) {
  */
 export async function recorded(graph, result, inputs, seed, version) {
   return {
-    inputs, seed, tolerance: undefined, origin: `mgraph ${version} page`,
+    inputs, seed, math: undefined, tolerance: undefined, origin: `mgraph ${version} page`,
     graph: (await hashOf(graph)) ?? undefined, ...numbersOf(result),
   };
 }
