@@ -348,6 +348,8 @@ function exactPower(a, b) {
  * @param {number} b
  */
 function positivePower(a, b) {
+  if (b === 1) return a;
+  if (b === 2) return a * a;
   if (a === 1 || Math.abs(b) <= 2 ** -64) return 1;
   if (Math.abs(b) >= 2 ** 64) return a > 1 === b > 0 ? Infinity : 0;
   const [[m, e], [n, f]] = [partsOf(a), partsOf(b)];
