@@ -15,7 +15,15 @@ import numpy as np
 import pytest
 
 from mgraph.engine.tape import fast, functions, jit, libraries, lowering
-from mgraph.engine.tape.fast import angles, exponential, logarithm, pairs, power, trigonometry
+from mgraph.engine.tape.fast import (
+    angles,
+    error_function,
+    exponential,
+    logarithm,
+    pairs,
+    power,
+    trigonometry,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +90,56 @@ def error_of(series: Series) -> Fraction:
     return error + abs(series.coefficient(count)) * z**count / (1 - z)
 
 
+def error_of_erf() -> Fraction:
+    """Return the largest relative error that the docstring of `error_function` derives."""
+    z, worst_of_all = Fraction(1, 32), Fraction(0)
+    width = int(error_function.WIDTH)
+    with mpmath.workdps(60):
+        for i in range(97):
+            row = [*map(Fraction, error_function.ERF_TABLE[i * width : (i + 1) * width])]
+            a = taylor(Fraction(i, 16))
+            error, size = Fraction(0), Fraction(0)
+            for k in range(12, 3, -1):
+                size = abs(row[4 + k]) + z * size
+                error = z * error + abs(row[4 + k] - a[k]) + U * size
+                size += U * size
+            error *= z**4
+            error += z**3 * abs(row[6] + row[7] - a[3]) + z**2 * abs(row[4] + row[5] - a[2])
+            rest = sum(
+                1.09 * mpmath.sqrt(mpmath.mpf(2) ** k / mpmath.factorial(k)) / (k + 1) / 32**k
+                for k in range(13, 60)
+            )
+            rest *= mpmath.exp(mpmath.mpf(i * i) / 512)
+            error += rational(rest) * Fraction("1.001") + Fraction(1, 2**98)
+            assert sum(abs(a[k]) * z**k for k in range(1, 13)) <= 1
+            if i:
+                w = 2 / mpmath.sqrt(mpmath.pi) * mpmath.exp(-mpmath.mpf(i * i) / 256)
+                least = mpmath.erf((mpmath.mpf(i) - mpmath.mpf("0.5")) / 16)
+                assert least > mpmath.mpf("0.035")
+                error *= rational(w) / 32 / rational(least) * Fraction("1.001")
+            else:
+                error /= Fraction("0.99")
+            worst_of_all = max(worst_of_all, error)
+    return worst_of_all
+
+
+def rational(x: mpmath.mpf) -> Fraction:
+    """Return a number of mpmath as a fraction."""
+    digits, exponent = int(x.man), int(x.exp)
+    return Fraction(digits) * Fraction(2) ** exponent
+
+
+def taylor(c: Fraction) -> list[Fraction]:
+    """Return the coefficients of Y: the integral of e^(-2ct) · e^(-t²), both as series."""
+    product = [Fraction(0)] * 13
+    for i in range(13):
+        for j in range(0, 13 - i, 2):
+            term = (-2 * c) ** i / math.factorial(i) * Fraction((-1) ** (j // 2))
+            product[i + j] += term / math.factorial(j // 2)
+    return [b / (k + 1) for k, b in enumerate(product)]
+
+
+@cache
 def derived() -> dict[str, tuple[Fraction, float]]:
     """Return the derived bound of each function, and the one that the fast path states."""
     e = {name: error_of(series) for name, series in SERIES.items()}
@@ -100,6 +158,7 @@ def derived() -> dict[str, tuple[Fraction, float]]:
         "cos": (cos + PAIR_OPERATIONS, trigonometry.SIN_BOUND),
         "tan": (sin + cos + PAIR_OPERATIONS, trigonometry.SIN_BOUND),
         "pow": (pow_, power.POW_BOUND),
+        "erf": (error_of_erf() + PAIR_OPERATIONS, error_function.ERF_BOUND),
     }
     stated |= dict.fromkeys(("expm1", "tanh", "sinh", "cosh"), (expm1, exponential.EXPM1_BOUND))
     return stated | dict.fromkeys(("atan", "atan2", "asin", "acos"), (atan, angles.ATAN_BOUND))
@@ -112,6 +171,7 @@ ERRORS: Final = {
     trigonometry.SIN_BOUND: trigonometry.SIN_ERROR,
     angles.ATAN_BOUND: angles.ATAN_ERROR,
     power.POW_BOUND: power.POW_ERROR,
+    error_function.ERF_BOUND: error_function.ERF_ERROR,
 }
 
 
@@ -170,6 +230,12 @@ def test_numbers_in_the_derivations() -> None:
         parts = [getattr(trigonometry, f"HALF_PI_{part}") for part in "ABCD"]
         check_parts(parts, pi / 2, [-37, -74, -111, -164])
         check_parts([angles.HALF_PI_HIGH, angles.HALF_PI_LOW], pi / 2, [-53, -106])
+        for i in range(97):
+            c, at = mpmath.mpf(i) / 16, i * int(error_function.WIDTH)
+            row = [mpmath.mpf(number) for number in error_function.ERF_TABLE[at : at + 4]]
+            assert abs(row[0] + row[1] - mpmath.erf(c)) <= two**-106 * mpmath.erf(c)
+            w = 2 / mpmath.sqrt(pi) * mpmath.exp(-(c**2))
+            assert abs(row[2] + row[3] - w) <= two**-106 * w
         for corner, high, low in angles.ATAN_TABLE:
             check_parts([high, low], mpmath.atan(mpmath.mpf(corner)), [-53, -106])
         assert abs(exponential.INVERSE_LN_2 * ln2 - 1) < two**-53
@@ -201,6 +267,7 @@ def test_thresholds() -> None:
         assert mpmath.exp(mpmath.mpf(708.0)) < two**1022  # its inverse is normal
         assert mpmath.exp(mpmath.mpf(-40.0)) < two**-54
         assert 1 - mpmath.tanh(mpmath.mpf(20.0)) < two**-54
+        assert 1 - mpmath.erf(mpmath.mpf(6.0)) < two**-54
         x = mpmath.mpf(pairs.SMALL)
         for function in ("tanh", "sinh", "sin", "tan", "atan", "asin"):
             assert abs(getattr(mpmath, function)(x) / x - 1) < two**-54
@@ -228,6 +295,7 @@ OBSERVED: Final[dict[str, tuple[str, tuple[float, float], Callable[..., Any]]]] 
     "acos": ("acos_pair(x[i])", (-1.0, 1.0), mpmath.acos),
     "sin": ("sin_cos(x[i], 0.0)", (-0.7854, 0.7854), mpmath.sin),
     "cos": ("sin_cos(x[i], 0.0)", (-0.7854, 0.7854), mpmath.cos),
+    "erf": ("erf_pair(abs(x[i]))", (-6.0, 6.0), lambda x: mpmath.erf(abs(x))),
     "pow": ("exp_of_pair(log_times(abs(x[i]), 29.0)[0], log_times(abs(x[i]), 29.0)[1])",
             (0.0, 8.0), lambda x: abs(x) ** 29),
 }  # fmt: skip

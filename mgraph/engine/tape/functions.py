@@ -22,7 +22,7 @@ import inspect
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from mgraph.engine.tape import fast, libraries
+from mgraph.engine.tape import libraries
 from mgraph.engine.tape.libraries import EXACT_PREFIX, EXACT_ROWS, FUNCTIONS, LIBM
 from mgraph.engine.tape.lowering import (
     ATTRIBUTES,
@@ -120,6 +120,8 @@ def assembly() -> str:
 
 def _module() -> Lowering:
     """Return the fast paths as helpers, and the constants that they use."""
+    from mgraph.engine.tape import fast  # noqa: PLC0415 - only compiling needs its tables
+
     text, constants = [], {}
     for module in fast.MODULES:
         constants.update(vars(module))
@@ -135,6 +137,8 @@ def has_fast_path(name: str) -> bool:
 
     They need a fused multiply-add, which is what makes the low part of a product one instruction.
     """
+    from mgraph.engine.tape import fast  # noqa: PLC0415 - as above
+
     has_it = any(hasattr(module, fast.PREFIX + name) for module in fast.MODULES)
     return has_it and libraries.lanes() > 0
 
@@ -167,7 +171,7 @@ class _Function(Body):
 
     def _try_fast(self, *, is_vector: bool) -> None:
         """Return the result of the fast path if it is certain, in vectors in all lanes."""
-        helper = self.module.helpers[fast.PREFIX + self.name_in_c]
+        helper = self.module.helpers[f"fast_{self.name_in_c}"]
         y, certain = self.results(helper)
         self.assign("y", y)
         self.assign("certain", certain)

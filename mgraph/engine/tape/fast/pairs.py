@@ -91,6 +91,11 @@ def square_root(x: float) -> float:
     return math.sqrt(x)
 
 
+def looked_up(table: Table, at: float, place: float) -> float:
+    """Return a number of a table, `place` after the one at a whole number."""
+    return table[int(at + place)]
+
+
 # --- constants ---
 
 
@@ -115,8 +120,8 @@ def doubles_of(coefficients: Sequence[Fraction]) -> Table:
 
 
 NOT_HELPERS: Final = (
-    "fma", "two_to", "with_sign", "exponent", "significand", "square_root",
-    "parts_of", "pairs_of", "doubles_of",
+    "fma", "two_to", "with_sign", "exponent", "significand", "square_root", "looked_up",
+    "parts_of", "pairs_of", "doubles_of", "point", "taylor", "row", "pair_of",
 )  # fmt: skip
 """The functions that compiled code replaces by instructions, and those that make constants."""
 
