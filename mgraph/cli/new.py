@@ -139,6 +139,9 @@ def command(
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if math:
+        if unbound := [graph.columns.ids[i] for i in graph.columns.unbound()]:
+            message = f"--math runs the graph, so every input needs a value: --input {unbound[0]}=1"
+            raise click.UsageError(message)
         graph = recorded(graph, math)
     write_graph(graph, out, ".json")
     if out != STREAM:
