@@ -46,6 +46,11 @@ _ROWS: Final = 2**14
 
 _COPIES: Final = 100
 
+FEW: Final = 256
+"""The rows to measure something very slow with."""
+
+_LONG: Final = 2e-6
+
 _EXACT: Final[dict[str, Callable[..., Any]]] = {
     "pow": mpmath.power,
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
@@ -138,11 +143,13 @@ def _measured(op: Op, names: Sequence[str], count: int, rounds: int) -> dict[str
     """Measure an op by each library, and by V8 if node is installed."""
     columns = points_of(op, count)
     replay, copies = copies_of(op, 1).compile(), copies_of(op).compile()
-    times = take_turns({name: _timed(copies, columns, name) for name in names}, rounds)
+    few = {name: column[:FEW] for name, column in columns.items()}
+    given = {name: few if asks_python(op, name) else columns for name in names}
+    times = take_turns({name: _timed(copies, given[name], name) for name in names}, rounds)
     results = {
         name: next(iter(replay.batch(columns, math=name).outputs.values())) for name in names
     }
-    seconds = {name: min(times[name]) / count / _COPIES for name in names}
+    seconds = {name: min(times[name]) / given[name]["a"].size / _COPIES for name in names}
     if shutil.which("node"):
         results[V8] = _by_node(op, [*columns.values()])
     right, real = _right(op, columns), _exact(op, columns)
@@ -150,6 +157,13 @@ def _measured(op: Op, names: Sequence[str], count: int, rounds: int) -> dict[str
         name: Accuracy(_differing(values, right), _worst(values, real), seconds.get(name))
         for name, values in results.items()
     }
+
+
+def asks_python(op: Op, name: str) -> bool:
+    """Whether a library has no compiled function for an op, and takes a thousand times as long."""
+    measure = _timed(copies_of(op, 1).compile(), points_of(op, FEW), name)
+    measure()
+    return measure() > FEW * _LONG
 
 
 def _differing(values: Doubles, right: Doubles) -> float:

@@ -16,7 +16,7 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.accuracy import copies_of, points_of
+from benchmarks.accuracy import FEW, asks_python, copies_of, points_of
 from benchmarks.flat import flat, graph_of
 from benchmarks.graphs import random_graph, write_graph
 from benchmarks.measure import ratio, take_turns, timed, workspace
@@ -133,6 +133,8 @@ def _of_elements(figures: Figures, *, quick: bool) -> Iterator[str]:
 
 def _element(op: Op, count: int, rounds: int) -> tuple[Ratio, float, float]:
     """Measure an op: exact by libm, two threads by one, and the share of slow answers."""
+    if asks_python(op, "exact"):
+        count, rounds = FEW, 3
     columns, copies = points_of(op, count), copies_of(op)
     replay = copies.compile()
 
@@ -142,8 +144,8 @@ def _element(op: Op, count: int, rounds: int) -> tuple[Ratio, float, float]:
     measured = _paired({math: partial(batch, math) for math in _SIDES}, rounds)
     threads = _paired({str(n): partial(batch, "exact", n) for n in (2, 1)}, rounds)
     single = copies_of(op, 1).compile()
-    before = sum(slow_calls().values())
-    single.batch(points_of(op, 20 * count), math="exact", grad=None)
+    before, many = sum(slow_calls().values()), points_of(op, 20 * count)
+    single.batch(many, math="exact", grad=None)
     share = (sum(slow_calls().values()) - before) / (20 * count)
     return measured, threads.median, share
 
