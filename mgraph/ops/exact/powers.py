@@ -21,6 +21,8 @@ BOUND: Final = 23.8
 
 ERROR: Final = 512
 
+_SIMPLE: Final = (2.0, 1.0, -1.0)
+
 
 def power(a: float, b: float) -> float:
     """Raise a to the power b as C's pow does (C17, annex F.10.4.4)."""
@@ -54,7 +56,10 @@ def _positive(a: float, b: float) -> float:
 
     |ln a| is at least 2^-54 and below 745. So if |b| ≥ 2^64, the result is above e^1024 or below
     e^-1024; if |b| ≤ 2^-64, |b·ln a| < 2^-54, and it is nearer to 1 than to a middle, as in `exp`.
+    Small whole powers, which derivatives need often, are operations that IEEE 754 rounds correctly.
     """
+    if b in _SIMPLE:
+        return a if b == 1.0 else a * a if b == 2.0 else 1.0 / a
     if a == 1.0 or abs(b) <= 2**-64:
         return 1.0
     if abs(b) >= 2.0**64:

@@ -1,4 +1,5 @@
 /** Writes a graph and its runs as a file, as `mgraph run` would. */
+import { EXACT_MATH } from "./constants.js";
 import { versionOf } from "./graph.js";
 import { hashOf } from "./hash.js";
 import { literal } from "./numbers.js";
@@ -104,12 +105,13 @@ function lines(graph, { at, value }) {
  * @param {import("./engine.js").Result} result
  * @param {Map<string, number>} inputs
  * @param {Map<string, number>} seed
+ * @param {boolean} isExact whether it was computed in exact math
  * @param {string} version of mgraph
  * @returns {Promise<Run>}
  */
-export async function recorded(graph, result, inputs, seed, version) {
+export async function recorded(graph, result, inputs, seed, isExact, version) {
   return {
-    inputs, seed, math: undefined, tolerance: undefined, origin: `mgraph ${version} page`,
+    inputs, seed, math: isExact ? EXACT_MATH : undefined, tolerance: undefined, origin: `mgraph ${version} page`,
     graph: (await hashOf(graph)) ?? undefined, ...numbersOf(result),
   };
 }
