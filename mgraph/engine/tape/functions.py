@@ -81,24 +81,22 @@ def symbols() -> list[str]:
 
 
 @cache
-def references() -> dict[str, int]:
-    """Return the addresses of what the slow path calls and reads, by symbol."""
+def answers() -> Any:  # noqa: ANN401 - an array of ctypes
+    """Return what the slow path calls, in the order of `FUNCTIONS`, as Python's objects."""
     from mgraph.ops import exact  # noqa: PLC0415 - only whoever computes exactly needs it
 
-    answers = [getattr(exact, "power" if name == "pow" else name) for name in FUNCTIONS]
-    _kept.append((ctypes.py_object * len(answers))(*answers))
-    found = {_ANSWERS: ctypes.addressof(_kept[-1]), _COUNTS: ctypes.addressof(_counts)}
+    found = [getattr(exact, "power" if name == "pow" else name) for name in FUNCTIONS]
+    return (ctypes.py_object * len(found))(*found)
+
+
+def references() -> dict[str, int]:
+    """Return the addresses of what the slow path calls and reads, by symbol."""
+    found = {_ANSWERS: ctypes.addressof(answers()), _COUNTS: ctypes.addressof(_counts)}
     for name in _PYTHON:
         address = ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value
         assert address is not None  # noqa: S101 - it is a function
         found[name] = address
-    if fma := libraries.address("fma", LIBM):
-        found["fma"] = fma
     return found
-
-
-_kept: list[Any] = []
-"""What machine code refers to."""
 
 
 # --- assembly ---

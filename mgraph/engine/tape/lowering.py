@@ -511,6 +511,8 @@ class Body:
         """Lower one of the results of an expression."""
         if isinstance(node, ast.Tuple):
             return self.value(node.elts[index], env)
+        if isinstance(node, ast.Call):
+            return self.call(node, env, index)
         if isinstance(node, ast.IfExp):
             return self.select(
                 self.value(node.test, env), lambda: self.result(node.body, env, index),
