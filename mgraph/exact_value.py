@@ -6,11 +6,11 @@ from functools import wraps
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from mgraph.graph.run import EXACT_MATH, LIBM
-from mgraph.ops import OPS, TABLE, Op
-from mgraph.value import Value, apply, as_operand, leaf
+from mgraph.ops import TABLE, Op
+from mgraph.value import Value, apply, as_operand, node
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 
 class ExactValue(Value):
@@ -32,47 +32,48 @@ class ExactValue(Value):
     math: ClassVar[str] = EXACT_MATH
 
     @classmethod
-    def _apply(cls, op: Op, args: Sequence[Value]) -> ExactValue:
+    def _apply(cls, op: Op, args: tuple[Value, ...]) -> Value:
         """Make the ExactValue of an op applied to its arguments; their number is not checked.
 
         Raises:
             TypeError: One of them was computed in other math.
         """
         for arg in args:
-            if arg.args and not isinstance(arg, ExactValue):
-                message = (
-                    f"an ExactValue can't be combined with a result of {arg.op} that is an ordinary"
-                    f" Value: compute that from ExactValues, too"
-                )
-                raise TypeError(message)
-        return _in_exact_math(apply(exact(op), tuple(args)))
+            if type(arg) is not ExactValue:
+                _check(arg)
+        return apply(exact(op), args, ExactValue)
 
     def __repr__(self) -> str:
         """Show primal and adjoint, as a Value does."""
         return f"Exact{super().__repr__()}"
 
 
-def exact_leaf(op: str, data: float) -> ExactValue:
-    """Make a leaf of the given kind in exact math."""
-    return _in_exact_math(leaf(op, data))
+def _check(arg: Value) -> None:
+    """Refuse a Value that was computed in other math; a leaf is just a number.
 
-
-def _in_exact_math(value: Value) -> ExactValue:
-    """Make a Value that nobody has seen yet an ExactValue, which has the same attributes."""
-    value.__class__ = ExactValue
-    return value  # type: ignore[return-value]
+    Raises:
+        TypeError: It was.
+    """
+    if arg.args and not isinstance(arg, ExactValue):
+        message = (
+            f"an ExactValue can't be combined with a result of {arg.op} that is an ordinary"
+            f" Value: compute that from ExactValues, too"
+        )
+        raise TypeError(message)
 
 
 _TWINS: Final[dict[str, Op]] = {}
 
 
 def exact(op: Op) -> Op:
-    """Return an op in exact math."""
+    """Return an op in exact math; an exact op is the same in any math."""
+    if op.exact:
+        return op
     twin = _TWINS.get(op.name)
     if twin is None:
         from mgraph.ops.exact import exact_op  # noqa: PLC0415 - only programs that use it pay
 
-        twin = _TWINS[op.name] = exact_op(OPS[op.name])
+        twin = _TWINS[op.name] = exact_op(op)
     return twin
 
 
@@ -91,28 +92,47 @@ def value_class(math: str) -> type[Value]:
 # --- the methods of Value, by the table of ops -----------------------------------------------
 
 
-def _unary(op: Op) -> Callable[[ExactValue], ExactValue]:
-    return lambda self: self._apply(op, (self,))
-
-
-def _binary(op: Op) -> Callable[[ExactValue, object], ExactValue]:
-    def method(self: ExactValue, other: object) -> ExactValue:
-        b = as_operand(other)
-        if b is None:
-            return NotImplemented  # type: ignore[no-any-return]
-        return self._apply(op, (self, b))
+def _unary(op: Op) -> Callable[[ExactValue], Value]:
+    def method(self: ExactValue) -> Value:
+        twin = exact(op)
+        return node(twin, twin.step(self._data), (self,), ExactValue)
 
     return method
 
 
-def _reflected(op: Op) -> Callable[[ExactValue, object], ExactValue]:
-    def method(self: ExactValue, other: object) -> ExactValue:
-        a = as_operand(other)
-        if a is None:
-            return NotImplemented  # type: ignore[no-any-return]
-        return self._apply(op, (a, self))
+def _binary(op: Op) -> Callable[[ExactValue, object], Value]:
+    def method(self: ExactValue, other: object) -> Value:
+        if type(other) is not ExactValue:
+            other = _other(other)
+            if other is None:
+                return NotImplemented  # type: ignore[no-any-return]
+        twin = exact(op)
+        return node(twin, twin.step(self._data, other._data), (self, other), ExactValue)
 
     return method
+
+
+def _reflected(op: Op) -> Callable[[ExactValue, object], Value]:
+    def method(self: ExactValue, other: object) -> Value:
+        first = _other(other)
+        if first is None:
+            return NotImplemented  # type: ignore[no-any-return]
+        twin = exact(op)
+        return node(twin, twin.step(first._data, self._data), (first, self), ExactValue)
+
+    return method
+
+
+def _other(x: object) -> Value | None:
+    """Return a Value for the other operand; None for what is neither a Value nor a number.
+
+    Raises:
+        TypeError: It was computed in other math.
+    """
+    value = as_operand(x)
+    if value is not None:
+        _check(value)
+    return value
 
 
 _OPERATORS: Final = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "pow": "pow"}
@@ -124,7 +144,7 @@ _NAMES: Final = {"neg": "__neg__", "abs": "__abs__"}
 def _give_methods() -> None:
     """Give ExactValue its own methods for all ops; those of Value are as fast as before."""
     for op in TABLE:
-        made: dict[str, Callable[..., ExactValue]] = {}
+        made: dict[str, Callable[..., Value]] = {}
         if op.name in _OPERATORS:
             made[f"__{_OPERATORS[op.name]}__"] = _binary(op)
             made[f"__r{_OPERATORS[op.name]}__"] = _reflected(op)

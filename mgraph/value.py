@@ -7,6 +7,7 @@ from numbers import Real
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Never, TypeAlias
 
+from mgraph.graph.run import LIBM
 from mgraph.locks import ThreadLock
 from mgraph.ops import CONST, INPUT, OPS, PARAM, Op
 
@@ -85,7 +86,7 @@ class Value:
     # Makes NumPy leave operators to us: np.float64(2.0) * value is a Value.
     __array_ufunc__: ClassVar[None] = None
 
-    math: ClassVar[str] = "libm"
+    math: ClassVar[str] = LIBM
     """Who rounds exp, tanh and so on: the machine's math library, or `"exact"` math."""
 
     _args: tuple[Value, ...]
@@ -462,9 +463,9 @@ def _unknown_argument(keyword: str) -> TypeError:
     return TypeError(f"Value got an unexpected keyword argument {keyword!r}: {hint}")
 
 
-def leaf(op: str, data: float, name: str | None = None) -> Value:
+def leaf(op: str, data: float, name: str | None = None, cls: type[Value] = Value) -> Value:
     """Make a leaf of the given kind."""
-    value = Value.__new__(Value)
+    value = cls.__new__(cls)
     value._data = data if type(data) is float else _float(data)
     value._grad = 0.0
     value._number = next(_numbers)
@@ -486,12 +487,14 @@ def compute(op: Op, operands: tuple[Operand, ...]) -> Value:
             break
     else:
         return apply(op, operands)  # type: ignore[arg-type]
-    args = tuple(map(as_value, operands))
-    maker = next((type(arg) for arg in args if arg.math != Value.math), Value)
-    return maker._apply(op, args)
+    args = tuple([x if isinstance(x, Value) else as_value(x) for x in operands])
+    for arg in args:
+        if arg.math != LIBM:
+            return arg._apply(op, args)
+    return apply(op, args)
 
 
-def apply(op: Op, args: tuple[Value, ...]) -> Value:
+def apply(op: Op, args: tuple[Value, ...], cls: type[Value] = Value) -> Value:
     """Make the Value of an op applied to its arguments; their number and math are not checked."""
     step = op.step
     if op.fold:
@@ -502,11 +505,12 @@ def apply(op: Op, args: tuple[Value, ...]) -> Value:
         primal = step(args[0]._data)
     else:
         primal = step(args[0]._data, args[1]._data)
-    return _node(op, primal, args)
+    return node(op, primal, args, cls)
 
 
-def _node(op: Op, primal: float, args: tuple[Value, ...]) -> Value:
-    value = Value.__new__(Value)
+def node(op: Op, primal: float, args: tuple[Value, ...], cls: type[Value] = Value) -> Value:
+    """Make the Value of an op whose primal is known."""
+    value = cls.__new__(cls)
     value._data = primal
     value._grad = 0.0
     value._number = next(_numbers)
@@ -523,7 +527,7 @@ def _binary(op: Op, a: Any, b: Any) -> Value:  # noqa: ANN401 - operands of any 
         if None in pair:
             return NotImplemented  # type: ignore[no-any-return]
         a, b = pair
-    return _node(op, op.step(a._data, b._data), (a, b))
+    return node(op, op.step(a._data, b._data), (a, b))
 
 
 def as_operand(x: object) -> Value | None:

@@ -12,13 +12,13 @@ from mgraph.codec import LIMITS, limit_error
 from mgraph.collector import paused_collector
 from mgraph.engine.evaluate import Engine
 from mgraph.errors import GraphError, quoted
-from mgraph.exact_value import ExactValue, exact_leaf
+from mgraph.exact_value import ExactValue, exact
 from mgraph.format.ids import IN_WORDS, are_ids
 from mgraph.format.texts import check_label
 from mgraph.graph.columns import Columns, starts
 from mgraph.graph.ids import default_id
 from mgraph.graph.run import EXACT_MATH, LIBM
-from mgraph.ops import CONST, NAMES, OPCODES, OPS
+from mgraph.ops import CONST, NAMES, OPCODES, OPS, Op
 from mgraph.value import Label, Value, ancestry, apply, leaf, sweep
 
 if TYPE_CHECKING:
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 def values_of(graph: Columns, *, math: str = LIBM) -> list[Value]:
     """Build the live Values of a graph whose leaves all have primals, in evaluation order."""
     values: list[Value] = []
-    make_leaf, make = (exact_leaf, ExactValue._apply) if math == EXACT_MATH else (leaf, apply)
+    ops, kind = (_exact_ops(), ExactValue) if math == EXACT_MATH else (_OPS, Value)
     data, ends = iter(graph.data), iter(graph.first)
     args, start = graph.args, next(ends)
     for code, end, name in zip(graph.opcode, ends, graph.ids, strict=True):
-        op = _OPS[code]
+        op = ops[code]
         if op is None:
-            value = make_leaf(NAMES[code], next(data))
+            value = leaf(NAMES[code], next(data), None, kind)
         else:
-            value = make(op, tuple([values[arg] for arg in args[start:end]]))
+            value = apply(op, tuple([values[arg] for arg in args[start:end]]), kind)
         value.name = name
         start = end
         values.append(value)
@@ -44,6 +44,10 @@ def values_of(graph: Columns, *, math: str = LIBM) -> list[Value]:
 
 
 _OPS: Final = tuple(OPS.get(name) for name in NAMES)
+
+
+def _exact_ops() -> tuple[Op | None, ...]:
+    return tuple(None if op is None else exact(op) for op in _OPS)
 
 
 def columns_of(
