@@ -66,6 +66,7 @@ SECTIONS: Final[Mapping[str, tuple[Thing, ...]]] = {
     ),
     "Values": (
         ("mgraph.Value", mgraph.Value),
+        ("mgraph.ExactValue", mgraph.ExactValue),
         ("mgraph.max", mgraph.max),
         ("mgraph.min", mgraph.min),
         ("mgraph.sum", mgraph.sum),

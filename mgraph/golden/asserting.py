@@ -15,7 +15,7 @@ from mgraph.errors import GraphError, printable, quoted
 from mgraph.golden.compare import differences
 from mgraph.golden.places import RunPlaces
 from mgraph.golden.rerun import SHOWN, Options, accepted, run_again
-from mgraph.graph.run import DEFAULT, Tolerance
+from mgraph.graph.run import DEFAULT, LIBM, Tolerance
 from mgraph.value import Value
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def _new_runs(graph: Graph, runs: Sequence[Run]) -> Iterator[Run]:
     """Run a graph with the inputs and seeds of another graph's runs, as far as it has them."""
     for run in runs:
         try:
-            got = graph.run(run.inputs, seed=run.seed)
+            got = graph.run(run.inputs, seed=run.seed, math=run.math or LIBM)
         except GraphError:
             continue
         yield replace(got, tolerance=run.tolerance)

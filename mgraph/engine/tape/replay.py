@@ -22,7 +22,7 @@ from mgraph.engine.tape import schedule, sweeps
 from mgraph.engine.tape.blocks import RowBlocks
 from mgraph.engine.tape.cache import kernels
 from mgraph.engine.tape.jit import flat
-from mgraph.engine.tape.libraries import AUTO, LIBM, library
+from mgraph.engine.tape.libraries import AUTO, EXACT, LIBM, library
 from mgraph.engine.tape.lowering import LANES
 from mgraph.engine.tape.source import REPLAY
 from mgraph.engine.tape.tables import Table, numbers
@@ -153,7 +153,8 @@ class Replay:
             MissingExtraError: That library is not on this machine.
         """
         self._graph, self._math = graph, library(math).name
-        self._engine = Engine(f"tape, {self._math}", self._sweeps)
+        says = EXACT if self._math == EXACT else ""
+        self._engine = Engine(f"tape, {self._math}", self._sweeps, says)
         self._kernels = kernels(REPLAY, self._math)
         self._tape = sweeps.tape_of(graph)
         self._order = schedule.forward_of(self._tape)

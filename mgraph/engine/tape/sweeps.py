@@ -127,7 +127,7 @@ def sweeps(
 TAPE: Final = Engine("tape, libm", sweeps)
 """Takes exp, tanh and so on from the C library, as Python does."""
 
-EXACT_TAPE: Final = Engine(f"tape, {EXACT}", partial(sweeps, math=EXACT))
+EXACT_TAPE: Final = Engine(f"tape, {EXACT}", partial(sweeps, math=EXACT), EXACT)
 """Rounds exp, tanh and so on correctly, so that every machine gives the same bits."""
 
 

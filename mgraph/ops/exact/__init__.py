@@ -19,7 +19,7 @@ from mgraph.ops.exact.angles import acos, asin, atan, atan2
 from mgraph.ops.exact.error_function import erf
 from mgraph.ops.exact.exponential import cosh, exp, expm1, sinh, tanh
 from mgraph.ops.exact.logarithm import log, log1p
-from mgraph.ops.exact.power import power
+from mgraph.ops.exact.powers import power
 from mgraph.ops.exact.trigonometry import cos, sin, tan
 from mgraph.ops.ieee import INF, NAN, div, sqrt
 from mgraph.ops.table import Op
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INF", "NAN", "ExactOp", "acos", "asin", "atan", "atan2", "cos", "cosh", "div", "erf",
-    "exact_named", "exact_op", "exp", "expm1", "log", "log1p", "power", "sin", "sinh", "sqrt", "tan", "tanh",
+    "exact_named", "exact_op", "exp", "expm1", "log", "log1p", "power", "sin", "sinh", "sqrt",
+    "tan", "tanh",
 ]  # fmt: skip
 
 

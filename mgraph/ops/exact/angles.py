@@ -17,8 +17,10 @@ from mgraph.ops.exact.rounding import parts, precision, settle
 if TYPE_CHECKING:
     from mgraph.ops.exact.rounding import Bounded
 
+BOUND: Final = 5.1
+"""What `angle` can be off: 4.1, and 1 for points that are wrong by as much, see `_leg`."""
+
 ERROR: Final = 128
-"""Error of `angle`; derived: 4.1 units, and 5.1 for asin and acos, see there."""
 
 
 @cache
@@ -112,13 +114,13 @@ def _tiny_angle(a: int, b: int) -> float:
 
 
 def _asin(p: int, x: float) -> Bounded:
-    """The angle of (√(1 - x²), x)."""
+    """Compute the angle of (√(1 - x²), x)."""
     m, e = parts(x)
     return angle(p, m << p + 64, _leg(p, m, e))
 
 
 def _acos(p: int, x: float) -> Bounded:
-    """The angle of (x, √(1 - x²))."""
+    """Compute the angle of (x, √(1 - x²))."""
     m, e = parts(x)
     return angle(p, _leg(p, m, e), m << p + 64)
 

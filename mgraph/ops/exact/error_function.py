@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from mgraph.ops.exact.rounding import Bounded
 
 
-def _error(terms: int) -> int:
-    """Return the error of erf, in units of 2^-q of it; derived: 2.1·(terms + 1)² + 97."""
-    return 64 * (terms + 1) ** 2 + 2048
+def bound(terms: int) -> int:
+    """Return what erf can be off after so many terms of the series, as a part of it, in 2^-q."""
+    return 54 + (terms + 1) ** 2
 
 
 def _series(z: int, q: int) -> tuple[int, int]:
@@ -32,8 +32,9 @@ def _series(z: int, q: int) -> tuple[int, int]:
     is at most the sum over i ≤ j of T_j/z + T_j/T_i. T_j first rise, then fall, so T_i is at least
     the smaller of 1 and T_j, and T_j/T_i ≤ 1 + T_j. And j·T_j/z < T_(j-1). So the errors of all
     terms add up to at most S + Σj·T_j + Σj < S + z·S + J² ≤ 37·S + J², with S the sum, J the
-    number of terms. At the end, T_J is below J + 1 units, and ratios are below 1/2 (otherwise
-    J < 2z < 72, and T_J > 2^-72): what is left out is below J + 1. In all 37·S + (J + 1)² units.
+    number of terms. The last is computed as 0, so T_J is below J + 2 units, and later ratios are
+    below 1/2 (otherwise J < 2z < 72, and T_J > 2^-72): what is left out is below J + 2 units. In
+    all 37·S + (J + 1)² units.
     """
     term = total = 1 << q
     j = 0
@@ -58,7 +59,7 @@ def _erf(p: int, x: float) -> Bounded:
     n, k = scaled(-z, q)
     total, terms = _series(z, q)
     factor = (n * total >> q) * two_over_root_pi(q) >> q
-    error = (factor * _error(terms) >> q) + 1
+    error = (factor * 32 * bound(terms) >> q) + 1
     return factor * m, k - q + e, error * m
 
 

@@ -17,16 +17,15 @@ from mgraph.ops.exact.rounding import parts, precision, settle, shift
 if TYPE_CHECKING:
     from mgraph.ops.exact.rounding import Bounded
 
+BOUND: Final = 13.4
+"""What `_expm1` can be off, and `scaled`, if its argument is wrong by a unit."""
+
 ERROR: Final = 256
-"""Error of `scaled` and of expm1; derived: 12.6 and 13.6 units, see there."""
+
+HYPERBOLIC_BOUND: Final = 28.1
+"""What `_sum` and `_tanh` can be off."""
 
 HYPERBOLIC_ERROR: Final = 512
-"""Error of sinh, cosh and tanh; derived: 27.6, 27.6 and 28.3 units, see there."""
-
-
-def error_for(d: int) -> int:
-    """Return the error of `scaled`, in its units, if its argument is wrong by up to d units."""
-    return 64 * d + 192
 
 
 @cache
@@ -103,7 +102,7 @@ def expm1(x: float) -> float:
     """Raise e to the power x, and subtract 1.
 
     Below -37.5, it is between -1 and -1 + 2^-54. Where |x| ≤ 2^-54, it differs from x by less
-    than x²/2·(1 + |x|) < |x|·2^-54, so it rounds to x (see `nearest_is_itself` in the tests).
+    than x²/2·(1 + |x|) < |x|·2^-54, so it rounds to x.
     """
     if x != x or x > 709.79:
         return x if x != x else math.inf
@@ -113,7 +112,7 @@ def expm1(x: float) -> float:
 
 
 def _sum(p: int, x: float, sign: int) -> Bounded:
-    """e^x + sign·e^-x, halved, for x > 0.
+    """Compute (e^x + sign·e^-x)/2, for x > 0.
 
     n is wrong by 12.4 units of 2^(k - q), and at least 0.99·2^q, so 1/n is wrong by less than
     12.4/0.98 + 1 < 13.7 units of 2^(-k - q), and k ≥ 0: with 1 for rounding down, 27.1 units.
@@ -145,7 +144,7 @@ def cosh(x: float) -> float:
 
 
 def _tanh(p: int, x: float) -> Bounded:
-    """(1 - u)/(1 + u) with u = e^-2x, for x > 0; at least x/2 if x < 1.
+    """Compute (1 - u)/(1 + u) with u = e^-2x, for x > 0; it is at least x/2 if x < 1.
 
     u is wrong by 12.4 units, and 1 for rounding down: 13.4. The quotient changes by at most
     2/(1 + u)² times that, so by 2·13.4·1.01, and 1 for rounding down: 28.1 units.

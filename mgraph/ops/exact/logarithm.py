@@ -16,8 +16,10 @@ from mgraph.ops.exact.rounding import parts, precision, settle
 if TYPE_CHECKING:
     from mgraph.ops.exact.rounding import Bounded
 
+BOUND: Final = 5.6
+"""What `log_of` can be off."""
+
 ERROR: Final = 128
-"""Error of `log_of`; derived: 5.4 units, see there."""
 
 
 @cache

@@ -1,4 +1,16 @@
-"""From integers to the nearest double, and from doubles to integers."""
+"""From integers to the nearest double, and from doubles to integers.
+
+Each function has a core, which computes in integers of a given precision, and says how far it may
+be off. The docstrings of the cores derive that bound, and it is stated as `BOUND`; the cores claim
+at least 16 times as much, as `ERROR`. Bounds are in units of the last place of the core's result,
+and hold for every precision from `FIRST` on. They are absolute: where a result is small because
+of cancellation, the core works with more bits from the start, but if these were too few, `settle`
+would only need another turn.
+
+For small x, many functions are so close to x that they round to x. It is enough that they differ
+from it by less than |x|·2^-54: this is half of the distance from a power of two to the double
+below it, and every other distance between neighbours is a larger part of x.
+"""
 
 from __future__ import annotations
 

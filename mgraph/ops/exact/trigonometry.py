@@ -16,11 +16,15 @@ from mgraph.ops.exact.rounding import parts, precision, settle
 if TYPE_CHECKING:
     from mgraph.ops.exact.rounding import Bounded
 
+BOUND: Final = 6.4
+"""What `_turned` can be off."""
+
 ERROR: Final = 128
-"""Error of sin and cos; derived: 6.5 units, see `_turned`."""
+
+TANGENT_BOUND: Final = 10.2
+"""What `_tan` can be off, times the square of the cosine."""
 
 TANGENT_ERROR: Final = 192
-"""Error of tan where cos is 1; derived: 10.4 units, see `_tan`."""
 
 
 @cache

@@ -7,14 +7,21 @@ Results that are doubles, or halfway between two, are found beforehand (`_ration
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from mgraph.ops.exact.exponential import error_for, scaled
+from mgraph.ops.exact.exponential import scaled
 from mgraph.ops.exact.logarithm import log_of
 from mgraph.ops.exact.rounding import nearest, parts, precision, settle, shift
 
 if TYPE_CHECKING:
     from mgraph.ops.exact.rounding import Bounded
+
+BOUND: Final = 23.8
+"""What `_pow` can be off."""
+
+ERROR: Final = 512
+
+_SIMPLE: Final = (2.0, 1.0, -1.0)
 
 
 def power(a: float, b: float) -> float:
@@ -49,7 +56,10 @@ def _positive(a: float, b: float) -> float:
 
     |ln a| is at least 2^-54 and below 745. So if |b| ≥ 2^64, the result is above e^1024 or below
     e^-1024; if |b| ≤ 2^-64, |b·ln a| < 2^-54, and it is nearer to 1 than to a middle, as in `exp`.
+    Small whole powers, which derivatives need often, are operations that IEEE 754 rounds correctly.
     """
+    if b in _SIMPLE:
+        return a if b == 1.0 else a * a if b == 2.0 else 1.0 / a
     if a == 1.0 or abs(b) <= 2**-64:
         return 1.0
     if abs(b) >= 2.0**64:
@@ -88,10 +98,11 @@ def _odd_part(m: int, e: int) -> tuple[int, int]:
 
 
 def _pow(p: int, a: float, b: float) -> Bounded:
-    """e^(b·ln a), for |b| < 2^64.
+    """Compute e^(b·ln a), for |b| < 2^64.
 
-    ln a has as many more bits as b has before the point: b·ln a is wrong by `log_of`'s 5.6 units,
-    and 1 for rounding down: d = 6.6 < 7. Beyond ±1050, the result overflows or is 0.
+    ln a has as many more bits as b has before the point: b·ln a is wrong by the 5.6 units of
+    `log_of`, and 1 for rounding down, so e^(b·ln a) by 2.04·6.6 + 10.3 < 23.8 (`scaled`). Beyond
+    ±1050, the result overflows or is 0.
     """
     q = precision(p)
     m, e = parts(b)
@@ -100,4 +111,4 @@ def _pow(p: int, a: float, b: float) -> Bounded:
     if abs(t) >> q >= 1050:
         return 1, 1100 if t > 0 else -1200, 0
     n, k = scaled(t, q)
-    return n, k - q, error_for(7)
+    return n, k - q, ERROR
