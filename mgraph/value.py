@@ -7,7 +7,6 @@ from numbers import Real
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Never, TypeAlias
 
-from mgraph.graph.run import LIBM
 from mgraph.locks import ThreadLock
 from mgraph.ops import CONST, INPUT, OPS, PARAM, Op
 
@@ -86,7 +85,7 @@ class Value:
     # Makes NumPy leave operators to us: np.float64(2.0) * value is a Value.
     __array_ufunc__: ClassVar[None] = None
 
-    math: ClassVar[str] = LIBM
+    math: ClassVar[str] = "libm"
     """Who rounds exp, tanh and so on: the machine's math library, or `"exact"` math."""
 
     _args: tuple[Value, ...]
@@ -489,7 +488,7 @@ def compute(op: Op, operands: tuple[Operand, ...]) -> Value:
         return apply(op, operands)  # type: ignore[arg-type]
     args = tuple([x if isinstance(x, Value) else as_value(x) for x in operands])
     for arg in args:
-        if arg.math != LIBM:
+        if arg.math != Value.math:
             return arg._apply(op, args)
     return apply(op, args)
 

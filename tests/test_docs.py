@@ -124,7 +124,8 @@ def test_the_rooms_are_drawn_as_they_are() -> None:
     text = (HERE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
     drawing = text.split("```text\n")[1].split("```")[0]
     assert re.findall(r"^(\w+)  ", drawing, re.MULTILINE) == [*ORDER]
-    listed = re.findall(r"^(\w+)/? ", text.split("```text\n")[2].split("```")[0], re.MULTILINE)
+    of_format = text.split("**The file format**")[1].split("```text\n")[1].split("```")[0]
+    listed = re.findall(r"^(\w+)/? ", of_format, re.MULTILINE)
     modules = [name.split(".") for name in MODULES if name.startswith("format.")]
     assert sorted(listed) == sorted({"__init__", *(parts[1] for parts in modules)})
 

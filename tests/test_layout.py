@@ -116,6 +116,7 @@ def modules_after(code: str, tmp_path: Path) -> list[str]:
 HEAVY = (
     "pydantic", "pydantic_core", "numpy", "llvmlite", "hypothesis", "xml.etree", "difflib",
     "pathlib", "shlex", "string", "click.shell_completion", "mgraph.codec.text_scan",
+    "mgraph.exact_value", "mgraph.ops.exact",
 )  # fmt: skip
 
 

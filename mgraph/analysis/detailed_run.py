@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from mgraph.document import load_engine
 from mgraph.engine.evaluate import evaluate, seeded_nodes
-from mgraph.exact_value import exact
 from mgraph.graph.run import EXACT_MATH, LIBM
 from mgraph.ops import Op, is_leaf, op_of
 
@@ -118,6 +117,8 @@ def partials_of(
     if op is None:
         return ()
     if math == EXACT_MATH:
+        from mgraph.exact_value import exact  # noqa: PLC0415 - other runs don't need it
+
         op = exact(op)
     return op.partials([primals[arg] for arg in graph.arguments(node)], primals[node])
 

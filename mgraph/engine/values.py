@@ -12,7 +12,6 @@ from mgraph.codec import LIMITS, limit_error
 from mgraph.collector import paused_collector
 from mgraph.engine.evaluate import Engine
 from mgraph.errors import GraphError, quoted
-from mgraph.exact_value import ExactValue, exact
 from mgraph.format.ids import IN_WORDS, are_ids
 from mgraph.format.texts import check_label
 from mgraph.graph.columns import Columns, starts
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 def values_of(graph: Columns, *, math: str = LIBM) -> list[Value]:
     """Build the live Values of a graph whose leaves all have primals, in evaluation order."""
     values: list[Value] = []
-    ops, kind = (_exact_ops(), ExactValue) if math == EXACT_MATH else (_OPS, Value)
+    ops, kind = _exact_kind() if math == EXACT_MATH else (_OPS, Value)
     data, ends = iter(graph.data), iter(graph.first)
     args, start = graph.args, next(ends)
     for code, end, name in zip(graph.opcode, ends, graph.ids, strict=True):
@@ -46,8 +45,11 @@ def values_of(graph: Columns, *, math: str = LIBM) -> list[Value]:
 _OPS: Final = tuple(OPS.get(name) for name in NAMES)
 
 
-def _exact_ops() -> tuple[Op | None, ...]:
-    return tuple(None if op is None else exact(op) for op in _OPS)
+def _exact_kind() -> tuple[Sequence[Op | None], type[Value]]:
+    """Return the ops by opcode, and the class of Values, in exact math."""
+    from mgraph.exact_value import ExactValue, exact  # noqa: PLC0415 - other runs don't need it
+
+    return tuple(None if op is None else exact(op) for op in _OPS), ExactValue
 
 
 def columns_of(

@@ -395,7 +395,9 @@ def _content_of(version: tuple[int, int]) -> dict[str, Any]:
     names = [name for name in NAMES if name not in OPS or parsed(OPS[name].since) <= version]
     node = {"properties": {"op": {"enum": names}}}
     newer = [name for name, since in NEWER_RUN_FIELDS.items() if parsed(since) > version]
-    run = {"properties": dict.fromkeys(newer, False)}
+    run: Any = {
+        "properties": {name: {"not": {}} for name in newer}
+    }  # marks the field, unlike `false`
     return {
         "if": {"properties": {"mgraph": {"const": spelled(version)}}},
         "then": {"properties": {"nodes": {"items": node}, "runs": {"items": run}}},

@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="runs scripts in node")
 
 ANSWERS = """import { readFileSync } from "node:fs";
+import { readCsv } from "./csv.js";
+import { Descent, paramsOf } from "./descent.js";
 import { evaluate } from "./engine.js";
 import { EXACT_FUNCTIONS } from "./exact.js";
 import { bringExactMath, ieee, useExactMath } from "./ieee.js";
 import { OPS } from "./ops.js";
 import { readGraph } from "./read.js";
+import { matchRows } from "./rows.js";
 
 const view = new DataView(new ArrayBuffer(8));
 const bits = (x) => {
@@ -60,6 +63,21 @@ const ANSWER = {
   },
   states: () => [before, useExactMath(true), ieee.exp === EXACT_FUNCTIONS.exp,
     useExactMath(false), ieee.exp === Math.exp],
+  train: async ([text, csv, epochs]) => {
+    useExactMath(true);
+    const graph = await readGraph(new TextEncoder().encode(text));
+    const trained = paramsOf(graph, graph.outputs[0]);
+    const rows = matchRows(graph, readCsv(new TextEncoder().encode(csv)), trained, undefined);
+    const descent = new Descent(graph, graph.outputs[0], trained, rows);
+    const values = graph.data.slice();
+    const recipe = { method: "adam", rate: 0.05, size: Infinity, schedule: "cosine", epochs,
+      clip: Infinity, seed: 0n };
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      descent.advance(recipe, values);
+      descent.endsEpoch();
+    }
+    return trained.map((node) => [graph.ids[node], bits(values[node])]);
+  },
   graph: async (text) => {
     const graph = await readGraph(new TextEncoder().encode(text));
     useExactMath(true);
@@ -192,11 +210,40 @@ def test_a_graph_has_the_bits_that_mgraph_run_gives(ask: Ask) -> None:
     run = mgraph.loads(text).run(math="exact")
     given = {id_: (value, grad) for id_, value, grad in ask("graph", text)[0]}
     assert {id_: value for id_, (value, _) in given.items()} == {
-        id_: bits_of(x) for id_, x in run.data.items()
+        id_: bits_of(x) for id_, x in (run.data or {}).items()
     }
     assert {id_: grad for id_, (_, grad) in given.items() if grad} == {
-        id_: bits_of(x) for id_, x in run.grad.items()
+        id_: bits_of(x) for id_, x in (run.grad or {}).items()
     }
+
+
+@needs_node
+def test_training_has_the_bits_of_mgraph_train(ask: Ask) -> None:
+    """Adam, with the cosine of the schedule, on rows."""
+    pa = pytest.importorskip("pyarrow")
+    pytest.importorskip("llvmlite")
+    nodes = [
+        {"id": "x", "op": "input"},
+        {"id": "y", "op": "input"},
+        {"id": "w", "op": "param", "data": 0.3},
+        {"id": "b", "op": "param", "data": -0.2},
+        {"id": "wx", "op": "mul", "args": ["w", "x"]},
+        {"id": "z", "op": "add", "args": ["wx", "b"]},
+        {"id": "p", "op": "tanh", "args": ["z"]},
+        {"id": "d", "op": "sub", "args": ["p", "y"]},
+        {"id": "e", "op": "softplus", "args": ["d"]},
+        {"id": "loss", "op": "mul", "args": ["d", "e"]},
+    ]
+    text = json.dumps({"mgraph": "1.0", "nodes": nodes, "outputs": ["loss"]})
+    columns = {"x": [0.1, -0.7, 1.3, 2.2, -1.9], "y": [0.5, -0.4, 0.9, 0.3, -0.8]}
+    csv = "x,y\n" + "".join(f"{x},{y}\n" for x, y in zip(*columns.values(), strict=True))
+    trained = mgraph.loads(text).train(
+        pa.table(columns), optimizer="adam", lr=0.05, schedule="cosine", epochs=6,
+        batch_size="full", math="exact",
+    )  # fmt: skip
+    (params,) = ask("train", [text, csv, 6])
+    values = trained.graph.run({"x": 0.0, "y": 0.0}, math="exact").data or {}
+    assert dict(params) == {id_: bits_of(values[id_]) for id_ in ("w", "b")}
 
 
 def test_only_pages_of_exact_runs_have_exact_math() -> None:
