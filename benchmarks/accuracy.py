@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 2**14
 
-_COPIES: Final = 100
+COPIES: Final = 100
 
 FEW: Final = 256
 """The rows to measure something very slow with."""
@@ -149,7 +149,7 @@ def _measured(op: Op, names: Sequence[str], count: int, rounds: int) -> dict[str
     results = {
         name: next(iter(replay.batch(columns, math=name).outputs.values())) for name in names
     }
-    seconds = {name: min(times[name]) / given[name]["a"].size / _COPIES for name in names}
+    seconds = {name: min(times[name]) / given[name]["a"].size / COPIES for name in names}
     if shutil.which("node"):
         results[V8] = _by_node(op, [*columns.values()])
     right, real = _right(op, columns), _exact(op, columns)
@@ -172,7 +172,7 @@ def _differing(values: Doubles, right: Doubles) -> float:
     return 1.0 - float(np.mean(same))
 
 
-def copies_of(op: Op, count: int = _COPIES) -> Graph:
+def copies_of(op: Op, count: int = COPIES) -> Graph:
     """Return a graph that has an op many times on the same inputs; once, without a sum."""
     inputs = tuple(Value.input(1.0, name=name) for name in ("a", "b")[: op.inputs])
     if count == 1:
