@@ -16,21 +16,20 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.accuracy import copies_of, points_of
+from benchmarks.accuracy import COPIES, FEW, asks_python, copies_of, points_of
 from benchmarks.flat import flat, graph_of
 from benchmarks.graphs import random_graph, write_graph
-from benchmarks.measure import ratio, take_turns, timed, workspace
+from benchmarks.measure import Ratio, ratio, take_turns, timed, workspace
 from benchmarks.report import RATIO_COLUMNS, is_installed, ratio_cells, table, verdict
 from mgraph import Value
 from mgraph.engine.tape.functions import slow_calls
 from mgraph.nn import MLP
-from mgraph.ops import TABLE
+from mgraph.ops import OPS, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
-    from benchmarks.measure import Ratio
     from benchmarks.report import Figures
     from mgraph.ops import Op
 
@@ -53,6 +52,7 @@ def lines(*, quick: bool) -> Generator[str, None, Figures]:
     figures: Figures = []
     yield from _of_graphs(figures, quick=quick)
     yield from _of_elements(figures, quick=quick)
+    yield from _of_threads(figures, quick=quick)
     yield from _of_the_page(figures, quick=quick)
     return figures
 
@@ -119,33 +119,48 @@ def _of_elements(figures: Figures, *, quick: bool) -> Iterator[str]:
     rows, verdicts = [], []
     for op in TABLE:
         if not op.exact:
-            measured, threads, share = _element(op, 500 if quick else 2**14, 3 if quick else 25)
-            rows.append((op.name, *ratio_cells(measured)[2:4], f"{threads:.2f}", _rarity(share)))
+            measured, share = _element(op, 500 if quick else 2**14, 3 if quick else 25)
+            rows.append((op.name, *ratio_cells(measured), _rarity(share)))
             figures.append({"op": op.name, "ratio": measured.median, "slow": share})
             if op.name in FAST:
                 verdicts.append(verdict(f"libm's time, {op.name}", ELEMENT_TARGET, measured))
                 verdicts.append(_slow_verdict(op.name, share))
-    header = ("per element", *_COLUMNS[2:4], "two threads / one", "slow path")
-    yield from table(header, rows)
+    yield from table(("per element", *_COLUMNS, "slow path"), rows)
     yield from verdicts
     yield ""
 
 
-def _element(op: Op, count: int, rounds: int) -> tuple[Ratio, float, float]:
-    """Measure an op: exact by libm, two threads by one, and the share of slow answers."""
-    columns, copies = points_of(op, count), copies_of(op)
-    replay = copies.compile()
-
-    def batch(math: str, workers: int = 1) -> None:
-        replay.batch(columns, math=math, grad=None, workers=workers)
-
-    measured = _paired({math: partial(batch, math) for math in _SIDES}, rounds)
-    threads = _paired({str(n): partial(batch, "exact", n) for n in (2, 1)}, rounds)
-    single = copies_of(op, 1).compile()
+def _element(op: Op, count: int, rounds: int) -> tuple[Ratio, float]:
+    """Measure an op: exact by libm, in seconds for each element, and the share of slow answers."""
+    if asks_python(op, "exact"):
+        count, rounds = FEW, 3
+    batches = {math: _batch(op, count, math) for math in _SIDES}
+    measured = _paired(batches, rounds)
+    size = count * COPIES
+    single, many = copies_of(op, 1).compile(), points_of(op, 20 * count)
     before = sum(slow_calls().values())
-    single.batch(points_of(op, 20 * count), math="exact", grad=None)
+    single.batch(many, math="exact", grad=None)
     share = (sum(slow_calls().values()) - before) / (20 * count)
-    return measured, threads.median, share
+    return Ratio(measured.first / size, measured.second / size, measured.median, rounds), share
+
+
+def _batch(op: Op, count: int, math: str, workers: int = 1) -> Callable[[], object]:
+    """Return a function that runs a graph which has an op many times, forward only."""
+    columns, replay = points_of(op, count), copies_of(op).compile()
+    return partial(replay.batch, columns, math=math, grad=None, workers=workers)
+
+
+def _of_threads(figures: Figures, *, quick: bool) -> Iterator[str]:
+    """Yield what a second thread is worth, in exact math and with libm."""
+    count, rounds = (500, 3) if quick else (2**16, 15)
+    rows = []
+    for math in _SIDES:
+        sides = {str(n): _batch(OPS["tanh"], count, math, n) for n in (2, 1)}
+        measured = _paired(sides, rounds)
+        rows.append((f"tanh, {math}", *ratio_cells(measured)))
+        figures.append({"work": f"threads, {math}", "ratio": measured.median})
+    columns = ("two threads, best", "one, best", *RATIO_COLUMNS[2:])
+    yield from table(("batch", *columns), rows)
 
 
 def _rarity(share: float) -> str:

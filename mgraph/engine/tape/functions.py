@@ -22,7 +22,7 @@ import inspect
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from mgraph.engine.tape import fast, libraries
+from mgraph.engine.tape import libraries
 from mgraph.engine.tape.libraries import EXACT_PREFIX, EXACT_ROWS, FUNCTIONS, LIBM
 from mgraph.engine.tape.lowering import (
     ATTRIBUTES,
@@ -81,24 +81,22 @@ def symbols() -> list[str]:
 
 
 @cache
-def references() -> dict[str, int]:
-    """Return the addresses of what the slow path calls and reads, by symbol."""
+def answers() -> Any:  # noqa: ANN401 - an array of ctypes
+    """Return what the slow path calls, in the order of `FUNCTIONS`, as Python's objects."""
     from mgraph.ops import exact  # noqa: PLC0415 - only whoever computes exactly needs it
 
-    answers = [getattr(exact, "power" if name == "pow" else name) for name in FUNCTIONS]
-    _kept.append((ctypes.py_object * len(answers))(*answers))
-    found = {_ANSWERS: ctypes.addressof(_kept[-1]), _COUNTS: ctypes.addressof(_counts)}
+    found = [getattr(exact, "power" if name == "pow" else name) for name in FUNCTIONS]
+    return (ctypes.py_object * len(found))(*found)
+
+
+def references() -> dict[str, int]:
+    """Return the addresses of what the slow path calls and reads, by symbol."""
+    found = {_ANSWERS: ctypes.addressof(answers()), _COUNTS: ctypes.addressof(_counts)}
     for name in _PYTHON:
         address = ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value
         assert address is not None  # noqa: S101 - it is a function
         found[name] = address
-    if fma := libraries.address("fma", LIBM):
-        found["fma"] = fma
     return found
-
-
-_kept: list[Any] = []
-"""What machine code refers to."""
 
 
 # --- assembly ---
@@ -122,6 +120,8 @@ def assembly() -> str:
 
 def _module() -> Lowering:
     """Return the fast paths as helpers, and the constants that they use."""
+    from mgraph.engine.tape import fast  # noqa: PLC0415 - only compiling needs its tables
+
     text, constants = [], {}
     for module in fast.MODULES:
         constants.update(vars(module))
@@ -137,6 +137,8 @@ def has_fast_path(name: str) -> bool:
 
     They need a fused multiply-add, which is what makes the low part of a product one instruction.
     """
+    from mgraph.engine.tape import fast  # noqa: PLC0415 - as above
+
     has_it = any(hasattr(module, fast.PREFIX + name) for module in fast.MODULES)
     return has_it and libraries.lanes() > 0
 
@@ -169,7 +171,7 @@ class _Function(Body):
 
     def _try_fast(self, *, is_vector: bool) -> None:
         """Return the result of the fast path if it is certain, in vectors in all lanes."""
-        helper = self.module.helpers[fast.PREFIX + self.name_in_c]
+        helper = self.module.helpers[f"fast_{self.name_in_c}"]
         y, certain = self.results(helper)
         self.assign("y", y)
         self.assign("certain", certain)

@@ -511,6 +511,8 @@ class Body:
         """Lower one of the results of an expression."""
         if isinstance(node, ast.Tuple):
             return self.value(node.elts[index], env)
+        if isinstance(node, ast.Call):
+            return self.call(node, env, index)
         if isinstance(node, ast.IfExp):
             return self.select(
                 self.value(node.test, env), lambda: self.result(node.body, env, index),
@@ -663,6 +665,29 @@ class Body:
         bits = self.new(ints, f"add {ints} {moved.text}, {_all(1023 << 52, lanes)}")
         return self.new(type_, f"bitcast {ints} {bits.text} to {type_}")
 
+    def looked_up(self, values: list[Operand]) -> Operand:
+        """Lower a number of a table of constants, at an index plus another, constant one."""
+        table, at, place = values
+        numbers = self.module.constants[table.text]
+        array = f"[{len(numbers)} x double]"
+        elements = ", ".join(f"double {_constant(number).text}" for number in numbers)
+        self.module.declared[table.text] = f"@{table.text} = private constant {array} [{elements}]"
+        offset = int(struct.unpack(">d", bytes.fromhex(place.text[2:]))[0])
+        type_, ints, lanes = _with_ints(at)
+        index = self.new(ints, f"fptosi {type_} {at.text} to {ints}")
+        vector = Operand(VECTOR, "poison")
+        for lane in range(lanes):
+            one = index
+            if type_ == VECTOR:
+                one = self.new(INT, f"extractelement {ints} {index.text}, i64 {lane}")
+            place = self.new(INT, f"add i64 {one.text}, {offset}")
+            line = f"getelementptr {array}, ptr @{table.text}, i64 0, i64 {place.text}"
+            number = self.new(DOUBLE, f"load double, ptr {self.new('ptr', line).text}")
+            if type_ != VECTOR:
+                return number
+            vector = self.inserted(vector, lane, number)
+        return vector
+
     # --- access to rows ---
 
     def rows_at(self, array: _Array, values: list[Operand]) -> Operand:
@@ -754,6 +779,7 @@ _ACCESS: Final[Mapping[str, Callable[[Body, _Array, list[Operand]], Operand]]] =
 _INSTRUCTIONS: Final[Mapping[str, Callable[[Body, list[Operand]], Operand]]] = {
     "abs": Body.absolute,
     "square_root": Body.square_root,
+    "looked_up": Body.looked_up,
     "min": Body.least,
     "fused": Body.fused,
     "fma": Body.fused_exactly,

@@ -459,7 +459,8 @@ class Replay:
             workers: The number of threads.
             math: The library for `exp`, `tanh` and so on. `"libm"` gives the same bits as single
                 runs; `"libmvec"`, `"svml"` and `"mgraph"` compute several rows at once, each op
-                within 2 ulp; `"auto"` is the fastest that this machine has.
+                within 2 ulp; `"auto"` is the fastest of these that this machine has. `"exact"`
+                rounds each operation correctly, so that all machines give the same bits.
             reuse: A batch that `batch` returned and that is no longer needed, whose arrays are
                 overwritten if they have the right size and are not among the columns. Allocating
                 new memory can take as long as the computation.

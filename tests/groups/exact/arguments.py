@@ -43,6 +43,7 @@ HARD_CASES: Final = Path(__file__).with_name("hard_cases.json")
 _WIDE: Final = gmpy2.context(precision=200)
 
 
+@np.errstate(all="ignore")
 def arguments(name: str, count: int, seed: int) -> tuple[Doubles, ...]:
     """Return at least `count` arguments, or pairs of them, in columns.
 

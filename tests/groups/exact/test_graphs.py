@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-GOLDEN: Final = sorted([*(FIXTURES / "run").rglob("*.json"), *(FIXTURES / "pack").glob("*.json")])
-BY_OP: Final = ("exact rationals, rounded", "IEEE 754 special cases by hand")
+GOLDEN: Final = sorted(
+    path for folder in ("exact", "pack", "run") for path in (FIXTURES / folder).rglob("*.json")
+)
+BY_OP: Final = ("exact rationals, rounded", "IEEE 754 special cases by hand", "MPFR")
 """How the origin of a golden run begins whose numbers are rounded at each operation."""
 
 

@@ -8,7 +8,9 @@ from fractions import Fraction
 
 import gmpy2
 import numpy as np
+import pytest
 
+from tests.groups.exact.__main__ import HAS_LONG, LONG, confirmed
 from tests.groups.exact.arguments import KINDS, PAIRS, SPECIAL, arguments, hard_cases
 from tests.groups.exact.oracle import BINARY64, FUNCTIONS, right_answers, told, wrong
 from tests.groups.exact.vectors import document
@@ -108,3 +110,17 @@ def test_hard_cases_are_hard(name: str) -> None:
 def test_the_shared_vectors_are_right() -> None:
     """The file that other tests use is what MPFR says."""
     assert document() == json.loads(VECTORS.read_text(encoding="utf-8"))
+
+
+@pytest.mark.skipif(not HAS_LONG, reason="long double is no longer than double here")
+@looped("name", LONG)
+def test_long_double_confirms_no_other_double(name: str) -> None:
+    """What the long comparison leaves to long double is right: no neighbour would be confirmed."""
+    columns = arguments(name, 3_000, 4)
+    want = right_answers(name, columns)
+    assert np.mean(confirmed(name, columns, want)) > 0.7
+    with np.errstate(over="ignore"):
+        neighbours = np.nextafter(want, np.inf), np.nextafter(want, -np.inf)
+    for other in (*neighbours, -want):
+        differs = (other != want) | (np.signbit(other) != np.signbit(want))
+        assert not np.any(confirmed(name, columns, other) & differs & ~np.isnan(want))

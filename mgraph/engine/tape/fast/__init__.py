@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from mgraph.engine.tape.fast import (
     angles,
+    error_function,
     exponential,
     logarithm,
     pairs,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 MODULES: Final[tuple[ModuleType, ...]] = (
-    pairs, exponential, logarithm, trigonometry, angles, power,
+    pairs, exponential, logarithm, trigonometry, angles, power, error_function,
 )  # fmt: skip
 """Where the functions are; their names differ from each other."""
 

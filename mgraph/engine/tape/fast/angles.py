@@ -120,8 +120,10 @@ def fast_atan2(a: float, b: float) -> Result:
     is_inside = y > NEAREST and y < FARTHEST and x > NEAREST and x < FARTHEST
     t, t_low = angle_of(y if is_inside else 1.0, 0.0, x if is_inside else 1.0, 0.0, b)
     t, is_certain = rounds(t, t_low, ATAN_ERROR)
-    is_beyond = a == 0.0 and b > 0.0
-    return with_sign(t if is_inside else 0.0, a), (is_inside and is_certain) or is_beyond
+    is_nan = a != a or b != b
+    is_beyond = (a == 0.0 and b > 0.0) or is_nan
+    beyond = NAN if is_nan else 0.0
+    return with_sign(t if is_inside else beyond, a), (is_inside and is_certain) or is_beyond
 
 
 def other_side(x: float) -> Pair:
@@ -137,13 +139,24 @@ def other_side(x: float) -> Pair:
     return s, (fma(-s, s, p) + p_low) * (0.5 / s)
 
 
+def asin_pair(x: float) -> Pair:
+    """Return the arc sine of x from 0 to 1, not 1 itself."""
+    s, s_low = other_side(x)
+    return angle_of(x, 0.0, s, s_low, 1.0)
+
+
+def acos_pair(x: float) -> Pair:
+    """Return the arc cosine of x from -1 to 1, neither end itself."""
+    size = abs(x)
+    s, s_low = other_side(size)
+    return angle_of(s, s_low, size, 0.0, x)
+
+
 def fast_asin(x: float) -> Result:
     """Return the arc sine of x."""
     size = abs(x)
     is_inside = size > SMALL and size < 1.0
-    inner = size if is_inside else 0.5
-    s, s_low = other_side(inner)
-    t, t_low = angle_of(inner, 0.0, s, s_low, 1.0)
+    t, t_low = asin_pair(size if is_inside else 0.5)
     y, is_certain = rounds(t, t_low, ATAN_ERROR)
     beyond = NAN if size > 1.0 else HALF_PI_HIGH if size == 1.0 else size
     return with_sign(y if is_inside else beyond, x), is_certain or not is_inside
@@ -151,11 +164,8 @@ def fast_asin(x: float) -> Result:
 
 def fast_acos(x: float) -> Result:
     """Return the arc cosine of x."""
-    size = abs(x)
-    is_inside = size < 1.0
-    inner = size if is_inside else 0.5
-    s, s_low = other_side(inner)
-    t, t_low = angle_of(s, s_low, inner, 0.0, x)
+    is_inside = abs(x) < 1.0
+    t, t_low = acos_pair(x if is_inside else 0.5)
     y, is_certain = rounds(t, t_low, ATAN_ERROR)
     beyond = 0.0 if x == 1.0 else PI_HIGH if x == -1.0 else NAN
     return y if is_inside else beyond, is_certain or not is_inside

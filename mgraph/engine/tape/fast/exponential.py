@@ -98,6 +98,40 @@ def expm1_pair(x: float) -> Pair:
     return fast_two_sum(s, fma(power, p_low, s_low + whole_low))
 
 
+def exp_pair(x: float) -> tuple[float, float, float]:
+    """Return n + 3·2^51, and e^x/2^n as a pair, for x from -708 to 709."""
+    shifted, r, r_low = split_by_ln_2(x)
+    p, p_low = expm1_near_0(r, r_low)
+    s, s_low = fast_two_sum(1.0, p)
+    return shifted, s, s_low + p_low
+
+
+def tanh_pair(x: float) -> Pair:
+    """Return the hyperbolic tangent of x from 0 to 20."""
+    a, a_low = expm1_pair(x + x)
+    d, d_low = two_sum(2.0, a)
+    return quotient(a, a_low, d, d_low + a_low)
+
+
+def sinh_pair(x: float) -> Pair:
+    """Return the hyperbolic sine of x from 0 to 708."""
+    a, a_low = expm1_pair(x)
+    d, d_low = two_sum(1.0, a)
+    q, q_low = quotient(a, a_low, d, d_low + a_low)
+    h, h_low = fast_two_sum(a, q)
+    return 0.5 * h, 0.5 * (h_low + (a_low + q_low))
+
+
+def cosh_pair(x: float) -> Pair:
+    """Return the hyperbolic cosine of x from 0 to 708."""
+    a, a_low = expm1_pair(x)
+    d, d_low = two_sum(1.0, a)
+    e, e_low = fast_two_sum(d, d_low + a_low)
+    q, q_low = quotient(1.0, 0.0, e, e_low)
+    h, h_low = fast_two_sum(e, q)
+    return 0.5 * h, 0.5 * (h_low + (e_low + q_low))
+
+
 def fast_exp(x: float) -> Result:
     """Return e^x.
 
@@ -105,10 +139,8 @@ def fast_exp(x: float) -> Result:
     2^1024, and below -745.14 it is less than 2^-1075, half the smallest double.
     """
     is_inside = x > -708.0 and x < 709.0
-    shifted, r, r_low = split_by_ln_2(x if is_inside else 1.0)
-    p, p_low = expm1_near_0(r, r_low)
-    s, s_low = fast_two_sum(1.0, p)
-    y, is_certain = rounds(s, s_low + p_low, EXP_ERROR)
+    shifted, s, s_low = exp_pair(x if is_inside else 1.0)
+    y, is_certain = rounds(s, s_low, EXP_ERROR)
     beyond = INF if x > 709.79 else 0.0 if x < -745.14 else x
     is_beyond = x > 709.79 or x < -745.14 or x != x
     return y * two_to(shifted) if is_inside else beyond, (is_inside and is_certain) or is_beyond
@@ -128,10 +160,8 @@ def fast_tanh(x: float) -> Result:
     """Return the hyperbolic tangent of x; from 20 on it is within 2^-56 of 1."""
     size = abs(x)
     is_inside = size > SMALL and size < 20.0
-    a, a_low = expm1_pair(size + size if is_inside else 1.0)
-    d, d_low = two_sum(2.0, a)
-    q, q_low = quotient(a, a_low, d, d_low + a_low)
-    y, is_certain = rounds(q, q_low, EXPM1_ERROR)
+    s, s_low = tanh_pair(size if is_inside else 1.0)
+    y, is_certain = rounds(s, s_low, EXPM1_ERROR)
     beyond = 1.0 if size >= 20.0 else size
     return with_sign(y if is_inside else beyond, x), is_certain or not is_inside
 
@@ -140,11 +170,8 @@ def fast_sinh(x: float) -> Result:
     """Return the hyperbolic sine of x; from 711 on it is above 2^1024."""
     size = abs(x)
     is_inside = size > SMALL and size < 708.0
-    a, a_low = expm1_pair(size if is_inside else 1.0)
-    d, d_low = two_sum(1.0, a)
-    q, q_low = quotient(a, a_low, d, d_low + a_low)
-    h, h_low = fast_two_sum(a, q)
-    y, is_certain = rounds(0.5 * h, 0.5 * (h_low + (a_low + q_low)), EXPM1_ERROR)
+    s, s_low = sinh_pair(size if is_inside else 1.0)
+    y, is_certain = rounds(s, s_low, EXPM1_ERROR)
     beyond = INF if size > 711.0 else size
     is_beyond = size <= SMALL or size > 711.0 or x != x
     return with_sign(y if is_inside else beyond, x), (is_inside and is_certain) or is_beyond
@@ -154,12 +181,8 @@ def fast_cosh(x: float) -> Result:
     """Return the hyperbolic cosine of x; from 711 on it is above 2^1024."""
     size = abs(x)
     is_inside = size < 708.0
-    a, a_low = expm1_pair(size if is_inside else 1.0)
-    e, e_low = two_sum(1.0, a)
-    e_low = e_low + a_low
-    q, q_low = quotient(1.0, 0.0, e, e_low)
-    h, h_low = fast_two_sum(e, q)
-    y, is_certain = rounds(0.5 * h, 0.5 * (h_low + (e_low + q_low)), EXPM1_ERROR)
+    s, s_low = cosh_pair(size if is_inside else 1.0)
+    y, is_certain = rounds(s, s_low, EXPM1_ERROR)
     is_beyond = size > 711.0 or x != x
     beyond = INF if size > 711.0 else x
     return y if is_inside else beyond, (is_inside and is_certain) or is_beyond

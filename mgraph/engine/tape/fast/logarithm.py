@@ -64,7 +64,7 @@ LOG_BOUND: Final = 2.0**-74
 LOG_ERROR: Final = 16.0 * LOG_BOUND
 
 
-def log_pair(f: float, f_low: float, e: float, tail: Table, pairs: Pairs) -> Pair:
+def log_of_product(f: float, f_low: float, e: float, tail: Table, pairs: Pairs) -> Pair:
     """Return ln(1 + f) + e·ln 2."""
     d, d_low = fast_two_sum(2.0, f)
     s, s_low = quotient(f, f_low, d, d_low + f_low)
@@ -75,14 +75,28 @@ def log_pair(f: float, f_low: float, e: float, tail: Table, pairs: Pairs) -> Pai
     return h, h_low + fma(e, LN_2_REST, m_low)
 
 
+def log_pair(x: float, tail: Table, pairs: Pairs) -> Pair:
+    """Return the natural logarithm of a normal x > 0."""
+    m, e = significand(x), exponent(x)
+    is_large = m > ROOT_2
+    f = (0.5 * m if is_large else m) - 1.0
+    return log_of_product(f, 0.0, e + 1.0 if is_large else e, tail, pairs)
+
+
+def log1p_pair(x: float) -> Pair:
+    """Return the natural logarithm of 1 + x for x from -1 to 2^1000, not -1 itself."""
+    u, u_low = two_sum(1.0, x)
+    m, e = significand(u), exponent(u)
+    m_low = u_low * two_to(SHIFT - e)
+    is_large = m > ROOT_2
+    f, f_low = two_sum((0.5 * m if is_large else m) - 1.0, 0.5 * m_low if is_large else m_low)
+    return log_of_product(f, f_low, e + 1.0 if is_large else e, LOG_TAIL, LOG_PAIRS)
+
+
 def fast_log(x: float) -> Result:
     """Return the natural logarithm of x."""
     is_inside = x >= SMALLEST_NORMAL and x < INF
-    inner = x if is_inside else 1.0
-    m, e = significand(inner), exponent(inner)
-    is_large = m > ROOT_2
-    f = (0.5 * m if is_large else m) - 1.0
-    h, h_low = log_pair(f, 0.0, e + 1.0 if is_large else e, LOG_TAIL, LOG_PAIRS)
+    h, h_low = log_pair(x if is_inside else 1.0, LOG_TAIL, LOG_PAIRS)
     y, is_certain = rounds(h, h_low, LOG_ERROR)
     beyond = -INF if x == 0.0 else NAN if x < 0.0 else x
     is_beyond = x <= 0.0 or x == INF or x != x
@@ -92,12 +106,7 @@ def fast_log(x: float) -> Result:
 def fast_log1p(x: float) -> Result:
     """Return the natural logarithm of 1 + x."""
     is_inside = x > -1.0 and x < LOG_LARGEST and abs(x) > TINY
-    u, u_low = two_sum(1.0, x if is_inside else 1.0)
-    m, e = significand(u), exponent(u)
-    m_low = u_low * two_to(SHIFT - e)
-    is_large = m > ROOT_2
-    f, f_low = two_sum((0.5 * m if is_large else m) - 1.0, 0.5 * m_low if is_large else m_low)
-    h, h_low = log_pair(f, f_low, e + 1.0 if is_large else e, LOG_TAIL, LOG_PAIRS)
+    h, h_low = log1p_pair(x if is_inside else 1.0)
     y, is_certain = rounds(h, h_low, LOG_ERROR)
     beyond = -INF if x == -1.0 else NAN if x < -1.0 else x
     is_beyond = x <= -1.0 or x == INF or abs(x) <= TINY or x != x

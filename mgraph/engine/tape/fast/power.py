@@ -20,7 +20,7 @@ from fractions import Fraction
 from typing import Final
 
 from mgraph.engine.tape.fast.exponential import expm1_near_0, split_by_ln_2
-from mgraph.engine.tape.fast.logarithm import ROOT_2, log_pair
+from mgraph.engine.tape.fast.logarithm import log_pair
 from mgraph.engine.tape.fast.pairs import (
     INF,
     NAN,
@@ -29,12 +29,10 @@ from mgraph.engine.tape.fast.pairs import (
     Pair,
     Result,
     doubles_of,
-    exponent,
     fast_two_sum,
     pairs_of,
     product,
     rounds,
-    significand,
     two_sum,
     two_to,
 )
@@ -54,12 +52,18 @@ WHOLE: Final = 2.0**51
 
 def log_times(a: float, b: float) -> Pair:
     """Return b·ln a for a normal a > 0."""
-    m, e = significand(a), exponent(a)
-    is_large = m > ROOT_2
-    f = (0.5 * m if is_large else m) - 1.0
-    h, h_low = log_pair(f, 0.0, e + 1.0 if is_large else e, LONG_TAIL, LONG_PAIRS)
+    h, h_low = log_pair(a, LONG_TAIL, LONG_PAIRS)
     h, h_low = fast_two_sum(h, h_low)
     return product(h, h_low, b, 0.0)
+
+
+def exp_of_pair(t: float, t_low: float) -> tuple[float, float, float]:
+    """Return n + 3·2^51, and e^(t + t_low)/2^n as a pair, for t from -708 to 709."""
+    shifted, r, r_low = split_by_ln_2(t)
+    r, r_low = two_sum(r, r_low + t_low)
+    p, p_low = expm1_near_0(r, r_low)
+    s, s_low = fast_two_sum(1.0, p)
+    return shifted, s, s_low + p_low
 
 
 def fast_pow(a: float, b: float) -> Result:
@@ -68,11 +72,8 @@ def fast_pow(a: float, b: float) -> Result:
     is_normal = size >= SMALLEST_NORMAL and size < INF and abs(b) < WHOLE
     t, t_low = log_times(size if is_normal else 1.0, b if is_normal else 1.0)
     is_inside = is_normal and t > -708.0 and t < 709.0
-    shifted, r, r_low = split_by_ln_2(t if is_inside else 1.0)
-    r, r_low = two_sum(r, r_low + (t_low if is_inside else 0.0))
-    p, p_low = expm1_near_0(r, r_low)
-    s, s_low = fast_two_sum(1.0, p)
-    y, is_certain = rounds(s, s_low + p_low, POW_ERROR)
+    shifted, s, s_low = exp_of_pair(t if is_inside else 1.0, t_low if is_inside else 0.0)
+    y, is_certain = rounds(s, s_low, POW_ERROR)
     y = y * two_to(shifted) if is_inside else INF if t > 0.0 else 0.0
     is_certain = (is_inside and is_certain) or (is_normal and (t > 710.0 or t < -746.0))
     is_whole = b == (b + SHIFT) - SHIFT
