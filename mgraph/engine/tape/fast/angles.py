@@ -58,7 +58,7 @@ ATAN_TABLE: Final = tuple(
 )
 
 ATAN_BOUND: Final = 2.0**-75
-"""Also that of the others. Derived: 2^-76.0."""
+"""Also that of the others. Derived: 2^-75.9."""
 
 ATAN_ERROR: Final = 16.0 * ATAN_BOUND
 
