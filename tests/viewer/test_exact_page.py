@@ -6,6 +6,7 @@ import json
 import math
 import random
 import shutil
+import struct
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,10 @@ import pytest
 
 import mgraph
 from mgraph import viewer
+from mgraph.graph.run import DEFAULT, EXACT
 from mgraph.ops import exact
 from mgraph.ops.exact.table import OPS as EXACT_OPS
-from tests.command_line import NEURON
+from tests.command_line import FIXTURES, NEURON
 from tests.ops.exact_vectors import bits_of, rows_of_bits
 from tests.ops.test_exact import HARD, SAMPLES, SUBNORMAL, THRESHOLDS, TRUE, drawn
 from tests.ops.test_table import SPECIAL
@@ -85,12 +87,30 @@ const ANSWER = {
     const { primals, adjoints, has } = evaluate(graph, graph.data, seeds);
     return graph.ids.map((id, i) => [id, bits(primals[i]), has[i] ? bits(adjoints[i]) : null]);
   },
+  runs: async ([text, isExact]) => {
+    const graph = await readGraph(new TextEncoder().encode(text));
+    useExactMath(isExact);
+    return graph.runs.map((run) => {
+      const leaves = graph.data.slice();
+      for (const [id, x] of run.inputs) leaves[graph.index.get(id)] = x;
+      const seeds = [...run.seed].map(([id, x]) => [graph.index.get(id), x]);
+      const asked = new Map(seeds.length ? seeds : [[graph.outputs[0], 1]]);
+      const { primals, adjoints, has } = evaluate(graph, leaves, asked);
+      return graph.ids.map((id, i) => [id, bits(primals[i]), has[i] ? bits(adjoints[i]) : null]);
+    });
+  },
 };
 const [what, questions] = JSON.parse(readFileSync(0, "utf8"));
 const answers = [];
 for (const question of questions) answers.push(await ANSWER[what](question));
 console.log(JSON.stringify(answers));
 """
+
+
+def double_of(digits: str) -> float:
+    """Return the double with these bits."""
+    value: float = struct.unpack(">d", bytes.fromhex(digits))[0]
+    return value
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +235,23 @@ def test_a_graph_has_the_bits_that_mgraph_run_gives(ask: Ask) -> None:
     assert {id_: grad for id_, (_, grad) in given.items() if grad} == {
         id_: bits_of(x) for id_, x in (run.grad or {}).items()
     }
+
+
+@needs_node
+def test_the_golden_files_hold(ask: Ask) -> None:
+    """Those of exact math, by MPFR: bit for bit, and within the tolerance with node's functions."""
+    paths = sorted((FIXTURES / "exact").rglob("*.json"))
+    texts = [path.read_text(encoding="utf-8") for path in paths]
+    for is_exact, tolerance in ((True, EXACT), (False, DEFAULT)):
+        for path, answers in zip(paths, ask("runs", *([x, is_exact] for x in texts)), strict=True):
+            for want, got in zip(mgraph.load(path).runs, answers, strict=True):
+                found = {id_: (double_of(value), grad) for id_, value, grad in got}
+                for id_, x in (want.data or {}).items():
+                    assert tolerance.allows(found[id_][0], x), (path, id_, is_exact)
+                grads = {id_: double_of(grad) for id_, (_, grad) in found.items() if grad}
+                assert {*grads} == {*(want.grad or {})}
+                for id_, x in (want.grad or {}).items():
+                    assert tolerance.allows(grads[id_], x), (path, id_, is_exact)
 
 
 @needs_node
