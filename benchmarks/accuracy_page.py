@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _INTRO: Final = """# Accuracy
 
 The results of `exp`, `tanh` and fourteen other functions depend on the math library that computes
-them: nearly all of its results are the double nearest to the exact one, and the others are a double
+them: most are the double nearest to the exact result, and the others are, as a rule, the double
 beside it. In [exact math](format.md#evaluation) there is one right answer, on every machine. This
 page says how often each library gives another one.
 
@@ -27,7 +27,7 @@ _COLUMNS: Final = """| column | whose results |
 | libmvec, svml | batches with vector functions of glibc or of Intel's runtime; others are libm's |
 | mgraph | batches with mgraph's own `exp` and `tanh`; the others are libm's |
 | exact | exact math, on the tape |
-| V8 | the page's, and node's |
+| V8 | the page's, in node and Chromium; `erf` is the page's own |
 """
 
 _DIFFERS: Final = """## How often the last bit differs

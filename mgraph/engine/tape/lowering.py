@@ -655,7 +655,9 @@ class Body:
 
     def with_sign(self, values: list[Operand]) -> Operand:
         """Lower the absolute value of a with the sign of b."""
-        return self.invoke(f"llvm.copysign.{_suffix(values[0].type)}", values)
+        type_ = _widest(values)
+        values = [self.cast(value, type_) for value in values]
+        return self.invoke(f"llvm.copysign.{_suffix(type_)}", values)
 
     def two_to(self, values: list[Operand]) -> Operand:
         """Lower 2^n: move n, the last bits of the argument, to the exponent of a double."""

@@ -1,17 +1,18 @@
 """erf, from a table of its values.
 
 |x| = c + h with c = i/16 the nearest such number, |h| ≤ Z = 1/32; h is exact (Sterbenz, if i is
-not 0). erf |x| = erf c + w·h·Y, w = 2/√π·e^(-c²), and Y = a_0 + a_1·h + a_2·h² + … is 1/h times the
-integral of e^(-2ct - t²) for t from 0 to h: a_k = b_k/(k + 1) with b_0 = 1, b_1 = -2c and
-k·b_k = -2c·b_(k - 1) - 2·b_(k - 2). For each c the table has a row: erf c, w, a_2 and a_3 as pairs,
-then a_4 to a_12 as doubles. a_1 = -c.
+not 0). erf |x| = erf c + w·h·Y with w = 2/√π·e^(-c²). Y = a_0 + a_1·h + a_2·h² + …, above 0.8, is
+1/h times the integral of e^(-2ct - t²) for t from 0 to h: a_k = b_k/(k + 1) with b_0 = 1, b_1 = -2c
+and k·b_k = -2c·b_(k - 1) - 2·b_(k - 2). For each c the table has a row: erf c, w, a_2 and a_3 as
+pairs, then a_4 to a_12 as doubles. a_1 = -c.
 
 **The series.** a_k can be 0, so Horner's rule uses `two_sum`, which is exact whatever the sizes
 are. Its doubles are off as in `pairs.series`, with z_low = 0. Pairs: as parts of Y, all |a_k|·Z^k
 together are below 2, and so is all that is added up; low parts are within 4u of these sizes. Each
 of 4 steps rounds three times, low parts only: in all less than 12·u·8u < 2^-98. What is left out
-is, by |b_k| ≤ 1.09·√(2^k/k!)·e^(c²/2) (Cramér's inequality for Hermite polynomials, DLMF 18.14.9),
-below the sum of 1.09·√(2^k/k!)/(k + 1)·e^(c²/2)·Z^k for k ≥ 13.
+is, by |b_k| ≤ 1.09·√(2^k/k!)·e^(c²/2) (Cramér's inequality for Hermite polynomials; Abramowitz &
+Stegun, Handbook of Mathematical Functions, 22.14.17), below the sum of
+1.09·√(2^k/k!)/(k + 1)·e^(c²/2)·Z^k for k ≥ 13.
 
 With E for all of that, the result is off by w·|h|·E. For i = 0 that is E/0.99, relatively. For
 i > 0 the result is at least erf(c - Z), which is above 0.035 and half of erf c. erf c and w are off

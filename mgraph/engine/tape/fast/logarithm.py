@@ -59,7 +59,7 @@ LOG_PAIRS: Final = pairs_of(LOG_COEFFICIENTS[:4])
 LOG_TAIL: Final = doubles_of(LOG_COEFFICIENTS[4:])
 
 LOG_BOUND: Final = 2.0**-74
-"""Derived: 2^-74.7."""
+"""Derived: 2^-74.5."""
 
 LOG_ERROR: Final = 16.0 * LOG_BOUND
 

@@ -162,8 +162,8 @@ def plus_product(c: float, c_low: float, a: float, a_low: float, b: float, b_low
     off by 3/7·2^-93, and its low part at most 3/7·2^-45.9. Adding c_low rounds by less than
     u·2^-47, adding both to the low part of the sum by less than u·2^-46.9. In all below 2^-93.
 
-    If a_low is at most 2^-49·|a| and b_low at most 2^-48·|b|, the low part of the result is at most
-    u + 3/7·(2^-49 + 2^-48 + 2u) + 10/7·u < 0.8·2^-48: Horner's rule with pairs keeps them tight.
+    If a_low is at most 2^-48·|a| and b_low at most 2^-48·|b|, the low part of the result is at most
+    u + 3/7·(2^-48 + 2^-48 + 2u) + 10/7·u < 0.97·2^-48: Horner's rule with pairs keeps them tight.
     """
     p, p_low = product(a, a_low, b, b_low)
     s, s_low = fast_two_sum(c, p)
@@ -193,13 +193,14 @@ def series(z: float, z_low: float, tail: Table, pairs: Pairs) -> Pair:
 
     - Z^K times the error of the doubles. That of t·z + c, rounded, is Z times the error of t, plus
       |t|·|z_low|, plus that of c as a double, plus u times the result, at most |c| + Z·|t|. z_low
-      is at most 2^-49·|z| (2^-50 for exp);
+      is at most 2^-48·|z| (2^-50 for exp);
     - Z^k times the error of c_k as a pair, at most u²·|c_k|;
     - all terms that are left out.
 
-    z is the square of a pair whose low part is at most 6u of it: `fast_two_sum` made it, or
-    `quotient` of two such pairs. So z_low is at most 14u < 2^-49. (`exponential` has its own
-    reason.) Operations with pairs are counted by Lemma 2. The conditions of `plus_product` hold
+    z is the square of a pair whose low part is at most 8u of it: that of r from `fast_two_sum` is
+    at most u, that of a quotient 3u and those of its arguments, u and 4u at most. So z_low is at
+    most 18u < 2^-48. (`exponential` has its own reason.) The result is tight, and so are its
+    products. Operations with pairs are counted by Lemma 2. The conditions of `plus_product` hold
     for all series here: |z·c_(k + 1)| is below 0.3·|c_k|, also with all terms after it.
     """
     t = 0.0
