@@ -1,7 +1,7 @@
 """Measure, print the tables as Markdown, and store and plot the figures.
 
-`--docs` updates benchmarks/figures.json, docs/benchmarks.md, its pictures and the README's table;
-with `--from benchmarks/figures.json` it updates them without measuring.
+`--docs` updates benchmarks/figures.json, docs/benchmarks.md, its pictures, docs/accuracy.md and the
+README's table; with `--from benchmarks/figures.json` it updates them without measuring.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ TABLES: Final = (
     "chain",
     "tape",
     "accuracy",
+    "exact",
     "peers",
     "demo",
     "batch",

@@ -1,9 +1,10 @@
-"""Write the figures into the documentation: docs/benchmarks.md, its plot, the README's table."""
+"""Write the figures into the documentation: two pages in docs/, a plot, the README's table."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from benchmarks.accuracy_page import accuracy_page
 from benchmarks.measure import ROOT
 from benchmarks.peers import ENGINES
 from benchmarks.plot import draw
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 FIGURES: Final = ROOT / "benchmarks" / "figures.json"
 PICTURE: Final = ROOT / "docs" / "benchmarks.png"
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
+ACCURACY: Final = ROOT / "docs" / "accuracy.md"
 README: Final = ROOT / "README.md"
 
 START: Final = "<!-- python -m benchmarks --docs writes this -->\n"
@@ -72,9 +74,10 @@ SHORT: Final = (
 
 
 def publish(tables: Mapping[str, StoredTable]) -> None:
-    """Write the page, the plots, and the README's part between its two marks."""
+    """Write the pages, the plots, and the README's part between its two marks."""
     draw(PICTURE, tables)
     PAGE.write_text(page(tables), encoding="utf-8")
+    ACCURACY.write_text(accuracy_page(tables["accuracy"]), encoding="utf-8")
     README.write_text(with_part(README.read_text(encoding="utf-8"), tables), encoding="utf-8")
 
 

@@ -45,7 +45,7 @@ _PRESS: Final = """(button) => {
   document.body.getBoundingClientRect();
   return performance.now() - start;
 }"""
-_FRAMES: Final = """async (count) => {
+FRAMES: Final = """async (count) => {
   const slider = document.querySelector("input[data-leaf]");
   const [low, high] = [Number(slider.min), Number(slider.max)];
   const start = performance.now();
@@ -109,5 +109,5 @@ def _row(name: str, path: Path, visit: Visit, space: Workspace, rounds: int) -> 
 
 def _cells(tab: Page, ready: list[float]) -> tuple[Any, ...]:
     steps = median(tab.evaluate(_STEPS, 60))
-    frames = tab.evaluate(_FRAMES, 90)
+    frames = tab.evaluate(FRAMES, 90)
     return f"{min(ready):.0f} ms", f"{median(ready):.0f} ms", f"{steps:.1f} ms", f"{frames:.0f}"

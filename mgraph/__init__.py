@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mgraph.codec import Limits
     from mgraph.document import Graph, load, loads, save
     from mgraph.errors import Diagnostic, GraphError
+    from mgraph.exact_value import ExactValue
     from mgraph.exporting import export
     from mgraph.format import FORMAT_VERSION as FORMAT_VERSION
     from mgraph.graph.run import Run, Tolerance
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 _SOURCES = {
     "Diagnostic": "errors",
     "ExactSum": "ops.exact_sum",
+    "ExactValue": "exact_value",
     "FORMAT_VERSION": "format",
     "Graph": "document",
     "GraphError": "errors",
@@ -57,6 +59,7 @@ _SOURCES = {
 __all__ = [
     "Diagnostic",
     "ExactSum",
+    "ExactValue",
     "Graph",
     "GraphError",
     "Limits",

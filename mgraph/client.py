@@ -236,6 +236,7 @@ class Client(_Connection):
         *,
         seed: Mapping[str, float] | None = None,
         grad: bool = True,
+        math: str = "libm",
     ) -> Run:
         """Run a graph on the server, as `Graph.run` does here, with the same bits.
 
@@ -244,11 +245,13 @@ class Client(_Connection):
             inputs: Values of inputs and params that replace the declared ones, by id.
             seed: Gradients that outputs start with, by id; may be left out with one output.
             grad: Whether to run backward.
+            math: `"exact"` gives the same bits on every machine; `"libm"` takes `exp`, `tanh` and
+                so on from the server's math library.
 
         Raises:
             ServerError: There is no such graph, or it can't be run like this.
         """
-        return self._finish(_run(reference, inputs, seed, grad=grad))
+        return self._finish(_run(reference, inputs, seed, grad=grad, math=math))
 
     def rows(  # noqa: PLR0913 - one keyword per choice
         self,
@@ -428,9 +431,13 @@ class AsyncClient(_Connection):
         *,
         seed: Mapping[str, float] | None = None,
         grad: bool = True,
+        math: str = "libm",
     ) -> Run:
-        """Run the graph of a `reference` with `inputs`, `seed` and `grad`, as `Client.run` does."""
-        return await self._finish(_run(reference, inputs, seed, grad=grad))
+        """Run the graph of a `reference`, as `Client.run` does.
+
+        The others are `inputs`, `seed`, `grad` and `math`.
+        """
+        return await self._finish(_run(reference, inputs, seed, grad=grad, math=math))
 
     async def rows(  # noqa: PLR0913 - one keyword per choice
         self,
@@ -548,8 +555,11 @@ def _run(
     seed: Mapping[str, float] | None,
     *,
     grad: bool,
+    math: str,
 ) -> Steps[Run]:
     given = {"inputs": _spelled(inputs), "seed": _spelled(seed), "grad": grad}
+    if math != "libm":  # an older server knows no other
+        given["math"] = math
     path = f"/api/graphs/{_path(reference)}/run"
     body = json.dumps(given, allow_nan=False).encode()
     answer = yield _Call("POST", path, {"content-type": _JSON}, body)
@@ -558,6 +568,7 @@ def _run(
     return Run(
         data=numbers["data"], grad=numbers["grad"], inputs=numbers["inputs"] or {},
         seed=numbers["seed"] or {}, origin=members["origin"], graph=members["graph"],
+        math=members.get("math", ""),
     )  # fmt: skip
 
 

@@ -10,13 +10,13 @@ from mgraph.codec import LIMITS, Limits, read_file, write_file
 from mgraph.collector import paused_collector
 from mgraph.engine import tape
 from mgraph.engine.evaluate import evaluate, unbound_inputs
-from mgraph.engine.values import VALUE, columns_of, values_of
+from mgraph.engine.values import EXACT_VALUE, VALUE, columns_of, values_of
 from mgraph.errors import GraphError, printable
 from mgraph.format.faults import check_header, check_runs
 from mgraph.format.file import GraphFile
 from mgraph.format.reading import read
 from mgraph.format.writing import to_json, to_msgpack
-from mgraph.graph.run import over_graph
+from mgraph.graph.run import EXACT_MATH, LIBM, over_graph
 from mgraph.value import Value, mimebundle
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ ANNOTATED: Final = ".annotated"
 
 ENGINES: Final = ("auto", "value", "tape")
 """Names of engines; "auto" chooses by the graph's size and by what is installed."""
+
+MATHS: Final = (LIBM, EXACT_MATH)
+"""The math in which a graph is run: the machine's library, or the one right answer."""
 
 LARGE: Final = 200_000
 """Number of nodes from which "auto" uses the tape; importing its libraries takes some time."""
@@ -111,6 +114,7 @@ class Graph(GraphFile):
         seed: Mapping[str, float] | None = None,
         grad: bool = True,
         engine: str = "auto",
+        math: str = "libm",
         **more: float,
     ) -> Run:
         """Run the graph forward and backward.
@@ -123,6 +127,9 @@ class Graph(GraphFile):
             engine: `"value"` builds Values, `"tape"` uses flat arrays and machine code (the extra
                 `fast`), `"auto"` takes the tape for large graphs if it is installed. All of them
                 give the same bits.
+            math: `"libm"` takes `exp`, `tanh` and so on from the machine's math library. `"exact"`
+                rounds each operation correctly, so that all machines get the same bits; the run
+                says so (`run.math`), and is run again in exact math by golden tests.
             more: More inputs, as keywords, for ids that are Python names.
 
         Returns:
@@ -135,10 +142,11 @@ class Graph(GraphFile):
                 given is not a number; `unbound-input` if an input has no value; `seed` if there are
                 several outputs and no seed, or the seed is not that of an output or not finite.
             MissingExtraError: The tape engine was asked for and is not installed.
-            ValueError: There is no such engine.
+            ValueError: There is no such engine, or no such math.
         """
         given = {**(inputs or {}), **more}
-        return evaluate(self.columns, given, seed, load_engine(engine, len(self)), grad=grad)
+        chosen = load_engine(engine, len(self), math)
+        return evaluate(self.columns, given, seed, chosen, grad=grad)
 
     def compile(self, *, math: str = "libm") -> Replay:
         """Prepare the graph to be run many times. Needs the extra `fast`.
@@ -147,7 +155,8 @@ class Graph(GraphFile):
             math: The library for `exp`, `tanh` and so on, in steps and calls. `"libm"` gives the
                 same bits as `run`. `"libmvec"` (part of glibc), `"svml"` (Intel's runtime) and
                 `"mgraph"` compute several nodes at once, each op within 2 ulp. `"auto"` is the
-                fastest that this machine has.
+                fastest of these that this machine has. `"exact"` rounds each operation correctly,
+                so that all machines give the same bits.
 
         Returns:
             A `Replay`, which holds the graph as flat arrays and reuses them.
@@ -214,19 +223,24 @@ class Graph(GraphFile):
         name = derive.title(self.name, columns.ids[columns.outputs[0]])
         return type(self)(columns, {"name": name})
 
-    def values(self) -> dict[str, Value]:
+    def values(self, *, math: str = "libm") -> dict[str, Value]:
         """Build a live Value for each node.
+
+        Args:
+            math: `"exact"` for ExactValues.
 
         Returns:
             The Values by id, in evaluation order, with the declared values of the leaves.
 
         Raises:
             GraphError: `unbound-input` if an input has no declared value.
+            ValueError: There is no such math.
         """
+        check_math(math)
         if missing := [self.columns.ids[i] for i in self.columns.unbound()]:
             raise unbound_inputs(missing, in_run=False)
         with paused_collector():
-            values = values_of(self.columns)
+            values = values_of(self.columns, math=math)
         return dict(zip(self.columns.ids, values, strict=True))
 
     def with_runs(self, runs: Iterable[Run]) -> Self:
@@ -283,14 +297,30 @@ def engine_for(engine: str, nodes: int) -> str:
     return engine
 
 
-def load_engine(name: str, nodes: int) -> Engine:
-    """Return the engine that will run a graph of `nodes` nodes."""
-    if engine_for(name, nodes) == "value":
-        return VALUE
-    tape.require()
-    from mgraph.engine.tape.sweeps import TAPE  # noqa: PLC0415 - an extra
+def check_math(math: str) -> None:
+    """Refuse a math in which no graph is run.
 
-    return TAPE
+    Raises:
+        ValueError: There is no such math.
+    """
+    if math not in MATHS:
+        message = f"there is no math {math!r} for a run: choose one of {', '.join(MATHS)}"
+        raise ValueError(message)
+
+
+def load_engine(name: str, nodes: int, math: str = LIBM) -> Engine:
+    """Return the engine that will run a graph of `nodes` nodes.
+
+    Raises:
+        ValueError: There is no such engine, or no such math.
+    """
+    check_math(math)
+    if engine_for(name, nodes) == "value":
+        return EXACT_VALUE if math == EXACT_MATH else VALUE
+    tape.require()
+    from mgraph.engine.tape.sweeps import EXACT_TAPE, TAPE  # noqa: PLC0415 - an extra
+
+    return EXACT_TAPE if math == EXACT_MATH else TAPE
 
 
 def extension_of(path: str | os.PathLike[str]) -> str:
@@ -351,8 +381,9 @@ def save(
     """Write the graph of some Values to a file, with a run.
 
     Ids are the Values' names; those without a name get `n0`, `n1`, … The graph is run again first,
-    so the numbers in the file agree with each other even if leaves were changed since. With several
-    outputs the file gets one run for each of them, seeded with 1.0.
+    so the numbers in the file agree with each other even if leaves were changed since; in exact
+    math, if all outputs are ExactValues. With several outputs the file gets one run for each of
+    them, seeded with 1.0.
 
     Args:
         outputs: A Value, or a sequence of them.
@@ -367,14 +398,19 @@ def save(
         GraphError: As for `Graph.of` and `Graph.to_file`.
     """
     listed = [outputs] if isinstance(outputs, Value) else [*outputs]
-    graph = recorded(Graph.of(*listed, name=name, doc=doc))
+    graph = recorded(Graph.of(*listed, name=name, doc=doc), math_of(listed))
     graph.to_file(path)
     return graph
 
 
-def recorded(graph: Graph) -> Graph:
+def math_of(outputs: Sequence[Value]) -> str:
+    """Return the math of some Values: exact, if that of all of them is."""
+    return EXACT_MATH if all(value.math == EXACT_MATH for value in outputs) else LIBM
+
+
+def recorded(graph: Graph, math: str = LIBM) -> Graph:
     """Run a graph, once per output, and return it with these runs."""
     seeds: list[dict[str, float]] = [{}]
     if len(graph.outputs) > 1:
         seeds = [{output: 1.0} for output in graph.outputs]
-    return graph.with_runs(graph.run(seed=seed) for seed in seeds)
+    return graph.with_runs(graph.run(seed=seed, math=math) for seed in seeds)

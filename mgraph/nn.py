@@ -9,8 +9,9 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any, Final
 
+from mgraph.exact_value import value_class
 from mgraph.ops import OPS
-from mgraph.value import Label, Operand, Value, apply, as_value, total
+from mgraph.value import Label, Operand, Value, as_value, compute, total
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,12 +47,13 @@ class Neuron(Module):
         activation: The name of the op.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword per choice
         self,
         nin: int,
         nonlin: bool = True,  # noqa: FBT001, FBT002 - as in micrograd
         *,
         activation: str = "relu",
+        math: str = "libm",
         label: str = "",
         rng: random.Random | None = None,
     ) -> None:
@@ -61,11 +63,12 @@ class Neuron(Module):
             nin: The number of its inputs.
             nonlin: Whether it has an activation.
             activation: An op with one argument, such as `"tanh"`, or `"linear"` for none.
+            math: `"exact"` makes its params ExactValues, so that all that it computes is exact.
             label: Put before its labels: with `"layer1.neuron3"`, they are `layer1.neuron3.w2` …
             rng: Draws the weights; None for the functions of the module `random`.
 
         Raises:
-            ValueError: There is no such activation.
+            ValueError: There is no such activation, or no such math.
         """
         if activation not in ACTIVATIONS:
             known = ", ".join(ACTIVATIONS)
@@ -74,8 +77,9 @@ class Neuron(Module):
         prefix = f"{label}." if label else ""
         numbers = range(1, nin + 1)
         uniform = random.uniform if rng is None else rng.uniform
-        self.w = [Value.param(uniform(-1.0, 1.0), label=f"{prefix}w{i}") for i in numbers]
-        self.b = Value.param(0.0, label=f"{prefix}b")
+        param = value_class(math).param
+        self.w = [param(uniform(-1.0, 1.0), label=f"{prefix}w{i}") for i in numbers]
+        self.b = param(0.0, label=f"{prefix}b")
         self.nonlin = nonlin and activation != LINEAR
         self.activation = activation
         self._labels = [Label(f"{prefix}x{i}w{i}") for i in numbers]
@@ -102,7 +106,7 @@ class Neuron(Module):
         value = total([self.b, *products])
         value.name = self._sum
         if self.nonlin:
-            value = apply(OPS[self.activation], (value,))
+            value = compute(OPS[self.activation], (value,))
             value.name = self._out
         return value
 
@@ -184,6 +188,7 @@ class MLP(Module):
         nouts: Sequence[int],
         *,
         activation: str = "relu",
+        math: str = "libm",
         rng: random.Random | None = None,
     ) -> None:
         """Make a network.
@@ -192,16 +197,17 @@ class MLP(Module):
             nin: The number of inputs.
             nouts: The number of neurons of each layer.
             activation: That of all layers but the last: an op with one argument, such as `"tanh"`.
+            math: `"exact"` makes its params ExactValues, so that all that it computes is exact.
             rng: Draws the weights; None for the functions of the module `random`.
 
         Raises:
-            ValueError: There is no such activation.
+            ValueError: There is no such activation, or no such math.
         """
         sizes = [nin, *nouts]
         self.layers = [
             Layer(
                 sizes[i], sizes[i + 1], label=f"layer{i + 1}",
-                nonlin=i != len(nouts) - 1, activation=activation, rng=rng,
+                nonlin=i != len(nouts) - 1, activation=activation, math=math, rng=rng,
             )
             for i in range(len(nouts))
         ]  # fmt: skip

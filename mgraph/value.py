@@ -85,6 +85,9 @@ class Value:
     # Makes NumPy leave operators to us: np.float64(2.0) * value is a Value.
     __array_ufunc__: ClassVar[None] = None
 
+    math: ClassVar[str] = "libm"
+    """Who rounds exp, tanh and so on: the machine's math library, or `"exact"` math."""
+
     _args: tuple[Value, ...]
     _data: float
     _grad: float
@@ -211,6 +214,11 @@ class Value:
         with _LOCK.lock:
             sweep(seeds)
 
+    @classmethod
+    def _apply(cls, op: Op, args: tuple[Value, ...]) -> Value:
+        """Make the Value of an op in the math of this class."""
+        return apply(op, args)
+
     # --- what programs for micrograd read ---
 
     @property
@@ -224,7 +232,7 @@ class Value:
         if self._rule is None:
             return ""
         symbol = _SYMBOLS.get(self._kind, self._kind)
-        if self._rule is _POW and self._args[1]._kind == CONST:
+        if self._kind == "pow" and self._args[1]._kind == CONST:
             return symbol + repr(self._args[1]._data).removesuffix(".0")
         return symbol
 
@@ -380,7 +388,7 @@ class Value:
 
     def atan2(self, other: Operand) -> Value:
         """Return the angle of the point (x, y), in radians; y is this value, x is `other`."""
-        return apply(OPS["atan2"], (self, as_value(other)))
+        return compute(OPS["atan2"], (self, other))
 
     def sinh(self) -> Value:
         """Return the hyperbolic sine."""
@@ -412,7 +420,7 @@ class Value:
 
     def gate(self, other: Operand) -> Value:
         """Return `other` if this value is above zero, else 0; only `other` gets a gradient."""
-        return apply(OPS["gate"], (self, as_value(other)))
+        return compute(OPS["gate"], (self, other))
 
 
 _NUMBER: Final = attrgetter("_number")
@@ -454,9 +462,9 @@ def _unknown_argument(keyword: str) -> TypeError:
     return TypeError(f"Value got an unexpected keyword argument {keyword!r}: {hint}")
 
 
-def leaf(op: str, data: float, name: str | None = None) -> Value:
+def leaf(op: str, data: float, name: str | None = None, cls: type[Value] = Value) -> Value:
     """Make a leaf of the given kind."""
-    value = Value.__new__(Value)
+    value = cls.__new__(cls)
     value._data = data if type(data) is float else _float(data)
     value._grad = 0.0
     value._number = next(_numbers)
@@ -467,8 +475,26 @@ def leaf(op: str, data: float, name: str | None = None) -> Value:
     return value
 
 
-def apply(op: Op, args: tuple[Value, ...]) -> Value:
-    """Make the Value of an op applied to its arguments; their number is not checked."""
+def compute(op: Op, operands: tuple[Operand, ...]) -> Value:
+    """Make the Value of an op applied to Values of any math, or numbers, which become consts.
+
+    Raises:
+        TypeError: One of them is neither, or they were computed in different math.
+    """
+    for operand in operands:
+        if type(operand) is not Value:
+            break
+    else:
+        return apply(op, operands)  # type: ignore[arg-type]
+    args = tuple([x if isinstance(x, Value) else as_value(x) for x in operands])
+    for arg in args:
+        if arg.math != Value.math:
+            return arg._apply(op, args)
+    return apply(op, args)
+
+
+def apply(op: Op, args: tuple[Value, ...], cls: type[Value] = Value) -> Value:
+    """Make the Value of an op applied to its arguments; their number and math are not checked."""
     step = op.step
     if op.fold:
         primal = args[0]._data
@@ -478,11 +504,12 @@ def apply(op: Op, args: tuple[Value, ...]) -> Value:
         primal = step(args[0]._data)
     else:
         primal = step(args[0]._data, args[1]._data)
-    return _node(op, primal, args)
+    return node(op, primal, args, cls)
 
 
-def _node(op: Op, primal: float, args: tuple[Value, ...]) -> Value:
-    value = Value.__new__(Value)
+def node(op: Op, primal: float, args: tuple[Value, ...], cls: type[Value] = Value) -> Value:
+    """Make the Value of an op whose primal is known."""
+    value = cls.__new__(cls)
     value._data = primal
     value._grad = 0.0
     value._number = next(_numbers)
@@ -495,14 +522,14 @@ def _node(op: Op, primal: float, args: tuple[Value, ...]) -> Value:
 
 def _binary(op: Op, a: Any, b: Any) -> Value:  # noqa: ANN401 - operands of any type
     if type(a) is not Value or type(b) is not Value:
-        pair = _operand(a), _operand(b)
+        pair = as_operand(a), as_operand(b)
         if None in pair:
             return NotImplemented  # type: ignore[no-any-return]
         a, b = pair
-    return _node(op, op.step(a._data, b._data), (a, b))
+    return node(op, op.step(a._data, b._data), (a, b))
 
 
-def _operand(x: object) -> Value | None:
+def as_operand(x: object) -> Value | None:
     """Return a Value for an operand: a number becomes a const, anything else is refused."""
     if isinstance(x, Value):
         return x
@@ -517,7 +544,7 @@ def as_value(x: Operand) -> Value:
     Raises:
         TypeError: It is neither.
     """
-    value = _operand(x)
+    value = as_operand(x)
     if value is None:
         message = f"expected a Value or a number, not {type(x).__name__}"
         raise TypeError(message)
@@ -530,7 +557,7 @@ def maximum(a: Operand, b: Operand) -> Value:
     Raises:
         TypeError: One of them is neither a Value nor a number.
     """
-    return apply(OPS["max"], (as_value(a), as_value(b)))
+    return compute(OPS["max"], (a, b))
 
 
 def minimum(a: Operand, b: Operand) -> Value:
@@ -539,7 +566,7 @@ def minimum(a: Operand, b: Operand) -> Value:
     Raises:
         TypeError: One of them is neither a Value nor a number.
     """
-    return apply(OPS["min"], (as_value(a), as_value(b)))
+    return compute(OPS["min"], (a, b))
 
 
 def total(values: Iterable[Operand]) -> Value:
@@ -552,11 +579,11 @@ def total(values: Iterable[Operand]) -> Value:
         TypeError: One of them is neither a Value nor a number.
         ValueError: There are none.
     """
-    args = tuple(as_value(value) for value in values)
+    args = tuple(values)
     if not args:
         message = "mgraph.sum needs at least one value"
         raise ValueError(message)
-    return apply(OPS["sum"], args)
+    return compute(OPS["sum"], args)
 
 
 def ancestry(roots: Iterable[Value]) -> list[Value]:

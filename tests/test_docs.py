@@ -120,13 +120,20 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_the_rooms_are_drawn_as_they_are() -> None:
-    """CONTRIBUTING.md lists every package, in order, and every module of the format."""
+    """CONTRIBUTING.md lists every package, in order, and modules of the format and exact math."""
     text = (HERE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
     drawing = text.split("```text\n")[1].split("```")[0]
     assert re.findall(r"^(\w+)  ", drawing, re.MULTILINE) == [*ORDER]
-    listed = re.findall(r"^(\w+)/? ", text.split("```text\n")[2].split("```")[0], re.MULTILINE)
-    modules = [name.split(".") for name in MODULES if name.startswith("format.")]
-    assert sorted(listed) == sorted({"__init__", *(parts[1] for parts in modules)})
+    for start, package, also in (
+        ("**The file format**", "format", ["__init__"]),
+        ("**Exact math**", "ops.exact", []),
+    ):
+        block = text.split(start)[1].split("```text\n")[1].split("```")[0]
+        listed = re.findall(r"^(\w+)/? ", block, re.MULTILINE)
+        below = [
+            name.removeprefix(f"{package}.") for name in MODULES if name.startswith(f"{package}.")
+        ]
+        assert sorted(listed) == sorted({*also, *(name.split(".")[0] for name in below)})
 
 
 def test_the_modules_that_contributors_call_are_there() -> None:

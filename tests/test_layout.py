@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ORDER = (
-    "errors", "extras", "collector", "locks", "appearance", "suggestions", "ops", "codec", "graph",
-    "format", "value", "nn", "engine", "document", "build", "analysis", "draw", "viewer",
-    "exporting", "importing", "golden", "testing", "grade", "trace", "rows", "training", "service",
-    "client", "cli",
+    "errors", "extras", "collector", "locks", "appearance", "suggestions", "ops", "codec",
+    "graph", "format", "value", "exact_value", "nn", "engine", "document", "build", "analysis",
+    "draw", "viewer", "exporting", "importing", "golden", "testing", "grade", "trace", "rows",
+    "training", "service", "client", "cli",
 )  # fmt: skip
 """The packages and modules, from the ground up."""
 
@@ -116,6 +116,7 @@ def modules_after(code: str, tmp_path: Path) -> list[str]:
 HEAVY = (
     "pydantic", "pydantic_core", "numpy", "llvmlite", "hypothesis", "xml.etree", "difflib",
     "pathlib", "shlex", "string", "click.shell_completion", "mgraph.codec.text_scan",
+    "mgraph.exact_value", "mgraph.ops.exact",
 )  # fmt: skip
 
 

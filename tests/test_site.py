@@ -60,6 +60,7 @@ def test_every_command_is_shown() -> None:
     [
         "index.md",
         "editors.md",
+        "exact.md",
         "share.md",
         "store.md",
         *(

@@ -66,6 +66,7 @@ SECTIONS: Final[Mapping[str, tuple[Thing, ...]]] = {
     ),
     "Values": (
         ("mgraph.Value", mgraph.Value),
+        ("mgraph.ExactValue", mgraph.ExactValue),
         ("mgraph.max", mgraph.max),
         ("mgraph.min", mgraph.min),
         ("mgraph.sum", mgraph.sum),
@@ -260,6 +261,10 @@ def page() -> str:
     return "\n".join((HEAD, *_parts()))
 
 
+LIKE: Final = {mgraph.ExactValue: "`mgraph.Value`"}
+"""Classes with the attributes and methods of another one."""
+
+
 def _parts() -> Iterator[str]:
     for title, things in SECTIONS.items():
         yield f"## {title}\n"
@@ -277,8 +282,11 @@ def _class(name: str, cls: type) -> Iterator[str]:
         yield _code(signature(cls.__name__, cls))
     yield f"{doc.text}\n"
     if is_called and not dataclasses.is_dataclass(cls):
-        doc = doc_of(vars(cls)["__init__"])
+        doc = doc_of(cls.__init__)  # type: ignore[misc] # that of a base class, if it has none
         yield from _list("Args", doc.entries("Args"))
+    if cls in LIKE:
+        yield f"Its attributes and methods are those of {LIKE[cls]}.\n"
+        return
     yield from _list("Attributes", attributes(cls))
     yield from _list("Raises", doc.entries("Raises"))
     calls = [(_used(cls, member), function) for member, function in methods(cls)]

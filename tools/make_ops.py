@@ -84,7 +84,8 @@ backward, a node passes on its gradient times the local derivative. `mgraph ops`
 on a terminal, and [the file format](format.md#ops) defines every edge case.
 
 *Exact* ops give the same bits on every computer; the others (*libm*) come from a math library
-and may differ in the last digit. No op raises an error: where there is no value, it is NaN.
+and may differ in the last digit, except in [exact math](exact.md). No op raises an error: where
+there is no value, it is NaN.
 
 The *domain* is where an op has a value and derivatives by all of its arguments. Outside of it there
 may still be some of them: (-2)³ is -8 and has a derivative by a, but none by b, because (-2) to the

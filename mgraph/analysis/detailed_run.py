@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from mgraph.document import load_engine
 from mgraph.engine.evaluate import evaluate, seeded_nodes
+from mgraph.graph.run import EXACT_MATH, LIBM
 from mgraph.ops import Op, is_leaf, op_of
 
 if TYPE_CHECKING:
@@ -69,11 +70,11 @@ class DetailedRun(NamedTuple):
 
     def partials(self, node: int) -> tuple[float, ...]:
         """Return the partials of a node by its arguments."""
-        return partials_of(self.graph, node, self.primals)
+        return partials_of(self.graph, node, self.primals, self.run.math)
 
 
 def run_in_detail(
-    graph: Columns, inputs: Mapping[str, float], seed: Mapping[str, float]
+    graph: Columns, inputs: Mapping[str, float], seed: Mapping[str, float], math: str = LIBM
 ) -> DetailedRun:
     """Run a graph forward and backward, and keep what explanations need.
 
@@ -81,11 +82,12 @@ def run_in_detail(
         graph: The graph.
         inputs: As for `evaluate`.
         seed: As for `evaluate`.
+        math: `LIBM` or `EXACT_MATH`.
 
     Raises:
         GraphError: As `evaluate`.
     """
-    run = evaluate(graph, inputs, seed, load_engine("auto", len(graph)))
+    run = evaluate(graph, inputs, seed, load_engine("auto", len(graph), math))
     seeds = seeded_nodes(graph, run.seed)
     adjoints, marks = array("d", bytes(8 * len(graph))), bytearray(len(graph))
     data, grad = cast("Numbers", run.data), cast("Numbers", run.grad)  # what evaluate returns
@@ -100,17 +102,24 @@ def op_at(graph: Columns, node: int) -> Op | None:
     return None if is_leaf(code) else op_of(code)
 
 
-def partials_of(graph: Columns, node: int, primals: Sequence[float]) -> tuple[float, ...]:
+def partials_of(
+    graph: Columns, node: int, primals: Sequence[float], math: str = ""
+) -> tuple[float, ...]:
     """Return the partials of a node by its arguments, in their order; empty for a leaf.
 
     Args:
         graph: The graph.
         node: The node.
         primals: Primals by node; only those of the node and its arguments are used.
+        math: That of the run.
     """
     op = op_at(graph, node)
     if op is None:
         return ()
+    if math == EXACT_MATH:
+        from mgraph.exact_value import exact  # noqa: PLC0415 - other runs don't need it
+
+        op = exact(op)
     return op.partials([primals[arg] for arg in graph.arguments(node)], primals[node])
 
 

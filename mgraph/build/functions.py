@@ -8,7 +8,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 from mgraph.ops import OPS, Op
-from mgraph.value import apply, maximum, minimum, total
+from mgraph.value import compute, maximum, minimum, total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,7 +44,7 @@ class Function:
 
 def _of_op(op: Op) -> Function:
     def build(*args: Value) -> Value:
-        return apply(op, args)
+        return compute(op, args)
 
     return Function(build, 1, None) if op.fold else Function(build, op.inputs, op.inputs)
 

@@ -133,7 +133,7 @@ def _check_version(graph: GraphFile, wanted: str, source: str) -> None:
 
     Raises:
         UsageError: There is no such version; the message lists those to choose from.
-        GraphError: `version` for every node that this version can't hold.
+        GraphError: `version` for every node and run that this version can't hold.
     """
     try:
         target = parsed(wanted)
@@ -144,7 +144,9 @@ def _check_version(graph: GraphFile, wanted: str, source: str) -> None:
         raise click.UsageError(message) from None
     if parsed(graph.version) > target:
         with naming(source):
-            downgraded({"mgraph": graph.version, "nodes": _names_and_ops(graph.columns)}, target)
+            runs = [{"math": run.math} if run.math else {} for run in graph.runs]
+            nodes = _names_and_ops(graph.columns)
+            downgraded({"mgraph": graph.version, "nodes": nodes, "runs": runs}, target)
 
 
 def _names_and_ops(graph: Columns) -> list[dict[str, str]]:

@@ -43,6 +43,7 @@ from mgraph.cli.terminal import (
 from mgraph.codec import spelled
 from mgraph.engine.evaluate import node_named
 from mgraph.golden.rerun import ulps
+from mgraph.graph.run import math_of_runs
 from mgraph.ops import CONST
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ def command(
         bar.step("running")
         with naming(graph):
             which = node_named(file.columns, node)
-            ran = run_in_detail(file.columns, inputs, seed)
+            math = math_of_runs(file.runs, inputs, seed, file.outputs)
+            ran = run_in_detail(file.columns, inputs, seed, math)
         bar.step("following the paths")
         explanation = explain(ran, which, most) if ran.has_adjoint(which) else None
         if as_json:

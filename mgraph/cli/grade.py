@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mgraph.grade.cases import Case
     from mgraph.grade.classroom import Conditions
     from mgraph.grade.outcomes import Outcome
+    from mgraph.grade.rounding import Rounding
     from mgraph.grade.runner import Report
     from mgraph.graph.run import Tolerance
 
@@ -85,6 +86,11 @@ def _positive(_ctx: click.Context, param: click.Parameter, x: float) -> float:
 )  # fmt: skip
 @click.option("--strict", is_flag=True, help="Count a differing convention as a failure.")
 @click.option(
+    "--strict-bits", is_flag=True,
+    help="Also say how many results of libm ops (exp, tanh, …) the engine's math library rounds "
+    "otherwise than exact math: a fact, not a fault.",
+)  # fmt: skip
+@click.option(
     "--hide", is_flag=True, help="Say which rule is wrong, but not which numbers were expected."
 )
 @tolerance_options
@@ -112,6 +118,7 @@ def command(
     quick: bool,  # noqa: FBT001 - click calls by name
     skip: tuple[str, ...],
     strict: bool,  # noqa: FBT001
+    strict_bits: bool,  # noqa: FBT001
     hide: bool,  # noqa: FBT001
     tolerance: Tolerance | None,
     timeout: float,
@@ -133,6 +140,7 @@ def command(
     Examples:
       mgraph grade micrograd.engine:Value
       mgraph grade engine.py:Value --op tanh=activation:tanh
+      mgraph grade engine.py:Value --strict-bits
       mgraph grade engine:Value --python .venv/bin/python
       mgraph grade --cmd "node engine.mjs" homework/
       mgraph grade --engines handed-in/ --csv results.csv --skip chain-2000
@@ -140,6 +148,10 @@ def command(
     if cmd is not None or classroom.engines is not None:  # then the first word is a path, too
         engine, paths = None, tuple(path for path in (engine, *paths) if path is not None)
     check_class(classroom, cmd)
+    if classroom.engines is not None and strict_bits:
+        raise click.UsageError(
+            "--strict-bits can't be combined with --engines: it is for one engine"
+        )
     if classroom.engines is None:
         _check_engine(engine, cmd, spellings, python)
     _check(cmd, python, paths, quick=quick)
@@ -152,10 +164,12 @@ def command(
     names = dict(spellings)
     report = _grade(engine, cmd, python or "", names, timeout, memory * _MIB, cases, strict)
     err = junit == STREAM
+    rounding = _rounding(report) if strict_bits else None
     if as_json:
-        print_json(report.as_json(hide=hide), err=err)
+        bits = {} if rounding is None else {"bits": rounding.as_json()}
+        print_json(report.as_json(hide=hide) | bits, err=err)
     else:
-        _print(report, hide=hide, err=err)
+        _print(report, rounding, hide=hide, err=err)
     if junit:
         _write_junit(junit, report, hide=hide)
     return 1 if report.failed else 0
@@ -276,10 +290,16 @@ def _grade(
     return make_report(about, graded, strict=strict, problem=problem)
 
 
+def _rounding(report: Report) -> Rounding:
+    from mgraph.grade.rounding import rounding_of  # noqa: PLC0415 - only if it is asked for
+
+    return rounding_of(report.outcomes)
+
+
 # --- what is printed -----------------------------------------------------------------------------
 
 
-def _print(report: Report, *, hide: bool, err: bool) -> None:
+def _print(report: Report, rounding: Rounding | None, *, hide: bool, err: bool) -> None:
     about = report.engine
     versions = [about.get("version"), about.get("python") and f"Python {about['python']}"]
     text = ", ".join(filter(None, versions))
@@ -294,6 +314,8 @@ def _print(report: Report, *, hide: bool, err: bool) -> None:
         _print_cause(cause, hide=hide, err=err)
     _print_unknown(report, err=err)
     _print_varying(report, err=err)
+    if rounding is not None:
+        click.echo(f"\n{prose(rounding.sentence(), '  ', width(err=err))}", err=err)
     click.echo(_summary(report), err=err)
 
 

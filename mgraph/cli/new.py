@@ -15,6 +15,7 @@ from mgraph.build.network import mlp
 from mgraph.cli.files import STREAM, check_extension, write_graph
 from mgraph.cli.parameters import GraphPath, Setting
 from mgraph.cli.terminal import counted
+from mgraph.document import MATHS, recorded
 from mgraph.errors import printable, quoted
 from mgraph.nn import ACTIVATIONS
 
@@ -75,6 +76,11 @@ def _sizes(_ctx: click.Context, param: click.Parameter, text: str | None) -> tup
     "--seed", type=int, default=0, show_default=True, help="Random seed of the network's weights."
 )
 @click.option(
+    "--math", type=click.Choice(MATHS),
+    help="Also run the graph, once per output, and write the runs: in the machine's math (libm), "
+    "or so that all machines get the same bits (exact).",
+)  # fmt: skip
+@click.option(
     "-o", "--out", "out", type=GraphPath(), default=STREAM, metavar="FILE",
     help="Write to this file, .json or .msgpack. Default: standard output.",
 )  # fmt: skip
@@ -88,6 +94,7 @@ def command(
     activation: str,
     loss: str | None,
     seed: int,
+    math: str | None,
     out: str,
 ) -> None:
     """Make a graph file from a formula, or make a multi-layer network.
@@ -112,6 +119,7 @@ def command(
       mgraph new 'e = a*b; d = e + c; L = d*f' -o steps.json
       mgraph new --mlp 2,16,16,1 --activation tanh --seed 7 -o network.json
       mgraph new --mlp 2,16,16,1 --activation relu --loss hinge -o moons.json
+      mgraph new 'L = tanh(x*w)' --input x=0.5 --param w=-3 --math exact -o golden.json
       mgraph new 'score = x*w + b; loss = relu(1 - y*score)' --param w=1 --param b=0
     """  # noqa: D301 - \b is click's
     check_extension(out)
@@ -130,6 +138,11 @@ def command(
             hints = tuple(doubtful_inputs(graph, leaves))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    if math:
+        if unbound := [graph.columns.ids[i] for i in graph.columns.unbound()]:
+            message = f"--math runs the graph, so every input needs a value: --input {unbound[0]}=1"
+            raise click.UsageError(message)
+        graph = recorded(graph, math)
     write_graph(graph, out, ".json")
     if out != STREAM:
         missing = len(graph.columns.unbound())

@@ -29,7 +29,7 @@ def command(as_json: bool) -> None:  # noqa: FBT001 - click calls by name
     """Print every op: what it computes, its local derivatives, and the choice at kinks and edges.
 
     Exact ops give the same bits everywhere; the last digit of the others depends on the math
-    library (libm).
+    library (libm), except in exact math (mgraph run --math exact).
 
     \b
     Examples:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from mgraph.codec import LIMITS, Limits, parse_limit
-from mgraph.document import ENGINES
+from mgraph.document import ENGINES, MATHS
 from mgraph.graph.run import Tolerance
 
 if TYPE_CHECKING:
@@ -47,6 +47,17 @@ def engine_option(command: F) -> F:
         default="auto",
         show_default=True,
         help="What runs the graph: Values, the compiled tape, or whichever suits its size.",
+    )(command)
+
+
+def math_option(command: F) -> F:
+    """Add `--math` to a command that runs a graph."""
+    return click.option(
+        "--math",
+        type=click.Choice(MATHS),
+        help="Take exp, tanh and so on from the machine's math library (libm), or round each "
+        "operation correctly (exact): then all machines get the same bits. Default: what the runs "
+        "of GRAPH say.",
     )(command)
 
 

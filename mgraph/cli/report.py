@@ -13,6 +13,7 @@ from mgraph.appearance import number
 from mgraph.cli.terminal import aligned, clipped, counted, folded, styled, styled_node, table, width
 from mgraph.codec import spelled
 from mgraph.errors import printable
+from mgraph.graph.run import LIBM
 from mgraph.ops import CONST, OPS
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ def _footer(findings: Findings, wrote: str, room: int) -> Iterator[tuple[str, st
     if findings.not_finite is not None:
         text = clipped(_origin(findings, findings.not_finite), 200)
         yield "look at", click.style(text, fg="red")
+    if findings.run.math:
+        yield "math", f"{findings.run.math}: the same bits on every machine"
     yield "wrote", wrote
 
 
@@ -199,6 +202,7 @@ def run_as_json(graph: Graph, run: Run, *, wrote: str) -> dict[str, Any]:
         "name": graph.name or None,
         "graph": run.graph,
         "origin": run.origin,
+        "math": run.math or LIBM,
         "inputs": {name: spelled(value) for name, value in run.inputs.items()},
         "seed": dict(run.seed) or {graph.outputs[0]: 1.0},
         "outputs": {columns.ids[node]: spelled(data.numbers[node]) for node in columns.outputs},

@@ -18,7 +18,7 @@ from mgraph.cli.files import (
     update_of,
     write_graph,
 )
-from mgraph.cli.options import engine_option, limit_option
+from mgraph.cli.options import engine_option, limit_option, math_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath
 from mgraph.cli.report import print_run, run_as_json
@@ -28,7 +28,7 @@ from mgraph.document import ANNOTATED, LARGE, WRITERS, engine_for
 from mgraph.engine import tape
 from mgraph.errors import GraphError, printable
 from mgraph.extras import install
-from mgraph.graph.run import annotated
+from mgraph.graph.run import annotated, math_of_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 @click.option("--no-grad", is_flag=True, help="Run forward only, without gradients.")
 @click.option("--all", "show_all", is_flag=True, help="Show every node, however large the graph.")
 @engine_option
+@math_option
 @json_option
 @limit_option
 def command(
@@ -58,6 +59,7 @@ def command(
     no_grad: bool,  # noqa: FBT001
     show_all: bool,  # noqa: FBT001
     engine: str,
+    math: str | None,
     as_json: bool,  # noqa: FBT001
     limits: Limits,
 ) -> None:
@@ -74,6 +76,7 @@ def command(
       mgraph run neuron.json
       mgraph run neuron.json --set x1=0.5 -o half.json
       mgraph run neuron.json --json --no-grad
+      mgraph run neuron.json --in-place --math exact
     """  # noqa: D301 - \b is click's
     if out and in_place:
         message = "-o and --in-place can't be combined"
@@ -90,9 +93,10 @@ def command(
         file, extension = read_graph(graph, limits)
         inputs, seed = request.inputs_and_seed(file, graph, limits)
         bar.step("running")
-        _print_hint(engine, len(file))
+        math = math or math_of_runs(file.runs, inputs, seed, file.outputs)
+        _print_hint(engine, len(file), math)
         with naming(graph), _recalling_runs(graph, file):
-            run = file.run(inputs, seed=seed, grad=not no_grad, engine=engine)
+            run = file.run(inputs, seed=seed, grad=not no_grad, engine=engine, math=math)
         bar.step("writing")
         chosen = out or (graph if in_place else None)
         target = chosen or _default_target(graph, extension)
@@ -140,7 +144,7 @@ def _position(runs: tuple[Any, ...], run: Any) -> str:  # noqa: ANN401
     return f"run {index} of runs 0 to {len(runs) - 1}"
 
 
-def _print_hint(engine: str, nodes: int) -> None:
+def _print_hint(engine: str, nodes: int, math: str) -> None:
     """Print to standard error that the engine must compile first, or that there is a faster one."""
     if engine_for(engine, nodes) == "value":
         if engine == "auto" and nodes >= LARGE:
@@ -150,7 +154,7 @@ def _print_hint(engine: str, nodes: int) -> None:
     from mgraph.engine.tape.cache import is_ready  # noqa: PLC0415 - an extra
     from mgraph.engine.tape.source import SWEEPS  # noqa: PLC0415
 
-    if not is_ready(SWEEPS):
+    if not is_ready(SWEEPS, math):
         click.echo("compiling the tape engine; this happens once per machine", err=True)
 
 

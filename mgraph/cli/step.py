@@ -21,6 +21,7 @@ from mgraph.cli.run_request import RunRequest, inspection_options
 from mgraph.cli.step_lines import step_lines
 from mgraph.cli.terminal import counted, progress, width
 from mgraph.codec import spelled
+from mgraph.graph.run import math_of_runs
 from mgraph.ops import CONST
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def command(
         inputs, seed = request.inputs_and_seed_or_first_run(file, graph, limits)
         bar.step("running")
         with naming(graph):
-            steps = Steps(run_in_detail(file.columns, inputs, seed))
+            math = math_of_runs(file.runs, inputs, seed, file.outputs)
+            steps = Steps(run_in_detail(file.columns, inputs, seed, math))
     if as_json:
         print_json({"steps": [partial(_as_json, steps, i) for i in range(len(steps))]})
     elif show_all or not _is_interactive():

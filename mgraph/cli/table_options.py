@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FORMATS: Final = ("parquet", "arrow", "csv", "jsonl")
 """The formats that can be asked for; stated again, because their own module imports pyarrow."""
 
-MATH: Final = ("libm", "libmvec", "svml", "mgraph", "auto")
+MATH: Final = ("libm", "libmvec", "svml", "mgraph", "exact", "auto")
 """The math libraries; stated again, because their own module imports the compiler."""
 
 
@@ -75,8 +75,9 @@ column_option: Final = click.option(
 
 math_option: Final = click.option(
     "--math", type=click.Choice(MATH), default="libm", show_default=True,
-    help="The library for exp, tanh and so on. libm gives the bits of single runs; auto is the "
-    "fastest one here.",
+    help="The library for exp, tanh and so on. libm gives the bits of single runs; exact rounds "
+    "each operation correctly, which gives the same bits on all machines; auto is the fastest "
+    "library here.",
 )  # fmt: skip
 
 

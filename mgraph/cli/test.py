@@ -29,6 +29,7 @@ from mgraph.golden.rerun import (
     Options,
     Status,
     accepted,
+    computed_again,
     graph_files,
     mismatches,
     read_tests,
@@ -191,7 +192,8 @@ def _counts(outcomes: Sequence[FileOutcome]) -> dict[str, int]:
     own = sum(outcome.origin.startswith(SELF_RECORDED) for outcome in outcomes)
     files = len(dict.fromkeys(outcome.file for outcome in outcomes))
     compared = sum(outcome.compared for outcome in outcomes)
-    return {"files": files, **counts, "self-recorded": own, "compared": compared}
+    exact = sum(outcome.compared for outcome in outcomes if outcome.math)
+    return {"files": files, **counts, "self-recorded": own, "compared": compared, "exact": exact}
 
 
 def _print(outcomes: Sequence[FileOutcome], *, err: bool) -> None:
@@ -231,6 +233,7 @@ def _summary(counts: dict[str, int]) -> str:
     text = f"{counted(counts['files'], 'file')}: {', '.join(runs)}"
     if compared := counts["compared"]:
         text += f"; {counted(compared, 'number')} compared"
+        text += f", {exact:,} in exact math" if (exact := counts["exact"]) else ""
     if own := counts["self-recorded"]:
         text += f"\n{counted(own, 'run')} recorded by mgraph itself: "
         text += f"{'it shows' if own == 1 else 'they show'} changes, not correctness"
@@ -267,7 +270,7 @@ def _accept_file(path: str, options: Options, before: Stamp | None) -> int:
 
 def _mismatch_lines(graph: Any, options: Options) -> Iterator[str]:  # noqa: ANN401
     for i, want in enumerate(graph.runs):
-        got = graph.run(want.inputs, seed=want.seed, engine=options.engine)
+        got = computed_again(graph, want, options)
         tolerance = options.tolerance or want.tolerance or DEFAULT
         for mismatch in mismatches(got, want, tolerance):
             yield f"run {i}, {mismatch}"

@@ -31,10 +31,17 @@ class Sweeps(Protocol):
 
 
 class Engine(NamedTuple):
-    """An engine: its name, which runs record as their origin, and the function that runs graphs."""
+    """An engine.
+
+    Attributes:
+        name: Its name, which runs record as their origin.
+        sweeps: The function that runs graphs.
+        math: What its runs say of their math: `EXACT_MATH`, or nothing.
+    """
 
     name: str
     sweeps: Sweeps
+    math: str = ""
 
 
 def evaluate(
@@ -74,6 +81,7 @@ def evaluate(
         seed=seed,
         origin=f"{SELF_RECORDED}{__version__} {engine.name}",
         graph=graph.hash,
+        math=engine.math,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from functools import partial
 from itertools import compress, count
 from typing import TYPE_CHECKING, Final
 
@@ -15,24 +16,26 @@ from mgraph.format.ids import IN_WORDS, are_ids
 from mgraph.format.texts import check_label
 from mgraph.graph.columns import Columns, starts
 from mgraph.graph.ids import default_id
-from mgraph.ops import CONST, NAMES, OPCODES, OPS
+from mgraph.graph.run import EXACT_MATH, LIBM
+from mgraph.ops import CONST, NAMES, OPCODES, OPS, Op
 from mgraph.value import Label, Value, ancestry, apply, leaf, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 
-def values_of(graph: Columns) -> list[Value]:
+def values_of(graph: Columns, *, math: str = LIBM) -> list[Value]:
     """Build the live Values of a graph whose leaves all have primals, in evaluation order."""
     values: list[Value] = []
+    ops, kind = _exact_kind() if math == EXACT_MATH else (_OPS, Value)
     data, ends = iter(graph.data), iter(graph.first)
     args, start = graph.args, next(ends)
     for code, end, name in zip(graph.opcode, ends, graph.ids, strict=True):
-        op = _OPS[code]
+        op = ops[code]
         if op is None:
-            value = leaf(NAMES[code], next(data))
+            value = leaf(NAMES[code], next(data), None, kind)
         else:
-            value = apply(op, tuple([values[arg] for arg in args[start:end]]))
+            value = apply(op, tuple([values[arg] for arg in args[start:end]]), kind)
         value.name = name
         start = end
         values.append(value)
@@ -40,6 +43,13 @@ def values_of(graph: Columns) -> list[Value]:
 
 
 _OPS: Final = tuple(OPS.get(name) for name in NAMES)
+
+
+def _exact_kind() -> tuple[Sequence[Op | None], type[Value]]:
+    """Return the ops by opcode, and the class of Values, in exact math."""
+    from mgraph.exact_value import ExactValue, exact  # noqa: PLC0415 - other runs don't need it
+
+    return tuple(None if op is None else exact(op) for op in _OPS), ExactValue
 
 
 def columns_of(
@@ -133,11 +143,11 @@ def _names_of(values: Sequence[Value]) -> dict[str, None]:
 
 
 def by_values(
-    graph: Columns, seeds: Mapping[int, float], *, grad: bool
+    graph: Columns, seeds: Mapping[int, float], *, grad: bool, math: str = LIBM
 ) -> tuple[array[float], array[int] | None, array[float] | None]:
     """Run a graph as Values."""
     with paused_collector():
-        values = values_of(graph)
+        values = values_of(graph, math=math)
         primals = array("d", [value._data for value in values])
         if not grad:
             return primals, None, None
@@ -150,3 +160,6 @@ def by_values(
 
 
 VALUE: Final = Engine("value", by_values)
+
+EXACT_VALUE: Final = Engine("value", partial(by_values, math=EXACT_MATH), EXACT_MATH)
+"""The same in exact math."""

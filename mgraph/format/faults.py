@@ -12,7 +12,7 @@ from mgraph.format.file import clean, header_is_clean
 from mgraph.format.nodes import ids_of, output_faults
 from mgraph.format.packed import nodes as packed
 from mgraph.format.runs import run_faults, runs_are_clean
-from mgraph.format.versions import newer_op_faults
+from mgraph.format.versions import newer_faults
 from mgraph.format.writing import run_fields
 from mgraph.ops import CONST
 
@@ -62,7 +62,7 @@ def faults_of(document: dict[str, Any], reading: Reading) -> tuple[list[Diagnost
     collector = Collector()
     collector.add(shape_faults(document, reading))
     if reading.version is not None:
-        collector.add(newer_op_faults(nodes, reading.version))
+        collector.add(newer_faults(document, reading.version))
     if isinstance(nodes, dict) and not reading.is_binary:
         return collector.kept, collector.count
     size = nodes.get("count") if isinstance(nodes, dict) else nodes

@@ -19,7 +19,7 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "document": ("mgraph", "$schema", "name", "doc", "meta", "nodes", "outputs", "runs"),
         "node": ("id", "op", "args", "data", "label", "doc", "meta"),
-        "run": ("inputs", "seed", "tolerance", "origin", "graph", "data", "grad"),
+        "run": ("inputs", "seed", "math", "tolerance", "origin", "graph", "data", "grad"),
         "tolerance": ("rel", "abs"),
         "nodes": (
             "count", "ops", "op", "arity", "args", "data", "has_data", "id", "label", "doc", "meta",
@@ -28,6 +28,9 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )  # fmt: skip
 """The fields of each kind of object, in the order in which they are written."""
+
+NEWER_RUN_FIELDS: Final[Mapping[str, str]] = MappingProxyType({"math": "1.1"})
+"""Fields of a run that 1.0 does not have, and the version that brought them."""
 
 
 def over_limit(path: Path, name: str, message: str, limit: int) -> Diagnostic:

@@ -48,9 +48,10 @@ class GraphFile:
 
     @property
     def version(self) -> str:
-        """The lowest version of the file format that has all ops of the graph."""
+        """The lowest version of the file format that has all ops and all fields of the file."""
         used = (name for code, name in enumerate(NAMES) if code in self.columns.opcode)
-        return spelled(lowest(used))
+        fields = ("math",) if any(run.math for run in self.runs) else ()
+        return spelled(lowest(used, fields))
 
 
 def clean(document: dict[str, Any], reading: Reading) -> GraphFile | None:
@@ -67,8 +68,8 @@ def clean(document: dict[str, Any], reading: Reading) -> GraphFile | None:
     if columns is None or runs is None:
         return None
     graph = GraphFile(columns, header, tuple(runs))
-    has_newer_ops = reading.version is not None and parsed(graph.version) > reading.version
-    return None if has_newer_ops else graph
+    is_newer = reading.version is not None and parsed(graph.version) > reading.version
+    return None if is_newer else graph
 
 
 def header_is_clean(header: Mapping[str, Any], limits: Limits) -> bool:

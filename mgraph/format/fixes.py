@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 A_NUMBER: Final = "a number"
 """What is expected where NaN and the infinities are allowed, too."""
 
+MATH_FIX: Final = 'leave "math" out if exp, tanh and so on are those of a math library'
+"""What to do about a `math` of a run that the format doesn't have."""
+
 _SPELLINGS: Final = {"infinity": "inf", "∞": "inf", "-infinity": "-inf", "-∞": "-inf"}
 
 

@@ -26,10 +26,13 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from mgraph.codec import LIMITS, SPECIAL, Reading
+from mgraph.errors import quoted
 from mgraph.format import FORMAT_VERSION, VERSIONS
+from mgraph.format.fields import NEWER_RUN_FIELDS
 from mgraph.format.fixes import A_NUMBER
 from mgraph.format.ids import ID, IN_WORDS
 from mgraph.format.versions import parsed, spelled
+from mgraph.graph.run import EXACT_MATH
 from mgraph.ops import NAMES, OPS, TABLE
 
 _STRICT: Final = ConfigDict(extra="forbid", strict=True)
@@ -68,6 +71,12 @@ def _seed(value: object) -> object:
         raise PydanticCustomError("seed", "a finite number")
     if not _is_number(value):
         raise PydanticCustomError("number", "a finite number")
+    return value
+
+
+def _math(value: object) -> object:
+    if value != EXACT_MATH:
+        raise PydanticCustomError("math", "the string {math}", {"math": quoted(EXACT_MATH)})
     return value
 
 
@@ -120,6 +129,7 @@ Doc = Annotated[
     WithJsonSchema({"type": "string", "maxLength": LIMITS.doc}),
 ]
 Id = Annotated[StrictStr, Field(pattern=f"^{ID}$")]
+Math = Annotated[Literal["exact"], PlainValidator(_math, json_schema_input_type=Literal["exact"])]
 OpName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(NAMES)})]
 Args = Annotated[
     list[str],
@@ -221,6 +231,16 @@ class RunModel(TypedDict, total=False):
             )
         ),
     ]
+    math: Annotated[
+        Math,
+        Field(
+            description=(
+                "How the numbers were computed, and are computed again. exact: each operation is "
+                "rounded correctly, so that they have one right answer, bit for bit. Left out, "
+                "exp, tanh and so on are those of the machine's math library."
+            )
+        ),
+    ]
     tolerance: Annotated[
         ToleranceModel,
         Field(
@@ -261,7 +281,7 @@ _DOCUMENT: Final = {
     "mgraph": Required[
         Annotated[
             Literal[tuple(map(spelled, VERSIONS))],
-            Field(description="The lowest version of the file format that has all ops used."),
+            Field(description="The lowest version of the file format that has all that is used."),
         ]
     ],
     "$schema": Annotated[Text, Field(description="The address of this schema, for editors.")],
@@ -344,6 +364,7 @@ class PackedRun(TypedDict, total=False):
 
     inputs: Values
     seed: dict[str, Seed]
+    math: Math
     tolerance: ToleranceModel
     origin: Text
     graph: str
@@ -365,15 +386,19 @@ def json_schema() -> dict[str, Any]:
         "$id": f"mgraph-{FORMAT_VERSION}.schema.json",
         **schema,
         "title": f"mgraph {FORMAT_VERSION}",
-        "allOf": [*map(_ops_of, VERSIONS[:-1])],
+        "allOf": [*map(_content_of, VERSIONS[:-1])],
     }
 
 
-def _ops_of(version: tuple[int, int]) -> dict[str, Any]:
-    """Return the rule that a file of an older version has no newer ops."""
+def _content_of(version: tuple[int, int]) -> dict[str, Any]:
+    """Return the rule that a file of an older version has no newer ops and no newer fields."""
     names = [name for name in NAMES if name not in OPS or parsed(OPS[name].since) <= version]
     node = {"properties": {"op": {"enum": names}}}
+    newer = [name for name, since in NEWER_RUN_FIELDS.items() if parsed(since) > version]
+    run: Any = {
+        "properties": {name: {"not": {}} for name in newer}
+    }  # marks the field, unlike `false`
     return {
         "if": {"properties": {"mgraph": {"const": spelled(version)}}},
-        "then": {"properties": {"nodes": {"items": node}}},
+        "then": {"properties": {"nodes": {"items": node}, "runs": {"items": run}}},
     }

@@ -15,7 +15,7 @@ from mgraph.format.ids import are_ids
 from mgraph.format.numbers import canonical, doubles
 from mgraph.format.packed.column import index_faults, read_column, wrong_length
 from mgraph.format.texts import is_short
-from mgraph.graph.run import Numbers, Run, Tolerance
+from mgraph.graph.run import EXACT_MATH, Numbers, Run, Tolerance
 from mgraph.ops import INPUT, PARAM
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def _is_clean(run: Run, declared: _Declared, limits: Limits) -> bool:
         and (bool(run.seed) or len(declared.outputs) == 1)
         and (run.tolerance is None or _is_tolerance(run.tolerance))
         and run.graph in ("", graph.hash)
+        and (not run.math or run.math == EXACT_MATH)
     )
 
 
@@ -96,6 +97,7 @@ def _run(entry: dict[str, Any], graph: Columns, reading: Reading, *, is_packed: 
         all(key in _RUN_FIELDS for key in entry)
         and all(type(x) is not str for x in entry.get("seed", {}).values())
         and ("graph" not in entry or bool(entry["graph"]))
+        and ("math" not in entry or entry["math"] == EXACT_MATH)
     )
     if not clean:
         raise ValueError
@@ -107,6 +109,7 @@ def _run(entry: dict[str, Any], graph: Columns, reading: Reading, *, is_packed: 
         tolerance=_tolerance(entry["tolerance"]) if "tolerance" in entry else None,
         origin=entry.get("origin", ""),
         graph=entry.get("graph", ""),
+        math=entry.get("math", ""),
     )
 
 

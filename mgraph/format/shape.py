@@ -10,7 +10,7 @@ from pydantic import StrictStr, ValidationError
 
 from mgraph.errors import Diagnostic, Path, quoted
 from mgraph.format.fields import known_fields, over_limit, shown, subject
-from mgraph.format.fixes import id_fix, number_fix
+from mgraph.format.fixes import MATH_FIX, id_fix, number_fix
 from mgraph.format.ids import bad_id
 from mgraph.format.models import (
     Doc,
@@ -152,6 +152,7 @@ def _translated(error: Any, path: Path, hints: Suggestions) -> Iterator[Diagnost
         message = f"{subject(path)} is {shown(value)}"
         expected = _TYPES.get(kind, error["msg"])
         fix = number_fix(value, expected) if code == "number" else id_fix(path, value)
+        fix = MATH_FIX if kind == "math" else fix
         yield Diagnostic(code, message, path, expected=expected, fix=fix)
 
 

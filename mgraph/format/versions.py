@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.errors import Diagnostic, GraphError, quoted
 from mgraph.format import VERSIONS
-from mgraph.format.fields import shown
+from mgraph.format.fields import NEWER_RUN_FIELDS, shown
 from mgraph.ops import OPS
 
 if TYPE_CHECKING:
@@ -92,17 +92,40 @@ def newer_ops(nodes: object, version: Version) -> Iterator[tuple[str, str, Path]
             yield '"ops" names', op, ("nodes", "ops", k)
 
 
-def newer_op_faults(nodes: object, version: Version) -> Iterator[Diagnostic]:
-    """Report the ops in a document that the version that it states does not have."""
-    for who, op, path in newer_ops(nodes, version):
+def newer_fields(runs: object, version: Version) -> Iterator[tuple[str, Path]]:
+    """Find the fields of runs that a format version does not have.
+
+    Args:
+        runs: Runs, not checked.
+        version: The format version.
+
+    Yields:
+        The name of the field, and its path in the document.
+    """
+    newer = [name for name, since in NEWER_RUN_FIELDS.items() if parsed(since) > version]
+    for i, run in enumerate(runs if newer and isinstance(runs, list) else ()):
+        for name in newer if isinstance(run, dict) else ():
+            if name in run:
+                yield name, ("runs", i, name)
+
+
+def newer_faults(document: Mapping[str, object], version: Version) -> Iterator[Diagnostic]:
+    """Report the ops and fields in a document that the version that it states does not have."""
+    for who, op, path in newer_ops(document.get("nodes"), version):
         since = OPS[op].since
         message = f"{who} op {quoted(op)}, which format {spelled(version)} does not have"
         expected = f"an op of format {spelled(version)}"
         yield Diagnostic("unknown-op", message, path, expected, f'state "mgraph": "{since}"')
+    for name, path in newer_fields(document.get("runs"), version):
+        since = NEWER_RUN_FIELDS[name]
+        message = f"run {path[1]} has {quoted(name)}, which format {spelled(version)} does not have"
+        expected = f"a field of format {spelled(version)}"
+        fix = f'state "mgraph": "{since}"'
+        yield Diagnostic("unknown-field", message, path, expected=expected, fix=fix, at_key=True)
 
 
 def _to_1_1(data: Data) -> Data:
-    """Bring a document of 1.0 to 1.1, which adds ops."""
+    """Bring a document of 1.0 to 1.1, which adds ops, and the field `math` of a run."""
     return {**data, "mgraph": "1.1"}
 
 
@@ -110,12 +133,18 @@ def _to_1_0(data: Data) -> Data:
     """Bring a document of 1.1 to 1.0.
 
     Raises:
-        GraphError: `version` for every node with an op that 1.0 does not have.
+        GraphError: `version` for every node with an op, and every run with a field, that 1.0 does
+            not have.
     """
+    lacks = "which format 1.0 does not have"
     faults = [
-        Diagnostic("version", f"{who} op {quoted(op)}, which format 1.0 does not have", path)
+        Diagnostic("version", f"{who} op {quoted(op)}, {lacks}", path)
         for who, op, path in newer_ops(data.get("nodes"), (1, 0))
     ]
+    faults += (
+        Diagnostic("version", f"run {path[1]} has {quoted(name)}, {lacks}", path)
+        for name, path in newer_fields(data.get("runs"), (1, 0))
+    )
     if faults:
         raise GraphError(faults)
     return {**data, "mgraph": "1.0"}
@@ -127,7 +156,7 @@ UP: Final[Mapping[Version, Callable[[Data], Data]]] = {(1, 0): _to_1_1}
 DOWN: Final[Mapping[Version, Callable[[Data], Data]]] = {(1, 1): _to_1_0}
 """From a version, the step to the one before.
 
-A step raises `GraphError`, naming every node that the older version can't express.
+A step raises `GraphError`, naming every node and run that the older version can't express.
 """
 
 
@@ -175,7 +204,8 @@ def downgraded(
     return document
 
 
-def lowest(op_names: Iterable[str]) -> Version:
-    """Return the lowest version that has all these ops."""
-    since = (OPS[name].since for name in op_names if name in OPS)
+def lowest(op_names: Iterable[str], run_fields: Iterable[str] = ()) -> Version:
+    """Return the lowest version that has all these ops, and all these fields of runs."""
+    since = [OPS[name].since for name in op_names if name in OPS]
+    since += (NEWER_RUN_FIELDS[name] for name in run_fields if name in NEWER_RUN_FIELDS)
     return max(map(parsed, since), default=VERSIONS[0])

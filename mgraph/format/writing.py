@@ -80,6 +80,7 @@ def run_fields(run: Run, numbers: Any) -> dict[str, Any]:  # noqa: ANN401
     fields = {
         "inputs": {name: spelled(value) for name, value in run.inputs.items()},
         "seed": {name: spelled(value) for name, value in run.seed.items()},
+        "math": run.math,
         "origin": run.origin,
         "graph": run.graph,
     }

@@ -10,12 +10,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mgraph.codec import LIMITS, read_file
-from mgraph.document import Graph, extension_of, loads, recorded
+from mgraph.document import Graph, extension_of, loads, math_of, recorded
 from mgraph.errors import GraphError, printable, quoted
 from mgraph.golden.compare import differences
 from mgraph.golden.places import RunPlaces
 from mgraph.golden.rerun import SHOWN, Options, accepted, run_again
-from mgraph.graph.run import DEFAULT, Tolerance
+from mgraph.graph.run import DEFAULT, LIBM, Tolerance
 from mgraph.value import Value
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ def assert_graph(
     lines = list(_describe_differences(graph, wanted, file, Options(tolerance)))
     accept = bool(lines) and session is not None and session.accept
     if session is not None:
-        content = _new_content(graph, wanted, path, Options(tolerance)) if accept else None
+        math = LIBM if isinstance(value, Graph) else math_of(_listed(value))
+        content = _new_content(graph, wanted, path, Options(tolerance), math) if accept else None
         session.uses.append(Use(path, _test_id(), lines, content))
     if lines and not accept:
         lines.append(_how_to_record(path))
@@ -129,7 +130,11 @@ def _beside(caller: FrameType, golden: str | os.PathLike[str]) -> str:
 def _graph_of(value: Value | Sequence[Value] | Graph) -> Graph:
     if isinstance(value, Graph):
         return value
-    return Graph.of(*([value] if isinstance(value, Value) else value))
+    return Graph.of(*_listed(value))
+
+
+def _listed(value: Value | Sequence[Value]) -> Sequence[Value]:
+    return [value] if isinstance(value, Value) else value
 
 
 def _test_id() -> str:
@@ -209,16 +214,18 @@ def _numbers(graph: Graph, run: Run, i: int, file: _File, options: Options) -> I
 # --- recording ---------------------------------------------------------------------------------
 
 
-def _new_content(graph: Graph, wanted: Graph | None, path: str, options: Options) -> bytes:
+def _new_content(
+    graph: Graph, wanted: Graph | None, path: str, options: Options, math: str
+) -> bytes:
     """Return the golden file for a graph, given the one that it replaces."""
     if wanted is None:
-        golden = recorded(graph)
+        golden = recorded(graph, math)
     elif wanted.hash == graph.hash and wanted.runs:
         golden = accepted(wanted, options)
     else:
         runs = list(_new_runs(graph, wanted.runs))
         golden = _with_texts(graph, wanted)
-        golden = golden.with_runs(runs) if runs else recorded(golden)
+        golden = golden.with_runs(runs) if runs else recorded(golden, math)
     return b"".join(golden.to_bytes(extension_of(path)))
 
 
@@ -226,7 +233,7 @@ def _new_runs(graph: Graph, runs: Sequence[Run]) -> Iterator[Run]:
     """Run a graph with the inputs and seeds of another graph's runs, as far as it has them."""
     for run in runs:
         try:
-            got = graph.run(run.inputs, seed=run.seed)
+            got = graph.run(run.inputs, seed=run.seed, math=run.math or LIBM)
         except GraphError:
             continue
         yield replace(got, tolerance=run.tolerance)

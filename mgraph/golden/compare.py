@@ -187,7 +187,7 @@ def _inputs_and_seed(run: Run) -> str:
 
 
 def _run(what: str, a: Run, b: Run, match: Match) -> Iterator[Sequence[Difference]]:
-    for field in ("tolerance", "origin", "graph"):
+    for field in ("math", "tolerance", "origin", "graph"):
         x, y = getattr(a, field), getattr(b, field)
         if x != y:
             yield [Difference(what, field, str(x) if x else None, str(y) if y else None)]

@@ -21,6 +21,7 @@ from mgraph.golden.places import Position, RunPlaces
 from mgraph.golden.require import DATA, Missing, Requirement, described
 from mgraph.graph.run import (
     DEFAULT,
+    LIBM,
     SELF_RECORDED,
     Numbers,
     Run,
@@ -230,6 +231,7 @@ class FileOutcome:
         compared: How many numbers the run states.
         diagnostics: Why the file was refused, or which diagnostics differ from the expected ones.
         note: A remark.
+        math: `EXACT_MATH` if the run says so, and was run again in exact math; else empty.
     """
 
     file: str
@@ -242,6 +244,7 @@ class FileOutcome:
     compared: int = 0
     diagnostics: Sequence[Diagnostic] = ()
     note: str = ""
+    math: str = ""
 
     @property
     def failed(self) -> bool:
@@ -274,6 +277,8 @@ class FileOutcome:
             lines.append(printable(self.note))
         if self.mismatches and self.origin:
             lines.append(_source(printable(self.origin)))
+        if self.mismatches and self.math:
+            lines.append(f"computed in {self.math} math")
         return lines
 
     def as_json(self) -> dict[str, Any]:
@@ -284,6 +289,7 @@ class FileOutcome:
             "run": self.run,
             "status": self.status,
             "origin": self.origin or None,
+            "math": self.math or None,
             "wrong": self.wrong,
             "node": first and first.node,
             "field": first and first.field,
@@ -439,7 +445,7 @@ def run_again(  # noqa: PLR0913, PLR0917 - a run and where it is from
         GraphError: The graph has no such inputs or outputs; not for its own runs.
         KeyError: The run expects a primal of a node that does not exist; not for its own runs.
     """
-    got = graph.run(want.inputs, seed=want.seed, engine=options.engine)
+    got = computed_again(graph, want, options)
     tolerance = options.tolerance or want.tolerance or DEFAULT
     wrong = mismatches(got, want, tolerance)
     listed = wrong[: options.most]
@@ -450,8 +456,19 @@ def run_again(  # noqa: PLR0913, PLR0917 - a run and where it is from
     compared = sum(len(numbers or ()) for numbers in (want.data, want.grad))
     note = "" if compared else NOTHING
     return FileOutcome(
-        name, i, status, want.origin, len(wrong), listed, missing, compared, note=note
-    )
+        name, i, status, want.origin, len(wrong), listed, missing, compared, note=note,
+        math=want.math,
+    )  # fmt: skip
+
+
+def computed_again(graph: Graph, want: Run, options: Options) -> Run:
+    """Run a graph with the inputs, the seed and the math of a run.
+
+    Raises:
+        GraphError: The graph has no such inputs or outputs.
+    """
+    math = want.math or LIBM
+    return graph.run(want.inputs, seed=want.seed, engine=options.engine, math=math)
 
 
 def _placed(wrong: Sequence[Mismatch], i: int, want: Run, places: RunPlaces) -> Sequence[Mismatch]:
@@ -532,7 +549,7 @@ def accepted(graph: Graph, options: Options) -> Graph:
 
 
 def _recorded_again(graph: Graph, want: Run, options: Options) -> Run:
-    got = graph.run(want.inputs, seed=want.seed, engine=options.engine)
+    got = computed_again(graph, want, options)
     tolerance = options.tolerance or want.tolerance or DEFAULT
     if not mismatches(got, want, tolerance):
         return want

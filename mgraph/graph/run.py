@@ -17,6 +17,12 @@ from mgraph.graph.passes.plain import index_in
 if TYPE_CHECKING:
     from mgraph.graph.columns import Columns
 
+EXACT_MATH: Final = "exact"
+"""What a run says whose numbers have one right answer, bit for bit."""
+
+LIBM: Final = "libm"
+"""The math of a run that says nothing: the C library's exp, tanh and so on."""
+
 SELF_RECORDED: Final = "mgraph "
 """The start of `origin` in a run that mgraph recorded itself."""
 
@@ -177,6 +183,8 @@ class Run:
             and absolute 1e-12.
         origin: Where the numbers come from. It begins with `mgraph ` if mgraph recorded them.
         graph: The canonical hash of the graph that was run; empty if the run does not say.
+        math: `"exact"` if each operation is rounded correctly, so that the numbers have one right
+            answer; empty if exp, tanh and so on are those of the machine's math library.
     """
 
     data: Mapping[str, float] | None = None
@@ -186,6 +194,7 @@ class Run:
     tolerance: Tolerance | None = None
     origin: str = ""
     graph: str = ""
+    math: str = ""
 
     @property
     def is_self_recorded(self) -> bool:
@@ -251,6 +260,25 @@ def annotated(runs: Sequence[Run], run: Run, outputs: Sequence[str]) -> tuple[Ru
             kept[i] = replace(run, tolerance=old.tolerance)
             return tuple(kept)
     return (*kept, run)
+
+
+def math_of_runs(
+    runs: Sequence[Run],
+    inputs: Mapping[str, float],
+    seed: Mapping[str, float],
+    outputs: Sequence[str],
+) -> str:
+    """Return the math of a run that does not say its own: that of the runs of the file.
+
+    That of the run which it would replace counts first, then that of all runs with the same inputs
+    and seed, then that of all runs: it is exact if theirs is.
+    """
+    if not any(run.math for run in runs):
+        return LIBM
+    asked = question(Run(inputs=inputs, seed=seed), outputs)
+    same = [run for run in runs if question(run, outputs) == asked]
+    own = [run for run in same if run.is_self_recorded]
+    return EXACT_MATH if all(run.math == EXACT_MATH for run in own or same or runs) else LIBM
 
 
 def question(run: Run, outputs: Sequence[str]) -> tuple[tuple[tuple[str, int], ...], ...]:

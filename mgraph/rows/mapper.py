@@ -45,7 +45,8 @@ def mapper(  # noqa: PLR0913 - one keyword per choice
         seed: Gradients that outputs start with, by id; may be left out with one output.
         math: The library for `exp`, `tanh` and so on, as in `Replay.batch`. The default, `"libm"`,
             gives the same bits as `Graph.run`, so that results don't depend on which vector
-            libraries a machine has. `"auto"` is faster, each op within 2 ulp.
+            libraries a machine has. `"auto"` is faster, each op within 2 ulp. `"exact"` gives the
+            bits of `Graph.run(math="exact")`, on every machine.
         bad_rows: What to do about rows in which a column is null, or an integer beyond 2^53 in
             magnitude, which a double may not hold: `"fail"` raises an error, `"skip"` leaves these
             rows out, `"null"` gives null results.

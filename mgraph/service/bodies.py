@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.codec import MSGPACK, Limits, decode, encoding_of, located
+from mgraph.document import MATHS
 from mgraph.errors import REPORTED, Diagnostic, GraphError, Path, quoted
 from mgraph.format.fields import shown
 from mgraph.format.numbers import doubles
+from mgraph.graph.run import LIBM
 from mgraph.service.work import RunRequested
 from mgraph.suggestions import closest, did_you_mean
 
@@ -28,7 +30,7 @@ _OF_RUNS: Final = ("run-node", "seed")
 _QUOTED: Final = re.compile('"([^"\\\\…]*)"')
 """How a message names an id; one that is escaped or shortened is not found."""
 
-_RUN: Final[Mapping[str, type]] = {"inputs": dict, "seed": dict, "grad": bool}
+_RUN: Final[Mapping[str, type]] = {"inputs": dict, "seed": dict, "grad": bool, "math": str}
 _NAME: Final[Mapping[str, type]] = {"id": str}
 _KINDS: Final = {dict: "an object of numbers by id", bool: "true or false", str: "a text"}
 
@@ -42,6 +44,11 @@ def run_requested(data: bytes, limits: Limits) -> RunRequested:
     if not data:
         return RunRequested({}, {})
     body = _read(data, _RUN, limits)
+    math = body.get("math", LIBM)
+    if math not in MATHS:
+        known = " or ".join(map(quoted, MATHS))
+        fault = Diagnostic("type", f"math is {shown(math)}", ("math",), expected=known)
+        raise _error([fault], [fault], data)
     is_binary = encoding_of(data) == MSGPACK
     numbers: dict[str, dict[str, float]] = {}
     for field in ("inputs", "seed"):
@@ -51,7 +58,7 @@ def run_requested(data: bytes, limits: Limits) -> RunRequested:
             wrong = [x for x in given if doubles((given[x],), bare=is_binary) is None]
             raise _error([_not_a_number(field, x, given[x]) for x in wrong[:REPORTED]], wrong, data)
         numbers[field] = dict(zip(given, values, strict=True))
-    return RunRequested(**numbers, grad=body.get("grad", True))
+    return RunRequested(**numbers, grad=body.get("grad", True), math=math)
 
 
 def placed(data: bytes, error: GraphError, wanted: RunRequested, limits: Limits) -> GraphError:

@@ -11,8 +11,9 @@ from mgraph import __version__
 from mgraph.codec import MSGPACK, encoding_of
 from mgraph.engine import tape
 from mgraph.errors import GraphError
+from mgraph.graph.run import EXACT_MATH
 from mgraph.service import bodies, work
-from mgraph.service.admission import PYTHON, Admission, Work
+from mgraph.service.admission import EXACT, PYTHON, Admission, Work
 from mgraph.service.exchange import JSON_TYPE, MSGPACK_TYPE
 from mgraph.service.grants import REMEMBERED
 from mgraph.service.recent import Recent
@@ -257,7 +258,9 @@ class Documents:
             GraphError: `run-node`, `number`, `unbound-input` or `seed`, as for `Graph.run`.
             StoreError: The document is not there any more.
         """
-        about, math = await self.about(document), await self.math()
+        about = await self.about(document)
+        is_exact = wanted.math == EXACT_MATH  # its bits depend on no library
+        math = wanted.math if is_exact else await self.math()
         _check_numbers(wanted, about)
         if not wanted.grad:
             return "", await self._computed(document, wanted, about.nodes)
@@ -302,7 +305,8 @@ class Documents:
                 run: bytes = await self.worker(work.run_in_worker, document, data, wanted, limits)
                 return run
         graph = await self.graph(document)
-        return await self.admission(Work(nodes, weight=PYTHON), work.run_bytes, graph, wanted)
+        weight = EXACT if wanted.math == EXACT_MATH else PYTHON
+        return await self.admission(Work(nodes, weight=weight), work.run_bytes, graph, wanted)
 
     async def graph(self, document: str) -> ReadyGraph:
         """Return a document's graph, which is read here, whatever its size, and kept.

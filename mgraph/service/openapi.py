@@ -7,6 +7,8 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from mgraph import __version__
+from mgraph.document import MATHS
+from mgraph.graph.run import EXACT_MATH, LIBM
 from mgraph.service.encoding import as_json_bytes
 from mgraph.service.store.ids import NAME_FORM
 
@@ -63,11 +65,12 @@ SCHEMAS: Final[dict[str, Any]] = {
     "Stored": _object("id hash nodes", id=_ID, **_CHECKED | {"hash": _HASH}),
     "Graph": {"type": "object", "description": "A graph file; schemas/ of mgraph has its schema."},
     "RunRequest": _object(
-        closed=True, inputs=_NUMBERS, seed=_NUMBERS, grad={"type": "boolean", "default": True}
+        closed=True, inputs=_NUMBERS, seed=_NUMBERS, grad={"type": "boolean", "default": True},
+        math={"enum": [*MATHS], "default": LIBM},
     ),
     "Run": _object(
-        "origin graph data", inputs=_NUMBERS, seed=_NUMBERS, origin=_TEXT, graph=_HASH,
-        data=_NUMBERS, grad=_NUMBERS,
+        "origin graph data", inputs=_NUMBERS, seed=_NUMBERS, math={"const": EXACT_MATH},
+        origin=_TEXT, graph=_HASH, data=_NUMBERS, grad=_NUMBERS,
     ),
     "NameRequest": _object("id", closed=True, id=_ID),
     "Name": _object("name id revision updated", name=_TEXT, id=_ID, revision=_TEXT, updated=_TEXT),

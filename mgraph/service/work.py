@@ -16,6 +16,7 @@ from mgraph.engine import tape
 from mgraph.errors import Diagnostic, GraphError
 from mgraph.format.reading import inspect
 from mgraph.format.writing import run_fields
+from mgraph.graph.run import LIBM
 from mgraph.service.encoding import as_json_bytes, as_msgpack_bytes, from_json_bytes
 from mgraph.viewer import page
 
@@ -81,11 +82,13 @@ class RunRequested(NamedTuple):
         inputs: Values of inputs and params, by id.
         seed: Gradients that outputs start with, by id.
         grad: Whether to run backward.
+        math: `LIBM` or `EXACT_MATH`.
     """
 
     inputs: Mapping[str, float]
     seed: Mapping[str, float]
     grad: bool = True
+    math: str = LIBM
 
 
 def check_count(data: bytes, limits: Limits) -> None:
@@ -222,7 +225,7 @@ class ReadyGraph:
         self.graph = graph
         self.size = len(graph)
         self._is_small = self.size < _FEW or bool(tape.missing())
-        self._replay: Any = None
+        self._replays: dict[str, Any] = {}
 
     def run(self, wanted: RunRequested) -> Run:
         """Run it.
@@ -231,10 +234,12 @@ class ReadyGraph:
             GraphError: `run-node`, `number`, `unbound-input` or `seed`, as for `Graph.run`.
         """
         if self._is_small:
-            return self.graph.run(wanted.inputs, seed=wanted.seed, grad=wanted.grad)
-        if self._replay is None:
-            self._replay = self.graph.compile()
-        result: Run = self._replay(wanted.inputs, seed=wanted.seed, grad=wanted.grad)
+            inputs, seed, grad, math = wanted
+            return self.graph.run(inputs, seed=seed, grad=grad, math=math)
+        replay = self._replays.get(wanted.math)
+        if replay is None:
+            replay = self._replays[wanted.math] = self.graph.compile(math=wanted.math)
+        result: Run = replay(wanted.inputs, seed=wanted.seed, grad=wanted.grad)
         return result
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from mgraph.codec.numbers import spelled
 from mgraph.errors import GraphError
+from mgraph.graph.run import LIBM
 from mgraph.training.optimizers import clipped
 from mgraph.training.row_order import order_of
 from mgraph.training.row_tables import HeldTable
@@ -42,6 +43,7 @@ class Recipe:
         random_seed: Decides the order of rows.
         patience: The epochs without a smaller validation loss after which training ends; None for
             no end before the last epoch.
+        math: The library for exp, tanh and so on.
     """
 
     optimizer: Optimizer
@@ -52,6 +54,7 @@ class Recipe:
     batch_size: int | None = None
     random_seed: int = 0
     patience: int | None = None
+    math: str = LIBM
 
 
 class Best(NamedTuple):
@@ -122,7 +125,13 @@ class Descent:
 
     def rate(self, step: int) -> float:
         """Return the learning rate of the step after so many."""
-        return rate_of(self._recipe.schedule, self._recipe.lr, step, self.steps)
+        recipe = self._recipe
+        return rate_of(recipe.schedule, recipe.lr, step, self.steps, recipe.math)
+
+    @property
+    def math(self) -> str:
+        """The library for exp, tanh and so on."""
+        return self._recipe.math
 
     def is_over(self, at: Snapshot) -> bool:
         """Whether there are no more steps."""

@@ -143,7 +143,8 @@ def train(  # noqa: PLR0913 - one keyword per choice
     made = optimizer_of(
         optimizer, momentum=momentum, betas=betas, eps=eps, weight_decay=weight_decay
     )
-    recipe = Recipe(made, lr, Schedule(schedule), clip, epochs, batch_size, random_seed, patience)
+    falls = Schedule(schedule)
+    recipe = Recipe(made, lr, falls, clip, epochs, batch_size, random_seed, patience, math)
     name = None if out is None else os.fspath(out)
     how = Conduct(checkpoint_every, resume, command, workers, progress or _silent, stop or _never)
     _check(recipe, how, name, validation, bad_rows)
@@ -283,7 +284,8 @@ def _options(recipe: Recipe) -> dict[str, Any]:
     """Return what decides the steps, as plain data."""
     optimizer = {**asdict(recipe.optimizer), "betas": [*recipe.optimizer.betas]}
     del optimizer["method"]
-    own = {name: value for name, value in asdict(recipe).items() if name != "optimizer"}
+    elsewhere = ("optimizer", "math")
+    own = {name: value for name, value in asdict(recipe).items() if name not in elsewhere}
     return {**own, "optimizer": str(recipe.optimizer.method), **optimizer}
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mgraph.errors import GraphError, printable
+from mgraph.graph.run import EXACT_MATH, LIBM
 from mgraph.training.descent import plain, told
 from mgraph.training.predictor import predictor
 from mgraph.training.run_folder import removal_of
@@ -180,7 +181,8 @@ class TrainingJob:
         graph = replace(self.graph, columns=replace(columns, metas=metas), runs=())
         data = self.split.data
         row = dict(zip(data.ids, self.split.first.tolist(), strict=True))
-        return graph.with_runs([graph.run(row, seed={self.loss: 1.0})])
+        math = EXACT_MATH if self.descent.math == EXACT_MATH else LIBM
+        return graph.with_runs([graph.run(row, seed={self.loss: 1.0}, math=math)])
 
     def _results(self, at: Snapshot) -> dict[str, Any]:
         """Return losses and counts, as plain data."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from mgraph import __version__
 from mgraph.errors import GraphError, printable
 from mgraph.format.writing import to_json
+from mgraph.graph.run import EXACT_MATH
 from mgraph.viewer import constants, ops_to_javascript, style
 from mgraph.viewer.constants import LARGEST
 
@@ -27,6 +28,9 @@ MAIN: Final = "page"
 
 SERVED: Final = "served"
 """The script that starts the page that `mgraph serve` sends: `MAIN`, and what needs a server."""
+
+WITH_EXACT_MATH: Final = "exact-page"
+"""The script that brings exact math to a page, before the script that starts it."""
 
 _STYLES: Final = {MAIN: ("style.css",), SERVED: ("style.css", "served.css")}
 """The style sheets that go with each script."""
@@ -136,13 +140,18 @@ def page(
     settings = {"file": name, "version": __version__, "quiz": quiz, "rows": embedded}
     if served is not None:
         settings["served"] = served
-    before, between, after = _around(MAIN if served is None else SERVED)
+    main = MAIN if served is None else SERVED
+    before, between, after = _around(main, is_exact=graph is None or _has_exact_runs(graph))
     yield before
     yield inert(json.dumps(settings).encode())
     yield between
     if graph is not None:
         yield from _embedded(graph)
     yield after
+
+
+def _has_exact_runs(graph: GraphFile) -> bool:
+    return any(run.math == EXACT_MATH for run in graph.runs)
 
 
 def _embedded(graph: GraphFile) -> Iterator[bytes]:
@@ -168,9 +177,10 @@ def inert(text: bytes) -> bytes:
 
 
 @cache
-def _around(main: str) -> tuple[bytes, bytes, bytes]:
+def _around(main: str, *, is_exact: bool) -> tuple[bytes, bytes, bytes]:
     """Return the parts of the page before, between and after the settings and the graph."""
-    rules, code = rules_of(*_STYLES[main]), script(main)
+    rules = rules_of(*_STYLES[main])
+    code = script(main, *((WITH_EXACT_MATH,) if is_exact else ()))
     policy = policy_of(code, rules, is_served=main == SERVED)
     shell = markup_of("page.html")
     for mark, text in (("POLICY", policy), ("STYLE", rules), ("SCRIPT", code)):
@@ -213,17 +223,18 @@ def digest(text: str) -> str:
 
 
 @cache
-def script(main: str = MAIN) -> str:
+def script(main: str = MAIN, *earlier: str) -> str:
     """Join the modules into one script without imports, comments and needless white space.
 
     Args:
         main: The module that starts the page.
+        earlier: Modules that no other one imports, to be run before it.
 
     Raises:
         LookupError: A module imports a name that the other one does not export.
         graphlib.CycleError: Modules import each other in a circle.
     """
-    texts = modules(main)
+    texts = modules(main, *earlier)
     for name, text in texts.items():
         for names, origin in _IMPORT.findall(text):
             exported = _DECLARED.findall(texts[origin])
@@ -232,13 +243,14 @@ def script(main: str = MAIN) -> str:
                 message = f"{name}.js imports {', '.join(missing)}, which {origin}.js lacks"
                 raise LookupError(message)
     order = TopologicalSorter({name: _imported(text) for name, text in texts.items()})
+    order.add(main, *earlier)
     return "".join(bare(texts[name]) for name in order.static_order())
 
 
-def modules(main: str = MAIN) -> dict[str, str]:
-    """Return the texts of the main module and of all modules it imports, by name."""
+def modules(*mains: str) -> dict[str, str]:
+    """Return the texts of some modules, or of `MAIN`, and of all that they import, by name."""
     texts: dict[str, str] = {}
-    wanted = [main]
+    wanted = [*(mains or (MAIN,))]
     while wanted:
         name = wanted.pop()
         if name not in texts:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 from mgraph.codec import COMPRESSED, LIMITS, OTHER_TEXT, SPECIAL
 from mgraph.codec.text_scan import LONGEST_INTEGER
 from mgraph.format import VERSIONS
-from mgraph.format.fields import FIELDS, INTEGERS
+from mgraph.format.fields import FIELDS, INTEGERS, NEWER_RUN_FIELDS
 from mgraph.format.file import HEADER
 from mgraph.format.ids import ID, IN_WORDS
 from mgraph.format.versions import spelled
 from mgraph.graph.columns import HASH_NAME
-from mgraph.graph.run import DEFAULT
+from mgraph.graph.run import DEFAULT, EXACT_MATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,8 @@ def javascript() -> str:
 def _constants() -> Iterator[tuple[str, str]]:
     yield "VERSIONS", _json([*map(spelled, VERSIONS)])
     yield "FIELDS", _json(dict(FIELDS))
+    yield "NEWER_RUN_FIELDS", f"new Map({_json([*NEWER_RUN_FIELDS.items()])})"
+    yield "EXACT_MATH", _json(EXACT_MATH)
     yield "HEADER", _json(HEADER)
     yield "ID", f"new RegExp({_json(f'^{ID}$')})"
     yield "ID_IN_WORDS", _json(IN_WORDS)

@@ -28,6 +28,7 @@ from mgraph.engine.tape import (
     sums,
     sweeps,
 )
+from mgraph.engine.tape import cache as cache_of_kernels
 from mgraph.errors import MissingExtraError
 from mgraph.format import reading
 from mgraph.golden.rerun import mismatches, ulps
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
 
     from mgraph.graph.columns import Columns
 
-VECTORS: Final = [name for name in libraries.NAMES if name != libraries.LIBM]
+VECTORS: Final = [name for name in libraries.NAMES if name not in (libraries.LIBM, libraries.EXACT)]
+"""Libraries whose results differ from those of libm by little; `test_exact` is about the other."""
 
 
 def is_here(name: str) -> bool:
@@ -55,6 +57,7 @@ def is_here(name: str) -> bool:
 
 
 HERE: Final = [name for name in VECTORS if is_here(name)]
+ALL_HERE: Final = [libraries.LIBM, *HERE, libraries.EXACT]
 
 
 # --- the text ---
@@ -154,7 +157,8 @@ class Checked:
         text = source.text(part, vector=math_ != "libm")
         made = lowering.Lowering(text, math_library, checked=True)
         code = jit.compiled(made.assembly())
-        self.kernels = jit.Kernels(code, made.signatures(), math_library)
+        symbols = cache_of_kernels.symbols(math_)
+        self.kernels = jit.Kernels(code, made.signatures(), math_library, symbols)
 
     def __getattr__(self, name: str) -> Callable[..., int]:
         """Return a kernel that raises when it would go astray."""
@@ -201,7 +205,7 @@ def test_no_fixture_leads_astray(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_checked")
-@pytest.mark.parametrize("math_", ["libm", *HERE])
+@pytest.mark.parametrize("math_", ALL_HERE)
 @looped("seed", range(10))
 def test_no_random_graph_leads_astray(seed: int, math_: str) -> None:
     """Steps, calls and batches of any length stay in their arrays, with any math library."""
@@ -219,7 +223,7 @@ def test_no_random_graph_leads_astray(seed: int, math_: str) -> None:
 
 
 @pytest.mark.usefixtures("_checked")
-@pytest.mark.parametrize("math_", ["libm", *HERE])
+@pytest.mark.parametrize("math_", ALL_HERE)
 def test_vectors_do_not_read_beyond_their_run(math_: str) -> None:
     """What follows a run may be folds, whose arguments are counted, not placed: far beyond all."""
     x = Value.param(0.5, name="x")
@@ -406,7 +410,7 @@ def alike(a: float, b: float) -> bool:
     return apart is not None and apart <= 8
 
 
-@pytest.mark.parametrize("name", ["libm", *HERE])
+@pytest.mark.parametrize("name", ALL_HERE)
 def test_a_row_does_not_depend_on_the_others(name: str) -> None:
     """The same rows in another place, number or thread have the same bits."""
     graph = random_graph(5, 80)
@@ -461,7 +465,7 @@ def test_what_is_not_here_is_said(lanes: Callable[[int], None]) -> None:
 
 def test_unknown_libraries_are_refused() -> None:
     """Another name is the caller's mistake."""
-    with pytest.raises(ValueError, match="choose one of auto, libm, libmvec, svml, mgraph"):
+    with pytest.raises(ValueError, match="choose one of auto, libm, libmvec, svml, mgraph, exact"):
         Graph.of(Value(1.0)).compile(math="quantum")
 
 

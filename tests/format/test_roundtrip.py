@@ -43,7 +43,7 @@ seldom = settings(max_examples=40, derandomize=True, deadline=None)
 
 FIELDS = ("$schema", "name", "doc", "meta", "nodes", "outputs", "runs")
 EMPTY_IS_NONE = ("inputs", "seed", "origin")
-WITHOUT_NUMBERS = ("origin", "graph")
+WITHOUT_NUMBERS = ("math", "origin", "graph")
 
 
 def as_written(document: Document, *, sort: bool) -> Document:

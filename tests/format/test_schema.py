@@ -66,6 +66,17 @@ def test_a_file_of_an_older_version_has_no_newer_ops(validator: Any) -> None:  #
     assert [*error.absolute_path] == ["nodes", 1, "op"]
 
 
+def test_a_file_of_an_older_version_has_no_newer_fields(validator: Any) -> None:  # noqa: ANN401
+    """An editor marks the math of a run in a file that states 1.0, and any other than exact."""
+    leaf = {"id": "x", "op": "input", "data": 1.0}
+    runs = [{}, {"math": "exact"}]
+    document = {"mgraph": "1.1", "nodes": [leaf], "outputs": ["x"], "runs": runs}
+    assert validator.is_valid(document)
+    for bad in (document | {"mgraph": "1.0"}, document | {"runs": [{}, {"math": "libm"}]}):
+        (error,) = validator.iter_errors(bad)
+        assert [*error.absolute_path] == ["runs", 1, "math"]
+
+
 def test_everything_is_described(validator: Any) -> None:  # noqa: ANN401
     """Every kind of object, and every field of it, has a description that ends as a sentence."""
     schema = validator.schema

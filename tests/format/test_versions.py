@@ -187,6 +187,47 @@ def test_down_to_1_0_and_up_again() -> None:
         assert [each.pointer for each in caught.value.diagnostics] == pointers
 
 
+def test_a_run_in_exact_math_needs_1_1() -> None:
+    """The field of a run asks for the version that brought it, and is in the way of going back."""
+    plain = {"data": {"x": 0.5}}
+    runs = [plain, {"math": "exact", **plain}, {"math": "exact"}]
+    new = {**document("sin", "1.1"), "runs": runs}
+    graph = mgraph.loads(json.dumps(new))
+    assert graph.version == "1.1"
+    assert [run.math for run in graph.runs] == ["", "exact", "exact"]
+    for extension, decode in ((".json", json.loads), (".msgpack", msgpack.unpackb)):
+        written = decode(b"".join(graph.to_bytes(extension)))
+        assert written["mgraph"] == "1.1"
+        assert [run.get("math") for run in written["runs"]] == [None, "exact", "exact"]
+        rest = decode(b"".join(graph.with_runs(graph.runs[:1]).to_bytes(extension)))
+        assert rest["mgraph"] == "1.0"
+    assert graph.hash == mgraph.loads(json.dumps(document("sin", "1.0"))).hash
+    for refused, code, fix in (
+        (lambda: downgraded(new, (1, 0)), "version", ""),
+        (lambda: mgraph.loads(json.dumps({**new, "mgraph": "1.0"})), "unknown-field",
+         'state "mgraph": "1.1"'),
+    ):  # fmt: skip
+        with pytest.raises(GraphError) as caught:
+            refused()
+        assert [(each.code, each.pointer, each.fix) for each in caught.value.diagnostics] == [
+            (code, "/runs/1/math", fix), (code, "/runs/2/math", fix),
+        ]  # fmt: skip
+
+
+def test_runs_made_by_hand_say_a_math_that_there_is() -> None:
+    """The fault is that of a file; nothing at all is the machine's math."""
+    graph = mgraph.loads(json.dumps(document("sin", "1.0")))
+    assert graph.with_runs([mgraph.Run(math="exact"), mgraph.Run()]).version == "1.1"
+    with pytest.raises(GraphError) as caught:
+        graph.with_runs([mgraph.Run(math="libm")])
+    assert [(each.code, each.pointer) for each in caught.value.diagnostics] == [
+        ("type", "/runs/0/math")
+    ]
+    for math in ("", "fast"):
+        with pytest.raises(ValueError, match="choose one of libm, exact"):
+            graph.run(math=math)
+
+
 def test_the_lowest_sufficient_version_is_stamped(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that uses nothing new does not ask for a new reader."""
     newer = {**ops.OPS, "neg": dataclasses.replace(ops.OPS["neg"], since="1.3")}

@@ -94,6 +94,8 @@ class Maker:
         if self.often():
             runs = self.source.randint(0, 3)
             document["runs"] = [self.run(document) for _ in range(runs)]
+            if any("math" in run for run in document["runs"]):
+                document["mgraph"] = "1.1"
         if self.rarely():  # readers take the fields in any order
             fields = list(document.items())
             self.source.shuffle(fields)
@@ -175,6 +177,7 @@ class Maker:
         if len(outputs) > 1 or self.rarely():
             seeded = self.some(outputs, least=len(outputs) > 1)
             run["seed"] = {name: self.finite() for name in seeded}
+        run |= {"math": "exact"} if self.rarely() else {}
         if self.rarely():
             run["tolerance"] = {half: abs(self.finite()) for half in ("rel", "abs") if self.often()}
         if self.often():

@@ -16,13 +16,14 @@ VALUES: Final[tuple[Any, ...]] = (
     "\u202e\x1b[2J", [], ["n0"], ["n0", "n0"], [[]], [None], {}, {"a": 1}, {"n0": 1.0}, {"at": b""},
     {"at": FOUR, "value": ["q"]}, {"at": FOUR, "value": [None]}, {"at": FOUR}, {"value": FOUR * 2},
     {"value": b""}, b"", b"\x00", FOUR, b"\x01\x00\x00\x00", b"\xff" * 4, FOUR * 2, b"\x01" * 8,
+    "exact",
 )  # fmt: skip
 """What may stand in the place of another value."""
 
 KEYS: Final = (
     "id", "op", "args", "data", "label", "doc", "meta", "nodes", "outputs", "runs", "inputs",
     "seed", "tolerance", "rel", "abs", "origin", "graph", "grad", "at", "value", "count", "ops",
-    "arity", "has_data", "x", "lable", "arg", "Data", "name", "$schema", "n0", "n1", "Runs",
+    "math", "arity", "has_data", "x", "lable", "arg", "Data", "name", "$schema", "n0", "n1", "Runs",
 )  # fmt: skip
 
 PIECES: Final = (

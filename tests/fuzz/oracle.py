@@ -79,7 +79,8 @@ def check_runs(graph: Graph) -> None:
     """A graph runs: every node has a value, every output that is seeded an adjoint."""
     unbound = [graph.columns.ids[i] for i in graph.columns.unbound()]
     seed = dict.fromkeys(graph.outputs, 1.0)
-    run = graph.run(dict.fromkeys(unbound, 0.5), seed=seed)
+    math = "exact" if any(run.math for run in graph.runs) else "libm"
+    run = graph.run(dict.fromkeys(unbound, 0.5), seed=seed, math=math)
     assert run.data is not None
     assert run.grad is not None
     assert len(run.data) == len(graph)

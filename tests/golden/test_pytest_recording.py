@@ -63,6 +63,19 @@ def test_record(recorder: pytest.Pytester) -> None:
     assert sorted((recorder.path / "tests" / "goldens").iterdir()) == before
 
 
+def test_exact_values_are_recorded_in_exact_math(recorder: pytest.Pytester) -> None:
+    """The run says so; recorded again after a change, it stays exact, in that math."""
+    exact = "from mgraph import ExactValue as Value"
+    write(recorder, ONE.replace("from mgraph import Value", exact))
+    recorder.runpytest("--mgraph-accept").assert_outcomes(passed=1)
+    assert [run["math"] for run in recorded(recorder)["runs"]] == ["exact"]
+    write(recorder, ONE.replace("from mgraph import Value", exact).replace("b=-2.0", "b=-3.0"))
+    recorder.runpytest("--mgraph-accept").assert_outcomes(passed=1)
+    (run,) = recorded(recorder)["runs"]
+    assert (run["math"], run["data"]["y"]) == ("exact", -9.0)
+    recorder.runpytest().assert_outcomes(passed=1)
+
+
 def test_the_command_that_is_told_records(recorder: pytest.Pytester) -> None:
     """The failure of a test without its file ends with the command that makes it."""
     recorder.mkdir("tests/goldens")

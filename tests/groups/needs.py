@@ -62,6 +62,7 @@ GROUPS: Final = {
         "cluster", ("distributed",), (("ip",), ("openssl",)), packages="iproute2 openssl"
     ),
     "docs": Group("docs", ("ipykernel", "nbclient", "properdocs")),
+    "exact": Group("exact", ("gmpy2",)),
     "examples": Group(
         programs=(("node",), ("cc",), ("make",)),
         header="jansson.h",

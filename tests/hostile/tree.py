@@ -11,6 +11,7 @@ from tests.hostile import (
     of_document,
     of_graph,
     of_many,
+    of_math,
     of_msgpack,
     of_runs,
 )
@@ -26,6 +27,7 @@ CASES: tuple[Case, ...] = (
     *of_msgpack.CASES,
     *of_columns.CASES,
     *of_many.CASES,
+    *of_math.CASES,
     *of_accepted.CASES,
 )
 

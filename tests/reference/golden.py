@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -85,30 +86,35 @@ class Golden:
         """Return the nodes of the program, in file order."""
         return tuple(_nodes(self.program))
 
-    def document(self) -> JsonObject:
-        """Return the finished file, with the numbers of all its runs."""
+    def document(self, exactly: Evaluator | None = None) -> JsonObject:
+        """Return the finished file, with the numbers of all its runs.
+
+        Args:
+            exactly: What computes them in exact math; None for other math.
+        """
         return _present(
             {
-                "mgraph": version(self.nodes),
+                "mgraph": "1.1" if exactly else version(self.nodes),
                 "$schema": self.schema,
                 "name": self.name,
                 "doc": self.doc,
                 "meta": self.meta,
                 "nodes": [_node_fields(node, self.notes.get(node.id, {})) for node in self.nodes],
                 "outputs": self.outputs.split(),
-                "runs": [self._run_fields(run) for run in self.runs],
+                "runs": [self._run_fields(run, exactly) for run in self.runs],
             }
         )
 
-    def _run_fields(self, run: Run) -> JsonObject:
+    def _run_fields(self, run: Run, exactly: Evaluator | None) -> JsonObject:
         """Evaluate one run and return its object."""
-        data, grad, origin = self._numbers(run)
+        data, grad, origin = exactly(self, run) if exactly else self._numbers(run)
         _check_published(self.path, run.published, data, grad)
         bit_for_bit = BIT_FOR_BIT if is_exact(self.nodes) else None
         return _present(
             {
                 "inputs": {id_: spelled(x) for id_, x in run.inputs.items()} or None,
                 "seed": dict(run.seed) or None,
+                "math": "exact" if exactly else None,
                 "tolerance": run.tolerance or bit_for_bit,
                 "origin": origin,
                 "graph": canonical_hash(self.nodes, self.outputs.split()),
@@ -137,6 +143,10 @@ class Golden:
         data = {id_: float(k.double(value)) for id_, value in primals.items()}
         grad = {id_: float(k.double(value)) for id_, value in adjoints.items()}
         return data, grad
+
+
+Evaluator = Callable[[Golden, Run], tuple[Numbers, Numbers, str]]
+"""Returns data and grad of a run, and where they come from."""
 
 
 def _nodes(program: str) -> Iterator[Node]:

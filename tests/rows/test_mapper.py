@@ -110,6 +110,19 @@ def test_the_bits_are_those_of_single_runs() -> None:
         assert row == given | want
 
 
+def test_exact_math_is_that_of_single_runs() -> None:
+    """Random rows in exact math: the bits of `Graph.run`, which rounds in Python's integers."""
+    graph, random = mgraph.load(NEURON), np.random.default_rng(2)
+    table = pa.table({name: random.normal(size=50) for name in ("x1", "x2", "w2")})
+    exact = mapper(NEURON, grad="rows", wrt=["x1", "b"], math="exact")
+    for row, given in zip(exact.apply(table).to_pylist(), table.to_pylist(), strict=True):
+        run = graph.run(given, engine="value", math="exact")
+        assert run.data is not None
+        assert run.grad is not None
+        slopes = {f"grad:{leaf}": run.grad[leaf] for leaf in ("x1", "b")}
+        assert row == given | {"o": run.data["o"]} | slopes
+
+
 def test_the_numbers_of_the_fixture() -> None:
     """The neuron's row of the lecture gives the fixture's numbers, which mpmath computed."""
     graph = mgraph.load(NEURON)

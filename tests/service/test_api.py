@@ -229,6 +229,35 @@ def test_a_run_is_kept_under_its_key(serving: Serving) -> None:
     assert serving("GET", "/api/runs/x").status == 400
 
 
+def test_a_run_can_be_exact(serving: Serving) -> None:
+    """Then it says so, has the bits of the fixture by MPFR, and is kept under a key of its own."""
+    path = FIXTURES / "exact" / "neuron.json"
+    serving.put(path.read_bytes(), "exact")
+    for want in json.loads(path.read_text(encoding="utf-8"))["runs"]:
+        wanted = {"inputs": want.get("inputs", {}), "seed": want.get("seed", {})}
+        plain = serving.send("POST", "/api/graphs/exact/run", wanted)
+        exact = serving.send("POST", "/api/graphs/exact/run", {**wanted, "math": "exact"})
+        assert "math" not in plain.json
+        assert {**exact.json, "origin": ""} == {**want, "origin": ""}
+        assert exact.headers["location"] != plain.headers["location"]
+        assert serving("GET", exact.headers["location"]).body == exact.body
+        libm = serving.send("POST", "/api/graphs/exact/run", {**wanted, "math": "libm"})
+        assert libm.body == plain.body
+
+
+def test_large_graphs_run_exactly(serving: Serving) -> None:
+    """A graph that is compiled has other kernels for each math."""
+    path = FIXTURES / "exact" / "chain.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    want = document["runs"][0]
+    nodes = [{"id": f"c{i}", "op": "const", "data": 1.0} for i in range(500)] + document["nodes"]
+    serving.put(json.dumps({**document, "nodes": nodes, "runs": []}).encode(), "chain")
+    for math in ("libm", "exact", "libm", "exact"):
+        run = serving.send("POST", "/api/graphs/chain/run", {"math": math}).json
+        same = {name: run["data"][name] for name in want["data"]} == want["data"]
+        assert (same, run["grad"] == want["grad"]) == (math == "exact",) * 2
+
+
 def test_what_is_wrong_with_a_request_for_a_run_is_told_with_its_place(serving: Serving) -> None:
     """Bodies are answered in the words of the file format: codes, pointers, lines and columns."""
     serving.put(DATA, "neuron")
@@ -238,6 +267,8 @@ def test_what_is_wrong_with_a_request_for_a_run_is_told_with_its_place(serving: 
         (b'{"input": {}}', 422, "unknown-field", "/input"),
         (b'{"inputs": []}', 422, "type", "/inputs"),
         (b'{"grad": 1}', 422, "type", "/grad"),
+        (b'{"math": true}', 422, "type", "/math"),
+        (b'{"math": "libmvec"}', 422, "type", "/math"),
         (b"[]", 422, "type", ""),
         (b'{"inputs": {"x1": 1}', 400, "syntax", ""),
         (b'{"inputs": {"nobody": 1}}', 422, "run-node", "/inputs/nobody"),
@@ -250,9 +281,14 @@ def test_what_is_wrong_with_a_request_for_a_run_is_told_with_its_place(serving: 
         answered = serving("POST", "/api/graphs/neuron/run", body, **JSON)
         first = answered.json["diagnostics"][0]
         assert (answered.status, first["code"], first["pointer"]) == (status, code, pointer), body
-        column = {"/inputs/x1": 19, "/input": 2, "/inputs": 12, "/grad": 10, "/seed/o": 16}.get(
-            pointer
-        )
+        column = {
+            "/inputs/x1": 19,
+            "/input": 2,
+            "/inputs": 12,
+            "/grad": 10,
+            "/math": 10,
+            "/seed/o": 16,
+        }.get(pointer)
         assert column is None or (first["line"], first["column"]) == (1, column), body
 
 

@@ -95,6 +95,10 @@ def test_a_run_is_a_run(client: Client) -> None:
         assert (got.seed, got.graph) == (mine.seed, mine.graph)
         graph.with_runs([got])  # fits the graph
     assert client.run(document, grad=False).grad is None
+    got, mine = client.run(document, math="exact"), graph.run(math="exact")
+    assert (got.math, got.data, got.grad) == ("exact", dict(mine.data or {}), dict(mine.grad or {}))
+    with pytest.raises(ServerError, match="math is the string"):
+        client.run(document, math="fast")
 
 
 def test_names_are_listed_set_and_removed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

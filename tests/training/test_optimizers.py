@@ -67,6 +67,8 @@ def test_rates_follow_the_schedule() -> None:
         for step, wanted in enumerate(case["rates"]):
             got = rate_of(case["schedule"], case["lr"], step, case["steps"])
             assert abs(got - wanted) <= ulps * math.ulp(wanted), case
+            exact = rate_of(case["schedule"], case["lr"], step, case["steps"], "exact")
+            assert exact == wanted, case
 
 
 def test_rows_are_ordered_as_the_vectors_say() -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,9 @@ from mgraph.build.expression import graph_of
 from mgraph.build.network import mlp
 from mgraph.training import Trained, train
 from mgraph.training.curve import loss_svg
-from tests.reference.arithmetic import Double
+from tests.reference.arithmetic import Double, Rounded
+from tests.reference.evaluate import forward, in_evaluation_order
+from tests.reference.reading import nodes_of
 from tests.rows.lines import line
 from tests.training import by_hand
 from tests.training.by_hand import XS, YS, Plan, measured
@@ -72,6 +75,23 @@ def test_all_rows_at_once() -> None:
     data = data_of(result)
     assert (data["b"], data["w"]) == (1.0 - 0.05 * of_b, 2.0 - 0.05 * of_w)
     assert train(line(), ROWS, lr=0.05, epochs=1, batch_size=50).log == result.log
+
+
+def test_training_can_be_exact(tmp_path: Path) -> None:
+    """The plan names the math, the run of the trained graph says it, and its numbers are right."""
+    formula = "loss = (tanh(x*w + b) - y)**2"
+    leaves: Any = {"w": ("param", 2.0), "b": ("param", 1.0)}
+    graph, out = graph_of(formula, leaves), str(tmp_path / "out")
+    result = train(graph, ROWS, out, math="exact", schedule="cosine", checkpoint_every=1, **OPTIONS)
+    plan = json.loads(Path(result.checkpoint).read_text(encoding="utf-8"))["plan"]
+    assert plan["math"]["library"] == "exact"
+    assert "math" not in plan["options"]
+    (run,) = result.graph.runs
+    assert run.math == "exact"
+    data = data_of(result)
+    nodes = nodes_of(json.loads(b"".join(result.graph.to_bytes())))
+    want = forward(Rounded, in_evaluation_order(nodes), run.inputs)
+    assert {name: float(x) for name, x in want.items()} == dict(data)
 
 
 def test_only_the_params_that_match_are_trained() -> None:

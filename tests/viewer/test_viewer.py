@@ -104,7 +104,7 @@ def test_scripts_have_no_name_in_common(main: str) -> None:
     declared = r"^(?:export )?(?:async )?(?:function\*?|const|let|class) (\w+|[\[{][^\]}]*)"
     names = [
         name.strip()
-        for text in viewer.modules(main).values()
+        for text in viewer.modules(main, viewer.WITH_EXACT_MATH).values()
         for found in re.findall(declared, text, re.MULTILINE)
         for name in found.strip("[{").split(",")
     ]
@@ -117,7 +117,7 @@ def test_all_scripts_are_in_a_page() -> None:
     written = {
         path.name.removesuffix(".js") for path in STATIC.iterdir() if path.name[-3:] == ".js"
     }
-    imported = {name for main in MAINS for name in viewer.modules(main)}
+    imported = {name for main in (*MAINS, viewer.WITH_EXACT_MATH) for name in viewer.modules(main)}
     assert imported == {*written, "appearance", "constants", "ops"}
     assert {*viewer.modules(viewer.SERVED)} > {*viewer.modules()}
     assert not {"served", "server", "session"} & {*viewer.modules()}

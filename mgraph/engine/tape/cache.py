@@ -11,13 +11,13 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import llvmlite
 
 from mgraph.engine.tape import jit, libraries, lowering, source, sum_source, vector_math
-from mgraph.engine.tape.jit import Kernels, compiled, target
-from mgraph.engine.tape.libraries import LIBM, library
+from mgraph.engine.tape.jit import Kernels, compiled, linked, target
+from mgraph.engine.tape.libraries import EXACT, LIBM, library
 from mgraph.locks import ThreadLock
 from mgraph.ops import table
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "MGRAPH_CACHE_DIR"
 """The environment variable that overrides the folder."""
+
+FUNCTIONS: Final = "functions"
+"""The part of the cache that holds the correctly rounded functions."""
 
 SUFFIX: Final = ".kernels"
 
@@ -70,7 +73,32 @@ def _kernels(part: str, math: str) -> Kernels:
     if entry is None:
         entry = _compile(part, math)
         _write(part, math, entry)
-    return Kernels(entry.code, entry.signatures, library(math))
+    return Kernels(entry.code, entry.signatures, library(math), symbols(math))
+
+
+def symbols(math: str) -> dict[str, int]:
+    """Return the addresses of the functions that kernels call besides those of a C library."""
+    with _LOCK.lock:
+        return _functions() if math == EXACT else {}
+
+
+@cache
+def _functions() -> dict[str, int]:
+    """Return the addresses of the correctly rounded functions, from the cache or compiled."""
+    from mgraph.engine.tape import functions  # noqa: PLC0415 - only for the library "exact"
+
+    entry = _read(FUNCTIONS, EXACT)
+    if entry is None:
+        names = dict.fromkeys(functions.symbols(), ())
+        entry = _Entry(compiled(functions.assembly()), names)
+        _write(FUNCTIONS, EXACT, entry)
+    code = linked(entry.code, functions.references(), entry.signatures)
+    _LINKED.append(code)
+    return {name: code[name] for name in entry.signatures}
+
+
+_LINKED: Final[list[Any]] = []
+"""Machine code that other machine code calls."""
 
 
 def is_ready(part: str, math: str = LIBM) -> bool:
@@ -89,14 +117,16 @@ def _compile(part: str, math: str) -> _Entry:
 
 def _path(folder: Path, part: str, math: str) -> Path:
     """Return the path of an entry, named after everything that its machine code depends on."""
-    texts = (
-        Path(module.__file__ or "").read_bytes()
-        for module in (table, vector_math, source, sum_source, lowering, libraries, jit)
-    )
-    parts = [part, repr(library(math)), target(), llvmlite.__version__]
+    modules = (table, vector_math, source, sum_source, lowering, libraries, jit)
+    files = [Path(module.__file__ or "") for module in modules]
+    if math == EXACT:
+        here = Path(__file__).parent
+        constants = Path(table.__file__).parent / "exact" / "constants.py"
+        files += [here / "functions.py", *sorted((here / "fast").glob("*.py")), constants]
+    parts = [part, repr(library(math)), target(), llvmlite.__version__, str(libraries.lanes())]
     digest = hashlib.sha256("\n".join(parts).encode())
-    for text in texts:
-        digest.update(text)
+    for file in files:
+        digest.update(file.read_bytes())
     return folder / f"{part}-{digest.hexdigest()[:16]}{SUFFIX}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from functools import cache, partial
 from itertools import count
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from llvmlite import binding as llvm
@@ -12,7 +13,7 @@ from llvmlite import binding as llvm
 from mgraph.engine.tape.libraries import FUNCTIONS, LIBM, address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mgraph.engine.tape.lowering import MathLibrary
 
@@ -65,7 +66,11 @@ class Kernels:
     """
 
     def __init__(
-        self, code: bytes, signatures: Mapping[str, Sequence[str]], math: MathLibrary
+        self,
+        code: bytes,
+        signatures: Mapping[str, Sequence[str]],
+        math: MathLibrary,
+        symbols: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """Link an object file.
 
@@ -73,13 +78,9 @@ class Kernels:
             code: From `compiled`.
             signatures: The types of each kernel's arguments.
             math: The library whose functions it calls besides those of libm.
+            symbols: The addresses of other functions that it calls.
         """
-        builder = llvm.JITLibraryBuilder().add_object_img(code)
-        for symbol, location in _symbols(math):
-            builder.import_symbol(symbol, location)
-        for name in signatures:
-            builder.export_symbol(name)
-        self._code = builder.link(_jit(), f"mgraph{next(_LIBRARIES)}")
+        self._code = linked(code, {**dict(_symbols(math)), **symbols}, signatures)
         self._kernels = {
             name: _function(self._code[name], types) for name, types in signatures.items()
         }
@@ -99,6 +100,25 @@ class Kernels:
         kernel: Any = self._kernels[name]
         pairs = zip(kernel.argtypes, flat(arguments), strict=False)
         return partial(kernel, *(c_type(x) for c_type, x in pairs))  # not converted in each call
+
+
+def linked(code: bytes, symbols: Mapping[str, int], exported: Iterable[str]) -> Any:  # noqa: ANN401 - llvmlite has no types
+    """Link an object file.
+
+    Args:
+        code: From `compiled`.
+        symbols: The addresses of what it calls or reads.
+        exported: The functions that it defines.
+
+    Returns:
+        The address of each of these, by name. The code lives as long as this does.
+    """
+    builder = llvm.JITLibraryBuilder().add_object_img(code)
+    for symbol, location in symbols.items():
+        builder.import_symbol(symbol, location)
+    for name in exported:
+        builder.export_symbol(name)
+    return builder.link(_jit(), f"mgraph{next(_LIBRARIES)}")
 
 
 @cache

@@ -4,6 +4,8 @@ libm is the C library that Python's `math` calls, so its results have the same b
 Values. A vector library computes several rows at once, and the last bits differ. Its functions are
 used where they stay within 2 ulp of the exact result; otherwise libm is called row by row.
 libmvec is part of glibc, svml of Intel's runtime. "mgraph" only has exp and tanh, on any machine.
+
+"exact" rounds every function correctly, so that all machines give the same bits; see `functions`.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llvmlite import binding as llvm
 
-from mgraph.engine.tape.lowering import LANES, MathLibrary
+from mgraph.engine.tape.lowering import LANES, MathLibrary, c_name
 from mgraph.errors import MissingExtraError
 from mgraph.extras import pip_install
 
@@ -29,15 +31,22 @@ LIBM: Final = "libm"
 LIBMVEC: Final = "libmvec"
 SVML: Final = "svml"
 OWN: Final = "mgraph"
+EXACT: Final = "exact"
 AUTO: Final = "auto"
 
-NAMES: Final = (LIBM, LIBMVEC, SVML, OWN)
+NAMES: Final = (LIBM, LIBMVEC, SVML, OWN, EXACT)
 
 FUNCTIONS: Final = (
     "exp", "log", "log1p", "pow", "sin", "cos", "tan", "atan", "sinh", "cosh", "tanh",
     "erf", "expm1", "asin", "acos", "atan2",
 )  # fmt: skip
 """The functions that compiled code calls, by their names in C."""
+
+EXACT_PREFIX: Final = "mgraph_exact_"
+"""What the symbols of correctly rounded functions start with."""
+
+EXACT_ROWS: Final = f"{EXACT_PREFIX}{{}}_rows"
+"""The form of their symbols for vectors."""
 
 _OWN_FUNCTIONS: Final = ("exp", "tanh")
 """The functions that are taken from `vector_math`, which is faster than any vector library."""
@@ -70,7 +79,7 @@ _KNOWN: Final = {
 
 
 def library(name: str) -> MathLibrary:
-    """Return a library by name; "auto" is the fastest one on this machine.
+    """Return a library by name; "auto" is the fastest one on this machine, never "exact".
 
     Raises:
         MissingExtraError: It is not on this machine.
@@ -97,6 +106,10 @@ def find(name: str) -> MathLibrary | None:
         return MathLibrary(LIBM, (), {})
     if name == OWN:
         return MathLibrary(OWN, _OWN_FUNCTIONS, {}) if lanes() else None
+    if name == EXACT:
+        functions = ["power" if name == "pow" else name for name in FUNCTIONS]
+        symbols = {each: (LANES, EXACT_ROWS.format(c_name(each))) for each in functions}
+        return MathLibrary(EXACT, (), symbols, EXACT_PREFIX)
     vectors, width = _KNOWN[name], lanes()
     if width not in vectors.symbols or _loaded(name) is None:
         return None

@@ -22,7 +22,7 @@ from mgraph.engine.tape import schedule, sweeps
 from mgraph.engine.tape.blocks import RowBlocks
 from mgraph.engine.tape.cache import kernels
 from mgraph.engine.tape.jit import flat
-from mgraph.engine.tape.libraries import AUTO, LIBM, library
+from mgraph.engine.tape.libraries import AUTO, EXACT, LIBM, library
 from mgraph.engine.tape.lowering import LANES
 from mgraph.engine.tape.source import REPLAY
 from mgraph.engine.tape.tables import Table, numbers
@@ -153,7 +153,8 @@ class Replay:
             MissingExtraError: That library is not on this machine.
         """
         self._graph, self._math = graph, library(math).name
-        self._engine = Engine(f"tape, {self._math}", self._sweeps)
+        says = EXACT if self._math == EXACT else ""
+        self._engine = Engine(f"tape, {self._math}", self._sweeps, says)
         self._kernels = kernels(REPLAY, self._math)
         self._tape = sweeps.tape_of(graph)
         self._order = schedule.forward_of(self._tape)
@@ -458,7 +459,8 @@ class Replay:
             workers: The number of threads.
             math: The library for `exp`, `tanh` and so on. `"libm"` gives the same bits as single
                 runs; `"libmvec"`, `"svml"` and `"mgraph"` compute several rows at once, each op
-                within 2 ulp; `"auto"` is the fastest that this machine has.
+                within 2 ulp; `"auto"` is the fastest of these that this machine has. `"exact"`
+                rounds each operation correctly, so that all machines give the same bits.
             reuse: A batch that `batch` returned and that is no longer needed, whose arrays are
                 overwritten if they have the right size and are not among the columns. Allocating
                 new memory can take as long as the computation.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from array import array
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from mgraph.engine.evaluate import Engine
 from mgraph.engine.tape.cache import kernels
+from mgraph.engine.tape.libraries import EXACT, LIBM
 from mgraph.engine.tape.source import SWEEPS
 from mgraph.ops import CONST, OPCODES
 
@@ -49,14 +51,15 @@ def tape_of(graph: Columns) -> Tape:
     )
 
 
-def forward(tape: Tape, primals: NDArray[np.float64]) -> None:
+def forward(tape: Tape, primals: NDArray[np.float64], math: str = LIBM) -> None:
     """Compute the primals of all ops from those of the leaves.
 
     Args:
         tape: The graph.
         primals: float64[N], changed in place.
+        math: The name of a math library.
     """
-    kernels(SWEEPS).forward(tape.opcode, tape.first, tape.args, primals)
+    kernels(SWEEPS, math).forward(tape.opcode, tape.first, tape.args, primals)
 
 
 def reached(tape: Tape, seeds: Iterable[int]) -> NDArray[np.uint8]:
@@ -67,12 +70,14 @@ def reached(tape: Tape, seeds: Iterable[int]) -> NDArray[np.uint8]:
     return marks
 
 
-def backward(
+def backward(  # noqa: PLR0913 - the arrays of a run, and the library
     tape: Tape,
     marks: NDArray[np.uint8],
     primals: NDArray[np.float64],
     adjoints: NDArray[np.float64],
     seeds: Mapping[int, float],
+    *,
+    math: str = LIBM,
 ) -> None:
     """Propagate adjoints from the seeded nodes to the leaves.
 
@@ -82,11 +87,13 @@ def backward(
         primals: float64[N], from `forward`.
         adjoints: float64[N], overwritten. Nodes that are not marked, and consts, get 0.0.
         seeds: The adjoints that the seeded nodes start with.
+        math: The name of a math library.
     """
     adjoints[:] = 0.0
     for node, seed in seeds.items():
         adjoints[node] += seed
-    kernels(SWEEPS).backward(tape.opcode, tape.first, tape.args, marks, primals, adjoints)
+    sweep = kernels(SWEEPS, math).backward
+    sweep(tape.opcode, tape.first, tape.args, marks, primals, adjoints)
     adjoints[tape.opcode == OPCODES[CONST]] = 0.0
 
 
@@ -96,7 +103,7 @@ def has_adjoint(tape: Tape, marks: NDArray[np.uint8]) -> NDArray[np.intp]:
 
 
 def sweeps(
-    graph: Columns, seeds: Mapping[int, float], *, grad: bool
+    graph: Columns, seeds: Mapping[int, float], *, grad: bool, math: str = LIBM
 ) -> tuple[array[float], array[int] | None, array[float] | None]:
     """Run a graph whose leaves all have primals, forward and backward.
 
@@ -107,18 +114,21 @@ def sweeps(
     tape = tape_of(graph)
     column, primals = new_column(len(graph))
     primals[:] = tape.primals
-    forward(tape, primals)
+    forward(tape, primals, math)
     if not grad:
         return column, None, None
     marks = reached(tape, seeds)
     adjoints = tape.primals  # its memory is no longer needed
-    backward(tape, marks, primals, adjoints, seeds)
+    backward(tape, marks, primals, adjoints, seeds, math=math)
     nodes = has_adjoint(tape, marks)
     return column, node_column(nodes), take(adjoints, nodes)
 
 
 TAPE: Final = Engine("tape, libm", sweeps)
 """Takes exp, tanh and so on from the C library, as Python does."""
+
+EXACT_TAPE: Final = Engine(f"tape, {EXACT}", partial(sweeps, math=EXACT), EXACT)
+"""Rounds exp, tanh and so on correctly, so that every machine gives the same bits."""
 
 
 def new_column(count: int) -> tuple[array[float], NDArray[np.float64]]:

@@ -4,6 +4,10 @@
 export const VERSIONS: string[];
 /** The fields of each kind of object, in the order in which they are written. */
 export const FIELDS: Record<"document" | "node" | "run" | "tolerance" | "nodes" | "sparse", string[]>;
+/** Fields of a run that 1.0 does not have, and the version that brought them. */
+export const NEWER_RUN_FIELDS: Map<string, string>;
+/** What a run says whose numbers have one right answer, bit for bit. */
+export const EXACT_MATH: string;
 /** The fields of a document that only describe it. */
 export const HEADER: string[];
 export const ID: RegExp;

@@ -146,12 +146,12 @@ export async function openFragment() {
 
 /** Return the run on the page as a file records it. */
 function runNow() {
-  const { graph, result, seeds, changed, values } = state;
+  const { graph, result, seeds, changed, values, isExact } = state;
   const inputs = new Map([...changed].sort((a, b) => a - b).map((node) => [graph.ids[node], values[node]]));
   const [first, ...more] = [...seeds];
   const plain = graph.outputs.length === 1 && !more.length && first[1] === 1;
   const seed = plain ? new Map() : new Map([...seeds].map(([node, x]) => [graph.ids[node], x]));
-  return recorded(graph, result, inputs, seed, settings.version);
+  return recorded(graph, result, inputs, seed, isExact, settings.version);
 }
 
 export async function download() {

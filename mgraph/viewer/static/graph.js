@@ -1,5 +1,5 @@
 /** The checked graph in memory: flat arrays in evaluation order. */
-import { VERSIONS } from "./constants.js";
+import { NEWER_RUN_FIELDS, VERSIONS } from "./constants.js";
 import { Heap } from "./heap.js";
 import { Refusal, quoted } from "./refusal.js";
 
@@ -45,6 +45,7 @@ import { Refusal, quoted } from "./refusal.js";
  * @property {Tolerance | undefined} tolerance
  * @property {string} origin
  * @property {string | undefined} graph the hash that it was recorded from
+ * @property {string | undefined} math "exact" if its numbers have one right answer, bit for bit
  * @property {Numbers | null} data
  * @property {Numbers | null} grad
  */
@@ -65,11 +66,15 @@ export function blank(count, links) {
 }
 
 /**
- * Return the lowest version of the format that has all ops of a graph.
+ * Return the lowest version of the format that has all ops of a graph, and what its runs say.
  * @param {Graph} graph
+ * @param {Run[]} runs
  */
-export const versionOf = ({ entries }) =>
-  VERSIONS.findLast((version, i) => !i || entries.some((op) => op?.since === version)) ?? "";
+export function versionOf({ entries }, runs) {
+  const since = runs.some(({ math }) => math) ? NEWER_RUN_FIELDS.get("math") : undefined;
+  return VERSIONS.findLast((version, i) =>
+    !i || since === version || entries.some((op) => op?.since === version)) ?? "";
+}
 
 /** @param {Graph} graph */
 export function indexIds(graph) {

@@ -53,3 +53,23 @@ export const ieee = {
   tanh: Math.tanh,
   erf,
 };
+
+const ownMath = { ...ieee };
+
+/** @type {Partial<typeof ieee> | null} */
+let exactMath = null;
+
+/** @param {Partial<typeof ieee>} functions that are correctly rounded, for pages that have them */
+export function bringExactMath(functions) {
+  exactMath = functions;
+}
+
+/**
+ * Let the op table call correctly rounded functions, if the page has them, or those of the browser.
+ * @param {boolean} isWanted
+ * @returns {boolean} whether it calls correctly rounded ones
+ */
+export function useExactMath(isWanted) {
+  Object.assign(ieee, ownMath, isWanted ? exactMath : null);
+  return isWanted && exactMath !== null;
+}

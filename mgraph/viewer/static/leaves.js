@@ -1,7 +1,9 @@
 /** The card of the leaves: their values, and the seed. */
 import { nameOf } from "./cards.js";
+import { EXACT_MATH } from "./constants.js";
 import { byId, make } from "./elements.js";
 import { nodeOf } from "./graph.js";
+import { useExactMath } from "./ieee.js";
 import { counted, exact, shown, typed } from "./numbers.js";
 import { evaluateNow, refresh, runAll, setLeaf, state } from "./state.js";
 
@@ -11,11 +13,18 @@ const LEAF_WIDTH = 112;
 /** The node that was selected when the leaves were listed. */
 let listedFor = -1;
 
+/** Whether the numbers are asked for in exact math. */
+let wantsExact = false;
+
 /**
- * Take the declared values, or those of a run, and run the graph.
+ * Take the declared values, or those of a run, and run the graph, in the math of the run. Declared
+ * values run in exact math if all runs of the file do.
  * @param {import("./graph.js").Run | undefined} run
  */
 export function ask(run) {
+  const runs = run ? [run] : state.graph.runs;
+  wantsExact = runs.length > 0 && runs.every(({ math }) => math === EXACT_MATH);
+  state.isExact = useExactMath(wantsExact);
   Object.assign(state, leavesOf(state.graph, run));
   runAll();
 }
@@ -110,6 +119,8 @@ export function listLeaves() {
   const notes = [];
   if (hidden > 0) notes.push(`${counted(hidden, "more leaf").replace("leafs", "leaves")}: filter by name.`);
   if (!all.length) notes.push("This graph has only consts.");
+  if (state.isExact) notes.push("Exact math: the same bits on every machine.");
+  else if (wantsExact) notes.push("For the exact math of this run, use mgraph view.");
   byId("leaves-note").textContent = notes.join(" ");
 }
 

@@ -1,6 +1,7 @@
 /** Reads the runs of a file, and checks them against its graph. */
+import { isObject } from "./bytes.js";
 import { arrayOf, checkedNumber, knownOnly, objectOf, textOf } from "./checks.js";
-import { FIELDS, LIMITS } from "./constants.js";
+import { EXACT_MATH, FIELDS, LIMITS, NEWER_RUN_FIELDS, VERSIONS } from "./constants.js";
 import { nodeOf } from "./graph.js";
 import { numberFrom } from "./numbers.js";
 import { badColumn, checkPlaces, column } from "./read-columns.js";
@@ -10,6 +11,21 @@ import { Refusal, quoted } from "./refusal.js";
 /** @typedef {import("./graph.js").Graph} Graph */
 /** @typedef {import("./graph.js").Numbers} Numbers */
 /** @typedef {import("./graph.js").Run} Run */
+
+/**
+ * Refuse fields that the version which the file states does not have.
+ * @param {Plain} runs
+ * @param {number} version its index
+ */
+export function checkRunFields(runs, version) {
+  for (const run of arrayOf(runs, "runs").filter(isObject)) {
+    for (const [field, since] of NEWER_RUN_FIELDS) {
+      if (Object.hasOwn(run, field) && VERSIONS.indexOf(since) > version) {
+        throw new Refusal("unknown-field", `a run has ${quoted(field)}, which is of format ${since}`);
+      }
+    }
+  }
+}
 
 /**
  * @param {Plain} runs
@@ -36,12 +52,20 @@ export function runsFrom(runs, graph, bare, packed) {
       tolerance: Object.hasOwn(fields, "tolerance") ? toleranceFrom(fields.tolerance) : undefined,
       origin: textOf(fields, "origin", LIMITS.text) ?? "",
       graph: textOf(fields, "graph", LIMITS.text),
+      math: mathFrom(fields),
       data: read("data"),
       grad: read("grad"),
     };
     checkQuestion(run, graph, asked);
     return run;
   });
+}
+
+/** @param {import("./bytes.js").PlainObject} fields */
+function mathFrom(fields) {
+  if (!Object.hasOwn(fields, "math")) return undefined;
+  if (fields.math !== EXACT_MATH) throw new Refusal("type", `the math of a run is not “${EXACT_MATH}”`);
+  return EXACT_MATH;
 }
 
 /**

@@ -5,7 +5,7 @@ import { FIELDS, HEADER, INTEGERS, LIMITS, VERSIONS } from "./constants.js";
 import { blank, inOrder, versionOf } from "./graph.js";
 import { hashOf } from "./hash.js";
 import { OPS } from "./ops.js";
-import { runsFrom } from "./read-runs.js";
+import { checkRunFields, runsFrom } from "./read-runs.js";
 import { Refusal, quoted } from "./refusal.js";
 import { fromPacked } from "./read-columns.js";
 import { fromList } from "./read-nodes.js";
@@ -63,11 +63,13 @@ function graphFrom(document, binary) {
   graph.outputs = outputsFrom(document.outputs, graph);
   const ordered = inOrder(graph);
   ordered.entries = ordered.ops.map((op) => OPS.get(op));
-  const needed = versionOf(ordered);
+  const needed = versionOf(ordered, []);
   if (VERSIONS.indexOf(needed) > version) {
     throw new Refusal("unknown-op", `it has ops of format ${needed}, but states ${quoted(document.mgraph)}`);
   }
-  ordered.runs = runsFrom("runs" in document ? document.runs : [], ordered, binary, packed);
+  const runs = "runs" in document ? document.runs : [];
+  checkRunFields(runs, version);
+  ordered.runs = runsFrom(runs, ordered, binary, packed);
   return ordered;
 }
 

@@ -28,7 +28,8 @@ export function listRuns() {
       refresh();
     });
     const inputs = [...run.inputs].slice(0, 4).map(([id, x]) => `${id} = ${shown(x)}`).join(", ");
-    list.append(make("li", make("span", `Run ${k}: ${run.origin || "no origin"}${inputs ? `, ${inputs}` : ""}`), load));
+    const math = run.math ? `, ${run.math} math` : "";
+    list.append(make("li", make("span", `Run ${k}: ${run.origin || "no origin"}${math}${inputs ? `, ${inputs}` : ""}`), load));
   });
   byId("runs").replaceChildren(list);
   if (graph.runs.length) listChoices();

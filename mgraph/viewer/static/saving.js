@@ -78,12 +78,12 @@ function isAllowed() {
  * @returns {Promise<string>}
  */
 async function asCopy() {
-  const { graph, values, seeds, missing, result } = state;
+  const { graph, values, seeds, missing, result, isExact } = state;
   const isGiven = (/** @type {number} */ node) => !graph.entries[node] && !missing.has(node);
   const copy = { ...graph, data: values, known: graph.known.map((_, node) => (isGiven(node) ? 1 : 0)), runs: [] };
   if (missing.size) return toJson(copy, []);
   const seed = new Map(Array.from(seeds, ([node, x]) => [graph.ids[node], x]));
-  return toJson(copy, [await recorded(copy, result, new Map(), seed, settings.version)]);
+  return toJson(copy, [await recorded(copy, result, new Map(), seed, isExact, settings.version)]);
 }
 
 /**

@@ -28,6 +28,7 @@ import { accumulators, contributions, stepAt, stepsOf } from "./steps.js";
  * @property {Map<number, number>} seeds by node
  * @property {Set<number>} changed leaves whose value is not the declared one
  * @property {Set<number>} missing inputs without any value; until they have one, nothing is computed
+ * @property {boolean} isExact whether each operation is rounded correctly, as in runs that say "exact"
  * @property {import("./engine.js").Result} result
  * @property {import("./steps.js").Steps} steps
  * @property {(name: string, width: number) => string} shorten makes names short, in the same way everywhere
@@ -63,7 +64,7 @@ const result = evaluate(nothing, nothing.data, new Map());
  */
 export const state = {
   file: "", graph: nothing, groups, users: usersOf(0, nothing.first, nothing.args),
-  values: nothing.data, seeds: new Map(), changed: new Set(), missing: new Set(),
+  values: nothing.data, seeds: new Map(), changed: new Set(), missing: new Set(), isExact: false,
   result, steps: stepsOf(nothing, result, true), shorten: (name) => name, at: 0, selected: -1, focus: -1,
   folded: new Set(), scene: foldedScene(nothing, groups, new Set()), differing: new Set(),
   quiz: { on: settings.quiz, asked: 0, right: 0, helped: 0 },

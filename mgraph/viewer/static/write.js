@@ -1,4 +1,5 @@
 /** Writes a graph and its runs as a file, as `mgraph run` would. */
+import { EXACT_MATH } from "./constants.js";
 import { versionOf } from "./graph.js";
 import { hashOf } from "./hash.js";
 import { literal } from "./numbers.js";
@@ -40,7 +41,7 @@ function questionOf(graph, { inputs, seed }) {
  * @returns {string}
  */
 export function toJson(graph, runs) {
-  const members = [`"mgraph": "${versionOf(graph)}"`];
+  const members = [`"mgraph": "${versionOf(graph, runs)}"`];
   for (const [key, value] of Object.entries(graph.header)) members.push(`"${key}": ${JSON.stringify(value)}`);
   const order = graph.order ?? graph.ids.keys();
   const nodes = Array.from(order, (node) => `    ${nodeText(graph, node)}`);
@@ -76,6 +77,7 @@ function runText(graph, run) {
   const parts = [];
   if (run.inputs.size) parts.push(`"inputs": {${few(run.inputs)}}`);
   if (run.seed.size) parts.push(`"seed": {${few(run.seed)}}`);
+  if (run.math) parts.push(`"math": "${run.math}"`);
   if (run.tolerance) parts.push(`"tolerance": ${JSON.stringify(run.tolerance)}`);
   if (run.origin) parts.push(`"origin": ${JSON.stringify(run.origin)}`);
   if (run.graph) parts.push(`"graph": "${run.graph}"`);
@@ -103,12 +105,13 @@ function lines(graph, { at, value }) {
  * @param {import("./engine.js").Result} result
  * @param {Map<string, number>} inputs
  * @param {Map<string, number>} seed
+ * @param {boolean} isExact whether it was computed in exact math
  * @param {string} version of mgraph
  * @returns {Promise<Run>}
  */
-export async function recorded(graph, result, inputs, seed, version) {
+export async function recorded(graph, result, inputs, seed, isExact, version) {
   return {
-    inputs, seed, tolerance: undefined, origin: `mgraph ${version} page`,
+    inputs, seed, math: isExact ? EXACT_MATH : undefined, tolerance: undefined, origin: `mgraph ${version} page`,
     graph: (await hashOf(graph)) ?? undefined, ...numbersOf(result),
   };
 }

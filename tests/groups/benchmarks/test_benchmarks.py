@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks import c_rows, cells, engines, page, peers, plot, rows, store
 from benchmarks.__main__ import TABLES
+from benchmarks.accuracy_page import accuracy_page
 from benchmarks.flat import RELU, flat, flat_of, graph_of, read, record, relative_error, write
 from benchmarks.graphs import Node, random_graph
 from tests.command_line import HERE
@@ -182,12 +183,13 @@ MEASURED = pytest.mark.skipif(
 
 @MEASURED
 def test_the_documentation_is_what_was_measured() -> None:
-    """Page and README are what `--docs --from benchmarks/figures.json` writes."""
+    """Pages and README are what `--docs --from benchmarks/figures.json` writes."""
     tables = store.load(page.FIGURES)
     assert {*tables} == {*TABLES}
     assert [name for name, table in tables.items() if "--quick" in table.text] == []
     ordered = {name: tables[name] for name in TABLES}
     assert page.PAGE.read_text(encoding="utf-8") == page.page(ordered)
+    assert page.ACCURACY.read_text(encoding="utf-8") == accuracy_page(tables["accuracy"])
     readme = page.README.read_text(encoding="utf-8")
     assert page.with_part(readme, ordered) == readme
 

@@ -1,0 +1,1 @@
+"""Exact math against MPFR."""
