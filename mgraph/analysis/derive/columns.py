@@ -68,13 +68,16 @@ class Known(NamedTuple):
 
     Attributes:
         nodes: How many nodes the graph had; they stay as they are.
-        ops: The ops.
+        ops: The ops of which another one could be equal.
         consts: The consts by their bits.
+        is_shared: Which nodes may have several users. An op that is the only user of an argument
+            equals no other op, so it is not looked up.
     """
 
     nodes: int
     ops: EqualOps
     consts: dict[int, int]
+    is_shared: Bools
 
 
 def _simplified(raw: Raw, kept: Bools) -> Indices | None:
@@ -83,18 +86,30 @@ def _simplified(raw: Raw, kept: Bools) -> Indices | None:
     if total > MOST:
         return None
     same = np.arange(total)
-    known = Known(count, EqualOps(total), _consts(raw, same, kept))
+    consts = _consts(raw, same, kept)
     raw.a[:], raw.b[:] = same[raw.a], same[raw.b]
+    known = Known(count, EqualOps(), consts, _have_several_users(raw))
     some = np.concatenate((np.flatnonzero(kept), np.arange(count, total)))
     for _ in range(ROUNDS):
         changed = _round(raw, same, some, known)
         if not changed.size:
             return settled(same)
-        same[changed] = _followed(same, changed)
-        some = _users(raw, changed, kept)
+        same[changed] = now = _followed(same, changed)
+        new_shared = now[~known.is_shared[now]]
+        known.is_shared[new_shared] = True
+        some = _users(raw, np.concatenate((changed, new_shared)), kept)
         some = some[same[some] == some]
         raw.a[some], raw.b[some] = same[raw.a[some]], same[raw.b[some]]
     return None
+
+
+def _have_several_users(raw: Raw) -> Bools:
+    """Mark the nodes that more than one op has as an argument; also a few of the others."""
+    has_two = raw.a != raw.b
+    uses = np.bincount(raw.a, minlength=raw.a.size)
+    uses += np.bincount(raw.b[has_two], minlength=raw.a.size)
+    result: Bools = uses > 1
+    return result
 
 
 def _users(raw: Raw, nodes: Indices, kept: Bools) -> Indices:
@@ -120,23 +135,30 @@ def _followed(same: Indices, nodes: Indices) -> Indices:
 def _round(raw: Raw, same: Indices, some: Indices, known: Known) -> Indices:
     """Apply all rules once to some nodes, ascending; return the nodes that are others now."""
     new = some[some >= known.nodes]
-    neutral = _drop_neutral(raw, same, new)
-    new = new[same[new] == new]
-    minus = _negate(raw, new)  # may be a negation of a negation now
+    is_const = raw.opcode == CONST
+    near = new[is_const[raw.a[new]] | is_const[raw.b[new]]]
+    neutral = _drop_neutral(raw, same, near)
+    near = near[same[near] == near]
+    minus = _negate(raw, near)  # may be a negation of a negation now
     twice = _drop_twice_negated(raw, same, new)
-    new = new[same[new] == new]
-    constant = _fold(raw, new)
+    near = near[same[near] == near]
+    constant = _fold(raw, near)
     _share_consts(raw, same, constant, known.consts)
     left = some[_SHAREABLE[raw.opcode[some]] & (same[some] == some)]
+    left = left[known.is_shared[raw.a[left]] & known.is_shared[raw.b[left]]]
     shared = known.ops.add(_keys(raw, left), left, same)
     return np.concatenate((neutral, minus, twice, constant, shared))
 
 
-def _fold(raw: Raw, new: Indices) -> Indices:
-    """Turn exact ops of consts into consts, and exact ops of these; return them."""
+def _fold(raw: Raw, near: Indices) -> Indices:
+    """Turn exact ops of consts into consts, and exact ops of these; return them.
+
+    Args:
+        raw: All nodes.
+        near: New nodes that have a const as an argument.
+    """
     is_known = raw.opcode == CONST
-    exact = new[_EXACT[raw.opcode[new]]]
-    near = exact[is_known[raw.a[exact]] | is_known[raw.b[exact]]]
+    near = near[_EXACT[raw.opcode[near]]]
     if not (is_known[raw.a[near]] & is_known[raw.b[near]]).any():
         return np.zeros(0, np.intp)
     is_known[near] = True
@@ -228,12 +250,17 @@ class EqualOps:
     A key is never removed: if a node's arguments are replaced, no other node can have its old key.
     """
 
-    def __init__(self, most: int) -> None:
-        """Make room for as many keys."""
+    def __init__(self) -> None:
+        """Make an empty table."""
+        self._reserve(0)
+
+    def _reserve(self, most: int) -> None:
+        """Make a new table, which is less than half full with so many keys."""
         size = most.bit_length() + 1
         self._shift, self._mask = np.uint64(64 - size), 2**size - 1
         self._keys = np.zeros(2**size, np.uint64)
         self._nodes = np.zeros(2**size, np.uint32)
+        self._most = most  # how many keys there are at most
 
     def add(self, keys: Keys, nodes: Indices, same: Indices) -> Indices:
         """Add nodes, ascending; let all nodes with one key be the first of them.
@@ -241,8 +268,17 @@ class EqualOps:
         Returns:
             The nodes that are replaced.
         """
+        self._most += keys.size
+        if self._most > self._mask - self._mask // 4:
+            full = np.flatnonzero(self._keys)
+            before = self._keys[full], self._nodes[full].astype(np.intp)
+            self._reserve(full.size + keys.size)
+            self._insert(*before, same)
+        return self._insert(keys, nodes, same)
+
+    def _insert(self, keys: Keys, nodes: Indices, same: Indices) -> Indices:
         replaced = [nodes[:0]]
-        slots = ((keys * _FACTOR) >> self._shift).astype(np.intp)
+        keys, nodes, slots = self._by_slot(keys, nodes)
         while keys.size:
             free = np.flatnonzero(self._keys[slots] == 0)[::-1]  # the first node is written last
             self._keys[slots[free]] = keys[free]
@@ -260,6 +296,16 @@ class EqualOps:
             rest = ~equal
             keys, nodes, slots = keys[rest], nodes[rest], (slots[rest] + 1) & self._mask
         return np.concatenate(replaced)
+
+    def _by_slot(self, keys: Keys, nodes: Indices) -> tuple[Keys, Indices, Indices]:
+        """Return keys and their nodes in the order of their slots, and these.
+
+        Memory is reached much faster in this order. Equal keys stay in the order of their nodes.
+        """
+        slots = (keys * _FACTOR) >> self._shift
+        pairs = np.sort((slots << np.uint64(32)) | np.arange(keys.size, dtype=np.uint64))
+        order = (pairs & np.uint64(0xFFFFFFFF)).view(np.intp)
+        return keys[order], nodes[order], (pairs >> np.uint64(32)).view(np.intp)
 
 
 _FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)
