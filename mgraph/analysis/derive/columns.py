@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from mgraph.analysis.derive.edges import expanded, settled
+from mgraph.analysis.derive.edges import expanded, followed
 from mgraph.analysis.derive.growth import Growth
 from mgraph.analysis.derive.rules import (
     COMMUTATIVE,
@@ -87,14 +87,17 @@ def _simplified(raw: Raw, kept: Bools) -> Indices | None:
         return None
     same = np.arange(total)
     consts = _consts(raw, same, kept)
-    raw.a[:], raw.b[:] = same[raw.a], same[raw.b]
+    if (same != np.arange(total)).any():
+        raw.a[:], raw.b[:] = same[raw.a], same[raw.b]
     known = Known(count, EqualOps(), consts, _have_several_users(raw))
     some = np.concatenate((np.flatnonzero(kept), np.arange(count, total)))
     for _ in range(ROUNDS):
         changed = _round(raw, same, some, known)
         if not changed.size:
-            return settled(same)
-        same[changed] = now = _followed(same, changed)
+            replaced = np.flatnonzero(same != np.arange(total))
+            same[replaced] = followed(same, replaced)
+            return same
+        same[changed] = now = followed(same, changed)
         new_shared = now[~known.is_shared[now]]
         known.is_shared[new_shared] = True
         some = _users(raw, np.concatenate((changed, new_shared)), kept)
@@ -122,14 +125,6 @@ def _users(raw: Raw, nodes: Indices, kept: Bools) -> Indices:
     is_left = some >= kept.size
     is_left[~is_left] = kept[some[~is_left]]
     return some[is_left]
-
-
-def _followed(same: Indices, nodes: Indices) -> Indices:
-    """Return the nodes that replace some nodes in the end."""
-    target: Indices = same[nodes]
-    while ((further := same[target]) != target).any():
-        target = further
-    return target
 
 
 def _round(raw: Raw, same: Indices, some: Indices, known: Known) -> Indices:
@@ -163,18 +158,25 @@ def _fold(raw: Raw, near: Indices) -> Indices:
         return np.zeros(0, np.intp)
     is_known[near] = True
     near = near[is_known[raw.a[near]] & is_known[raw.b[near]]]
-    return np.array([node for node in near.tolist() if _fold_one(raw, node)], np.intp)
+    done = _folded(raw, near)
+    nodes = np.array([*done], np.intp)
+    raw.opcode[nodes], raw.value[nodes] = CONST, [*done.values()]
+    raw.a[nodes] = raw.b[nodes] = 0
+    return nodes
 
 
-def _fold_one(raw: Raw, node: int) -> bool:
-    """Turn a node into a const if its arguments are consts by now; return whether they are."""
-    code, a, b = int(raw.opcode[node]), raw.a[node], raw.b[node]
-    if raw.opcode[a] != CONST or raw.opcode[b] != CONST:
-        return False
-    values = [float(raw.value[a]), float(raw.value[b])][: ARITY[code]]
-    raw.opcode[node], raw.value[node] = CONST, folded(code, values)
-    raw.a[node] = raw.b[node] = 0
-    return True
+def _folded(raw: Raw, near: Indices) -> dict[int, float]:
+    """Return the values of the nodes whose arguments are consts, or turn out to be."""
+    args = np.concatenate((raw.a[near], raw.b[near]))
+    args = args[raw.opcode[args] == CONST]
+    known = dict(zip(args.tolist(), raw.value[args].tolist(), strict=True))
+    done: dict[int, float] = {}
+    columns = (column.tolist() for column in (near, raw.opcode[near], raw.a[near], raw.b[near]))
+    for node, code, *pair in zip(*columns, strict=True):
+        value = folded(code, [known.get(arg) for arg in pair[: ARITY[code]]])
+        if value is not None:
+            known[node] = done[node] = value
+    return done
 
 
 def _drop_neutral(raw: Raw, same: Indices, new: Indices) -> Indices:
@@ -331,5 +333,5 @@ def _growth(graph: Columns, derivation: Derivation, raw: Raw, same: Indices) -> 
 
 def _column(typecode: str, values: NDArray[Any]) -> array[Any]:
     column = array(typecode)
-    column.frombytes(values.tobytes())
+    column.frombytes(values.data.cast("B"))
     return column
