@@ -59,7 +59,7 @@ def grow(graph: Columns, derivation: Derivation) -> Growth | None:
         The new nodes; None for one of the few graphs that are not done after `ROUNDS`.
     """
     raw = expanded(graph, derivation)
-    same = _simplified(raw, np.frombuffer(derivation.kept, np.bool_))
+    same = _simplified(raw, len(graph))
     return None if same is None else _growth(graph, derivation, raw, same)
 
 
@@ -80,17 +80,15 @@ class Known(NamedTuple):
     is_shared: Bools
 
 
-def _simplified(raw: Raw, kept: Bools) -> Indices | None:
+def _simplified(raw: Raw, count: int) -> Indices | None:
     """Find for each node the one that replaces it, most often itself; None if it takes too long."""
-    count, total = kept.size, raw.opcode.size
+    total = raw.opcode.size
     if total > MOST:
         return None
     same = np.arange(total)
-    consts = _consts(raw, same, kept)
-    if (same != np.arange(total)).any():
-        raw.a[:], raw.b[:] = same[raw.a], same[raw.b]
+    consts = _consts(raw, same)
     known = Known(count, EqualOps(), consts, _have_several_users(raw))
-    some = np.concatenate((np.flatnonzero(kept), np.arange(count, total)))
+    some: slice | Indices = slice(0, total)
     for _ in range(ROUNDS):
         changed = _round(raw, same, some, known)
         if not changed.size:
@@ -100,7 +98,7 @@ def _simplified(raw: Raw, kept: Bools) -> Indices | None:
         same[changed] = now = followed(same, changed)
         new_shared = now[~known.is_shared[now]]
         known.is_shared[new_shared] = True
-        some = _users(raw, np.concatenate((changed, new_shared)), kept)
+        some = _users(raw, np.concatenate((changed, new_shared)))
         some = some[same[some] == some]
         raw.a[some], raw.b[some] = same[raw.a[some]], same[raw.b[some]]
     return None
@@ -115,34 +113,46 @@ def _have_several_users(raw: Raw) -> Bools:
     return result
 
 
-def _users(raw: Raw, nodes: Indices, kept: Bools) -> Indices:
+def _users(raw: Raw, nodes: Indices) -> Indices:
     """Return the ops that have one of some nodes as an argument; they come behind it."""
     start = int(nodes.min())
     touched = np.zeros(raw.opcode.size, np.bool_)
     touched[nodes] = True
     some = np.flatnonzero(touched[raw.a[start:]] | touched[raw.b[start:]]) + start
-    some = some[_SHAREABLE[raw.opcode[some]]]
-    is_left = some >= kept.size
-    is_left[~is_left] = kept[some[~is_left]]
-    return some[is_left]
+    ops: Indices = some[_SHAREABLE[raw.opcode[some]]]
+    return ops
 
 
-def _round(raw: Raw, same: Indices, some: Indices, known: Known) -> Indices:
+def _round(raw: Raw, same: Indices, some: slice | Indices, known: Known) -> Indices:
     """Apply all rules once to some nodes, ascending; return the nodes that are others now."""
-    new = some[some >= known.nodes]
+    if isinstance(some, slice):
+        new: slice | Indices = slice(known.nodes, some.stop)
+    else:
+        new = some[some >= known.nodes]
     is_const = raw.opcode == CONST
-    near = new[is_const[raw.a[new]] | is_const[raw.b[new]]]
+    near = _those_of(new, is_const[raw.a[new]] | is_const[raw.b[new]])
     neutral = _drop_neutral(raw, same, near)
     near = near[same[near] == near]
     minus = _negate(raw, near)  # may be a negation of a negation now
-    twice = _drop_twice_negated(raw, same, new)
+    twice = _drop_twice_negated(raw, same, _those_of(new, raw.opcode[new] == NEG))
     near = near[same[near] == near]
     constant = _fold(raw, near)
     _share_consts(raw, same, constant, known.consts)
-    left = some[_SHAREABLE[raw.opcode[some]] & (same[some] == some)]
-    left = left[known.is_shared[raw.a[left]] & known.is_shared[raw.b[left]]]
+    may_be_equal = known.is_shared[raw.a[some]]
+    may_be_equal &= known.is_shared[raw.b[some]]
+    may_be_equal &= _SHAREABLE[raw.opcode[some]]
+    left = _those_of(some, may_be_equal)
+    left = left[same[left] == left]
     shared = known.ops.add(_keys(raw, left), left, same)
     return np.concatenate((neutral, minus, twice, constant, shared))
+
+
+def _those_of(nodes: slice | Indices, marks: Bools) -> Indices:
+    """Return the nodes that are marked; a slice stands for all nodes in it."""
+    if isinstance(nodes, slice):
+        start: int = nodes.start
+        return np.flatnonzero(marks) + start
+    return nodes[marks]
 
 
 def _fold(raw: Raw, near: Indices) -> Indices:
@@ -190,10 +200,9 @@ def _drop_neutral(raw: Raw, same: Indices, new: Indices) -> Indices:
     return np.concatenate(some)
 
 
-def _drop_twice_negated(raw: Raw, same: Indices, new: Indices) -> Indices:
+def _drop_twice_negated(raw: Raw, same: Indices, negations: Indices) -> Indices:
     """Replace negations of negations; return them."""
-    twice: Indices = new[raw.opcode[new] == NEG]
-    twice = twice[raw.opcode[raw.a[twice]] == NEG]
+    twice: Indices = negations[raw.opcode[raw.a[negations]] == NEG]
     same[twice] = raw.a[raw.a[twice]]
     return twice
 
@@ -217,12 +226,13 @@ def _with_const(raw: Raw, new: Indices, code: int, of: Indices, value: float) ->
     return some[is_value]
 
 
-def _consts(raw: Raw, same: Indices, kept: Bools) -> dict[int, int]:
+def _consts(raw: Raw, same: Indices) -> dict[int, int]:
     """Share the consts that are there; return them by their bits."""
     consts: dict[int, int] = {}
     nodes = np.flatnonzero(raw.opcode == CONST)
-    nodes = nodes[(nodes >= kept.size) | kept[np.minimum(nodes, kept.size - 1)]]
     _share_consts(raw, same, nodes, consts)
+    if (same[nodes] != nodes).any():
+        raw.a[:], raw.b[:] = same[raw.a], same[raw.b]
     return consts
 
 
@@ -319,15 +329,16 @@ def _growth(graph: Columns, derivation: Derivation, raw: Raw, same: Indices) -> 
     is_left = same == np.arange(total)
     is_left[:count] = True
     left = np.flatnonzero(is_left[count:]) + count
-    number = np.cumsum(is_left) - 1
+    number = np.cumsum(is_left, dtype=np.uint32)
+    number -= 1
     return Growth(
         graph=graph,
         derivation=derivation,
         opcode=raw.opcode[left].tobytes(),
-        first=_column("I", number[raw.a[left]].astype(np.uint32)),
-        second=_column("I", number[raw.b[left]].astype(np.uint32)),
+        first=_column("I", number[raw.a[left]]),
+        second=_column("I", number[raw.b[left]]),
         value=_column("d", np.where(raw.opcode[left] == CONST, raw.value[left], 0.0)),
-        gradients=_column("I", number[same[raw.gradients]].astype(np.uint32)),
+        gradients=_column("I", number[same[raw.gradients]]),
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from mgraph.analysis.derive.rules import ADD, CONST, MUL, NEG, pattern
+from mgraph.analysis.derive.rules import ADD, CONST, INPUT, MUL, NEG, pattern
 from mgraph.analysis.derive.templates import template
 from mgraph.graph.passes.plain import LEAF_OPCODES
 from mgraph.ops.partials import FIRST, SECOND, VALUE
@@ -39,7 +39,7 @@ class Raw(NamedTuple):
     """The N nodes of a graph and new ones behind them, M in all.
 
     Attributes:
-        opcode: uint8[M].
+        opcode: uint8[M]; that of an input for nodes that don't take part.
         a: intp[M], the first argument; 0 for leaves.
         b: intp[M], the last argument, which is the first if there is only one.
         value: float64[M], the values of consts.
@@ -89,9 +89,11 @@ def _edges(graph: Columns, derivation: Derivation) -> Edges:
     descending = slice(None, None, -1)
     user = np.repeat(np.arange(len(graph))[descending], sizes[descending])
     shifts = (first[:-1] + first[1:] - args.size)[descending]
-    entry = np.repeat(shifts, sizes[descending]) + np.arange(args.size)
+    entry = np.repeat(shifts, sizes[descending])
+    entry += np.arange(args.size)
     arg = args[entry]
-    position = np.minimum(entry - first[user], 1).astype(np.uint8)
+    position = np.ones(args.size, np.uint8)
+    position[args.size - first[1:][sizes > 0]] = 0
     needed = kept[user] & leads[arg]
     if not needed.all():
         user, arg, position = user[needed], arg[needed], position[needed]
@@ -127,7 +129,9 @@ def _leading_in_order(graph: Columns, asked: Bools) -> bytearray:
 
 def _before(arg: Indices) -> Indices:
     """Return for each element the one before it that is equal; -1 if there is none."""
-    pairs = np.sort((arg << 32) | np.arange(arg.size))
+    pairs = arg << 32
+    pairs |= np.arange(arg.size)
+    pairs.sort()
     again = np.flatnonzero((pairs[1:] ^ pairs[:-1]) < 2**32)
     before = np.full(arg.size, -1)
     before[pairs[again + 1] & 0xFFFFFFFF] = pairs[again] & 0xFFFFFFFF
@@ -185,7 +189,8 @@ class _Expansion:
     @cached_property
     def ends(self) -> Indices:
         """Behind the last node of each edge."""
-        ends: Indices = np.cumsum(self.own + self.has_sum, dtype=np.intp) + self.known
+        ends = np.cumsum(self.own + self.has_sum, dtype=np.intp)
+        ends += self.known
         return ends
 
     @cached_property
@@ -218,7 +223,8 @@ class _Expansion:
             np.full(total, CONST, np.uint8), np.zeros(total, np.intp), np.zeros(total, np.intp),
             np.zeros(total), np.zeros(len(self.derivation.wrt), np.intp),
         )  # fmt: skip
-        raw.opcode[:count] = np.frombuffer(graph.opcode, np.uint8)
+        kept = np.frombuffer(self.derivation.kept, np.bool_)
+        raw.opcode[:count] = np.where(kept, np.frombuffer(graph.opcode, np.uint8), INPUT)
         first = np.frombuffer(graph.first, np.uint32).astype(np.intp)
         ops = np.flatnonzero(np.diff(first))
         args = np.frombuffer(graph.args, np.uint32)
@@ -246,7 +252,9 @@ class _Expansion:
         adjoint[has] = self.ends[edge] - 1
         adjoint[self.derivation.output] = self.consts[pattern(1.0)]
         adjoint = adjoint[source]
-        passed = np.where(alias, adjoint[edges.user], self.begins + self.own - 1)
+        passed = self.ends - self.has_sum
+        passed -= 1
+        passed[alias] = adjoint[edges.user[alias]]
         return passed, adjoint
 
     def _fill(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, overload
 
@@ -14,6 +13,8 @@ from mgraph.format.ids import ID_BYTES, are_ids
 from mgraph.graph.ids import StoredIds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
     Bytes = NDArray[np.uint8]
@@ -105,11 +106,10 @@ class PackedIds(Texts, StoredIds):
             return [*self, *names]
         sizes = np.array([*map(len, names)], np.uint8)
         ends = np.cumsum(sizes + np.where(sizes < _LONG, 1, 2)) + (len(data) - len(more))
-        starts = np.concatenate((self.starts.astype(np.intp) + (len(head) - self.body), ends - sizes))
-        return PackedIds(
-            data, 0, len(head), len(data), count,
-            starts.astype(np.uint32), np.concatenate((self.sizes, sizes)),
-        )  # fmt: skip
+        moved = self.starts.astype(np.intp) + (len(head) - self.body)
+        starts = np.concatenate((moved, ends - sizes)).astype(np.uint32)
+        all_sizes = np.concatenate((self.sizes, sizes))
+        return PackedIds(data, 0, len(head), len(data), count, starts, all_sizes)
 
     def numbered(self) -> list[int]:
         """Return the indices of the ids that may be default ones: they start with n and a digit."""
