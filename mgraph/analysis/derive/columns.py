@@ -21,12 +21,14 @@ from mgraph.analysis.derive.rules import (
     NEG,
     NEUTRAL_LEFT,
     NEUTRAL_RIGHT,
-    folded,
     pattern,
 )
 from mgraph.graph.passes.plain import ARITY, FOLDS, LEAF_OPCODES
+from mgraph.ops import op_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from mgraph.analysis.derive.edges import Bools, Indices, Raw
@@ -131,9 +133,9 @@ def _round(raw: Raw, same: Indices, some: slice | Indices, known: Known) -> Indi
         new = some[some >= known.nodes]
     is_const = raw.opcode == CONST
     near = _those_of(new, is_const[raw.a[new]] | is_const[raw.b[new]])
-    neutral = _drop_neutral(raw, same, near)
+    neutral = _drop_neutral(raw, same, near, known.consts)
     near = near[same[near] == near]
-    minus = _negate(raw, near)  # may be a negation of a negation now
+    minus = _negate(raw, near, known.consts)  # may be a negation of a negation now
     twice = _drop_twice_negated(raw, same, _those_of(new, raw.opcode[new] == NEG))
     near = near[same[near] == near]
     constant = _fold(raw, near)
@@ -182,19 +184,20 @@ def _folded(raw: Raw, near: Indices) -> dict[int, float]:
     known = dict(zip(args.tolist(), raw.value[args].tolist(), strict=True))
     done: dict[int, float] = {}
     columns = (column.tolist() for column in (near, raw.opcode[near], raw.a[near], raw.b[near]))
-    for node, code, *pair in zip(*columns, strict=True):
-        value = folded(code, [known.get(arg) for arg in pair[: ARITY[code]]])
-        if value is not None:
-            known[node] = done[node] = value
+    for node, code, a, b in zip(*columns, strict=True):
+        if a in known and b in known:
+            values = (known[a], known[b])[: ARITY[code]]
+            known[node] = done[node] = op_of(code).value(values)
     return done
 
 
-def _drop_neutral(raw: Raw, same: Indices, new: Indices) -> Indices:
+def _drop_neutral(raw: Raw, same: Indices, near: Indices, consts: Mapping[int, int]) -> Indices:
     """Replace ops that return an argument as it is by that; return these ops."""
-    some = [new[:0]]
+    some = [near[:0]]
+    codes = raw.opcode[near]
     for rules, of, other in ((NEUTRAL_LEFT, raw.a, raw.b), (NEUTRAL_RIGHT, raw.b, raw.a)):
         for code, value in rules.items():  # the right argument comes last, and so it prevails
-            nodes = _with_const(raw, new, code, of, value)
+            nodes = _having(near[codes == code], of, consts.get(pattern(value)))
             same[nodes] = other[nodes]
             some.append(nodes)
     return np.concatenate(some)
@@ -207,23 +210,22 @@ def _drop_twice_negated(raw: Raw, same: Indices, negations: Indices) -> Indices:
     return twice
 
 
-def _negate(raw: Raw, new: Indices) -> Indices:
+def _negate(raw: Raw, near: Indices, consts: Mapping[int, int]) -> Indices:
     """Turn products with -1 into negations; return them."""
     some = []
     for of, other in ((raw.b, raw.a), (raw.a, raw.b)):
-        nodes = _with_const(raw, new, MUL, of, -1.0)
+        products = near[raw.opcode[near] == MUL]
+        nodes = _having(products, of, consts.get(pattern(-1.0)))
         factor = other[nodes]
         raw.opcode[nodes], raw.a[nodes], raw.b[nodes] = NEG, factor, factor
         some.append(nodes)
     return np.concatenate(some)
 
 
-def _with_const(raw: Raw, new: Indices, code: int, of: Indices, value: float) -> Indices:
-    """Return the new nodes of an op that have a const as one argument."""
-    some: Indices = new[raw.opcode[new] == code]
-    some = some[np.flatnonzero(raw.opcode[of[some]] == CONST)]
-    is_value: Bools = raw.value.view(np.uint64)[of[some]] == np.uint64(pattern(value))
-    return some[is_value]
+def _having(nodes: Indices, of: Indices, const: int | None) -> Indices:
+    """Return those of some nodes that have a const, if there is one, as one argument."""
+    some: Indices = nodes[:0] if const is None else nodes[of[nodes] == const]
+    return some
 
 
 def _consts(raw: Raw, same: Indices) -> dict[int, int]:
@@ -267,8 +269,8 @@ class EqualOps:
         self._reserve(0)
 
     def _reserve(self, most: int) -> None:
-        """Make a new table, which is less than half full with so many keys."""
-        size = most.bit_length() + 1
+        """Make a new table, of which so many keys fill a third to two thirds."""
+        size = max(1, (most + most // 2).bit_length())
         self._shift, self._mask = np.uint64(64 - size), 2**size - 1
         self._keys = np.zeros(2**size, np.uint64)
         self._nodes = np.zeros(2**size, np.uint32)

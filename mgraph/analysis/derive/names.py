@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from itertools import compress, count
-from operator import not_
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from mgraph.format.ids import ID_BYTES
@@ -69,10 +68,11 @@ def _named_gradients(
     taken = dict.fromkeys(_beginning_with("d_", own))
     start = gradient_name(graph.ids[derivation.output], "")
     names = [start + name for name in ids_of(derivation.wrt, graph.ids)]
-    pairs = [*zip(gradients, names, strict=True)]
-    can_be_ids = [len(name) <= ID_BYTES and name not in taken for name in names]
-    labels = {} if all(can_be_ids) else dict(compress(pairs, map(not_, can_be_ids)))
-    return dict(compress(pairs, can_be_ids)), labels
+    new = dict(zip(gradients, names, strict=True))
+    if not taken and max(map(len, names)) <= ID_BYTES:
+        return new, {}
+    labels = {i: name for i, name in new.items() if len(name) > ID_BYTES or name in taken}
+    return {i: name for i, name in new.items() if i not in labels}, labels
 
 
 def _beginning_with(start: str, names: Sequence[str]) -> list[str]:
