@@ -216,6 +216,13 @@ def test_onnx_over_columns() -> None:
     assert o == pytest.approx(np.tanh(x1 * 0.5 + 0.0 * 1.0 + b), rel=1e-14)
 
 
+def test_gradients_in_onnx() -> None:
+    """A gradient graph is a model of the value and the gradients: those of the lecture."""
+    outputs, _ = in_onnx(mgraph.load(NEURON).derive())({}, {})
+    want = {"o": 0.7071, "d_o/d_x1": -1.5, "d_o/d_x2": 0.5, "d_o/d_w1": 1.0, "d_o/d_w2": 0.0}
+    assert {name: round(outputs[name], 4) for name in want} == want
+
+
 # --- C and JavaScript -------------------------------------------------------------------------
 
 
