@@ -91,7 +91,7 @@ class Graph(GraphFile):
     @property
     def outputs(self) -> tuple[str, ...]:
         """The ids of the outputs, in order."""
-        return tuple(self.columns.ids[i] for i in self.columns.outputs)
+        return tuple(self.columns.output_ids)
 
     def __len__(self) -> int:
         """Return the number of nodes."""

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     metavar="VERSION",
     help=(
         "Write this format version, for example --to 1.0. Files state the lowest version that has "
-        "all their ops anyway, so this refuses graphs with newer ops, and lists their nodes."
+        "all their ops anyway, so this refuses graphs with newer ops, and lists their nodes; if a "
+        "lower version has all ops, a note says which one was written."
     ),
 )
 @click.option("--strip", is_flag=True, help="Leave out the runs.")
@@ -88,6 +89,9 @@ def command(
             graph = replace(graph, columns=replace(graph.columns, order=None))
         bar.step("writing")
         write_graph(graph, target, extension, before)
+    if version is not None and parsed(graph.version) < parsed(version):
+        written = f"note: the file states format {graph.version}, which has all of its ops"
+        click.echo(f"{written}; readers of {version} read it, too", err=True)
     if as_json:
         facts = {"wrote": "standard output" if target == STREAM else target, "nodes": len(graph)}
         more = {} if removed is None else {"nodes_before": nodes, "simplified": removed}

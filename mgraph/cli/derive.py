@@ -84,6 +84,6 @@ def _print(gradient: Graph, before: int, out: str, *, as_json: bool) -> None:
         }
         print_json(facts, err=out == STREAM)
     elif out != STREAM:
-        gradients = counted(len(gradient.outputs) - 1, "gradient")
+        gradients = counted(len(gradient.columns.outputs) - 1, "gradient")
         nodes = f"{counted(len(gradient), 'node')} from {before:,}"
         click.echo(f"wrote {printable(out)}: {gradients}, {nodes}, format {gradient.version}")

@@ -178,7 +178,7 @@ class OutputId(click.ParamType):  # type: ignore[type-arg] # not generic in clic
     ) -> list[CompletionItem]:
         """List the outputs that begin with what was typed; none if the graph can't be read."""
         graph = _graph_before(ctx)
-        ids = [graph.ids[i] for i in graph.outputs] if graph else []
+        ids = graph.output_ids if graph else []
         return _items(ids, incomplete)
 
 

@@ -81,9 +81,8 @@ def export(graph: Graph, target: str, *, name: str = "") -> Exported:
         name: What the files, functions or classes are called; empty for the graph's name.
 
     Raises:
-        GraphError: `limit` if the graph has too many nodes for the target; `unknown-op` if the
-            target can't compute an op in double precision; `unbound-input` if the target needs a
-            value of each input, and the file has none.
+        GraphError: `limit` if the graph has too many nodes for the target; `unbound-input` if the
+            target needs a value of each input, and the file has none.
         MissingExtraError: The target is ONNX, and the package onnx is not installed.
         ValueError: There is no such target.
     """

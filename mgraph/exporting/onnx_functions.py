@@ -4,7 +4,7 @@ They are written in the language of the op table, and computed with all cases. E
 ulp of the right answer.
 
 Source: for log1p and expm1, Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., 1.14;
-for atan, Moshier's Cephes Mathematical Library, atan.c.
+for atan and erf, Moshier's Cephes Mathematical Library, atan.c and ndtr.c.
 """
 
 from __future__ import annotations
@@ -103,6 +103,52 @@ def below(z: float) -> float:
     """The polynomial below the line."""
     return ((((z + 24.858464901423062) * z + 165.02700983169885) * z
              + 432.8810604912903) * z + 485.3903996359137) * z + 194.5506571482614  # fmt: skip
+
+
+def erf(x: float) -> float:
+    """Error function: of |x|, with the sign of x."""
+    return -erf_positive(-x) if x < 0.0 else x if x == 0.0 else erf_positive(x)
+
+
+def erf_positive(x: float) -> float:
+    """Error function for x > 0; from 6 on, what is missing to 1 rounds to nothing."""
+    return 1.0 if x > 6.0 else 1.0 - erfc_far(x) if x > 1.0 else erf_near(x, x * x)  # noqa: PLR2004
+
+
+def erf_near(x: float, z: float) -> float:
+    """Error function for |x| up to 1, given x²."""
+    return x * ieee.div(erf_above(z), erf_below(z))
+
+
+def erf_above(z: float) -> float:
+    """The polynomial above the line."""
+    return (((9.604973739870516 * z + 90.02601972038427) * z + 2232.005345946843) * z
+            + 7003.325141128051) * z + 55592.30130103949  # fmt: skip
+
+
+def erf_below(z: float) -> float:
+    """The polynomial below the line."""
+    return ((((z + 33.56171416475031) * z + 521.3579497801527) * z + 4594.323829709801) * z
+            + 22629.000061389095) * z + 49267.39426086359  # fmt: skip
+
+
+def erfc_far(x: float) -> float:
+    """What is missing from the error function to 1, for x from 1 to 8."""
+    return ieee.exp(-(x * x)) * ieee.div(erfc_above(x), erfc_below(x))
+
+
+def erfc_above(x: float) -> float:
+    """The polynomial above the line."""
+    return (((((((2.461969814735305e-10 * x + 0.5641895648310689) * x + 7.463210564422699) * x
+                + 48.63719709856814) * x + 196.5208329560771) * x + 526.4451949954773) * x
+             + 934.5285271719576) * x + 1027.5518868951572) * x + 557.5353353693994  # fmt: skip
+
+
+def erfc_below(x: float) -> float:
+    """The polynomial below the line."""
+    return (((((((x + 13.228195115474499) * x + 86.70721408859897) * x + 354.9377788878199) * x
+               + 975.7085017432055) * x + 1823.9091668790973) * x + 2246.3376081871097) * x
+            + 1656.6630919416134) * x + 557.5353408177277  # fmt: skip
 
 
 def asin(x: float) -> float:

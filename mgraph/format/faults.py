@@ -107,7 +107,7 @@ def check_runs(runs: Sequence[Run], graph: Columns) -> None:
     except (KeyError, TypeError):
         are_clean = False
     if not are_clean:
-        document = {"nodes": [], "outputs": [graph.ids[i] for i in graph.outputs], "runs": plain}
+        document = {"nodes": [], "outputs": graph.output_ids, "runs": plain}
         collector = Collector()
         collector.add(_shape_faults({"runs": plain}))
         collector.add(run_faults(document, ids_of(graph), graph))

@@ -38,7 +38,7 @@ class _Declared(NamedTuple):
 
 
 def _declared(graph: Columns) -> _Declared:
-    outputs = dict.fromkeys(graph.ids[i] for i in graph.outputs)
+    outputs = dict.fromkeys(graph.output_ids)
     return _Declared(graph, outputs, [graph.ids[i] for i in graph.unbound()])
 
 

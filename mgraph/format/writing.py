@@ -38,7 +38,7 @@ def _document(graph: GraphFile, nodes: object, write_run: Any) -> dict[str, Any]
     document: dict[str, Any] = {"mgraph": graph.version}
     document.update((key, graph.header[key]) for key in HEADER if key in graph.header)
     document["nodes"] = nodes
-    document["outputs"] = [columns.ids[i] for i in columns.outputs]
+    document["outputs"] = columns.output_ids
     if graph.runs:
         document["runs"] = Blocks([write_run(run) for run in graph.runs])
     return document

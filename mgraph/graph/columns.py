@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from mgraph.codec import binary
-from mgraph.graph.ids import index_of, own_ids
+from mgraph.graph.ids import ids_of, index_of, own_ids
 from mgraph.graph.passes import passes_for
 from mgraph.ops import NAMES, OPCODES
 
@@ -69,6 +69,11 @@ class Columns:
         return own_ids(self.ids)
 
     @cached_property
+    def output_ids(self) -> list[str]:
+        """The ids of the outputs."""
+        return ids_of(self.outputs, self.ids)
+
+    @cached_property
     def hash(self) -> str:
         """The canonical hash of the declared graph.
 
@@ -76,9 +81,8 @@ class Columns:
         """
         from hashlib import sha256  # noqa: PLC0415 - loads OpenSSL; few commands need a hash
 
-        outputs = [self.ids[i] for i in self.outputs]
         digest = sha256(usedforsecurity=False)
-        for chunk in binary.encode({"nodes": self.declared(), "outputs": outputs}):
+        for chunk in binary.encode({"nodes": self.declared(), "outputs": self.output_ids}):
             digest.update(chunk)
         return HASH_NAME + digest.hexdigest()
 

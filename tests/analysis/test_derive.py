@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import mpmath
+import numpy as np
 import pytest
 
 import mgraph
@@ -13,7 +14,9 @@ from mgraph import Graph, GraphError, Tolerance, Value
 from mgraph.analysis import derive
 from mgraph.analysis.derive import columns, layout_columns, plain
 from mgraph.analysis.derive.request import request_of
-from mgraph.ops import CONST
+from mgraph.format.runs import SETTABLE
+from mgraph.graph import passes
+from mgraph.ops import CONST, NAMES
 from tests.analysis.random_graphs import random_graph
 from tests.test_fixtures import golden_files
 
@@ -414,6 +417,85 @@ def test_columns_give_the_same_graph() -> None:
             assert (got.labels, got.docs, got.metas) == (want.labels, want.docs, want.metas)
             count += 1
     assert count > 300
+
+
+def test_ids_of_packed_files_stay_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Derived without making the ids first: the same file."""
+    cases = []
+    goldens = [mgraph.load(path) for path in golden_files()[::5]]
+    for graph in [*goldens, load(CLASHING, "L"), load(CLASHING[1:], "L")]:
+        if len(graph.outputs) == 1 and any(NAMES[i] in SETTABLE for i in graph.columns.opcode):
+            packed = b"".join(graph.to_bytes(".msgpack"))
+            cases.append((packed, b"".join(graph.derive().to_bytes(".msgpack"))))
+    for module in (derive, passes):
+        monkeypatch.setattr(module, "MANY", 1)
+    for packed, want in cases:
+        graph = mgraph.loads(packed)
+        assert b"".join(graph.derive().to_bytes(".msgpack")) == want, graph
+    assert len(cases) > 20
+
+
+CLASHING: Sequence[Mapping[str, Any]] = [
+    {"id": "idle", "op": "param", "data": 1.0},
+    {"id": "n5", "op": "param", "data": 2.0},
+    {"id": "d_L/d_n5", "op": "param", "data": 0.5},
+    {"id": "m", "op": "mul", "args": ["n5", "d_L/d_n5"]},
+    {"id": "L", "op": "tanh", "args": ["m"]},
+]
+"""A graph in which names that new nodes would have are taken."""
+
+
+def test_many_equal_ops_in_many_steps() -> None:
+    """Among ops that are added in several steps, the first one of each key replaces the others."""
+    random = np.random.default_rng(1)
+    total, table = 3_000, columns.EqualOps()
+    keys = random.integers(1, 1_500, total).astype(np.uint64)
+    same, firsts = np.arange(total), dict[int, int]()
+    order = random.permutation(total)
+    for step in range(30):
+        nodes = np.sort(order[step * 100 : step * 100 + 100])
+        table.add(keys[nodes], nodes, same)
+        for node in nodes.tolist():
+            key = int(keys[node])
+            firsts[key] = min(node, firsts.get(key, node))
+    while (same[same] != same).any():
+        same = same[same]
+    assert same.tolist() == [firsts[int(key)] for key in keys]
+
+
+def levels(depth: int, products: int) -> Graph:
+    """Return a graph with equal nodes that turn out equal one level after the other.
+
+    Branches of a chain of sines, the longest one first, end in equal nodes; the last of these is a
+    factor of all products, and is replaced in every round.
+    """
+    nodes: list[dict[str, Any]] = [{"id": "x", "op": "param", "data": 0.5}]
+    tips: list[str] = []
+    for start in range(depth):
+        if start:
+            before = f"s{start - 1}" if start > 1 else "x"
+            nodes.append({"id": f"s{start}", "op": "sin", "args": [before]})
+        tip = nodes[-1]["id"]
+        for i in range(start, depth):
+            nodes.append({"id": f"b{start}_{i}", "op": "sin", "args": [tip]})
+            tip = nodes[-1]["id"]
+        tips.append(tip)
+    for i in range(products):
+        nodes.append({"id": f"u{i}", "op": "param", "data": 1.0})
+        nodes.append({"id": f"p{i}", "op": "mul", "args": [tips[-1], f"u{i}"]})
+    last = [f"p{i}" for i in range(products)]
+    nodes.append({"id": "L", "op": "sum", "args": [*last, *tips[:-1]]})
+    return load(nodes, "L")
+
+
+def test_nodes_that_are_replaced_again_and_again() -> None:
+    """Each time, all products have new arguments; those keep the table of equal ops growing."""
+    for depth in (2, 5, 8):
+        graph = levels(depth, 10)
+        got = in_columns(graph, None)
+        assert got is not None
+        assert got.hash == graph.derive().hash, depth
+    assert in_columns(levels(14, 1_000), None) is None  # it takes too many rounds
 
 
 def chain(count: int) -> Graph:

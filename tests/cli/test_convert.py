@@ -145,8 +145,19 @@ def test_nodes_that_an_older_version_lacks_are_listed(mgraph: Shell) -> None:
     assert [line.split('"')[1] for line in lines] == [f"n{i}" for i in range(150)]
     assert "  at        /nodes/149/op" in said.err.splitlines()
     assert not mgraph.path("old.json").exists()
-    mgraph("convert", "new.json", "same.json", "--to", "1.1")
+    said = mgraph("convert", "new.json", "same.json", "--to", "1.1")
     assert mgraph.document("same.json") == graph
+    assert said.err == ""
+
+
+def test_a_version_that_is_newer_than_needed(mgraph: Shell) -> None:
+    """The file states the lowest version that has its ops, as always, and a note says so."""
+    for more in ([], ["--json"]):
+        said = mgraph("convert", "neuron.json", "new.json", "--to", "1.1", *more)
+        assert said.err.startswith("note: the file states format 1.0, "), more
+        assert mgraph.document("new.json")["mgraph"] == "1.0"
+    said = mgraph("convert", "neuron.json", "new.json", "--to", "1.0")
+    assert said.err == ""
 
 
 def test_convert_streams(mgraph: Shell) -> None:

@@ -42,7 +42,7 @@ ROOT: Final = Path(__file__).parents[2]
 EXACT_OPS: Final = [op.name for op in OPS.values() if op.exact]
 NO_SQRT: Final = [name for name in EXACT_OPS if name != "sqrt"]
 EQUAL: Final = Tolerance(0.0, 0.0)
-GRAPHS: Final = 40
+GRAPHS: Final = 80
 """How many random graphs are run."""
 
 LARGE, SMALL = 1e150, 1e-150

@@ -354,13 +354,33 @@ def test_ids_are_made_when_they_are_asked_for(
         assert (each in names) == (each in values)
         if each in values:
             assert names.index(each) == values.index(each)
+    assert names.several(range(len(values))[::-2]) == values[::-2]
+    for start in ("n", "na", other):
+        assert names.beginning_with(start) == [name for name in values if name.startswith(start)]
     at = array("I", range(0, len(values) * (1 if has_all else 2), 1 if has_all else 2))
     ids = Ids(at[-1] + (1 if has_all else 2), at, names)
     whole = dict(zip(at, values, strict=True))
     expected = [whole.get(i, f"n{i}") for i in range(len(ids))]
     assert [ids[i] for i in range(len(ids))] == [*ids] == ids[:] == expected
+    assert ids.several(range(len(ids))[::-2]) == expected[::-2]
     with pytest.raises(IndexError):
         _ = ids[len(ids)]
+
+
+@given(some_names, st.lists(st.integers(1, 128), max_size=5))
+@settings(deadline=None)
+def test_more_ids_behind_those_of_a_file(values: list[str], sizes: list[int]) -> None:
+    """They can be read and written like ids that were in the file."""
+    if opinion(FEW, values) is None:
+        return
+    more = [f"_{i}".ljust(size, "_")[:size] for i, size in enumerate(sizes)]
+    names = unique_ids(as_texts(values), MANY)
+    assert isinstance(names, PackedIds)
+    both = names.followed_by(more)
+    assert isinstance(both, PackedIds)
+    assert [*both] == both[:] == [*values, *more]
+    chunks = b"".join(binary.encode({"nodes": {"id": {"value": both}}}))
+    assert msgpack.unpackb(chunks) == {"nodes": {"id": {"value": [*values, *more]}}}
 
 
 def test_an_index_of_ids_searches_and_then_makes_a_table(monkeypatch: Patch) -> None:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 from mgraph.analysis.derive import layout, plain
 from mgraph.analysis.derive.request import request_of
 from mgraph.codec import LIMITS
+from mgraph.collector import paused_collector
 from mgraph.graph.passes import MANY, passes_for
 from mgraph.graph.passes.plain import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mgraph.analysis.derive.request import Derivation
     from mgraph.graph.columns import Columns
 
 
@@ -36,6 +38,11 @@ def derived(graph: Columns, wrt: Sequence[str] = (), output: str | None = None) 
             `run-node` if an id doesn't exist, is that of a const, or no path leads from there.
     """
     derivation = request_of(graph, wrt, output)
+    with paused_collector():
+        return _derived(graph, derivation)
+
+
+def _derived(graph: Columns, derivation: Derivation) -> Columns:
     if len(graph) >= MANY and is_vectorised():
         from mgraph.analysis.derive import columns, layout_columns  # noqa: PLC0415 - an extra
 

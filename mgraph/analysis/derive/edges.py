@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from mgraph.analysis.derive.rules import ADD, CONST, MUL, NEG, pattern
+from mgraph.analysis.derive.rules import ADD, CONST, INPUT, MUL, NEG, pattern
 from mgraph.analysis.derive.templates import template
 from mgraph.graph.passes.plain import LEAF_OPCODES
 from mgraph.ops.partials import FIRST, SECOND, VALUE
@@ -39,7 +39,7 @@ class Raw(NamedTuple):
     """The N nodes of a graph and new ones behind them, M in all.
 
     Attributes:
-        opcode: uint8[M].
+        opcode: uint8[M]; that of an input for nodes that don't take part.
         a: intp[M], the first argument; 0 for leaves.
         b: intp[M], the last argument, which is the first if there is only one.
         value: float64[M], the values of consts.
@@ -59,13 +59,13 @@ class Edges(NamedTuple):
     Attributes:
         user: intp[E], the node that has the argument.
         arg: intp[E], the argument.
-        position: intp[E], which argument it is; 1 for all behind the second.
+        position: uint8[E], which argument it is; 1 for all behind the second.
         before: intp[E], the edge before it that adds to the same adjoint; -1 for the first one.
     """
 
     user: Indices
     arg: Indices
-    position: Indices
+    position: Codes
     before: Indices
 
 
@@ -73,8 +73,9 @@ def expanded(graph: Columns, derivation: Derivation) -> Raw:
     """Return the graph with the nodes of its backward pass."""
     codes = np.frombuffer(graph.opcode, np.uint8)
     edges = _edges(graph, derivation)
-    kinds = codes[edges.user].astype(np.intp) * 2 + edges.position
-    templates = {int(kind): template(int(kind) // 2, int(kind) % 2) for kind in np.unique(kinds)}
+    kinds = codes[edges.user] * np.uint16(2) + edges.position
+    present = np.flatnonzero(np.bincount(kinds, minlength=512))
+    templates = {int(kind): template(int(kind) // 2, int(kind) % 2) for kind in present}
     consts, fresh = _constants(graph, derivation, templates.values())
     return _Expansion(graph, derivation, edges, kinds, templates, consts, fresh).raw()
 
@@ -82,23 +83,34 @@ def expanded(graph: Columns, derivation: Derivation) -> Raw:
 def _edges(graph: Columns, derivation: Derivation) -> Edges:
     first = np.frombuffer(graph.first, np.uint32).astype(np.intp)
     args = np.frombuffer(graph.args, np.uint32).astype(np.intp)
-    users = np.repeat(np.arange(len(graph)), np.diff(first))
-    leads = _leading(graph, derivation.wrt, users, args)
+    sizes = np.diff(first)
+    leads = _leading(graph, derivation.wrt, sizes, first, args)
     kept = np.frombuffer(derivation.kept, np.bool_)
-    entries = np.flatnonzero(kept[users] & leads[args])
-    entries = entries[_descending(users[entries])]
-    user, arg = users[entries], args[entries]
-    return Edges(user, arg, np.minimum(entries - first[user], 1), _before(arg))
+    descending = slice(None, None, -1)
+    user = np.repeat(np.arange(len(graph))[descending], sizes[descending])
+    shifts = (first[:-1] + first[1:] - args.size)[descending]
+    entry = np.repeat(shifts, sizes[descending])
+    entry += np.arange(args.size)
+    arg = args[entry]
+    position = np.ones(args.size, np.uint8)
+    position[args.size - first[1:][sizes > 0]] = 0
+    needed = kept[user] & leads[arg]
+    if not needed.all():
+        user, arg, position = user[needed], arg[needed], position[needed]
+    return Edges(user, arg, position, _before(arg))
 
 
-def _leading(graph: Columns, wrt: Sequence[int], users: Indices, args: Indices) -> Bools:
+def _leading(
+    graph: Columns, wrt: Sequence[int], sizes: Indices, first: Indices, args: Indices
+) -> Bools:
     """Mark the nodes that depend on one of some nodes, and these."""
     asked = np.zeros(len(graph), np.bool_)
     asked[[*wrt]] = True
+    ops = np.flatnonzero(sizes)
     leads = ~_LEAF[np.frombuffer(graph.opcode, np.uint8)] | asked
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS if ops.size else 0):
         some = asked.copy()
-        some[users[leads[args]]] = True
+        some[ops] |= np.logical_or.reduceat(leads[args], first[ops])
         if (some == leads).all():
             return leads
         leads = some
@@ -115,22 +127,14 @@ def _leading_in_order(graph: Columns, asked: Bools) -> bytearray:
     return marks
 
 
-def _descending(user: Indices) -> Indices:
-    """Return the order that makes ascending elements descend, and keeps the order of equal ones."""
-    begins = np.flatnonzero(np.diff(user, prepend=-1))
-    sizes = np.diff(begins, append=user.size)[::-1]
-    starts = np.cumsum(sizes) - sizes
-    order: Indices = np.repeat(begins[::-1] - starts, sizes) + np.arange(user.size)
-    return order
-
-
 def _before(arg: Indices) -> Indices:
     """Return for each element the one before it that is equal; -1 if there is none."""
-    pairs = np.sort((arg << 32) | np.arange(arg.size))
-    order, sorted_arg = pairs & 0xFFFFFFFF, pairs >> 32
-    again = np.flatnonzero(sorted_arg[1:] == sorted_arg[:-1])
+    pairs = arg << 32
+    pairs |= np.arange(arg.size)
+    pairs.sort()
+    again = np.flatnonzero((pairs[1:] ^ pairs[:-1]) < 2**32)
     before = np.full(arg.size, -1)
-    before[order[again + 1]] = order[again]
+    before[pairs[again + 1] & 0xFFFFFFFF] = pairs[again] & 0xFFFFFFFF
     return before
 
 
@@ -158,7 +162,7 @@ class _Expansion:
     graph: Columns
     derivation: Derivation
     edges: Edges
-    kinds: Indices
+    kinds: NDArray[np.uint16]
     templates: dict[int, Template]
     consts: dict[int, int]
     fresh: Sequence[float]
@@ -175,9 +179,9 @@ class _Expansion:
         return result
 
     @cached_property
-    def own(self) -> Indices:
+    def own(self) -> Codes:
         """How many nodes each edge has, without the sum."""
-        sizes = np.zeros(512, np.intp)
+        sizes = np.zeros(512, np.uint8)
         for kind, each in self.templates.items():
             sizes[kind] = len(each.steps) + (each.result != 1.0)
         return sizes[self.kinds]
@@ -185,13 +189,14 @@ class _Expansion:
     @cached_property
     def ends(self) -> Indices:
         """Behind the last node of each edge."""
-        ends: Indices = np.cumsum(self.own + self.has_sum) + self.known
+        ends = np.cumsum(self.own + self.has_sum, dtype=np.intp)
+        ends += self.known
         return ends
 
     @cached_property
     def begins(self) -> Indices:
         """The first node of each edge."""
-        begins: Indices = self.ends - self.own - self.has_sum
+        begins: Indices = self.ends - (self.own + self.has_sum)
         return begins
 
     def raw(self) -> Raw:
@@ -218,7 +223,8 @@ class _Expansion:
             np.full(total, CONST, np.uint8), np.zeros(total, np.intp), np.zeros(total, np.intp),
             np.zeros(total), np.zeros(len(self.derivation.wrt), np.intp),
         )  # fmt: skip
-        raw.opcode[:count] = np.frombuffer(graph.opcode, np.uint8)
+        kept = np.frombuffer(self.derivation.kept, np.bool_)
+        raw.opcode[:count] = np.where(kept, np.frombuffer(graph.opcode, np.uint8), INPUT)
         first = np.frombuffer(graph.first, np.uint32).astype(np.intp)
         ops = np.flatnonzero(np.diff(first))
         args = np.frombuffer(graph.args, np.uint32)
@@ -239,13 +245,16 @@ class _Expansion:
         edge = last[has]
         shared = alias[edge] & ~self.has_sum[edge]  # these adjoints are those of their users
         source = np.arange(count)
-        source[has[shared]] = edges.user[edge[shared]]
-        source = settled(source)
+        some = has[shared]
+        source[some] = edges.user[edge[shared]]
+        source[some] = followed(source, some)
         adjoint = np.zeros(count, np.intp)
         adjoint[has] = self.ends[edge] - 1
         adjoint[self.derivation.output] = self.consts[pattern(1.0)]
         adjoint = adjoint[source]
-        passed = np.where(alias, adjoint[edges.user], self.begins + self.own - 1)
+        passed = self.ends - self.has_sum
+        passed -= 1
+        passed[alias] = adjoint[edges.user[alias]]
         return passed, adjoint
 
     def _fill(
@@ -272,10 +281,14 @@ class _Expansion:
         raw.b[at] = adjoint[user] if is_minus else operand(how.result)
 
 
-def settled(source: Indices) -> Indices:
-    """Follow a column that says for each node which other it is, itself in the end."""
-    while True:
-        further = source[source]
-        if (further == source).all():
-            return source
-        source = further
+def followed(same: Indices, nodes: Indices) -> Indices:
+    """Follow a column that says for each node which other it is, itself in the end.
+
+    Args:
+        same: The column.
+        nodes: The nodes from which it is followed.
+    """
+    target: Indices = same[nodes]
+    while ((further := same[target]) != target).any():
+        target = further
+    return target

@@ -43,15 +43,19 @@ def holders(growth: Growth) -> tuple[list[int], list[Extra]]:
     nodes: list[int] = []
     extras: list[Extra] = []
     for node in growth.gradients:
-        code, value = _of(growth, node)
-        if node >= count and code != CONST and node not in taken:
+        if node >= count and _of(growth, node)[0] != CONST and node not in taken:
             taken[node] = None
             nodes.append(node)
         else:
             nodes.append(known + len(extras))
-            is_const = code == CONST
-            extras.append(Extra(CONST if is_const else SUM, 0 if is_const else node, value))
+            extras.append(extra_for(growth, node))
     return nodes, extras
+
+
+def extra_for(growth: Growth, node: int) -> Extra:
+    """Return another node with the value of a node."""
+    code, value = _of(growth, node)
+    return Extra(CONST, 0, value) if code == CONST else Extra(SUM, node, 0.0)
 
 
 def _of(growth: Growth, node: int) -> tuple[int, float]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mgraph.analysis.derive.layout import Extra, holders
+from mgraph.analysis.derive.layout import Extra, extra_for
 from mgraph.analysis.derive.names import name_nodes
 from mgraph.analysis.derive.rules import CONST, SUM
 from mgraph.graph.columns import Columns, leaves_of
@@ -27,8 +27,8 @@ _ARITY: Final = np.frombuffer(ARITY, np.uint32).astype(np.intp)
 def assembled(growth: Growth) -> Columns:
     """Return the gradient graph."""
     graph, count = growth.graph, len(growth.graph)
-    holding, extras = holders(growth)
     codes = np.frombuffer(growth.opcode, np.uint8)
+    holding, extras = _holders(growth, codes)
     kept = np.flatnonzero(np.frombuffer(growth.derivation.kept, np.bool_))
     new = _sorted(growth, codes, _needed(growth, codes, holding, extras))
     known, total = count + codes.size, kept.size + new.size + len(extras)
@@ -39,7 +39,8 @@ def assembled(growth: Growth) -> Columns:
     opcode = _opcode(growth, kept, codes[new], extras)
     first, args = _arguments(growth, new, extras, new_node)
     gradients = new_node[holding].tolist()
-    named = name_nodes(graph, growth.derivation, kept.tolist(), gradients, total)
+    old = range(count) if kept.size == count else kept.tolist()
+    named = name_nodes(graph, growth.derivation, old, gradients, total)
     leaves = leaves_of(opcode)
     return Columns(
         opcode=opcode,
@@ -56,12 +57,26 @@ def assembled(growth: Growth) -> Columns:
     )
 
 
-def _needed(growth: Growth, codes: Codes, holding: Sequence[int], extras: Sequence[Extra]) -> Bools:
+def _holders(growth: Growth, codes: Codes) -> tuple[Indices, list[Extra]]:
+    """Find a node of its own for each gradient, as `layout.holders` does."""
+    count = len(growth.graph)
+    nodes = np.frombuffer(growth.gradients, np.uint32).astype(np.intp)
+    is_own = np.zeros(nodes.size, np.bool_)
+    is_own[np.unique(nodes, return_index=True)[1]] = True
+    is_own[is_own] = nodes[is_own] >= count
+    is_own[is_own] = codes[nodes[is_own] - count] != CONST
+    others = np.flatnonzero(~is_own)
+    extras = [extra_for(growth, node) for node in nodes[others].tolist()]
+    nodes[others] = count + codes.size + np.arange(others.size)
+    return nodes, extras
+
+
+def _needed(growth: Growth, codes: Codes, holding: Indices, extras: Sequence[Extra]) -> Bools:
     """Mark the new nodes that some gradient depends on; there are few others."""
     count, known = len(growth.graph), len(growth.graph) + codes.size
     ops = codes != CONST
     first, second = (np.frombuffer(x, np.uint32) for x in (growth.first, growth.second))
-    roots = [*(i for i in holding if i < known), *(x.arg for x in extras if x.opcode == SUM)]
+    roots = [*holding[holding < known].tolist(), *(x.arg for x in extras if x.opcode == SUM)]
     uses = np.zeros(known, np.intp)
     for nodes in (first[ops], second[ops], np.array(roots, np.intp)):
         uses += np.bincount(nodes, minlength=known)
@@ -139,5 +154,5 @@ def _moved(
 
 def _column(typecode: str, values: NDArray[Any]) -> array[Any]:
     column = array(typecode)
-    column.frombytes(values.tobytes())
+    column.frombytes(values.data.cast("B"))
     return column

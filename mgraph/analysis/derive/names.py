@@ -7,7 +7,8 @@ from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from mgraph.format.ids import ID_BYTES
-from mgraph.graph.ids import Ids, default_id, default_node
+from mgraph.format.packed.ids import numbered
+from mgraph.graph.ids import Ids, StoredIds, default_id, default_node, ids_of, own_ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,51 +50,49 @@ def name_nodes(
         gradients: The nodes of the gradients there, in the order of `derivation.wrt`.
         total: How many nodes the gradient graph has.
     """
-    at, own = _kept_ids(graph, kept)
-    text = "\n".join(["", *own])
-    taken = dict.fromkeys(_beginning_with("d_", own, text))
-    new: dict[int, str] = {}
-    labels: dict[int, str] = {}
-    output = graph.ids[derivation.output]
-    ids = own if len(own) == len(graph) else graph.ids
-    for node, by in zip(gradients, derivation.wrt, strict=True):
-        name = gradient_name(output, ids[by])
-        if len(name) > ID_BYTES or name in taken:
-            labels[node] = name
-        else:
-            new[node] = name
-    _avoid(own, _beginning_with("n", own, text), new, range(len(kept), total))
+    at, own = graph.own_ids
+    if len(kept) < len(graph):
+        at, own = own_ids(ids_of(kept, graph.ids))
+    new, labels = _named_gradients(graph, derivation, gradients, own)
+    _avoid(own, new, range(len(kept), total))
     nodes = sorted(new)
-    all_own = [*own, *(new[node] for node in nodes)]
-    return Named(Ids(total, at + array("I", nodes), all_own), labels)
+    more = [new[node] for node in nodes]
+    every = own.followed_by(more) if isinstance(own, StoredIds) else [*own, *more]
+    return Named(Ids(total, at + array("I", nodes), every), labels)
 
 
-def _beginning_with(start: str, names: Sequence[str], text: str) -> list[str]:
-    """Return the names that begin in a certain way; quickly if `text`, all of them, has none."""
-    if f"\n{start}" not in text:
+def _named_gradients(
+    graph: Columns, derivation: Derivation, gradients: Sequence[int], own: Sequence[str]
+) -> tuple[dict[int, str], dict[int, str]]:
+    """Return the ids of gradients, and labels of those that can't have their name as an id."""
+    taken = dict.fromkeys(_beginning_with("d_", own))
+    start = gradient_name(graph.ids[derivation.output], "")
+    names = [start + name for name in ids_of(derivation.wrt, graph.ids)]
+    new = dict(zip(gradients, names, strict=True))
+    if not taken and max(map(len, names)) <= ID_BYTES:
+        return new, {}
+    labels = {i: name for i, name in new.items() if len(name) > ID_BYTES or name in taken}
+    return {i: name for i, name in new.items() if i not in labels}, labels
+
+
+def _beginning_with(start: str, names: Sequence[str]) -> list[str]:
+    """Return the names that begin in a certain way."""
+    if isinstance(names, StoredIds):
+        return names.beginning_with(start)
+    if f"\n{start}" not in "\n".join(["", *names]):  # often so, and quickly known
         return []
     return [name for name in names if name.startswith(start)]
 
 
-def _kept_ids(graph: Columns, kept: Sequence[int]) -> tuple[array[int], Sequence[str]]:
-    """Return which of the first nodes have another id than the default, and these ids."""
-    if len(kept) == len(graph):
-        at, own = graph.own_ids
-        return at, [*own]
-    names = ((new, graph.ids[old]) for new, old in enumerate(kept))
-    pairs = [(new, name) for new, name in names if name != default_id(new)]
-    return array("I", [new for new, _ in pairs]), [name for _, name in pairs]
-
-
-def _avoid(own: Sequence[str], like: Sequence[str], new: dict[int, str], nodes: range) -> None:
+def _avoid(own: Sequence[str], new: dict[int, str], nodes: range) -> None:
     """Give an id to each new node whose default id is that of a node of the graph.
 
     Args:
         own: The ids of the graph that are not the default.
-        like: Those of them that begin as default ids do.
         new: The ids of new nodes, to which others are added.
         nodes: The new nodes.
     """
+    like = ids_of(numbered(own), own)
     clashes = [i for i in map(default_node, like) if i is not None and i in nodes and i not in new]
     if clashes:
         taken = dict.fromkeys(own)

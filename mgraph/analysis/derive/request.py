@@ -63,7 +63,8 @@ def _output(graph: Columns, name: str | None) -> int:
     count = f"the graph has {len(graph.outputs)} outputs, and only one is derived at a time"
     message = count if name is None else f"{quoted(name)} is not an output"
     names = ", ".join(quoted(graph.ids[i]) for i in graph.outputs[:5])
-    raise GraphError.of("seed", message, expected=f"one of {names}")
+    fix = f"choose one, for example --output {graph.ids[graph.outputs[0]]}"
+    raise GraphError.of("seed", message, expected=f"one of {names}", fix=fix)
 
 
 def _by(graph: Columns, name: str, output: int, kept: bytearray) -> int:

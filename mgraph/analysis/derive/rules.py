@@ -32,6 +32,7 @@ DIV: Final = OPCODES["div"]
 NEG: Final = OPCODES["neg"]
 SUM: Final = OPCODES["sum"]
 CONST: Final = OPCODES["const"]
+INPUT: Final = OPCODES["input"]
 
 EXACT: Final = bytes(code for code in OPCODES.values() if not is_leaf(code) and op_of(code).exact)
 """The opcodes whose values can be computed in advance."""

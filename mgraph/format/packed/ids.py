@@ -9,7 +9,7 @@ from mgraph.errors import Diagnostic, quoted
 from mgraph.format.ids import are_ids
 from mgraph.format.packed.column import read_column, sparse_faults
 from mgraph.graph import passes
-from mgraph.graph.ids import Ids, default_id, default_node
+from mgraph.graph.ids import Ids, StoredIds, default_id, default_node
 from mgraph.graph.passes.plain import index_in
 
 if TYPE_CHECKING:
@@ -63,10 +63,9 @@ def unique_ids(values: object, count: int) -> Sequence[str]:
 
 def numbered(names: Sequence[str]) -> Sequence[int]:
     """Return the indices of the ids that may be default ones: they start with n and a digit."""
-    if isinstance(names, list):
+    if not isinstance(names, StoredIds):
         return [k for k, name in enumerate(names) if name[0] == "n" and name[1:2].isdigit()]
-    indices: Sequence[int] = names.numbered()  # type: ignore[attr-defined] # of `ids_numpy`
-    return indices
+    return names.numbered()
 
 
 # --- faults ----------------------------------------------------------------------------------

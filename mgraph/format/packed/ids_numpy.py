@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, overload
 
+import msgpack
 import numpy as np
 
 from mgraph.codec.binary import Texts
 from mgraph.format.ids import ID_BYTES, are_ids
+from mgraph.graph.ids import StoredIds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
     Bytes = NDArray[np.uint8]
@@ -37,7 +40,7 @@ _DIGIT: Final = np.array([chr(code) in "0123456789" for code in range(256)])
 
 
 @dataclass(frozen=True, eq=False)
-class PackedIds(Texts, Sequence[str]):
+class PackedIds(Texts, StoredIds):
     """Unique ids in the bytes of a file; each is decoded when it is used.
 
     Attributes:
@@ -55,7 +58,7 @@ class PackedIds(Texts, Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | list[str]:
         """Return one id, or several."""
         if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(self.count))]
+            return self.several(range(*index.indices(self.count)))
         start = int(self.starts[index])
         return self.data[start : start + int(self.sizes[index])].decode()
 
@@ -75,6 +78,38 @@ class PackedIds(Texts, Sequence[str]):
         header = bytes([_FIXSTR + len(text)] if len(text) < _LONG else [_STR8, len(text)])
         at = self.data.index(header + text, self.body, self.end)  # no id contains a header
         return int(np.searchsorted(self.starts, at + len(header)))
+
+    def several(self, indices: Sequence[int]) -> list[str]:
+        """Return some of the ids."""
+        some = np.array(indices, np.intp)
+        starts = self.starts[some].astype(np.intp)
+        ends = starts + self.sizes[some]
+        pairs = zip(starts.tolist(), ends.tolist(), strict=True)
+        return [self.data[start:end].decode() for start, end in pairs]
+
+    def beginning_with(self, start: str) -> list[str]:
+        """Return the ids that begin in a certain way."""
+        raw, wanted = _bytes(self.data), start.encode()
+        some = np.flatnonzero(self.sizes >= len(wanted))
+        for i, code in enumerate(wanted):
+            some = some[raw[self.starts[some] + i] == code]
+        return self.several(some.tolist())
+
+    def followed_by(self, names: Sequence[str]) -> Sequence[str]:
+        """Return these ids and more of them, which differ from these."""
+        count, packer = self.count + len(names), msgpack.Packer()
+        head = packer.pack_array_header(count)
+        more = packer.pack(names)[len(packer.pack_array_header(len(names))) :]
+        body = memoryview(self.data)[self.body : self.end]
+        data = b"".join((head, body, more))
+        if len(data) >= 2**32:
+            return [*self, *names]
+        sizes = np.array([*map(len, names)], np.uint8)
+        ends = np.cumsum(sizes + np.where(sizes < _LONG, 1, 2)) + (len(data) - len(more))
+        moved = self.starts.astype(np.intp) + (len(head) - self.body)
+        starts = np.concatenate((moved, ends - sizes)).astype(np.uint32)
+        all_sizes = np.concatenate((self.sizes, sizes))
+        return PackedIds(data, 0, len(head), len(data), count, starts, all_sizes)
 
     def numbered(self) -> list[int]:
         """Return the indices of the ids that may be default ones: they start with n and a digit."""
