@@ -42,6 +42,9 @@ _PLANS: Final = 256
 _PREPARING: Final = 500
 """Preparing a graph takes about as long as running so many rows."""
 
+_AT_ONCE: Final = 0.05
+"""For how many seconds a server that is asked whether it lives waits for its store."""
+
 
 class InferenceApi:
     """The functions behind the paths of the protocol."""
@@ -53,6 +56,7 @@ class InferenceApi:
         self._kept: ReadyComputations | None = None
         self._plans: dict[tuple[str, bytes], InferencePlan] = {}
         self._kernels: dict[str, asyncio.Future[Any]] = {}
+        self._asked: asyncio.Future[bool] | None = None
 
     # --- about the server and its models ---
 
@@ -63,8 +67,8 @@ class InferenceApi:
 
     async def get_health(self, request: HttpRequest) -> Reply:
         """Say that the server lives, and whether it is ready, which decides about the status."""
-        is_ready = await self._is_ready()
         is_asked = request.scope["path"].endswith("/ready")
+        is_ready = await (self._is_ready() if is_asked else self._is_ready_soon())
         status = 503 if is_asked and not is_ready else 200
         headers = ((b"retry-after", b"1"),) if status != 200 else ()  # noqa: PLR2004 - done
         reply = _json({"live": True, "ready": is_ready}, _NEVER_KEEP, *headers)
@@ -79,6 +83,13 @@ class InferenceApi:
         except StoreError:
             return False
         return True
+
+    async def _is_ready_soon(self) -> bool:
+        """Whether models can be run, as far as the store says so at once: it may be away."""
+        if self._asked is None or self._asked.done():
+            self._asked = asyncio.ensure_future(self._is_ready())
+        await asyncio.wait((self._asked,), timeout=_AT_ONCE)
+        return self._asked.done() and self._asked.result()
 
     async def get_model(self, request: HttpRequest) -> Reply:
         """Say what a model takes and returns."""
