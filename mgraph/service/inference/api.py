@@ -54,6 +54,7 @@ class InferenceApi:
         self._documents = documents
         self._lacks = tape.missing()
         self._kept: ReadyComputations | None = None
+        self._modules: Any = None
         self._plans: dict[tuple[str, bytes], InferencePlan] = {}
         self._kernels: dict[str, asyncio.Future[Any]] = {}
         self._asked: asyncio.Future[bool] | None = None
@@ -120,8 +121,7 @@ class InferenceApi:
 
     async def _answer(self, request: HttpRequest, body: bytes) -> EncodedReply:
         document = await self._document(request)
-        from mgraph.service.inference import messages, models, replies  # noqa: PLC0415 - an extra
-
+        messages, models, replies = self._parts
         size = messages.header_size(request.header(_HEADER_SIZE), len(body))
         plan = await self._plan(document, body if size == len(body) else body[:size])
         tensors = plan.request.with_bytes(body, size)
@@ -172,11 +172,11 @@ class InferenceApi:
             GraphError: The graph can't be run like this.
             Problem: 501 if the math library is not on this machine.
         """
-        from mgraph.service.inference.models import PreparedComputation  # noqa: PLC0415 - as above
-
         prepared = self._ready.take(plan.computation)
         if prepared is not None:
             return prepared
+        from mgraph.service.inference.models import PreparedComputation  # noqa: PLC0415 - as above
+
         await self._loaded(plan.computation.math)
         graph = (await self._model(document)).graph
         cost = Work(len(graph), rows=0, weight=_PREPARING)
@@ -205,6 +205,15 @@ class InferenceApi:
         await asyncio.shield(self._kernels[name])
 
     # --- models ---
+
+    @property
+    def _parts(self) -> Any:  # noqa: ANN401 - modules
+        """The modules that need an extra; importing them takes long, even again."""
+        if self._modules is None:
+            from mgraph.service.inference import messages, models, replies  # noqa: PLC0415
+
+            self._modules = messages, models, replies
+        return self._modules
 
     @property
     def _ready(self) -> ReadyComputations:
