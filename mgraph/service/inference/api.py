@@ -131,7 +131,7 @@ class InferenceApi:
         form = replies.Form(name, document, plan.request.id, plan.outputs, accepted)
         prepared = await self._prepared(document, plan)
         held = len(body) + 8 * rows * (plan.results + len(plan.outputs))
-        answer = await self._documents.admission(
+        answer: EncodedReply = await self._documents.admission(
             Work(prepared.size, rows, held), replies.answered, prepared, tensors, rows, form
         )
         self._ready.give(prepared)
