@@ -314,7 +314,7 @@ class FileStore:
         """
         for name in self._names(prefix, by_parts(after) if after else []):
             try:
-                entry = self._entry(name)
+                entry = self._present_entry(name)
             except DamagedError as error:
                 entry = NameEntry(name, "", "", "", fault=error.diagnostics[0].message)
             if entry is not None:  # else it was removed in this moment
