@@ -56,6 +56,9 @@ _ROWS_BYTES: Final = 2**23
 
 _DOCUMENT: Final = "sha256:"
 _UNAVAILABLE: Final = 503
+_NOT_TLS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
+"""What versions of OpenSSL call bytes that are not those of TLS."""
+
 _PAGE: Final = 1000
 _SHORTEST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 10.0
@@ -735,10 +738,23 @@ def _reaching(url: str) -> Iterator[None]:
         yield
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         why = printable(str(error)) or type(error).__name__
-        message = f"can't reach {printable(url)}: {why}"
         is_whole = url.startswith(("http://", "https://"))
         fix = "is mgraph serve running there?" if is_whole else "an address begins with http://"
+        if _has_no_tls(error):
+            why = "what listens there does not speak TLS"
+            fix = "mgraph serve speaks HTTP: begin with http://, or name the proxy in front of it"
+        message = f"can't reach {printable(url)}: {why}"
         raise ServerError.of("io", message, fix=fix) from None
+
+
+def _has_no_tls(error: BaseException) -> bool:
+    """Whether a connection failed because the answer to its first bytes was not TLS."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if getattr(cause, "reason", "") in _NOT_TLS:  # of ssl.SSLError
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _whole(response: httpx.Response, blocks: Iterator[bytes] | Sequence[bytes]) -> _Answer:

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from mgraph.cli.parameters import GraphPath
 
@@ -63,6 +64,7 @@ class ClusterOptions(NamedTuple):
             UsageError: It can't be used, or not together with these.
         """
         if not self.url:
+            _check_unused()
             return None
         if workers > 1:
             message = "--workers is for this machine: a cluster has its own"
@@ -76,6 +78,19 @@ class ClusterOptions(NamedTuple):
             return ClusterAddress(self.url, *files, allow_unencrypted=self.allow_unencrypted)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
+
+
+def _check_unused() -> None:
+    """Refuse options about a cluster if there is none; the environment may always have them.
+
+    Raises:
+        UsageError: One was given.
+    """
+    context = click.get_current_context()
+    for name in ClusterOptions._fields[1:]:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            message = f"--{name.replace('_', '-')} goes with --cluster ADDRESS"
+            raise click.UsageError(message)
 
 
 def _silence_dask() -> None:

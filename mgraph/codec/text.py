@@ -27,6 +27,9 @@ _MOST_DIGITS: Final = 640
 _LARGEST_VALUE: Final = 40
 """Bytes of memory that a byte of JSON takes at most while it is decoded: a list of empty dicts."""
 
+_FEW_BYTES: Final = 2**10
+"""So few bytes fit into any memory, and asking takes as long as decoding them."""
+
 _MINUS_ZERO: Final = re.compile(rb"-0(?=[ \t\r\n,\]}]|\Z)")
 
 
@@ -63,7 +66,9 @@ def _integer(text: str) -> float:
 
 def _memory_is_short(data: bytes) -> bool:
     """Whether this process may not take as much memory as the largest values of such a size."""
-    if resource is None or not any(map(_is_limited, (resource.RLIMIT_AS, resource.RLIMIT_DATA))):
+    if len(data) <= _FEW_BYTES or resource is None:
+        return False
+    if not any(map(_is_limited, (resource.RLIMIT_AS, resource.RLIMIT_DATA))):
         return False
     try:
         bytes(_LARGEST_VALUE * len(data))  # zeros, which take address space but no memory

@@ -62,7 +62,7 @@ class Api:
     async def get_graph(self, request: HttpRequest) -> Reply:
         """Return a graph file, by default as it was uploaded."""
         reference = request.parameters["reference"]
-        found = await self._documents.find(reference, request)
+        found = await self._documents.find(reference, request, is_read_next=True)
         document = await request.within(self._documents.read(found))
         own = document.media_type
         other = MSGPACK_TYPE if own == JSON_TYPE else JSON_TYPE

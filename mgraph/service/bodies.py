@@ -50,9 +50,11 @@ def run_requested(data: bytes, limits: Limits) -> RunRequested:
         fault = Diagnostic("type", f"math is {shown(math)}", ("math",), expected=known)
         raise _error([fault], [fault], data)
     is_binary = encoding_of(data) == MSGPACK
-    numbers: dict[str, dict[str, float]] = {}
-    for field in ("inputs", "seed"):
-        given = body.get(field, {})
+    numbers: dict[str, dict[str, float]] = {"inputs": {}, "seed": {}}
+    for field in numbers:
+        given = body.get(field)
+        if not given:
+            continue
         values = doubles(given.values(), bare=is_binary)
         if values is None:
             wrong = [x for x in given if doubles((given[x],), bare=is_binary) is None]

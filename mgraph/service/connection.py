@@ -10,10 +10,12 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from mgraph.service.deadlines import begun
 from mgraph.service.exchange import BEGUN_ANEW
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Coroutine
 
     from uvicorn._types import ASGISendEvent, HTTPResponseStartEvent
 
@@ -83,13 +85,21 @@ class _Cycle(RequestResponseCycle):
 class TimedConnection(HttpToolsProtocol):
     """A connection that knows since when its client keeps it waiting.
 
+    A request is begun where its last bytes were read, and becomes a task only if it has to wait:
+    most never do. Those that were sent together are tasks from the second on, so that other
+    connections have their turn. No timer is set for a connection; the server looks at all of them
+    once a second.
+
     Attributes:
         since: When the connection was made, or the first byte of the request arrived, in seconds
             of the event loop's clock; None between requests.
     """
 
     since: float | None = None
+    _idle = 0.0
     _head = 0
+    _is_reading = False
+    _next: tuple[RequestResponseCycle, Any] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -106,7 +116,11 @@ class TimedConnection(HttpToolsProtocol):
         """Take a part of a request."""
         if self.since is None:
             self.since = self.loop.time()
+        self._is_reading = True
         super().data_received(data)
+        self._is_reading = False
+        if self._next is not None:
+            self._begin(*self._next)
         if "path" in (self.scope or ()):  # the head of the request is complete
             self._head = 0
         else:
@@ -114,10 +128,40 @@ class TimedConnection(HttpToolsProtocol):
             if self._head > HEAD:
                 self._end(_TOO_LONG)
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401
+        """Answer a request: when all bytes are read that have arrived, or else in a task."""
+        if self._is_reading:
+            self._next = cycle, app
+        else:
+            self._go_on(cycle.run_asgi(app))
+
+    def _begin(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401
+        """Answer a request up to where it waits for the first time, and go on in a task."""
+        self._next = None
+        work = cycle.run_asgi(app)
+        try:
+            waits_for = work.send(None)
+        except StopIteration:
+            return
+        self._go_on(begun(work, waits_for))
+
+    def _go_on(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let a task do the rest."""
+        task = self.loop.create_task(work)
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
     def on_response_complete(self) -> None:
         """Wait no longer, unless another request is there already."""
-        self.since = self.loop.time() if self.pipeline else None
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self.since = self.loop.time()
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self.since, self._idle = None, self.loop.time()
 
     def end_if_late(self, deadline: float) -> None:
         """End the connection if a request is not complete, or not answered, in time.
@@ -135,6 +179,8 @@ class TimedConnection(HttpToolsProtocol):
             self.transport.abort()
         elif not is_answering and late > 0.0:
             self._end(_TOO_SLOW)
+        elif since is None and self.loop.time() - self._idle > self.timeout_keep_alive:
+            self.transport.close()
 
     def _end(self, status: bytes) -> None:
         if not self.transport.is_closing():

@@ -27,8 +27,25 @@ async def until(deadline: float, work: Coroutine[Any, Any, T]) -> T:
     except StopIteration as done:
         result: T = done.value
         return result
+    await in_task()
     async with asyncio.timeout(deadline - monotonic()):
         return await _Begun(work, waits_for)
+
+
+async def in_task() -> None:
+    """Go on in a task, without which nothing can be timed: requests are begun without one."""
+    if asyncio.current_task() is None:
+        await asyncio.sleep(0)
+
+
+async def begun(work: Coroutine[Any, Any, T], waits_for: object) -> T:
+    """Finish a coroutine that has run up to where it waits for the first time.
+
+    Args:
+        work: The coroutine.
+        waits_for: What it has yielded.
+    """
+    return await _Begun(work, waits_for)
 
 
 class _Begun(Generic[T]):

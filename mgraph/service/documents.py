@@ -109,15 +109,25 @@ class Documents:
 
     # --- finding ---
 
-    async def find(self, reference: str, request: HttpRequest) -> str:
+    async def find(
+        self, reference: str, request: HttpRequest, *, is_read_next: bool = False
+    ) -> str:
         """Return the id of the document that a reference means.
 
         The holder of a token may give the start of an id.
 
+        Args:
+            reference: The reference.
+            request: The request.
+            is_read_next: Whether the document will be read anyway, as for `resolve`.
+
         Raises:
             StoreError: There is no such document, or several.
         """
-        return await self.ask(resolve, self.store, reference, by_start=request.grant is not None)
+        return await self.ask(
+            resolve, self.store, reference, by_start=request.grant is not None,
+            is_read_next=is_read_next,
+        )  # fmt: skip
 
     async def find_to_run(self, reference: str, request: HttpRequest) -> str:
         """Return the id of a document whose graph will be run.

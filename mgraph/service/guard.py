@@ -181,7 +181,8 @@ class Guard:
         if has_repeats and sum(name == b"host" for name, _ in given) > 1:
             raise Problem(400, "the request names two hosts")
         if hosts and host_name(request.header(b"host")) not in hosts:
-            raise Problem(400, f"this service is reached under the name {hosts[0]}")
+            detail = f"this service is reached under the name {hosts[0]}"
+            raise Problem(400, f"{detail}; mgraph serve --allow-host NAME adds others")
 
     async def _identify(self, request: HttpRequest) -> None:
         """Find the grant of a request's token.

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
+from mgraph.service.deadlines import in_task
 from mgraph.service.problems import Problem
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class WorkerProcess:
             raise Problem(503, "too many large files at once: come again", retry_after=2)
         self._waiting += size
         try:
+            await in_task()
             async with self._turns.turn(CALLER.get()), asyncio.timeout(self._deadline):
                 return await self._done(work, *arguments)
         except TimeoutError:

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 import mgraph
 from mgraph import Graph, GraphError, Value
 from mgraph.cli import cli
+from mgraph.engine.lists import ListReplay
 from mgraph.engine.tape import cache, missing, source
 from mgraph.extras import install
 from mgraph.ops import OPS, table
@@ -45,13 +46,14 @@ def bits(numbers: Mapping[str, float] | None) -> dict[str, bytes]:
 def assert_same(
     replay: Replay, graph: Graph, inputs: Mapping[str, float], seed: Mapping[str, float]
 ) -> None:
-    """Value, tape and replay give the same bits, libm ops included: they share libm."""
+    """Value, tape, replay and lists give the same bits, libm ops included: they share libm."""
     want = graph.run(inputs, seed=seed, engine="value")
     got = graph.run(inputs, seed=seed, engine="tape")
     assert bits(got.data) == bits(want.data)
     assert bits(got.grad) == bits(want.grad)
-    again = replay(inputs, seed=seed)
-    assert (bits(again.data), bits(again.grad)) == (bits(want.data), bits(want.grad))
+    for prepared in (replay, ListReplay(graph.columns)):
+        again = prepared(inputs, seed=seed)
+        assert (bits(again.data), bits(again.grad)) == (bits(want.data), bits(want.grad))
     replay.step(inputs, seed=seed)
     ids = graph.columns.ids
     assert bits(dict(zip(ids, replay.primals.tolist(), strict=True))) == bits(want.data)
@@ -417,3 +419,18 @@ def test_the_text_covers_the_table() -> None:
             assert f"def value_{name}(" in source.text(part)
             assert f"def partials_{name}(" in source.text(part)
     assert not missing()
+
+
+def test_lists_are_prepared_once() -> None:
+    """A run leaves nothing behind, whatever outputs the runs before were seeded at."""
+    graph = random_graph(5, 40)
+    lists = ListReplay(graph.columns)
+    first, second = graph.outputs[:2]
+    for seed in ({first: 1.0}, {first: 1.0, second: 2.0}, {second: -1.0}, {first: 1.0}):
+        for grad in (True, False):
+            want, got = (run({}, seed=seed, grad=grad) for run in (graph.run, lists))
+            assert (bits(got.data), bits(got.grad)) == (bits(want.data), bits(want.grad))
+    assert got.origin == want.origin
+    assert got.grad is None
+    with pytest.raises(GraphError):
+        lists({"nobody": 1.0}, seed={first: 1.0})

@@ -65,6 +65,8 @@ def test_certificates_are_for_tls() -> None:
         (("--cluster", "tcp://10.0.0.7:8786"), "--allow-unencrypted"),
         (("--cluster", "tcp://localhost:1", "--workers", "2"), "a cluster has its own"),
         (("--cluster", "tcp://localhost:1", "-o", "out.csv"), "end OUT with /"),
+        (("--tls-ca", "no.pem"), "--tls-ca goes with --cluster"),
+        (("--allow-unencrypted",), "--allow-unencrypted goes with --cluster"),
     ],
 )
 def test_what_replay_refuses(shell: Shell, options: tuple[str, ...], words: str) -> None:
@@ -81,6 +83,7 @@ def test_what_replay_refuses(shell: Shell, options: tuple[str, ...], words: str)
         (("--cluster", "tcp://10.0.0.7:8786"), "--allow-unencrypted"),
         (("--cluster", "tcp://localhost:1", "--workers", "2"), "a cluster has its own"),
         (("--cluster", "tcp://localhost:1", "--batch-size", "2"), "leave out --batch-size"),
+        (("--tls-key", "no.pem"), "--tls-key goes with --cluster"),
     ],
 )
 def test_what_train_refuses(shell: Shell, options: tuple[str, ...], words: str) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
+import threading
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -297,6 +299,37 @@ def test_an_address_where_nobody_is() -> None:
             Client(url, timeout=2).get("x")
         assert refused.value.status == 0
         assert refused.value.diagnostics[0].code == "io"
+
+
+def test_a_server_without_tls() -> None:
+    """An address of https leads to a server of HTTP: the error says which one to use, and why."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)  # the first bytes of TLS, which are no request
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+
+        for kind in (Client, AsyncClient):
+            thread = threading.Thread(target=answer)
+            thread.start()
+            url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+            with pytest.raises(ServerError) as refused:
+                _name_from(kind(url, timeout=20))
+            thread.join()
+            fault = refused.value.diagnostics[0]
+            assert fault.message == f"can't reach {url}: what listens there does not speak TLS"
+            assert "http://" in fault.fix
+
+
+def _name_from(client: Client | AsyncClient) -> object:
+    asked = client.get_name("x")
+    return asked if isinstance(client, Client) else asyncio.run(_result(asked))
+
+
+async def _result(asked: Any) -> object:  # noqa: ANN401
+    return await asked
 
 
 def test_the_client_imports_no_server() -> None:

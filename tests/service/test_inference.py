@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import threading
 import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -165,6 +166,31 @@ def test_a_server_lives_without_its_store(monkeypatch: pytest.MonkeyPatch) -> No
         live, ready = service("GET", "/v2/health/live"), service("GET", "/v2/health/ready")
         assert (live.status, ready.status) == (200, 503)
         assert live.json == ready.json == {"live": True, "ready": False}
+
+
+def test_a_server_lives_while_its_store_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`live` is answered before the store is: a database that is down says so after seconds."""
+    silence = threading.Event()
+    asked = []
+
+    def silent(*_: object, **__: object) -> tuple[()]:
+        asked.append(1)
+        silence.wait(60)
+        return ()
+
+    monkeypatch.setattr(MemoryStore, "is_remote", True)
+    monkeypatch.setattr(MemoryStore, "names", silent)
+    with Serving() as service:
+        service.put(DATA, "neuron")
+        service.send("POST", "/v2/models/neuron/infer", _one())
+        for _ in range(3):
+            live = service("GET", "/v2/health/live")
+            assert (live.status, live.json) == (200, {"live": True, "ready": False})
+        assert not silence.is_set()
+        assert len(asked) == 1  # its threads are not used up by questions
+        silence.set()
+        assert service("GET", "/v2/health/ready").status == 200
+        assert service("GET", "/v2/health/live").json == {"live": True, "ready": True}
 
 
 def test_models_are_described(serving: Serving) -> None:

@@ -98,17 +98,17 @@ class RowBlocks:
         self._memory: list[_Scratch] = []
         self._sums: list[Accumulators] = []
 
-    def memory(self, rows: int) -> NDArray[np.float64]:
-        """Allocate the results of a batch of so many rows: float64[W + K, N]."""
+    def shape(self, rows: int) -> tuple[int, int]:
+        """Return the shape of the results of a batch of so many rows: W + K, N."""
         kept = 0 if self.job.adds else len(self.job.asked)
-        return np.empty((len(self.job.wanted) + kept, rows))
+        return len(self.job.wanted) + kept, rows
 
     def run(self, table: Table, memory: NDArray[np.float64], workers: int) -> Results:
         """Run over all rows.
 
         Args:
             table: The primals of each given leaf.
-            memory: From `memory`; the results are parts of it.
+            memory: float64[W + K, N], overwritten; the results are parts of it.
             workers: The number of threads.
         """
         rows, wanted = table.rows, len(self.job.wanted)

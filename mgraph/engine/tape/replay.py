@@ -492,7 +492,8 @@ class Replay:
             self._check_thread()
             self._primals[self._consts] = self._const_primals
             prepared = self._prepared(table.ids, grad, asked, seeds, name)
-            memory = _reused(reuse, prepared.blocks.memory(table.rows), table.arrays)
+            shape = prepared.blocks.shape(table.rows)
+            memory = np.empty(shape) if reuse is None else _reused(reuse, shape, table.arrays)
             outputs, grads, totals = prepared.blocks.run(table, memory, workers)
         ids = (self._graph.ids[i] for i in self._graph.outputs)
         by_id = dict(zip(ids, outputs, strict=True))
@@ -566,13 +567,11 @@ def _write(memory: NDArray[np.float64], name: str, values: ArrayLike) -> None:
 
 
 def _reused(
-    reuse: Batch | None, memory: NDArray[np.float64], arrays: Iterable[NDArray[np.float64]]
+    reuse: Batch, shape: tuple[int, int], arrays: Iterable[NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """Return the memory of an old batch if it can hold a new one's results, else `memory`."""
-    if reuse is None:
-        return memory
+    """Return the memory of an old batch if it can hold a new one's results, else new memory."""
     old = reuse.memory
-    fits = (old.shape, old.dtype) == (memory.shape, memory.dtype) and old.flags.carray
+    fits = old.shape == shape and old.dtype == np.dtype(np.float64) and old.flags.carray
     if fits and not any(np.may_share_memory(array, old) for array in arrays):
         return old
-    return memory
+    return np.empty(shape)

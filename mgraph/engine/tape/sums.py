@@ -63,8 +63,10 @@ class Accumulators:
 
     def clear(self) -> None:
         """Start again with empty columns."""
-        self.lanes.fill(0.0)
         self.room[0] = FLUSH
+        if not self.used.size:
+            return
+        self.lanes.fill(0.0)
         if self.used.any():
             self.digits.reshape(-1, WIDTH)[self.used == 1] = 0
             self.used.fill(0)

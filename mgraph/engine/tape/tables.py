@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Given = Mapping[Any, ArrayLike]
     """Numbers by id or tuple of ids; as a type, because mappings are invariant in their keys."""
 
+_DOUBLE: Final = np.dtype(np.float64)
 _PART: Final = 2**23
 """Bytes that are converted at once."""
 
@@ -143,4 +144,4 @@ def _name(ids: str | tuple[str, ...]) -> str:
 def _is_ready(array: NDArray[Any]) -> bool:
     """Whether kernels can read rows where they are: doubles, one after the other."""
     is_dense = array.strides[1] == array.itemsize or array.shape[1] < 2  # noqa: PLR2004 - one row
-    return is_dense and array.dtype == np.float64 and array.flags.aligned
+    return is_dense and array.dtype == _DOUBLE and array.flags.aligned

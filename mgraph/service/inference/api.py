@@ -43,6 +43,9 @@ _PLANS: Final = 256
 _PREPARING: Final = 500
 """Preparing a graph takes about as long as running so many rows."""
 
+_AT_ONCE: Final = 0.05
+"""For how many seconds a server that is asked whether it lives waits for its store."""
+
 
 class InferenceApi:
     """The functions behind the paths of the protocol."""
@@ -52,8 +55,10 @@ class InferenceApi:
         self._documents = documents
         self._lacks = tape.missing()
         self._kept: ReadyComputations | None = None
+        self._modules: Any = None
         self._plans: dict[tuple[str, bytes], InferencePlan] = {}
         self._kernels: dict[str, asyncio.Future[Any]] = {}
+        self._asked: asyncio.Future[bool] | None = None
 
     # --- about the server and its models ---
 
@@ -64,8 +69,8 @@ class InferenceApi:
 
     async def get_health(self, request: HttpRequest) -> Reply:
         """Say that the server lives, and whether it is ready, which decides about the status."""
-        is_ready = await self._is_ready()
         is_asked = request.scope["path"].endswith("/ready")
+        is_ready = await (self._is_ready() if is_asked else self._is_ready_soon())
         status = 503 if is_asked and not is_ready else 200
         headers = ((b"retry-after", b"1"),) if status != 200 else ()  # noqa: PLR2004 - done
         reply = _json({"live": True, "ready": is_ready}, _NEVER_KEEP, *headers)
@@ -80,6 +85,13 @@ class InferenceApi:
         except StoreError:
             return False
         return True
+
+    async def _is_ready_soon(self) -> bool:
+        """Whether models can be run, as far as the store says so at once: it may be away."""
+        if self._asked is None or self._asked.done():
+            self._asked = asyncio.ensure_future(self._is_ready())
+        await asyncio.wait((self._asked,), timeout=_AT_ONCE)
+        return self._asked.done() and self._asked.result()
 
     async def get_model(self, request: HttpRequest) -> Reply:
         """Say what a model takes and returns."""
@@ -110,8 +122,7 @@ class InferenceApi:
 
     async def _answer(self, request: HttpRequest, body: bytes) -> EncodedReply:
         document = await self._document(request)
-        from mgraph.service.inference import messages, models, replies  # noqa: PLC0415 - an extra
-
+        messages, models, replies = self._parts
         size = messages.header_size(request.header(_HEADER_SIZE), len(body))
         plan = await self._plan(document, body if size == len(body) else body[:size])
         tensors = plan.request.with_bytes(body, size)
@@ -123,7 +134,7 @@ class InferenceApi:
         held = len(body) + 8 * rows * (plan.results + len(plan.outputs))
         weight = EXACT_ROWS if plan.request.math == EXACT_MATH else 1
         cost = Work(prepared.size, rows, held, weight)
-        answer = await self._documents.admission(
+        answer: EncodedReply = await self._documents.admission(
             cost, replies.answered, prepared, tensors, rows, form
         )
         self._ready.give(prepared)
@@ -164,11 +175,11 @@ class InferenceApi:
             GraphError: The graph can't be run like this.
             Problem: 501 if the math library is not on this machine.
         """
-        from mgraph.service.inference.models import PreparedComputation  # noqa: PLC0415 - as above
-
         prepared = self._ready.take(plan.computation)
         if prepared is not None:
             return prepared
+        from mgraph.service.inference.models import PreparedComputation  # noqa: PLC0415 - as above
+
         await self._loaded(plan.computation.math)
         graph = (await self._model(document)).graph
         cost = Work(len(graph), rows=0, weight=_PREPARING)
@@ -197,6 +208,15 @@ class InferenceApi:
         await asyncio.shield(self._kernels[name])
 
     # --- models ---
+
+    @property
+    def _parts(self) -> Any:  # noqa: ANN401 - modules
+        """The modules that need an extra; importing them takes long, even again."""
+        if self._modules is None:
+            from mgraph.service.inference import messages, models, replies  # noqa: PLC0415
+
+            self._modules = messages, models, replies
+        return self._modules
 
     @property
     def _ready(self) -> ReadyComputations:

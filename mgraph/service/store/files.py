@@ -6,6 +6,7 @@ import zlib
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from math import inf
+from time import time_ns
 from typing import TYPE_CHECKING, Final
 
 from mgraph.service.store.errors import ConflictError, DamagedError, NotFoundError, RemovedError
@@ -54,6 +55,13 @@ if TYPE_CHECKING:
 
     from mgraph.service.store.tokens import AccessToken, Usage
 
+_REMEMBERED: Final = 10_000
+"""How many names are remembered."""
+
+_SETTLED: Final = 10**9
+"""A name is remembered if its file is older than this, in nanoseconds: of two files that replace
+each other within one tick of the file system's clock, the status may be the same."""
+
 
 class FileStore:
     """A `GraphStore` in a folder."""
@@ -73,6 +81,7 @@ class FileStore:
         self.disk = opened(root, create=create)
         self.ledgers = Ledgers(self.disk)
         self.runs, self.token_files = RunCache(self.disk), TokenFiles(self.disk)
+        self._known: dict[str, tuple[object, NameEntry]] = {}
 
     def __repr__(self) -> str:
         """Name the folder."""
@@ -234,9 +243,25 @@ class FileStore:
     def get_name(self, name: str) -> NameEntry:
         """Return what a name points to."""
         check_name(name)
-        entry = self._entry(name)
+        entry = self._present_entry(name)
         if entry is None:
             raise NotFoundError.of_kind("name", name)
+        return entry
+
+    def _present_entry(self, name: str) -> NameEntry | None:
+        """Return what a name points to; its record is read only if the file is another one."""
+        status = self.disk.status(name_file(name))
+        if status is None:
+            return None
+        stamp = status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        known = self._known.get(name)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        entry = self._entry(name)
+        if entry is not None and abs(time_ns() - status.st_ctime_ns) > _SETTLED:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[name] = stamp, entry
         return entry
 
     def _entry(self, name: str) -> NameEntry | None:
@@ -289,7 +314,7 @@ class FileStore:
         """
         for name in self._names(prefix, by_parts(after) if after else []):
             try:
-                entry = self._entry(name)
+                entry = self._present_entry(name)
             except DamagedError as error:
                 entry = NameEntry(name, "", "", "", fault=error.diagnostics[0].message)
             if entry is not None:  # else it was removed in this moment

@@ -206,7 +206,9 @@ class GraphStore(Protocol):
         """Return how much was stored with a token, by its id; raises as `get_token`."""
 
 
-def resolve(store: GraphStore, reference: str, *, by_start: bool = False) -> str:
+def resolve(
+    store: GraphStore, reference: str, *, by_start: bool = False, is_read_next: bool = False
+) -> str:
     """Return the id of the document that a reference means.
 
     Args:
@@ -214,6 +216,8 @@ def resolve(store: GraphStore, reference: str, *, by_start: bool = False) -> str
         reference: An id, the canonical hash of a graph (which means the document of the smallest
             id that has this graph), or a name.
         by_start: Whether the start of an id, such as `sha256:1f2e`, will do if it is unique.
+        is_read_next: Whether the document will be read anyway: a whole id is then returned as it
+            is, because reading raises the same errors.
 
     Raises:
         NotFoundError: There is no such document or name.
@@ -228,7 +232,8 @@ def resolve(store: GraphStore, reference: str, *, by_start: bool = False) -> str
     elif by_start and len(reference) < _ID:
         found = store.list(reference, limit=2)
     else:
-        store.size(reference)
+        if not is_read_next:
+            store.size(reference)
         return reference
     if len(found) > 1:
         message = f"several documents have ids that start with {reference}"

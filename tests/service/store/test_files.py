@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mgraph.service.store import layout
+from mgraph.service.store import files, layout
 from mgraph.service.store.access import authenticate, new_token
 from mgraph.service.store.cleaning import Cleaned, clean
 from mgraph.service.store.errors import (
@@ -108,6 +108,37 @@ def test_another_process_sees_changes_of_tokens(root: Path) -> None:
     assert authenticate(store, secret) == token
     other.remove_token(token.id)
     assert authenticate(store, secret) is None
+
+
+def test_another_process_sees_changes_of_names(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is set, damaged or removed elsewhere counts at once, though it is remembered."""
+    store, other, name = again(root), again(root), "class-7a/anna"
+    file, reads = root / "names" / f"{name}.json", []
+    read = type(store.disk).read
+
+    def counted(disk: Disk, path: str, *most: int) -> bytes | None:
+        reads.append(path)
+        return read(disk, path, *most)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(store.disk), "read", counted)
+        patched.setattr(files, "time_ns", lambda: time.time_ns() + 10**10)
+        first = [store.get_name(name) for _ in range(9)]
+        assert len({*first}) == len(reads) == 1
+        document = other.put(neuron_with("another"), GRAPH).id
+        assert store.get_name(name) == first[0]
+        assert other.set_name(name, document) == store.get_name(name) != first[0]
+        file.write_bytes(b"{}")
+        with pytest.raises(DamagedError):
+            store.get_name(name)
+    file.unlink()
+    with pytest.raises(NotFoundError):
+        store.get_name(name)
+    other.set_name(name, document)
+    status = store.disk.status(f"names/{name}.json")  # of all files within one tick of a clock
+    monkeypatch.setattr(store.disk, "status", lambda _: status)
+    for _ in range(3):
+        assert other.set_name(name, document) == store.get_name(name)
 
 
 def test_ledgers_are_shared(root: Path) -> None:
