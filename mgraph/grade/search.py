@@ -252,11 +252,28 @@ class Search:
             only = self.only(model, hypothesis, explained)
             is_sure = is_whole or hypothesis.is_seen or not hypothesis.op
             is_thin = not is_sure and len(shapes_of(only)) < MANY
+            is_thin = is_thin or not self._is_seen_alone(model, hypothesis, only)
             if is_thin or len(only if hypothesis.op else files_of(only)) < least:
                 model = model.without(hypothesis)
                 explained = [s for s in explained if model.fits(s, self.simulator)]
         left = [sample for sample in self.failed if not any(sample is other for other in explained)]
         return ProvenMistakes(model.hypotheses, tuple(explained), tuple(left))
+
+    def _is_seen_alone(self, model: Model, hypothesis: Hypothesis, only: Sequence[Sample]) -> bool:
+        """Whether a mistake explains some failure without the others.
+
+        If it doesn't, it may be what an inexact hypothesis about the others leaves over; unless
+        those change all cases, or it is one of several mistakes that concern all ops.
+        """
+        others = [each for each in model.hypotheses if each is not hypothesis]
+        is_one_of_all = not hypothesis.op and any(_is_of_all_ops(each) for each in others)
+        if hypothesis.is_seen or not others or is_one_of_all:
+            return True
+        alone = Model(self.base, [hypothesis])
+        if any(alone.fits(sample, self.simulator) for sample in only):
+            return True
+        plain, rest = Model(self.base), model.without(hypothesis)
+        return all(self._changes(sample, plain, rest) for sample in self.fine)
 
     def unambiguous(
         self, proven: ProvenMistakes, hypotheses: Sequence[Hypothesis]
@@ -311,6 +328,10 @@ class Search:
         """Return the failures that are not explained without one of the mistakes."""
         smaller = model.without(hypothesis)
         return [sample for sample in explained if not smaller.fits(sample, self.simulator)]
+
+
+def _is_of_all_ops(hypothesis: Hypothesis) -> bool:
+    return not (hypothesis.op or hypothesis.is_seen)
 
 
 def shapes_of(samples: Iterable[Sample]) -> dict[tuple[tuple[str, tuple[int, ...]], ...], None]:
