@@ -107,6 +107,8 @@ def whole_passes(
     yield from _seeds(roots) if roots else _seeds_unseen(factors, alone)
     yield from _seeds_elsewhere()
     yield Hypothesis("upstream", "", FORGETS_UPSTREAM, setting(upstream=partial(_always, 1.0)))
+    says = "every op squares its local derivative"
+    yield Hypothesis("slope", "", says, setting(combines=_own_squared))
     for how, combines in (
         ("adds the upstream gradient to", operator.add),
         ("divides the upstream gradient by", _upstream_divided),
@@ -604,6 +606,10 @@ def _first(old: float, new: float) -> float:
 
 def _one_for_zero(x: float) -> float:
     return x or 1.0
+
+
+def _own_squared(own: float, upstream: float) -> float:
+    return own * own * upstream
 
 
 def _upstream_divided(own: float, upstream: float) -> float:

@@ -227,14 +227,17 @@ class Search:
         """Return a mistake that too many failures speak against, the last one first.
 
         A failure speaks against a mistake that would change its numbers, but doesn't explain them.
-        As an op is in few graphs, a few of them are too many.
+        As an op is in few graphs, a few of them are too many. Beside other mistakes, one that
+        explains no more than is left may be a part of whatever explains that.
         """
         model = Model(self.base, proven.hypotheses)
         for hypothesis in reversed(proven.hypotheses if proven.left else ()):
             smaller = model.without(hypothesis)
             against = [s for s in proven.left if self._changes(s, smaller, model)]
             weight = _SUSPECT if hypothesis.op and not hypothesis.is_seen else 1
-            if weight * len(against) > len(self.only(model, hypothesis, proven.explained)):
+            only = len(self.only(model, hypothesis, proven.explained))
+            is_further = len(proven.hypotheses) > 1 and not hypothesis.is_seen
+            if weight * len(against) > only or (is_further and len(proven.left) >= only):
                 return hypothesis
         return None
 
@@ -293,13 +296,9 @@ class Search:
             each for each in proven.hypotheses
             if each.op or not self._has_rival(model.without(each), each, proven, hypotheses)
         ]  # fmt: skip
-        return proven if len(others) == len(proven.hypotheses) else self._kept(proven, others)
-
-    def _kept(self, proven: ProvenMistakes, hypotheses: Sequence[Hypothesis]) -> ProvenMistakes:
-        model = Model(self.base, hypotheses)
-        explained = [s for s in proven.explained if model.fits(s, self.simulator)]
-        left = [sample for sample in self.failed if not any(sample is x for x in explained)]
-        return self._if_most(ProvenMistakes(tuple(hypotheses), tuple(explained), tuple(left)))
+        if len(others) == len(proven.hypotheses):
+            return proven
+        return self._if_most(self.proven(Model(self.base, others)))
 
     def _has_rival(
         self, smaller: Model, hypothesis: Hypothesis, proven: ProvenMistakes,

@@ -230,6 +230,15 @@ def test_mistakes_that_had_no_cause() -> None:
         assert cause in [each[:2] for each in graded(OF_STYLES[name], twice=False).named], name
 
 
+@pytest.mark.thorough
+def test_a_part_of_an_unknown_mistake_is_not_named() -> None:
+    """Gradients that are kept in a way of their own show no second mistake that explains a rest."""
+    of_people = {trial.name: trial for trial in written_later(FURTHER)}
+    for name in ("slots_functional grad-last", "numpy_by_serial accumulate-max"):
+        score = graded(of_people[name], twice=False)
+        assert score.is_right, (name, score.named)
+
+
 def test_mistakes_in_what_is_kept() -> None:
     """The first gradient that is kept, and a 1 at the wrong end, are found among all failures."""
     by_name = {trial.mistakes[0].name: trial for trial in SINGLES}
