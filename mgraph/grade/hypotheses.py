@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import simulation as sim
 from mgraph.grade.op_mistakes import LOSSES, guarded
-from mgraph.ops import OPS
+from mgraph.grade.program import LEAF
+from mgraph.ops import OPS, ieee
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -102,9 +103,19 @@ def whole_passes(
         alone: Data and gradient of a leaf after its own backward; None if they aren't known.
         varies: Whether the order of the backward pass may change from graph to graph.
     """
-    factors = [*factors]
+    gots, factors = [*gots], [*factors]
     yield from _seeds(roots) if roots else _seeds_unseen(factors, alone)
+    yield from _seeds_elsewhere()
     yield Hypothesis("upstream", "", FORGETS_UPSTREAM, setting(upstream=partial(_always, 1.0)))
+    says = "every op squares its local derivative"
+    yield Hypothesis("slope", "", says, setting(combines=_own_squared))
+    for how, combines in (
+        ("adds the upstream gradient to", operator.add),
+        ("divides the upstream gradient by", _upstream_divided),
+        ("divides the upstream gradient by", _upstream_divided_unless_0),
+    ):
+        says = f"every op {how} its local derivative; it must multiply them, as the chain rule says"
+        yield Hypothesis("upstream", "", says, setting(combines=combines))
     for bare in (_always_true, _chooses_nothing):
         yield Hypothesis("inner", "", FORGETS_PARTIAL, setting(bare=bare))
     says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
@@ -113,6 +124,10 @@ def whole_passes(
         for resets in (False, True):
             change = overwriting(_always_true, order, resets=resets)
             yield Hypothesis("overwritten", "", says, change)
+    says = "a node keeps only the first gradient that it gets; it must add up all of them"
+    for order in orders:
+        change = setting(clip=_first, order=order) if order else setting(clip=_first)
+        yield Hypothesis("overwritten", "", says, change)
     yield from _repeated("")
     for crossed in (_always_true, _chooses_nothing):
         yield Hypothesis("swapped", "", SWAPS_GRADIENTS, setting(crossed=crossed))
@@ -121,6 +136,7 @@ def whole_passes(
     yield from _bounds(gots)
     yield from _other_numbers(factors)
     yield from _never_reached()
+    yield from _of_leaves(gots)
     says = f"a node passes its gradient on before it is complete: {_EARLY}"
     yield Hypothesis("order", "", says, setting(is_early=True))
 
@@ -180,7 +196,7 @@ def _passes_on_sums(op: str, _: int) -> bool:
     return op in ("add", "sum")
 
 
-def _bounds(gots: Iterable[float]) -> Iterator[Hypothesis]:
+def _bounds(gots: Sequence[float]) -> Iterator[Hypothesis]:
     for bound in dict.fromkeys((*gots, 1.0, 5.0, 10.0, 100.0)):
         says = f"gradients are clipped at {bound:g}"
         cut = partial(clamp, bound)
@@ -191,6 +207,13 @@ def _bounds(gots: Iterable[float]) -> Iterator[Hypothesis]:
             setting(upstream=cut),
         ):
             yield Hypothesis("clipped", "", says, change)
+        for side, one_sided, edge in (("above", min, bound), ("below", max, -bound)):
+            says = f"gradients are clipped at {edge:g}, from {side} only"
+            for change in (
+                setting(clip=partial(_changed_sum, partial(one_sided, edge))),
+                setting(visit=partial(one_sided, edge)),
+            ):
+                yield Hypothesis("clipped", "", says, change)
     for how, loss in LOSSES:
         says = f"gradients are {how}" if how.startswith("rounded") else f"gradients are kept {how}"
         yield from _changed("precision", says, loss)
@@ -227,6 +250,34 @@ def _changed(cause: str, says: str, change: Callable[[float], float]) -> Iterato
         setting(upstream=change),
     ):
         yield Hypothesis(cause, "", says, rule)
+
+
+def _of_leaves(gots: Sequence[float]) -> Iterator[Hypothesis]:
+    """Yield what is done to the gradients of leaves, and not to those of ops."""
+    says = "`=` instead of `+=`: a leaf that is used twice keeps only the last gradient"
+    for order in (sim.as_written, *RIGHT_ORDERS[1:]):
+        change = overwriting(_always_true, order)
+        yield Hypothesis("overwritten", "", says, partial(_in_leaves, change))
+    for convert in (int, round):
+        whole = guarded(partial(_converted, convert))
+        says = "the gradients of leaves are turned into whole numbers"
+        yield Hypothesis("conversion", "", says, partial(_in_leaves, setting(visit=whole)))
+    for how, loss in LOSSES:
+        says = f"the gradients of leaves are {how if how[:2] == 'ro' else f'kept {how}'}"
+        yield Hypothesis("precision", "", says, partial(_in_leaves, setting(visit=loss)))
+    for bound in dict.fromkeys((*gots, 1.0, 5.0, 10.0, 100.0)):
+        says = f"the gradients of leaves are clipped at {bound:g}"
+        for change in (
+            setting(visit=partial(clamp, bound)),
+            setting(clip=partial(_clipped_sum, bound)),
+            setting(clip=partial(_clipped_part, bound)),
+        ):
+            yield Hypothesis("clipped", "", says, partial(_in_leaves, change))
+
+
+def _in_leaves(change: Callable[[Rules], Rules], rules: Rules) -> Rules:
+    """Return the rules after a change that only leaves show."""
+    return change(rules)._replace(only_leaves=True)
 
 
 def _never_reached() -> Iterator[Hypothesis]:
@@ -285,6 +336,19 @@ def _seeds_unseen(
             yield Hypothesis("seed", "", says, setting(seed=partial(_always, factor)))
 
 
+def _seeds_elsewhere() -> Iterator[Hypothesis]:
+    """Yield gradients of 1 that another node gets than the output."""
+    for where, seeded in (
+        ("the first op's result", _first_op),
+        ("the first leaf", _first_leaf),
+        ("the last leaf", _last_leaf),
+    ):
+        says = f"the gradient of {where} is set to 1 instead of the output's"
+        yield Hypothesis("seed", "", says, setting(seeded=seeded))
+    says = "a gradient of 0 is replaced by 1; only the output's gradient must start at 1"
+    yield Hypothesis("seed", "", says, setting(visit=_one_for_zero))
+
+
 def _orders() -> Iterator[Hypothesis]:
     unreversed = f"the topological order isn't reversed: {_EARLY}"
     early = f"nodes are marked as visited too early: {_EARLY}"
@@ -320,6 +384,9 @@ def _orders() -> Iterator[Hypothesis]:
         if cause == "twice":  # operands in a set, in which each occurs once
             once = sim.all_operands(partial(_of_distinct, steps))
             yield Hypothesis(cause, "", says, setting(order=once))
+    for which, by_level in _levels_of_one():
+        says = f"nodes are sorted by the level of their {which} operand: {_EARLY}"
+        yield Hypothesis("order", "", says, setting(order=sim.all_operands(by_level)))
     yield Hypothesis("twice", "", again, setting(order=sim.interleaved))
     first = f"a node passes its gradient on as soon as one of its users has: {_EARLY}"
     yield Hypothesis("order", "", first, setting(order=partial(sim.interleaved, revisit=False)))
@@ -448,6 +515,13 @@ def _pushed_flipped(program: Program) -> list[int]:
 _by_height = partial(sim.by_distance, up=True)
 
 
+def _levels_of_one() -> Iterator[tuple[str, Callable[[Program], list[int]]]]:
+    """Yield orders by levels that count one operand of each op only."""
+    for which, of in (("first", sim.FIRST_OPERAND), ("last", sim.LAST_OPERAND)):
+        for first in (sim.discovered, sim.breadth_first, _reversed_post, _descending, _ascending):
+            yield which, partial(sim.by_height, first, of=of)
+
+
 def _root_again(program: Program) -> list[int]:
     return [program.root, *_reversed_post(program)]
 
@@ -487,6 +561,21 @@ def _post_flip_again(program: Program) -> list[int]:
     return sim.postorder(program, flip=True, revisit=True)[::-1]
 
 
+# --- steps that are seeded instead of the root ---------------------------------------------------
+
+
+def _first_op(program: Program) -> int:
+    return next((i for i, step in enumerate(program.steps) if step.args), program.root)
+
+
+def _first_leaf(program: Program) -> int:
+    return next((i for i, step in enumerate(program.steps) if step.op == LEAF), program.root)
+
+
+def _last_leaf(program: Program) -> int:
+    return max((i for i, step in enumerate(program.steps) if step.op == LEAF), default=program.root)
+
+
 # --- functions with a bound or an op as their first argument -------------------------------------
 
 
@@ -509,6 +598,26 @@ def _changed_part(change: Callable[[float], float], old: float, new: float) -> f
 
 def _changed_sum(change: Callable[[float], float], old: float, new: float) -> float:
     return change(old + new)
+
+
+def _first(old: float, new: float) -> float:
+    return old or new
+
+
+def _one_for_zero(x: float) -> float:
+    return x or 1.0
+
+
+def _own_squared(own: float, upstream: float) -> float:
+    return own * own * upstream
+
+
+def _upstream_divided(own: float, upstream: float) -> float:
+    return ieee.div(upstream, own)
+
+
+def _upstream_divided_unless_0(own: float, upstream: float) -> float:
+    return upstream / (own or 1.0)
 
 
 def _converted(convert: Callable[[float], float], x: float) -> float:

@@ -199,6 +199,13 @@ def partial_mistakes(op: str, operand: int, kinds: str) -> Iterator[Mistake]:
     for cause, says, local in _local(op, operand, kinds):
         yield Mistake(cause, says, guarded(partial(_times, op, local)))
     yield from _beside(op, operand, kinds)
+    if op == "relu":
+        says = "passes on a gradient if that is positive; it must ask if its operand is"
+        yield Mistake("slope", says, guarded(lambda xs, y, up: max(up, 0.0)))
+    says = "multiplies its local derivative by the square of the upstream gradient"
+    yield Mistake(
+        "upstream", says, guarded(lambda xs, y, up: OPS[op].partials(xs, y)[operand] * up * up)
+    )
     says = "passes on its local derivative alone, without the upstream gradient"
     yield Mistake("upstream", says, guarded(lambda xs, y, _: OPS[op].partials(xs, y)[operand]))
     says = "adds the upstream gradient to its local derivative instead of multiplying"

@@ -504,7 +504,7 @@ def _is_separable(observations: Sequence[Observation], wrong: Sequence[Observati
         return True
     if min(len(right), len(wrong)) < _MANY:
         return False
-    for k in range(len(observations[0].xs)):
+    for k in range(min(len(seen.xs) for seen in observations)):  # a sum may have any number
         fine, bad = (sorted(seen.xs[k] for seen in group) for group in (right, wrong))
         if fine[-1] < bad[0] or bad[-1] < fine[0]:
             return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import product
@@ -170,7 +171,9 @@ class Outcome:
     def is_changed(self) -> bool:
         """Whether a failed case gave something else in a new process: graphs before it matter."""
         own = self.afresh
-        return own is not None and (not own.failed or self.answer.differs_from(own.answer))
+        if own is None or not self.failed:
+            return False
+        return not own.failed or self.answer.differs_from(own.answer)
 
     @property
     def ulps(self) -> int | None:
@@ -447,6 +450,8 @@ class Precision(NamedTuple):
             return False
         if got != got or predicted != predicted:
             return got != got and predicted != predicted
+        if not math.isfinite(predicted):
+            return got == predicted  # a relative error of an infinity would allow anything
         return got == predicted or abs(got - predicted) <= max(self.abs, self.rel * abs(predicted))
 
 

@@ -227,14 +227,17 @@ class Search:
         """Return a mistake that too many failures speak against, the last one first.
 
         A failure speaks against a mistake that would change its numbers, but doesn't explain them.
-        As an op is in few graphs, a few of them are too many.
+        As an op is in few graphs, a few of them are too many. Beside other mistakes, one that
+        explains no more than is left may be a part of whatever explains that.
         """
         model = Model(self.base, proven.hypotheses)
         for hypothesis in reversed(proven.hypotheses if proven.left else ()):
             smaller = model.without(hypothesis)
             against = [s for s in proven.left if self._changes(s, smaller, model)]
             weight = _SUSPECT if hypothesis.op and not hypothesis.is_seen else 1
-            if weight * len(against) > len(self.only(model, hypothesis, proven.explained)):
+            only = len(self.only(model, hypothesis, proven.explained))
+            is_further = len(proven.hypotheses) > 1 and not hypothesis.is_seen
+            if weight * len(against) > only or (is_further and len(proven.left) >= only):
                 return hypothesis
         return None
 
@@ -252,11 +255,28 @@ class Search:
             only = self.only(model, hypothesis, explained)
             is_sure = is_whole or hypothesis.is_seen or not hypothesis.op
             is_thin = not is_sure and len(shapes_of(only)) < MANY
+            is_thin = is_thin or not self._is_seen_alone(model, hypothesis, only)
             if is_thin or len(only if hypothesis.op else files_of(only)) < least:
                 model = model.without(hypothesis)
                 explained = [s for s in explained if model.fits(s, self.simulator)]
         left = [sample for sample in self.failed if not any(sample is other for other in explained)]
         return ProvenMistakes(model.hypotheses, tuple(explained), tuple(left))
+
+    def _is_seen_alone(self, model: Model, hypothesis: Hypothesis, only: Sequence[Sample]) -> bool:
+        """Whether a mistake explains some failure without the others.
+
+        If it doesn't, it may be what an inexact hypothesis about the others leaves over; unless
+        those change all cases, or it is one of several mistakes that concern all ops.
+        """
+        others = [each for each in model.hypotheses if each is not hypothesis]
+        is_one_of_all = not hypothesis.op and any(_is_of_all_ops(each) for each in others)
+        if hypothesis.is_seen or not others or is_one_of_all:
+            return True
+        alone = Model(self.base, [hypothesis])
+        if any(alone.fits(sample, self.simulator) for sample in only):
+            return True
+        plain, rest = Model(self.base), model.without(hypothesis)
+        return all(self._changes(sample, plain, rest) for sample in self.fine)
 
     def unambiguous(
         self, proven: ProvenMistakes, hypotheses: Sequence[Hypothesis]
@@ -276,13 +296,9 @@ class Search:
             each for each in proven.hypotheses
             if each.op or not self._has_rival(model.without(each), each, proven, hypotheses)
         ]  # fmt: skip
-        return proven if len(others) == len(proven.hypotheses) else self._kept(proven, others)
-
-    def _kept(self, proven: ProvenMistakes, hypotheses: Sequence[Hypothesis]) -> ProvenMistakes:
-        model = Model(self.base, hypotheses)
-        explained = [s for s in proven.explained if model.fits(s, self.simulator)]
-        left = [sample for sample in self.failed if not any(sample is x for x in explained)]
-        return self._if_most(ProvenMistakes(tuple(hypotheses), tuple(explained), tuple(left)))
+        if len(others) == len(proven.hypotheses):
+            return proven
+        return self._if_most(self.proven(Model(self.base, others)))
 
     def _has_rival(
         self, smaller: Model, hypothesis: Hypothesis, proven: ProvenMistakes,
@@ -311,6 +327,10 @@ class Search:
         """Return the failures that are not explained without one of the mistakes."""
         smaller = model.without(hypothesis)
         return [sample for sample in explained if not smaller.fits(sample, self.simulator)]
+
+
+def _is_of_all_ops(hypothesis: Hypothesis) -> bool:
+    return not (hypothesis.op or hypothesis.is_seen)
 
 
 def shapes_of(samples: Iterable[Sample]) -> dict[tuple[tuple[str, tuple[int, ...]], ...], None]:

@@ -76,6 +76,10 @@ class Rules(NamedTuple):
         by_number: The order of the backward pass, if it depends on primals.
         own_upstream: Whether an op takes an operand's adjoint for its own, by op and index of the
             operand.
+        seeded: The step whose adjoint starts at 1 instead of the root's.
+        combines: What is made of a partial and the upstream adjoint instead of their product.
+        only_leaves: Whether only the adjoints of leaves are overwritten, and changed by `clip` or
+            `visit`.
     """
 
     values: Mapping[tuple[str, str], Value | None] = {}
@@ -103,9 +107,15 @@ class Rules(NamedTuple):
     is_early: bool = False
     by_number: Callable[[Program, Sequence[float]], Iterable[int]] | None = None
     own_upstream: Callable[[str, int], bool] | None = None
+    seeded: Callable[[Program], int] | None = None
+    combines: Callable[[float, float], float] | None = None
+    only_leaves: bool = False
 
 
 CORRECT: Final = Rules()
+ALL_OPERANDS: Final = slice(None)
+FIRST_OPERAND: Final = slice(1)
+LAST_OPERAND: Final = slice(-1, None)
 STOPPING: Final = ("max", "min", "relu")
 """Ops that may pass nothing on."""
 CHOOSING: Final = ("max", "min")
@@ -137,7 +147,8 @@ def simulate(
         op = program.steps[step].op
         if step != last or operand == 0:
             last, olds = step, {}
-            grad[step] = rules.visit(grad[step]) if rules.visit else grad[step]
+            if rules.visit and not rules.only_leaves:
+                grad[step] = rules.visit(grad[step])
         arg = program.steps[step].args[operand]
         if program.steps[arg].op == NUMBER or (rules.idle and grad[step] == 0.0):
             continue
@@ -146,15 +157,33 @@ def simulate(
         passed = passed_on(step, _partial_of(program, rules, step, operand), upstream)
         if passed is None:
             return Simulated(data, grad, is_unknown=True)
-        base = grad[arg]
-        if rules.once and rules.once(op):
-            base = olds.setdefault(arg, base)
-        if rules.overwrites and rules.overwrites(op, operand):
-            is_kept = (passed == 0.0 and op in CHOOSING) or (rules.resets and arg in olds)
-            base = base if is_kept else 0.0
-            olds[arg] = 0.0
-        grad[arg] = rules.clip(base, passed) if rules.clip else base + passed
+        if rules.only_leaves and program.steps[arg].op != LEAF:
+            grad[arg] += passed
+        else:
+            grad[arg] = _added(rules, (op, operand), arg, grad[arg], passed, olds)
     return Simulated(data, grad, is_unknown)
+
+
+def _added(  # noqa: PLR0913, PLR0917 - what an operand has, and what it gets
+    rules: Rules, by: tuple[str, int], arg: int, base: float, passed: float, olds: dict[int, float]
+) -> float:  # fmt: skip
+    """Return the adjoint of an operand after an op has passed something on to it.
+
+    Args:
+        rules: How the engine behaves.
+        by: The op, and the index of the operand.
+        arg: The operand.
+        base: Its adjoint before.
+        passed: What it gets.
+        olds: What the operands had before the op passed anything on; changed in place.
+    """
+    if rules.once and rules.once(by[0]):
+        base = olds.setdefault(arg, base)
+    if rules.overwrites and rules.overwrites(*by):
+        is_kept = (passed == 0.0 and by[0] in CHOOSING) or (rules.resets and arg in olds)
+        base = base if is_kept else 0.0
+        olds[arg] = 0.0
+    return rules.clip(base, passed) if rules.clip else base + passed
 
 
 def _start(program: Program, rules: Rules, data: Sequence[float]) -> list[float]:
@@ -162,7 +191,8 @@ def _start(program: Program, rules: Rules, data: Sequence[float]) -> list[float]
     grad = [rules.start] * len(data)
     for step in () if rules.start_all else postorder(program):
         grad[step] = rules.start if program.steps[step].op == LEAF else 0.0
-    grad[program.root] = rules.seed(data[program.root]) if rules.seed else 1.0
+    seeded = rules.seeded(program) if rules.seeded else program.root
+    grad[seeded] = rules.seed(data[program.root]) if rules.seed else 1.0
     return grad
 
 
@@ -288,9 +318,10 @@ def _passed_on(
                 wrong = rules.slopes[key]
                 return wrong(xs, data[i], upstream) if wrong else None
         if i not in known:
-            own = rules.kinks[step.op] if is_at_kink else OPS[step.op].partials(xs, data[i])
-            known[i] = tuple(own)
-        return known[i][operand] * upstream
+            partials = rules.kinks[step.op] if is_at_kink else OPS[step.op].partials(xs, data[i])
+            known[i] = tuple(partials)
+        own = known[i][operand]
+        return rules.combines(own, upstream) if rules.combines else own * upstream
 
     return passed_on
 
@@ -460,16 +491,19 @@ def discovered(program: Program) -> list[int]:
     return order
 
 
-def by_height(first: Callable[[Program], list[int]], program: Program) -> list[int]:
+def by_height(
+    first: Callable[[Program], list[int]], program: Program, *, of: slice = ALL_OPERANDS
+) -> list[int]:
     """List the steps that the root depends on by their longest path from a leaf, the highest first.
 
     Args:
         first: The order of steps of the same height.
         program: The program.
+        of: The operands through which paths are counted.
     """
     height: dict[int, int] = {}
     for step in postorder(program):
-        height[step] = 1 + max((height[arg] for arg in program.steps[step].args), default=0)
+        height[step] = 1 + max((height[arg] for arg in program.steps[step].args[of]), default=0)
     return sorted(first(program), key=lambda step: -height[step])
 
 

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from mgraph.grade import evidence
 from mgraph.grade.cases import Case, cases_of, golden_set
 from mgraph.grade.diagnosis import CAUSES, diagnose
-from mgraph.grade.outcomes import Answer, Verdict, judge
+from mgraph.grade.observations import Observation
+from mgraph.grade.op_rules import learn
+from mgraph.grade.outcomes import Answer, Precision, Verdict, judge
 from mgraph.grade.processes import PythonEngine, ResourceLimits
 from mgraph.grade.runner import make_report, run_python_engine
 from mgraph.grade.simulation import CORRECT, simulate
@@ -80,6 +82,36 @@ def right(case: Case) -> Answer:
     data = [None if step < 0 else ran.data[step] for step in steps]
     grad = [None if step < 0 else ran.grad[step] for step in steps]
     return Answer(case.program, data, grad)
+
+
+def test_nothing_is_near_an_infinity_but_itself() -> None:
+    """A prediction that overflows explains no other number; what isn't a number explains itself."""
+    near = Precision().near
+    assert near(math.inf, math.inf)
+    assert near(math.nan, math.nan)
+    for predicted in (math.inf, -math.inf, math.nan):
+        for got in (
+            1.0,
+            0.0,
+            1.7976931348623157e308,
+            -predicted if predicted == predicted else 1.0,
+        ):
+            assert not near(got, predicted), (got, predicted)
+            assert not near(predicted, got), (predicted, got)
+
+
+def test_sums_of_any_number_of_operands() -> None:
+    """An operand of sums of several lengths that gets its gradient in some of them is observed."""
+    (outcome, *_) = [judge(case, right(case)) for case in small_cases()]
+    observations = []
+    for i, count in enumerate((3, 2, 2, 3, 2, 4, 2, 3)):
+        xs = tuple(float(i + k) for k in range(count))
+        passed = (1.0 if i % 2 else 1.0 + i * i, *(1.0 for _ in xs[1:]))
+        observations.append(
+            Observation("sum", "V" * count, xs, math.fsum(xs), 1.0, passed, outcome, 0)
+        )
+    learned = learn(observations, CORRECT, Precision(), {})
+    assert [(fault.op, fault.operand) for fault in learned.faults] == []
 
 
 def assert_diagnosed(outcomes: Sequence[Outcome]) -> None:

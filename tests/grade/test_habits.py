@@ -165,3 +165,26 @@ def test_spellings_that_are_not_there(mgraph: Shell, spelling: str, said: str) -
     answer = mgraph("grade", "engine.py:Value", "--op", f"tanh={spelling}")
     assert (answer.status, answer.out) == (1, "")
     assert said in answer.err
+
+
+CLEARED: Final = {
+    """        for node in reversed(topo):
+            node._backward()
+""": """        for node in reversed(topo):
+            node._backward()
+        for node in topo:
+            if node._prev:
+                node.grad = 0.0
+""",
+}
+"""Interior nodes lose their gradients when backward is done."""
+
+
+def test_gradients_that_are_cleared_are_not_left_over(mgraph: Shell) -> None:
+    """Of an engine that is graded by its leaves, no graph is said to depend on earlier ones."""
+    found, says = graded(mgraph, changed(CLEARED))
+    assert says == {}
+    assert {each["outcome"] for each in found["cases"]} == {"differing convention"}
+    lost = {"            self.grad += other.data * out.grad\n": ""}
+    found, says = graded(mgraph, changed(CLEARED | lost))
+    assert {*says} == {("no-gradient", "mul")}

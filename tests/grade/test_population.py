@@ -51,7 +51,7 @@ SAYS: Final[dict[str, dict[tuple[str, str], str]]] = {
 }
 """What is said of some unusual mistakes: no more than their authors would say."""
 
-FALSE: Final = {"last-parent-swapped", "skip-constants-that-equal", "flow-only-first"}
+FALSE: Final = {"last-parent-swapped", "skip-constants-that-equal"}
 """Mistakes of which something is said that isn't true: it looks as if it were."""
 
 
@@ -133,10 +133,11 @@ TOGETHER: Final[dict[tuple[str, str], set[tuple[str, str]]]] = {
     ("tape-forwards", "minimum-of-max"): {("order", ""), ("value", "min")},
     ("leaves-first", "starts-at-one"): set(),
     ("pow-rule-one-operand", "rdiv-order"): {("no-gradient", "pow"), ("reflected", "div")},
+    ("lowest-level-first-keyerror", "shares-start-at-one"): {("error", ""), ("seed", "")},
 }
 """What is said of pairs of which more was once said: an op for each that hands its gradient on, the
-local derivative of another op, a rule that explains as much as the order, and a sign seen nowhere
-but beside a wrong value."""
+local derivative of another op, a rule that explains as much as the order, a sign seen nowhere
+but beside a wrong value, and infinities that were near to any number."""
 
 
 @pytest.mark.parametrize("names", TOGETHER)
@@ -195,10 +196,11 @@ SAID: Final[dict[str, set[tuple[str, str]]]] = {
     "op_objects not-reversed": {("no-gradient", "")},
     "op_objects vjp-mul-own": {("swapped", "mul")},
     "op_objects log-2": {("value", "log")},
+    "functions_with_context grad-kept-max": {("clipped", ""), ("depth", "")},
 }
 """What is said of engines in which more was said before: of the few graphs that an op explains by
-chance, of ops that are made as objects of another's class, and of an output whose gradient isn't
-kept."""
+chance, of ops that are made as objects of another's class, of an output whose gradient isn't kept,
+and of what a bound in another order leaves over."""
 
 
 @pytest.mark.parametrize("name", SAID)
@@ -206,6 +208,43 @@ def test_engines_in_other_styles(name: str) -> None:
     """An op isn't blamed for what another does in it, even if that can't be watched."""
     named = {(cause, op) for cause, op, _ in graded(OF_STYLES[name], twice=False).named}
     assert named == SAID[name]
+
+
+FOUND: Final = {
+    "edges_by_depth depth-of-first": ("order", ""),
+    "edges_by_depth divided": ("upstream", ""),
+    "five_primitives_in_sets grad-reset-in-loop": ("seed", ""),
+    "functions_with_context relu-sign": ("slope", "relu"),
+    "op_objects leaf-assign": ("overwritten", ""),
+    "op_objects pull-clip": ("clipped", ""),
+    "op_objects pull-int": ("conversion", ""),
+}
+"""Mistakes of other engines that once had no cause: levels that one operand decides, a gradient
+that is divided, or 1 wherever it is 0, a condition on the gradient, and what only leaves do."""
+
+
+@pytest.mark.thorough
+def test_mistakes_that_had_no_cause() -> None:
+    """Each has a hypothesis of its own."""
+    for name, cause in FOUND.items():
+        assert cause in [each[:2] for each in graded(OF_STYLES[name], twice=False).named], name
+
+
+@pytest.mark.thorough
+def test_a_part_of_an_unknown_mistake_is_not_named() -> None:
+    """Gradients that are kept in a way of their own show no second mistake that explains a rest."""
+    of_people = {trial.name: trial for trial in written_later(FURTHER)}
+    for name in ("slots_functional grad-last", "numpy_by_serial accumulate-max"):
+        score = graded(of_people[name], twice=False)
+        assert score.is_right, (name, score.named)
+
+
+def test_mistakes_in_what_is_kept() -> None:
+    """The first gradient that is kept, and a 1 at the wrong end, are found among all failures."""
+    by_name = {trial.mistakes[0].name: trial for trial in SINGLES}
+    for name, cause in (("share-set-once", "overwritten"), ("seed-at-the-wrong-end", "seed")):
+        score = graded(by_name[name], twice=False)
+        assert [each[:2] for each in score.named] == [(cause, "")], name
 
 
 def test_other_engines_have_labels_that_exist() -> None:
@@ -220,18 +259,16 @@ def test_other_engines_have_labels_that_exist() -> None:
 
 
 @pytest.mark.thorough
-def test_a_known_false_cause_among_other_engines() -> None:
-    """Nodes are said to come too early, where only the first operand gets its gradient."""
-    trials = [t for t in OF_STYLES.values() if t.mistakes[0].name in FALSE]
-    assert trials
-    assert all(graded(trial, twice=False).false for trial in trials)
+def test_an_order_must_show_without_what_is_lost() -> None:
+    """Where only the first operand gets its gradient, nodes are not said to come too early."""
+    score = graded(OF_STYLES["functions_with_context flow-only-first"], twice=False)
+    assert {each[:2] for each in score.named} == {("no-gradient", ""), ("depth", "")}
 
 
 @pytest.mark.thorough
 def test_a_sample_of_other_engines_is_named() -> None:
     """Nothing false is said of every fifth of them, and most mistakes are named."""
-    trials = [t for t in [*OF_STYLES.values()][::5] if t.mistakes[0].name not in FALSE]
-    scores = [graded(trial, twice=False) for trial in trials]
+    scores = [graded(trial, twice=False) for trial in [*OF_STYLES.values()][::5]]
     assert [score.trial.name for score in scores if not score.is_caught] == []
     assert [(score.trial.name, score.false) for score in scores if score.false] == []
     assert 10 * sum(score.is_right for score in scores) >= 9 * len(scores) > 500
