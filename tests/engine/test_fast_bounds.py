@@ -52,9 +52,11 @@ class Series(NamedTuple):
     """The low part of z is at most this, relatively."""
 
 
-def stored(module: ModuleType, name: str) -> tuple[Any, ...]:
+def stored(module: ModuleType, name: str) -> tuple[pairs.Pairs, pairs.Table, pairs.Table, float]:
     """Return what a fast path has of a series: its pairs and doubles."""
-    return tuple(getattr(module, f"{name}_{part}") for part in ("PAIRS", "EVEN", "ODD", "LAST"))
+    found = vars(module)
+    even, odd = found[f"{name}_EVEN"], found[f"{name}_ODD"]
+    return found[f"{name}_PAIRS"], even, odd, found[f"{name}_LAST"]
 
 
 SERIES: Final = {
