@@ -46,6 +46,9 @@ if every node is the slowest op, and giving it to a thread takes a tenth of one.
 EXACT: Final = 10_000
 """The weight of work in Python in exact math, whose functions are computed in long integers."""
 
+EXACT_ROWS: Final = 500
+"""The weight of rows in exact math: a kernel asks Python where it can't tell how to round."""
+
 PYTHON: Final = 500
 """The weight of work that Python does for each node: reading a graph, or one run as JSON."""
 

@@ -89,6 +89,7 @@ def table_of(answered: Answered) -> pa.Table:
         ("seed=o=-0.5&wrt=b&keep=x2&keep=x1", {"grad": "rows", "wrt": ["b"], "seed": {"o": -0.5}},
          ["x1", "x2"]),
         ("math=auto&grad=none&keep=all", {"math": "auto"}, ["day", "x1", "x2"]),
+        ("math=exact", {"math": "exact", "grad": "rows"}, ["day", "x1", "x2"]),
     ],
 )  # fmt: skip
 def test_results_are_those_of_the_mapper(

@@ -116,7 +116,8 @@ class RowsApi:
         batch = await request.within(admission(checking, stream.checked, reader, message, row))
         for at in range(0, max(batch.num_rows, 1), stream.rows):
             rows = batch.slice(at, stream.rows)
-            cost = Work(stream.nodes, rows.num_rows, size + stream.size_of(rows.num_rows))
+            held = size + stream.size_of(rows.num_rows)
+            cost = Work(stream.nodes, rows.num_rows, held, stream.weight)
             yield await request.within(admission(cost, stream.results_of, rows, row + at))
             request.go_on(self._seconds)
 

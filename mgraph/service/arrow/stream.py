@@ -9,8 +9,10 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from mgraph.errors import GraphError, printable
+from mgraph.graph.run import EXACT_MATH
 from mgraph.rows.mapper import mapper
 from mgraph.rows.transform import transform_of
+from mgraph.service.admission import EXACT_ROWS
 from mgraph.service.problems import Problem
 
 if TYPE_CHECKING:
@@ -115,12 +117,14 @@ class RowsStream:
                 raise
             raise Problem(400, str(error)) from None
         self.nodes = len(graph)
+        self.weight = EXACT_ROWS if wanted.mapper["math"] == EXACT_MATH else 1
         self._written = _Blocks()
         self._writer = ipc.new_stream(self._written, self._transform.schema)
         self.results = len(self._mapper.results)
         self.columns = len(self._transform.leaves)
-        rows = min(_BYTES // (8 * self.results), _COST // self.nodes, _MOST_ROWS)
-        self.rows = max(1, min(max(rows, _FEWEST), most // self.size_of(1)))
+        rows = min(_BYTES // (8 * self.results), _COST // (self.nodes * self.weight), _MOST_ROWS)
+        fewest = _FEWEST // self.weight
+        self.rows = max(1, min(max(rows, fewest), most // self.size_of(1)))
 
     def size_of(self, rows: int) -> int:
         """Return how many bytes the results of some rows take, as numbers and as a message."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from mgraph import __version__
 from mgraph.engine import tape
 from mgraph.errors import MissingExtraError, quoted
-from mgraph.service.admission import Work
+from mgraph.graph.run import EXACT_MATH
+from mgraph.service.admission import EXACT_ROWS, Work
 from mgraph.service.encoding import as_json_bytes
 from mgraph.service.exchange import JSON_TYPE, Reply
 from mgraph.service.problems import Problem, Refusal
@@ -120,8 +121,10 @@ class InferenceApi:
         form = replies.Form(name, document, plan.request.id, plan.outputs, accepted)
         prepared = await self._prepared(document, plan)
         held = len(body) + 8 * rows * (plan.results + len(plan.outputs))
+        weight = EXACT_ROWS if plan.request.math == EXACT_MATH else 1
+        cost = Work(prepared.size, rows, held, weight)
         answer = await self._documents.admission(
-            Work(prepared.size, rows, held), replies.answered, prepared, tensors, rows, form
+            cost, replies.answered, prepared, tensors, rows, form
         )
         self._ready.give(prepared)
         return answer
