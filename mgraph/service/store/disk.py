@@ -101,11 +101,18 @@ class Disk:
             raise self._not_regular(name)
         return status
 
-    def names(self, folder: str) -> list[str]:
-        """Return the names of what is in a folder, sorted; nothing if there is no such folder."""
+    def names(self, folder: str, start: str = "", after: str = "") -> list[str]:
+        """Return the names of what is in a folder, sorted; nothing if there is no such folder.
+
+        Args:
+            folder: The folder.
+            start: What the names start with.
+            after: The names are greater than this.
+        """
         with self.translated(folder, "read"):
             try:
-                return sorted(os.listdir(self.path(folder)))
+                found = os.listdir(self.path(folder))
+                return sorted(name for name in found if name > after and name.startswith(start))
             except OSError as error:
                 if error.errno in _MISSING:
                     self._check_mark()

@@ -172,18 +172,20 @@ class FileStore:
     def list(self, start: str = "", after: str = "", limit: int = PAGE) -> Sequence[str]:
         """Return the ids of listed documents, in ascending order."""
         digits, last = start_digits(start), after.removeprefix(DOCUMENT)
-        found = (x for x in self.digits(DOCUMENTS, digits, last) if x.startswith(digits))
-        return [DOCUMENT + x for x in islice((x for x in found if x > last), limit)]
+        found = (x for x in self.digits(DOCUMENTS, digits, last) if x > last)
+        return [DOCUMENT + x for x in islice(found, limit)]
 
     def digits(self, folder: str, start: str = "", after: str = "") -> Iterator[str]:
         """Yield the digits of documents in a folder, in ascending order.
 
-        Only folders whose names may begin such digits are looked into, but all that is in them is
-        yielded.
+        Args:
+            folder: The folder.
+            start: What they start with.
+            after: They are not less than this.
         """
-        for shard in self.disk.names(folder):
-            if shard >= after[:2] and shard.startswith(start[:2]):
-                for name in self.disk.names(f"{folder}/{shard}"):
+        for shard in self.disk.names(folder, start[:2]):
+            if shard >= after[:2]:
+                for name in self.disk.names(f"{folder}/{shard}", start, after):
                     digits = name.partition(".")[0]
                     if is_digits(digits):
                         yield digits
@@ -191,8 +193,8 @@ class FileStore:
     def with_graph(self, graph: str, after: str = "", limit: int = PAGE) -> Sequence[str]:
         """Return the ids of listed documents that hold a graph."""
         start, last = f"{graph_digits(graph)}-", after.removeprefix(DOCUMENT)
-        names = self.disk.names(f"{GRAPHS}/{start[:2]}")
-        found = (name.removeprefix(start) for name in names if name.startswith(start))
+        names = self.disk.names(f"{GRAPHS}/{start[:2]}", start)
+        found = (name.removeprefix(start) for name in names)
         there = (x for x in found if x > last and self.is_there(x))
         return [DOCUMENT + x for x in islice(there, limit)]
 
