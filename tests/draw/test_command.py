@@ -162,7 +162,7 @@ def test_what_check_refuses_is_not_drawn(mgraph: Shell) -> None:
 def test_what_is_a_graph_is_drawn(mgraph: Shell) -> None:
     """Every golden graph has a picture as text, and a small one of each folder one as SVG."""
     folders: dict[str, Path] = {}
-    for path in sorted(FIXTURES.rglob("*.json")):
+    for path in sorted(FIXTURES.rglob("*.json"), key=lambda path: path.stat().st_size):
         if "reject" not in path.parts and not path.name.endswith(".diagnostic.json"):
             folders.setdefault(path.parent.name, path)
             for form in ("dot", "mmd"):

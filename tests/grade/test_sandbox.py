@@ -114,7 +114,7 @@ def test_an_interrupt_ends_the_sandboxes(shell: Shell, tmp_path: Path) -> None:
     hand_in(shell, {f"{name}.py": "import time\ntime.sleep(1e6)\n" + SOURCE for name in "ab"})
 
     def sandboxes() -> list[int]:
-        return [number for number in numbers() if b"/engine" in _command(number)]
+        return [number for number in numbers() if b"bwrap" in _command(number)]
 
     before = sandboxes()
     with subprocess.Popen(
