@@ -15,7 +15,7 @@ _INTRO: Final = """# Accuracy
 
 The results of `exp`, `tanh` and fourteen other functions depend on the math library that computes
 them: most are the double nearest to the exact result, and the others are, as a rule, the double
-beside it. In [exact math](format.md#evaluation) there is one right answer, on every machine. This
+beside it. In [exact math](exact.md) there is one right answer, on every machine. This
 page says how often each library gives another one.
 
 `python -m benchmarks --docs accuracy` writes it. Measured on {date}: {environment}; {versions}.

@@ -91,7 +91,8 @@ def _graph_of(
     graph = Graph.of(*chosen, name=", ".join(value.name or "" for value in chosen))
     names = (*leaves, *(statement.target for statement in statements if statement.target))
     if unused := [name for name in names if name not in graph.columns.index]:
-        message = f"no output depends on {some(map(quoted, unused))}: remove it, or use it"
+        it = "it" if len(unused) == 1 else "them"
+        message = f"no output depends on {some(map(quoted, unused))}: remove {it}, or use {it}"
         raise ExpressionError(message)
     return without_data(graph, reader.unbound)
 

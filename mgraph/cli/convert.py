@@ -42,8 +42,9 @@ if TYPE_CHECKING:
     metavar="VERSION",
     help=(
         "Write this format version, for example --to 1.0. Files state the lowest version that has "
-        "all their ops anyway, so this refuses graphs with newer ops, and lists their nodes; if a "
-        "lower version has all ops, a note says which one was written."
+        "all their ops, and all fields of their runs, anyway, so this refuses files with newer "
+        "ones, and lists their nodes and runs; if a lower version is enough, a note says which one "
+        "was written."
     ),
 )
 @click.option("--strip", is_flag=True, help="Leave out the runs.")

@@ -136,6 +136,8 @@ def command(
     else:
         _print(outcomes, err=err)
         _warn(outcomes)
+        if exact:
+            _note_library_bits(outcomes)
     if junit:
         _write_report(junit, outcomes)
     return 1 if any(outcome.failed for outcome in outcomes) or not outcomes else 0
@@ -220,6 +222,16 @@ def _warn(outcomes: Sequence[FileOutcome]) -> None:
         if not is_tested:
             text = f"{printable(file)}: its runs state no numbers, so nothing was compared"
             click.echo(f"{click.style('warning', fg='yellow', bold=True)}: {text}", err=True)
+
+
+def _note_library_bits(outcomes: Sequence[FileOutcome]) -> None:
+    """Say why bits may differ, if runs that are not in exact math are wrong."""
+    if any(outcome.status == Status.WRONG and not outcome.math for outcome in outcomes):
+        text = (
+            "note: --exact compares bits, and a math library decides the last bits of exp, tanh "
+            "and so on; only runs in exact math have the same bits everywhere"
+        )
+        click.echo(text, err=True)
 
 
 def _summary(counts: dict[str, int]) -> str:

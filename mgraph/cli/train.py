@@ -20,6 +20,7 @@ from mgraph.cli.parameters import FolderPath, GraphPath, NodeId, OutputId
 from mgraph.cli.table_options import FORMATS, column_option, math_option, order_fault, print_unbound
 from mgraph.cli.terminal import Progress, bar_of, counted, table, watched, width
 from mgraph.errors import printable, some
+from mgraph.graph.run import EXACT_MATH
 from mgraph.ops import PARAM
 
 if TYPE_CHECKING:
@@ -263,7 +264,8 @@ def command(
     else:
         _print(result, out, _advice(result.results, bar.flat))
         if result.model is not None:
-            click.echo(f"to predict: {_replay_command(result.model, rows, out, dict(columns))}")
+            hint = _replay_command(result.model, rows, out, dict(columns), options["math"])
+            click.echo(f"to predict: {hint}")
             click.echo(_rule(result.model, result.results), nl=False)
     return 0
 
@@ -280,12 +282,16 @@ def _rule(model: Graph, results: Mapping[str, Any]) -> str:
     return f"the class is that of the largest score: {some(map(' → '.join, pairs), 10)}\n"
 
 
-def _replay_command(model: Graph, rows: Sequence[str], out: str, columns: Mapping[str, str]) -> str:
+def _replay_command(
+    model: Graph, rows: Sequence[str], out: str, columns: Mapping[str, str], math: str
+) -> str:
     """Return the command that computes the scores of the same rows, for a terminal."""
     words = ["mgraph", "replay", os.path.join(out, "model.json"), *rows, "-o", "scores.csv"]
     for leaf, column in columns.items():
         if leaf in model.columns.index:
             words += ["--column", f"{leaf}={column}"]
+    if math == EXACT_MATH:  # whoever trains for the same bits wants them in the scores, too
+        words += ["--math", EXACT_MATH]
     return escaped(shlex.join([*words, "--grad", "none"]))
 
 

@@ -137,12 +137,13 @@ def _to_1_0(data: Data) -> Data:
             not have.
     """
     lacks = "which format 1.0 does not have"
+    leave_out = "--strip leaves out the runs"
     faults = [
         Diagnostic("version", f"{who} op {quoted(op)}, {lacks}", path)
         for who, op, path in newer_ops(data.get("nodes"), (1, 0))
     ]
     faults += (
-        Diagnostic("version", f"run {path[1]} has {quoted(name)}, {lacks}", path)
+        Diagnostic("version", f"run {path[1]} has {quoted(name)}, {lacks}", path, fix=leave_out)
         for name, path in newer_fields(data.get("runs"), (1, 0))
     )
     if faults:

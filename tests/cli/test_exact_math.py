@@ -91,11 +91,25 @@ def test_explanations_have_the_numbers_of_the_file(mgraph: Shell) -> None:
         assert values["o"] == WANT[k]["data"]["o"]
 
 
+def test_wrong_bits_of_a_math_library_are_explained(mgraph: Shell) -> None:
+    """--exact says why runs that are not in exact math may differ, and only then."""
+    document = json.loads(EXACT.read_bytes())
+    document["runs"] = [{**document["runs"][0], "data": {"o": 0.7071067811865470}}]
+    mgraph.write("exact.json", json.dumps(document))
+    del document["runs"][0]["math"]
+    mgraph.write("libm.json", json.dumps(document))
+    note = "only runs in exact math have the same bits everywhere"
+    assert note in mgraph("test", "libm.json", "--exact").err
+    assert note not in mgraph("test", "exact.json", "--exact").err
+    assert note not in mgraph("test", "libm.json").err
+
+
 def test_going_back_to_1_0(mgraph: Shell) -> None:
     """Every exact run is in the way, unless runs are left out."""
     done = mgraph("convert", str(EXACT), "old.json", "--to", "1.0")
     assert done.status == 1
     assert [f'run {k} has "math"' in done.err for k in range(len(WANT))] == [True] * len(WANT)
+    assert "fix       --strip leaves out the runs" in done.err
     assert mgraph("convert", str(EXACT), "old.json", "--to", "1.0", "--strip").status == 0
     assert mgraph.document("old.json")["mgraph"] == "1.0"
 

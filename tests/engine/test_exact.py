@@ -24,7 +24,7 @@ from mgraph.engine.tape import cache as disk
 from mgraph.engine.tape import fast, functions, jit, libraries, lowering, source
 from mgraph.engine.tape.fingerprint import fingerprint
 from mgraph.engine.tape.sweeps import EXACT_TAPE
-from mgraph.ops import TABLE, Op, exact
+from mgraph.ops import TABLE, Op, exact, named
 from mgraph.ops.exact import exact_op
 from mgraph.value import apply
 from tests.loops import looped
@@ -150,6 +150,20 @@ def test_batches_are_exact(workers: int) -> None:
         for at, got in zip(rows, found, strict=True):
             want = [*map(bits, expected(op, at))]
             assert [bits(float(x)) for x in got] == want, (op.name, at, got)
+
+
+def test_an_exact_replay_has_exact_batches() -> None:
+    """A graph compiled for exact math computes batches in it, too, unless they ask for another."""
+    graph = Graph.of(Value.input(0.5, name="x").tanh())
+    at = arguments(named("tanh"), 200)
+    column = np.array([x for (x,) in at])
+    batch = graph.compile(math="exact").batch({"x": column})
+    assert batch.engine == "tape, exact"
+    assert list(map(bits, batch.grad["x"].tolist())) == [
+        bits(expected(named("tanh"), x)[1]) for x in at
+    ]
+    assert graph.compile(math="exact").batch({"x": column}, math="libm").engine == "tape, libm"
+    assert graph.compile().batch({"x": column}).engine != "tape, exact"
 
 
 def test_sums_are_exact() -> None:

@@ -203,7 +203,7 @@ def test_a_run_in_exact_math_needs_1_1() -> None:
         assert rest["mgraph"] == "1.0"
     assert graph.hash == mgraph.loads(json.dumps(document("sin", "1.0"))).hash
     for refused, code, fix in (
-        (lambda: downgraded(new, (1, 0)), "version", ""),
+        (lambda: downgraded(new, (1, 0)), "version", "--strip leaves out the runs"),
         (lambda: mgraph.loads(json.dumps({**new, "mgraph": "1.0"})), "unknown-field",
          'state "mgraph": "1.1"'),
     ):  # fmt: skip

@@ -79,6 +79,8 @@ def test_a_summary_is_printed(shell: Shell) -> None:
     command = "mgraph replay run/model.json rows.csv -o scores.csv --grad none"
     assert to_predict == f"to predict: {command}"
     assert shell(*command.split()[1:]).status == 0
+    said = shell(*START[:-1], "exact", *OPTIONS, "--math", "exact")
+    assert said.out.splitlines()[-1].endswith("-o scores.csv --math exact --grad none")
 
 
 @pytest.mark.parametrize("step", range(5))

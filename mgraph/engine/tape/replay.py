@@ -439,7 +439,7 @@ class Replay:
         wrt: Iterable[str] | None = None,
         seed: Mapping[str, float] | None = None,
         workers: int = 1,
-        math: str = AUTO,
+        math: str | None = None,
         reuse: Batch | None = None,
     ) -> Batch:
         """Run the graph forward and backward over N rows.
@@ -460,7 +460,8 @@ class Replay:
             math: The library for `exp`, `tanh` and so on. `"libm"` gives the same bits as single
                 runs; `"libmvec"`, `"svml"` and `"mgraph"` compute several rows at once, each op
                 within 2 ulp; `"auto"` is the fastest of these that this machine has. `"exact"`
-                rounds each operation correctly, so that all machines give the same bits.
+                rounds each operation correctly, so that all machines give the same bits. Without
+                it, `"exact"` if the graph was compiled for exact math, otherwise `"auto"`.
             reuse: A batch that `batch` returned and that is no longer needed, whose arrays are
                 overwritten if they have the right size and are not among the columns. Allocating
                 new memory can take as long as the computation.
@@ -486,7 +487,9 @@ class Replay:
         if reuse is not None and not getattr(reuse, "_is_result", False):
             message = "reuse takes a Batch that `batch` returned"
             raise ValueError(message)
-        name, table, seeds = library(math).name, Table.of(columns), numbers_of(seed)
+        default = EXACT if self._math == EXACT else AUTO
+        name = library(default if math is None else math).name
+        table, seeds = Table.of(columns), numbers_of(seed)
         asked = None if wrt is None else tuple(wrt)
         with self._lock.lock:
             self._check_thread()
