@@ -62,6 +62,8 @@ SHORT: Final = (
           "`json.load` + `json.dump` of the same files", "big", {"beside": "json.dump"}),
     Short("`step` on a random graph of a million nodes", "a tape in C, `gcc -O3`",
           "tape", {"graph": "random, step"}),
+    Short("the same in exact math", "the same with the C library's `tanh`", "exact",
+          {"work": "step, 1,000,000 nodes"}),
     Short("`step` on micrograd's demo, one step of training, 65,818 nodes", "micrograd",
           "demo", {"side": "mgraph, flat", "beside": "micrograd, flat"}),
     Short("`batch` of 100,000 rows, 1,000 nodes, all gradients, one core",
