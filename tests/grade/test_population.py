@@ -133,11 +133,10 @@ TOGETHER: Final[dict[tuple[str, str], set[tuple[str, str]]]] = {
     ("tape-forwards", "minimum-of-max"): {("order", ""), ("value", "min")},
     ("leaves-first", "starts-at-one"): set(),
     ("pow-rule-one-operand", "rdiv-order"): {("no-gradient", "pow"), ("reflected", "div")},
-    ("lowest-level-first-keyerror", "shares-start-at-one"): {("error", ""), ("seed", "")},
 }
 """What is said of pairs of which more was once said: an op for each that hands its gradient on, the
-local derivative of another op, a rule that explains as much as the order, a sign seen nowhere
-but beside a wrong value, and infinities that were near to any number."""
+local derivative of another op, a rule that explains as much as the order, and a sign seen nowhere
+but beside a wrong value."""
 
 
 @pytest.mark.parametrize("names", TOGETHER)
@@ -239,6 +238,15 @@ def test_a_part_of_an_unknown_mistake_is_not_named() -> None:
         assert score.is_right, (name, score.named)
 
 
+@pytest.mark.thorough
+def test_infinities_explain_nothing() -> None:
+    """Beside crashes, gradients that start at 1 are not taken for huge factors that overflow."""
+    trial = pair("lowest-level-first-keyerror", "shares-start-at-one")
+    named = {(cause, op) for cause, op, _ in graded(trial, twice=False).named}
+    assert named == {("error", ""), ("seed", "")}
+
+
+@pytest.mark.thorough
 def test_mistakes_in_what_is_kept() -> None:
     """The first gradient that is kept, and a 1 at the wrong end, are found among all failures."""
     by_name = {trial.mistakes[0].name: trial for trial in SINGLES}
