@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import pytest
@@ -358,6 +358,32 @@ def test_ctrl_c_while_a_kernel_runs(answer: Callable[..., None]) -> None:
     with pytest.raises(KeyboardInterrupt):
         sines()()
     assert sines()() == wanted
+
+
+@pytest.mark.parametrize("grad", ["rows", "sum"])
+def test_a_signal_handler_may_use_the_same_replay(
+    answer: Callable[..., None], grad: Literal["rows", "sum"]
+) -> None:
+    """A handler runs in the middle of a kernel, where Python is asked: both batches are right."""
+    x = Value.input(1.0, name="x")
+    replay = Graph.of((x.sin() * x.cos()).tanh()).compile(math="exact")
+
+    def numbers(scale: float) -> list[float]:
+        batch = replay.batch({"x": scale * np.arange(1.0, 65.0)}, grad=grad, math="exact")
+        (values,) = batch.outputs.values()
+        return [*values.tolist(), *np.ravel(batch.grad["x"]).tolist()]
+
+    wanted, wanted_inside = numbers(SLOW), numbers(0.1)
+    inside: list[list[float]] = []
+
+    def interrupted(at: float) -> float:
+        if not inside:
+            inside.append(numbers(0.1))
+        return exact.sin(at)
+
+    answer("sin", interrupted)
+    assert numbers(SLOW) == wanted
+    assert inside == [wanted_inside]
 
 
 def test_a_hopeless_question_is_not_asked_forever(
