@@ -74,7 +74,7 @@ def test_results_are_counted_where_they_differ(
     """A result that is right for an operand that isn't exact doesn't count."""
     said = grade(shell, table, "--json")
     assert said.status == 0
-    counts = {"results": 2, "differing": differing}
+    counts = {"results": 2, "differing": differing, "far": 0}
     assert said.json["bits"] == counts | {"ulps": min(differing, 1), "ops": {"exp": counts}}
 
 
@@ -87,6 +87,15 @@ def test_it_is_said_as_a_fact(shell: Shell) -> None:
     assert "(exp 1)" in said.out
     assert "1 case: 1 ok" in said.out
     assert "all 2 results of libm ops have the bits of the exact one" in grade(shell, EXACT).out
+
+
+def test_another_formula_is_not_rounding(shell: Shell) -> None:
+    """Far more ulp than a library is off by are counted apart."""
+    said = grade(shell, {1.0: E, E: E_TO_THE_E * (1.0 + 1e-13)}, "--json")
+    bits = said.json["bits"]
+    assert (bits["differing"], bits["far"], bits["ulps"]) == (0, 1, 0)
+    text = " ".join(grade(shell, {1.0: E, E: E_TO_THE_E * (1.0 + 1e-13)}).out.split())
+    assert "1 of 2 differ by more than 64 ulp" in text
 
 
 def test_wrong_values_are_not_counted(shell: Shell) -> None:

@@ -604,7 +604,12 @@ class Body:
         return self.invoke(f"llvm.fmuladd.{_suffix(type_)}", values)
 
     def fused_exactly(self, values: list[Operand]) -> Operand:
-        """Lower a·b + c, rounded once; only where the processor has an instruction for it."""
+        """Lower a·b + c, rounded once; only where the processor has an instruction for it.
+
+        If a or b is the constant 0, that is c: Horner's rule starts with it.
+        """
+        if _constant(0.0) in values[:2]:
+            return values[2]
         type_ = _widest(values)
         return self.invoke(
             f"llvm.fma.{_suffix(type_)}", [self.cast(each, type_) for each in values]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pytest
 
+import mgraph
 from mgraph import Graph, Value
 from mgraph.ops import OPS, exact
 from mgraph.value import apply
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tests.groups.exact.oracle import Doubles
 
 TAPE: Final = 1_000_000
+SINGLE: Final = 20_000
 REFERENCE: Final = 100_000
 SLOW: Final = {"pow": 50_000, "erf": 20_000, "atan2": 50_000}
 """Counts for the reference where a call of it takes longest."""
@@ -32,6 +34,19 @@ def by_tape(name: str, columns: Sequence[Doubles], workers: int = 1) -> Doubles:
     given = dict(zip(ids, columns, strict=True))
     (results,) = replay.batch(given, grad=None, math="exact", workers=workers).outputs.values()
     return results
+
+
+def by_single_runs(name: str, columns: Sequence[Doubles]) -> tuple[Doubles, Doubles]:
+    """Return what a single run of the tape and a step give, in a graph with a node for each row."""
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    values = [apply(OPS[name], tuple(map(Value, row))) for row in rows]
+    graph = Graph.of(mgraph.sum(values))
+    replay = graph.compile(math="exact")
+    replay.step()
+    nodes = [i for i in range(len(graph)) if graph.columns.op(i) == name]
+    run = graph.run(engine="tape", math="exact", grad=False)
+    data = np.array([*(run.data or {}).values()])
+    return data[nodes], replay.primals[nodes]
 
 
 def by_reference(name: str, columns: Sequence[Doubles]) -> Doubles:
@@ -59,6 +74,14 @@ def test_the_reference_is_right(name: str) -> None:
     """Fewer arguments of the same kinds."""
     columns = arguments(name, SLOW.get(name, REFERENCE), 2)
     assert_right(name, columns, by_reference(name, columns))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_single_runs_and_steps_are_right(name: str) -> None:
+    """They have code of their own, which does not always compute eight rows at once."""
+    columns = arguments(name, SINGLE, 4)
+    for got in by_single_runs(name, columns):
+        assert_right(name, columns, got)
 
 
 @pytest.mark.parametrize("name", ["exp", "tanh", *PAIRS])

@@ -103,16 +103,16 @@ def test_random_graphs_of_ordinary_numbers_are_right(seed: int) -> None:
 @looped("seed", range(12))
 @pytest.mark.parametrize("workers", [1, 2])
 def test_each_row_of_a_batch_is_right(seed: int, workers: int) -> None:
-    """Outputs and gradients of every row, in blocks of any length, with one thread and with two."""
+    """Outputs and gradients of every row, and exact sums of these, with one thread and with two."""
     graph = mgraph.loads(json.dumps(calm_graph(seed, 60)))
     columns = graph.columns
     names = [columns.ids[i] for i in columns.leaves if columns.op(i) != "const"]
     rows = (1, 7, 65, 523)[seed % 4]
     given = np.random.default_rng(seed).normal(size=(len(names), rows))
     seeds, document = {graph.outputs[0]: 1.0, graph.outputs[1]: 2.0}, document_of(graph)
-    batch = graph.compile(math="exact").batch(
-        dict(zip(names, given, strict=True)), seed=seeds, workers=workers, math="exact"
-    )
+    replay, table = graph.compile(math="exact"), dict(zip(names, given, strict=True))
+    batch = replay.batch(table, seed=seeds, workers=workers, math="exact")
+    rows_of_gradients = []
     for i in range(rows):
         inputs = dict(zip(names, given[:, i].tolist(), strict=True))
         data, grad = right_run(document, inputs, seeds)
@@ -120,3 +120,9 @@ def test_each_row_of_a_batch_is_right(seed: int, workers: int) -> None:
         assert not first_difference(got, {name: data[name] for name in got}), i
         got = {name: float(column[i]) for name, column in batch.grad.items()}
         assert not first_difference(got, {name: grad[name] for name in got}), i
+        rows_of_gradients.append(grad)
+    total = replay.batch(table, grad="sum", seed=seeds, workers=workers, math="exact")
+    for name, got_sum in total.grad.items():
+        column = [grad[name] for grad in rows_of_gradients]
+        if all(map(math.isfinite, column)):  # fsum rounds once, too
+            assert got_sum == math.fsum(column), name

@@ -52,7 +52,9 @@ PI_HIGH, PI_LOW = 2.0 * HALF_PI_HIGH, 2.0 * HALF_PI_LOW
 
 ATAN_COEFFICIENTS: Final = [Fraction((-1) ** k, 2 * k + 1) for k in range(9)]
 ATAN_PAIRS: Final = pairs_of(ATAN_COEFFICIENTS[:3])
-ATAN_TAIL: Final = doubles_of(ATAN_COEFFICIENTS[3:])
+ATAN_LAST: Final = float(ATAN_COEFFICIENTS[3])
+ATAN_EVEN: Final = doubles_of(ATAN_COEFFICIENTS[4::2])
+ATAN_ODD: Final = doubles_of(ATAN_COEFFICIENTS[5::2])
 ATAN_TABLE: Final = tuple(
     (i / 8.0, *parts_of(Fraction(arc_tangents(256)[16 * i], 2**256), 53, 53)) for i in range(1, 9)
 )
@@ -83,7 +85,7 @@ def arc_tangent(w: float, w_low: float) -> Pair:
     b, b_low = fast_two_sum(1.0, p)
     v, v_low = quotient(a, a_low, b, b_low + p_low)
     z, z_low = product(v, v_low, v, v_low)
-    y, y_low = series(z, z_low, ATAN_TAIL, ATAN_PAIRS)
+    y, y_low = series(z, z_low, ATAN_EVEN, ATAN_ODD, ATAN_LAST, ATAN_PAIRS)
     u, u_low = product(v, v_low, y, y_low)
     s, s_low = fast_two_sum(t, u)
     return fast_two_sum(s, s_low + (u_low + t_low))

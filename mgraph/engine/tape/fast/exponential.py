@@ -59,10 +59,12 @@ LN_2_A, LN_2_B, LN_2_C = parts_of(LN_2, 42, 42, 53)
 
 EXP_COEFFICIENTS: Final = [Fraction(1, math.factorial(k + 1)) for k in range(18)]
 EXP_PAIRS: Final = pairs_of(EXP_COEFFICIENTS[:6])
-EXP_TAIL: Final = doubles_of(EXP_COEFFICIENTS[6:])
+EXP_LAST: Final = float(EXP_COEFFICIENTS[6])
+EXP_EVEN: Final = doubles_of(EXP_COEFFICIENTS[7::2])
+EXP_ODD: Final = doubles_of(EXP_COEFFICIENTS[8::2])
 
 EXP_BOUND: Final = 2.0**-74
-"""Derived: 2^-74.9."""
+"""Derived: 2^-74.8."""
 
 EXPM1_BOUND: Final = 2.0**-73
 """Also that of tanh, sinh and cosh. Derived: 2^-73.1."""
@@ -81,7 +83,7 @@ def split_by_ln_2(x: float) -> tuple[float, float, float]:
 
 def expm1_near_0(r: float, r_low: float) -> Pair:
     """Return e^r - 1 for |r| ≤ R."""
-    y, y_low = series(r, r_low, EXP_TAIL, EXP_PAIRS)
+    y, y_low = series(r, r_low, EXP_EVEN, EXP_ODD, EXP_LAST, EXP_PAIRS)
     return product(r, r_low, y, y_low)
 
 

@@ -56,7 +56,9 @@ LOG_LARGEST: Final = 2.0**1000
 
 LOG_COEFFICIENTS: Final = [Fraction(1, 2 * k + 1) for k in range(14)]
 LOG_PAIRS: Final = pairs_of(LOG_COEFFICIENTS[:4])
-LOG_TAIL: Final = doubles_of(LOG_COEFFICIENTS[4:])
+LOG_LAST: Final = float(LOG_COEFFICIENTS[4])
+LOG_EVEN: Final = doubles_of(LOG_COEFFICIENTS[5::2])
+LOG_ODD: Final = doubles_of(LOG_COEFFICIENTS[6::2])
 
 LOG_BOUND: Final = 2.0**-74
 """Derived: 2^-74.5."""
@@ -64,23 +66,25 @@ LOG_BOUND: Final = 2.0**-74
 LOG_ERROR: Final = 16.0 * LOG_BOUND
 
 
-def log_of_product(f: float, f_low: float, e: float, tail: Table, pairs: Pairs) -> Pair:
+def log_of_product(
+    f: float, f_low: float, e: float, even: Table, odd: Table, c: float, pairs: Pairs
+) -> Pair:
     """Return ln(1 + f) + e·ln 2."""
     d, d_low = fast_two_sum(2.0, f)
     s, s_low = quotient(f, f_low, d, d_low + f_low)
     z, z_low = product(s, s_low, s, s_low)
-    y, y_low = series(z, z_low, tail, pairs)
+    y, y_low = series(z, z_low, even, odd, c, pairs)
     m, m_low = product(s + s, s_low + s_low, y, y_low)
     h, h_low = two_sum(e * LN_2_A, m)
     return h, h_low + fma(e, LN_2_REST, m_low)
 
 
-def log_pair(x: float, tail: Table, pairs: Pairs) -> Pair:
+def log_pair(x: float, even: Table, odd: Table, c: float, pairs: Pairs) -> Pair:
     """Return the natural logarithm of a normal x > 0."""
     m, e = significand(x), exponent(x)
     is_large = m > ROOT_2
     f = (0.5 * m if is_large else m) - 1.0
-    return log_of_product(f, 0.0, e + 1.0 if is_large else e, tail, pairs)
+    return log_of_product(f, 0.0, e + 1.0 if is_large else e, even, odd, c, pairs)
 
 
 def log1p_pair(x: float) -> Pair:
@@ -90,13 +94,15 @@ def log1p_pair(x: float) -> Pair:
     m_low = u_low * two_to(SHIFT - e)
     is_large = m > ROOT_2
     f, f_low = two_sum((0.5 * m if is_large else m) - 1.0, 0.5 * m_low if is_large else m_low)
-    return log_of_product(f, f_low, e + 1.0 if is_large else e, LOG_TAIL, LOG_PAIRS)
+    return log_of_product(
+        f, f_low, e + 1.0 if is_large else e, LOG_EVEN, LOG_ODD, LOG_LAST, LOG_PAIRS
+    )
 
 
 def fast_log(x: float) -> Result:
     """Return the natural logarithm of x."""
     is_inside = x >= SMALLEST_NORMAL and x < INF
-    h, h_low = log_pair(x if is_inside else 1.0, LOG_TAIL, LOG_PAIRS)
+    h, h_low = log_pair(x if is_inside else 1.0, LOG_EVEN, LOG_ODD, LOG_LAST, LOG_PAIRS)
     y, is_certain = rounds(h, h_low, LOG_ERROR)
     beyond = -INF if x == 0.0 else NAN if x < 0.0 else x
     is_beyond = x <= 0.0 or x == INF or x != x

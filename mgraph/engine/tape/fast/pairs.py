@@ -158,16 +158,19 @@ def product(a: float, a_low: float, b: float, b_low: float) -> Pair:
 def plus_product(c: float, c_low: float, a: float, a_low: float, b: float, b_low: float) -> Pair:
     """Return c + a·b, if |a·b| ≤ 0.3·|c| and |c_low| ≤ u·|c|.
 
-    Then |c + a·b| ≥ 0.7·|c|, and a·b is at most 3/7 of it. In units of the result: the product is
-    off by 3/7·2^-93, and its low part at most 3/7·2^-45.9. Adding c_low rounds by less than
-    u·2^-47, adding both to the low part of the sum by less than u·2^-46.9. In all below 2^-93.
+    Then |c + a·b| ≥ 0.7·|c|, and a·b is at most 3/7 of it. As in `product`, a_low·b_low is left
+    out: 3/7·2^-94. Four operations round: s_low + c_low, at most 2.5u, by u·2.5u; the `fma` with
+    a_low, at most 2^-46.9, by u·2^-46.9; their sum by u·2^-46.7; the outer `fma`, at most 2^-45.9,
+    by u·2^-45.9. In units of the result, that is below 2^-93 in all.
 
     If a_low is at most 2^-48·|a| and b_low at most 2^-48·|b|, the low part of the result is at most
     u + 3/7·(2^-48 + 2^-48 + 2u) + 10/7·u < 0.97·2^-48: Horner's rule with pairs keeps them tight.
+
+    The order of operations is the one with the shortest way from b_low to the result.
     """
-    p, p_low = product(a, a_low, b, b_low)
+    p = a * b
     s, s_low = fast_two_sum(c, p)
-    return s, s_low + (p_low + c_low)
+    return s, fma(a, b_low, (s_low + c_low) + fma(a_low, b, fma(a, b, -p)))
 
 
 def quotient(a: float, a_low: float, b: float, b_low: float) -> Pair:
@@ -185,15 +188,19 @@ def quotient(a: float, a_low: float, b: float, b_low: float) -> Pair:
     return q, fma(-q, b_low, fma(-q, b, a) + a_low) * inverse
 
 
-def series(z: float, z_low: float, tail: Table, pairs: Pairs) -> Pair:
+def series(z: float, z_low: float, even: Table, odd: Table, c: float, pairs: Pairs) -> Pair:
     """Return a polynomial of z by Horner's rule: `pairs` as pairs, what is above them as doubles.
 
-    With c_k for the coefficient of z^k and K pairs, |z| ≤ Z, and u for roundings, its error is at
+    Above the pairs there is c, and above that two polynomials of w = z², for every second power:
+    half as many steps that wait for each other.
+
+    With c_k for the coefficient of z^k and K pairs, |z| ≤ Z, and u for roundings, the error is at
     most the sum of
 
-    - Z^K times the error of the doubles. That of t·z + c, rounded, is Z times the error of t, plus
-      |t|·|z_low|, plus that of c as a double, plus u times the result, at most |c| + Z·|t|. z_low
-      is at most 2^-48·|z| (2^-50 for exp);
+    - Z^K times the error of the doubles. That of t·w + c, rounded, is Z² times the error of t, plus
+      |t| times that of w, plus that of c as a double, plus u times the result, at most
+      |c| + Z²·|t|. That of w is u·Z², rounding, and 2·|z_low|·Z. The last two steps have z instead
+      of w, and |z_low| for its error. z_low is at most 2^-48·|z| (2^-50 for exp);
     - Z^k times the error of c_k as a pair, at most u²·|c_k|;
     - all terms that are left out.
 
@@ -203,12 +210,15 @@ def series(z: float, z_low: float, tail: Table, pairs: Pairs) -> Pair:
     products. Operations with pairs are counted by Lemma 2. The conditions of `plus_product` hold
     for all series here: |z·c_(k + 1)| is below 0.3·|c_k|, also with all terms after it.
     """
-    t = 0.0
-    for c in tail:
-        t = fma(t, z, c)
-    y, y_low = t, 0.0
-    for c, c_low in pairs:
-        y, y_low = plus_product(c, c_low, z, z_low, y, y_low)
+    w = z * z
+    t, y, y_low = 0.0, 0.0, 0.0
+    for coefficient in even:
+        y = fma(y, w, coefficient)
+    for coefficient in odd:
+        t = fma(t, w, coefficient)
+    y = fma(fma(t, z, y), z, c)
+    for high, low in pairs:
+        y, y_low = plus_product(high, low, z, z_low, y, y_low)
     return y, y_low
 
 

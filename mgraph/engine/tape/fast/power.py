@@ -40,10 +40,12 @@ from mgraph.engine.tape.fast.trigonometry import is_odd
 
 LONG_COEFFICIENTS: Final = [Fraction(1, 2 * k + 1) for k in range(18)]
 LONG_PAIRS: Final = pairs_of(LONG_COEFFICIENTS[:7])
-LONG_TAIL: Final = doubles_of(LONG_COEFFICIENTS[7:])
+LONG_LAST: Final = float(LONG_COEFFICIENTS[7])
+LONG_EVEN: Final = doubles_of(LONG_COEFFICIENTS[8::2])
+LONG_ODD: Final = doubles_of(LONG_COEFFICIENTS[9::2])
 
 POW_BOUND: Final = 2.0**-74
-"""Derived: 2^-74.8."""
+"""Derived: 2^-74.7."""
 
 POW_ERROR: Final = 16.0 * POW_BOUND
 
@@ -52,7 +54,7 @@ WHOLE: Final = 2.0**51
 
 def log_times(a: float, b: float) -> Pair:
     """Return b·ln a for a normal a > 0."""
-    h, h_low = log_pair(a, LONG_TAIL, LONG_PAIRS)
+    h, h_low = log_pair(a, LONG_EVEN, LONG_ODD, LONG_LAST, LONG_PAIRS)
     h, h_low = fast_two_sum(h, h_low)
     return product(h, h_low, b, 0.0)
 

@@ -50,11 +50,15 @@ HALF_PI_A, HALF_PI_B, HALF_PI_C, HALF_PI_D = parts_of(HALF_PI, 37, 37, 37, 53)
 
 SIN_COEFFICIENTS: Final = [Fraction((-1) ** k, math.factorial(2 * k + 1)) for k in range(11)]
 SIN_PAIRS: Final = pairs_of(SIN_COEFFICIENTS[:5])
-SIN_TAIL: Final = doubles_of(SIN_COEFFICIENTS[5:])
+SIN_LAST: Final = float(SIN_COEFFICIENTS[5])
+SIN_EVEN: Final = doubles_of(SIN_COEFFICIENTS[6::2])
+SIN_ODD: Final = doubles_of(SIN_COEFFICIENTS[7::2])
 
 COS_COEFFICIENTS: Final = [Fraction((-1) ** k, math.factorial(2 * k)) for k in range(11)]
 COS_PAIRS: Final = pairs_of(COS_COEFFICIENTS[:5])
-COS_TAIL: Final = doubles_of(COS_COEFFICIENTS[5:])
+COS_LAST: Final = float(COS_COEFFICIENTS[5])
+COS_EVEN: Final = doubles_of(COS_COEFFICIENTS[6::2])
+COS_ODD: Final = doubles_of(COS_COEFFICIENTS[7::2])
 
 SIN_BOUND: Final = 2.0**-74
 """Also that of cos and tan. Derived: 2^-78.2, 2^-75.0 and 2^-74.9."""
@@ -82,9 +86,9 @@ def is_odd(n: float) -> bool:
 def sin_cos(r: float, r_low: float) -> tuple[float, float, float, float]:
     """Return the sine and the cosine of r, as pairs."""
     z, z_low = product(r, r_low, r, r_low)
-    s, s_low = series(z, z_low, SIN_TAIL, SIN_PAIRS)
+    s, s_low = series(z, z_low, SIN_EVEN, SIN_ODD, SIN_LAST, SIN_PAIRS)
     s, s_low = product(r, r_low, s, s_low)
-    c, c_low = series(z, z_low, COS_TAIL, COS_PAIRS)
+    c, c_low = series(z, z_low, COS_EVEN, COS_ODD, COS_LAST, COS_PAIRS)
     return s, s_low, c, c_low
 
 
