@@ -360,6 +360,48 @@ def test_ctrl_c_while_a_kernel_runs(answer: Callable[..., None]) -> None:
     assert sines()() == wanted
 
 
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+def test_threads_end_before_ctrl_c_does(
+    answer: Callable[..., None],
+) -> None:
+    """However often it is pressed: the next batch uses the same memory."""
+    asked, may_answer, results = threading.Event(), threading.Event(), []
+    pressed, times = threading.Semaphore(0), []
+
+    def slowly(x: float) -> float:
+        asked.set()
+        may_answer.wait(20.0)
+        results.append(x)
+        return exact.sin(x)
+
+    def interrupt(*_: object) -> None:
+        pressed.release()
+        times.append(len(results))
+        if len(times) <= 3:
+            raise KeyboardInterrupt
+
+    def press() -> None:
+        asked.wait(20.0)
+        for _ in range(3):
+            while not pressed.acquire(timeout=0.02):  # Python can miss one as it begins to wait
+                os.kill(os.getpid(), signal.SIGINT)
+        may_answer.set()
+
+    run = sines(2)
+    answer("sin", slowly)
+    before = signal.signal(signal.SIGINT, interrupt)
+    presses = threading.Thread(target=press)
+    presses.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run()
+        assert len(results) == 64
+        assert not any(times)
+    finally:
+        presses.join()
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("grad", ["rows", "sum"])
 def test_a_signal_handler_may_use_the_same_replay(
     answer: Callable[..., None], grad: Literal["rows", "sum"]

@@ -495,10 +495,8 @@ class Replay:
             shape = prepared.blocks.shape(table.rows)
             memory = np.empty(shape) if reuse is None else _reused(reuse, shape, table.arrays)
             self._batch = None  # what a signal handler runs meanwhile needs memory of its own
-            try:
-                outputs, grads, totals = prepared.blocks.run(table, memory, workers)
-            finally:
-                self._batch = prepared
+            outputs, grads, totals = prepared.blocks.run(table, memory, workers)
+            self._batch = prepared
         ids = (self._graph.ids[i] for i in self._graph.outputs)
         by_id = dict(zip(ids, outputs, strict=True))
         gradients = totals.sums if totals else grads
