@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import pytest
@@ -372,6 +372,74 @@ def test_ctrl_c_while_a_kernel_runs(answer: Callable[..., None]) -> None:
     with pytest.raises(KeyboardInterrupt):
         sines()()
     assert sines()() == wanted
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+def test_threads_end_before_ctrl_c_does(
+    answer: Callable[..., None],
+) -> None:
+    """However often it is pressed: the next batch uses the same memory."""
+    asked, may_answer, results = threading.Event(), threading.Event(), []
+    pressed, times = threading.Semaphore(0), []
+
+    def slowly(x: float) -> float:
+        asked.set()
+        may_answer.wait(20.0)
+        results.append(x)
+        return exact.sin(x)
+
+    def interrupt(*_: object) -> None:
+        pressed.release()
+        times.append(len(results))
+        if len(times) <= 3:
+            raise KeyboardInterrupt
+
+    def press() -> None:
+        asked.wait(20.0)
+        for _ in range(3):
+            while not pressed.acquire(timeout=0.02):  # Python can miss one as it begins to wait
+                os.kill(os.getpid(), signal.SIGINT)
+        may_answer.set()
+
+    run = sines(2)
+    answer("sin", slowly)
+    before = signal.signal(signal.SIGINT, interrupt)
+    presses = threading.Thread(target=press)
+    presses.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run()
+        assert len(results) == 64
+        assert not any(times)
+    finally:
+        presses.join()
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("grad", ["rows", "sum"])
+def test_a_signal_handler_may_use_the_same_replay(
+    answer: Callable[..., None], grad: Literal["rows", "sum"]
+) -> None:
+    """A handler runs in the middle of a kernel, where Python is asked: both batches are right."""
+    x = Value.input(1.0, name="x")
+    replay = Graph.of((x.sin() * x.cos()).tanh()).compile(math="exact")
+
+    def numbers(scale: float) -> list[float]:
+        batch = replay.batch({"x": scale * np.arange(1.0, 65.0)}, grad=grad, math="exact")
+        (values,) = batch.outputs.values()
+        return [*values.tolist(), *np.ravel(batch.grad["x"]).tolist()]
+
+    wanted, wanted_inside = numbers(SLOW), numbers(0.1)
+    inside: list[list[float]] = []
+
+    def interrupted(at: float) -> float:
+        if not inside:
+            inside.append(numbers(0.1))
+        return exact.sin(at)
+
+    answer("sin", interrupted)
+    assert numbers(SLOW) == wanted
+    assert inside == [wanted_inside]
 
 
 def test_a_hopeless_question_is_not_asked_forever(

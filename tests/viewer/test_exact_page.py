@@ -8,6 +8,7 @@ import random
 import shutil
 import struct
 import subprocess
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,6 +35,7 @@ import { readCsv } from "./csv.js";
 import { Descent, paramsOf } from "./descent.js";
 import { evaluate } from "./engine.js";
 import { EXACT_FUNCTIONS } from "./exact.js";
+import { nearestDouble } from "./exact-integers.js";
 import { bringExactMath, ieee, useExactMath } from "./ieee.js";
 import { OPS } from "./ops.js";
 import { readGraph } from "./read.js";
@@ -63,6 +65,7 @@ const ANSWER = {
       return [y, ...partials(...inputs, y)].map(bits);
     });
   },
+  nearest: (rows) => rows.map(([digits, e]) => bits(nearestDouble(BigInt(digits), e))),
   states: () => [before, useExactMath(true), ieee.exp === EXACT_FUNCTIONS.exp,
     useExactMath(false), ieee.exp === Math.exp],
   train: async ([text, csv, epochs]) => {
@@ -142,6 +145,25 @@ def test_functions_give_the_answers_of_mpfr(ask: Ask) -> None:
     for name, answers in zip(TRUE, ask("functions", *questions), strict=True):
         for row, answer in zip(vectors[name], answers, strict=True):
             assert answer == row[-1], (name, row)
+
+
+@needs_node
+def test_integers_are_rounded_once(ask: Ask) -> None:
+    """Middles, and what is 1 more or less, of any length: normal, subnormal, and at both ends."""
+    rows = []
+    for top in (-1080, -1075, -1074, -1073, -1060, -1023, -1022, -1021, -1000, -880, -870, 0, 1023):
+        for length in (54, 60, 150, 199, 200, 201, 202, 254, 300, 600):
+            for middle in (2**53 + 1, 2**53 + 3, 2**54 - 1):
+                n = middle << (length - 54)
+                for near in (n - 1, n, n + 1):
+                    rows += [(near, top - length + 1), (-near, top - length + 1)]
+    (answers,) = ask("nearest", [(str(n), e) for n, e in rows])
+    for (n, e), answer in zip(rows, answers, strict=True):
+        try:
+            want = float(Fraction(n) * Fraction(2) ** e)
+        except OverflowError:
+            want = math.copysign(math.inf, n)
+        assert double_of(answer) == want, (n, e)
 
 
 def arguments(name: str) -> list[tuple[float, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -15,6 +15,8 @@ from mgraph.engine.tape.source import BATCH, TOGETHER
 from mgraph.engine.tape.sums import Accumulators, aligned
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from mgraph.engine.tape.schedule import Forward, Job
@@ -154,8 +156,14 @@ class RowBlocks:
         def work(i: int) -> None:
             self._work((*shares[i], count), width, to, i)
 
-        with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(work, range(len(shares))))
+        pool, parts = ThreadPoolExecutor(workers), list[Future[None]]()
+        try:
+            parts.extend(pool.submit(work, i) for i in range(len(shares)))
+            for part in parts:
+                part.result()
+        finally:
+            pool.shutdown(wait=False)
+            _end(parts)
 
     def _work(
         self, rows: tuple[int, int, int], width: int, to: tuple[int, ...], worker: int
@@ -186,6 +194,24 @@ class RowBlocks:
         while len(self._sums) <= worker:
             self._sums.append(Accumulators(len(self.job.asked) if self.job.adds else 0))
         return self._sums[worker]
+
+
+def _end(parts: Sequence[Future[None]]) -> None:
+    """Wait for all threads, however often Ctrl-C is pressed: the next batch uses their memory.
+
+    Raises:
+        BaseException: What a signal handler has raised meanwhile.
+    """
+    raised: BaseException | None = None
+    while True:
+        try:
+            wait(parts)
+        except BaseException as error:  # noqa: BLE001 - it is raised below
+            raised = error
+        else:
+            break
+    if raised:
+        raise raised
 
 
 def _cut(start: int, stop: int, width: int, workers: int) -> list[tuple[int, int]]:

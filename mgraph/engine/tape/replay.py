@@ -497,7 +497,9 @@ class Replay:
             prepared = self._prepared(table.ids, grad, asked, seeds, name)
             shape = prepared.blocks.shape(table.rows)
             memory = np.empty(shape) if reuse is None else _reused(reuse, shape, table.arrays)
+            self._batch = None  # what a signal handler runs meanwhile needs memory of its own
             outputs, grads, totals = prepared.blocks.run(table, memory, workers)
+            self._batch = prepared
         ids = (self._graph.ids[i] for i in self._graph.outputs)
         by_id = dict(zip(ids, outputs, strict=True))
         gradients = totals.sums if totals else grads

@@ -48,13 +48,14 @@ export function quotientBelow(a, b) {
 export function nearestDouble(n, e) {
   if (!n) return 0;
   const bits = bitLength(n);
-  const drop = bits + e < -1021 ? SUBNORMAL_UNIT - e : Math.max(0, bits - 200);
+  const isSmall = bits + e < -1021;
+  const drop = isSmall ? SUBNORMAL_UNIT - e : Math.max(0, bits - 200);
   if (drop > 0) {
     const by = BigInt(drop);
     const kept = n >> by;
     const rest = n - (kept << by);
     e += drop;
-    if (e > SUBNORMAL_UNIT) n = rest ? kept | 1n : kept; // as before for rounding, since 200 bits are left
+    if (!isSmall) n = rest ? kept | 1n : kept; // as before for rounding, since 200 bits are left
     else {
       const half = 1n << (by - 1n);
       n = rest > half || (rest === half && kept & 1n) ? kept + 1n : kept;
