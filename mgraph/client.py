@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from contextlib import contextmanager
 from hashlib import sha256
@@ -104,6 +105,10 @@ class ServerError(GraphError):
     """
 
     status: int = 0
+
+    def __str__(self) -> str:
+        """Render every diagnostic; one without a position doesn't begin with `graph:`."""
+        return re.sub(r"^graph: ", "", super().__str__(), flags=re.MULTILINE)
 
 
 class _Call(NamedTuple):

@@ -129,7 +129,7 @@ PICTURES: Final = {
     "view": "![The page, in the middle of the backward pass](view.png)",
     "draw": "![The neuron as a picture: one box per node, with its value and gradient](draw.svg)",
 }
-"""Pictures of what these commands write; the README shows the same ones."""
+"""Pictures of what these commands write."""
 
 HEAD: Final = """\
 # Commands

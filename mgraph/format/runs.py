@@ -270,9 +270,15 @@ def _seed_faults(
 
 
 def no_seed(outputs: list[Any], path: Path = ()) -> Diagnostic:
-    """Say that there are several outputs, and nothing says which one to differentiate."""
+    """Say that there are several outputs, and nothing says which one to differentiate.
+
+    Args:
+        outputs: The outputs of the graph.
+        path: Where the run is in a file; empty if it is asked for, and has no place yet.
+    """
     message = f"the graph has {len(outputs)} outputs, and the run seeds none of them"
-    fix = f"seed one, for example --seed {_typed(outputs[0])}=1"
+    name = _typed(outputs[0])
+    fix = "seed one, for example " + (f'"seed": {{"{name}": 1}}' if path else f"--seed {name}=1")
     return Diagnostic("seed", message, path, expected="a seed for at least one output", fix=fix)
 
 

@@ -220,7 +220,8 @@ def test_settings_that_fit_no_node_are_told(
 def test_several_outputs(mgraph: Shell) -> None:
     """`--output` seeds an output with 1, `--seed` with any number; one of them is needed."""
     mgraph(*TWO_OUTPUTS)
-    assert codes(mgraph("run", "two.json")) == ["seed"]
+    said = mgraph("run", "two.json")
+    assert (codes(said), "for example --seed s=1" in said.err) == (["seed"], True)
     said = mgraph("run", "two.json", "--output", "p", "--json")
     nodes = {node["id"]: node for node in said.json["nodes"]}
     assert {name: node["grad"] for name, node in nodes.items()} == {

@@ -79,6 +79,18 @@ def test_other_faults_after_a_number() -> None:
     assert fault('{"mgraph":"1.0","a":1"b":2}').fix == ""
 
 
+def test_a_run_without_a_seed() -> None:
+    """With several outputs, a run of a file needs a seed; with what the fix says, it has one."""
+    document = json.loads(text_with())
+    document["outputs"] = ["y", "x"]
+    document["runs"] = [{}]
+    result = fault(json.dumps(document))
+    assert (result.code, result.path) == ("seed", ("runs", 0))
+    document["runs"] = [json.loads(f"{{{result.fix.removeprefix('seed one, for example ')}}}")]
+    assert document["runs"] == [{"seed": {"y": 1}}]
+    assert mgraph.loads(json.dumps(document)).runs[0].seed == {"y": 1.0}
+
+
 def test_a_number_as_an_argument() -> None:
     """Constants are nodes; the node in the fix makes the file right."""
     result = fault(text_with(op="mul", args='["x", 3]'))

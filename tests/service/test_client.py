@@ -299,6 +299,7 @@ def test_an_address_where_nobody_is() -> None:
             Client(url, timeout=2).get("x")
         assert refused.value.status == 0
         assert refused.value.diagnostics[0].code == "io"
+        assert str(refused.value).startswith("error[io]: can't reach "), url  # not `graph: error`
 
 
 def test_a_server_without_tls() -> None:

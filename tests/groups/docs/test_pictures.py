@@ -1,4 +1,4 @@
-"""The picture of the neuron in the README."""
+"""The picture of the neuron in the documentation."""
 
 from __future__ import annotations
 

@@ -252,11 +252,11 @@ def test_fixtures(client: Any, server: Server) -> None:  # noqa: ANN401
 def test_the_readme(server: Server, tmp_path: Any) -> None:  # noqa: ANN401
     """The README's lines for Triton's client print what is shown below them."""
     block, shown = TRITON
-    first = next(b for b in BLOCKS if b.language == "python" and "neuron.json" in b.text)
+    first = next(b for b in BLOCKS if b.language == "python" and "tiny.json" in b.text)
     subprocess.run([sys.executable, "-c", first.text], cwd=tmp_path, env=environment(), check=True,
                    capture_output=True)  # fmt: skip
     with Client(server.url) as own:
-        own.put((tmp_path / "neuron.json").read_bytes(), "lessons/neuron")
+        own.put((tmp_path / "tiny.json").read_bytes(), "lessons/tiny")
     code, count = re.subn(r"127\.0\.0\.1:8765", f"127.0.0.1:{server.port}", block.text)
     assert count == 1
     done = subprocess.run(
