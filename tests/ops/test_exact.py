@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import pickle
 import random
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mpmath
@@ -33,82 +35,42 @@ TRUE: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 """The functions that are not exact in every library, as mpmath has them."""
 
-HARD: dict[str, tuple[str | tuple[str, str], ...]] = {
-    "exp": (
-        "0x1.9e9cbbfd6080bp-31", "-0x1.12d31a20fb38bp+5", "0x1.83d4bcdebb3f4p+2",
-        "-0x1.a2fefefd580dfp-13", "-0x1.290ea09e36479p-3", "0x1.e07e71bfcf06fp+5",
-    ),
-    "expm1": (
-        "0x1.274bbf1efb1a2p-10", "0x1.89d56a0c38e6fp+5", "0x1.83d4bcdebb3f4p+2",
-        "0x1.51fce10251a48p-16", "0x1.e923c188ea79bp-4", "-0x1.8000000000030p-45",
-    ),
-    "log": (
-        "0x1.62a88613629b6p+678", "0x1.c90810d354618p+245", "0x1.8670de0b68cadp+656",
-        "0x1.fd15daa6ce332p+732", "0x1.91ec4412c344fp+86", "0x1.7b1d97c902985p+772",
-    ),
-    "log1p": (
-        "0x1.62a88613629b6p+678", "0x1.c90810d354618p+245", "0x1.07e0f66afed0bp-48",
-        "0x1.06adf9df65bf9p+0", "0x1.200000000001bp-46", "0x1.fbe20477df4a7p+850",
-    ),
-    "sin": (
-        "0x1.e0000000001c2p-20", "0x1.6ac5b262ca1ffp+849", "0x1.6c6cbc45dc8dep+5",
-        "0x1.e000000000708p-19", "0x1.fe767739d0f6dp-2", "0x1.e009c53148be1p+991",
-    ),
-    "cos": (
-        "0x1.8000000000009p-23", "0x1.8000000000024p-22", "0x1.20000000000f3p-20",
-        "0x1.69eab0985179bp+249", "0x1.741b6813300bap+219", "0x1.6ac5b262ca1ffp+849",
-    ),
-    "tan": (
-        "0x1.dffffffffff1fp-22", "0x1.dfffffffffc7cp-21", "0x1.67fffffffe845p-19",
-        "0x1.92001e72ecb68p+1", "0x1.184121b4a9f21p-8", "0x1.6ac5b262ca1ffp+849",
-    ),
-    "asin": (
-        "0x1.dfffffffff02ep-20", "0x1.dffffffffc0b8p-19", "0x1.e9950730c4696p-2",
-        "0x1.c373ff4aad79bp-14", "0x1.67ffffffe54dap-17",
-    ),
-    "acos": (
-        "0x1.fd737be914578p-11", "0x1.7283d529a146ep-19", "0x1.60cb9769d9218p-8",
-        "0x1.53ea6c7255e88p-4", "0x1.1cdcd1ea2ad3bp-9",
-    ),
-    "atan": (
-        "0x1.e000000000546p-21", "0x1.e000000001518p-20", "0x1.6298b5896ed3cp+1",
-        "0x1.eb19a7b5c3292p+29", "0x1.22e8d75e2bc7fp-11",
-    ),
-    "sinh": (
-        "0x1.dfffffffffe3ep-20", "0x1.dfffffffff8f8p-19", "0x1.67fffffffd08ap-17",
-        "0x1.897374d74de2ap-13", "0x1.e07e71bfcf06fp+5",
-    ),
-    "cosh": (
-        "0x1.7fffffffffff7p-23", "0x1.7ffffffffffdcp-22", "0x1.1ffffffffff0dp-20",
-        "0x1.2ff1e16810fe7p-4", "0x1.7945e34b18a9ap+7",
-    ),
-    "tanh": (
-        "0x1.e0000000000e1p-22", "0x1.ab5c10840becdp-16", "0x1.2e4cffb5e7cf2p+3",
-        "0x1.a31a6a969867dp+1", "0x1.e00a02f10ad41p-11", "0x1.3fced57370940p-1",
-    ),
-    "erf": (
-        "0x1.6c196b0b4ae04p+1", "0x1.02bcd0c5e2648p-16", "0x1.52b76545cc8efp-6",
-        "0x1.e4bcaa3d6ae35p-7", "0x1.ddbb940acaf0dp-9",
-    ),
-    "atan2": (
-        ("0x1.2981ce8381491p+52", "0x1.4efd17defb8d1p+52"),
-        ("0x1.799cebc8aa43bp+52", "0x1.3443e4b2c6568p+53"),
-        ("0x1.1564b25304f6bp+85", "0x1.f476a6a8d39d8p+52"),
-        ("0x1.014f0ef5965efp+53", "0x1.fba2b2a8c9c65p+52"),
-    ),
-    "power": (
-        ("0x1.ffffffffffff8p-1", "-0x1.ffffffffffffbp-3"),
-        ("0x1.ffffffffffff0p-1", "-0x1.ffffffffffff6p-3"),
-        ("0x1.ffffffffffffcp-1", "-0x1.ffffffffffffdp-2"),
-        ("0x2.a49d75d28612ep+0", "0x1.ep-2"), ("0x2.6389b3f81fca6p+48", "0x1.1p+2"),
-        ("0xb.0cf25ecf49918p-4", "0x5.34c7b1b5101p-4"),
-    ),
-}  # fmt: skip
-"""Arguments whose results are closest to a double or the middle between two.
+_FOUND = Path(__file__).parent.parent / "groups" / "exact" / "hard_cases.json"
 
-Source: CORE-MATH, src/binary64/*/*.wc, most of them after Lefèvre and Muller, Worst cases for
-correct rounding of the elementary functions in double precision (2001 and later).
+
+def _near_halves_of_pow() -> Iterator[tuple[float, float]]:
+    """Yield x just below 1, and y for which x^y is almost a middle between two doubles."""
+    for j, m in ((1, 3), (2, 7), (8, 2), (8, 40), (16, 1001)):
+        yield 1.0 - j * 2.0**-53, -(2 * m + 1) / j
+
+
+def _near_halves_of_atan2() -> Iterator[tuple[float, float]]:
+    """Yield small a/b, which is almost their angle, and almost such a middle."""
+    for middle in (2**53 + 12345, 3 * 2**52 + 777, 2**53 + 987654321987655, 2**54 - 123456789013):
+        ratio = Fraction(middle, 2**54).limit_denominator(2**52)
+        yield math.ldexp(ratio.numerator, -60), float(ratio.denominator)
+
+
+PUBLISHED = {
+    "exp": "0x1.9e9cbbfd6080bp-31", "log": "0x1.62a88613629b6p+678",
+    "sin": "0x1.e0000000001c2p-20", "cos": "0x1.8000000000009p-23", "tan": "0x1.dffffffffff1fp-22",
+}  # fmt: skip
+"""The hardest arguments of some functions.
+
+Source: Lefèvre & Muller, Worst cases for correct rounding of the elementary functions in double
+precision, ARITH 15, 2001.
 """
+
+HARD: dict[str, list[tuple[float, ...]]] = {
+    "power": [*_near_halves_of_pow()],
+    "atan2": [*_near_halves_of_atan2()],
+}
+"""Arguments whose results are close to a double, or to the middle between two."""
+
+for _name, _cases in json.loads(_FOUND.read_text(encoding="utf-8"))["functions"].items():
+    HARD[_name] = [(float.fromhex(x),) for x in _cases[::5]]
+for _name, _case in PUBLISHED.items():
+    HARD[_name].append((float.fromhex(_case),))
 
 
 def correct(value: Any) -> float:  # noqa: ANN401 - a number of mpmath
@@ -171,9 +133,8 @@ def test_results_are_the_nearest_doubles(name: str) -> None:
 
 @pytest.mark.parametrize("name", TRUE)
 def test_hard_cases_are_rounded_correctly(name: str) -> None:
-    """Results that agree with a double or a middle for 100 bits and more, and their neighbours."""
-    for case in HARD[name]:
-        inputs = tuple(float.fromhex(x) for x in ([case] if isinstance(case, str) else case))
+    """Results close to a double or to the middle between two, and their neighbours."""
+    for inputs in HARD[name]:
         check(name, inputs)
         check(name, (math.nextafter(inputs[0], INF), *inputs[1:]))
         check(name, (math.nextafter(inputs[0], 0.0), *inputs[1:]))
