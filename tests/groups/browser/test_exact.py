@@ -123,7 +123,7 @@ def test_chromium(browser: Browser, page: Path, asked: tuple[Any, list[mgraph.Ru
     """Every vector, and every value and gradient of every golden graph."""
     tab = browser.new_context().new_page()
     tab.goto(page.as_uri())
-    tab.wait_for_function("document.querySelector('#answers').textContent", timeout=120_000)
+    tab.wait_for_function("() => document.querySelector('#answers').textContent", timeout=120_000)
     assert_right(tab.locator("#answers").text_content() or "", asked[1])
 
 

@@ -50,7 +50,7 @@ def test_the_page_has_the_bits_of_exact_math(visit: Visit, tmp_path: Path) -> No
     page.get_by_label("w", exact=True).fill("0.3")
     page.keyboard.press("Enter")
     page.wait_for_function(
-        "mgraph.state.values[1] === 0.3 && mgraph.state.result.primals[1] === 0.3"
+        "() => mgraph.state.values[1] === 0.3 && mgraph.state.result.primals[1] === 0.3"
     )
     run = graph.run(w=0.3, math="exact")
     assert page.evaluate(NOW) == [run.data, run.grad]
@@ -76,5 +76,5 @@ def test_other_pages_say_that_they_lack_it(
     page = show(GRAPH)
     assert "exact math" not in page.locator("#leaves-note").inner_text().lower()
     page.locator("#file").set_input_files(exact)
-    page.wait_for_function("mgraph.state.file === 'runs-in-exact-math.json'")
+    page.wait_for_function("() => mgraph.state.file === 'runs-in-exact-math.json'")
     assert "For the exact math of this run" in page.locator("#leaves-note").inner_text()
