@@ -293,7 +293,8 @@ class Client(_Connection):
             bad_rows: What to do about rows with a null, or an integer beyond 2^53: `"fail"`,
                 `"skip"` or `"null"`.
             math: The library for `exp`, `tanh` and so on. `"libm"` gives the bits of single runs,
-                `"auto"` is the fastest on the server.
+                `"auto"` is the fastest on the server, `"exact"` gives the same bits on every
+                machine.
 
         Returns:
             The columns that were kept, then the outputs, then the gradients, named `grad:ID`.

@@ -130,7 +130,7 @@ class Graph(GraphFile):
             math: `"libm"` takes `exp`, `tanh` and so on from the machine's math library. `"exact"`
                 rounds each operation correctly, so that all machines get the same bits; the run
                 says so (`run.math`), and is run again in exact math by golden tests.
-            more: More inputs, as keywords, for ids that are Python names.
+            more: More inputs, as keywords, for ids that are Python names, and none of the above.
 
         Returns:
             A complete run. `run.data` has the value of every node. `run.grad` has the gradient of
@@ -305,6 +305,8 @@ def check_math(math: str) -> None:
     """
     if math not in MATHS:
         message = f"there is no math {math!r} for a run: choose one of {', '.join(MATHS)}"
+        if not isinstance(math, str):
+            message += f"; for an input with the id math, write run({{'math': {math!r}}})"
         raise ValueError(message)
 
 

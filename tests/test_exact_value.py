@@ -172,6 +172,17 @@ def test_saved_graphs_say_that_they_are_exact(tmp_path: Path) -> None:
         graph.values(math="fast")
 
 
+def test_an_input_may_be_called_math() -> None:
+    """Its value goes into the dict; as a keyword, which means something else, it is refused."""
+    graph = mgraph.loads(
+        '{"mgraph":"1.0","nodes":[{"id":"math","op":"input"},'
+        '{"id":"y","op":"neg","args":["math"]}],"outputs":["y"]}'
+    )
+    assert dict(graph.run({"math": 0.5}).data or {})["y"] == -0.5
+    with pytest.raises(ValueError, match=r"for an input with the id math, write run"):
+        graph.run(math=0.5)  # type: ignore[arg-type]
+
+
 def test_networks_can_be_exact() -> None:
     """Their params are ExactValues, and plain numbers go in; the run of the graph is the same."""
     network = nn.MLP(2, [3, 1], activation="tanh", math="exact")

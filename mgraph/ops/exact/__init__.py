@@ -3,7 +3,7 @@
 The names are those of `mgraph.ops.ieee`, which this module can stand in for in the op table.
 Everything is computed in Python integers, with proven bounds, and without the math library:
 `rounding` is the core; the modules of the functions say what their bounds are derived from.
-`mgraph.ops.exact.table` is the op table in exact math.
+`exact_op` gives the ops of the table in exact math.
 """
 
 from __future__ import annotations
