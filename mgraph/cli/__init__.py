@@ -128,6 +128,11 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit; no traceback if it is interrupted or a pipe is closed."""
+    sys.exit(_status())
+
+
+def _prepare() -> None:
+    """Make the standard streams complete and able to take any character; know shell completion."""
     _complete_streams()
     if "_MGRAPH_COMPLETE" in os.environ:
         from mgraph.cli.completion import register  # noqa: PLC0415 - needed only here
@@ -136,7 +141,6 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(_status())
 
 
 def _complete_streams() -> None:
@@ -148,6 +152,7 @@ def _complete_streams() -> None:
 
 def _status() -> int:
     try:
+        _prepare()
         status = _run()
         sys.stdout.flush()
     except KeyboardInterrupt:

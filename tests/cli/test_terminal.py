@@ -7,8 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 import pytest
@@ -159,15 +158,6 @@ def test_a_bar_tells_what_is_done() -> None:
 # --- pipes, signals, full disks --------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def long_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a graph that takes the engine `value` some seconds."""
-    folder = tmp_path_factory.mktemp("long")
-    sets = [f"--input=x{i}=1" for i in range(1, 21)]
-    process("new", "--mlp", "20,300,300,1", *sets, "-o", "long.json", cwd=folder)
-    return folder
-
-
 @ON_POSIX
 def test_ctrl_c_while_modules_are_read(tmp_path: Path) -> None:
     """Interrupted while it is being imported, it is ended by the signal, without a message."""
@@ -186,24 +176,49 @@ def test_ctrl_c_while_modules_are_read(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
 
 
-@pytest.mark.parametrize("seconds", [0.5, 0.8, 1.2])
-def test_ctrl_c_is_quiet(long_run: Path, seconds: float) -> None:
-    """Interrupted, it ends without a message, and leaves no partial file."""
-    while True:
-        child = subprocess.Popen(
-            [SCRIPT, "run", "long.json", "--engine", "value", "-o", "out.json"], cwd=long_run,
-            env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        time.sleep(seconds)
-        child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=60)
-        if child.returncode or seconds < 0.1:
-            break
-        (long_run / "out.json").unlink()  # this machine had done it before: interrupt it earlier
-        seconds /= 2
-    assert (out, err) == (b"", b"")
-    assert child.returncode in (130, -signal.SIGINT)  # the latter while modules are read
-    assert [path.name for path in long_run.iterdir()] == ["long.json"]
+# Sends itself Ctrl-C at a call of which it is told the number; without one, it says how many
+# calls come before the new file gets its name.
+COUNTING: Final = """
+import os, signal, sys
+from mgraph.cli import main
+wanted, calls = int(sys.argv.pop()), 0
+def count(frame, event, argument):
+    global calls
+    if event == "call":
+        calls += 1
+        if calls == wanted:
+            os.kill(os.getpid(), signal.SIGINT)
+def hook(event, args):
+    if event == "os.rename" and not wanted:
+        sys.setprofile(None)
+        print(calls, flush=True)
+        os._exit(0)
+sys.addaudithook(hook)
+sys.setprofile(count)
+main()
+"""
+
+
+def counting(folder: Path, wanted: int) -> subprocess.CompletedProcess[bytes]:
+    """Run a graph on the engine `value`; interrupt it at a call."""
+    line = ["run", "neuron.json", "--engine", "value", "-o", "out.json"]
+    return subprocess.run(
+        [sys.executable, "-c", COUNTING, *line, str(wanted)], cwd=folder, env=environment(),
+        capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@ON_POSIX
+def test_ctrl_c_is_quiet(folder: Path) -> None:
+    """Interrupted at any call, it ends without a message, and leaves no partial file."""
+    calls = int(counting(folder, 0).stdout)
+    for path in folder.iterdir():
+        if path.name != "neuron.json":
+            path.unlink()
+    for call in range(3, calls, calls // 10):  # the first two only lead to what is guarded
+        done = counting(folder, call)
+        assert (done.returncode, done.stdout, done.stderr) == (130, b"", b""), call
+        assert os.listdir(folder) == ["neuron.json"]
 
 
 @ON_POSIX
