@@ -96,6 +96,7 @@ SHOWN: Final[Mapping[str, Sequence[str]]] = {
     "store": (
         "mgraph store add shared fixtures/neuron.json line.json --prefix lessons",
         "mgraph store verify shared",
+        "mgraph store get shared --prefix lessons -o copies",
         "mgraph store rm shared lessons/line --reason 'It gives the solution away.'",
         "mgraph store add shared line.json",
     ),

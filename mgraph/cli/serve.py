@@ -189,7 +189,8 @@ def command(
     with closing(_store(store, read_only=read_only)) as kept:
         listener = bound(host, port)
         if class_ and teachers:  # only now: a start that fails leaves the class as it is
-            put_graph(kept, class_, teachers)
+            with naming_files(store or "", "--graph"):
+                put_graph(kept, class_, teachers)
         url = _url(visible, listener.getsockname()[1])
         journal = Journal()
         serve(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import click
 
 from mgraph.cli.files import display_name, graph_from, read_bytes
+from mgraph.cli.store import name_now
 from mgraph.service.store.access import new_token
-from mgraph.service.store.errors import NotFoundError
 from mgraph.service.store.ids import check_name
 from mgraph.service.store.tokens import CLASS_QUOTA, Scope, utc
 
@@ -57,19 +57,12 @@ def put_graph(store: GraphStore, name: str, file: TeachersFile) -> None:
     Raises:
         GraphError: The name can't be one, or the store refuses the graph.
     """
-    before = _id_now(store, name)
+    before = name_now(store, name)
     now = store.put(file.data, file.hash).id
     store.set_name(name, now)
     if before not in (None, now):
         note = f"note: {name} showed another graph before, which is still at /g/{before}"
         click.echo(note, err=True)
-
-
-def _id_now(store: GraphStore, name: str) -> str | None:
-    try:
-        return store.get_name(name).id
-    except NotFoundError:
-        return None
 
 
 def class_link(store: GraphStore, url: str, name: str, *, with_token: bool) -> str:

@@ -36,7 +36,8 @@ def test_add(mgraph: Shell) -> None:
     assert store.get(ID) == NEURON.read_bytes()
     assert store.get_name("class-7a/grosse-2").id == other
     said = mgraph("store", "add", "shared", "-", "--json", stdin=NEURON.read_bytes())
-    assert said.json["added"] == [{"file": "-", "id": ID, "name": None}]
+    added = {"file": "-", "id": ID, "name": None, "replaced": None}
+    assert said.json["added"] == [added]
     mgraph.write("wrong.json", b"{}")
     said = mgraph("store", "add", "new", "neuron.json", "wrong.json")
     assert (said.status, said.raw) == (1, b"")
@@ -45,6 +46,107 @@ def test_add(mgraph: Shell) -> None:
     said = mgraph("store", "add", "new", "con.json", "--prefix", "a")
     assert (said.status, codes(said)) == (1, ["name"])
     assert said.err.startswith("con.json: error[name]: ")
+
+
+def test_add_checks_all_files_first(mgraph: Shell) -> None:
+    """Nothing is stored if two different files would get one name; every faulty file is named."""
+    mgraph.path("anna").mkdir()
+    mgraph.path("ben").mkdir()
+    mgraph.write("anna/homework.json", NEURON.read_bytes())
+    mgraph.write("ben/homework.json", NEURON.read_bytes() + b"\n")
+    mgraph.write("wrong.json", b"{}")
+    files = ["anna/homework.json", "ben/homework.json", "wrong.json", "missing.json"]
+    said = mgraph("store", "add", "shared", *files, "--prefix", "class-7a")
+    assert (said.status, said.raw) == (1, b"")
+    assert codes(said) == ["name", "format", "io"]
+    assert said.err.startswith("ben/homework.json: error[name]: ")
+    assert not mgraph.path("shared").exists()
+    twice = ["anna/homework.json", "./anna/homework.json"]
+    assert mgraph("store", "add", "shared", *twice, "--prefix", "class-7a").status == 0
+    said = mgraph("store", "add", "shared", "ben/homework.json", "--prefix", "class-7a")
+    assert said.out.endswith(f", class-7a/homework (replaced {ID})\n")
+    said = mgraph("store", "add", "shared", "ben/homework.json", "--prefix", "class-7a", "--json")
+    assert said.json["added"][0]["replaced"] is None
+
+
+def _class(mgraph: Shell) -> str:
+    """Store three files below class-7a, one of which has other bytes; return the id of that."""
+    mgraph.write("anna.json", NEURON.read_bytes())
+    mgraph.write("ben.json", NEURON.read_bytes())
+    carla = NEURON.read_bytes() + b"\n"
+    mgraph.write("carla.json", carla)
+    mgraph("store", "add", "shared", "anna.json", "ben.json", "--prefix", "class-7a")
+    mgraph("store", "add", "shared", "carla.json", "--prefix", "class-7a/moons")
+    mgraph("store", "add", "shared", "neuron.json", "--prefix", "other")
+    return f"sha256:{sha256(carla).hexdigest()}"
+
+
+def test_list(mgraph: Shell) -> None:
+    """Names below a prefix with what they point to; a damaged record doesn't hide the others."""
+    other = _class(mgraph)
+    said = mgraph("store", "list", "shared", "--prefix", "class-7a", "--json")
+    listed = [(x["name"], x["id"]) for x in said.json["names"]]
+    assert listed == [("class-7a/anna", ID), ("class-7a/ben", ID), ("class-7a/moons/carla", other)]
+    said = mgraph("store", "list", "shared", "--prefix", "class-7a/moons")
+    assert [line.split()[::2] for line in said.out.splitlines()] == [
+        ["name", "document"], ["class-7a/moons/carla", other]
+    ]  # fmt: skip
+    said = mgraph("store", "list", "shared", "--prefix", "nobody")
+    assert (said.status, said.out) == (0, "shared has no names below nobody\n")
+    mgraph.write("shared/names/class-7a/ben.json", b"{}")
+    said = mgraph("store", "list", "shared")
+    assert (said.status, codes(said), said.out.count(ID)) == (1, ["damaged"], 2)
+
+
+def test_get(mgraph: Shell) -> None:
+    """Files come back byte for byte; nothing is overwritten without being asked for."""
+    other = _class(mgraph)
+    line = ("store", "get", "shared", "--prefix", "class-7a", "-o", "out")
+    said = mgraph(*line)
+    assert said.out.splitlines() == [
+        f"class-7a/anna: {os.path.join('out', 'anna.json')}",
+        f"class-7a/ben: {os.path.join('out', 'ben.json')}",
+        f"class-7a/moons/carla: {os.path.join('out', 'moons', 'carla.json')}",
+    ]
+    assert mgraph.path("out/ben.json").read_bytes() == NEURON.read_bytes()
+    assert mgraph.path("out/moons/carla.json").read_bytes() == NEURON.read_bytes() + b"\n"
+    assert mgraph(*line).status == 0, "the same files may be there"
+    mgraph.write("out/ben.json", b"mine")
+    mgraph.path("out/anna.json").unlink()
+    said = mgraph(*line)
+    assert (said.status, codes(said), said.raw) == (1, ["io"], b"")
+    assert not mgraph.path("out/anna.json").exists()
+    assert mgraph.path("out/ben.json").read_bytes() == b"mine"
+    assert mgraph(*line, "--overwrite").status == 0
+    assert mgraph.path("out/ben.json").read_bytes() == NEURON.read_bytes()
+    said = mgraph("store", "get", "shared", "class-7a/anna", other[:20], "-o", "new", "--json")
+    assert [(x["name"], x["id"]) for x in said.json["wrote"]] == [
+        ("class-7a/anna", ID), (None, other)
+    ]  # fmt: skip
+    assert mgraph.path(f"new/{other[7:]}.json").read_bytes() == NEURON.read_bytes() + b"\n"
+
+
+def test_get_refuses(mgraph: Shell) -> None:
+    """What isn't there, is damaged, or would be written to one file."""
+    other = _class(mgraph)
+    mgraph("store", "add", "shared", "carla.json", "--prefix", "two")
+    mgraph.path("two").mkdir()
+    mgraph.write("two/carla.json", NEURON.read_bytes())
+    mgraph("store", "add", "shared", "two/carla.json", "--prefix", "two")
+    for words, code in (
+        (["nobody"], "not-found"), (["--prefix", "nobody"], "not-found"), (["A B"], "name"),
+        (["two/carla", "class-7a/moons/carla"], "io"),
+    ):  # fmt: skip
+        said = mgraph("store", "get", "shared", *words, "-o", "out")
+        assert (said.status, codes(said)) == (1, [code]), words
+    for words in ([], ["two/carla", "--prefix", "two"]):
+        said = mgraph("store", "get", "shared", *words, "-o", "out")
+        assert is_usage_error(said, "give either names")
+    next(mgraph.path("shared").glob(f"documents/*/{other[7:]}.json")).write_bytes(b"{}")
+    said = mgraph("store", "get", "shared", "--prefix", "class-7a", "-o", "out")
+    assert (said.status, codes(said)) == (1, ["damaged"])
+    assert said.err.startswith(os.path.join("shared", "documents"))
+    assert not mgraph.path("out").exists()
 
 
 def test_verify(mgraph: Shell) -> None:
@@ -90,6 +192,35 @@ def test_rm(mgraph: Shell) -> None:
     said = mgraph("store", "rm", "shared0", f"sha256:{'0' * 64}", "--json")
     assert said.json["removed"] == [{"id": f"sha256:{'0' * 64}", "names": []}]
     assert codes(mgraph("store", "rm", "shared0", graph[0])) == ["not-found"]
+
+
+def test_rm_of_one_name_of_several(mgraph: Shell) -> None:
+    """Only the name goes while others point to the document: an unchanged copy is the teacher's."""
+    _class(mgraph)
+    said = mgraph("store", "rm", "shared", "class-7a/anna", "--json").json
+    others = ["class-7a/ben", "other/neuron"]
+    assert said["removed"] == []
+    assert said["names"] == [{"name": "class-7a/anna", "id": ID, "others": others}]
+    assert mgraph("store", "get", "shared", "class-7a/ben", "-o", "out").status == 0
+    said = mgraph("store", "rm", "shared", "class-7a/ben", "other/neuron")
+    assert said.out.splitlines() == [
+        f"removed the name class-7a/ben; other/neuron still points to its {ID}",
+        f"removed {ID} and the name other/neuron",
+    ]
+    assert mgraph("store", "verify", "shared").status == 0
+
+
+def test_a_take_down_is_undone_as_the_refusal_says(mgraph: Shell) -> None:
+    """The file to delete is named; then the document is accepted again."""
+    mgraph("store", "add", "shared", "neuron.json", "--prefix", "a")
+    mgraph("store", "rm", "shared", ID)
+    said = mgraph("store", "add", "shared", "neuron.json")
+    assert said.err.startswith("neuron.json: error[removed]: ")
+    record = re.search(r"delete (\S+), and store", said.err)
+    assert record
+    mgraph.path(record[1]).unlink()
+    assert mgraph("store", "add", "shared", "neuron.json", "--prefix", "a").status == 0
+    assert mgraph("store", "verify", "shared").status == 0
 
 
 def test_gc(mgraph: Shell) -> None:

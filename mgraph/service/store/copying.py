@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mgraph.document import loads
 from mgraph.service.store.errors import RemovedError
 from mgraph.service.store.files import FileStore
 from mgraph.service.store.ids import DOCUMENT
 from mgraph.service.store.layout import DOCUMENTS, REMOVED, UNLISTED
+from mgraph.service.store.protocol import every_name
 from mgraph.service.store.tokens import NO_QUOTA, AccessToken, Scope
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from mgraph.service.store.opening import LastingStore
     from mgraph.service.store.protocol import NameEntry
-
-_PAGE: Final = 1_000
 
 
 class Content(NamedTuple):
@@ -108,10 +107,8 @@ def _names(store: LastingStore) -> Iterator[NameEntry]:
     Raises:
         DamagedError: The record of one is damaged.
     """
-    last = ""
-    while page := store.names(after=last, limit=_PAGE):
-        yield from (store.get_name(entry.name) if entry.fault else entry for entry in page)
-        last = page[-1].name
+    for entry in every_name(store):
+        yield store.get_name(entry.name) if entry.fault else entry
 
 
 def _payer(payer: str, tokens: Mapping[str, AccessToken]) -> AccessToken | None:

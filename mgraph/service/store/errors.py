@@ -27,9 +27,11 @@ class RemovedError(StoreError):
     """The document was taken down, and its bytes are not accepted again (code `removed`).
 
     Attributes:
+        document: The id of the document.
         reason: Why, as whoever removed it wrote; may be empty.
     """
 
+    document: str = ""
     reason: str = ""
 
     @classmethod
@@ -37,7 +39,7 @@ class RemovedError(StoreError):
         """Build the error for a document."""
         why = f": {quoted(reason, 200)}" if reason else ""
         error = cls.of("removed", f"the document {document} was removed{why}")
-        error.reason = reason
+        error.document, error.reason = document, reason
         return error
 
 

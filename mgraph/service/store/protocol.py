@@ -9,7 +9,7 @@ from mgraph.service.store.errors import ConflictError, NotFoundError
 from mgraph.service.store.ids import DOCUMENT, check_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from mgraph.service.store.tokens import AccessToken, Usage
 
@@ -243,4 +243,48 @@ def resolve(
     return found[0]
 
 
+def every_name(store: GraphStore, prefix: str = "") -> Iterator[NameEntry]:
+    """Yield all names, or those below a prefix, sorted by their parts.
+
+    Those whose records are damaged have a `fault`, as in `GraphStore.names`.
+    """
+    last = ""
+    while page := store.names(prefix, last, _MANY):
+        yield from page
+        last = page[-1].name
+
+
+class Released(NamedTuple):
+    """What `release` did.
+
+    Attributes:
+        id: The document that the name pointed to.
+        others: The names that still point to it. If there are none, it was taken down.
+    """
+
+    id: str
+    others: Sequence[str]
+
+
+def release(store: GraphStore, name: str, reason: str = "") -> Released:
+    """Remove a name; take its document down if no other name points to it.
+
+    The same bytes have one id, so that the document of one pupil may be that of others, too. A name
+    that gets this document at the moment in which it is taken down goes with it.
+
+    Raises:
+        NotFoundError: There is no such name.
+        ConflictError: Somebody has just set it anew.
+    """
+    entry = store.get_name(name)
+    pointing = (x.name for x in every_name(store) if x.id == entry.id)
+    others = [x for x in pointing if x != name]
+    if others:
+        store.remove_name(name, entry.revision)
+    else:
+        store.remove(entry.id, reason)
+    return Released(entry.id, others)
+
+
 _ID: Final = len(DOCUMENT) + 64
+_MANY: Final = 1_000

@@ -19,7 +19,7 @@ from mgraph.service.store.errors import (
 )
 from mgraph.service.store.files import FileStore
 from mgraph.service.store.memory import MemoryStore
-from mgraph.service.store.protocol import ABSENT, GraphStore, resolve
+from mgraph.service.store.protocol import ABSENT, GraphStore, every_name, release, resolve
 from mgraph.service.store.tokens import Quota, Scope, Usage
 
 if TYPE_CHECKING:
@@ -140,6 +140,21 @@ def test_take_down(store: GraphStore) -> None:
     assert [*store.list()] == [*store.with_graph(GRAPH)] == [other]
     assert [entry.name for entry in store.names()] == ["b"]
     assert store.get_run(KEY) is None
+
+
+def test_release(store: GraphStore) -> None:
+    """A document goes with its last name; before, only the name goes."""
+    document = store.put(b"{}", GRAPH).id
+    store.set_name("a/x", document)
+    store.set_name("b", document)
+    assert release(store, "a/x") == (document, ["b"])
+    assert store.get(document) == b"{}"
+    assert [entry.name for entry in every_name(store)] == ["b"]
+    assert release(store, "b", "on request") == (document, [])
+    with pytest.raises(RemovedError, match="on request"):
+        store.get(document)
+    with pytest.raises(NotFoundError):
+        release(store, "b")
 
 
 def test_take_down_in_advance(store: GraphStore) -> None:
