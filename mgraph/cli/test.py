@@ -21,7 +21,7 @@ from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath, RequiredNumbers
 from mgraph.cli.terminal import counted, print_diagnostics, progress, styled
 from mgraph.codec import spelled
-from mgraph.errors import Diagnostic, GraphError, printable, quoted
+from mgraph.errors import Diagnostic, GraphError, printable, quoted, some
 from mgraph.golden.require import NODE, Requirement
 from mgraph.golden.rerun import (
     SHOWN,
@@ -135,6 +135,7 @@ def command(
         print_json({"outcomes": items, "summary": _counts(outcomes)}, err=err)
     else:
         _print(outcomes, err=err)
+        _note_tolerances(outcomes, err=err)
         _warn(outcomes)
         if exact:
             _note_library_bits(outcomes)
@@ -210,6 +211,23 @@ def _print(outcomes: Sequence[FileOutcome], *, err: bool) -> None:
         if outcome.status == Status.REFUSED:
             print_diagnostics(outcome.diagnostics)
     click.echo(_summary(_counts(outcomes)), err=err)
+
+
+def _note_tolerances(outcomes: Sequence[FileOutcome], *, err: bool) -> None:
+    """Say which runs were compared with a wide tolerance that their file states."""
+    wide = [x for x in outcomes if x.tolerance and _is_wide(x.tolerance)]
+    if wide:
+        runs = (f"{printable(x.file)}, run {x.run} ({x.tolerance})" for x in wide)
+        states = "states a wide tolerance" if len(wide) == 1 else "state wide tolerances"
+        click.echo(f"{counted(len(wide), 'run')} {states}: {some(runs)}", err=err)
+        usual = f"--rel {DEFAULT.rel} --abs {DEFAULT.abs}"
+        click.echo(f"  to compare with the default: {usual}", err=err)
+
+
+def _is_wide(tolerance: Tolerance) -> bool:
+    """Whether a tolerance lets errors pass that the default doesn't."""
+    pairs = ((tolerance.rel, DEFAULT.rel), (tolerance.abs, DEFAULT.abs))
+    return any((x or 0.0) > (usual or 0.0) for x, usual in pairs)
 
 
 def _warn(outcomes: Sequence[FileOutcome]) -> None:

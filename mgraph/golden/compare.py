@@ -175,15 +175,17 @@ def _runs(a: Graph, b: Graph, match: Match) -> Iterator[Sequence[Difference]]:
         if matches:
             yield from _run(f"run {i}", run, b.runs[matches.popleft()], match)
         else:
-            yield [Difference(f"run {i}", "", _inputs_and_seed(run), None)]
+            yield [Difference(f"run {i}", "", _described_run(run), None)]
     for i in sorted(chain.from_iterable(unmatched.values())):
-        yield [Difference(f"run {i}", "", None, _inputs_and_seed(b.runs[i]))]
+        yield [Difference(f"run {i}", "", None, _described_run(b.runs[i]))]
 
 
-def _inputs_and_seed(run: Run) -> str:
+def _described_run(run: Run) -> str:
+    """Describe a run that the other file doesn't have: what it asks for, and what it lets pass."""
     inputs = ", ".join(f"{name}={value!r}" for name, value in run.inputs.items())
     seed = ", ".join(f"seed {name}={value!r}" for name, value in run.seed.items())
-    return "; ".join(part for part in (inputs, seed) if part) or "the declared values"
+    asked = "; ".join(part for part in (inputs, seed) if part) or "the declared values"
+    return f"{asked}; tolerance {run.tolerance}" if run.tolerance else asked
 
 
 def _run(what: str, a: Run, b: Run, match: Match) -> Iterator[Sequence[Difference]]:

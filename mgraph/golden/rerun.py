@@ -232,6 +232,7 @@ class FileOutcome:
         diagnostics: Why the file was refused, or which diagnostics differ from the expected ones.
         note: A remark.
         math: `EXACT_MATH` if the run says so, and was run again in exact math; else empty.
+        tolerance: The tolerance that the run itself states, if it was compared with that.
     """
 
     file: str
@@ -245,6 +246,7 @@ class FileOutcome:
     diagnostics: Sequence[Diagnostic] = ()
     note: str = ""
     math: str = ""
+    tolerance: Tolerance | None = None
 
     @property
     def failed(self) -> bool:
@@ -302,6 +304,7 @@ class FileOutcome:
             "compared": self.compared,
             "mismatches": [mismatch.as_json() for mismatch in self.mismatches],
             "missing": [missing.as_json() for missing in self.missing],
+            "tolerance": self.tolerance and vars(self.tolerance),
         }
 
 
@@ -457,7 +460,7 @@ def run_again(  # noqa: PLR0913, PLR0917 - a run and where it is from
     note = "" if compared else NOTHING
     return FileOutcome(
         name, i, status, want.origin, len(wrong), listed, missing, compared, note=note,
-        math=want.math,
+        math=want.math, tolerance=None if options.tolerance else want.tolerance,
     )  # fmt: skip
 
 

@@ -218,6 +218,31 @@ def test_tolerances(mgraph: Shell) -> None:
     assert mgraph("test", "w.json", "--exact").status == 1
 
 
+def test_a_wide_tolerance_of_a_file_is_told(mgraph: Shell) -> None:
+    """A run that lets its own errors pass says so; `--rel` and `--abs` take its tolerance away."""
+    document = mgraph.document("neuron.json")
+    handed_out = {key: x for key, x in document.items() if key != "runs"}
+    mgraph.write("out.json", handed_out)
+    run = {"tolerance": {"abs": 1000}, "grad": {"x1": 99}}
+    usual = {"tolerance": {"rel": 1e-9, "abs": 1e-12}, "grad": {"x1": -1.5}}
+    mgraph.write("in.json", {**handed_out, "runs": [run, usual]})
+    said = mgraph("test", "in.json")
+    assert said.status == 0
+    assert "1 run states a wide tolerance: in.json, run 0 (abs 1000.0)\n" in said.out
+    said = mgraph("test", "in.json", "--json")
+    assert [x["tolerance"] for x in said.json["outcomes"]] == [
+        {"rel": None, "abs": 1000.0}, {"rel": 1e-9, "abs": 1e-12}
+    ]  # fmt: skip
+    for options in (["--rel", "1e-9"], ["--abs", "1e-12"], ["--rel", "1e-9", "--abs", "1e-12"]):
+        said = mgraph("test", "in.json", *options)
+        assert said.status == 1, options
+        assert "tolerance" not in said.out
+    assert (
+        "  + the declared values; tolerance abs 1000.0\n"
+        in mgraph("diff", "out.json", "in.json").out
+    )
+
+
 def test_zeros_have_signs_only_when_exact(mgraph: Shell) -> None:
     """At tolerance 0 the zeros are equal; `--exact` compares bits."""
     wrong_neuron(mgraph, "w.json", data={"x2w2": -0.0})
