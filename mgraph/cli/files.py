@@ -23,6 +23,7 @@ from mgraph.codec import (
     updating,
     write_file,
 )
+from mgraph.codec.files import check_writable
 from mgraph.document import Graph, as_graph, extension_of
 from mgraph.errors import REPORTED, Diagnostic, GraphError, printable, quoted
 from mgraph.format.fields import shown
@@ -173,6 +174,16 @@ def is_among(path: str, *targets: str) -> bool:
         return os.path.realpath(path) in [os.path.realpath(x) for x in targets if x != STREAM]
     except ValueError:  # no file can have such a name: reading or writing says so
         return False
+
+
+def check_target(path: str | None) -> None:
+    """Refuse an output file that can't be written, before any work is done.
+
+    Raises:
+        GraphError: `io` if its folder is missing, or the system forbids it.
+    """
+    if path is not None and path != STREAM:
+        check_writable(path)
 
 
 def check_extension(path: str | None) -> None:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mgraph.cli.files import STREAM, read_bytes, write_output
+from mgraph.cli.files import STREAM, check_target, read_bytes, write_output
 from mgraph.cli.grade_class import ClassOptions, Outputs, check_class, class_options, grade_folder
 from mgraph.cli.options import limit_option, tolerance_options
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import CaseName, GraphPath, OpSpelling
 from mgraph.cli.terminal import clipped, counted, progress, prose, styled, table, width
-from mgraph.errors import printable
+from mgraph.codec import read_file
+from mgraph.errors import GraphError, printable
 from mgraph.grade.outcomes import Verdict
 from mgraph.suggestions import closest, did_you_mean
 
@@ -155,6 +156,8 @@ def command(
     if classroom.engines is None:
         _check_engine(engine, cmd, spellings, python)
     _check(cmd, python, paths, quick=quick)
+    for file in (junit, classroom.csv):
+        check_target(file)
     all_cases = _cases(paths, tolerance, limits)
     cases = _chosen(all_cases, skip, quick=quick)
     if classroom.engines is not None:
@@ -188,8 +191,21 @@ def _check_engine(
         message = "--python and --op are for MODULE:CLASS; they can't be combined with --cmd"
         raise click.UsageError(message)
     if engine is not None and not all(engine.rpartition(":")[::2]):
-        message = f"{engine!r} is not MODULE:CLASS: write, for example, micrograd.engine:Value"
+        meant = _engine_in(engine) or "micrograd.engine:Value"
+        message = f"{engine!r} is not MODULE:CLASS: write, for example, {meant}"
         raise click.UsageError(message)
+
+
+def _engine_in(file: str) -> str:
+    """Return what to write for the engine in a file; empty if there is none, or several."""
+    from mgraph.grade.value_class import choose, names_of, usual  # noqa: PLC0415 - only here
+
+    try:
+        names = names_of(read_file(file))
+    except GraphError:
+        return ""
+    name = choose(names.with_backward) or usual(names.others)
+    return f"{file}:{name}" if name else ""
 
 
 def _check(cmd: str | None, python: str | None, paths: Sequence[str], *, quick: bool) -> None:
@@ -233,7 +249,8 @@ def _chosen(cases: Sequence[Case], skipped: Sequence[str], *, quick: bool) -> Se
     except KeyError as error:
         name = error.args[0]
         hint = did_you_mean(closest(name, (known for case in cases for known in case.names)))
-        message = f"--skip {name}: there is no such case{hint and '; '}{hint}"
+        hint = hint or f"a case is called as its file is, for example {cases[-1].title}"
+        message = f"--skip {name}: there is no such case; {hint}"
         raise click.UsageError(message) from None
     chosen = [case for case in chosen if not quick or is_quick(case)]
     if not chosen:
@@ -314,6 +331,8 @@ def _print(report: Report, rounding: Rounding | None, *, hide: bool, err: bool) 
         _print_cause(cause, hide=hide, err=err)
     _print_unknown(report, err=err)
     _print_varying(report, err=err)
+    if report.borrowed:
+        click.echo(f"\nnote: {report.borrowed}", err=err)
     if rounding is not None:
         click.echo(f"\n{prose(rounding.sentence(), '  ', width(err=err))}", err=err)
     click.echo(_summary(report), err=err)

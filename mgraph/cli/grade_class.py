@@ -254,6 +254,7 @@ def _print(
         for graded, row in zip(results, rows, strict=True)
     ]
     table(header, styled_rows, err=err)
+    _print_problems(results, err=err)
     _print_causes(results, err=err)
     _print_example(results, err=err)
     click.echo(_summary(results), err=err)
@@ -269,10 +270,20 @@ def _what_is_wrong(graded: Graded) -> str:
     from mgraph.grade.marks import causes, missing_ops  # noqa: PLC0415
 
     if graded.problem:
-        return printable(f"can't be graded: {graded.problem}")
+        return "can't be graded"
     missing = missing_ops(graded.report)
     lacks = [f"lacks {some(missing, _LISTED)}"] if missing else []
     return "; ".join([*causes(graded.report), *lacks])
+
+
+def _print_problems(results: Sequence[Graded], *, err: bool) -> None:
+    """Print why engines can't be graded, which the table has no room for."""
+    problems = [graded for graded in results if graded.problem]
+    if problems:
+        click.echo("", err=err)
+    for graded in problems:
+        text = f"{graded.hand_in.title} can't be graded: {printable(graded.problem)}"
+        click.echo(prose(text, "  ", width(err=err)), err=err)
 
 
 def _print_causes(results: Sequence[Graded], *, err: bool) -> None:
@@ -295,7 +306,8 @@ def _print_causes(results: Sequence[Graded], *, err: bool) -> None:
 
 def _print_example(results: Sequence[Graded], *, err: bool) -> None:
     """Print the command that says more about an engine."""
-    failed = next((x for x in results if x.failed and not x.problem), None)
+    failing = (x for x in results if x.failed and x.hand_in.class_name)
+    failed = min(failing, key=lambda x: bool(x.problem), default=None)
     if failed is not None:
         target = f"{failed.hand_in.file}:{failed.hand_in.class_name}"
         click.echo(f"\nmore about one: mgraph grade {printable(shlex.quote(target))}", err=err)

@@ -10,6 +10,7 @@ import click
 
 from mgraph.cli.files import (
     STREAM,
+    check_target,
     read_bytes,
     read_graph,
     update_of,
@@ -22,7 +23,7 @@ from mgraph.cli.parameters import GraphPath, RequiredNumbers
 from mgraph.cli.terminal import counted, print_diagnostics, progress, styled
 from mgraph.codec import spelled
 from mgraph.errors import Diagnostic, GraphError, printable, quoted, some
-from mgraph.golden.require import NODE, Requirement
+from mgraph.golden.require import DATA, GRAD, NODE, Requirement
 from mgraph.golden.rerun import (
     SHOWN,
     FileOutcome,
@@ -35,7 +36,7 @@ from mgraph.golden.rerun import (
     read_tests,
 )
 from mgraph.graph.run import DEFAULT, EXACT, SELF_RECORDED, Tolerance
-from mgraph.suggestions import did_you_mean
+from mgraph.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -127,6 +128,7 @@ def command(
     options = Options(EXACT if exact else tolerance, engine, limits, read_bytes, required, most)
     if accept:
         return _accept(paths, options)
+    check_target(junit)
     outcomes = _test(paths or (".",), options)
     _check_ids(required, outcomes)
     err = junit == STREAM
@@ -158,7 +160,8 @@ def _check_ids(required: Requirement, outcomes: Sequence[FileOutcome]) -> None:
         raise GraphError([
             Diagnostic(
                 "run-node", f"{quoted(name)} is not a node of {graphs}", file="--require",
-                expected="grad, data or ids", fix=did_you_mean(unknown[0][name]),
+                expected="grad, data or ids",
+                fix=did_you_mean(unknown[0][name] or closest(name, (GRAD, DATA))),
             )
             for name in nowhere
         ])  # fmt: skip

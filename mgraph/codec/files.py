@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import zlib
@@ -149,6 +150,23 @@ def write_file(
         old = _status_to_keep(target)
         _remove_leftovers(target)
         return _write_then_rename(target, chunks, old, since)
+    except OSError as error:
+        raise io_error(path, "write", error) from None
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Refuse a file that `write_file` could not write; nothing is written.
+
+    Raises:
+        GraphError: `io`.
+    """
+    check_path(path)
+    target = _without_slash(path)
+    try:
+        _status_to_keep(target)
+        os.stat(_folder(target))
+        if not os.access(_folder(target), os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise io_error(path, "write", error) from None
 

@@ -47,11 +47,13 @@ if TYPE_CHECKING or __package__:
     )
     from mgraph.grade.driver_functions import (
         added_up,
+        borrowed_from,
         converting,
         fits,
         followed_by,
         keywords,
         load,
+        member,
         methodcaller,
         modules_beside,
         takes_any,
@@ -75,11 +77,13 @@ else:  # it is run as a script, perhaps without its folder on the path
     )
     from driver_functions import (
         added_up,
+        borrowed_from,
         converting,
         fits,
         followed_by,
         keywords,
         load,
+        member,
         methodcaller,
         modules_beside,
         takes_any,
@@ -194,7 +198,7 @@ class ForeignEngine:
         self.module = load(module_name)
         self.make: Any = self.module
         for part in attribute.split("."):
-            self.make = getattr(self.make, part)
+            self.make = member(self.make, part)
         self.names = names
         self.patience = patience
         self.modules: list[Any] = [self.module]
@@ -364,7 +368,7 @@ class ForeignEngine:
             function: Any = load(module)
             self.own.add(function, is_home=False)
             for part in name.split("."):
-                function = getattr(function, part)
+                function = member(function, part)
             return function  # type: ignore[no-any-return]
         if hasattr(self.kind, name):
             return methodcaller(name)
@@ -693,6 +697,11 @@ def varies(engine: ForeignEngine, program: Any, answer: dict[str, Any]) -> bool:
     return are_other(answer, other)
 
 
+def is_backward(name: str) -> bool:
+    """Whether a name is a usual one of backward."""
+    return plain(name) in SPELLINGS["backward"]
+
+
 def are_other(answer: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether two answers to a program have other numbers, beyond rounding."""
     return any(
@@ -714,9 +723,11 @@ def hello(settings: Any) -> tuple[ForeignEngine | None, dict[str, Any]]:
         return None, {"error": str(error)}
     except BaseException as error:  # noqa: BLE001 - whatever importing it does
         return None, {"error": last_line(error)}
-    is_file = settings["target"].rpartition(":")[0].endswith(".py")  # it belongs to no package
+    file = settings["target"].rpartition(":")[0]
+    is_file = file.endswith(".py")  # it belongs to no package
     version = None if is_file else version_of(engine.module)
-    versions = {"python": sys.version.split()[0], "version": version}
+    borrowed = borrowed_from(engine.kind, file, is_backward) if is_file else None
+    versions = {"python": sys.version.split()[0], "version": version, "borrowed": borrowed}
     engine.samples.append(fill_holes())
     return engine, {"engine": versions, **({"problem": engine.lacks} if engine.lacks else {})}
 

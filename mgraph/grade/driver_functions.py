@@ -17,9 +17,17 @@ if TYPE_CHECKING:  # typing itself takes time to import
     from types import ModuleType
     from typing import Any
 if TYPE_CHECKING or __package__:
-    from mgraph.grade.driver_errors import NAME, described, last_line, shown
+    from mgraph.grade.driver_errors import (
+        HERE,
+        INSTALLED,
+        NAME,
+        EngineError,
+        described,
+        last_line,
+        shown,
+    )
 else:  # the driver imports it as a script does
-    from driver_errors import NAME, described, last_line, shown
+    from driver_errors import HERE, INSTALLED, NAME, EngineError, described, last_line, shown
 
 NEIGHBOURS = (
     "functional", "functions", "function", "ops", "operations", "activations", "activation",
@@ -121,12 +129,15 @@ def load(name: str) -> ModuleType:
 
     Raises:
         ImportError: If there is no such module.
+        EngineError: If there is no such file.
     """
     if not name.endswith(".py"):
         if os.sep in name or name.startswith("."):
             raise ImportError(f"{name!r} is not a module; for a file write {name}.py")
         return importlib.import_module(name)
     path = os.path.abspath(name)
+    if not os.path.lexists(path):
+        raise EngineError("there is no file " + shown(name, str, NAME))
     folder, file = os.path.split(path)
     if folder not in sys.path:
         sys.path.insert(0, folder)
@@ -139,6 +150,51 @@ def load(name: str) -> ModuleType:
     module = sys.modules[name] = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
     spec.loader.exec_module(module)  # type: ignore[union-attr]
     return module
+
+
+def member(where: Any, name: str) -> Any:
+    """Return what has a name in a module or a class.
+
+    Raises:
+        EngineError: If nothing has it; it says which classes there are.
+    """
+    try:
+        return getattr(where, name)
+    except AttributeError:
+        import difflib  # noqa: PLC0415 - for this message only
+
+        classes = [x for x in dir(where) if isinstance(getattr(where, x, None), type)]
+        classes = [shown(x, str, NAME) for x in classes if not x.startswith("_")]
+        name = shown(name, str, NAME)
+        near = difflib.get_close_matches(name, classes, 1)
+        hint = "; did you mean " + near[0] + "?" if near else ""
+        if classes and not near:
+            hint = "; the classes there are " + ", ".join(classes[:5])
+        home = shown(getattr(where, "__name__", ""), str, NAME)
+        raise EngineError("there is no " + name + " in " + home + hint) from None
+
+
+def borrowed_from(kind: type, file: str, is_backward: Callable[[str], bool]) -> str | None:
+    """Return the package that the backward of a class comes from, if not from beside a file.
+
+    Args:
+        kind: The class.
+        file: The path of the file that the class was found in.
+        is_backward: Whether a name is one of backward.
+    """
+    folder = os.path.dirname(os.path.abspath(file)) + os.sep
+    own = os.path.dirname(HERE) + os.sep
+    try:
+        for base in kind.__mro__:
+            home = getattr(sys.modules.get(base.__module__), "__file__", None)
+            if home is not None and any(map(is_backward, vars(base))):
+                home = os.path.abspath(home)
+                is_installed = home.startswith(own) or any(name in home for name in INSTALLED)
+                if is_installed or not home.startswith(folder):
+                    return shown(base.__module__.partition(".")[0], str, NAME)
+    except Exception:  # noqa: BLE001 - the class may say anything of itself
+        return None
+    return None
 
 
 def version_of(module: ModuleType) -> str | None:

@@ -85,7 +85,10 @@ def counts(report: Report) -> tuple[int, int, int]:
 
 
 def causes(report: Report) -> list[str]:
-    """List the causes, each with the ops in which it was found, and failures without a cause."""
+    """List the causes, each with the ops in which it was found, and failures without a cause.
+
+    First comes a remark if the class isn't the learner's own.
+    """
     ops: dict[str, list[str]] = {}
     for cause in report.causes:
         ops.setdefault(cause.id, []).extend([cause.op] if cause.op else [])
@@ -94,7 +97,12 @@ def causes(report: Report) -> list[str]:
     for outcome in report.outcomes:
         if report.fails(outcome) and not outcome.cause:
             unknown.setdefault(outcome.outcome, []).append(outcome)
-    return [*named, *(_unknown(verdict, outcomes) for verdict, outcomes in unknown.items())]
+    remark = report.borrowed
+    return [
+        *([remark] if remark else []),
+        *named,
+        *(_unknown(verdict, outcomes) for verdict, outcomes in unknown.items()),
+    ]
 
 
 def _unknown(verdict: Verdict, outcomes: Sequence[Outcome]) -> str:

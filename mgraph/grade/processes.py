@@ -361,7 +361,9 @@ class PythonEngine:
         self.problem = ""
 
     def start(self) -> dict[str, str | None]:
-        """Import the engine; return its version, and the version of its Python.
+        """Import the engine; return its version, that of its Python, and what it is borrowed from.
+
+        The last is the package that the class of an engine in a file comes from instead.
 
         If no gradients can be computed with it, `problem` says why, and what to do.
 
@@ -437,8 +439,8 @@ def _is_greeting(reply: object) -> bool:
     return isinstance(reply.get("error"), str) or (
         isinstance(engine, dict)
         and isinstance(reply.get("problem", ""), str)
-        and [*engine] == ["python", "version"]
-        and all(version is None or isinstance(version, str) for version in engine.values())
+        and [*engine] == ["python", "version", "borrowed"]
+        and all(text is None or isinstance(text, str) for text in engine.values())
     )
 
 

@@ -36,7 +36,8 @@ class Report:
     """The report on an engine.
 
     Attributes:
-        engine: The engine's name, its version and its Python, as far as they are known.
+        engine: The engine's name, its version and its Python, as far as they are known, and from
+            which package its class is borrowed.
         outcomes: One per case, in order.
         causes: Likely causes of the failures.
         strict: Whether differing conventions count as failures.
@@ -59,6 +60,12 @@ class Report:
     def failed(self) -> bool:
         """Whether the engine fails."""
         return bool(self.problem) or any(map(self.fails, self.outcomes))
+
+    @property
+    def borrowed(self) -> str:
+        """A remark if the engine's class is not from its file; else empty."""
+        package = self.engine.get("borrowed")
+        return f"the class comes from {printable(package)}, not from the file" if package else ""
 
     def cause_of(self, outcome: Outcome) -> Cause | None:
         """Return the cause that explains a failure, or None if it isn't known."""

@@ -6,7 +6,7 @@ import ast
 import warnings
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mgraph.grade.driver import SPELLINGS, plain
+from mgraph.grade.driver import is_backward, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,7 +81,7 @@ def _patched(statement: ast.Assign) -> Iterator[str]:
         if (
             isinstance(target, ast.Attribute)
             and isinstance(target.value, ast.Name)
-            and _is_backward(target.attr)
+            and is_backward(target.attr)
         ):
             yield target.value.id
 
@@ -95,7 +95,7 @@ def _has_backward(name: str, classes: dict[str, ast.ClassDef]) -> bool:
         if name in seen or name not in classes:
             continue
         seen[name] = None
-        if any(map(_is_backward, _members(classes[name]))):
+        if any(map(is_backward, _members(classes[name]))):
             return True
         todo.extend(base.id for base in classes[name].bases if isinstance(base, ast.Name))
     return False
@@ -107,10 +107,6 @@ def _members(class_: ast.ClassDef) -> Iterator[str]:
             yield statement.name
         elif isinstance(statement, ast.Assign):
             yield from (x.id for x in statement.targets if isinstance(x, ast.Name))
-
-
-def _is_backward(name: str) -> bool:
-    return plain(name) in SPELLINGS["backward"]
 
 
 def choose(names: Sequence[str]) -> str:

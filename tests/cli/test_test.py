@@ -485,6 +485,7 @@ def test_required_ids_that_no_graph_has(mgraph: Shell) -> None:
     )
     said = mgraph("test", "neuron.json", "--require", "x1w3")
     assert 'did you mean "x1w1"?' in said.err
+    assert 'did you mean "grad"?' in mgraph("test", "neuron.json", "--require", "grda").err
     said = mgraph("test", "ada.json", "neuron.json", "--require", "x1w1")
     assert said.out.splitlines()[:2] == [
         "ada.json, run 0: incomplete",

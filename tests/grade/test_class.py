@@ -49,6 +49,7 @@ PLUS_BY_HAND: Final = graph(
     ],
     {"data": {"a": 3.0, "b": -2.0, "y": 1.0}, "grad": {"a": 1.0, "b": 1.0, "y": 1.0}},
 )
+NEEDY: Final = SOURCE.replace("def __init__(self, data,", "def __init__(self, data, needed,")
 SEED: Final = SOURCE.replace("self.grad = 1.0", "self.grad = 2.0")
 
 
@@ -104,13 +105,56 @@ def test_a_class(shell: Shell) -> None:
     assert rows["anna"] == ["4/4"]
     assert rows["ben"] == ["0/4", "value in mul"]
     assert rows["carl"][0] == rows["dora"][0] == rows["emil"][0] == "-"
-    assert rows["carl"][1].startswith("can't be graded: SyntaxError: invalid syntax (carl.py, li")
-    assert rows["dora"][1] == "can't be graded: there is no .py file in the folder"
-    assert rows["emil"][1].startswith("can't be graded: no class in the file has a method backward")
+    assert rows["carl"][1] == rows["dora"][1] == rows["emil"][1] == "can't be graded"
+    assert "carl can't be graded: SyntaxError: invalid syntax (carl.py, line 1)" in said.out
+    assert "dora can't be graded: there is no .py file in the folder" in said.out
+    assert (
+        "emil can't be graded: no class in the file has a method backward; name it by --class NAME"
+    ) in said.out
     assert "value  1        mul 1" in said.out
     assert "more about one: mgraph grade class/ben/engine.py:Value" in said.out
     assert "5 engines: 1 passed, 1 failed, 3 can't be graded" in said.out
     assert said.out.splitlines()[-1] == "not graded: names.txt"
+
+
+def test_only_engines_that_cant_be_graded(shell: Shell) -> None:
+    """All of what to do about them is printed, and which command says it again."""
+    hand_in(shell, {"fred.py": NEEDY})
+    said = shell("grade", "--engines", "class", *pack("op-mul"), "--sandbox", "off")
+    assert "name that: MODULE:FUNCTION" in " ".join(said.out.split())
+    assert "more about one: mgraph grade class/fred.py:Value" in said.out
+
+
+def test_a_borrowed_class_is_told(shell: Shell) -> None:
+    """An engine that is mgraph's own, or inherits its backward, isn't the learner's."""
+    inherits = "import mgraph\nclass Value(mgraph.Value):\n    pass\n"
+    files = {
+        "anna.py": SOURCE, "ben.py": "from mgraph import Value\n", "carl.py": inherits,
+        "dora/engine.py": "from base import Value\n", "dora/base.py": SOURCE,
+    }  # fmt: skip
+    hand_in(shell, files)
+    remark = "the class comes from mgraph, not from the file"
+    line = ("grade", "--engines", "class", *pack("op-mul"), "--sandbox", "off", "--class", "Value")
+    said = shell(*line)
+    rows = {row.split()[0]: row.split(maxsplit=2)[1:] for row in said.out.splitlines()[1:5]}
+    assert rows == {"anna": ["4/4"], "ben": ["4/4", remark], "carl": ["4/4", remark],
+                    "dora": ["4/4"]}  # fmt: skip
+    found = {x["name"]: x["engine"]["borrowed"] for x in shell(*line, "--json").json}
+    assert found == {"anna": None, "ben": "mgraph", "carl": "mgraph", "dora": None}
+    said = shell("grade", "class/carl.py:Value", *pack("op-mul"))
+    assert (said.status, f"note: {remark}\n" in said.out) == (0, True)
+
+
+def test_files_that_cant_be_written_are_refused_first(shell: Shell) -> None:
+    """Before anything is graded, which may take minutes."""
+    hand_in(shell, {"anna.py": "open('ran', 'w').close()\n" + SOURCE})
+    shell.path("folder").mkdir()
+    for option, file in (("--csv", "no/x.csv"), ("--junit", "folder"), ("--csv", "folder")):
+        said = shell("grade", "--engines", "class", *pack("op-mul"), option, file)
+        assert (said.status, said.raw, codes(said)) == (1, b"", ["io"]), (option, file)
+    said = shell("grade", "class/anna.py:Value", *pack("op-mul"), "--junit", "no/x.xml")
+    assert (said.status, said.raw, codes(said)) == (1, b"", ["io"])
+    assert not shell.path("ran").exists()
 
 
 def test_all_are_right(shell: Shell) -> None:
@@ -382,9 +426,11 @@ def test_csv(shell: Shell) -> None:
 
 def test_results_are_not_lost(shell: Shell) -> None:
     """If a file can't be written, the results are printed nevertheless."""
-    hand_in(shell, {"anna.py": SOURCE})
+    shell.path("out").mkdir()
+    loses = f"import os\nos.rmdir({str(shell.path('out'))!r})\n"
+    hand_in(shell, {"anna.py": loses + SOURCE})
     args = ("grade", "--engines", "class", "once.json", "--sandbox", "off")
-    said = shell(*args, "--csv", "none/out.csv")
+    said = shell(*args, "--csv", "out/out.csv")
     assert (said.status, codes(said)) == (1, ["io"])
     assert "1 engine: 1 passed" in said.out
 

@@ -170,6 +170,8 @@ def test_skipping_cases(shell: Shell) -> None:
     assert len(without([*cases_of([str(golden_set())])], ["chain-2000", "chain-1000.json"])) == 322
     said = shell("grade", engine, "product.json", "relu.json", "--skip", "prodcut")
     assert is_usage_error(said, "--skip prodcut: there is no such case", 'did you mean "product"?')
+    said = shell("grade", engine, "product.json", "relu.json", "--skip", "zzz")
+    assert is_usage_error(said, "no such case; a case is called as its file is, for example relu")
     said = shell("grade", engine, "product.json", "--skip", "product")
     assert is_usage_error(said, "--skip leaves out all cases")
 

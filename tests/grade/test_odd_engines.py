@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from mgraph.grade import processes
+from tests.command_line import is_usage_error
 from tests.grade.test_hostile import ENGINES, GRAPH, assert_told, engine, graded, importing, refused
 
 if TYPE_CHECKING:
@@ -19,15 +20,15 @@ if TYPE_CHECKING:
 # --- classes that are no scalars, or odd ones -----------------------------------------------------
 
 NO_ENGINES: Final = {
-    "absent.py:Value": "No such file or directory",
+    "absent.py:Value": "there is no file absent.py",
     "absent:Value": "ModuleNotFoundError: No module named 'absent'",
     "absent.engine:Value": "ModuleNotFoundError: No module named 'absent'",
     "./hostile:Value": "for a file write ./hostile.py",
     "folder/hostile:Value": "for a file write folder/hostile.py",
     "..:Value": "'..' is not a module",
     "folder.py:Value": "IsADirectoryError",
-    "hostile.py:Valeu": "AttributeError: module 'hostile' has no attribute 'Valeu'",
-    "hostile.py:Value.Value": "AttributeError: type object 'Value' has no attribute 'Value'",
+    "hostile.py:Valeu": "there is no Valeu in hostile; did you mean Value?",
+    "hostile.py:Value.Value": "there is no Value in Value",
     "hostile:Value:Value": "ModuleNotFoundError: No module named 'hostile:Value'",
     "syntax.py:Value": "SyntaxError: ",
     "bytes.py:Value": "SyntaxError: ",
@@ -50,7 +51,7 @@ NO_ENGINES: Final = {
     "hostile.py:Empty": "a Value of 0.5 has no attribute with that number; it has: none",
     "hostile.py:Guarded": "a Value of 0.5 has no attribute with that number",
     "hostile.py:NoDir": "ValueError: no list",
-    "hostile.py:\udcff": "has no attribute '\\udcff'",
+    "hostile.py:\udcff": "there is no \\udcff in hostile; the classes there are ",
 }  # fmt: skip
 """What is no engine, and what is said of it."""
 
@@ -412,3 +413,13 @@ def test_a_wrong_command_line(shell: Shell) -> None:
         said = shell("grade", *args)
         assert (said.status, said.raw) == (2, b""), args
         assert "Error: " in said.err.splitlines()[-1], args
+
+
+def test_a_file_without_its_class(shell: Shell) -> None:
+    """The class that is in it, if there is one, is named."""
+    shell.write("made.py", "class Value:\n    def backward(self): ...\n")
+    shell.write("imported.py", "from made import Value\n")
+    for file in ("made.py", "imported.py"):
+        said = shell("grade", file)
+        assert is_usage_error(said, f"is not MODULE:CLASS: write, for example, {file}:Value")
+    assert is_usage_error(shell("grade", "absent.py"), "for example, micrograd.engine:Value")
