@@ -42,7 +42,7 @@ def quota_of(_ctx: click.Context, param: click.Parameter, text: str | None) -> i
     return count
 
 
-def number_of(_ctx: click.Context, param: click.Parameter, number: float) -> float:
+def number_of(_ctx: click.Context, param: click.Parameter, number: float | None) -> float | None:
     """Refuse `nan`, which click takes for a number in any range."""
     if number != number:
         message = f"'{number}' is not a number"

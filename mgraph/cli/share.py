@@ -15,14 +15,14 @@ from mgraph.cli.options import limit_option, token_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath
 from mgraph.cli.terminal import width
-from mgraph.errors import GraphError, printable
+from mgraph.errors import GraphError, printable, quoted
 from mgraph.service import links, qr
 from mgraph.service.store.ids import check_name, id_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from mgraph.client import Client
+    from mgraph.client import Client, ServedName
     from mgraph.codec import Limits
     from mgraph.document import Graph
 
@@ -148,14 +148,20 @@ def _stored(
     """Store a file on a server, and return its address there."""
     from mgraph.client import Client  # noqa: PLC0415 - an extra, and nothing else uses the network
 
-    with _naming_the_token(), Client(server, token) as client:
-        revision = _revision(client, name) if replace else None
-        return client.put(data, name, revision=revision, unlisted=unlisted).url
+    with _naming_options(token), Client(server, token) as client:
+        now = _now(client, name) if name else None
+        if now is not None and now.id == id_of(data):  # there is nothing to do
+            return f"{client.url}/g/{name}"
+        if now is not None and not replace:
+            message = f"the name {quoted(name)} is taken"
+            fix = "choose another name, or let it point to this graph from now on: --replace"
+            raise GraphError.of("conflict", message, fix=fix)
+        return client.put(data, name, revision=now and now.revision, unlisted=unlisted).url
 
 
 @contextmanager
-def _naming_the_token() -> Iterator[None]:
-    """Say in a refusal for want of a token how to give one."""
+def _naming_options(token: str) -> Iterator[None]:
+    """Say in a refusal for want of a token, or of another one, how to give it."""
     from mgraph.client import ServerError  # noqa: PLC0415
 
     try:
@@ -164,16 +170,18 @@ def _naming_the_token() -> Iterator[None]:
         if error.status != _UNAUTHORIZED:
             raise
         fix = "give one with --token TOKEN, or in the environment as MGRAPH_TOKEN"
+        if token:
+            fix = "check --token (or MGRAPH_TOKEN), or ask whoever runs the server for a new one"
         diagnostics = [dataclasses.replace(each, fix=each.fix or fix) for each in error.diagnostics]
         raise GraphError(diagnostics, error.more) from None
 
 
-def _revision(client: Client, name: str) -> str | None:
-    """Return the present revision of a name; None if nothing has it."""
+def _now(client: Client, name: str) -> ServedName | None:
+    """Return what a name points to; None if there is no such name."""
     from mgraph.client import ServerError  # noqa: PLC0415
 
     try:
-        return client.get_name(name).revision
+        return client.get_name(name)
     except ServerError as error:
         if error.status != _NOT_FOUND:
             raise

@@ -25,6 +25,7 @@ from mgraph.service.store.errors import DamagedError, NotFoundError, RemovedErro
 from mgraph.service.store.ids import DOCUMENT, check_name, digits_of, id_of, similar_name
 from mgraph.service.store.layout import (
     DOCUMENTS,
+    FORMAT,
     NAMES,
     RUNS,
     TOKENS,
@@ -57,10 +58,16 @@ STORE: Final = click.argument("store", type=StorePlace(), metavar="STORE")
 def opening(place: str, *, create: bool = False) -> Iterator[LastingStore]:
     """Open a store, and close it at the end of a `with` block.
 
-    Errors in the block name the files of the store as the user would.
+    If it makes a store, it says so: the name of another may have been mistyped. Errors in the block
+    name the files of the store as the user would.
     """
     with naming_files(place):
+        is_new = (
+            create and not is_address(place) and not os.path.exists(os.path.join(place, FORMAT))
+        )
         store = open_store(place, create=create)
+        if is_new:
+            click.echo(f"note: {printable(place)} is a new store", err=True)
         try:
             yield store
         finally:

@@ -9,7 +9,7 @@ import click
 
 from mgraph.cli.files import naming
 from mgraph.cli.output import json_option, print_json
-from mgraph.cli.parameters import quota_of
+from mgraph.cli.parameters import number_of, quota_of
 from mgraph.cli.store import STORE, opening
 from mgraph.cli.terminal import clipped, table
 from mgraph.errors import printable
@@ -86,7 +86,8 @@ def command() -> None:
 )
 @click.option(
     "--days",
-    type=click.FloatRange(min=0, max=36_500),
+    type=click.FloatRange(min=0, max=36_500, min_open=True),
+    callback=number_of,
     metavar="N",
     help="Let the token expire after N days.",
 )

@@ -251,6 +251,8 @@ _AFTER_NUMBER: Final = re.compile(r"[\w/*%^]")  # 1/3, 0x10, 1_000, 5%
 _HINTS: Final = (
     (("//", "/*", "#"), 'JSON has no comments: use a "doc" field'),
     (("'",), "JSON's quotes are double quotes"),
+    (tuple("“”„‟‘’‚«»″′`"), "JSON's quotes are straight double quotes: \""),  # noqa: RUF001
+    (tuple("−‒–—‐‑﹣－"), "write the minus sign as -, the hyphen of the keyboard"),  # noqa: RUF001
     (tuple("+.0123456789"), _NUMBERS),
     (("nan", "inf"), 'write "nan", "inf" or "-inf", with quotes'),
     (("True", "False", "None"), "JSON spells these true, false and null"),

@@ -23,6 +23,8 @@ _SPELLINGS: Final = {"infinity": "inf", "∞": "inf", "-infinity": "-inf", "-∞
 
 def number_fix(value: object, expected: str) -> str:
     """Say how to write a number; `expected` is `A_NUMBER` where it may be NaN or infinite."""
+    if value is None:
+        return "leave it out if it is not known"
     is_special = expected == A_NUMBER
     if isinstance(value, str) and is_special:
         lower = value.strip().lower().removeprefix("+")

@@ -151,7 +151,9 @@ def _translated(error: Any, path: Path, hints: Suggestions) -> Iterator[Diagnost
         code = kind if kind in ("number", "seed", "packed") else "type"
         message = f"{subject(path)} is {shown(value)}"
         expected = _TYPES.get(kind, error["msg"])
-        fix = number_fix(value, expected) if code == "number" else id_fix(path, value)
+        is_due = value is None and path[0] == "nodes"  # of a leaf, which may need its number
+        fix = number_fix(value, expected) if code == "number" and not is_due else ""
+        fix = fix or id_fix(path, value)
         fix = MATH_FIX if kind == "math" else fix
         yield Diagnostic(code, message, path, expected=expected, fix=fix)
 

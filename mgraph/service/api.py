@@ -32,6 +32,7 @@ _ENCODINGS: Final = (JSON_TYPE, MSGPACK_TYPE)
 _FOREVER: Final = (b"cache-control", b"public, max-age=31536000, immutable")
 _ASK_AGAIN: Final = (b"cache-control", b"no-cache")
 _MOST_NAMES: Final = 1000
+_ACTIONS: Final = ("/run", "/rows")
 _FACTS: Final = ("version", "nodes", "runs", "hash")
 
 
@@ -62,7 +63,12 @@ class Api:
     async def get_graph(self, request: HttpRequest) -> Reply:
         """Return a graph file, by default as it was uploaded."""
         reference = request.parameters["reference"]
-        found = await self._documents.find(reference, request, is_read_next=True)
+        try:
+            found = await self._documents.find(reference, request, is_read_next=True)
+        except NotFoundError:
+            if reference.endswith(_ACTIONS):  # which a name may do, too
+                raise Problem(405, "the methods here are POST", allow="POST") from None
+            raise
         document = await request.within(self._documents.read(found))
         own = document.media_type
         other = MSGPACK_TYPE if own == JSON_TYPE else JSON_TYPE
@@ -203,7 +209,12 @@ class Api:
         if none_match == "*" and not match:
             return ABSENT
         if not match or none_match:
-            detail = 'send If-None-Match: * for a new name, or If-Match: "REVISION" to replace one'
+            if request.method == "DELETE":
+                detail = 'send If-Match: "REVISION", or * whatever it is; GET has it as ETag'
+            else:
+                detail = (
+                    'send If-None-Match: * for a new name, or If-Match: "REVISION" to replace one'
+                )
             raise Problem(428, detail)
         tags = tags_in(match) if match != "*" else ()
         if tags is None:

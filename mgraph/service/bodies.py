@@ -10,6 +10,7 @@ from mgraph.codec import MSGPACK, Limits, decode, encoding_of, located
 from mgraph.document import MATHS
 from mgraph.errors import REPORTED, Diagnostic, GraphError, Path, quoted
 from mgraph.format.fields import shown
+from mgraph.format.fixes import A_NUMBER, number_fix
 from mgraph.format.numbers import doubles
 from mgraph.graph.run import LIBM
 from mgraph.service.work import RunRequested
@@ -130,7 +131,8 @@ def _fault(name: str, value: object, fields: Mapping[str, type]) -> Diagnostic:
 
 def _not_a_number(field: str, name: str, value: object) -> Diagnostic:
     message = f"{quoted(name)} is {shown(value)}"
-    return Diagnostic("number", message, (field, name), expected=NUMBER)
+    fix = number_fix(value, A_NUMBER)
+    return Diagnostic("number", message, (field, name), expected=NUMBER, fix=fix)
 
 
 def _error(faults: Sequence[Diagnostic], wrong: Sequence[object], data: bytes) -> GraphError:

@@ -50,6 +50,9 @@ _PART: Final = 2**18
 _HOSTS: Final = 64
 """How many Host headers are remembered; honest clients send one of a few."""
 
+HEALTH: Final = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready")
+"""Paths that answer whatever the Host is: monitors name an address, and they tell nothing."""
+
 _BEARER: Final = "bearer "
 _HOST: Final = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]{0,5})?")
 
@@ -180,6 +183,8 @@ class Guard:
         has_repeats = len(request.headers) < len(given)
         if has_repeats and sum(name == b"host" for name, _ in given) > 1:
             raise Problem(400, "the request names two hosts")
+        if request.scope["path"] in HEALTH:
+            return
         if hosts and host_name(request.header(b"host")) not in hosts:
             detail = f"this service is reached under the name {hosts[0]}"
             raise Problem(400, f"{detail}; mgraph serve --allow-host NAME adds others")
@@ -201,6 +206,8 @@ class Guard:
         else:
             if wait := self._rates.wait(request.address):
                 raise Problem(429, f"too many requests: come again in {wait} s", retry_after=wait)
+            if text[: len(_BEARER)].lower() != _BEARER:
+                raise unauthorized("expected a token: Authorization: Bearer TOKEN")
             raise unauthorized("there is no such token, or it is revoked")
 
 

@@ -330,6 +330,9 @@ def test_a_name_is_replaced_only_if_asked(mgraph: Shell, server: str) -> None:
     assert mgraph("share", "neuron.json", *line[2:], "--replace").status == 0
     said = mgraph(*line)
     assert (said.status, said.raw, codes(said)) == (1, b"", ["conflict"])
+    assert "--replace" in said.err
+    again = mgraph("share", "neuron.json", *line[2:])
+    assert (again.status, again.out) == (0, f"{server}/g/mine\n"), "it has this file already"
     assert mgraph("open", f"{server}/g/mine", "-o", "-").raw == NEURON.read_bytes()
     assert mgraph(*line, "--replace").status == 0
     other = mgraph.path("other.json").read_bytes()
@@ -388,7 +391,9 @@ def test_the_address_of_a_page_is_no_server(mgraph: Shell) -> None:
 def test_what_a_server_needs_is_said(mgraph: Shell, tmp_path: Path) -> None:
     """A token that is missing has the options that give it; an address its beginning."""
     with classroom(tmp_path, "--need-token", graph=None) as room:
+        wrong = mgraph("share", "neuron.json", "--to", room.url, "--token", "mistyped")
         said = mgraph("share", "neuron.json", "--to", room.url)
+    assert "check --token" in wrong.err
     assert (said.status, said.raw) == (1, b"")
     assert "--token TOKEN" in said.err
     assert "MGRAPH_TOKEN" in said.err

@@ -282,10 +282,18 @@ def test_class_tokens(mgraph: Shell) -> None:
     allowed = [token.may_add("class-7a/anna"), token.may_add("class-7ab/anna")]
     assert allowed == [True, False]
     assert not token.may_replace("class-7a/anna")
-    said = mgraph(*line, "--days", "0").json
-    assert authenticate(FileStore(str(mgraph.path("shared"))), said["secret"]) is None
+    for days in ("0", "-1", "nan"):
+        assert is_usage_error(mgraph(*line, "--days", days), "--days"), days
     assert codes(mgraph("token", "new", "other", "--prefix", "../x")) == ["name"]
     assert not mgraph.path("other").exists()
+
+
+def test_a_new_store_is_told(mgraph: Shell) -> None:
+    """The name may have been mistyped; a store that is there needs no note."""
+    said = mgraph("token", "new", "sharedd")
+    assert said.err.splitlines()[0] == "note: sharedd is a new store"
+    assert "new store" not in mgraph("token", "new", "sharedd").err
+    assert mgraph("store", "add", "other", "neuron.json").err == "note: other is a new store\n"
 
 
 def test_what_is_no_store(mgraph: Shell) -> None:

@@ -67,6 +67,23 @@ def test_finite_numbers(rest: str) -> None:
     assert fault(text_with(rest=rest)).fix == "write a finite number, without quotes"
 
 
+def test_signs_and_quotes_that_word_processors_write() -> None:
+    """A minus sign, dashes and curly quotes look right, so they are named."""
+    for sign in "\u2212\u2013\u2014":
+        assert "minus sign as -" in fault(text_with(data=f"{sign}4")).fix
+    for quotes in ("\u201c\u201d", "\u201e\u201c", "\u2018\u2019"):
+        assert "straight double quotes" in fault(text_with(args=f"[{quotes[0]}x{quotes[1]}]")).fix
+
+
+def test_a_blank_that_was_left_as_null() -> None:
+    """A number of a run may be left out; that of a node may be due."""
+    for rest in ('"data":{"y":null}', '"grad":{"x":null}'):
+        assert (
+            fault(text_with(rest=f',"runs":[{{{rest}}}]')).fix == "leave it out if it is not known"
+        )
+    assert fault(text_with(data="null")).fix == ""
+
+
 @pytest.mark.parametrize("written", ["1.", "0x10", "1/3", "1_000", "5%", "2e", ".5", "+1"])
 def test_numbers_that_json_does_not_have(written: str) -> None:
     """A number that other languages have gets an example of those that JSON has."""

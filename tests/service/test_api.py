@@ -277,6 +277,13 @@ def test_what_is_wrong_with_a_request_for_a_run_is_told_with_its_place(serving: 
         (b'{"seed": {"o": "inf"}}', 422, "seed", "/seed/o"),
         (b'{"inputs": {"x1": 1e999}}', 422, "number", "/inputs/x1"),
     )
+    for body, fix in (
+        (b'{"inputs": {"x1": NaN}}', 'write "nan", with quotes'),
+        (b'{"inputs": {"x1": 1e999}}', 'write "inf", with quotes'),
+        (b'{"inputs": {"x1": null}}', "leave it out if it is not known"),
+    ):
+        answered = serving("POST", "/api/graphs/neuron/run", body, **JSON)
+        assert answered.json["diagnostics"][0]["fix"] == fix, body
     for body, status, code, pointer in cases:
         answered = serving("POST", "/api/graphs/neuron/run", body, **JSON)
         first = answered.json["diagnostics"][0]
@@ -361,7 +368,8 @@ def test_names_are_compared_and_swapped(serving: Serving) -> None:
     assert (got.json["id"], got.headers["etag"]) == (second, changed.headers["etag"])
     assert serving("GET", path, if_none_match=got.headers["etag"]).status == 304
     assert serving("GET", "/api/graphs/class-7a/anna").body == DATA + b"\n"
-    assert serving("DELETE", path).status == 428
+    refused = serving("DELETE", path)
+    assert (refused.status, "If-None-Match" in refused.json["detail"]) == (428, False)
     assert serving("DELETE", path, if_match='"x"').status == 412
     assert serving("DELETE", path, if_match=got.headers["etag"]).status == 204
     assert serving("GET", path).status == 404
@@ -501,6 +509,11 @@ def test_paths_and_methods_that_do_not_exist(serving: Serving) -> None:
     wrong = serving("PATCH", "/api/names/x")
     assert wrong.status == 405
     assert sorted(wrong.headers["allow"].split(", ")) == ["DELETE", "GET", "HEAD", "PUT"]
+    serving.put(DATA, "a/run")
+    for path in ("/api/graphs/a/rows", "/api/graphs/nobody/run"):
+        wrong = serving("GET", path)
+        assert (wrong.status, wrong.headers["allow"]) == (405, "POST"), path
+    assert serving("GET", "/api/graphs/a/run").body == DATA, "a name may end so, too"
 
 
 def test_it_is_ready_when_its_kernels_are(serving: Serving) -> None:

@@ -51,7 +51,7 @@ def test_requests_are_counted(serving: Serving) -> None:
     serving("POST", "/api/graphs/none/run")
     serving("PUT", "/api/graphs/neuron/run", **JSON)
     serving("BREW", "/nowhere")
-    serving("GET", "/healthz", host="evil.example")
+    serving("GET", "/api/names", host="evil.example")
     after = samples(serving)
     route = "/api/graphs/{reference}/run"
     for labels, count in (

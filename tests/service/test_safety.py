@@ -22,6 +22,7 @@ import pytest
 from mgraph.codec import LIMITS
 from mgraph.errors import GraphError
 from mgraph.service import work
+from mgraph.service.guard import HEALTH
 from mgraph.service.problems import Problem
 from mgraph.service.rates import Rates
 from mgraph.service.settings import Settings
@@ -362,14 +363,17 @@ def test_explaining_a_file_takes_little_time() -> None:
 def test_hosts_are_known(serving: Serving) -> None:
     """A name that was pointed to this address by someone else (DNS rebinding) is refused."""
     for host in ("localhost", "LOCALHOST:8765", "127.0.0.1:1", "[::1]:8765"):
-        assert serving("GET", "/healthz", host=host).status == 200, host
+        assert serving("GET", "/api/names", host=host).status == 200, host
     for host in (
         "evil.example", "localhost.evil.example", "", "127.0.0.1.evil.example", "[::2]",
         "127.0.0.1:abc", "localhost:8765@evil.example", "localhost:1:2", "[::1]x", "[localhost]",
     ):  # fmt: skip
-        refused = serving("GET", "/healthz", host=host)
+        refused = serving("GET", "/api/names", host=host)
         assert refused.status == 400, host
         assert "--allow-host" in refused.json["detail"]
+        for path in HEALTH:  # monitors ask by any address, and are told nothing else
+            assert serving("GET", path, host=host).status in (200, 503), (path, host)
+    assert serving("GET", "/healthz", host="10.0.0.7").json == {"ok": True}
     assert serving("GET", "/healthz", Host="evil.example").status == 400  # two of them
 
 
@@ -528,6 +532,14 @@ def test_the_log_has_one_harmless_line_a_request(serving: Serving) -> None:
         ), line
         assert line.isascii()
         assert line.isprintable()
+
+
+def test_another_kind_of_authorization(serving: Serving) -> None:
+    """It is said what is expected; a bearer of a wrong token hears that there is none."""
+    refused = serving("GET", "/api/names", authorization="Basic YTpi")
+    assert (refused.status, "Bearer" in refused.json["detail"]) == (401, True)
+    refused = serving("GET", "/api/names", authorization="Bearer nobody")
+    assert (refused.status, "no such token" in refused.json["detail"]) == (401, True)
 
 
 def test_secrets_are_not_in_the_log(serving: Serving) -> None:

@@ -12,7 +12,7 @@ from mgraph.graph.run import EXACT_MATH
 from mgraph.service.admission import EXACT_ROWS, Work
 from mgraph.service.encoding import as_json_bytes
 from mgraph.service.exchange import JSON_TYPE, Reply
-from mgraph.service.problems import Problem, Refusal
+from mgraph.service.problems import Problem, Refusal, told
 from mgraph.service.store.errors import NotFoundError, StoreError
 
 if TYPE_CHECKING:
@@ -259,9 +259,9 @@ def refused(problem: Problem) -> Reply:
     """Return the reply to a refused request: `{"error": "..."}`, whatever the client accepts."""
     text = problem.detail
     if isinstance(problem, Refusal):
-        first = problem.error.diagnostics[0]
-        expected = first.expected and f"expected {first.expected}"
-        text = "; ".join(filter(None, (first.message, expected, first.fix)))
+        (first,) = told(problem.error.diagnostics[:1])
+        expected = f"expected {first['expected']}" if "expected" in first else ""
+        text = "; ".join(filter(None, (first["message"], expected, first.get("fix", ""))))
         if isinstance(problem.error, NotFoundError):
             text += ": a model is the name or id of a document, or the hash of its graph"
     return Reply(problem.status, as_json_bytes({"error": text}), JSON_TYPE, problem.headers)

@@ -132,7 +132,7 @@ def test_a_class_reaches_the_teacher(tmp_path: Path) -> None:
         assert f"serving from memory at {URL}\n" in lan.out
         assert _decoded(lan.out) == URL
         assert asked("/healthz") == (200, '{"ok":true}')
-        assert asked("/healthz", "--header", "Host: evil.example")[0] == 400
+        assert asked("/api/names", "--header", "Host: evil.example")[0] == 400
         token = re.search(r"token to store something: (\S+)", lan.out)
         assert token is not None
         assert stored()[0] == 401
