@@ -515,7 +515,7 @@ def test_json_is_limited_like_other_bodies() -> None:
             refused = service.send("POST", "/v2/models/negative/infer", request)
             assert (refused.status, [*refused.json]) == (413, ["error"])
         large = infer(service, "negative", [given_as_bytes("x", x)], bytes(500_000))
-        assert (large.status, "--limit" in refused.json["error"]) == (413, False)
+        assert (large.status, "--limit" in large.json["error"]) == (413, False)
 
 
 def test_every_refusal_of_the_server_has_the_form(serving: Serving) -> None:
