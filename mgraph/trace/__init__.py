@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Self
 
-from mgraph.errors import GraphError
+from mgraph.errors import GraphError, counted
 from mgraph.trace.capture import Capture, with_inputs
 from mgraph.trace.names import Naming, names_of
 from mgraph.trace.recorder import Recorder
@@ -188,7 +188,8 @@ class Recording:
         if recorder.captured is None:
             message = "backward was not called"
             if recorder.calls:
-                message = f"backward was not called again: {recorder.calls} calls, counted from 0"
+                calls = counted(recorder.calls, "call")
+                message = f"backward was not called again: {calls}, counted from 0"
             fix = "call it, or name the Value that is the output"
             raise GraphError.of("output", message, fix=fix)
         return recorder.captured
