@@ -134,10 +134,14 @@ def _leaf(graph: Columns, name: str, problem: str) -> int:
     if node is None:
         raise unknown_node(graph, name, "an input or a param")
     if graph.op(node) not in SETTABLE:
-        op = graph.op(node)
-        message = f"{problem} {quoted(name)}: it is {'an' if op[0] in 'aeiou' else 'a'} {op}"
+        message = f"{problem} {quoted(name)}: it is {with_article(graph.op(node))}"
         raise GraphError.of("run-node", message, expected="an input or a param")
     return node
+
+
+def with_article(op: str) -> str:
+    """Return the name of an op as a noun: `an add`."""
+    return f"{'an' if op[0] in 'aeiou' else 'a'} {op}"
 
 
 def node_named(graph: Columns, name: str) -> int:

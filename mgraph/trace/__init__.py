@@ -139,7 +139,8 @@ class Recording:
             node = self.recorder.nodes.of(value)
             return index.get(node.number) if node else None
 
-        named = names_of(capture.nodes, naming, index_of, self.records) if naming else ()
+        last = capture.variable
+        named = names_of(capture.nodes, naming, index_of, self.records, last) if naming else ()
         graph = capture.graph(named, name, doc)
         self._ids = graph.columns.ids
         leaves = [x if isinstance(x, str) else index_of(x) for x in inputs]
