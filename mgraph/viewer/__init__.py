@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mgraph import __version__
-from mgraph.errors import GraphError, printable
+from mgraph.errors import GraphError, counted, printable
 from mgraph.format.writing import to_json
 from mgraph.graph.run import EXACT_MATH
 from mgraph.viewer import constants, ops_to_javascript, style
@@ -164,8 +164,8 @@ def _embedded(graph: GraphFile) -> Iterator[bytes]:
 
 
 def _too_large(graph: GraphFile) -> GraphError:
-    count = len(graph.columns)
-    message = f"{count:,} nodes with {len(graph.runs):,} runs are more than a page can open"
+    size = f"{counted(len(graph.columns), 'node')} with {counted(len(graph.runs), 'run')}"
+    message = f"{size} are more than a page can open"
     expected = f"at most {LARGEST // 2**20} MiB as JSON"
     fix = "draw a part of it: mgraph draw GRAPH --around ID -o part.svg"
     return GraphError.of("size", message, expected=expected, fix=fix)

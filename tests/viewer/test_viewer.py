@@ -347,7 +347,7 @@ def test_view_refuses_what_the_page_can_not_read(
     monkeypatch.setattr("mgraph.viewer.LARGEST", 1000)
     result = shell("view", "neuron.json")
     assert result.status == 1
-    assert "error[size]: 10 nodes with 1 runs are more than a page can open" in result.err
+    assert "error[size]: 10 nodes with 1 run are more than a page can open" in result.err
     assert shell.files() == ["neuron.json"]
 
 
