@@ -174,8 +174,12 @@ def run_python_engine(
 
 
 def _calls_for_evidence(outcomes: Iterable[Outcome]) -> bool:
-    """Whether some outcome isn't right, so that more cases help to find out why."""
-    return any(each.outcome not in (Verdict.OK, Verdict.UNSUPPORTED) for each in outcomes)
+    """Whether numbers aren't right, or an exception was raised: more cases help to find out why."""
+    return any(
+        each.outcome != Verdict.OK
+        and (each.answer.has_numbers or (each.failed and each.answer.failure is not None))
+        for each in outcomes
+    )
 
 
 def _try_afresh(outcomes: Sequence[Outcome], engine: PythonEngine) -> None:
