@@ -114,7 +114,7 @@ def command(
 
     \b
     Examples:
-      mgraph new 'L = tanh(x1*w1 + x2*w2 + b)' --param w1=-3 --param w2=1 \\
+      mgraph new 'n = x1*w1 + x2*w2 + b; o = tanh(n)' --param w1=-3 --param w2=1 \\
           --param b=6.9 --input x1=2 --input x2=0 -o neuron.json
       mgraph new 'e = a*b; d = e + c; L = d*f' -o steps.json
       mgraph new --mlp 2,16,16,1 --activation tanh --seed 7 -o network.json

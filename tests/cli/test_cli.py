@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from inspect import cleandoc
 from itertools import product
@@ -80,6 +81,16 @@ EXAMPLES = list(examples())
 def test_every_command_has_an_example() -> None:
     """An example of each command calls that command."""
     assert {name for name, line in EXAMPLES if f"mgraph {name}" in line} == {"", *ALL_NAMES}
+
+
+def test_examples_name_nodes_of_the_neuron() -> None:
+    """Ids in examples on neuron.json are in the neuron.json that other examples make, too."""
+    lines = [line for _, line in EXAMPLES if " neuron.json" in line]
+    named = {*re.findall(r"\w+", " ".join(lines))} & {*load(NEURON).columns.ids}
+    formulas = [shlex.split(line)[2] for line in lines if line.startswith("mgraph new ")]
+    assert len(formulas) == 2
+    for formula in formulas:
+        assert named <= {*graph_of(formula, {}).columns.ids}
 
 
 WITH_NODE = [(name, line) for name, line in EXAMPLES if "node " in line]
@@ -182,6 +193,14 @@ def test_help_groups_the_commands(mgraph: Shell) -> None:
         assert [line.split()[0] for line in block.splitlines()] == [*names]
 
 
+@pytest.mark.parametrize("words", ["", "run", "store add"])
+def test_help_as_a_command(mgraph: Shell, words: str) -> None:
+    """`mgraph help` and `mgraph help COMMAND` print what `--help` prints."""
+    said = mgraph("help", *words.split())
+    assert said == mgraph(*words.split(), "--help")
+    assert said.status == 0
+
+
 def test_version(mgraph: Shell) -> None:
     """The version of the package and of the format, on one line."""
     assert mgraph("--version").out == f"mgraph {__version__}, format 1.1\n"
@@ -269,11 +288,12 @@ def test_a_wrong_command_line_says_what_to_type(mgraph: Shell, line: str, words:
     assert mgraph.files() == ["neuron.json"]
 
 
-def test_without_arguments_there_is_help(mgraph: Shell) -> None:
-    """`mgraph` alone shows the commands, and counts as a wrong command line."""
-    said = mgraph()
-    assert said.status == 2
-    assert "Make and run:" in said.err
+@pytest.mark.parametrize("name", ["", *GROUPS])
+def test_without_arguments_there_is_help(mgraph: Shell, name: str) -> None:
+    """What has commands shows its help and nothing else; it counts as a wrong command line."""
+    said = mgraph(*name.split())
+    assert (said.status, said.out) == (2, "")
+    assert said.err == mgraph(*name.split(), "--help").out
 
 
 # --- ops, schema -----------------------------------------------------------------------------
