@@ -23,7 +23,7 @@ from mgraph.codec import (
     updating,
     write_file,
 )
-from mgraph.document import Graph, as_graph, extension_of
+from mgraph.document import ANNOTATED, Graph, as_graph, extension_of
 from mgraph.errors import REPORTED, Diagnostic, GraphError, printable, quoted
 from mgraph.format.fields import shown
 from mgraph.format.numbers import doubles
@@ -41,6 +41,20 @@ STREAM: Final = "-"
 def display_name(path: str) -> str:
     """Return the name of a file in messages."""
     return "standard input" if path == STREAM else path
+
+
+def default_target(path: str, ending: str) -> str:
+    """Return where what is made of a graph file goes unless it is said: to the current folder.
+
+    What is made of NAME.annotated.json is called as if it were made of NAME.json. What is made of
+    standard input goes to standard output.
+    """
+    return STREAM if path == STREAM else stem_of(path) + ending
+
+
+def stem_of(path: str) -> str:
+    """Return the name of a graph file without folder, `.annotated` and extension."""
+    return os.path.splitext(os.path.basename(path))[0].removesuffix(ANNOTATED)
 
 
 @contextmanager

@@ -255,7 +255,6 @@ def test_version(mgraph: Shell) -> None:
         ("test --accept .", "the name of one file"),
         ("test --accept neuron.json neuron.json", "the name of one file"),
         ("test --accept neuron.json --json", "can't be combined with --json or --junit"),
-        ("draw neuron.json", "Missing option '-o'"),
         ("draw neuron.json -o a.gif", "give --format, one of svg, png, dot, mmd"),
         ("draw neuron.json -o -", "the format of standard output is not known: give --format"),
         ("draw neuron.json -o a.svg --hops 2", "--hops needs --around"),
