@@ -252,6 +252,7 @@ def test_run_as_json(mgraph: Shell) -> None:
     assert found["wrote"] == "neuron.annotated.json"
     assert found["leaves_by_gradient"] == ["x1", "w1", "x2", "b", "w2"]
     assert found["first_non_finite"] is None
+    assert found["first_non_finite_gradient"] is None
     assert [node["id"] for node in found["nodes"]] == [
         line.split()[0] for line in TABLE.splitlines()[1:11]
     ]
@@ -288,6 +289,28 @@ def test_flags(mgraph: Shell) -> None:
     assert remarks["zero"].split() == ["zero", "const", "0.0", "-"]
     assert remarks["y"].split() == ["y", "relu", "q", "inf", "1.0"]
     assert "look at   q = x/zero, with x = 2.0, zero = 0.0, is inf" in said.out
+
+
+@pytest.mark.parametrize(
+    ("formula", "node", "grad"),
+    [
+        ("L = sqrt(x)*w", "x", "inf"),  # 1/(2√0)
+        ("m = x*w; L = sqrt(m)*x", "m", "nan"),  # 0 times infinity
+        ("n = x*w; L = sqrt(n)*w", "n", "inf"),
+        ("L = (sqrt(x) - sqrt(x))*w", "x", "nan"),  # infinity minus infinity
+    ],
+)
+def test_a_gradient_that_is_not_finite(mgraph: Shell, formula: str, node: str, grad: str) -> None:
+    """The first one of the backward pass is marked, and named below the table."""
+    mgraph("new", formula, "--input", "x=0", "--input", "w=1", "-o", "zero.json")
+    said = mgraph("run", "zero.json")
+    marked = [line for line in said.out.splitlines() if line.endswith("first non-finite gradient")]
+    assert [line.split()[0] for line in marked] == [node]
+    assert f"look at   the gradient of {node} is {grad}; mgraph explain FILE {node}" in said.out
+    found = mgraph("run", "zero.json", "--json").json
+    assert found["first_non_finite"] is None
+    assert found["first_non_finite_gradient"] == node
+    assert mgraph("explain", "zero.json", node).status == 0
 
 
 def test_file_order_is_kept(mgraph: Shell) -> None:
