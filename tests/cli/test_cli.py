@@ -324,6 +324,21 @@ def test_ops_as_json(mgraph: Shell) -> None:
     assert {row["exact"] for row in table["ops"]} == {True, False}
 
 
+def test_some_ops(mgraph: Shell) -> None:
+    """Named ops are printed alone, with all that is said of them; others are refused."""
+    whole = mgraph("ops").out.splitlines()
+    said = mgraph("ops", "tanh", "pow", "erf").out.splitlines()
+    assert [line.split()[0] for line in said[1:4]] == ["pow", "tanh", "erf"]
+    assert [line for line in said if line.startswith("pow  ")][1:] == [
+        line for line in whole if line.startswith("pow  ")
+    ][1:]
+    assert "leaves" not in said
+    table = mgraph("ops", "tanh", "--json").json
+    assert table["ops"] == [x for x in mgraph("ops", "--json").json["ops"] if x["name"] == "tanh"]
+    assert table["leaves"] == []
+    assert is_usage_error(mgraph("ops", "tahn"), "'tahn' is not one of 'add'")
+
+
 def test_schema(mgraph: Shell) -> None:
     """The schema accepts the neuron and refuses a typo."""
     jsonschema = pytest.importorskip("jsonschema")
