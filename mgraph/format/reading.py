@@ -40,6 +40,11 @@ class Inspection(NamedTuple):
     more: int
     graph: GraphFile | None
 
+    @property
+    def is_other_file(self) -> bool:
+        """Whether the file doesn't say that it is a graph file: folders hold others, too."""
+        return self.graph is None and self.diagnostics[0].code == "format"
+
 
 def inspect(
     data: bytes,

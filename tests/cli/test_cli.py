@@ -218,7 +218,7 @@ def test_version(mgraph: Shell) -> None:
         ("trace neuron.json --steps 20", "go after --: mgraph trace SCRIPT -o FILE -- --steps 20"),
         ("neuron.json", "did you mean: mgraph run neuron.json"),
         ("run", "Missing argument 'GRAPH'. For example: mgraph run neuron.json"),
-        ("check", "For example: mgraph check neuron.json"),
+        ("check", "Missing argument 'PATH...'. For example: mgraph check neuron.json"),
         ("diff neuron.json", "Missing argument 'B'. For example: mgraph diff"),
         ("convert neuron.json", "For example: mgraph convert neuron.json neuron.msgpack"),
         ("run neuron.json --nograd", "Did you mean '--no-grad'?"),
