@@ -36,6 +36,14 @@ def value_of(text: str, name: str, **inputs: float) -> float:
     return data[name]
 
 
+def test_files_of_other_kinds() -> None:
+    """Pictures and the like are said to be no graph file; damaged graph files are not."""
+    for data in (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0\x00\x10JFIF", b"\xcf\xfa\xed\xfe"):
+        assert inspect(data).diagnostics[0].fix.startswith("name a graph file: "), data
+    for data in (b"\x81\xa6mgraph", b"{"):
+        assert "graph file" not in inspect(data).diagnostics[0].fix, data
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
