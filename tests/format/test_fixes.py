@@ -112,6 +112,19 @@ def test_a_number_as_an_argument() -> None:
     assert value_of(json.dumps(document), "y", x=7.0) == 7 * 3
 
 
+def test_several_numbers_as_arguments() -> None:
+    """Each fix has an id of its own, which no node of the file has; all together they are right."""
+    nodes = [
+        {"id": "c", "op": "input", "data": 5.0}, {"id": "c2", "op": "neg", "args": ["c"]},
+        {"id": "y", "op": "sum", "args": [3, "c2", 4]}, {"id": ["c3"], "op": "neg"},
+    ]  # fmt: skip
+    document = {"mgraph": "1.0", "nodes": nodes, "outputs": ["y"]}
+    faults = inspect(json.dumps(document).encode()).diagnostics
+    fixes = [x.fix for x in faults if "add the node" in x.fix]
+    added = [json.loads(fix.partition("node ")[2].partition(", and")[0]) for fix in fixes]
+    assert [(node["id"], node["data"]) for node in added] == [("c3", 3), ("c4", 4)]
+
+
 def test_other_arguments_that_are_not_ids() -> None:
     """A node written where its id belongs, and an id without the brackets of a list."""
     node = '{"id":"c","op":"const","data":3}'
