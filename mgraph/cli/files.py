@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from mgraph.codec import Stamp
 
 STREAM: Final = "-"
+_WITHOUT_NAME: Final = (STREAM, os.devnull)
+"""What may be written to whatever its extension: standard output, and nothing at all."""
 
 
 def display_name(path: str) -> str:
@@ -135,7 +137,7 @@ def _not_a_number(key: str, value: object) -> Diagnostic:
 
 def write_graph(graph: Graph, path: str, extension: str, since: Stamp | None = None) -> None:
     """Write a graph to a file, or to standard output for `-` in the encoding of `extension`."""
-    if path != STREAM:
+    if path not in _WITHOUT_NAME:
         extension = extension_of(path)
     write_output(path, graph.to_bytes(extension), since)
 
@@ -143,12 +145,14 @@ def write_graph(graph: Graph, path: str, extension: str, since: Stamp | None = N
 def write_output(path: str, chunks: Iterable[bytes], since: Stamp | None = None) -> None:
     """Write a file, or to standard output for `-`; say what a replaced file could not keep.
 
+    Nothing is written for the null device, which can't be replaced as files are.
+
     Raises:
         GraphError: `io` if that can't be done, or would write binary data to a terminal.
     """
     if path == STREAM:
         _write_stream(chunks)
-    elif lost := write_file(path, chunks, since):
+    elif path != os.devnull and (lost := write_file(path, chunks, since)):
         what = printable(", ".join(lost))
         click.echo(f"note: {printable(path)} could not keep its {what}", err=True)
 
@@ -195,7 +199,7 @@ def check_extension(path: str | None) -> None:
     Raises:
         UsageError: The extension is neither .json nor .msgpack.
     """
-    if path is not None and path != STREAM:
+    if path is not None and path not in _WITHOUT_NAME:
         try:
             extension_of(path)
         except GraphError as error:

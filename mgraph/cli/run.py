@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @click.argument("graph", type=GraphPath())
 @click.option(
     "-o", "--out", type=GraphPath(), metavar="FILE",
-    help="Write the annotated file here; - is standard output.",
+    help="Write the annotated file here; - is standard output, /dev/null writes nothing.",
 )  # fmt: skip
 @click.option("--in-place", is_flag=True, help="Write the annotated file over GRAPH itself.")
 @request_options

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from mgraph import __version__
@@ -214,6 +216,16 @@ def test_settings_that_fit_no_node_are_told(
     said = mgraph("run", "neuron.json", *args)
     assert (said.status, codes(said)) == (1, [code])
     assert said.err.startswith("neuron.json: error")
+    assert mgraph.files() == ["neuron.json"]
+
+
+def test_nothing_is_written(mgraph: Shell) -> None:
+    """With `-o /dev/null` (NUL on Windows), the table is printed, and no file is written."""
+    said = mgraph("run", "neuron.json", "-o", os.devnull)
+    assert (said.status, said.err) == (0, "")
+    assert said.out.startswith("neuron: One tanh neuron")
+    assert mgraph("run", "neuron.json", "--json", "-o", os.devnull).json["wrote"] == os.devnull
+    assert mgraph("convert", "neuron.json", os.devnull).status == 0
     assert mgraph.files() == ["neuron.json"]
 
 
