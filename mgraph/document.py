@@ -366,7 +366,8 @@ def load(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Graph:
         limits: The largest size, number of nodes and so on to accept.
 
     Raises:
-        GraphError: The file can't be read, or is not valid; it lists every fault.
+        GraphError: The file can't be read, or is not valid; it lists every fault, or one if the
+            file can't be parsed or its version is not known.
     """
     name = os.fspath(path)
     return loads(read_file(path, limits), str(name), limits)
@@ -381,7 +382,8 @@ def loads(data: bytes | str, name: str = "", limits: Limits = LIMITS) -> Graph:
         limits: The largest size, number of nodes and so on to accept.
 
     Raises:
-        GraphError: The data are not valid; it lists every fault.
+        GraphError: The data are not valid; it lists every fault, or one if they can't be parsed or
+            their version is not known.
     """
     raw = data.encode(errors="surrogatepass") if isinstance(data, str) else data
     return as_graph(read(raw, name, limits))

@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from mgraph.cli.files import STREAM, naming, read_bytes, read_graph, write_output
+from mgraph.cli.files import (
+    STREAM,
+    default_target,
+    naming,
+    read_bytes,
+    read_graph,
+    write_output,
+)
 from mgraph.cli.options import limit_option
 from mgraph.cli.parameters import FolderPath, GraphPath
 from mgraph.cli.terminal import counted
-from mgraph.document import ANNOTATED
 from mgraph.errors import printable
 from mgraph.viewer import csv_rows, page
 
@@ -23,6 +29,9 @@ if TYPE_CHECKING:
     from mgraph.codec import Limits
     from mgraph.document import Graph
     from mgraph.viewer import CsvRows
+
+PAGE: Final = ".view.html"
+"""What the names of pages end in, unless they are given."""
 
 
 @click.command("view", short_help="Make a page to step through a graph and change its leaves.")
@@ -80,7 +89,7 @@ def command(
         target = view_site.write(site, graphs, out, limits, quiz=quiz, rows=table)
     else:
         graph = _only(ctx, graphs)
-        target = out or default_target(graph)
+        target = out or default_target(graph, PAGE)
         _check_target(target)
         file, _ = read_graph(graph, limits)
         name = "graph.json" if graph == STREAM else Path(graph).name
@@ -130,13 +139,6 @@ def _read_rows(path: str, limits: Limits) -> CsvRows:
     name = "rows.csv" if path == STREAM else Path(path).name
     with naming(path):
         return csv_rows(read_bytes(path, limits), name)
-
-
-def default_target(graph: str) -> str:
-    """Return where the page of a graph file goes unless it is said."""
-    if graph == STREAM:
-        return STREAM
-    return f"{Path(graph).stem.removesuffix(ANNOTATED)}.view.html"
 
 
 def _check_target(target: str) -> None:
