@@ -101,7 +101,7 @@ LARGEST_ROWS: Final = 4 * 2**20
 
 
 def csv_rows(data: bytes, name: str) -> CsvRows:
-    """Return rows for a page; the page reads them, and says if they don't fit the graph.
+    """Return rows for a page; the page reads them, and says what it can't train on.
 
     Args:
         data: A CSV file.
