@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ def check_columns(graph: Columns, rows: CsvRows) -> None:
 
 
 def _header(text: str) -> list[str]:
-    lines = text.removeprefix("\ufeff").splitlines(keepends=True)
+    lines = StringIO(text.removeprefix("\ufeff"), newline="")
     try:
         return next(filter(None, csv.reader(lines)), [])
     except csv.Error:  # a cell that no id can be as long as

@@ -374,6 +374,7 @@ def test_rows_that_do_not_fit_the_graph(shell: Shell) -> None:
     for text, graph, code in (
         ("x1,x2,moon\n1,2,a\n", "net.json", ""),
         ('\ufeff\n"x1",y,x2\n1,1,2\n', "net.json", ""),
+        ("a\u2028b,x1,x2,moon\n0,1,2,a\n", "net.json", ""),  # not the end of a line
         ("x1;x2;moon\n1;2;a\n", "net.json", "unbound-input"),
         ('[{"x1": 1.0, "x2": 2.0, "y": 1}]\n', "net.json", "unbound-input"),
         ("x1,moon\n1,a\n", "net.json", "unbound-input"),
