@@ -46,7 +46,7 @@ def check_columns(graph: Columns, rows: CsvRows) -> None:
     leaves = [graph.ids[node] for node in graph.leaves if graph.op(node) in SETTABLE]
     is_spare = any(name not in leaves for name in header)
     targets = [*target_ids(1), *target_ids(len(leaves))] if is_spare else []
-    known = (*header, *targets)
+    known = dict.fromkeys((*header, *targets))  # to look up many leaves
     missing = [graph.ids[node] for node in graph.unbound() if graph.ids[node] not in known]
     if missing:
         shown, plural = some(map(quoted, missing)), len(missing) > 1
