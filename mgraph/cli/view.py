@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+<<<<<<< HEAD
 from mgraph.cli.files import (
     STREAM,
     default_target,
@@ -20,8 +21,16 @@ from mgraph.cli.files import (
 from mgraph.cli.options import limit_option
 from mgraph.cli.parameters import FolderPath, GraphPath
 from mgraph.cli.terminal import counted
+=======
+from mgraph.cli.files import STREAM, naming, read_graph, write_output
+from mgraph.cli.options import limit_option
+from mgraph.cli.parameters import FolderPath, GraphPath
+from mgraph.cli.terminal import counted
+from mgraph.cli.view_rows import check_columns, read_rows
+from mgraph.document import ANNOTATED
+>>>>>>> fix2
 from mgraph.errors import printable
-from mgraph.viewer import csv_rows, page
+from mgraph.viewer import page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +91,7 @@ def command(
       mgraph view --site graphs/ neuron.json moons.json
     """  # noqa: D301 - \b is click's
     _check_streams(graphs, rows)
-    table = None if rows is None else _read_rows(rows, limits)
+    table = None if rows is None else read_rows(rows, limits)
     if site is not None:
         from mgraph.cli import view_site  # noqa: PLC0415 - it imports all that draws
 
@@ -92,6 +101,8 @@ def command(
         target = out or default_target(graph, PAGE)
         _check_target(target)
         file, _ = read_graph(graph, limits)
+        if table is not None:
+            check_columns(file.columns, table)
         name = "graph.json" if graph == STREAM else Path(graph).name
         write_page(file, name, target, quiz=quiz, rows=table)
     if target != STREAM and not no_open:
@@ -135,10 +146,18 @@ def write_page(
         click.echo(f"wrote {printable(target)}: {counted(len(graph), 'node')}, {size:,} bytes")
 
 
+<<<<<<< HEAD
 def _read_rows(path: str, limits: Limits) -> CsvRows:
     name = "rows.csv" if path == STREAM else Path(path).name
     with naming(path):
         return csv_rows(read_bytes(path, limits), name)
+=======
+def default_target(graph: str) -> str:
+    """Return where the page of a graph file goes unless it is said."""
+    if graph == STREAM:
+        return STREAM
+    return f"{Path(graph).stem.removesuffix(ANNOTATED)}.view.html"
+>>>>>>> fix2
 
 
 def _check_target(target: str) -> None:

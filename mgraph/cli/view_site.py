@@ -9,6 +9,11 @@ import click
 
 from mgraph.cli.files import display_name, extension_for, graph_from, read_bytes, stem_of
 from mgraph.cli.terminal import counted, progress
+<<<<<<< HEAD
+=======
+from mgraph.cli.view_rows import check_columns
+from mgraph.document import ANNOTATED
+>>>>>>> fix2
 from mgraph.errors import MissingExtraError, printable
 from mgraph.viewer.site import INDEX, OPENER, Shown, pictures, stems, write_site
 
@@ -46,6 +51,8 @@ def write(
         raise click.UsageError(message)
     with progress(2 * len(paths)) as bar:
         graphs = _shown(paths, limits, bar)
+        if rows is not None:
+            check_columns(graphs[0].graph.columns, rows)
         bar.step("writing")
         sizes = [size for _, size in write_site(folder, graphs, quiz=quiz, rows=rows)]
     for shown in graphs:
