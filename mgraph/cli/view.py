@@ -9,26 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-<<<<<<< HEAD
-from mgraph.cli.files import (
-    STREAM,
-    default_target,
-    naming,
-    read_bytes,
-    read_graph,
-    write_output,
-)
-from mgraph.cli.options import limit_option
-from mgraph.cli.parameters import FolderPath, GraphPath
-from mgraph.cli.terminal import counted
-=======
-from mgraph.cli.files import STREAM, naming, read_graph, write_output
+from mgraph.cli.files import STREAM, default_target, naming, read_graph, write_output
 from mgraph.cli.options import limit_option
 from mgraph.cli.parameters import FolderPath, GraphPath
 from mgraph.cli.terminal import counted
 from mgraph.cli.view_rows import check_columns, read_rows
-from mgraph.document import ANNOTATED
->>>>>>> fix2
 from mgraph.errors import printable
 from mgraph.viewer import page
 
@@ -144,20 +129,6 @@ def write_page(
     if target != STREAM:
         size = sum(map(len, chunks))
         click.echo(f"wrote {printable(target)}: {counted(len(graph), 'node')}, {size:,} bytes")
-
-
-<<<<<<< HEAD
-def _read_rows(path: str, limits: Limits) -> CsvRows:
-    name = "rows.csv" if path == STREAM else Path(path).name
-    with naming(path):
-        return csv_rows(read_bytes(path, limits), name)
-=======
-def default_target(graph: str) -> str:
-    """Return where the page of a graph file goes unless it is said."""
-    if graph == STREAM:
-        return STREAM
-    return f"{Path(graph).stem.removesuffix(ANNOTATED)}.view.html"
->>>>>>> fix2
 
 
 def _check_target(target: str) -> None:

@@ -9,11 +9,7 @@ import click
 
 from mgraph.cli.files import display_name, extension_for, graph_from, read_bytes, stem_of
 from mgraph.cli.terminal import counted, progress
-<<<<<<< HEAD
-=======
 from mgraph.cli.view_rows import check_columns
-from mgraph.document import ANNOTATED
->>>>>>> fix2
 from mgraph.errors import MissingExtraError, printable
 from mgraph.viewer.site import INDEX, OPENER, Shown, pictures, stems, write_site
 
