@@ -178,7 +178,8 @@ def _is_joined(names: Sequence[str]) -> bool:
 def _no_columns(graph: Columns, names: Sequence[str]) -> Diagnostic:
     leaves = [graph.ids[node] for node in graph.leaves if graph.op(node) in SETTABLE]
     expected = f"one of {some(leaves)}" if leaves else "a graph with inputs or params"
-    pairs = ((closest(name, leaves), name) for name in names[:_LOOKED_AT])
+    suggestions = Suggestions()
+    pairs = ((suggestions.closest(name, leaves), name) for name in names[:_LOOKED_AT])
     leaf, name = next((pair for pair in pairs if pair[0]), ("", ""))
     message = "no column of the table has the name of an input or param"
     fix = _COMMAS if _is_joined(names) else _column_fix(leaf, name)
