@@ -58,7 +58,8 @@ def check_names(names: Sequence[str], shown: str) -> None:
     Raises:
         GraphError: `column`.
     """
-    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    first: dict[str, int] = {}
+    twice = next((name for i, name in enumerate(names) if first.setdefault(name, i) != i), None)
     if twice is not None or "" in names:
         what = f"two columns named {quoted(twice)}" if twice else "a column without a name"
         message = f"{printable(shown)} has {what}"

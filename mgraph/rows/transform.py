@@ -117,7 +117,7 @@ def transform_of(
         ValueError: `keep` is a text that is neither "all" nor "none".
     """
     names, results = schema.names, mapper.results
-    kept = _kept(names, keep)
+    kept = {*_kept(names, keep)}
     fields = [field for field in schema if field.name in kept or field.name not in results]
     leaves = mapper.leaves(pa.schema(fields))
     needed = {*leaves.values()}
