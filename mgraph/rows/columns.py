@@ -16,7 +16,7 @@ from mgraph.format.runs import SETTABLE
 from mgraph.suggestions import Suggestions, closest, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -168,6 +168,24 @@ def columns_fix(leaves: Sequence[str], names: Sequence[str]) -> str:
         for leaf, column in zip(leaves, columns, strict=False)
     )
     return f"{printable(' '.join(pairs))} (columns= in Python)"
+
+
+def names_in_blanks(graph: Columns, taken: Collection[str], unused: Iterable[str]) -> Iterator[str]:
+    """Yield what is odd about columns that are not used because of blanks around their names.
+
+    Args:
+        graph: The graph.
+        taken: The leaves that have a column, or are to have none.
+        unused: The columns of the table that no leaf has.
+    """
+    for name in unused:
+        leaf = name.strip()
+        if leaf != name and _is_settable(graph, leaf) and leaf not in taken:
+            option = printable(f"--column {shlex.quote(f'{leaf}={name}')}")
+            yield (
+                f"is the column {quoted(name)} meant for {leaf}? Then leave out the blanks, or use "
+                f"{option}"
+            )
 
 
 def _is_joined(names: Sequence[str]) -> bool:

@@ -252,6 +252,17 @@ def test_an_input_without_a_column_is_noted(shell: Shell) -> None:
     assert said.err == "note: no column for the input x: declared values are used\n"
 
 
+def test_a_name_in_blanks_is_noted(shell: Shell) -> None:
+    """A blank after the comma of a header makes another name, which the note shows."""
+    shell.write("blank.csv", "y, x\n3,5\n")
+    command = ("replay", "line.json", "blank.csv", "-o", "-")
+    said = shell(*command)
+    assert "note: no column for the input x: declared values are used\n" in said.err
+    option = "--column 'x= x'"
+    assert f'is the column " x" meant for x? Then leave out the blanks, or use {option}' in said.err
+    assert "note: " not in shell(*command, "--column", "x= x").err
+
+
 def test_no_row_is_left(shell: Shell) -> None:
     """If all rows are bad, sums are those of no rows."""
     shell.write("bad.csv", "x,y\n?,1\n?,2\n")

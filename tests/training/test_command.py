@@ -379,6 +379,10 @@ def test_inputs_without_a_column_are_noted(shell: Shell) -> None:
     shell.write("ys.csv", "y\n1\n2\n")
     said = shell("train", "line.json", "ys.csv", "-o", "run", "--epochs", "1")
     assert said.err == "note: no column for the input x: declared values are used\n"
+    shell.write("blank.csv", "y, x, w\n1,2,3\n")
+    said = shell("train", "line.json", "blank.csv", "-o", "blank", "--epochs", "1")
+    assert 'note: is the column " x" meant for x? Then leave out the blanks, or' in said.err
+    assert " w" not in said.err  # it is trained
     shell("new", "--mlp", "1,1", "--loss", "mse", "-o", "net.json")
     said = shell("train", "net.json", "rows.csv", "-o", "net", "--column", "x1=x", "--column",
                  "y=none")  # fmt: skip
