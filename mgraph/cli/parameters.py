@@ -278,7 +278,9 @@ class Setting(click.ParamType):  # type: ignore[type-arg] # not generic in click
             example = text.replace(",", ".") if typed(text.replace(",", ".")) else "0.5"
             self.fail(f"{text!r} is not a number: write {name}={example}", param, ctx)
         if not isfinite(number) and plain(text) not in SPECIAL:
-            message = f"{text} is too large for a double: write {name}=inf if you mean infinity"
+            message = f"{text} is too large for a double"
+            if not isinstance(self.ids, OutputId):  # seeds are finite
+                message += f": write {name}=inf if you mean infinity"
             self.fail(message, param, ctx)
         return name, number
 

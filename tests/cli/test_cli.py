@@ -214,6 +214,7 @@ def test_version(mgraph: Shell) -> None:
         ("run neuron.json --set x1=two", "'two' is not a number: write x1=0.5"),
         ("run neuron.json --set x1=1_000", "'1_000' is not a number"),
         ("run neuron.json --set x1=1e400", "write x1=inf if you mean infinity"),
+        ("run neuron.json --seed o=1e400", "1e400 is too large for a double\n"),
         ("run neuron.json --seed o", "for example o=0.5"),
         ("run neuron.json --engine warp", "'warp' is not one of 'auto', 'value'"),
         ("run neuron.json --limit nodes", "for example nodes=20000000 or size=2G"),
