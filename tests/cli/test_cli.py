@@ -217,6 +217,8 @@ def test_version(mgraph: Shell) -> None:
         ("run neuron.json --seed o=1e400", "1e400 is too large for a double\n"),
         ("run neuron.json --seed o", "for example o=0.5"),
         ("run neuron.json --engine warp", "'warp' is not one of 'auto', 'value'"),
+        ("run neuron.json --limit node=3", 'there is no limit "node"; names: size, nodes'),
+        ("run neuron.json --limit nodes=x", '"x" is not a whole number, for example'),
         ("run neuron.json --limit nodes", "for example nodes=20000000 or size=2G"),
         ("check neuron.json --limit depth=201", "depth can be raised to 200 at most"),
         ("explain neuron.json", "For example: mgraph explain neuron.json w1"),
@@ -272,6 +274,21 @@ def test_a_wrong_command_line_says_what_to_type(mgraph: Shell, line: str, words:
     assert is_usage_error(said, words)
     assert said.err.splitlines()[1].startswith("Try 'mgraph")
     assert mgraph.files() == ["neuron.json"]
+
+
+def test_a_wrong_value_of_the_environment(mgraph: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable is named: nobody has typed the option."""
+    for name, value in (("LAN", "maybe"), ("PORT", "x"), ("LIMIT", "nodes=x")):
+        with monkeypatch.context() as patch:
+            patch.setenv(f"MGRAPH_{name}", value)
+            said = mgraph("serve")
+            assert is_usage_error(said, f"(in the environment variable MGRAPH_{name})")
+            assert "environment" not in mgraph("serve", f"--{name.lower()}=y").err
+
+
+def test_a_file_without_a_name(mgraph: Shell) -> None:
+    """The message shows that the name is empty."""
+    assert 'can\'t read "": ' in mgraph("check", "").err
 
 
 def test_without_arguments_there_is_help(mgraph: Shell) -> None:
