@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from mgraph.codec import LIMITS, Limits, read_file, write_file
 from mgraph.collector import paused_collector
 from mgraph.engine import tape
-from mgraph.engine.evaluate import evaluate, unbound_inputs
+from mgraph.engine.evaluate import evaluate, given_inputs, unbound_inputs
 from mgraph.engine.values import EXACT_VALUE, VALUE, columns_of, values_of
-from mgraph.errors import GraphError, printable
+from mgraph.errors import GraphError, counted, printable
 from mgraph.format.faults import check_header, check_runs
 from mgraph.format.file import GraphFile
 from mgraph.format.reading import read
 from mgraph.format.writing import to_json, to_msgpack
 from mgraph.graph.run import EXACT_MATH, LIBM, over_graph
+from mgraph.ops import INPUT, PARAM
 from mgraph.value import Value, mimebundle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mgraph.engine.evaluate import Engine
     from mgraph.engine.tape.replay import Replay
@@ -89,6 +91,23 @@ class Graph(GraphFile):
         return doc
 
     @property
+    def inputs(self) -> Mapping[str, float | None]:
+        """The inputs in the file's order: the declared value by id, or None if there is none."""
+        unbound = (self.columns.ids[i] for i in self.columns.unbound())
+        return {**self._declared(INPUT), **dict.fromkeys(unbound)}
+
+    @property
+    def params(self) -> Mapping[str, float]:
+        """The params in the file's order: the declared value by id."""
+        return self._declared(PARAM)
+
+    def _declared(self, op: str) -> dict[str, float]:
+        """Return the declared values of the leaves of one kind; 0 where there is none."""
+        columns = self.columns
+        pairs = zip(columns.leaves, columns.data, strict=True)
+        return {columns.ids[i]: x for i, x in pairs if columns.op(i) == op}
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """The ids of the outputs, in order."""
         return tuple(self.columns.output_ids)
@@ -100,7 +119,7 @@ class Graph(GraphFile):
     def __repr__(self) -> str:
         """Show the name and the numbers of nodes and runs."""
         name = f"{self.name!r}, " if self.name else ""
-        return f"<Graph {name}{len(self):,} nodes, {len(self.runs)} runs>"
+        return f"<Graph {name}{counted(len(self), 'node')}, {counted(len(self.runs), 'run')}>"
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """Show the graph in a notebook, with the numbers of a run."""
@@ -144,7 +163,7 @@ class Graph(GraphFile):
             MissingExtraError: The tape engine was asked for and is not installed.
             ValueError: There is no such engine, or no such math.
         """
-        given = {**(inputs or {}), **more}
+        given = given_inputs(inputs, more)
         chosen = load_engine(engine, len(self), math)
         return evaluate(self.columns, given, seed, chosen, grad=grad)
 
@@ -347,7 +366,8 @@ def load(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Graph:
         limits: The largest size, number of nodes and so on to accept.
 
     Raises:
-        GraphError: The file can't be read, or is not valid; it lists every fault.
+        GraphError: The file can't be read, or is not valid; it lists every fault, or one if the
+            file can't be parsed or its version is not known.
     """
     name = os.fspath(path)
     return loads(read_file(path, limits), str(name), limits)
@@ -362,7 +382,8 @@ def loads(data: bytes | str, name: str = "", limits: Limits = LIMITS) -> Graph:
         limits: The largest size, number of nodes and so on to accept.
 
     Raises:
-        GraphError: The data are not valid; it lists every fault.
+        GraphError: The data are not valid; it lists every fault, or one if they can't be parsed or
+            their version is not known.
     """
     raw = data.encode(errors="surrogatepass") if isinstance(data, str) else data
     return as_graph(read(raw, name, limits))
@@ -398,11 +419,17 @@ def save(
 
     Raises:
         GraphError: As for `Graph.of` and `Graph.to_file`.
+        TypeError: One of the outputs is not a Value.
     """
-    listed = [outputs] if isinstance(outputs, Value) else [*outputs]
-    graph = recorded(Graph.of(*listed, name=name, doc=doc), math_of(listed))
+    values = listed(outputs)
+    graph = recorded(Graph.of(*values, name=name, doc=doc), math_of(values))
     graph.to_file(path)
     return graph
+
+
+def listed(outputs: Value | Sequence[Value]) -> Sequence[Value]:
+    """Return the outputs of a graph as a list: one alone, or those of a sequence."""
+    return [*outputs] if isinstance(outputs, Iterable) else [outputs]
 
 
 def math_of(outputs: Sequence[Value]) -> str:

@@ -101,6 +101,11 @@ def some(names: Iterable[str], most: int = 5) -> str:
     return ", ".join(shown[:most]) + (", …" if len(shown) > most else "")
 
 
+def counted(count: int, what: str) -> str:
+    """Return a count with its noun: `1 file`, `2,000 files`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def pointer(path: Path) -> str:
     """Format a path as a JSON pointer (RFC 6901)."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

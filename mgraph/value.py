@@ -551,22 +551,33 @@ def as_value(x: Operand) -> Value:
     return value
 
 
-def maximum(a: Operand, b: Operand) -> Value:
+def maximum(a: Operand, b: Operand, *more: Operand) -> Value:
     """Return the larger of `a` and `b`; if they are equal, each gets half the gradient.
 
+    `more` are compared with the result from left to right, each in a node of its own.
+
     Raises:
         TypeError: One of them is neither a Value nor a number.
     """
-    return compute(OPS["max"], (a, b))
+    return _of_pairs(OPS["max"], a, b, more)
 
 
-def minimum(a: Operand, b: Operand) -> Value:
+def minimum(a: Operand, b: Operand, *more: Operand) -> Value:
     """Return the smaller of `a` and `b`; if they are equal, each gets half the gradient.
 
+    `more` are compared with the result from left to right, each in a node of its own.
+
     Raises:
         TypeError: One of them is neither a Value nor a number.
     """
-    return compute(OPS["min"], (a, b))
+    return _of_pairs(OPS["min"], a, b, more)
+
+
+def _of_pairs(op: Op, a: Operand, b: Operand, more: Iterable[Operand]) -> Value:
+    value = compute(op, (a, b))
+    for operand in more:
+        value = compute(op, (value, operand))
+    return value
 
 
 def total(values: Iterable[Operand]) -> Value:
@@ -584,6 +595,11 @@ def total(values: Iterable[Operand]) -> Value:
         message = "mgraph.sum needs at least one value"
         raise ValueError(message)
     return compute(OPS["sum"], args)
+
+
+for _function, _name in ((maximum, "max"), (minimum, "min"), (total, "sum")):
+    _function.__module__ = "mgraph"  # errors, help and pickles call them what users do
+    _function.__name__ = _function.__qualname__ = _name
 
 
 def ancestry(roots: Iterable[Value]) -> list[Value]:

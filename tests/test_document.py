@@ -71,6 +71,45 @@ def test_values_are_live() -> None:
     assert values["x1w1"].args == (values["x1"], values["w1"])
 
 
+def test_a_graph_says_what_it_takes() -> None:
+    """Inputs and params are in the file's order, with the values that the file states for them."""
+    graph = mgraph.loads(
+        '{"mgraph": "1.0", "nodes": [{"id": "z", "op": "neg", "args": ["b"]}, {"id": "b", "op": '
+        '"input"}, {"id": "w", "op": "param", "data": -3}, {"id": "k", "op": "const", "data": 2}, '
+        '{"id": "a", "op": "input", "data": 0.5}, {"id": "v", "op": "param", "data": 0}, {"id": '
+        '"s", "op": "sum", "args": ["z", "w", "k", "a", "v"]}], "outputs": ["s"]}'
+    )
+    for each in (graph, mgraph.loads(b"".join(graph.to_bytes(".msgpack")))):
+        assert [*each.inputs.items()] == [("b", None), ("a", 0.5)]
+        assert [*each.params.items()] == [("w", -3.0), ("v", 0.0)]
+    assert graph.run({**graph.params, "b": 1.0, "w": 4.0}).data == {
+        "b": 1.0, "z": -1.0, "w": 4.0, "k": 2.0, "a": 0.5, "v": 0.0, "s": 5.5,
+    }  # fmt: skip
+    constant = Graph.of(Value.const(1.0))
+    assert (constant.inputs, constant.params) == ({}, {})
+
+
+def test_inputs_that_come_with_a_name() -> None:
+    """A dict of inputs as a keyword would be the value of a node: the error says what to write."""
+    graph = mgraph.load(FIXTURES / "neuron.json")
+    for run in (graph.run, graph.compile()):
+        for name in ("inputs", "values"):
+            given: dict[str, Any] = {name: {"x1": 2.0}}
+            with pytest.raises(GraphError, match=f"first argument, without {name}=") as caught:
+                run(**given)
+            assert codes(caught) == ["number"]
+    named = Graph.of(Value(1.0, name="inputs"))
+    assert named.run(inputs=2.0).data == {"inputs": 2.0}
+
+
+def test_what_a_graph_shows() -> None:
+    """One node is not called nodes, and one run is not called runs."""
+    graph = Graph.of(Value(1.0))
+    assert repr(graph) == "<Graph 1 node, 0 runs>"
+    assert repr(graph.with_runs([graph.run()])) == "<Graph 1 node, 1 run>"
+    assert repr(neuron()).startswith("<Graph 'neuron', ")
+
+
 def test_inputs_and_seeds_are_checked() -> None:
     """A name that is not there, an op, a const, a seed on no output: each has its code."""
     graph = mgraph.loads(
@@ -122,8 +161,10 @@ def test_names_become_ids(tmp_path: Path) -> None:
     with pytest.raises(GraphError) as caught:
         mgraph.save(c, tmp_path / "x.yaml")
     assert codes(caught) == ["io"]
-    with pytest.raises(TypeError):
-        mgraph.save([3.0], tmp_path / "x.json")  # type: ignore[list-item]
+    wrong: Any
+    for wrong, kind in (([3.0], "float"), (3, "int"), (None, "NoneType"), ("c", "str")):
+        with pytest.raises(TypeError, match=f"expected a Value, not {kind}"):
+            mgraph.save(wrong, tmp_path / "x.json")
     assert list(tmp_path.iterdir()) == []
 
 

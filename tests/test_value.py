@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import pickle
 import subprocess
 import sys
 from fractions import Fraction
@@ -107,6 +108,27 @@ def test_python_sum_works() -> None:
     assert mgraph.sum([Value(1.0), 2, 3.0]).data == 6.0
     with pytest.raises(ValueError, match="at least one"):
         mgraph.sum([])
+
+
+def test_the_larger_and_the_smaller_of_several() -> None:
+    """It is that of two, again and again, as in formulas; a number may be among them."""
+    a, b, c = Value(1.0), Value(3.0), Value(2.0)
+    assert [x.data for x in (mgraph.max(a, b, c, 0.5), mgraph.min(a, b, c, 0.5))] == [3.0, 0.5]
+    largest = mgraph.max(a, b, c)
+    assert (largest.op, largest.args[0].op, largest.args[1]) == ("max", "max", c)
+    (largest * mgraph.min(c, b, a)).backward()
+    assert (a.grad, b.grad, c.grad) == (3.0, 1.0, 0.0)
+    assert mgraph.max(a=a, b=2).data == 2.0
+
+
+@pytest.mark.parametrize("name", ["max", "min", "sum"])
+def test_functions_have_their_public_names(name: str) -> None:
+    """Errors, help and pickles call a function what its users call it."""
+    function = getattr(mgraph, name)
+    with pytest.raises(TypeError, match=rf"^{name}\(\) missing 1 required"):
+        function(*[Value(1.0)] * (name != "sum"))
+    assert f"{function.__module__}.{function.__qualname__}" == f"mgraph.{name}"
+    assert pickle.loads(pickle.dumps(function)) is function  # noqa: S301 - our own bytes
 
 
 def test_repeats_and_diamonds_add_up() -> None:

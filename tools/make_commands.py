@@ -46,7 +46,7 @@ SHOWN: Final[Mapping[str, Sequence[str]]] = {
         "mgraph view fixtures/neuron.json --no-open | cut -d, -f1",
         "mgraph view --site graphs fixtures/neuron.json line.json --no-open | sed 's/; .*//'",
     ),
-    "draw": ("mgraph draw fixtures/neuron.json -o neuron.svg",),
+    "draw": ("mgraph draw fixtures/neuron.json",),
     "explain": ("mgraph explain fixtures/run/lecture/used_twice.json a",),
     "step": ("mgraph step line.json | tail -n 7",),
     "gradcheck": (

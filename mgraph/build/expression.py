@@ -385,18 +385,28 @@ _WORDS: Final[Mapping[type, str]] = {
 
 
 def _call(node: ast.Call) -> tuple[str, list[ast.expr]]:
-    name = _function_of(node.func)
+    name, args = _called(node)
     function = FUNCTIONS.get(name)
     if function is None:
         raise ExpressionError(_no_function(name, node), _at(node))
     if node.keywords or any(isinstance(arg, ast.Starred) for arg in node.args):
         message = f"{name} takes only plain arguments"
         raise ExpressionError(message, _at(node))
-    if not function.takes(len(node.args)):
+    if not function.takes(len(args)):
         usage = function.usage or _FOR_ONE.get(name, "")
-        message = f"{name} takes {function.expected}, not {len(node.args)}"
+        message = f"{name} takes {function.expected}, not {len(args)}"
         raise ExpressionError(f"{message}: {usage}" if usage else message, _at(node))
-    return name, node.args
+    return name, args
+
+
+def _called(node: ast.Call) -> tuple[str, list[ast.expr]]:
+    """Return what is called, and its arguments; x.tanh() is tanh(x), as in Python with Values."""
+    func = node.func
+    if isinstance(func, ast.Attribute) and not node.args and not node.keywords:
+        function = FUNCTIONS.get(func.attr)
+        if function is not None and function.most == 1:
+            return func.attr, [func.value]
+    return _function_of(func), node.args
 
 
 _FOR_ONE: Final = {"add": "sum takes any number", "sub": "write -x to change the sign"}
@@ -410,14 +420,14 @@ def _no_function(name: str, call: ast.Call) -> str:
     if last in ELSEWHERE:
         return f"{quoted(name)} is not an op: write {ELSEWHERE[last]}"
     hint = did_you_mean(last if last in FUNCTIONS else closest(last, FUNCTIONS))
-    if not hint and len(call.args) == 1:
+    if not hint and len(call.args) == 1 and name != f".{last}":
         hint = f"{_USE}; for a product, write {name}*(…)"
     return f"{quoted(name)} is not an op: {hint or _USE}"
 
 
 def _function_of(node: ast.expr) -> str:
-    """Return the name, with dots, of what is called; empty if it has none."""
+    """Return the name, with dots, of what is called; .name for a method of a formula."""
     try:
         return _id(node)
     except ExpressionError:
-        return ""
+        return f".{node.attr}" if isinstance(node, ast.Attribute) else ""

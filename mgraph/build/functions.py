@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 from mgraph.ops import OPS, Op
@@ -72,20 +71,12 @@ def _mean(*values: Value) -> Value:
     return total(values) / len(values)
 
 
-def _max(*values: Value) -> Value:
-    return reduce(maximum, values)
-
-
-def _min(*values: Value) -> Value:
-    return reduce(minimum, values)
-
-
 COMPOSED: Final[Mapping[str, Function]] = {
     "gelu": Function(_gelu, usage="gelu(x)"),
     "leaky_relu": Function(_leaky_relu, 2, 2, "leaky_relu(x, a)"),
-    "max": Function(_max, 2, None, "max(a, b, …)"),
+    "max": Function(maximum, 2, None, "max(a, b, …)"),
     "mean": Function(_mean, 1, None, "mean(a, b, …)"),
-    "min": Function(_min, 2, None, "min(a, b, …)"),
+    "min": Function(minimum, 2, None, "min(a, b, …)"),
     "silu": Function(_silu, usage="silu(x)"),
     "square": Function(_square, usage="square(x)"),
 }

@@ -38,6 +38,8 @@ _REPLACEMENTS: Final = {
     "π": f"pi, and declare it: --const pi={math.pi}",
 }  # fmt: skip
 
+_LAMBDA: Final = "lam, because lambda is a reserved word"
+
 _TOKEN: Final = re.compile(
     r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][\w.]*)"
     r"|(?P<open>\()|(?P<close>\))|(?P<other>\S)"
@@ -56,7 +58,8 @@ def replacement(character: str) -> str:
         return _REPLACEMENTS[character]
     name = unicodedata.name(character, "")
     if name.startswith("GREEK") and " LETTER " in name:
-        return name.split()[-1].lower()
+        letter = name.partition(" WITH ")[0].split()[-1].lower()
+        return _LAMBDA if letter == "lamda" else letter
     plain = unicodedata.normalize("NFKC", character)
     if not plain.isascii() or plain == character:
         return ""

@@ -56,6 +56,12 @@ class Commands(click.Group):
             command: click.Command = import_module(f"{__name__}.{module}").command
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Split the arguments; `mgraph help run` is `mgraph run --help`, as in git."""
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -121,7 +127,8 @@ def cli() -> None:
 
     \b
     Examples:
-      mgraph new 'L = tanh(x*w + b)' --input x=2 --param w=-3 --param b=6.9 -o neuron.json
+      mgraph new 'n = x1*w1 + x2*w2 + b; o = tanh(n)' --param w1=-3 --param w2=1 \\
+          --param b=6.9 --input x1=2 --input x2=0 -o neuron.json
       mgraph run neuron.json
       mgraph test .
     """  # noqa: D301 - \b is click's
@@ -228,6 +235,8 @@ def _printable(error: click.ClickException) -> click.ClickException:
     """Escape what a terminal would obey or hide in a message that repeats an argument."""
     from mgraph.cli.output import escaped  # noqa: PLC0415 - needed only here
 
+    if type(error) is getattr(click.exceptions, "NoArgsIsHelpError", None):  # new in click 8.2
+        return error  # its message is the help, which begins with the usage
     message = escaped(error.format_message())
     if isinstance(error, click.UsageError):
         return click.UsageError(message, error.ctx)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mgraph.cli.files import STREAM, read_graph
+from mgraph.cli.files import STREAM, display_name, read_graph
 from mgraph.cli.options import limit_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath
@@ -49,21 +50,29 @@ def command(a: str, b: str, as_json: bool, limits: Limits) -> int:  # noqa: FBT0
         listed = [difference.as_json() for difference in shown]
         print_json({"same": not shown, "differences": listed, "more": more})
     else:
-        _print(shown, more)
+        _print(shown, more, (display_name(a), display_name(b)))
     return 1 if shown else 0
 
 
-def _print(shown: list[Difference], more: int) -> None:
+def _print(shown: list[Difference], more: int, names: tuple[str, str]) -> None:
     if not shown:
         click.echo("no differences")
     for difference in shown:
-        field = f", {difference.field}" if difference.field else ""
+        field = f", {difference.field}" if difference.field else _only_in(difference, names)
         click.echo(click.style(difference.what + field, bold=True) + _size(difference))
         for sign, colour, value in (("-", "red", difference.a), ("+", "green", difference.b)):
             if value is not None:
-                click.echo(click.style(f"  {sign} {_text(value)}", fg=colour))
+                text = clipped(printable(_text(difference, value)), 160)
+                click.echo(click.style(f"  {sign} {text}", fg=colour))
     if more:
         click.echo(f"… and {counted(more, 'more difference')}")
+
+
+def _only_in(difference: Difference, names: tuple[str, str]) -> str:
+    """Say of a node, a run or a number that only one of the files has it."""
+    if difference.a is not None and difference.b is not None:
+        return ""
+    return f": only in {printable(names[difference.a is None])}"
 
 
 def _size(difference: Difference) -> str:
@@ -80,5 +89,10 @@ def _size(difference: Difference) -> str:
     return f"  ({text})" if text else ""
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 - any plain data
-    return clipped(printable(value if isinstance(value, str) else repr(value)), 160)
+def _text(difference: Difference, value: Any) -> str:  # noqa: ANN401 - any plain data
+    """Spell a value as in a file, but texts without quotes and ids without brackets."""
+    if isinstance(value, (str, float)):
+        return value if isinstance(value, str) else repr(value)
+    if difference.field == "args" or difference.what == "outputs":
+        return ", ".join(value)
+    return json.dumps(value, ensure_ascii=False)

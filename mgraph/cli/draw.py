@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mgraph import draw
-from mgraph.cli.files import STREAM, naming, read_graph, write_output
+from mgraph.cli.files import STREAM, default_target, naming, read_graph, write_output
 from mgraph.cli.options import engine_option, limit_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath, NodeId, OutputPath
@@ -49,12 +49,12 @@ class Depth(click.ParamType):  # type: ignore[type-arg] # not generic in click 8
 @click.command("draw", short_help="Draw a graph as SVG, PNG, DOT or Mermaid.")
 @click.argument("graph", type=GraphPath())
 @click.option(
-    "-o", "--out", type=OutputPath(), metavar="FILE", required=True,
+    "-o", "--out", type=OutputPath(), metavar="FILE",
     help="Write here: .svg, .png, .dot or .mmd; - is standard output.",
 )  # fmt: skip
 @click.option(
     "--format", "form", type=click.Choice([*draw.FORMATS]),
-    help="Format of the output, needed if the extension of FILE doesn't say it.",
+    help="Format of the output, if the extension of FILE doesn't say it. Default: svg.",
 )  # fmt: skip
 @click.option(
     "--theme", type=click.Choice([*THEMES]), default="light", show_default=True,
@@ -82,7 +82,7 @@ class Depth(click.ParamType):  # type: ignore[type-arg] # not generic in click 8
 @limit_option
 def command(
     graph: str,
-    out: str,
+    out: str | None,
     form: str | None,
     theme: str,
     fold: int | None,
@@ -99,14 +99,17 @@ def command(
     There is one box per node, with its label or id, its op, data and grad. Inputs, params, consts
     and ops have boxes of different shapes; outputs have a second outline. In graphs of more than
     300 nodes, groups are folded; if ids have no dots or slashes, only the neighbourhood of the last
-    output is drawn.
+    output is drawn. Without -o, the picture is NAME.svg in the current folder.
 
     \b
     Examples:
-      mgraph draw neuron.json -o neuron.svg
+      mgraph draw neuron.json
       mgraph draw neuron.json --set x2=1 --theme dark -o neuron.png
       mgraph draw neuron.json --around n --hops 1 -o n.mmd
     """  # noqa: D301 - \b is click's
+    if out is None:
+        form = form or "svg"
+        out = default_target(graph, f".{form}")
     form = _format(out, form)
     if hops is not None and around is None:
         message = "--hops needs --around: for example --around o --hops 2"

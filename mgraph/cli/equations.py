@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from mgraph.analysis.detailed_run import op_at
@@ -76,7 +78,7 @@ def partial_equation(ran: DetailedRun, node: int, index: int, partial: float) ->
     """Spell how an op node got its partial by one argument: `∂y/∂a = b = -3.0`."""
     graph, op = ran.graph, op_at(ran.graph, node)
     args = graph.arguments(node)
-    name = partial_name(graph, node, args[index])
+    name = partial_name(graph, node, index)
     text = op.partial_text(index) if op is not None else ""
     if op is None or op.fold or not _LETTER.search(text):
         rule = f" ({text})" if _WORDS.search(text) else ""
@@ -89,9 +91,34 @@ def partial_equation(ran: DetailedRun, node: int, index: int, partial: float) ->
     return _chain(name, with_ids, numbers, number(partial))
 
 
-def partial_name(graph: Columns, node: int, arg: int) -> str:
-    """Spell the name of the partial of a node by an argument: `∂y/∂a`."""
-    return f"∂{graph.ids[node]}/∂{graph.ids[arg]}"
+def partial_name(graph: Columns, node: int, index: int) -> str:
+    """Spell the name of the partial of a node by an argument: `∂y/∂a`.
+
+    For y = a·a, ∂y/∂a would be the derivative by both operands, so it is `∂y/∂(1st operand)`.
+    """
+    which = repeated_operand(graph, node, index)
+    return f"∂{graph.ids[node]}/∂{f'({which})' if which else argument_name(graph, node, index)}"
+
+
+def argument_name(graph: Columns, node: int, index: int) -> str:
+    """Return the id of an argument of a node."""
+    return graph.ids[graph.arguments(node)[index]]
+
+
+def repeated_operand(graph: Columns, node: int, index: int) -> str:
+    """Say which operand an argument is, if the node has it more than once; else return ""."""
+    is_repeated = graph.args[graph.first[node] + index] in _repeated(graph, node)
+    return f"{_ordinal(index + 1)} operand" if is_repeated else ""
+
+
+@lru_cache(maxsize=1)  # asked for each argument of a node, and a sum may have 65,535
+def _repeated(graph: Columns, node: int) -> frozenset[int]:
+    return frozenset(arg for arg, times in Counter(graph.arguments(node)).items() if times > 1)
+
+
+def _ordinal(n: int) -> str:
+    is_teen = 10 < n % 100 < 14  # noqa: PLR2004 - 11th, 12th, 13th
+    return f"{n}{'th' if is_teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
 
 
 def seeded(graph: Columns, seeds: Mapping[int, float]) -> str:

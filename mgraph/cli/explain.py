@@ -20,6 +20,7 @@ from mgraph.cli.equations import (
     label,
     partial_equation,
     partial_name,
+    repeated_operand,
     seeded,
 )
 from mgraph.cli.files import naming, read_graph
@@ -173,6 +174,9 @@ def _print_no_gradient(ran: DetailedRun, node: int, room: int) -> None:
     if ran.graph.op(node) == CONST:
         return
     ids, way = ran.graph.ids, no_path(ran, node)
+    if way.ends == (node,):
+        _line("used by", "no node", room)
+        return
     for name, nodes in (("used by", way.users), ("ends at", way.ends)):
         if nodes:
             _line(name, _joined([ids[i] for i in nodes], room), room)
@@ -229,7 +233,9 @@ def _print_users(ran: DetailedRun, explanation: Explanation, room: int) -> None:
 
 def _user(ran: DetailedRun, part: Contribution) -> list[str]:
     numbers = (part.upstream, part.partial, part.amount, part.after)
-    return [ran.graph.ids[part.user], *map(number, numbers), formula_of(ran.graph, part.user)]
+    which = repeated_operand(ran.graph, part.user, part.argument)
+    user = ran.graph.ids[part.user] + (f" (as {which})" if which else "")
+    return [user, *map(number, numbers), formula_of(ran.graph, part.user)]
 
 
 def _print_paths(ran: DetailedRun, explanation: Explanation, room: int) -> None:
@@ -242,7 +248,8 @@ def _print_paths(ran: DetailedRun, explanation: Explanation, room: int) -> None:
     click.echo(f"\n{click.style(prose(title, '', room), dim=True)}")
     rest = [paths.rest] if hidden else []
     contributed = [path.product for path in paths.shown]
-    products = aligned(map(number, [*contributed, *rest, paths.total]))
+    # Plus 0.0, from which gradients are added up: it makes 0.0 of a product of -0.0.
+    products = aligned(number(x + 0.0) for x in (*contributed, *rest, paths.total))
     for path, product in zip(paths.shown, products, strict=False):
         indent = " " * (len(product) + 2)
         click.echo(f"{product}  {wrapped(_hops(ran, path), indent, room)}")
@@ -329,7 +336,7 @@ def _remark(ran: DetailedRun, edge: PathEdge) -> str:
     if edge.kind in ("zero slope", "slope"):
         reason = _flat(graph.op(node), index) if edge.kind == "zero slope" else ""
         return partial_equation(ran, node, index, partial) + (f": {reason}" if reason else "")
-    name = f"upstream times {partial_name(graph, node, graph.arguments(node)[index])}"
+    name = f"upstream times {partial_name(graph, node, index)}"
     product = f"{factor(adjoint)}·{factor(partial)} = {number(adjoint * partial)}"
     size = "too small for a double" if edge.kind == "underflow" else "too large for a double"
     return f"{name} = {product}: {size}"

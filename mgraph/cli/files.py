@@ -23,7 +23,7 @@ from mgraph.codec import (
     updating,
     write_file,
 )
-from mgraph.document import Graph, as_graph, extension_of
+from mgraph.document import ANNOTATED, Graph, as_graph, extension_of
 from mgraph.errors import REPORTED, Diagnostic, GraphError, printable, quoted
 from mgraph.format.fields import shown
 from mgraph.format.fixes import A_NUMBER, number_fix
@@ -37,11 +37,27 @@ if TYPE_CHECKING:
     from mgraph.codec import Stamp
 
 STREAM: Final = "-"
+_WITHOUT_NAME: Final = (STREAM, os.devnull)
+"""What may be written to whatever its extension: standard output, and nothing at all."""
 
 
 def display_name(path: str) -> str:
     """Return the name of a file in messages."""
     return "standard input" if path == STREAM else path
+
+
+def default_target(path: str, ending: str) -> str:
+    """Return where what is made of a graph file goes unless it is said: to the current folder.
+
+    What is made of NAME.annotated.json is called as if it were made of NAME.json. What is made of
+    standard input goes to standard output.
+    """
+    return STREAM if path == STREAM else stem_of(path) + ending
+
+
+def stem_of(path: str) -> str:
+    """Return the name of a graph file without folder, `.annotated` and extension."""
+    return os.path.splitext(os.path.basename(path))[0].removesuffix(ANNOTATED)
 
 
 @contextmanager
@@ -125,7 +141,7 @@ def _not_a_number(key: str, value: object) -> Diagnostic:
 
 def write_graph(graph: Graph, path: str, extension: str, since: Stamp | None = None) -> None:
     """Write a graph to a file, or to standard output for `-` in the encoding of `extension`."""
-    if path != STREAM:
+    if path not in _WITHOUT_NAME:
         extension = extension_of(path)
     write_output(path, graph.to_bytes(extension), since)
 
@@ -133,12 +149,14 @@ def write_graph(graph: Graph, path: str, extension: str, since: Stamp | None = N
 def write_output(path: str, chunks: Iterable[bytes], since: Stamp | None = None) -> None:
     """Write a file, or to standard output for `-`; say what a replaced file could not keep.
 
+    Nothing is written for the null device, which can't be replaced as files are.
+
     Raises:
         GraphError: `io` if that can't be done, or would write binary data to a terminal.
     """
     if path == STREAM:
         _write_stream(chunks)
-    elif lost := write_file(path, chunks, since):
+    elif path != os.devnull and (lost := write_file(path, chunks, since)):
         what = printable(", ".join(lost))
         click.echo(f"note: {printable(path)} could not keep its {what}", err=True)
 
@@ -185,7 +203,7 @@ def check_extension(path: str | None) -> None:
     Raises:
         UsageError: The extension is neither .json nor .msgpack.
     """
-    if path is not None and path != STREAM:
+    if path is not None and path not in _WITHOUT_NAME:
         try:
             extension_of(path)
         except GraphError as error:

@@ -22,7 +22,7 @@ from mgraph.grade.outcomes import Verdict
 from mgraph.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mgraph.codec import Limits
     from mgraph.grade.cases import Case
@@ -157,12 +157,17 @@ def command(
     _check(cmd, python, paths, quick=quick)
     all_cases = _cases(paths, tolerance, limits)
     cases = _chosen(all_cases, skip, quick=quick)
+    golden = _cases((), tolerance, limits) if paths else all_cases
+    further = _others(golden, cases, skip)
     if classroom.engines is not None:
         conditions = _conditions(spellings, timeout, memory, python, strict=strict)
+        conditions = conditions._replace(further=further)
         outputs = Outputs(hide, as_json, junit, classroom.csv)
         return grade_folder(classroom, cases, all_cases, conditions, outputs, limits)
     names = dict(spellings)
-    report = _grade(engine, cmd, python or "", names, timeout, memory * _MIB, cases, strict)
+    report = _grade(
+        engine, cmd, python or "", names, timeout, memory * _MIB, cases, further, strict
+    )
     err = junit == STREAM
     rounding = _rounding(report) if strict_bits else None
     if as_json:
@@ -241,6 +246,18 @@ def _chosen(cases: Sequence[Case], skipped: Sequence[str], *, quick: bool) -> Se
     return chosen
 
 
+def _others(
+    golden: Sequence[Case], cases: Sequence[Case], skipped: Sequence[str]
+) -> Sequence[Case]:
+    """Return the rest of the golden set, without what is skipped."""
+    known = {(case.file, case.run) for case in cases}
+    return [
+        case
+        for case in golden
+        if (case.file, case.run) not in known and not any(name in skipped for name in case.names)
+    ]
+
+
 def _conditions(
     spellings: tuple[tuple[str, str], ...], timeout: float, memory: int, python: str | None, *,
     strict: bool,
@@ -254,7 +271,8 @@ def _conditions(
 
 def _grade(
     engine: str | None, cmd: str | None, python: str, names: dict[str, str],
-    timeout: float, memory: int, cases: Sequence[Case], strict: bool,  # noqa: FBT001
+    timeout: float, memory: int, cases: Sequence[Case], further: Sequence[Case],
+    strict: bool,  # noqa: FBT001
 ) -> Report:  # fmt: skip
     from mgraph.grade.processes import (  # noqa: PLC0415
         CommandEngine,
@@ -279,15 +297,22 @@ def _grade(
             message = f"{printable(engine)} can't be graded: {printable(str(error))}"
             raise click.ClickException(message) from None
         problem = driven.problem
-        outcomes: Iterator[Outcome] = run_python_engine(cases, driven)
+        outcomes: Iterator[Outcome] = run_python_engine(cases, driven, further)
     else:
-        outcomes = run_command_engine(cases, CommandEngine(cmd or "", resources))
-    graded: list[Outcome] = []
-    with progress(len(cases), "grading") as bar:
+        outcomes = run_command_engine(cases, CommandEngine(cmd or "", resources), further)
+    graded = _counted_off(islice(outcomes, len(cases)), len(cases), "grading")
+    others = _counted_off(outcomes, len(further), "finding out why")
+    return make_report(about, graded, further=others, strict=strict, problem=problem)
+
+
+def _counted_off(outcomes: Iterable[Outcome], count: int, what: str) -> list[Outcome]:
+    """Return the outcomes as they come, with a progress bar."""
+    done: list[Outcome] = []
+    with progress(count, what) as bar:
         for outcome in outcomes:
-            graded.append(outcome)
+            done.append(outcome)
             bar.step()
-    return make_report(about, graded, strict=strict, problem=problem)
+    return done
 
 
 def _rounding(report: Report) -> Rounding:
@@ -314,6 +339,7 @@ def _print(report: Report, rounding: Rounding | None, *, hide: bool, err: bool) 
         _print_cause(cause, hide=hide, err=err)
     _print_unknown(report, err=err)
     _print_varying(report, err=err)
+    _print_further(report, err=err)
     if rounding is not None:
         click.echo(f"\n{prose(rounding.sentence(), '  ', width(err=err))}", err=err)
     click.echo(_summary(report), err=err)
@@ -410,6 +436,15 @@ def _print_varying(report: Report, *, err: bool) -> None:
         text = (
             f"{counted(varying, 'case')}: the numbers change between runs, for example because the "
             "engine goes through a set; they were graded in one order"
+        )
+        click.echo(f"\n{prose(text, '  ', width(err=err))}", err=err)
+
+
+def _print_further(report: Report, *, err: bool) -> None:
+    if report.causes and report.further:
+        text = (
+            f"the causes were found with {counted(report.further, 'case')} of the golden set "
+            "besides, which aren't counted"
         )
         click.echo(f"\n{prose(text, '  ', width(err=err))}", err=err)
 

@@ -6,6 +6,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Final
 
 from mgraph.appearance import number
+from mgraph.cli.equations import argument_name, repeated_operand
 from mgraph.cli.terminal import folded
 
 if TYPE_CHECKING:
@@ -38,11 +39,16 @@ def _lines(ran: DetailedRun, node: int, explanation: Explanation | None) -> Iter
     shown, has_more = paths.shown, paths.count > len(paths.shown)
     dots = ["\\cdots"] if has_more else []
     names = [*(_with_names(ran, path) for path in shown), *dots]
-    yield f"{whole}\n  &= {_BREAK.join(_signed(names))} \\\\"
     others = [_number(paths.rest)] if has_more else []
     numbers = [*(_with_numbers(path) for path in shown), *others]
-    yield f"  &= {_BREAK.join(_signed(numbers))} \\\\"
-    yield f"  &= {_number(ran.adjoints[node])}"
+    result = _number(ran.adjoints[node])
+    # Of a single path of one arrow or none, names or numbers would only repeat what is said.
+    lines = [names] if names not in ([whole], numbers) else []
+    lines += [numbers] if numbers not in ([result], [f"({result})"]) else []
+    yield whole
+    for line in lines:
+        yield f"  &= {_BREAK.join(_signed(line))} \\\\"
+    yield f"  &= {result}"
 
 
 def _signed(terms: Sequence[str]) -> list[str]:
@@ -58,8 +64,10 @@ def _outputs(ran: DetailedRun) -> str:
 
 def _with_names(ran: DetailedRun, path: Path) -> str:
     def factor(i: int) -> str:
-        of, by = (_name(ran, node) for node in path.nodes[i : i + 2])
-        return f"\\frac{{\\partial {of}}}{{\\partial {by}}}"
+        graph, node, argument = ran.graph, path.nodes[i], path.arguments[i]
+        which = repeated_operand(graph, node, argument)
+        by = f"({which})" if which else argument_name(graph, node, argument)
+        return f"\\frac{{\\partial {_name(ran, node)}}}{{\\partial {_text(by)}}}"
 
     return _product(path, factor)
 
@@ -75,12 +83,16 @@ def _product(path: Path, factor: Callable[[int], str]) -> str:
         if last and i == last[0]:
             factors.append("\\cdots")
         factors.append(factor(i))
-    return " \\cdot ".join(factors) or "1"
+    return " \\cdot ".join(factors) or _number(1.0)
 
 
 def _name(ran: DetailedRun, node: int) -> str:
-    name = ran.graph.ids[node].replace("_", "\\_")  # the only special character that ids may hold
-    return f"\\text{{{name}}}"
+    return _text(ran.graph.ids[node])
+
+
+def _text(name: str) -> str:
+    escaped = name.replace("_", "\\_")  # the only special character that ids may hold
+    return f"\\text{{{escaped}}}"
 
 
 def _number(x: float) -> str:

@@ -99,11 +99,11 @@ def command(
 ) -> None:
     """Make a graph file from a formula, or make a multi-layer network.
 
-    FORMULA is one statement `name = formula`, or several, separated by ; or newlines. It may use
-    + - * / ** and the ops that `mgraph ops` lists. These are shorthand for several ops: gelu(x),
-    leaky_relu(x, a), mean(a, b, …), silu(x), square(x), and max and min of more than two. Names
-    become ids; names that aren't declared become inputs without a default. FORMULA is parsed, never
-    executed as code.
+    FORMULA is one statement `name = formula`, or several, separated by ; or newlines. It may use +
+    - * / ** and the ops that `mgraph ops` lists; x.tanh() is tanh(x). These are shorthand for
+    several ops: gelu(x), leaky_relu(x, a), mean(a, b, …), silu(x), square(x), and max and min of
+    more than two. Names become ids; names that aren't declared become inputs without a default.
+    FORMULA is parsed, never executed as code.
 
     \b
     Losses of a network; its scores are the sums of the last layer, labelled score:
@@ -114,7 +114,7 @@ def command(
 
     \b
     Examples:
-      mgraph new 'L = tanh(x1*w1 + x2*w2 + b)' --param w1=-3 --param w2=1 \\
+      mgraph new 'n = x1*w1 + x2*w2 + b; o = tanh(n)' --param w1=-3 --param w2=1 \\
           --param b=6.9 --input x1=2 --input x2=0 -o neuron.json
       mgraph new 'e = a*b; d = e + c; L = d*f' -o steps.json
       mgraph new --mlp 2,16,16,1 --activation tanh --seed 7 -o network.json

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mgraph.cli.files import STREAM, extension_for, graph_from, naming, write_output
+from mgraph.cli.files import STREAM, default_target, extension_for, graph_from, naming, write_output
 from mgraph.cli.options import limit_option, token_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import OutputPath
 from mgraph.cli.share import facts
 from mgraph.cli.terminal import counted
-from mgraph.cli.view import default_target, open_in_browser, write_page
+from mgraph.cli.view import PAGE, open_in_browser, write_page
 from mgraph.codec import read_file, read_stream
 from mgraph.codec.file_names import safe_stem
 from mgraph.errors import GraphError, printable
@@ -82,7 +82,7 @@ def command(
         size = f"{counted(len(graph), 'node')}, {len(data):,} bytes"
         click.echo(f"wrote {printable(target)}: {size}, {graph.hash}")
     if as_page:
-        page = default_target(target)
+        page = default_target(target, PAGE)
         write_page(graph, Path(target).name, page)
         open_in_browser(page)
 

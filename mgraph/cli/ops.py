@@ -10,10 +10,10 @@ import click
 from mgraph import FORMAT_VERSION
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.terminal import table
-from mgraph.ops import LEAVES, TABLE, Interval, Op
+from mgraph.ops import OPS, TABLE, Interval, Op
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _NAME: Final = 10
 _LEAF_TEXTS: Final = {
@@ -24,9 +24,12 @@ _LEAF_TEXTS: Final = {
 
 
 @click.command("ops", short_help="Print the table of ops: values, local derivatives, kinks.")
+@click.argument("names", type=click.Choice([*OPS]), nargs=-1, metavar="[OP]...")
 @json_option
-def command(as_json: bool) -> None:  # noqa: FBT001 - click calls by name
+def command(names: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001 - click calls by name
     """Print every op: what it computes, its local derivatives, and the choice at kinks and edges.
+
+    With names of ops, only these are printed.
 
     Exact ops give the same bits everywhere; the last digit of the others depends on the math
     library (libm), except in exact math (mgraph run --math exact).
@@ -34,12 +37,15 @@ def command(as_json: bool) -> None:  # noqa: FBT001 - click calls by name
     \b
     Examples:
       mgraph ops
+      mgraph ops tanh relu
       mgraph ops --json
     """  # noqa: D301 - \b is click's
+    shown = [op for op in TABLE if op.name in names] if names else TABLE
+    leaves = {} if names else _LEAF_TEXTS
     if as_json:
-        leaves = [{"name": name, "about": _LEAF_TEXTS[name]} for name in LEAVES]
-        ops = [_as_json(op) for op in TABLE]
-        print_json({"format": FORMAT_VERSION, "leaves": leaves, "ops": ops})
+        about = [{"name": name, "about": text} for name, text in leaves.items()]
+        ops = [_as_json(op) for op in shown]
+        print_json({"format": FORMAT_VERSION, "leaves": about, "ops": ops})
         return
     rows = [
         [
@@ -49,29 +55,26 @@ def command(as_json: bool) -> None:  # noqa: FBT001 - click calls by name
             domain_text(op),
             "exact" if op.exact else "libm",
         ]
-        for op in TABLE
+        for op in shown
     ]
     table(["op", "value y", "local derivatives", "domain", "bits"], rows)
-    click.echo()
-    _print_list("outside of the domain", {op.name: op.outside for op in TABLE if op.outside})
-    click.echo()
-    _print_list("at kinks and edges", {op.name: op.at_kink for op in TABLE if op.at_kink})
-    click.echo()
-    _print_list("leaves", _LEAF_TEXTS)
-    click.echo()
-    _print_list("added to the format", _added())
+    _print_list("outside of the domain", {op.name: op.outside for op in shown if op.outside})
+    _print_list("at kinks and edges", {op.name: op.at_kink for op in shown if op.at_kink})
+    _print_list("leaves", leaves)
+    _print_list("added to the format", _added(shown))
 
 
 def _print_list(title: str, texts: Mapping[str, str]) -> None:
-    click.echo(click.style(title, dim=True))
+    if texts:
+        click.echo(f"\n{click.style(title, dim=True)}")
     for name, text in texts.items():
         click.echo(f"{click.style(name.ljust(_NAME), bold=True)}{text}")
 
 
-def _added() -> dict[str, str]:
-    """Return the ops that each version of the format has added, by version."""
-    versions = dict.fromkeys(op.since for op in TABLE)
-    added = {v: ", ".join(op.name for op in TABLE if op.since == v) for v in versions}
+def _added(ops: Sequence[Op]) -> dict[str, str]:
+    """Return those of the ops that each version of the format has added, by version."""
+    versions = dict.fromkeys(op.since for op in ops)
+    added = {v: ", ".join(op.name for op in ops if op.since == v) for v in versions}
     return {version: names for version, names in added.items() if version != TABLE[0].since}
 
 

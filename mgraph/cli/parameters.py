@@ -275,8 +275,11 @@ class Setting(click.ParamType):  # type: ignore[type-arg] # not generic in click
             return name, None
         number = typed(text)
         if number is None:
-            example = text.replace(",", ".") if typed(text.replace(",", ".")) else "0.5"
-            self.fail(f"{text!r} is not a number: write {name}={example}", param, ctx)
+            first, _, rest = text.partition(",")
+            decimal = text.replace(",", ".")
+            example = next((x for x in (decimal, first) if typed(x) is not None), "0.5")
+            several = f"; repeat {param.opts[-1]} for each" if param and "=" in rest else ""
+            self.fail(f"{text!r} is not a number: write {name}={example}{several}", param, ctx)
         if not isfinite(number) and plain(text) not in SPECIAL:
             message = f"{text} is too large for a double"
             if not isinstance(self.ids, OutputId):  # seeds are finite

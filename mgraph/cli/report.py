@@ -31,6 +31,8 @@ _TITLE: Final = 4  # lines
 _OUTPUTS: Final = 10
 _SHORTEST: Final = 24  # width of the formula column
 _NAME: Final = 10  # width of the names in the footer
+_NOT_FINITE: Final = "first non-finite"
+_NOT_FINITE_GRAD: Final = "first non-finite gradient"
 _OPERAND: Final = re.compile(r"\b[abx]\b")
 
 
@@ -51,6 +53,7 @@ class Findings:
 
     Attributes:
         not_finite: The first node whose value is not finite; None if all are.
+        not_finite_grad: The same of gradients, in the order of the backward pass.
         no_path: The remark on a node without a gradient.
     """
 
@@ -60,10 +63,17 @@ class Findings:
         self.columns = graph.columns
         self.data, self.grad = cast("Numbers", run.data), cast("Numbers | None", run.grad)
         self.not_finite = self.columns.passes.first_not_finite(self.data.numbers)
+        self.not_finite_grad = self._first_not_finite_grad()
         self.outputs = dict.fromkeys(self.columns.outputs)
         self.no_path = (
             "no path to the output" if len(self.outputs) == 1 else "no path to a seeded output"
         )
+
+    def _first_not_finite_grad(self) -> int | None:
+        if self.grad is None:
+            return None
+        backward = self.columns.passes.first_not_finite(self.grad.numbers[::-1])
+        return None if backward is None else self.grad.nodes[-1 - backward]
 
     def flags(self, node: int) -> list[str]:
         """Return the remarks on one node."""
@@ -71,7 +81,9 @@ class Findings:
         if node in self.outputs:
             flags.append("output")
         if node == self.not_finite:
-            flags.append("first non-finite")
+            flags.append(_NOT_FINITE)
+        if node == self.not_finite_grad:
+            flags.append(_NOT_FINITE_GRAD)
         if self.grad is not None and self.columns.op(node) != CONST:
             adjoint = self.grad.of(node)
             if adjoint is None:
@@ -143,7 +155,7 @@ def _rows(findings: Findings, nodes: Sequence[int], room: int) -> list[list[str]
 
 
 def _styled_flags(flags: Sequence[str]) -> str:
-    colours = {"first non-finite": "red", "output": None}
+    colours = {_NOT_FINITE: "red", _NOT_FINITE_GRAD: "red", "output": None}
     return ", ".join(styled(flag, colours.get(flag, "yellow")) for flag in flags)
 
 
@@ -155,9 +167,8 @@ def _footer(findings: Findings, wrote: str, room: int) -> Iterator[tuple[str, st
     leaves, count = findings.leaves_by_gradient(room)  # each takes more than a column
     if leaves:
         yield "gradient", _largest(leaves, count, room - _NAME)
-    if findings.not_finite is not None:
-        text = clipped(_origin(findings, findings.not_finite), 200)
-        yield "look at", click.style(text, fg="red")
+    if place := _look_at(findings):
+        yield "look at", click.style(clipped(place, 200), fg="red")
     if findings.run.math:
         yield "math", f"{findings.run.math}: the same bits on every machine"
     yield "wrote", wrote
@@ -165,6 +176,18 @@ def _footer(findings: Findings, wrote: str, room: int) -> Iterator[tuple[str, st
 
 def _named(findings: Findings, node: int) -> str:
     return f"{findings.columns.ids[node]} = {number(findings.data.of(node))}"
+
+
+def _look_at(findings: Findings) -> str:
+    """Name the first node that is not finite; values come first, since gradients depend on them."""
+    node = findings.not_finite_grad
+    if findings.not_finite is not None:
+        return _origin(findings, findings.not_finite)
+    if node is None or findings.grad is None:
+        return ""
+    name = findings.columns.ids[node]
+    adjoint = number(findings.grad.of(node))
+    return f"the gradient of {name} is {adjoint}; mgraph explain FILE {name} shows why"
 
 
 def _origin(findings: Findings, node: int) -> str:
@@ -196,7 +219,7 @@ def run_as_json(graph: Graph, run: Run, *, wrote: str) -> dict[str, Any]:
     """Return what `print_run` prints as plain data."""
     findings = Findings(graph, run)
     columns, data, grad = findings.columns, findings.data, findings.grad
-    first = findings.not_finite
+    first, first_grad = findings.not_finite, findings.not_finite_grad
     adjoints = [None if grad is None else grad.of(node) for node in range(len(graph))]
     return {
         "name": graph.name or None,
@@ -221,5 +244,6 @@ def run_as_json(graph: Graph, run: Run, *, wrote: str) -> dict[str, Any]:
         ],
         "leaves_by_gradient": [name for name, _ in findings.leaves_by_gradient(len(graph))[0]],
         "first_non_finite": None if first is None else columns.ids[first],
+        "first_non_finite_gradient": None if first_grad is None else columns.ids[first_grad],
         "wrote": wrote,
     }

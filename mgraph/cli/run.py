@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import click
 from mgraph.cli.files import (
     STREAM,
     check_extension,
+    default_target,
     is_among,
     naming,
     read_graph,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @click.argument("graph", type=GraphPath())
 @click.option(
     "-o", "--out", type=GraphPath(), metavar="FILE",
-    help="Write the annotated file here; - is standard output.",
+    help="Write the annotated file here; - is standard output, /dev/null writes nothing.",
 )  # fmt: skip
 @click.option("--in-place", is_flag=True, help="Write the annotated file over GRAPH itself.")
 @request_options
@@ -86,7 +86,7 @@ def command(
         raise click.UsageError(message)
     request.check_streams(graph)
     check_extension(out)
-    defaults = [_default_target(graph, extension) for extension in WRITERS]
+    defaults = [default_target(graph, ANNOTATED + extension) for extension in WRITERS]
     targets = [out] if out else [graph] if in_place else defaults
     with progress(5, "waiting") as bar, update_of(graph, *targets) as before:
         bar.step("reading")
@@ -99,7 +99,7 @@ def command(
             run = file.run(inputs, seed=seed, grad=not no_grad, engine=engine, math=math)
         bar.step("writing")
         chosen = out or (graph if in_place else None)
-        target = chosen or _default_target(graph, extension)
+        target = chosen or default_target(graph, ANNOTATED + extension)
         result = file.with_runs(annotated(file.runs, run, file.outputs))
         try:
             write_graph(result, target, extension, before if is_among(graph, target) else None)
@@ -156,11 +156,3 @@ def _print_hint(engine: str, nodes: int, math: str) -> None:
 
     if not is_ready(SWEEPS, math):
         click.echo("compiling the tape engine; this happens once per machine", err=True)
-
-
-def _default_target(graph: str, extension: str) -> str:
-    """Return the annotated file's name in the current folder; `.annotated` is added only once."""
-    if graph == STREAM:
-        return STREAM
-    stem = os.path.splitext(os.path.basename(graph))[0].removesuffix(ANNOTATED)
-    return f"{stem}{ANNOTATED}{extension}"

@@ -9,7 +9,14 @@ import click
 from mgraph.analysis.detailed_run import Contribution, op_at
 from mgraph.analysis.steps import Step, StepKind, Steps
 from mgraph.appearance import number
-from mgraph.cli.equations import equation, factor, formula_of, label, partial_equation
+from mgraph.cli.equations import (
+    equation,
+    factor,
+    formula_of,
+    label,
+    partial_equation,
+    repeated_operand,
+)
 from mgraph.cli.terminal import clipped, wrapped
 from mgraph.ops import CONST
 
@@ -49,7 +56,8 @@ def _passed(steps: Steps, part: Contribution) -> Iterator[str]:
     graph = steps.ran.graph
     arg = graph.arguments(part.user)[part.argument]
     name = graph.ids[arg]
-    yield f"to {name}:"
+    which = repeated_operand(graph, part.user, part.argument)
+    yield f"to {name} as {which}:" if which else f"to {name}:"
     yield f"{factor(part.upstream)}·{factor(part.partial)} = {number(part.amount)},"
     if graph.op(arg) == CONST:
         yield "lost: a const has no gradient"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import click
 
 from mgraph.appearance import KINDS, OUTPUT, Kind
+from mgraph.errors import counted as counted  # noqa: PLC0414 - commands take it from here
 from mgraph.errors import render
 
 if TYPE_CHECKING:
@@ -84,11 +85,6 @@ def wrapped(parts: Iterable[str], indent: str, room: int) -> str:
 def prose(text: str, indent: str, room: int) -> str:
     """Wrap a text at spaces; all lines but the first are indented."""
     return wrapped(text.split(" "), indent, room)
-
-
-def counted(count: int, what: str) -> str:
-    """Return a count with its noun: `1 file`, `2,000 files`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def styled(text: str, colour: str | None) -> str:

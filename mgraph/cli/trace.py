@@ -17,7 +17,13 @@ from mgraph.cli.parameters import GraphPath, OpSpelling
 from mgraph.cli.terminal import counted, print_error
 from mgraph.codec import spelled as spelled_number
 from mgraph.errors import GraphError, printable, some
-from mgraph.trace.capture import compared, disagreements
+from mgraph.trace.capture import (
+    compared,
+    disagreements,
+    refusal,
+    refused_inputs,
+    with_inputs,
+)
 from mgraph.trace.classes import spelled
 from mgraph.trace.script import Traced, trace
 from mgraph.trace.spellings import Spellings
@@ -61,8 +67,9 @@ _NOTES: Final = 5
 )  # fmt: skip
 @click.option(
     "--output", metavar="NAME",
-    help="Record the graph of this variable of the script as it is when the script ends; backward "
-    "need not have been called.",
+    help="Record the graph of this global variable of the script as it is when the script ends; "
+    "backward need not have been called. A function's variable is only known if the last backward "
+    "was called on it.",
 )  # fmt: skip
 @click.option(
     "--input", "inputs", multiple=True, metavar="ID",
@@ -91,8 +98,8 @@ def command(
     What was recorded is also written if the script is interrupted or ends the process itself.
 
     The exit status is 1 if nothing was recorded, if the script failed, if mgraph's own numbers
-    differ from the engine's, or if backward left no gradient to compare. Unless nothing was
-    recorded, the file is still written.
+    differ from the engine's, if backward left no gradient to compare, or if an --input is not a
+    leaf. Unless nothing was recorded, or not what --output names, the file is still written.
 
     \b
     Examples:
@@ -109,7 +116,7 @@ def command(
         raise click.UsageError(message)
     if not Path(out).parent.is_dir():  # before a script that may take hours
         message = f"can't write {printable(out)}: there is no such folder"
-        raise GraphError.of("io", message)
+        raise GraphError.of("io", message, file=out)
     to_stderr = as_json or out == STREAM
     target = out if out == STREAM else os.path.abspath(out)  # the script may change its folder
     with ExitStack() as streams:
@@ -171,19 +178,24 @@ def _finish(
         message = f"the script calls backward {counted(calls, 'time')}: --call 0 … {calls - 1}"
         raise click.UsageError(message)
     try:
-        graph = traced.graph(output, inputs)
+        graph = traced.graph(output, ())
     except GraphError as error:
         raise error.named(traced.file) from None
+    refused = refused_inputs(graph, inputs)
+    graph = with_inputs(graph, (name for name in inputs if name not in refused))
     write_graph(graph, target, ".json")
     summary = _summary(traced, graph, out)
     if as_json:
         print_json(summary, err=out == STREAM)
     else:
         _print(summary, err=out == STREAM)
+    if refused:  # the script may have taken hours: the others are written
+        print_error(refusal([*refused.values()]).named(traced.file))
     if traced.was_interrupted:
         return _INTERRUPTED
     lacks_gradients = summary["agrees"] is None and summary["call"] is not None
-    return int(summary["agrees"] is False or lacks_gradients or traced.failed)
+    is_wrong = summary["agrees"] is False or bool(refused)
+    return int(is_wrong or lacks_gradients or traced.failed)
 
 
 @contextmanager
@@ -245,7 +257,7 @@ def _summary(traced: Traced, graph: Graph, out: str) -> dict[str, Any]:
         "wrong": len(wrong),
         "first": _mismatch(wrong[0]) if wrong else None,
         "stale": [graph.columns.ids[i] for i in recording.stale],
-        "notes": [*recording.notes] if wrong else [],
+        "notes": [*traced.unknown_spellings(), *(recording.notes if wrong else ())],
     }
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from mgraph.cli.files import STREAM, naming, read_bytes, read_graph, write_output
+from mgraph.cli.files import STREAM, default_target, naming, read_graph, write_output
 from mgraph.cli.options import limit_option
 from mgraph.cli.parameters import FolderPath, GraphPath, OutputPath
 from mgraph.cli.terminal import counted
-from mgraph.document import ANNOTATED
+from mgraph.cli.view_rows import check_columns, read_rows
 from mgraph.errors import printable
-from mgraph.viewer import csv_rows, page
+from mgraph.viewer import page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from mgraph.codec import Limits
     from mgraph.document import Graph
     from mgraph.viewer import CsvRows
+
+PAGE: Final = ".view.html"
+"""What the names of pages end in, unless they are given."""
 
 
 @click.command("view", short_help="Make a page to step through a graph and change its leaves.")
@@ -73,16 +76,18 @@ def command(
       mgraph view --site graphs/ neuron.json moons.json
     """  # noqa: D301 - \b is click's
     _check_streams(graphs, rows)
-    table = None if rows is None else _read_rows(rows, limits)
+    table = None if rows is None else read_rows(rows, limits)
     if site is not None:
         from mgraph.cli import view_site  # noqa: PLC0415 - it imports all that draws
 
         target = view_site.write(site, graphs, out, limits, quiz=quiz, rows=table)
     else:
         graph = _only(ctx, graphs)
-        target = out or default_target(graph)
+        target = out or default_target(graph, PAGE)
         _check_target(target)
         file, _ = read_graph(graph, limits)
+        if table is not None:
+            check_columns(file.columns, table)
         name = "graph.json" if graph == STREAM else Path(graph).name
         write_page(file, name, target, quiz=quiz, rows=table)
     if target != STREAM and not no_open:
@@ -124,19 +129,6 @@ def write_page(
     if target != STREAM:
         size = sum(map(len, chunks))
         click.echo(f"wrote {printable(target)}: {counted(len(graph), 'node')}, {size:,} bytes")
-
-
-def _read_rows(path: str, limits: Limits) -> CsvRows:
-    name = "rows.csv" if path == STREAM else Path(path).name
-    with naming(path):
-        return csv_rows(read_bytes(path, limits), name)
-
-
-def default_target(graph: str) -> str:
-    """Return where the page of a graph file goes unless it is said."""
-    if graph == STREAM:
-        return STREAM
-    return f"{Path(graph).stem.removesuffix(ANNOTATED)}.view.html"
 
 
 def _check_target(target: str) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from mgraph.cli.files import display_name, extension_for, graph_from, read_bytes
+from mgraph.cli.files import display_name, extension_for, graph_from, read_bytes, stem_of
 from mgraph.cli.terminal import counted, progress
-from mgraph.document import ANNOTATED
+from mgraph.cli.view_rows import check_columns
 from mgraph.errors import MissingExtraError, printable
 from mgraph.viewer.site import INDEX, OPENER, Shown, pictures, stems, write_site
 
@@ -48,6 +47,8 @@ def write(
         raise click.UsageError(message)
     with progress(2 * len(paths)) as bar:
         graphs = _shown(paths, limits, bar)
+        if rows is not None:
+            check_columns(graphs[0].graph.columns, rows)
         bar.step("writing")
         sizes = [size for _, size in write_site(folder, graphs, quiz=quiz, rows=rows)]
     for shown in graphs:
@@ -61,9 +62,8 @@ def write(
 
 def _shown(paths: Sequence[str], limits: Limits, bar: Progress) -> list[Shown]:
     """Read the graphs and draw them; without the extra `draw`, say how to get pictures."""
-    names = (Path(path).stem.removesuffix(ANNOTATED) for path in paths)
     shown, missing = [], ""
-    for path, stem in zip(paths, stems([*names]), strict=True):
+    for path, stem in zip(paths, stems([*map(stem_of, paths)]), strict=True):
         bar.step("reading")
         data = read_bytes(path, limits)
         graph = graph_from(data, display_name(path), limits)

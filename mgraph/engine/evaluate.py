@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mgraph import __version__
 from mgraph.errors import REPORTED, GraphError, quoted
 from mgraph.format.runs import SETTABLE
-from mgraph.graph.run import SELF_RECORDED, Numbers, Run, as_number
+from mgraph.graph.run import SELF_RECORDED, Numbers, Run, as_number, not_a_number
 from mgraph.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from mgraph.graph.columns import Columns
 
@@ -85,6 +86,21 @@ def evaluate(
     )
 
 
+def given_inputs(
+    inputs: Mapping[str, float] | None, more: Mapping[str, float]
+) -> Mapping[str, float]:
+    """Return the inputs of a call, which come as a mapping, as keywords, or both.
+
+    Raises:
+        GraphError: `number` if the mapping came as a keyword: `inputs` would be the id of a node.
+    """
+    for name, value in more.items():
+        if isinstance(value, Mapping):
+            fix = f"pass the {type(value).__name__} as the first argument, without {name}="
+            raise not_a_number(name, value, fix)
+    return {**(inputs or {}), **more}
+
+
 def numbers_of(given: Mapping[str, float] | None) -> dict[str, float]:
     """Return numbers given by id as doubles; empty for None.
 
@@ -118,10 +134,14 @@ def _leaf(graph: Columns, name: str, problem: str) -> int:
     if node is None:
         raise unknown_node(graph, name, "an input or a param")
     if graph.op(node) not in SETTABLE:
-        op = graph.op(node)
-        message = f"{problem} {quoted(name)}: it is {'an' if op[0] in 'aeiou' else 'a'} {op}"
+        message = f"{problem} {quoted(name)}: it is {with_article(graph.op(node))}"
         raise GraphError.of("run-node", message, expected="an input or a param")
     return node
+
+
+def with_article(op: str) -> str:
+    """Return the name of an op as a noun: `an add`."""
+    return f"{'an' if op[0] in 'aeiou' else 'a'} {op}"
 
 
 def node_named(graph: Columns, name: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import chain, count
 from typing import TYPE_CHECKING, Final
 
 from mgraph.codec import SPECIAL, compact, spelled
@@ -10,6 +11,8 @@ from mgraph.errors import quoted
 from mgraph.suggestions import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mgraph.errors import Path
 
 A_NUMBER: Final = "a number"
@@ -37,7 +40,7 @@ def number_fix(value: object, expected: str) -> str:
     return ""
 
 
-def id_fix(path: Path, value: object) -> str:
+def id_fix(path: Path, value: object, new_ids: Iterator[str]) -> str:
     """Say what to write among the arguments of a node instead of something that is not an id."""
     if path[-1] == "args":
         return f"write [{quoted(value)}]" if isinstance(value, str) else ""
@@ -46,6 +49,16 @@ def id_fix(path: Path, value: object) -> str:
     if isinstance(value, dict):
         return 'put this node into "nodes", and write its id here'
     if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-        node = compact({"id": "c", "op": "const", "data": value})
+        node = compact({"id": next(new_ids), "op": "const", "data": value})
         return f"arguments are ids: add the node {node}, and write its id here"
     return ""
+
+
+def new_ids(nodes: object) -> Iterator[str]:
+    """Yield ids for nodes to add that no node of a list has, each once."""
+    taken: dict[str, None] = {}
+    if isinstance(nodes, list):
+        ids = (node.get("id") for node in nodes if isinstance(node, dict))
+        taken = dict.fromkeys(name for name in ids if isinstance(name, str))
+    names = chain(("c",), (f"c{i}" for i in count(2)))
+    yield from (name for name in names if name not in taken)

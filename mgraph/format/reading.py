@@ -40,6 +40,11 @@ class Inspection(NamedTuple):
     more: int
     graph: GraphFile | None
 
+    @property
+    def is_other_file(self) -> bool:
+        """Whether the file doesn't say that it is a graph file: folders hold others, too."""
+        return self.graph is None and self.diagnostics[0].code == "format"
+
 
 def inspect(
     data: bytes,
@@ -67,7 +72,7 @@ def inspect(
             rest, document, graph = _without_ids(data, reading, strip=strip)
             if graph is None:
                 rest = data
-                document, reading = _upgraded(decode(data, limits), reading, strip=strip)
+                document, reading = _upgraded(_decoded(data, reading), reading, strip=strip)
                 graph = clean(document, reading)
             if graph is None:
                 diagnostics, count = faults_of(document, reading) if explain else ([], 0)
@@ -80,6 +85,21 @@ def inspect(
         reported = located(diagnostics, data, limits)
     named = tuple(replace(diagnostic, file=name) for diagnostic in reported)
     return Inspection(named, max(0, count - REPORTED), graph)
+
+
+def _decoded(data: bytes, reading: Reading) -> Any:  # noqa: ANN401 - any plain data
+    """Decode a file; if that fails, say so if it is probably a picture or the like.
+
+    Raises:
+        GraphError: The first fault in the bytes.
+    """
+    try:
+        return decode(data, reading.limits)
+    except GraphError as error:
+        if not reading.is_binary or b"mgraph" in data:
+            raise
+        fix = "name a graph file: this one is not text, and nothing in it is called mgraph"
+        raise GraphError([replace(x, fix=fix) for x in error.diagnostics], error.more) from None
 
 
 def _without_ids(

@@ -276,15 +276,20 @@ def no_seed(outputs: list[Any], path: Path = ()) -> Diagnostic:
         outputs: The outputs of the graph.
         path: Where the run is in a file; empty if it is asked for, and has no place yet.
     """
-    message = f"the graph has {len(outputs)} outputs, and the run seeds none of them"
     name = _typed(outputs[0])
-    fix = "seed one, for example " + (f'"seed": {{"{name}": 1}}' if path else f"--seed {name}=1")
-    return Diagnostic("seed", message, path, expected="a seed for at least one output", fix=fix)
+    if path:
+        message = f"the graph has {len(outputs)} outputs, and the run seeds none of them"
+        expected, fix = "a seed for at least one output", "seed one, for example "
+        return Diagnostic("seed", message, path, expected, f'{fix}"seed": {{"{name}": 1}}')
+    message = f"the graph has {len(outputs)} outputs, and nothing says which one to differentiate"
+    fix = f'choose one: --output {name} or --seed {name}=1; in Python, seed={{"{name}": 1}}'
+    return Diagnostic("seed", message, expected="an output to differentiate", fix=fix)
 
 
 def not_an_output(name: str, outputs: list[Any], path: Path = ()) -> Diagnostic:
-    """Say that only outputs can be seeded."""
-    message = f"the seed names {quoted(name)}, which is not an output"
+    """Say that only outputs can be seeded; see `no_seed`."""
+    start = "the seed names" if path else "gradients can't start at"
+    message = f"{start} {quoted(name)}, which is not an output"
     known = ", ".join(dict.fromkeys(_typed(output) for output in outputs[:5]))
     return Diagnostic("seed", message, path, expected=f"one of {known}")
 

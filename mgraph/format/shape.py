@@ -10,7 +10,7 @@ from pydantic import StrictStr, ValidationError
 
 from mgraph.errors import Diagnostic, Path, quoted
 from mgraph.format.fields import known_fields, over_limit, shown, subject
-from mgraph.format.fixes import MATH_FIX, id_fix, number_fix
+from mgraph.format.fixes import MATH_FIX, id_fix, new_ids, number_fix
 from mgraph.format.ids import bad_id
 from mgraph.format.models import (
     Doc,
@@ -41,6 +41,14 @@ _TYPES: Final = {
 _CHUNK: Final = 4096
 
 
+class _Hints(Suggestions):
+    """Suggestions for one file, and ids for nodes that its fixes add."""
+
+    def __init__(self, nodes: object) -> None:
+        super().__init__()
+        self.new_ids = new_ids(nodes)
+
+
 def shape_faults(document: dict[str, Any], reading: Reading) -> Iterator[Diagnostic]:
     """Find every fault in the shape of a document.
 
@@ -52,7 +60,7 @@ def shape_faults(document: dict[str, Any], reading: Reading) -> Iterator[Diagnos
         Diagnostics without line and column, and without errors that merely follow from others.
     """
     limits = reading.limits
-    hints = Suggestions()
+    hints = _Hints(document.get("nodes"))
     shell, parts = _split(document, reading)
     yield from _model_faults(Document, shell, (), reading, hints)
     for model, part, path in parts:
@@ -106,7 +114,7 @@ def _model_faults(
     value: Any,  # noqa: ANN401 - any plain data
     path: Path,
     reading: Reading,
-    hints: Suggestions,
+    hints: _Hints,
 ) -> Iterator[Diagnostic]:
     if isinstance(value, list):
         limit = getattr(reading.limits, str(path[-1]), len(value))
@@ -135,7 +143,7 @@ def _chunks(value: Any) -> Iterator[tuple[Any, int]]:  # noqa: ANN401
         before += len(chunk)
 
 
-def _translated(error: Any, path: Path, hints: Suggestions) -> Iterator[Diagnostic]:  # noqa: ANN401
+def _translated(error: Any, path: Path, hints: _Hints) -> Iterator[Diagnostic]:  # noqa: ANN401
     """Translate one of pydantic's errors."""
     kind, value = error["type"], error["input"]
     if kind == "missing":
@@ -151,8 +159,10 @@ def _translated(error: Any, path: Path, hints: Suggestions) -> Iterator[Diagnost
         code = kind if kind in ("number", "seed", "packed") else "type"
         message = f"{subject(path)} is {shown(value)}"
         expected = _TYPES.get(kind, error["msg"])
-        fix = number_fix(value, expected) if code == "number" else id_fix(path, value)
-        fix = MATH_FIX if kind == "math" else fix
+        if code == "number":
+            fix = number_fix(value, expected)
+        else:
+            fix = MATH_FIX if kind == "math" else id_fix(path, value, hints.new_ids)
         yield Diagnostic(code, message, path, expected=expected, fix=fix)
 
 
@@ -161,7 +171,7 @@ def _missing(path: Path) -> Diagnostic:
     return Diagnostic("missing-field", message, path[:-1], expected=f"the field {path[-1]}")
 
 
-def _unknown(path: Path, hints: Suggestions) -> Diagnostic:
+def _unknown(path: Path, hints: _Hints) -> Diagnostic:
     known = known_fields(path[:-1])
     meant_name = hints.closest(str(path[-1]), known)
     own = 'put your own data into "meta"' if "meta" in known else ""

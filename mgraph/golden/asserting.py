@@ -10,13 +10,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mgraph.codec import LIMITS, read_file
-from mgraph.document import Graph, extension_of, loads, math_of, recorded
+from mgraph.document import Graph, extension_of, listed, loads, math_of, recorded
 from mgraph.errors import GraphError, printable, quoted
 from mgraph.golden.compare import differences
 from mgraph.golden.places import RunPlaces
 from mgraph.golden.rerun import SHOWN, Options, accepted, run_again
 from mgraph.graph.run import DEFAULT, LIBM, Tolerance
-from mgraph.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from mgraph.golden.compare import Difference
     from mgraph.graph.run import Run
+    from mgraph.value import Value
 
 TEXTS: Final = ("label", "doc", "meta")
 """Fields that people write into a golden file, and that Values don't have."""
@@ -105,7 +105,7 @@ def assert_graph(
     lines = list(_describe_differences(graph, wanted, file, Options(tolerance)))
     accept = bool(lines) and session is not None and session.accept
     if session is not None:
-        math = LIBM if isinstance(value, Graph) else math_of(_listed(value))
+        math = LIBM if isinstance(value, Graph) else math_of(listed(value))
         content = _new_content(graph, wanted, path, Options(tolerance), math) if accept else None
         session.uses.append(Use(path, _test_id(), lines, content))
     if lines and not accept:
@@ -130,11 +130,7 @@ def _beside(caller: FrameType, golden: str | os.PathLike[str]) -> str:
 def _graph_of(value: Value | Sequence[Value] | Graph) -> Graph:
     if isinstance(value, Graph):
         return value
-    return Graph.of(*_listed(value))
-
-
-def _listed(value: Value | Sequence[Value]) -> Sequence[Value]:
-    return [value] if isinstance(value, Value) else value
+    return Graph.of(*listed(value))
 
 
 def _test_id() -> str:

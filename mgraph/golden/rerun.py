@@ -403,8 +403,9 @@ def read_tests(path: Path, options: Options, *, walked: bool = False) -> Iterato
     if expected is not None:
         yield _known(_as_expected(name, result.diagnostics, result.more, expected))
     elif result.graph is None:
-        is_other = walked and result.diagnostics[0].code == "format"
-        status, note = (Status.SKIPPED, "not a graph file") if is_other else (Status.REFUSED, "")
+        status, note = Status.REFUSED, ""
+        if walked and result.is_other_file:
+            status, note = Status.SKIPPED, "not a graph file"
         yield _known(FileOutcome(name, None, status, diagnostics=result.diagnostics, note=note))
     if result.graph is None:
         return

@@ -113,7 +113,7 @@ def cases_of(
             raise error.named(str(path)) from None
         inspection = inspect(data, str(path), limits)
         if inspection.graph is None:
-            if walked and inspection.diagnostics[0].code == "format":
+            if walked and inspection.is_other_file:
                 continue
             raise GraphError(inspection.diagnostics, inspection.more)
         yield from _cases(str(path), as_graph(inspection.graph), tolerance)

@@ -40,6 +40,7 @@ class Conditions(NamedTuple):
         python: The interpreter; empty for the one that runs mgraph.
         sandbox: The sandbox; None to run engines without one.
         strict: Whether differing conventions count as failures.
+        further: Cases to run, as evidence, on engines that aren't right.
     """
 
     names: Mapping[str, str]
@@ -47,6 +48,7 @@ class Conditions(NamedTuple):
     python: str = ""
     sandbox: Sandbox | None = None
     strict: bool = False
+    further: Sequence[Case] = ()
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,8 @@ class _Workers:
         seconds = TIMEOUTS * engine.limits.seconds
         until = monotonic() + seconds
         graded: list[Outcome] = []
-        with closing(run_python_engine(self.cases, engine)) as outcomes:
+        further = self.conditions.further
+        with closing(run_python_engine(self.cases, engine, further)) as outcomes:
             for outcome in outcomes:
                 graded.append(outcome)
                 if self.has_stopped or monotonic() > until:
@@ -179,7 +182,11 @@ def grade_class(
     try:
         for run in _each(shared.done, len(hand_ins)):
             report = make_report(
-                run.about, run.outcomes, strict=conditions.strict, problem=run.problem
+                run.about,
+                run.outcomes[: len(cases)],
+                further=run.outcomes[len(cases) :],
+                strict=conditions.strict,
+                problem=run.problem,
             )
             yield run.number, Graded(hand_ins[run.number], report, run.problem)
     finally:

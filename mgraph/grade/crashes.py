@@ -7,6 +7,7 @@ from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from mgraph.errors import some
 from mgraph.grade import driver
 from mgraph.grade.causes import SYMBOLS, Cause, reflected_method
 from mgraph.grade.observations import SIMULATED
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from mgraph.grade.outcomes import Failure, Outcome
 
 _SIGNALS: Final = ("SIGSEGV", "SIGABRT", "SIGBUS")
+_NAMES: Final = ("NameError", "AttributeError", "ImportError", "ModuleNotFoundError")
+"""Exceptions about a name, which may be wrong in several lines."""
 _SHORT: Final = 50  # a graph of this depth exceeds no recursion limit
 _LARGE: Final = 30.0  # exp of this is still far from overflow
 
@@ -29,9 +32,11 @@ def find_crashes(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iter
         numeric: The outcomes with numbers, which show what works.
     """
     deep = [outcome for outcome in crashed if _is_too_deep(outcome)]
+    endless = [outcome for outcome in crashed if _is_endless(outcome)]
+    if endless and not any(outcome.answer.program.depth() > _SHORT for outcome in numeric):
+        endless, deep = endless + deep, []  # short chains fail, too, and no long one passes
     yield from _depth(deep, numeric)
     others = [x for x in crashed if not any(x is y for y in deep)]
-    endless = [outcome for outcome in others if _is_endless(outcome)]
     others = [x for x in others if not any(x is y for y in endless)]
     refused: list[Cause] = []
     for cause in _refused(others, numeric):
@@ -248,7 +253,7 @@ def _by_words(groups: Iterable[list[Outcome]]) -> list[list[Outcome]]:
     merged: dict[str, list[Outcome]] = {}
     for cases in groups:
         words = Counter(_words(outcome.answer.error) for outcome in cases).most_common(1)[0][0]
-        is_name = words.startswith(("NameError", "ImportError", "ModuleNotFoundError"))
+        is_name = words.startswith(_NAMES)
         failure = cases[0].answer.failure
         key = words if is_name else f"{words} {_where(failure)}"
         if "'NoneType'" in words and failure is not None and failure.phase == "backward":
@@ -271,7 +276,7 @@ def _exception(cases: list[Outcome]) -> Cause:
         says = f"{', '.join(own)} {'raise' if len(own) > 1 else 'raises'} {error}{_where(failure)}"
         says += f" from about x = {x:g} on: an intermediate result overflows"
         return Cause("overflow", own[0] if len(own) == 1 else "", says, cases)
-    return Cause("error", single, f"{who} {verb} {error}{_where(failure)}", cases, victims)
+    return Cause("error", single, f"{who} {verb} {error}{_where_all(cases)}", cases, victims)
 
 
 def _ops(cases: Sequence[Outcome]) -> list[str]:
@@ -308,6 +313,16 @@ def _where(failure: Failure | None) -> str:
         return ""
     source = f": `{failure.source}`" if failure.source else ""
     return f" ({failure.file}, line {failure.line}{source})"
+
+
+def _where_all(cases: Sequence[Outcome]) -> str:
+    """Say where an exception was raised: one line with its text, or the numbers of several."""
+    failures = [x.answer.failure for x in cases]
+    lines = sorted({(x.file, x.line) for x in failures if x is not None and x.line})
+    if len(lines) < 2 or len(dict(lines)) > 1:  # noqa: PLR2004 - one line, or more than one file
+        return _where(min(cases, key=lambda outcome: len(outcome.case.graph)).answer.failure)
+    numbers = [f"{line}" for _, line in lines]
+    return f" ({lines[0][0]}, lines {some(numbers)})"
 
 
 @cache

@@ -119,6 +119,8 @@ def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
     stale = [cause for cause in causes if cause.id == "stale"]
     for cause in causes:
         rules = [each for each in causes if each.op and each.id not in ("error", "overflow")]
+        if not all(map(_is_in_backward, cause.cases)):  # before it, only wrong values are to blame
+            rules = [each for each in rules if any(map(_has_wrong_value, each.cases))]
         whose = [each for each in rules if all(uses(outcome, each.op) for outcome in cause.cases)]
         whose = [each for each in whose if each is not cause]
         whose += [each for each in causes if each.id in _OF_ALL_NUMBERS and not each.op]
@@ -128,7 +130,7 @@ def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
             whose[0].cases += cause.cases
         elif lossy and cause.op:
             lossy[0].cases += cause.cases
-        elif lost and all(map(_is_in_backward, cause.cases)):
+        elif lost and cause.id == "error" and all(map(_is_in_backward, cause.cases)):
             lost[0].cases += cause.cases
         elif stale and cause.id == "error" and all(map(_is_lookup, cause.cases)):
             stale[0].cases += cause.cases
@@ -141,6 +143,10 @@ def _is_lookup(outcome: Outcome) -> bool:
     """Whether backward didn't find what it looked for."""
     failure = outcome.answer.failure
     return _is_in_backward(outcome) and failure is not None and failure.exception in _LOOKUPS
+
+
+def _has_wrong_value(outcome: Outcome) -> bool:
+    return outcome.outcome == Verdict.WRONG_VALUE
 
 
 def _is_in_backward(outcome: Outcome) -> bool:
@@ -196,6 +202,7 @@ def _rules_and_passes(
     _add_consequences(causes, left, learned, Model(search.base), search.simulator)
     found_causes = _causes_of(explanation, search, failed)
     causes += _not_only_in_wrong_values(found_causes, explanation.hypotheses, causes)
+    causes = _of_most(causes, left)
     for cause in causes:
         if cause.id == "overwritten":  # which gradient comes last may depend on chance
             cause.cases += [
@@ -241,6 +248,14 @@ def _not_only_in_wrong_values(
         for cause, hypothesis in zip(found, hypotheses, strict=True)
         if hypothesis.is_seen or not all(id(outcome) in spoilt for outcome in cause.cases)
     ]
+
+
+def _of_most(causes: list[Cause], left: Sequence[Outcome]) -> list[Cause]:
+    """Leave out mistakes of the whole pass if more failures stay unexplained than they explain."""
+    whole = [cause for cause in causes if not cause.op]
+    if sum(len(cause.cases) for cause in whole) >= len(_unexplained(left, causes)):
+        return causes
+    return [cause for cause in causes if cause.op]
 
 
 def _add_consequences(  # noqa: PLR0913 - what is known of an engine
@@ -293,7 +308,8 @@ def _explanation(
     """Return the fewest mistakes that explain the failures: one, wrong partials, or several."""
     varies = bool(evidence.unsteady) or any(x.answer.varies for x in evidence.outcomes)
     hints = _hints(evidence, search.failed)
-    whole = [*whole_passes(*hints, alone=_alone(evidence), varies=varies)]
+    alone, repeatable = _alone(evidence), _repeatable(search.fine)
+    whole = [*whole_passes(*hints, alone=alone, repeatable=repeatable, varies=varies)]
     ops = dict.fromkeys(
         step.op for sample in search.failed for step in sample.program.steps if step.args
     )
@@ -365,6 +381,12 @@ def _alone(evidence: Evidence) -> tuple[float, float] | None:
     """Return data and gradient of a leaf after its own backward, if they are known."""
     grads = [x.answer.alone for x in evidence.outcomes if x.answer.alone is not None]
     return (SAMPLE, grads[0]) if grads else None
+
+
+def _repeatable(fine: Iterable[Sample]) -> list[str]:
+    """Return the ops that right cases have with an operand that is used twice."""
+    steps = [step for sample in fine for step in sample.program.steps]
+    return [*dict.fromkeys(x.op for x in steps if len(dict.fromkeys(x.args)) < len(x.args))]
 
 
 def _slopes_to_try(

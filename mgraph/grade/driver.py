@@ -252,13 +252,27 @@ class ForeignEngine:
         return self.make(x, **self.gives_gradients)
 
     def find_attribute(self, sample: Any, what: str, expected: float | None) -> str:
-        """Find the engine's name for the data or grad of a Value.
+        """Return the engine's name for the data or grad of a Value: the given one, or a usual one.
 
         Raises:
-            EngineError: If no attribute has one of the usual names.
+            EngineError: If a Value does not have the given one, but another; or none of the usual.
         """
-        if what in self.names:
-            return self.names[what]
+        given = self.names.get(what)
+        if given is not None and hasattr(sample, given):
+            return given
+        usual = self.usual_attribute(sample, what, expected)
+        if given is None:
+            return usual
+        if hasattr(sample, usual):
+            raise EngineError(f"--op {what}={given}: a Value has no {given}; it has {usual}")
+        return given  # some Values have one only after backward
+
+    def usual_attribute(self, sample: Any, what: str, expected: float | None) -> str:
+        """Find the data or grad of a Value by the usual names.
+
+        Raises:
+            EngineError: If no attribute has one of them.
+        """
         others: list[str] = []
         for wanted in SPELLINGS[what]:
             for name in [wanted, *dir(sample)]:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import simulation as sim
+from mgraph.grade.causes import SYMBOLS
 from mgraph.grade.op_mistakes import LOSSES, guarded
 from mgraph.grade.program import LEAF
 from mgraph.ops import OPS, ieee
@@ -52,7 +53,13 @@ FORGETS_PARTIAL: Final = (
 SWAPS_GRADIENTS: Final = "every op gives its operands their gradients in the reverse order"
 """The sentences about mistakes that all ops have in common."""
 
-_NO_SEED: Final = "the output's gradient is never set to 1, so every gradient stays 0"
+_NO_SEED: Final = (
+    "every gradient is 0 in the end: the output's is not set to 1 before it is passed on, or all "
+    "of them are set back to 0"
+)
+_SIGN_SEED: Final = (
+    "the output's gradient starts at 1 or -1, the sign of the output's value; it must start at 1"
+)
 _OWN_SEED: Final = "the output's gradient starts at the output's value; it must start at 1"
 _SCATTER: Final = 0x9E3779B1  # the bits of its multiples look random
 _EARLY: Final = "a node must wait until all nodes that use it have passed on their gradients"
@@ -90,9 +97,9 @@ def _also(name: str, is_so: Callable[[str, int], bool], rules: Rules) -> Rules:
     return rules._replace(**{name: either})  # type: ignore[arg-type]
 
 
-def whole_passes(
+def whole_passes(  # noqa: PLR0913 - what is known of an engine
     roots: Sequence[tuple[float, float]], gots: Iterable[float], factors: Iterable[float],
-    alone: tuple[float, float] | None = None, *, varies: bool,
+    alone: tuple[float, float] | None = None, *, repeatable: Sequence[str] = (), varies: bool,
 ) -> Iterator[Hypothesis]:  # fmt: skip
     """Yield the mistakes that concern all ops, the most usual ones first.
 
@@ -101,12 +108,15 @@ def whole_passes(
         gots: Wrong gradients, the most frequent first.
         factors: How many times too large gradients are, the most frequent first.
         alone: Data and gradient of a leaf after its own backward; None if they aren't known.
+        repeatable: Ops that were seen to be right although they use an operand twice.
         varies: Whether the order of the backward pass may change from graph to graph.
     """
     gots, factors = [*gots], [*factors]
     yield from _seeds(roots) if roots else _seeds_unseen(factors, alone)
     yield from _seeds_elsewhere()
-    yield Hypothesis("upstream", "", FORGETS_UPSTREAM, setting(upstream=partial(_always, 1.0)))
+    alone_on_paths = setting(upstream=partial(_always, 1.0), order=sim.all_operands(_pre_again))
+    for change in (setting(upstream=partial(_always, 1.0)), alone_on_paths):
+        yield Hypothesis("upstream", "", FORGETS_UPSTREAM, change)
     says = "every op squares its local derivative"
     yield Hypothesis("slope", "", says, setting(combines=_own_squared))
     for how, combines in (
@@ -116,8 +126,12 @@ def whole_passes(
     ):
         says = f"every op {how} its local derivative; it must multiply them, as the chain rule says"
         yield Hypothesis("upstream", "", says, setting(combines=combines))
-    for bare in (_always_true, _chooses_nothing):
-        yield Hypothesis("inner", "", FORGETS_PARTIAL, setting(bare=bare))
+    for change in (
+        setting(bare=_always_true),
+        setting(bare=_chooses_nothing),
+        setting(combines=_upstream_unless_0),  # what is 0 may not be passed on at all
+    ):
+        yield Hypothesis("inner", "", FORGETS_PARTIAL, change)
     says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
     orders = (None, *(ANY_ORDER if varies else RIGHT_ORDERS))
     for order in orders:
@@ -129,6 +143,8 @@ def whole_passes(
         change = setting(clip=_first, order=order) if order else setting(clip=_first)
         yield Hypothesis("overwritten", "", says, change)
     yield from _repeated("")
+    if repeatable:
+        yield from _repeated("", but=repeatable)
     for crossed in (_always_true, _chooses_nothing):
         yield Hypothesis("swapped", "", SWAPS_GRADIENTS, setting(crossed=crossed))
     yield from _orders()
@@ -150,15 +166,16 @@ def passes_of_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
         )  # fmt: skip
 
 
-def _repeated(op: str) -> Iterator[Hypothesis]:
-    is_one = partial(_is_op, op) if op else _always_true
-    who = (
-        f"{op} counts an operand"
-        if op
-        else "an operand that is used twice, as in x + x or x * x, is counted"
-    )
+def _repeated(op: str, but: Sequence[str] = ()) -> Iterator[Hypothesis]:
+    """Yield how an operand that is used twice may count once, in one op, or in all but some."""
+    is_one = partial(_is_op, op) if op else partial(_is_none_of, but)
+    examples = [f"x {SYMBOLS[x]} x" for x in ("add", "mul", "sub", "div") if x not in but]
+    rest = f", except by {', '.join(but)}" if but else ""
     says = (
-        f"{op} counts an operand only once, even if it is used twice" if op else f"{who} only once"
+        f"{op} counts an operand only once, even if it is used twice"
+        if op
+        else f"an operand that is used twice, as in {' or '.join(examples[:2])}, is counted only "
+        f"once{rest}"
     )
     for order in (None, *RIGHT_ORDERS):
         change = setting(once=is_one, order=order) if order else setting(once=is_one)
@@ -167,7 +184,7 @@ def _repeated(op: str) -> Iterator[Hypothesis]:
         "keeps its local derivatives by operand, so that of an operand that is used twice, as in "
         "x - x, only the last one counts"
     )
-    says = f"{op} {kept}" if op else f"an op {kept}"
+    says = f"{op} {kept}" if op else f"an op {kept}{rest}"
     yield Hypothesis("repeated", op, says, setting(keyed=is_one))
 
 
@@ -311,6 +328,8 @@ def _seeds(roots: Sequence[tuple[float, float]]) -> Iterator[Hypothesis]:
         yield Hypothesis("seed", "", _NO_SEED, setting(seed=lambda _: 0.0))
     if all(grad == data for data, grad in roots):
         yield Hypothesis("seed", "", _OWN_SEED, setting(seed=lambda data: data))
+    if all(grad == _sign(data) for data, grad in roots):
+        yield Hypothesis("seed", "", _SIGN_SEED, setting(seed=_sign))
     if all(grad == wrong[0] for _, grad in roots):
         says = f"the output's gradient starts at {_number(wrong[0])}; it must start at 1"
         yield Hypothesis("seed", "", says, setting(seed=partial(_always, wrong[0])))
@@ -350,7 +369,10 @@ def _seeds_elsewhere() -> Iterator[Hypothesis]:
 
 
 def _orders() -> Iterator[Hypothesis]:
-    unreversed = f"the topological order isn't reversed: {_EARLY}"
+    unreversed = (
+        "only the output passes its gradient on in time: the topological order isn't reversed, or "
+        f"backward stops after the first node; {_EARLY}"
+    )
     early = f"nodes are marked as visited too early: {_EARLY}"
     again = f"nodes are visited once for each path to them: {_AGAIN}"
     for cause, says, steps in (
@@ -365,7 +387,6 @@ def _orders() -> Iterator[Hypothesis]:
         ("order", early, _pushed_flipped),
         ("order", f"nodes are sorted by their shortest path: {_EARLY}", sim.by_distance),
         ("order", f"nodes are sorted by their shortest path: {_EARLY}", _by_height),
-        ("order", "backward stops after the operands of the output", _only_root),
         ("order", "backward stops after the operands of the operands", _root_and_operands),
         ("order", f"nodes are visited in the wrong order: {_EARLY}", _pre_reversed),
         ("order", f"nodes are visited in the wrong order: {_EARLY}", _pre_flipped_reversed),
@@ -496,10 +517,6 @@ def _ascending(program: Program) -> list[int]:
     return sorted(sim.postorder(program))
 
 
-def _only_root(program: Program) -> list[int]:
-    return [program.root]
-
-
 def _root_and_operands(program: Program) -> list[int]:
     return [program.root, *dict.fromkeys(program.steps[program.root].args)]
 
@@ -604,12 +621,20 @@ def _first(old: float, new: float) -> float:
     return old or new
 
 
+def _sign(x: float) -> float:
+    return float((x > 0.0) - (x < 0.0))
+
+
 def _one_for_zero(x: float) -> float:
     return x or 1.0
 
 
 def _own_squared(own: float, upstream: float) -> float:
     return own * own * upstream
+
+
+def _upstream_unless_0(own: float, upstream: float) -> float:
+    return upstream if own else 0.0
 
 
 def _upstream_divided(own: float, upstream: float) -> float:
@@ -638,6 +663,10 @@ def _always_true(*_: object) -> bool:
 
 def _chooses_nothing(op: str) -> bool:
     return op not in sim.CHOOSING
+
+
+def _is_none_of(ops: Sequence[str], op: str, *_: object) -> bool:
+    return op not in ops
 
 
 def _is_op(op: str, other: str, *_: object) -> bool:

@@ -182,7 +182,7 @@ class _Learner:
             self.faults.append(Fault(op, kinds, None, mistake, is_composed=True))
             return
         for k, kind in enumerate("" if only_value or op == "sum" else kinds):
-            smooth = [seen for seen in made if not at_kink(op, seen.xs)]
+            smooth = [seen for seen in made if not at_kink(op, seen.xs) and not _is_far_out(seen)]
             if kind == "V" and not all(self._is_right(k, seen) for seen in smooth):
                 fits = partial(self._has_passed, k)
                 mistake = _first(partial_mistakes(op, k, kinds), smooth, fits)
@@ -420,6 +420,11 @@ def _parts(seen: Observation, known: Mapping[tuple[str, str], Composition]) -> P
     )
     own = seen.outcome.answer.parts
     return expanded(whole, known, {count: own[seen.step]} if seen.step in own else None)
+
+
+def _is_far_out(seen: Observation) -> bool:
+    """Whether intermediate results may overflow or vanish, which is no mistake in a derivative."""
+    return any(abs(x) >= _LARGE for x in seen.xs)
 
 
 def _first(

@@ -18,7 +18,7 @@ from mgraph.grade.outcomes import Answer, Failure, Outcome, Verdict, graded_by_l
 from mgraph.grade.processes import CommandEngine, EndedError, PythonEngine, TimedOutError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from mgraph.grade.cases import Case
     from mgraph.grade.program import Program
@@ -42,6 +42,7 @@ class Report:
         strict: Whether differing conventions count as failures.
         problem: Why no case could be run; empty if they could.
         is_complete: Whether the search for causes ended before its budget was spent.
+        further: How many other cases were run to find the causes.
     """
 
     engine: Mapping[str, str | None]
@@ -50,6 +51,7 @@ class Report:
     strict: bool = False
     problem: str = ""
     is_complete: bool = True
+    further: int = 0
 
     def fails(self, outcome: Outcome) -> bool:
         """Whether an outcome makes the engine fail."""
@@ -92,6 +94,7 @@ class Report:
             "summary": {"cases": len(self.outcomes), **self.counts, "failed": self.failed},
             "problem": self.problem or None,
             "complete": self.is_complete,
+            "further": self.further,
             "varying": sum(outcome.answer.varies for outcome in self.outcomes),
         }
 
@@ -100,13 +103,33 @@ def make_report(
     engine: Mapping[str, str | None],
     outcomes: Sequence[Outcome],
     *,
+    further: Sequence[Outcome] = (),
     strict: bool = False,
     problem: str = "",
 ) -> Report:
-    """Diagnose the outcomes, and return the report."""
-    outcomes = graded_by_leaves(outcomes)
-    diagnosis = diagnose(outcomes)
-    return Report(engine, outcomes, diagnosis.causes, strict, problem, diagnosis.is_complete)
+    """Diagnose the outcomes, and return the report.
+
+    Args:
+        engine: The engine's name, its version and its Python, as far as they are known.
+        outcomes: Those to report.
+        further: Those of other cases, which are evidence only.
+        strict: Whether differing conventions count as failures.
+        problem: Why no case could be run; empty if they could.
+    """
+    judged = graded_by_leaves([*outcomes, *further])
+    diagnosis = diagnose(judged)
+    reported = judged[: len(outcomes)]
+    causes = [_of_reported(cause, reported) for cause in diagnosis.causes]
+    causes = sorted((each for each in causes if each.cases), key=lambda each: -len(each.cases))
+    return Report(
+        engine, reported, causes, strict, problem, diagnosis.is_complete, further=len(further)
+    )
+
+
+def _of_reported(cause: Cause, reported: Sequence[Outcome]) -> Cause:
+    """Return a cause with only those of its cases that are reported."""
+    known = dict.fromkeys(map(id, reported))
+    return replace(cause, cases=[outcome for outcome in cause.cases if id(outcome) in known])
 
 
 # --- engines in Python ---------------------------------------------------------------------------
@@ -129,16 +152,34 @@ class _Patient:
 
 
 def run_python_engine(
-    cases: Sequence[Case], engine: PythonEngine
+    cases: Sequence[Case], engine: PythonEngine, further: Sequence[Case] = ()
 ) -> Generator[Outcome, None, None]:
-    """Run cases on a Value class, in one process until that ends."""
+    """Run cases on a Value class, in one process until that ends.
+
+    Args:
+        cases: The cases.
+        engine: The class.
+        further: Cases to run after those, as evidence, if one of those isn't right.
+    """
     outcomes: list[Outcome] = []
     ask = _Patient(lambda case: _ask_python(case, engine))
     with closing(engine):
-        for case in cases:
-            outcomes.append(judge(case, ask(case)))
-            yield outcomes[-1]
+        for some in (cases, further):
+            for case in some:
+                outcomes.append(judge(case, ask(case)))
+                yield outcomes[-1]
+            if not _calls_for_evidence(outcomes):
+                break
         _try_afresh(outcomes, engine)
+
+
+def _calls_for_evidence(outcomes: Iterable[Outcome]) -> bool:
+    """Whether numbers aren't right, or an exception was raised: more cases help to find out why."""
+    return any(
+        each.outcome != Verdict.OK
+        and (each.answer.has_numbers or (each.failed and each.answer.failure is not None))
+        for each in outcomes
+    )
 
 
 def _try_afresh(outcomes: Sequence[Outcome], engine: PythonEngine) -> None:
@@ -260,9 +301,18 @@ def _of_nodes(program: Program, numbers: Sequence[float | None]) -> list[float |
 # --- engines in any language ---------------------------------------------------------------------
 
 
-def run_command_engine(cases: Sequence[Case], engine: CommandEngine) -> Iterator[Outcome]:
-    """Run cases on a program that reads and writes graph files; ask wrong ones once more."""
+def run_command_engine(
+    cases: Sequence[Case], engine: CommandEngine, further: Sequence[Case] = ()
+) -> Iterator[Outcome]:
+    """Run cases on a program that reads and writes graph files; ask failed ones once more.
+
+    Args:
+        cases: The cases.
+        engine: The program.
+        further: Cases to run after those, as evidence, if one of those isn't right.
+    """
     ask = _Patient(lambda case: _ask_command(case, engine))
+    outcomes: list[Outcome] = []
 
     def outcome(case: Case) -> Outcome:
         judged = judge(case, ask(case))
@@ -271,9 +321,8 @@ def run_command_engine(cases: Sequence[Case], engine: CommandEngine) -> Iterator
             judged.answer = replace(judged.answer, varies=judged.answer.differs_from(again))
         return judged
 
-    with closing(engine):
-        todo = deque(cases)
-        while todo and (engine.streams or len(cases) - len(todo) < PATIENCE):
+    def answered(todo: deque[Case]) -> Iterator[Outcome]:
+        while todo and (engine.streams or len(outcomes) < PATIENCE):
             yield outcome(todo.popleft())  # the first ones show whether it answers line by line
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # one process per case
             try:
@@ -281,6 +330,14 @@ def run_command_engine(cases: Sequence[Case], engine: CommandEngine) -> Iterator
             except BaseException:  # Ctrl-C: the pool would wait for the cases that run
                 engine.stop()
                 raise
+
+    with closing(engine):
+        for some in (cases, further):
+            for each in answered(deque(some)):
+                outcomes.append(each)
+                yield each
+            if not _calls_for_evidence(outcomes):
+                break
 
 
 def _ask_command(case: Case, engine: CommandEngine) -> Answer:

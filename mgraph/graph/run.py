@@ -141,8 +141,13 @@ def as_number(name: str, value: object) -> float:
             return float(value)
         except OverflowError:
             return inf if value > 0 else -inf  # type: ignore[operator]
+    raise not_a_number(name, value)
+
+
+def not_a_number(name: str, value: object, fix: str = "") -> GraphError:
+    """Build the error for an id that was given something else than a number."""
     message = f"the value of {quoted(name)} is of type {type(value).__name__}, not a number"
-    raise GraphError.of("number", message, expected="a number")
+    return GraphError.of("number", message, expected="a number", fix=fix)
 
 
 DEFAULT: Final = Tolerance(1e-9, 1e-12)

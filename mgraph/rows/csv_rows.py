@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from mgraph.errors import GraphError, printable, quoted
+from mgraph.errors import GraphError, counted, printable, quoted
 from mgraph.rows.columns import BAD_ROWS_FIX, LARGEST
 from mgraph.rows.files import first_line
 
@@ -170,7 +170,7 @@ def _collecting(ragged: list[Any]) -> Callable[[Any], str]:
 
 def _ragged(invalid: Any, shown: str, row: int) -> GraphError:  # noqa: ANN401 - pyarrow's InvalidRow
     at = row + invalid.number - 1
-    values = f"{invalid.actual_columns} value{'' if invalid.actual_columns == 1 else 's'}"
+    values = counted(invalid.actual_columns, "value")
     message = f"row {at:,}, counted from 0, has {values}: {quoted(invalid.text)}"
     expected = f"{invalid.expected_columns}, as in the header"
     fix = "put quotes around fields with commas"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Self
 
-from mgraph.errors import GraphError
+from mgraph.errors import GraphError, counted
 from mgraph.trace.capture import Capture, with_inputs
 from mgraph.trace.names import Naming, names_of
 from mgraph.trace.recorder import Recorder
@@ -139,7 +139,8 @@ class Recording:
             node = self.recorder.nodes.of(value)
             return index.get(node.number) if node else None
 
-        named = names_of(capture.nodes, naming, index_of, self.records) if naming else ()
+        last = capture.variable
+        named = names_of(capture.nodes, naming, index_of, self.records, last) if naming else ()
         graph = capture.graph(named, name, doc)
         self._ids = graph.columns.ids
         leaves = [x if isinstance(x, str) else index_of(x) for x in inputs]
@@ -188,7 +189,8 @@ class Recording:
         if recorder.captured is None:
             message = "backward was not called"
             if recorder.calls:
-                message = f"backward was not called again: {recorder.calls} calls, counted from 0"
+                calls = counted(recorder.calls, "call")
+                message = f"backward was not called again: {calls}, counted from 0"
             fix = "call it, or name the Value that is the output"
             raise GraphError.of("output", message, fix=fix)
         return recorder.captured

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from mgraph.codec import LIMITS
 from mgraph.collector import paused_collector
 from mgraph.document import Graph
-from mgraph.engine.evaluate import node_named
-from mgraph.errors import REPORTED, Diagnostic, GraphError, printable, quoted
+from mgraph.engine.evaluate import unknown_node, with_article
+from mgraph.errors import REPORTED, Diagnostic, GraphError, printable, quoted, some
 from mgraph.format.ids import are_ids
 from mgraph.format.texts import is_short
 from mgraph.golden.rerun import mismatches
@@ -43,6 +43,7 @@ class Capture:
         engine: The class of the output.
         seed: The adjoint that backward gave to the output.
         call: The call of backward whose numbers these are, from 0; None if there was none.
+        variable: The variable that held the output when backward was called; None if none did.
         data: The primal of each node; None if the engine no longer has it.
         grad: The adjoint of each node; None if the engine does not keep it.
         labels: The engine's labels, by index in `nodes`.
@@ -56,6 +57,7 @@ class Capture:
         self.nodes = nodes
         self.seed = seed
         self.call = call
+        self.variable: str | None = None
         self.data: list[float | None] = []
         self.grad: list[float | None] = []
         self.labels: dict[int, str] = {}
@@ -210,8 +212,7 @@ class Capture:
             GraphError: `unknown-op` or `number` if a node can't be recorded; also as `Graph.of`.
         """
         if self._faults:
-            reported = tuple(self._faults[:REPORTED])
-            raise GraphError(reported, len(self._faults) - len(reported))
+            raise refusal(self._faults)
         ids = self._ids(names)
         with paused_collector():
             graph = Graph.of(self._build(ids), name=name, doc=doc)
@@ -270,20 +271,40 @@ class Capture:
         )
 
 
+def refusal(faults: Sequence[Diagnostic]) -> GraphError:
+    """Build the error that reports some faults, as many as are reported of one graph."""
+    reported = tuple(faults[:REPORTED])
+    return GraphError(reported, len(faults) - len(reported))
+
+
+def refused_inputs(graph: Graph, ids: Iterable[str]) -> dict[str, Diagnostic]:
+    """Return the ids that can't be inputs, with the reason: they are not params or inputs."""
+    columns, faults = graph.columns, {}
+    leaves = [*graph.inputs, *graph.params]
+    expected = f"a leaf that the program made: {some(leaves) or 'there is none'}"
+    for name in ids:
+        node = columns.index.get(name)
+        if node is None:
+            faults[name] = unknown_node(columns, name, expected).diagnostics[0]
+        elif columns.op(node) not in (PARAM, INPUT):
+            message = f"{quoted(name)} is {with_article(columns.op(node))}, and can't be an input"
+            faults[name] = Diagnostic("run-node", message, expected=expected)
+    return faults
+
+
 def with_inputs(graph: Graph, ids: Iterable[str]) -> Graph:
     """Return a graph in which some params, given by id, are inputs.
 
     Raises:
-        GraphError: `run-node` if one of them is not a param or input.
+        GraphError: `run-node` if some of them are not params or inputs.
     """
+    names = [*ids]
+    if refused := refused_inputs(graph, names):
+        raise refusal([*refused.values()])
     columns = graph.columns
     opcode = bytearray(columns.opcode)
-    for name in ids:
-        node = node_named(columns, name)
-        if columns.op(node) not in (PARAM, INPUT):
-            message = f"{quoted(name)} is a {columns.op(node)}, and can't be an input"
-            raise GraphError.of("run-node", message, expected="a leaf that the program made")
-        opcode[node] = OPCODES[INPUT]
+    for name in names:
+        opcode[columns.index[name]] = OPCODES[INPUT]
     changed = replace(graph, columns=replace(columns, opcode=bytes(opcode)), runs=())
     return changed.with_runs(replace(run, graph=changed.hash) for run in graph.runs)
 

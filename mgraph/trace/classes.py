@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import metadata
 from inspect import unwrap
+from itertools import chain
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Final
@@ -38,6 +39,17 @@ def has_numbers(cls: type, spellings: Spellings) -> bool:
     return any(x in names for x in spellings.data) and any(x in names for x in spellings.grad)
 
 
+def has_attribute(cls: type, name: str) -> bool:
+    """Whether a class declares an attribute, or its methods or functions beside it use it."""
+    names = chain(_attributes(cls, dict(_functions(cls))), _used_beside(cls))
+    return any(plain(name) == plain(other) for other in names)
+
+
+def has_function(cls: type, name: str) -> bool:
+    """Whether a class has a method of this name, or its module a function."""
+    return hasattr(cls, name) or name in _beside(cls)
+
+
 def may_be_value(cls: type, spellings: Spellings) -> bool:
     """Whether a class may become like Value when the program has defined all that it uses.
 
@@ -57,16 +69,28 @@ def is_engine(cls: type, spellings: Spellings) -> bool:
     A backward pass is not needed: a script may run it by hand.
     """
     methods = dict(_functions(cls))
-    beside = getattr(sys.modules.get(cls.__module__), "__dict__", {})
-    functions = {name: x for name, x in [*beside.items()] if isinstance(x, FunctionType)}
+    beside = _beside(cls)
+    functions = {name: x for name, x in beside.items() if isinstance(x, FunctionType)}
     if not _does_arithmetic({**functions, **methods}, spellings):
         return False
     if has_numbers(cls, spellings):
         return True
-    codes = [x.__code__ for x in functions.values()]
-    codes += [f.__code__ for x in beside.values() if isinstance(x, type) for _, f in _functions(x)]
-    used = {plain(name) for code in codes for name in _names_in(code)}
+    used = {plain(name) for name in _used_beside(cls)}
     return may_be_value(cls, spellings) and any(x in used for x in spellings.grad)
+
+
+def _beside(cls: type) -> dict[str, object]:
+    """Return what the module of a class has, by name."""
+    return dict(getattr(sys.modules.get(cls.__module__), "__dict__", {}))
+
+
+def _used_beside(cls: type) -> Iterator[str]:
+    """Yield the names that functions, and methods of classes, beside a class use."""
+    things = _beside(cls).values()
+    codes = [x.__code__ for x in things if isinstance(x, FunctionType)]
+    codes += [f.__code__ for x in things if isinstance(x, type) for _, f in _functions(x)]
+    for code in codes:
+        yield from _names_in(code)
 
 
 def _does_arithmetic(names: Iterable[str], spellings: Spellings) -> bool:

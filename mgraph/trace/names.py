@@ -34,18 +34,21 @@ def names_of(
     naming: Naming,
     index_of: Callable[[object], int | None],
     is_value: Callable[[object], bool],
+    last: str | None = None,
 ) -> Iterator[tuple[int, str]]:
     """Yield names of nodes, by index, the best ones first; a node may have several.
 
     The variable to which a Value was assigned where it was made comes before other variables that
     hold it, and those before paths, which are Python expressions: `w[0]`, `model.layers[0].w`. Last
-    come variables of functions, if only one node was assigned to them, or if it is the output.
+    come variables of functions, if only one node was assigned to them, or if it is the output; of
+    the output also the one that held it when backward was called.
 
     Args:
         nodes: The nodes of the graph.
         naming: The variables.
         index_of: Returns the index of a Value in `nodes`; None if it is not there.
         is_value: Whether an object is a Value.
+        last: The variable that held the output when backward was called; None if none did.
     """
     variables, loops, takes_others = naming
     made = [(i, site.variable, site) for i, node in enumerate(nodes) if (site := node.site)]
@@ -65,6 +68,8 @@ def names_of(
     counts = Counter(name for _, name, _ in assigned)
     output = len(nodes) - 1
     yield from ((i, name) for i, name, _ in assigned if counts[name] == 1 or i == output)
+    if takes_others and last:
+        yield output, last
 
 
 def _paths(

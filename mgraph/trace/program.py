@@ -43,7 +43,7 @@ class Script:
             message = f"{printable(path)} is a notebook, not a Python script"
             convert = f"jupyter nbconvert --to script {shlex.quote(path)}"
             fix = printable(f"{convert} && mgraph trace {script} -o FILE")
-            raise GraphError.of("syntax", message, fix=fix)
+            raise GraphError.of("syntax", message, fix=fix, file=path)
 
     def load(self, main: ModuleType, after: Callable[[], None]) -> CodeType:
         """Compile the script, and let its module know its file.

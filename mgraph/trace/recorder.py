@@ -15,7 +15,7 @@ from mgraph.trace.functions import Functions
 from mgraph.trace.nodes import ancestry
 from mgraph.trace.observer import Observer, is_number
 from mgraph.trace.setters import noticing
-from mgraph.trace.sites import program_frame
+from mgraph.trace.sites import program_frame, variable_with
 from mgraph.trace.spellings import USUAL
 from mgraph.value import Value
 
@@ -288,8 +288,9 @@ class Recorder(Observer):
             try:
                 with self._unwrapped(methods=False):
                     result = original(*args, **kwargs)
-                    if len(inner) == 1 and inner[0][0] is root:
-                        capture = inner[0][1]
+                    own = inner[0][1] if len(inner) == 1 and inner[0][0] is root else None
+                    if own and capture:
+                        own.variable, capture = capture.variable, own  # that of the outer caller
                     elif capture:
                         capture.read()
                     self._end_backward(root, capture)
@@ -309,7 +310,9 @@ class Recorder(Observer):
         """Return the capture of a backward pass that is about to start, if it is the wanted one."""
         if self.call not in (None, self.calls):
             return None
-        return self.capture(root, _seed(x for x in given if x is not root), self.calls)
+        capture = self.capture(root, _seed(x for x in given if x is not root), self.calls)
+        capture.variable = variable_with(root, program_frame())
+        return capture
 
     def _end_backward(self, root: object, capture: Capture | None) -> None:
         self.calls += 1

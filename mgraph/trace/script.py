@@ -18,10 +18,18 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from mgraph.errors import Diagnostic, GraphError, printable, quoted, some
 from mgraph.suggestions import closest, did_you_mean
 from mgraph.trace import Recording
-from mgraph.trace.classes import is_engine, is_value_like, may_be_value, spelled
+from mgraph.trace.classes import (
+    has_attribute,
+    has_function,
+    is_engine,
+    is_value_like,
+    may_be_value,
+    spelled,
+)
 from mgraph.trace.names import Naming
 from mgraph.trace.program import ProgramModule, Script, as_program, module_of
 from mgraph.trace.sites import loop_variables
+from mgraph.trace.spellings import name_in
 from mgraph.value import Value
 
 if TYPE_CHECKING:
@@ -43,6 +51,7 @@ class Finder:
         wanted: The only class to record, `MODULE:CLASS` or `CLASS`; None for all.
         classes: The recorded classes, by their names for `--class`, in the order of definition.
         passed_over: Other classes that are like Value, or have numbers and a gradient.
+        seen: The classes of both lists, and those that would be like Value without `--op`.
         is_finding: Whether the script has not ended yet.
     """
 
@@ -51,6 +60,7 @@ class Finder:
         self.wanted = wanted
         self.classes: list[str] = []
         self.passed_over: list[str] = []
+        self.seen: dict[str, type] = {}
         self._recorder = recorder
         self.is_finding = True
 
@@ -85,6 +95,9 @@ class Finder:
             self._watch_when_complete(cls)
         elif is_value_like(cls, spellings):
             self.passed_over.append(spelled(cls))
+        elif not (spellings.given and is_value_like(cls)):
+            return
+        self.seen[spelled(cls)] = cls
 
     def _is_wanted(self, cls: type) -> bool:
         if self.wanted is not None:
@@ -116,6 +129,7 @@ class Finder:
     def _watch_if_like_value(self, cls: type) -> None:
         if self.wanted is not None or is_engine(cls, self._recorder.spellings):
             name = spelled(cls)
+            self.seen[name] = cls
             self.passed_over = [other for other in self.passed_over if other != name]
             self.classes.extend([] if name in self.classes else [name])
             self._recorder.watch(cls)
@@ -181,6 +195,30 @@ class Traced:
         command = printable(f"{change}mgraph trace -m {name} -o FILE")
         return f"run it as a module of its package: {command}"
 
+    def unknown_spellings(self) -> list[str]:
+        """Say which spellings of `--op` are names that nothing in the program has."""
+        seen, spellings = self.finder.seen, self.recording.recorder.spellings
+        classes = [seen[name] for name in self.finder.classes] or [*seen.values()]
+        shown = _joined(map(spelled, classes))
+        unknown: list[str] = []
+        for what, text in spellings.given.items() if classes else ():
+            name, stated = name_in(text), printable(f"--op {what}={text}: ")
+            if what in ("data", "grad"):
+                if not any(has_attribute(cls, name) for cls in classes):
+                    unknown.append(f"{stated}{shown} has no {printable(name)}")
+            elif not (name in spellings.seen or self._has_function(name, text, classes)):
+                lack = f"{shown} has no {printable(name)}, and no function is called that"
+                unknown.append(stated + lack)
+        return unknown
+
+    def _has_function(self, name: str, text: str, classes: Iterable[type]) -> bool:
+        """Whether a class, its module, the script or what it imports has a function."""
+        stated = sys.modules.get(text.partition(":")[0])
+        modules = [x for x in (*self.names.values(), stated) if isinstance(x, ModuleType)]
+        return any(name in names for names in (self.names, *map(vars, modules))) or any(
+            has_function(cls, name) for cls in classes
+        )
+
     def graph(self, output: str | None, inputs: Iterable[str]) -> Graph:
         """Return the recorded graph; its ids are labels, and names of global variables.
 
@@ -199,12 +237,19 @@ class Traced:
     def _output(self, name: str | None) -> object:
         if name is None and self.recording.calls == 0:
             raise GraphError([self._nothing_recorded()])
-        if name is not None and not self.recording.records(self.names.get(name)):
-            message = f"the script has no variable {quoted(name)} that holds a recorded Value"
-            values = [key for key, x in self.names.items() if self.recording.records(x)]
-            fix = did_you_mean(closest(name, values))
-            raise GraphError.of("output", message, fix=fix, expected=_joined(values))
-        return None if name is None else self.names[name]
+        if name is None or self.recording.records(self.names.get(name)):
+            return None if name is None else self.names[name]
+        captured = self.recording.recorder.captured
+        last = captured.variable if captured else None
+        if name == last:  # of a function
+            return None
+        message = f"the script has no global variable {quoted(name)} that holds a recorded Value"
+        values = [key for key, x in self.names.items() if self.recording.records(x)]
+        values += [last] if last and last not in values else []
+        fix = did_you_mean(closest(name, values))
+        if captured and not fix:
+            fix = "without --output, the last call of backward is recorded"
+        raise GraphError.of("output", message, fix=fix, expected=_joined(values))
 
     def _nothing_recorded(self) -> Diagnostic:
         if self.failed:
@@ -218,6 +263,8 @@ class Traced:
             message = f"nothing recorded: the script has no class {what}"
             others = self.finder.passed_over
             fix = f"name the class of its engine: --class {_joined(others or ['MODULE:CLASS'])}"
+        if unknown := self.unknown_spellings():
+            message, fix = f"nothing recorded: {'; '.join(unknown)}", ""
         return Diagnostic("output", message, fix=fix)
 
 

@@ -168,6 +168,15 @@ def program_frame() -> FrameType:
     return frame
 
 
+def variable_with(value: object, frame: FrameType) -> str | None:
+    """Return the variable of a running function or module that holds a Value; None if none does.
+
+    `self` is what a method of the engine calls it, and names nothing.
+    """
+    held = (name for name, x in [*frame.f_locals.items()] if x is value)
+    return next((name for name in held if name != "self" and not name.startswith("_")), None)
+
+
 def callers(frame: FrameType | None) -> Iterator[FrameType]:
     """Yield a frame, and those that called it, from the inside out."""
     while frame is not None:

@@ -89,10 +89,14 @@ class Spellings:
         data: Names of the attribute with the primal, in lower case and without underscores.
         grad: Names of the attribute with the adjoint.
         number: The function that turns plain numbers into Values; empty if it is not named.
+        given: The stated spellings, as they were written.
+        seen: The stated names of ops that a function or method of the program was seen to have.
     """
 
     def __init__(self, given: Mapping[str, str] = MappingProxyType({})) -> None:
         """Take spellings by what they spell, written as for `mgraph grade --op`."""
+        self.given = given
+        self.seen: dict[str, None] = {}
         self._given: dict[str, tuple[Spelling, ...]] = {}
         self._backward = ""
         for what, text in given.items():
@@ -116,13 +120,21 @@ class Spellings:
 
         There are several if an argument tells them apart: `activation('tanh')`.
         """
-        return self._given.get(name) or _USUAL.get(driver.plain(name), ())
+        if name in self._given:
+            self.seen[name] = None
+            return self._given[name]
+        return _USUAL.get(driver.plain(name), ())
 
     def is_backward(self, name: str) -> bool:
         """Whether a name starts the backward pass; `_backward` usually is for one op only."""
         if self._backward:
             return name == self._backward
         return not name.startswith("_") and driver.plain(name) in driver.SPELLINGS["backward"]
+
+
+def name_in(text: str) -> str:
+    """Return the last name in a stated spelling, which is all that counts of it."""
+    return _parsed(text)[0]
 
 
 def _parsed(text: str) -> tuple[str, object]:

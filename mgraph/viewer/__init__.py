@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mgraph import __version__
-from mgraph.errors import GraphError, printable
+from mgraph.errors import GraphError, counted, printable
 from mgraph.format.writing import to_json
 from mgraph.graph.run import EXACT_MATH
 from mgraph.viewer import constants, ops_to_javascript, style
@@ -48,8 +48,13 @@ _END_COMMENT: Final = re.compile(r"(?<=[;,{]) // .*")
 _LINE_END: Final = re.compile(r"(?<=[;,{([])\n|\n(?=[)\]}])")
 """Where JavaScript does not need a new line."""
 
-_BLOCK_SPACE: Final = re.compile(r"(?<=\)) (?=\{)| (?==>)|(?<==>) ")
-"""Spaces around `=>` and before `{`, which are in the code only, never in a text of the page."""
+_BLOCK_SPACE: Final = re.compile(
+    r"(?<=\)) (?=\{|return\b|throw\b)| (?==>)|(?<==>) |(?:(?<=\bif)|(?<=\bfor)|(?<=\bwhile)) (?=\()"
+)
+"""Spaces around `=>`, before `{`, and around the `(…)` of a statement such as `if (…) return`.
+
+These are in the code only, never in a text of the page.
+"""
 
 _DECLARATION: Final = re.compile(r"^((?:const|let) [\w{}[\], ]+) = ", re.MULTILINE)
 """The start of a line that declares something, where spaces around the sign can go, too."""
@@ -61,6 +66,9 @@ _OPERATOR_SPACE: Final = re.compile(
     r"(?<=[\w)\]]) ([=<>?:*+&|%-]+) (?=[\w([])|(?<=[\w)\]}]),() (?=[\w([{])"
 )
 """The spaces around an operator, except where signs or `<!` would meet, and those after a comma."""
+
+_CLOSE_SPACE: Final = re.compile(r"(?<=[;{]) (?=\S)|(?<=\S) (?=\})")
+"""In such a line, the spaces inside braces, and those after semicolons."""
 
 _SPARE: Final = re.compile(r"^/\*(?:[^*]|\*(?!/))*\*/\n|^ +|^\n", re.MULTILINE)
 """What is left out of the style and the markup: comments, indentation and empty lines."""
@@ -93,7 +101,7 @@ LARGEST_ROWS: Final = 4 * 2**20
 
 
 def csv_rows(data: bytes, name: str) -> CsvRows:
-    """Return rows for a page; the page reads them, and says if they don't fit the graph.
+    """Return rows for a page; the page reads them, and says what it can't train on.
 
     Args:
         data: A CSV file.
@@ -164,8 +172,8 @@ def _embedded(graph: GraphFile) -> Iterator[bytes]:
 
 
 def _too_large(graph: GraphFile) -> GraphError:
-    count = len(graph.columns)
-    message = f"{count:,} nodes with {len(graph.runs):,} runs are more than a page can open"
+    size = f"{counted(len(graph.columns), 'node')} with {counted(len(graph.runs), 'run')}"
+    message = f"{size} are more than a page can open"
     expected = f"at most {LARGEST // 2**20} MiB as JSON"
     fix = "draw a part of it: mgraph draw GRAPH --around ID -o part.svg"
     return GraphError.of("size", message, expected=expected, fix=fix)
@@ -277,8 +285,8 @@ def bare(text: str) -> str:
 
 
 def _dense(line: re.Match[str]) -> str:
-    """Return a line of code without the spaces around its operators."""
-    return _OPERATOR_SPACE.sub(lambda match: match[1] or ",", line[0])
+    """Return a line of code without the spaces around its operators and inside its braces."""
+    return _CLOSE_SPACE.sub("", _OPERATOR_SPACE.sub(lambda match: match[1] or ",", line[0]))
 
 
 def _static(name: str) -> str:

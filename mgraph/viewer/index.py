@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
 from mgraph.draw.text import one_line
+from mgraph.errors import counted
 from mgraph.viewer import digest, markup_of, rules_of
 
 if TYPE_CHECKING:
@@ -61,16 +62,13 @@ def index(cards: Sequence[Card], opener: str, title: str = "Graphs", note: str =
         "SCRIPT": script,
         "PAGE": quote(opener),
     }
-    texts = {"TITLE": escape(one_line(title)), "NOTE": escape(note or _counted(len(cards)))}
+    note = note or f"{counted(len(cards), 'graph')}."
+    texts = {"TITLE": escape(one_line(title)), "NOTE": escape(note)}
     shell = markup_of("index.html")
     before, after = shell.split("{{ CARDS }}")
     for mark, text in (parts | texts).items():
         before, after = (part.replace(f"{{{{ {mark} }}}}", text) for part in (before, after))
     return "".join((before, "\n".join(map(_item, cards)), after)).encode()
-
-
-def _counted(count: int) -> str:
-    return f"{count:,} graph{'' if count == 1 else 's'}."
 
 
 def _item(card: Card) -> str:
@@ -89,7 +87,7 @@ def _picture(card: Card) -> Iterator[str]:
 
 def _words(card: Card) -> Iterator[str]:
     name, doc = escape(one_line(card.name)), escape(_start(card.doc))
-    nodes = f"{card.nodes:,} node{'' if card.nodes == 1 else 's'}"
+    nodes = counted(card.nodes, "node")
     file = f'<a href="{quote(card.file)}" download>{escape(one_line(card.file))}</a>'
     yield f'<div><h2><a href="{quote(card.page)}"><bdi>{name}</bdi></a></h2>'
     if doc:

@@ -417,6 +417,58 @@ def test_a_const_and_a_dead_end(mgraph: Shell) -> None:
     assert found["grad"] is None
     assert found["no_gradient"]["why"] == "a const receives no gradient"
     assert "&= 0" in mgraph("explain", "const.json", "n1", "--latex").out
+    document = mgraph.document("const.json")
+    document["nodes"].append({"id": "spare", "op": "neg", "args": ["x"]})
+    mgraph.write("spare.json", document)
+    result = mgraph("explain", "spare.json", "spare")
+    assert result.out.endswith("gradient  none: no path from L leads to it\nused by   no node\n")
+
+
+def test_a_node_that_uses_an_operand_twice(mgraph: Shell) -> None:
+    """L = a·a at 3: ∂L/∂a is 6, and each operand has a local derivative of 3, by another name."""
+    mgraph("new", "L = a*a", "--param", "a=3", "-o", "square.json")
+    text = mgraph("explain", "square.json", "L").out
+    assert "local     ∂L/∂(1st operand) = a = 3.0\n          ∂L/∂(2nd operand) = a = 3.0\n" in text
+    assert "∂L/∂a" not in text
+    text = mgraph("explain", "square.json", "a").out
+    assert "gradient  ∂L/∂a = 6.0\n" in text
+    assert re.findall(r"^L \((.*)\)", text, re.MULTILINE) == ["as 1st operand", "as 2nd operand"]
+    text = mgraph("explain", "square.json", "a", "--latex").out
+    assert text.count("\\partial \\text{a}") == 1
+    assert text.count("\\partial \\text{(1st operand)}") == 1
+    assert text.count("\\partial \\text{(2nd operand)}") == 1
+    slopes = mgraph("explain", "square.json", "L", "--json").json["slopes"]
+    assert [slope["rule"] for slope in slopes] == [
+        "∂L/∂(1st operand) = a = 3.0", "∂L/∂(2nd operand) = a = 3.0"
+    ]  # fmt: skip
+    assert [slope["arg"] for slope in slopes] == ["a", "a"]
+
+
+def test_operands_are_counted_in_english(mgraph: Shell) -> None:
+    """11th and 13th, but 21st and 23rd; an operand that is there once has its name."""
+    terms = ["a"] * 11 + ["b"] + ["a"] * 12
+    nodes = [
+        {"id": "a", "op": "input", "data": 1.0},
+        {"id": "b", "op": "input", "data": 1.0},
+        {"id": "y", "op": "sum", "args": terms},
+    ]
+    mgraph.write("sum.json", {"mgraph": "1.1", "nodes": nodes, "outputs": ["y"]})
+    slopes = mgraph("explain", "sum.json", "y", "--json").json["slopes"]
+    names = [slope["rule"].removeprefix("∂y/∂").split(" = ")[0] for slope in slopes]
+    assert names == [
+        *(f"({n} operand)" for n in ("1st", "2nd", "3rd", *(f"{n}th" for n in range(4, 12)))),
+        "b",
+        *(f"({n}th operand)" for n in range(13, 21)),
+        *(f"({n} operand)" for n in ("21st", "22nd", "23rd", "24th")),
+    ]
+
+
+def test_a_product_of_minus_zero(mgraph: Shell) -> None:
+    """0·(-3) is -0.0, but gradients are added up from 0.0: the product and its sum look equal."""
+    mgraph("new", "L = (a*b)*c", "--param", "a=0", "--param", "b=1", "--param", "c=-3",
+           "-o", "zero.json")  # fmt: skip
+    text = mgraph("explain", "zero.json", "b").out
+    assert re.search(r"^0\.0  L .* b\n0\.0  the product is the gradient\n", text, re.MULTILINE)
 
 
 def test_a_const_is_where_it_begins(mgraph: Shell) -> None:
@@ -490,6 +542,14 @@ def test_latex(mgraph: Shell) -> None:
         factors = re.findall(r"\(?(-?\d+\.\d+)\)?", product)
         products.append(math.prod(map(float, factors)))
     assert sorted(products) == [-6.0, -6.0, -1.0]
+    mgraph("new", "L = w*x", "--param", "w=1", "--input", "x=-3", "-o", "one.json")
+    for name, equal in (("w", "-3.0"), ("L", "1.0")):
+        assert mgraph("explain", "one.json", name, "--latex").out == (
+            "\\begin{align*}\n"
+            f"\\frac{{\\partial \\text{{L}}}}{{\\partial \\text{{{name}}}}}\n"
+            f"  &= {equal}\n"
+            "\\end{align*}\n"
+        )  # nothing is said twice
     result = mgraph("explain", "l.json", "a", "--latex", "--json")
     assert (result.status, "can't be combined" in result.err) == (2, True)
 

@@ -121,6 +121,15 @@ def test_piped_all_steps_are_listed(mgraph: Shell) -> None:
     assert mgraph("step", "ab.json", "--all").out == result.out
 
 
+def test_a_step_to_one_argument_twice(mgraph: Shell) -> None:
+    """Each line about a·a says which operand it is about; d(a·a)/da is their sum."""
+    mgraph("new", "y = a*a", "--input", "a=3", "-o", "aa.json")
+    assert mgraph("step", "aa.json").out.endswith(
+        "  to a as 1st operand: 1.0·3.0 = 3.0, a.grad 0.0 → 3.0 ∂y/∂(1st operand) = a = 3.0\n"
+        "  to a as 2nd operand: 1.0·3.0 = 3.0, a.grad 3.0 → 6.0 ∂y/∂(2nd operand) = a = 3.0\n"
+    )
+
+
 def test_steps_as_data(mgraph: Shell) -> None:
     """`--json` has every step, and its numbers to the last digit."""
     mgraph("new", "y = 2*a*a", "--input", "a=3", "-o", "aa.json")

@@ -147,3 +147,10 @@ def test_functions_of_other_libraries(name: str) -> None:
 def test_functions_have_names_of_their_own() -> None:
     """No replacement is offered for what can be called."""
     assert not FUNCTIONS.keys() & ELSEWHERE.keys()
+
+
+def test_methods() -> None:
+    """Functions of one argument can be written as methods, and nested, as Values are."""
+    written = graph_of("L = (x*w + b).tanh().square() - x.relu()", {})
+    meant = graph_of("L = square(tanh(x*w + b)) - relu(x)", {})
+    assert written.hash == meant.hash

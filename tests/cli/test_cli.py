@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from inspect import cleandoc
 from itertools import product
@@ -80,6 +81,16 @@ EXAMPLES = list(examples())
 def test_every_command_has_an_example() -> None:
     """An example of each command calls that command."""
     assert {name for name, line in EXAMPLES if f"mgraph {name}" in line} == {"", *ALL_NAMES}
+
+
+def test_examples_name_nodes_of_the_neuron() -> None:
+    """Ids in examples on neuron.json are in the neuron.json that other examples make, too."""
+    lines = [line for _, line in EXAMPLES if " neuron.json" in line]
+    named = {*re.findall(r"\w+", " ".join(lines))} & {*load(NEURON).columns.ids}
+    formulas = [shlex.split(line)[2] for line in lines if line.startswith("mgraph new ")]
+    assert len(formulas) == 2
+    for formula in formulas:
+        assert named <= {*graph_of(formula, {}).columns.ids}
 
 
 WITH_NODE = [(name, line) for name, line in EXAMPLES if "node " in line]
@@ -182,6 +193,14 @@ def test_help_groups_the_commands(mgraph: Shell) -> None:
         assert [line.split()[0] for line in block.splitlines()] == [*names]
 
 
+@pytest.mark.parametrize("words", ["", "run", "store add"])
+def test_help_as_a_command(mgraph: Shell, words: str) -> None:
+    """`mgraph help` and `mgraph help COMMAND` print what `--help` prints."""
+    said = mgraph("help", *words.split())
+    assert said == mgraph(*words.split(), "--help")
+    assert said.status == 0
+
+
 def test_version(mgraph: Shell) -> None:
     """The version of the package and of the format, on one line."""
     assert mgraph("--version").out == f"mgraph {__version__}, format 1.1\n"
@@ -199,7 +218,7 @@ def test_version(mgraph: Shell) -> None:
         ("trace neuron.json --steps 20", "go after --: mgraph trace SCRIPT -o FILE -- --steps 20"),
         ("neuron.json", "did you mean: mgraph run neuron.json"),
         ("run", "Missing argument 'GRAPH'. For example: mgraph run neuron.json"),
-        ("check", "For example: mgraph check neuron.json"),
+        ("check", "Missing argument 'PATH...'. For example: mgraph check neuron.json"),
         ("diff neuron.json", "Missing argument 'B'. For example: mgraph diff"),
         ("convert neuron.json", "For example: mgraph convert neuron.json neuron.msgpack"),
         ("run neuron.json --nograd", "Did you mean '--no-grad'?"),
@@ -212,6 +231,10 @@ def test_version(mgraph: Shell) -> None:
         ("run neuron.json --set x1", "write ID=X, for example x1=0.5"),
         ("run neuron.json --set =3", "for example w1=0.5"),
         ("run neuron.json --set x1=two", "'two' is not a number: write x1=0.5"),
+        ("run neuron.json --set x1=0,5", "'0,5' is not a number: write x1=0.5"),
+        ("run neuron.json --set x1=0,0", "'0,0' is not a number: write x1=0.0"),
+        ("run neuron.json --set x1=1,x2=2", "is not a number: write x1=1; repeat --set for each"),
+        ("new a*b --param a=1,b=2", "is not a number: write a=1; repeat --param for each"),
         ("run neuron.json --set x1=1_000", "'1_000' is not a number"),
         ("run neuron.json --set x1=1e400", "write x1=inf if you mean infinity"),
         ("run neuron.json --seed o=1e400", "1e400 is too large for a double\n"),
@@ -239,7 +262,6 @@ def test_version(mgraph: Shell) -> None:
         ("test --accept .", "the name of one file"),
         ("test --accept neuron.json neuron.json", "the name of one file"),
         ("test --accept neuron.json --json", "can't be combined with --json or --junit"),
-        ("draw neuron.json", "Missing option '-o'"),
         ("draw neuron.json -o a.gif", "give --format, one of svg, png, dot, mmd"),
         ("draw neuron.json -o -", "the format of standard output is not known: give --format"),
         ("draw neuron.json -o a.svg --hops 2", "--hops needs --around"),
@@ -291,11 +313,12 @@ def test_a_file_without_a_name(mgraph: Shell) -> None:
     assert 'can\'t read "": ' in mgraph("check", "").err
 
 
-def test_without_arguments_there_is_help(mgraph: Shell) -> None:
-    """`mgraph` alone shows the commands, and counts as a wrong command line."""
-    said = mgraph()
-    assert said.status == 2
-    assert "Make and run:" in said.err
+@pytest.mark.parametrize("name", ["", *GROUPS])
+def test_without_arguments_there_is_help(mgraph: Shell, name: str) -> None:
+    """What has commands shows its help and nothing else; it counts as a wrong command line."""
+    said = mgraph(*name.split())
+    assert (said.status, said.out) == (2, "")
+    assert said.err == mgraph(*name.split(), "--help").out
 
 
 # --- ops, schema -----------------------------------------------------------------------------
@@ -325,6 +348,21 @@ def test_ops_as_json(mgraph: Shell) -> None:
     assert (by_name["tanh"]["inputs"], by_name["pow"]["inputs"]) == (1, 2)
     assert by_name["log"]["domain"] == [{"low": 0.0, "high": None, "open_low": True}]
     assert {row["exact"] for row in table["ops"]} == {True, False}
+
+
+def test_some_ops(mgraph: Shell) -> None:
+    """Named ops are printed alone, with all that is said of them; others are refused."""
+    whole = mgraph("ops").out.splitlines()
+    said = mgraph("ops", "tanh", "pow", "erf").out.splitlines()
+    assert [line.split()[0] for line in said[1:4]] == ["pow", "tanh", "erf"]
+    assert [line for line in said if line.startswith("pow  ")][1:] == [
+        line for line in whole if line.startswith("pow  ")
+    ][1:]
+    assert "leaves" not in said
+    table = mgraph("ops", "tanh", "--json").json
+    assert table["ops"] == [x for x in mgraph("ops", "--json").json["ops"] if x["name"] == "tanh"]
+    assert table["leaves"] == []
+    assert is_usage_error(mgraph("ops", "tahn"), "'tahn' is not one of 'add'")
 
 
 def test_schema(mgraph: Shell) -> None:

@@ -56,7 +56,10 @@ def test_diff_finds_structure_and_numbers(mgraph: Shell) -> None:
     text = mgraph("diff", "neuron.json", "other.json").out
     assert "node b, data  (1 ulp, relative error 1.3e-16)" in text
     assert "  - 6.881373587019543\n  + 6.881373587019544\n" in text
-    assert "  + x1=1.0; seed n=2.0" in text
+    assert "node x2w2, args\n  - x2, w2\n  + w2, x2\n" in text
+    assert "node o: only in neuron.json\n  - tanh(n)\n" in text
+    assert "outputs\n  - o\n  + out, n\n" in text
+    assert "run 0: only in other.json\n  + x1=1.0; seed n=2.0" in text
 
 
 def test_diff_compares_runs_that_ask_the_same(mgraph: Shell) -> None:

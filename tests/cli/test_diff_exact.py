@@ -76,7 +76,7 @@ def test_an_empty_part_of_a_run_is_not_an_absent_one(
     absent = mgraph.write("absent.json", graph(runs=[other]))
     files = (empty, absent) if sign == "-" else (absent, empty)
     said = mgraph("diff", *files)
-    assert (said.status, said.out) == (1, f"run 0, {field}\n  {sign} {{}}\n")
+    assert (said.status, said.out) == (1, f"run 0, {field}: only in empty.json\n  {sign} {{}}\n")
     listed: list[dict[str, object]] = [
         {"what": f"run 0, {field}", "field": "", "a": None, "b": None, "ulps": None}
     ]

@@ -65,6 +65,7 @@ def test_new_outputs(mgraph: Shell) -> None:
         ("x ** y", "pow", ["x", "y"]), ("x ^ y", "pow", ["x", "y"]), ("x / y", "div", ["x", "y"]),
         ("x - y", "sub", ["x", "y"]), ("-x", "neg", ["x"]), ("ln(x)", "log", ["x"]),
         ("max(x, y)", "max", ["x", "y"]), ("sum(x, y, x)", "sum", ["x", "y", "x"]),
+        ("(x*y).tanh()", "tanh", ["n2"]), ("layer1.w[3].exp()", "exp", ["layer1.w[3]"]),
         ("layer1.w[3] * y", "mul", ["layer1.w[3]", "y"]), ("x * -2", "mul", ["x", "n1"]),
     ],
 )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from mgraph import __version__
@@ -218,11 +220,21 @@ def test_settings_that_fit_no_node_are_told(
     assert mgraph.files() == ["neuron.json"]
 
 
+def test_nothing_is_written(mgraph: Shell) -> None:
+    """With `-o /dev/null` (NUL on Windows), the table is printed, and no file is written."""
+    said = mgraph("run", "neuron.json", "-o", os.devnull)
+    assert (said.status, said.err) == (0, "")
+    assert said.out.startswith("neuron: One tanh neuron")
+    assert mgraph("run", "neuron.json", "--json", "-o", os.devnull).json["wrote"] == os.devnull
+    assert mgraph("convert", "neuron.json", os.devnull).status == 0
+    assert mgraph.files() == ["neuron.json"]
+
+
 def test_several_outputs(mgraph: Shell) -> None:
     """`--output` seeds an output with 1, `--seed` with any number; one of them is needed."""
     mgraph(*TWO_OUTPUTS)
     said = mgraph("run", "two.json")
-    assert (codes(said), "for example --seed s=1" in said.err) == (["seed"], True)
+    assert (codes(said), "choose one: --output s or" in said.err) == (["seed"], True)
     said = mgraph("run", "two.json", "--output", "p", "--json")
     nodes = {node["id"]: node for node in said.json["nodes"]}
     assert {name: node["grad"] for name, node in nodes.items()} == {
@@ -253,6 +265,7 @@ def test_run_as_json(mgraph: Shell) -> None:
     assert found["wrote"] == "neuron.annotated.json"
     assert found["leaves_by_gradient"] == ["x1", "w1", "x2", "b", "w2"]
     assert found["first_non_finite"] is None
+    assert found["first_non_finite_gradient"] is None
     assert [node["id"] for node in found["nodes"]] == [
         line.split()[0] for line in TABLE.splitlines()[1:11]
     ]
@@ -289,6 +302,28 @@ def test_flags(mgraph: Shell) -> None:
     assert remarks["zero"].split() == ["zero", "const", "0.0", "-"]
     assert remarks["y"].split() == ["y", "relu", "q", "inf", "1.0"]
     assert "look at   q = x/zero, with x = 2.0, zero = 0.0, is inf" in said.out
+
+
+@pytest.mark.parametrize(
+    ("formula", "node", "grad"),
+    [
+        ("L = sqrt(x)*w", "x", "inf"),  # 1/(2√0)
+        ("m = x*w; L = sqrt(m)*x", "m", "nan"),  # 0 times infinity
+        ("n = x*w; L = sqrt(n)*w", "n", "inf"),
+        ("L = (sqrt(x) - sqrt(x))*w", "x", "nan"),  # infinity minus infinity
+    ],
+)
+def test_a_gradient_that_is_not_finite(mgraph: Shell, formula: str, node: str, grad: str) -> None:
+    """The first one of the backward pass is marked, and named below the table."""
+    mgraph("new", formula, "--input", "x=0", "--input", "w=1", "-o", "zero.json")
+    said = mgraph("run", "zero.json")
+    marked = [line for line in said.out.splitlines() if line.endswith("first non-finite gradient")]
+    assert [line.split()[0] for line in marked] == [node]
+    assert f"look at   the gradient of {node} is {grad}; mgraph explain FILE {node}" in said.out
+    found = mgraph("run", "zero.json", "--json").json
+    assert found["first_non_finite"] is None
+    assert found["first_non_finite_gradient"] == node
+    assert mgraph("explain", "zero.json", node).status == 0
 
 
 def test_file_order_is_kept(mgraph: Shell) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +17,6 @@ from tests.command_line import (
     process,
     self_recorded,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # --- check -----------------------------------------------------------------------------------
 
@@ -45,6 +43,24 @@ def test_check_reports_everything(mgraph: Shell) -> None:
     assert 'did you mean "tanh"?' in said.err
     assert said.out.startswith("neuron.json: ok")
     assert len(said.out.splitlines()) == 1
+
+
+def test_check_searches_folders(mgraph: Shell) -> None:
+    """A folder's graph files are checked, as `test` finds them; other files in it are no fault."""
+    mgraph.path("sub/deeper").mkdir(parents=True)
+    mgraph.path("empty").mkdir()
+    mgraph.write("sub/other.json", {"a": 1})
+    mgraph.write("sub/deeper/neuron.json", NEURON.read_bytes())
+    mgraph.write("sub/deeper/x.annotated.json", "{")
+    said = mgraph("check", "sub", "./neuron.json")
+    assert (said.status, said.err) == (0, "")
+    files = [str(Path("sub", "deeper", "neuron.json")), "./neuron.json"]
+    assert [line.partition(": ")[0] for line in said.out.splitlines()] == files
+    mgraph.write("sub/bad.json", '{"mgraph": "1.0"}')
+    said = mgraph("check", "sub", "--json")
+    assert (said.status, [x["ok"] for x in said.json["files"]]) == (1, [False, True])
+    said = mgraph("check", "empty")
+    assert (said.status, said.out, said.err) == (1, "", "no graph files found\n")
 
 
 def test_check_warns(mgraph: Shell) -> None:

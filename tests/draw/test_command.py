@@ -45,6 +45,16 @@ def test_every_format_is_written(mgraph: Shell) -> None:
         assert (result.status, result.err, result.raw) == (0, "", content)
 
 
+def test_a_picture_has_the_name_of_its_graph(mgraph: Shell) -> None:
+    """Without -o, NAME.svg is in the current folder; that of standard input goes out."""
+    mgraph.path("sub").mkdir()
+    mgraph.path("sub/it.annotated.json").write_bytes(NEURON.read_bytes())
+    assert mgraph("draw", "sub/it.annotated.json").out == "wrote it.svg: 10 nodes, 9 edges\n"
+    assert mgraph("draw", "neuron.json", "--format", "mmd").out.startswith("wrote neuron.mmd: ")
+    result = mgraph("draw", "-", stdin=NEURON.read_bytes())
+    assert (result.err, result.raw) == ("", mgraph.path("it.svg").read_bytes())
+
+
 def test_json_says_what_was_drawn(mgraph: Shell) -> None:
     """One value with the numbers of nodes, boxes and edges; on stderr if the picture goes out."""
     result = mgraph("draw", "neuron.json", "-o", "a.dot", "--around", "n", "--hops", "1", "--json")

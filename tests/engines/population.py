@@ -7,11 +7,13 @@
     python -m tests.engines.population --unusual         mistakes that hardly anyone makes
     python -m tests.engines.population --further         more usual mistakes
     python -m tests.engines.population --others          engines written after the diagnosis
+    python -m tests.engines.population --strangers       engines written after it by strangers to it
     python -m tests.engines.population kahn tanh         mistakes with these words in their names
 
 The engines, the mistakes and the labels were made by people who had not seen the diagnosis, except
-for the unusual and the further ones, and the other engines. Of engines that are held out only
-counts are printed. Each engine is graded twice, to see whether the reports are the same.
+for the unusual and the further ones, and the other engines; the strangers' came last. Of engines
+that are held out only counts are printed. Each engine is graded twice, to see whether the reports
+are the same.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 FOLDER: Final = Path(__file__).with_name("people")
 OTHERS: Final = Path(__file__).with_name("others")
+STRANGERS: Final = Path(__file__).with_name("strangers")
 UNUSUAL: Final = Path(__file__).with_name("unusual.toml")
 FURTHER: Final = Path(__file__).with_name("further.toml")
 HELD_OUT: Final = (
@@ -51,7 +54,9 @@ HELD_OUT: Final = (
     "numpy_scalars",
     "tape_of_integers",
     "typed_protocols",
-    # of the others:
+)
+"""Engines that were not looked at until the diagnosis was finished."""
+STRANGE: Final = (
     "arrays_in_place",
     "java_operations",
     "lesson",
@@ -59,7 +64,7 @@ HELD_OUT: Final = (
     "table_and_queue",
     "tape_machine",
 )
-"""Engines that were not looked at until the diagnosis was finished."""
+"""Strangers' engines that were held out: two of four by each of three authors, drawn by lot."""
 
 SEED: Final = 2026
 NO_NUMBERS: Final = ("interface",)
@@ -104,7 +109,7 @@ class Person:
     @property
     def is_held_out(self) -> bool:
         """Whether the engine is kept for the final measurement."""
-        return self.name in HELD_OUT
+        return self.name in (*HELD_OUT, *STRANGE)
 
     def with_(self, mistakes: Iterable[Mistake]) -> str:
         """Return the source with some mistakes in it.
@@ -294,13 +299,13 @@ def main() -> int:
     parser.add_argument("--unusual", action="store_true", help="mistakes that hardly anyone makes")
     parser.add_argument("--further", action="store_true", help="more usual mistakes")
     parser.add_argument("--others", action="store_true", help="engines written afterwards")
+    parser.add_argument("--strangers", action="store_true", help="engines of strangers to it")
     parser.add_argument("--once", action="store_true", help="grade each engine once, not twice")
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="N at the same time")
     options = parser.parse_args()
+    folder = OTHERS if options.others else STRANGERS if options.strangers else FOLDER
     chosen = [
-        person
-        for person in people(OTHERS if options.others else FOLDER)
-        if options.all or person.is_held_out == options.held_out
+        person for person in people(folder) if options.all or person.is_held_out == options.held_out
     ]
     trials = pairs(chosen, options.pairs) if options.pairs else singles(chosen)
     for is_asked, path in ((options.unusual, UNUSUAL), (options.further, FURTHER)):

@@ -36,6 +36,14 @@ def value_of(text: str, name: str, **inputs: float) -> float:
     return data[name]
 
 
+def test_files_of_other_kinds() -> None:
+    """Pictures and the like are said to be no graph file; damaged graph files are not."""
+    for data in (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0\x00\x10JFIF", b"\xcf\xfa\xed\xfe"):
+        assert inspect(data).diagnostics[0].fix.startswith("name a graph file: "), data
+    for data in (b"\x81\xa6mgraph", b"{"):
+        assert "graph file" not in inspect(data).diagnostics[0].fix, data
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
@@ -123,6 +131,19 @@ def test_a_number_as_an_argument() -> None:
     document = json.loads(text_with(op="mul", args='["x", "c"]'))
     document["nodes"].insert(0, node)
     assert value_of(json.dumps(document), "y", x=7.0) == 7 * 3
+
+
+def test_several_numbers_as_arguments() -> None:
+    """Each fix has an id of its own, which no node of the file has; all together they are right."""
+    nodes = [
+        {"id": "c", "op": "input", "data": 5.0}, {"id": "c2", "op": "neg", "args": ["c"]},
+        {"id": "y", "op": "sum", "args": [3, "c2", 4]}, {"id": ["c3"], "op": "neg"},
+    ]  # fmt: skip
+    document = {"mgraph": "1.0", "nodes": nodes, "outputs": ["y"]}
+    faults = inspect(json.dumps(document).encode()).diagnostics
+    fixes = [x.fix for x in faults if "add the node" in x.fix]
+    added = [json.loads(fix.partition("node ")[2].partition(", and")[0]) for fix in fixes]
+    assert [(node["id"], node["data"]) for node in added] == [("c3", 3), ("c4", 4)]
 
 
 def test_other_arguments_that_are_not_ids() -> None:

@@ -210,6 +210,9 @@ def test_what_is_no_graph(golden: Path) -> None:
     """Values that can't be in a file are told as elsewhere."""
     with pytest.raises(GraphError, match="can't be an id"):
         assert_graph(Value(1.0, name="a b"), golden)
+    wrong: Any = 3
+    with pytest.raises(TypeError, match="expected a Value, not int"):
+        assert_graph(wrong, "x.json")
     with pytest.raises(TypeError, match="expected a Value"):
         assert_graph([3.0], golden)  # type: ignore[list-item]
 

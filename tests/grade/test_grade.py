@@ -276,6 +276,17 @@ def test_spellings_of_numbers_and_backward(shell: Shell) -> None:
     assert outcomes(shell, engine, "product.json", *more, "--op", "backward=run:run") == ["ok"]
 
 
+def test_spellings_that_no_value_has(shell: Shell) -> None:
+    """Beside a usual name that would have done, it is a mistake, and no case is run."""
+    engine = edited(shell)
+    for option, words in (
+        ("data=number", "a Value has no number; it has data"),
+        ("grad=slope", "a Value has no slope; it has grad"),
+    ):
+        said = shell("grade", engine, "product.json", "--op", option)
+        assert f"can't be graded: --op {option}: {words}" in " ".join(said.err.split()), option
+
+
 def test_memory(shell: Shell) -> None:
     """--memory is what an engine may take; 0 is any amount."""
     engine = edited(shell, (TIMES, "more = bytearray(2**28)\n        " + TIMES))

@@ -487,7 +487,7 @@ def test_nothing_was_recorded() -> None:
         recording.graph()
     with mgraph.record(Micrograd, call=1) as recording:
         x.backward()
-    with pytest.raises(GraphError, match="1 calls, counted from 0"):
+    with pytest.raises(GraphError, match="1 call, counted from 0"):
         recording.graph()
 
 

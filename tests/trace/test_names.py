@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from mgraph.errors import GraphError
 from mgraph.trace.sites import loop_variables
 from tests.trace.test_trace import ENGINE, RADD, Scripts, said
 
@@ -102,6 +105,56 @@ def test_names_of_a_loop_of_training(scripts: Scripts) -> None:
     for call in range(3):
         graph = scripts.trace(ENGINE, program, call=call).graph(None, ())
         assert said(graph) == ["w param 3.0", "error mul w w", "loss mul error error"]
+
+
+IN_A_FUNCTION = """
+    def error_of(x, w):
+        return x * w
+    def train(steps):
+        w = Value(3.0)
+        for step in range(steps):
+            w.grad = 0.0
+            loss = error_of(Value(2.0), w)
+            loss.backward()
+            other = None
+    train(2)
+"""
+
+
+def test_the_output_has_the_name_of_who_holds_it(scripts: Scripts) -> None:
+    """A Value that a function returned is called what it was called where backward was called."""
+    assert names(scripts, IN_A_FUNCTION) == ["w", "n1", "loss"]
+    beside = """
+        def backward(loss):
+            loss.backward()
+        def train():
+            w = Value(3.0)
+            error = (lambda: w * w)()
+            backward(error)
+        train()
+    """
+    assert names(scripts, beside) == ["w", "error"]
+    taken = "loss = Value(1.0)\nkept = [lambda loss=loss: loss * loss]\nkept[0]().backward()"
+    assert names(scripts, taken) == ["loss", "n1"]
+    method = """
+        def go_on(self):
+            self.backward()
+        Value.go_on = go_on
+        (lambda: Value(1.0) * Value(2.0))().go_on()
+    """
+    assert names(scripts, method) == ["n0", "n1", "n2"]
+
+
+def test_the_output_is_a_variable_of_a_function(scripts: Scripts) -> None:
+    """`--output` finds it, too, if the last backward was called on it; others it lists."""
+    traced = scripts.trace(ENGINE, IN_A_FUNCTION)
+    assert traced.graph("loss", ()).outputs == ("loss",)
+    assert traced.recording.call == 1
+    for name, fix in (("los", 'did you mean "loss"?'), ("other", "without --output, the last")):
+        with pytest.raises(GraphError, match="no global variable") as caught:
+            traced.graph(name, ())
+        (fault,) = caught.value.diagnostics
+        assert (fault.expected, fault.fix.startswith(fix)) == ("loss", True), name
 
 
 def code_of(source: str) -> CodeType:

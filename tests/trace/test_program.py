@@ -23,7 +23,7 @@ def test_a_notebook(shell: Shell) -> None:
     shell.write("my nb.ipynb", json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
     told = shell("trace", "my nb.ipynb", "-o", "f.json")
     assert (told.status, told.raw) == (1, b"")
-    assert "my nb.ipynb is a notebook, not a Python script" in told.err
+    assert told.err.startswith("my nb.ipynb: error[syntax]: my nb.ipynb is a notebook, not a ")
     command = "jupyter nbconvert --to script 'my nb.ipynb' && mgraph trace 'my nb.py' -o FILE"
     assert command in told.err
     assert "Traceback" not in told.err

@@ -261,6 +261,20 @@ def test_without_backward(scripts: Scripts) -> None:
     assert 'did you mean "loss"?' in told.err
 
 
+def test_inputs_that_are_no_leaves(scripts: Scripts) -> None:
+    """A recording may have taken hours: it is written with the other inputs, and status 1."""
+    options = ("--input", "nope", "--input", "x", "--input", "y")
+    told = failed(scripts, "x = Value(2.0)\ny = x * Value(3.0)\ny.backward()", *options)
+    assert told.status == 1
+    assert said(mgraph.load(scripts.folder / "f.json")) == [
+        "x input 2.0", "n1 param 3.0", "y mul x n1",
+    ]  # fmt: skip
+    assert "wrote     f.json" in told.out
+    for words in ('"nope" is not a node of this graph', '"y" is a mul, and can\'t be an input'):
+        lines = f"script.py: error[run-node]: {words}\n  expected  a leaf that the program made: "
+        assert f"{lines}x, n1\n" in told.err
+
+
 def test_wrong_command_lines(shell: Shell) -> None:
     """They are told with status 2: before the script runs, if possible."""
     shell.write("s.py", f"{dedent(ENGINE)}\nprint('hello')\n{BACKWARD}")
@@ -284,7 +298,7 @@ def test_wrong_command_lines(shell: Shell) -> None:
     for line in (("nope.py", "-o", "f.json"), ("s.py", "-o", "nowhere/f.json")):
         told = shell("trace", *line)
         assert (told.status, told.raw) == (1, b"")
-        assert "error[io]" in told.err
+        assert f"{line[0 if line[0] == 'nope.py' else 2]}: error[io]" in told.err
     assert shell.files() == ["s.py"]
 
 

@@ -127,6 +127,36 @@ def test_unusual_spellings(shell: Shell) -> None:
     assert shell("trace", "s.py", "-o", "f.json").status == 1
 
 
+KNOWN = ("add=__add__", "add=engine:__add__", "tanh=unused", "exp=helper:bare", "log=module_has")
+UNKNOWN = ("tanh=squash", "sin=nowhere:squash", "number=squash")
+
+
+def test_spellings_that_nothing_has(shell: Shell) -> None:
+    """A note says so beside what was recorded; a method or function that isn't called is no fault.
+
+    `tanh` may have been left out by one of many engines that are recorded with the same options.
+    """
+    shell.write("helper.py", "def bare(x): return x\ndef module_has(x): return x\n")
+    shell.write("s.py", f"import helper\n{spelled()}\ndef unused(x): return x\n")
+    for option in (*KNOWN, *UNKNOWN):
+        told = shell("trace", "s.py", "-o", "f.json", "--op", option)
+        assert told.status == 0, option
+        note = f"note      --op {option}: __main__:Var has no squash, and no function is called "
+        assert (note in told.out) == (option in UNKNOWN), option
+    told = shell("trace", "s.py", "-o", "f.json", "--op", UNKNOWN[0], "--json")
+    assert [note.partition(": ")[0] for note in told.json["notes"]] == ["--op tanh=squash"]
+
+
+@pytest.mark.parametrize("option", ["data=slope", "grad=slope", "backward=slope"])
+def test_spellings_without_which_nothing_is_recorded(shell: Shell, option: str) -> None:
+    """The wrong spelling is named, not the class that would have been right without it."""
+    shell.write("s.py", spelled().replace("slope", "d"))
+    told = shell("trace", "s.py", "-o", "f.json", "--op", option)
+    assert told.status == 1
+    assert f"nothing recorded: --op {option}: __main__:Var has no slope" in told.err
+    assert "fix" not in told.err
+
+
 @pytest.mark.parametrize(
     ("option", "words"),
     [

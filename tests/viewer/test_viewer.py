@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 from graphlib import CycleError
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -347,7 +348,7 @@ def test_view_refuses_what_the_page_can_not_read(
     monkeypatch.setattr("mgraph.viewer.LARGEST", 1000)
     result = shell("view", "neuron.json")
     assert result.status == 1
-    assert "error[size]: 10 nodes with 1 runs are more than a page can open" in result.err
+    assert "error[size]: 10 nodes with 1 run are more than a page can open" in result.err
     assert shell.files() == ["neuron.json"]
 
 
@@ -364,6 +365,39 @@ def test_rows_come_with_the_page(shell: Shell) -> None:
     streamed = shell("view", "neuron.json", "--rows", "-", "-o", "-", stdin=b"x1\n1\n").out
     assert '"rows": {"file": "rows.csv", "text": "x1\\n1\\n"}' in streamed
     assert '"rows": null' in text_of()
+
+
+def test_rows_that_do_not_fit_the_graph(shell: Shell) -> None:
+    """A header without the inputs is refused, and no page written; classes may have any name."""
+    shell("new", "--mlp", "2,1", "--loss", "hinge", "-o", "net.json")
+    shell("new", "L = w*2", "--param", "w=1", "-o", "known.json")
+    for text, graph, code in (
+        ("x1,x2,moon\n1,2,a\n", "net.json", ""),
+        ('\ufeff\n"x1",y,x2\n1,1,2\n', "net.json", ""),
+        ("a\u2028b,x1,x2,moon\n0,1,2,a\n", "net.json", ""),  # not the end of a line
+        ("x1;x2;moon\n1;2;a\n", "net.json", "unbound-input"),
+        ('[{"x1": 1.0, "x2": 2.0, "y": 1}]\n', "net.json", "unbound-input"),
+        ("x1,moon\n1,a\n", "net.json", "unbound-input"),
+        ("x1,x2\n1,2\n", "net.json", "unbound-input"),  # no column is left for y
+        ("", "net.json", "unbound-input"),
+        ("a" * 200_000 + "\n1\n", "net.json", "unbound-input"),
+        ("a,b\n1,2\n", "known.json", "column"),
+    ):
+        shell.write("r.csv", text)
+        for where in (["-o", "p.html"], ["--site", "site"]):
+            result = shell("view", graph, "--rows", "r.csv", *where)
+            assert codes(result) == ([code] if code else []), text[:40]
+            assert result.status == (1 if code else 0)
+        if code:
+            assert not shell.path("p.html").exists()
+            assert not shell.path("site").exists()
+        else:
+            shell.path("p.html").unlink()
+            shutil.rmtree(shell.path("site"))
+    err = shell("view", "net.json", "--rows", "r.csv").err
+    assert 'the inputs "x1", "x2" have neither a column in r.csv nor a declared value\n' in err
+    assert 'whose first line has the names of the columns; here these are "a", "b"\n' in err
+    assert "put commas between them\n" in err
 
 
 def test_rows_that_a_page_does_not_hold(shell: Shell) -> None:

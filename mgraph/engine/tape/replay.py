@@ -12,6 +12,7 @@ import numpy as np
 from mgraph.engine.evaluate import (
     Engine,
     evaluate,
+    given_inputs,
     input_nodes,
     leaf_nodes,
     numbers_of,
@@ -335,8 +336,8 @@ class Replay:
         Raises:
             GraphError: `run-node`, `number`, `unbound-input` or `seed`, as for `Graph.run`.
         """
-        inputs = {**(inputs or {}), **more}
-        return evaluate(self._graph, inputs, seed, self._engine, grad=grad)
+        given = given_inputs(inputs, more)
+        return evaluate(self._graph, given, seed, self._engine, grad=grad)
 
     def _sweeps(
         self, graph: Columns, seeds: Mapping[int, float], *, grad: bool

@@ -1,4 +1,5 @@
 /** Judges answers of the quiz: which are right, and which mistake explains a wrong one. */
+import { asOperand } from "./graph.js";
 import { OPS } from "./ops.js";
 
 /** @typedef {import("./graph.js").Graph} Graph */
@@ -43,7 +44,7 @@ export function recognise(graph, result, node, asked, answer) {
   }
   return {
     mistake: "",
-    hint: `Not yet: multiply the gradient of ${from} by the local derivative with respect to ${to}`
+    hint: `Not yet: multiply the gradient of ${from} by the local derivative with respect to ${to}${asOperand(graph, node, asked.edge)}`
       + `${asked.first ? "." : ", and add it to what is already there."}`,
   };
 }
@@ -61,6 +62,8 @@ function* mistakes(graph, result, node, asked) {
   const from = graph.ids[node];
   const op = graph.ops[node];
   const { before, upstream, partial, sent } = asked;
+  yield ["together", together(graph, result, node, asked),
+    `That adds up all that ${from} passes on to ${to}; the question is only about ${to}${asOperand(graph, node, asked.edge)}.`];
   if (!asked.first) {
     yield ["overwrote", sent,
       `Nearly: that is what ${from} sends now, but ${to} is used in several places, so add it to what is already there.`];
@@ -82,6 +85,18 @@ function* mistakes(graph, result, node, asked) {
       `That multiplies by the value of ${from}; the chain rule needs its local derivative.`];
     yield ["sign", kept - sent, "The size is right; check the sign."];
   }
+}
+
+/**
+ * Return what an argument has after a step that sends something along several arrows to it.
+ * @param {Graph} graph
+ * @param {Result} result
+ * @param {number} node
+ * @param {Contribution} asked
+ */
+function together({ first, args }, result, node, { edge, to, after }) {
+  for (let e = edge + 1; e < first[node + 1]; e++) if (args[e] === to) after += result.sent[e];
+  return after;
 }
 
 /**

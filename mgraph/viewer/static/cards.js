@@ -1,6 +1,7 @@
 /** The texts and tables of the cards: what happens in a step, why a gradient is what it is. */
 import { ARROW_DIGITS, BOX_DIGITS } from "./appearance.js";
 import { make } from "./elements.js";
+import { asOperand } from "./graph.js";
 import { counted, exact, factor, shown } from "./numbers.js";
 import { OPS } from "./ops.js";
 
@@ -160,7 +161,7 @@ function headCell(text) {
  */
 function contributionRows(graph, node, contribution) {
   const { upstream, sent, before, after } = contribution;
-  const to = breakable("th", nameOf(graph, contribution.to));
+  const to = breakable("th", nameOf(graph, contribution.to) + asOperand(graph, node, contribution.edge));
   to.setAttribute("scope", "rowgroup");
   const partial = make("td.quiet", "derivative: ", make("i", partialFormula(graph, node, contribution.edge)));
   for (const cell of [to, partial]) cell.setAttribute("colspan", "2");
@@ -239,7 +240,7 @@ function pathItem(graph, result, seeds, { output, edges, product }) {
   const names = shortened(stops.map((stop) => nameOf(graph, stop)), " ← ");
   const factors = [seeds.get(output) ?? 0, ...edges.map((edge) => result.partials[edge])];
   const words = shortened(factors.map((x) => factor(x)), " × ");
-  return make("li", breakable("span", names), make("span.product", words, " = ", figure(product, ".grad")));
+  return make("li", breakable("span", names), make("span.product", words, " = ", figure(0 + product, ".grad")));
 }
 
 /**

@@ -2,9 +2,10 @@
 import { DIGITS } from "./appearance.js";
 import { backwardCard, equation, formulas, forwardCard, nameOf, pathsCard } from "./cards.js";
 import { byId, make } from "./elements.js";
+import { asOperand } from "./graph.js";
 import { counted, shown } from "./numbers.js";
 import { explain } from "./paths.js";
-import { questionCard, questionText, scoreText } from "./quiz.js";
+import { questionCard, questionText, score } from "./quiz.js";
 import { redraw } from "./scene.js";
 import { contributionsOf, quiz, state, stepAsked, stepNow } from "./state.js";
 
@@ -24,6 +25,7 @@ export function showStep() {
   byId("step-title").textContent = asked ? `${stepTitle(asked)}: your turn` : stepTitle(step);
   byId("back").disabled = byId("first").disabled = at === 0;
   byId("next").disabled = byId("last").disabled = at === steps.last;
+  byId("play").disabled = byId("quiz").disabled = !steps.last;
   const body = byId("step-body");
   if (asked) body.replaceChildren(...questionCard(asked.node));
   else body.replaceChildren(...stepCard(step));
@@ -53,8 +55,9 @@ function stepCard({ kind, node }) {
     return [make("p", `The backward pass starts at the output: ${given}. A gradient says how fast the output changes with a node. With itself, the output changes at rate 1.`)];
   }
   if (kind === "backward") return backwardCard(graph, result, node, contributionsOf(node, state.at - 1));
-  const score = quiz.on && quiz.right + quiz.helped ? [make("p.score", scoreText())] : [];
-  return [...score, make("p", "Every value and gradient is known. Click a node to see why its gradient is what it is. Move the slider of a leaf and watch everything change."),
+  const isWithout = graph.ids.some((_, i) => !result.has[i] && graph.ops[i] !== "const");
+  const without = isWithout ? "A node on which the output does not depend has no gradient. " : "";
+  return [...(quiz.on ? score("p.score") : []), make("p", `Every value and gradient is known. ${without}Click a node to see why its gradient is what it is. Move the slider of a leaf and watch everything change.`),
     ...outputsLine()];
 }
 
@@ -81,8 +84,8 @@ function sentence({ kind, node }) {
     return `${stepTitle({ kind, node })}: ${[nameOf(graph, node), ...parts, shown(result.primals[node])].join(" = ")}`;
   }
   if (kind !== "backward") return stepTitle({ kind, node });
-  const parts = contributionsOf(node, state.at - 1).filter(({ counts }) => counts).slice(0, 4).map(({ to, upstream, partial, sent, after }) =>
-    `${nameOf(graph, to)} receives ${shown(upstream)} times ${shown(partial)} = ${shown(sent)} and now has ${shown(after)}`);
+  const parts = contributionsOf(node, state.at - 1).filter(({ counts }) => counts).slice(0, 4).map(({ edge, to, upstream, partial, sent, after }) =>
+    `${nameOf(graph, to)}${asOperand(graph, node, edge)} receives ${shown(upstream)} times ${shown(partial)} = ${shown(sent)} and now has ${shown(after)}`);
   return `${stepTitle({ kind, node })}, ${nameOf(graph, node)}: ${parts.join("; ")}`;
 }
 

@@ -1,6 +1,7 @@
 /** The checked graph in memory: flat arrays in evaluation order. */
 import { NEWER_RUN_FIELDS, VERSIONS } from "./constants.js";
 import { Heap } from "./heap.js";
+import { ordinal } from "./numbers.js";
 import { Refusal, quoted } from "./refusal.js";
 
 /** @typedef {import("./bytes.js").Plain} Plain */
@@ -132,6 +133,18 @@ function evaluationOrder({ count, first, args }) {
     }
   }
   return order;
+}
+
+/**
+ * Say which operand an argument is, if its node has it more than once: “ as 1st operand”; else nothing.
+ * @param {Graph} graph
+ * @param {number} node
+ * @param {number} edge
+ */
+export function asOperand({ first, args }, node, edge) {
+  const own = args.subarray(first[node], first[node + 1]);
+  const isTwice = own.indexOf(args[edge]) < own.lastIndexOf(args[edge]);
+  return isTwice ? ` as ${ordinal(edge - first[node] + 1)} operand` : "";
 }
 
 /**

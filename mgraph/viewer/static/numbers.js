@@ -50,6 +50,12 @@ export function shown(x, digits = BOX_DIGITS) {
   return signOf(x) + laidOut(figures.replace(/(?!^)0+$/, ""), exponent, digits);
 }
 
+/**
+ * Write a count as an ordinal: 1st, 2nd, 11th.
+ * @param {number} n
+ */
+export const ordinal = (n) => n + (["th", "st", "nd", "rd"][n % 100 - n % 10 === 10 ? 0 : n % 10] ?? "th");
+
 /** @param {number} x */
 const signOf = (x) => (x < 0 || Object.is(x, -0) ? "-" : "");
 

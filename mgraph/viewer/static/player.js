@@ -1,16 +1,17 @@
 /** Goes through the steps, by hand or automatically. */
 import { byId } from "./elements.js";
 import { drawScene, picture } from "./scene.js";
-import { quiz, refresh, state, stepAsked, stepNow } from "./state.js";
+import { forgetAnswers, quiz, refresh, state, stepAsked, stepNow } from "./state.js";
 
 /**
- * Go to a step.
+ * Go to a step; in a quiz not beyond the next question. At the start, the quiz begins again.
  * @param {number} at
  */
 export function go(at) {
   const { steps, folded, scene } = state;
-  state.at = Math.max(0, Math.min(steps.last, at));
-  quiz.asked = 0;
+  const last = quiz.on && quiz.passed < steps.last - 1 ? quiz.passed : steps.last;
+  state.at = Math.max(0, Math.min(last, at));
+  if (!state.at) forgetAnswers();
   const { node } = stepAsked() ?? stepNow();
   if (!folded && node >= 0 && scene.itemOf[node] < 0) {
     state.focus = node;

@@ -2,15 +2,16 @@
 import { isNear, questions, recognise } from "./answers.js";
 import { equation, formulas, nameOf } from "./cards.js";
 import { byId, make } from "./elements.js";
+import { asOperand } from "./graph.js";
 import { shown, typed } from "./numbers.js";
 import { go, pause } from "./player.js";
-import { contributionsOf, quiz, refresh, state } from "./state.js";
+import { contributionsOf, forgetAnswers, quiz, refresh, state } from "./state.js";
 
 export function startQuiz() {
   quiz.on = true;
-  Object.assign(quiz, { asked: 0, right: 0, helped: 0 });
+  forgetAnswers();
   byId("quiz").setAttribute("aria-pressed", "true");
-  state.at = Math.min(state.steps.forward + 1, state.steps.last);
+  state.at = Math.min(quiz.passed, state.steps.last);
 }
 
 export function toggleQuiz() {
@@ -22,16 +23,25 @@ export function toggleQuiz() {
   refresh();
 }
 
-export const scoreText = () => `Quiz: ${quiz.right} right on your own, ${quiz.helped} shown.`;
+/**
+ * Return the score in words, once there is one.
+ * @param {string} kind of the element
+ */
+export function score(kind) {
+  const { right, hinted, helped } = quiz;
+  const words = `Quiz: ${right} right on your own, ${hinted ? `${hinted} after a hint, ` : ""}${helped} shown.`;
+  return right + hinted + helped ? [make(kind, words)] : [];
+}
 
 /** @param {number} node */
 export function questionText(node) {
   const { graph, result } = state;
   const asked = askedNow(node);
   const to = nameOf(graph, asked.to);
+  const which = asOperand(graph, node, asked.edge);
   const question = asked.first
-    ? `What does it pass on to ${to}?`
-    : `${to} already has ${shown(asked.before)} from another use. What is its gradient after this?`;
+    ? `What does it pass on to ${to}${which}?`
+    : `${to} already has ${shown(asked.before)} from another use. What is its gradient after this${which && ` one,${which}`}?`;
   return `${nameOf(graph, node)} has the gradient ${shown(result.adjoints[node])}. ${question}`;
 }
 
@@ -64,14 +74,21 @@ export function questionCard(node) {
     equation(nameOf(graph, node), `${names} = ${numbers} = ${shown(result.primals[node])}`),
     make("p", questionText(node)),
     make("div.row", answer, check, show), hint,
-    ...(quiz.right + quiz.helped ? [make("p.quiet", scoreText())] : []),
+    ...score("p.quiet"),
   ];
 }
 
 function constsOnly() {
   const on = make("button", "Continue");
-  on.addEventListener("click", () => go(state.at + 1));
+  on.addEventListener("click", pass);
   return [make("p", "All arguments of this node are consts, which receive no gradient."), on];
+}
+
+/** Go on to the step whose questions are all answered. */
+function pass() {
+  quiz.asked = 0;
+  quiz.passed = state.at + 1;
+  go(quiz.passed);
 }
 
 /**
@@ -83,9 +100,11 @@ function constsOnly() {
 function answered(node, text, hint) {
   const value = typed(text);
   const asked = askedNow(node);
+  byId("step-body").querySelector(".praise, .answer")?.remove(); // it is about the question before
   if (value === null) hint.textContent = "Type a number, such as -0.5 or 1/3.";
   else if (isNear(value, asked.after)) return passQuestion(node, true);
   else {
+    quiz.tried = true;
     const guess = recognise(state.graph, state.result, node, asked, value);
     hint.textContent = guess.hint;
     hint.dataset.mistake = guess.mistake;
@@ -98,7 +117,8 @@ function answered(node, text, hint) {
  * @param {boolean} right
  */
 function passQuestion(node, right) {
-  quiz[right ? "right" : "helped"]++;
+  quiz[!right ? "helped" : quiz.tried ? "hinted" : "right"]++;
+  quiz.tried = false;
   const count = questions(contributionsOf(node, state.at)).length;
   const asked = askedNow(node);
   const answer = `${right ? "Right" : "The answer"}: ${shown(asked.upstream)} × ${shown(asked.partial)} = ${shown(asked.sent)}`
@@ -106,7 +126,7 @@ function passQuestion(node, right) {
   if (quiz.asked + 1 < count) {
     quiz.asked++;
     refresh();
-  } else go(state.at + 1);
+  } else pass();
   byId("step-body").prepend(make(right ? "p.praise" : "p.answer", answer));
   byId("answer")?.focus();
 }

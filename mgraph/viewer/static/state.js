@@ -46,9 +46,12 @@ import { accumulators, contributions, stepAt, stepsOf } from "./steps.js";
 /**
  * @typedef {object} Quiz
  * @property {boolean} on
- * @property {number} asked which argument of the present step is asked for
- * @property {number} right how many answers were right
- * @property {number} helped how many answers were shown
+ * @property {number} passed the last step whose gradients nobody is asked for any more
+ * @property {number} asked which argument of the step after that is asked for
+ * @property {boolean} tried whether a wrong answer was given to that question
+ * @property {number} right how many answers were right at once
+ * @property {number} hinted how many were right later
+ * @property {number} helped how many were shown
  */
 
 /** @type {Settings} */
@@ -67,7 +70,7 @@ export const state = {
   values: nothing.data, seeds: new Map(), changed: new Set(), missing: new Set(), isExact: false,
   result, steps: stepsOf(nothing, result, true), shorten: (name) => name, at: 0, selected: -1, focus: -1,
   folded: new Set(), scene: foldedScene(nothing, groups, new Set()), differing: new Set(),
-  quiz: { on: settings.quiz, asked: 0, right: 0, helped: 0 },
+  quiz: { on: settings.quiz, passed: 0, asked: 0, tried: false, right: 0, hinted: 0, helped: 0 },
 };
 
 export const quiz = state.quiz;
@@ -111,9 +114,14 @@ export const stepNow = () => stepAt(state.steps, state.at);
 
 /** Return the step whose gradients are asked for, if the quiz waits for an answer. */
 export function stepAsked() {
-  if (!quiz.on || state.at >= state.steps.last) return null;
+  if (!quiz.on || state.at < quiz.passed || state.at >= state.steps.last) return null;
   const step = stepAt(state.steps, state.at + 1);
   return step.kind === "backward" ? step : null;
+}
+
+/** Forget all answers. */
+export function forgetAnswers() {
+  Object.assign(quiz, { passed: state.steps.forward + 1, asked: 0, tried: false, right: 0, hinted: 0, helped: 0 });
 }
 
 /**

@@ -11,12 +11,12 @@ import { regionOf } from "./region.js";
 import { matchRows } from "./rows.js";
 import { evaluateNow, quiz, refresh, runAll, setLeaf, state } from "./state.js";
 
-const FRAME = 10; // milliseconds of a frame for drawing and steps
+const FRAME = 10; // milliseconds of a frame for steps
 const REGION_EVERY = 120; // milliseconds
 const GRAPH_EVERY = 250;
 const SHARE = 5; // what takes long is drawn so seldom that it takes at most this part of the time
 const RISE = 1.5; // how many times as large a loss must become in four epochs before somebody is told that it rises
-const LARGER = 1.001; // the same for one step over all rows
+const LARGER = 0.01; // how much of the first loss it must rise: one that has fallen far may go up and down a little
 
 /** @typedef {import("./descent.js").Recipe} Recipe */
 
@@ -30,6 +30,7 @@ const LARGER = 1.001; // the same for one step over all rows
  * @property {Losses} losses
  * @property {{loss: number, flat: boolean}} epoch sum of losses times rows, and whether all gradients were zero
  * @property {number[]} epochs mean losses of the last four epochs
+ * @property {number} first the loss before the first step
  * @property {number} now the loss that was measured last
  * @property {number} full the loss before the last step, if that took all rows; else NaN
  * @property {string} step what is said of the last step
@@ -99,12 +100,12 @@ function begin(table, name, target) {
   if (!trained.length) throw new Refusal("run-node", `${nameOf(graph, loss)} depends on no param`);
   const rows = matchRows(graph, table, trained, target);
   const descent = new Descent(graph, loss, trained, rows);
-  training = { name, table, rows, descent, region: regionOf(graph, rows), losses: new Losses(), epoch: { loss: 0, flat: true }, epochs: [], now: NaN, full: NaN, step: "" };
+  training = { name, table, rows, descent, region: regionOf(graph, rows), losses: new Losses(), epoch: { loss: 0, flat: true }, epochs: [], first: NaN, now: NaN, full: NaN, step: "" };
   for (const node of trained) setLeaf(node, graph.data[node]);
   describe(training);
   readFields(); // browsers keep what was typed when a page is loaded again
   showRow();
-  training.now = descent.measure(state.values, null, 0, rows.count);
+  training.first = training.now = descent.measure(state.values, null, 0, rows.count);
   if (!Number.isFinite(training.now)) note(reasonAtStart(training));
   draw(true);
 }
@@ -235,12 +236,21 @@ function diverged({ descent, now }) {
 }
 
 /**
+ * Whether the loss has risen by more than a little.
+ * @param {Training} each
+ * @param {number} from
+ * @param {number} to
+ */
+const hasRisen = ({ first }, from, to) => to - from > LARGER * Math.max(Math.abs(first), Math.abs(from));
+
+/**
  * Say if plain gradient descent over all rows has made the loss larger, which a short step never does.
  * @param {Training} each
  * @param {number} step its number
  */
-function warnOfRise({ full, now }, step) {
-  if (recipe.method === "sgd" && now > LARGER * full) note(`Step ${step} was too long: the loss rose from ${shown(full, 3)} to ${shown(now, 3)}. Take a smaller learning rate.`);
+function warnOfRise(each, step) {
+  const { full, now } = each;
+  if (recipe.method === "sgd" && hasRisen(each, full, now)) note(`Step ${step} was too long: the loss rose from ${shown(full, 3)} to ${shown(now, 3)}. Take a smaller learning rate.`);
 }
 
 /**
@@ -248,10 +258,11 @@ function warnOfRise({ full, now }, step) {
  * @param {Training} each
  * @param {boolean} flat
  */
-function warn({ epochs, now, descent }, flat) {
+function warn(each, flat) {
+  const { epochs, now, descent } = each;
   if (flat && now === 0) note("The loss is zero, and so are all gradients: nothing is left to learn.");
   else if (flat) note("All gradients are zero, so that no param moves: this is a minimum, or every row is where the graph is flat, such as a relu of negative numbers.");
-  else if (epochs.length === 4 && epochs.every((loss, k) => !k || loss > epochs[k - 1]) && epochs[3] > RISE * epochs[0]) {
+  else if (epochs.length === 4 && epochs.every((loss, k) => !k || loss > epochs[k - 1]) && epochs[3] > RISE * epochs[0] && hasRisen(each, epochs[0], epochs[3])) {
     note(`The loss rises (epoch ${descent.epoch - 1}): the step is too long. Take a smaller learning rate.`);
   }
 }
@@ -278,13 +289,13 @@ export function toggleTraining() {
   const frame = () => {
     const end = performance.now() + FRAME;
     playing = requestAnimationFrame(frame);
-    draw(false);
     do {
       if (!advance(each)) {
         pauseTraining();
         return;
       }
     } while (performance.now() < end);
+    draw(false); // after the steps, so that no note is about one that is not yet counted
   };
   playing = requestAnimationFrame(frame);
 }

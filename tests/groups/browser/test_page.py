@@ -464,6 +464,7 @@ def test_choosing_the_output(show: Callable[..., Page]) -> None:
     ))  # fmt: skip
     assert numbers_of(page, "a") == ("2.0", "1.0")
     assert numbers_of(page, "p") == ("6.0", "")
+    assert "A node on which the output does not depend has no gradient." in step_text(page)
     page.select_option('select[aria-label="Output to differentiate"]', label="p")
     assert numbers_of(page, "a") == ("2.0", "3.0")
     page.fill('input[aria-label="Seed"]', "-2")
@@ -481,6 +482,8 @@ def test_inputs_without_a_value_are_asked_for(show: Callable[..., Page]) -> None
     assert "have no value yet" in page.locator("#node-body").inner_text()
     page.keyboard.press("End")
     assert title(page) == "Start"
+    assert page.locator("#play").is_disabled()
+    assert page.locator("#quiz").is_disabled()
     fields = page.locator("#leaves input[type=text]")
     assert [fields.nth(i).input_value() for i in (0, 1)] == ["", ""]
     box(page, "x").hover()
@@ -495,6 +498,9 @@ def test_inputs_without_a_value_are_asked_for(show: Callable[..., Page]) -> None
     fields.nth(1).blur()
     assert numbers_of(at_the_end(page), "y") == ("12.0", "1.0")
     assert numbers_of(page, "x") == ("3.0", "4.0")
+    assert page.locator("#play").is_enabled()
+    assert page.locator("#quiz").is_enabled()
+    assert "does not depend has no gradient" not in step_text(page)
 
 
 def test_a_graph_without_values_is_saved_without_a_run(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 from tests.groups.browser.page import (
     answer,
+    at_the_end,
     box,
     document,
     leaf,
@@ -80,11 +81,16 @@ QUIZ = document(
                   leaf("five", 5.0, "const"), node("d", "mul", "x", "two"),
                   node("e", "mul", "d", "three"), node("f", "mul", "d", "five"),
                   node("y", "add", "e", "f")), 4, "10", "order"),
+        # y = x·x at 0.5: 0.5 along each of the two arrows; both together are as much as y has.
+        (document(leaf("x", 0.5), node("y", "mul", "x", "x")), 0, "1", "together"),
+        # y = x + x + x: the second arrow makes it 2, and all three make it 3.
+        (document(leaf("x", 5.0), node("y", "sum", "x", "x", "x")), 1, "3", "together"),
         (document(leaf("x", 2.0), node("y", "neg", "x")), 0, "0.9", ""),
         (document(leaf("x", 4.0), leaf("z", 8.0), node("y", "div", "x", "z")),
          0, "-0.0625", "swapped"),
     ],
-    ids=["overwrote", "inner", "upstream", "swapped", "order", "other", "swapped-div"],
+    ids=["overwrote", "inner", "upstream", "swapped", "order", "together", "together-after-one",
+         "other", "swapped-div"],
 )  # fmt: skip
 def test_the_quiz_recognises_mistakes(
     show: Callable[..., Page], graph: dict[str, Any], skip: int, wrong: str, seen: str
@@ -109,3 +115,72 @@ def test_the_quiz_takes_fractions_and_roundings(show: Callable[..., Page]) -> No
         assert "Type a number" in page.locator("#hint").inner_text()
         answer(page, text)
         assert title(page) == "Backward, 2 of 2"
+
+
+def test_the_quiz_says_which_operand_it_asks_about(show: Callable[..., Page]) -> None:
+    """Of x·x, one operand after the other; the card of the step says so, too."""
+    page = show(document(leaf("x", 3.0), node("y", "mul", "x", "x")), quiz=True)
+    assert "What does it pass on to x as 1st operand?" in step_text(page)
+    answer(page, "6")
+    hint = page.locator("#hint").inner_text()
+    assert hint == (
+        "That adds up all that y passes on to x; the question is only about x as 1st operand."
+    )
+    answer(page, "7")
+    assert "with respect to x as 1st operand" in page.locator("#hint").inner_text()
+    answer(page, "3")
+    assert "x already has 3.0 from another use." in step_text(page)
+    assert "What is its gradient after this one, as 2nd operand?" in step_text(page)
+    answer(page, "6")
+    assert "1 right on your own, 1 after a hint, 0 shown" in step_text(at_the_end(page))
+    page.keyboard.press("ArrowLeft")
+    assert page.locator(".sent th[scope=rowgroup]").all_inner_texts() == [
+        "x as 1st operand", "x as 2nd operand",
+    ]  # fmt: skip
+
+
+def test_no_key_goes_beyond_a_question(show: Callable[..., Page]) -> None:
+    """End, the slider and the button stop at it; back and forth, nothing is asked twice."""
+    page = show(NEURON, quiz=True)
+    for way in (
+        lambda: page.keyboard.press("End"),
+        lambda: page.click("#last"),
+        lambda: page.locator("#scrub").fill("17"),
+        lambda: page.evaluate("() => mgraph.go(1000)"),
+    ):
+        way()
+        assert title(page) == "Backward, 2 of 6: your turn"
+        assert numbers_of(page, "n") == ("0.881374", "")
+    answer(page, "0.5")
+    page.click("#back")
+    assert title(page) == "Backward, 1 of 6"
+    page.click("#last")
+    assert title(page) == "Backward, 3 of 6: your turn"
+    assert "1 right on your own, 0 shown" in step_text(page)
+
+
+def test_the_quiz_begins_again_at_the_start(show: Callable[..., Page]) -> None:
+    """Home forgets all answers, also those of a quiz that is done, and asks everything again."""
+    page = show(document(leaf("x", 3.0), node("y", "neg", "x")), quiz=True)
+    for _ in range(2):
+        answer(page, "-1")
+        assert "1 right on your own, 0 shown" in step_text(at_the_end(page))
+        page.keyboard.press("Home")
+        page.keyboard.press("End")
+        assert title(page) == "Backward, 2 of 2: your turn"
+        assert "Quiz" not in step_text(page)
+
+
+def test_on_your_own_means_at_once(show: Callable[..., Page]) -> None:
+    """An answer after a wrong one counts apart, also after a step back; a word is no answer."""
+    page = show(NEURON, quiz=True)
+    answer(page, "a half")
+    answer(page, "0.5")
+    assert "Right:" in step_text(page)
+    answer(page, "8")
+    assert "Right:" not in step_text(page)  # it would stand above the hint
+    page.keyboard.press("Tab")
+    page.click("#back")
+    page.click("#next")
+    answer(page, "0.5")
+    assert "1 right on your own, 1 after a hint, 0 shown" in step_text(page)

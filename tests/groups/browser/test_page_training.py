@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -413,3 +414,50 @@ def test_nothing_bars_anyone(show: Show, scheme: str, width: int) -> None:
     set_fields(page, rate="0")
     assert barriers(page) == []
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+
+
+def test_a_wobble_is_no_alarm(show: Show) -> None:
+    """A loss that has fallen far may go up and down a little at its minimum: nothing is said.
+
+    With the loss relu(-w·x) + 1e-3·relu(w·x) at x = 1 and w = -1, steps of 0.05 go to the minimum
+    at w = 0 in 20 steps of slope -1, and then up by 1e-3·0.05 and down again.
+    """
+    formula = document(
+        leaf("x", 1.0), leaf("w", -1.0, "param"), leaf("k", 1e-3, "const"),
+        node("s", "mul", "w", "x"), node("t", "neg", "s"), node("p", "relu", "t"),
+        node("q", "relu", "s"), node("r", "mul", "k", "q"), node("L", "add", "p", "r"),
+    )  # fmt: skip
+    page = show(formula, rows=CsvRows("rows.csv", "x\n1\n"))
+    losses = []
+    for _ in range(80):
+        page.click("#train-step")
+        losses.append(trained(page)[1])
+        assert said(page) == ""
+    assert any(b > a for a, b in pairwise(losses))
+    assert max(losses[30:]) < 0.06
+
+
+def test_a_note_is_about_a_step_that_is_counted(show: Show) -> None:
+    """While it plays, the line above a note has the steps that the note is about.
+
+    With the loss |w·x| at x = 1, steps of 1 go from w = 0.25 to -0.75 and back for ever.
+    """
+    formula = document(
+        leaf("x", 1.0), leaf("w", 0.25, "param"), node("s", "mul", "w", "x"), node("L", "abs", "s")
+    )
+    page = show(formula, rows=CsvRows("rows.csv", "x\n1\n"))
+    page.evaluate(
+        """() => {
+          window.ahead = [];
+          new MutationObserver(() => {
+            const words = (id) => document.getElementById(id).textContent.replace(/,/g, "");
+            const [, step] = /Step (\\d+) was/.exec(words("training-note")) ?? [];
+            if (step) window.ahead.push([Number(step), parseInt(words("training-now"))]);
+          }).observe(document.getElementById("training-note"), { childList: true });
+        }"""
+    )
+    set_fields(page, rate="1")
+    page.click("#train")
+    page.wait_for_function("() => window.ahead.length > 1")
+    page.click("#train")
+    assert all(step <= counted for step, counted in page.evaluate("() => window.ahead"))
