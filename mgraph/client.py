@@ -27,6 +27,7 @@ from mgraph.document import Graph, loads
 from mgraph.errors import Diagnostic, GraphError, MissingExtraError, printable, quoted
 from mgraph.extras import install
 from mgraph.graph.run import Run
+from mgraph.service.links import without_user
 
 if find_spec("httpx") is None:
     _message = f"mgraph.client needs httpx, which is not installed: {install('serve')}"
@@ -60,6 +61,7 @@ _UNAVAILABLE: Final = 503
 _NOT_TLS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
 """What versions of OpenSSL call bytes that are not those of TLS."""
 
+_ERRNO: Final = re.compile(r"\A\[Errno -?[0-9]+\] ")
 _PAGE: Final = 1000
 _SHORTEST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 10.0
@@ -72,7 +74,7 @@ class ServedGraph(NamedTuple):
         id: The id of the file: `sha256:` and the SHA-256 of its bytes.
         hash: The canonical hash of its graph.
         nodes: The number of nodes.
-        url: The address of its page; with its name, if it was given one.
+        url: The address of its page, without user and password; with its name, if it was given one.
     """
 
     id: str
@@ -542,7 +544,7 @@ def _put(
     stored = _members(answer, "id", "hash", "nodes")
     if name:
         yield from _set_name(name, stored["id"], revision)
-    page = f"{url}/g/{_path(name or stored['id'])}"
+    page = f"{without_user(url)}/g/{_path(name or stored['id'])}"
     return ServedGraph(stored["id"], stored["hash"], int(stored["nodes"]), page)
 
 
@@ -743,13 +745,13 @@ def _reaching(url: str) -> Iterator[None]:
     try:
         yield
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        why = printable(str(error)) or type(error).__name__
+        why = printable(_ERRNO.sub("", str(error))) or type(error).__name__
         is_whole = url.startswith(("http://", "https://"))
         fix = "is mgraph serve running there?" if is_whole else "an address begins with http://"
         if _has_no_tls(error):
             why = "what listens there does not speak TLS"
             fix = "mgraph serve speaks HTTP: begin with http://, or name the proxy in front of it"
-        message = f"can't reach {printable(url)}: {why}"
+        message = f"can't reach {printable(without_user(url))}: {why}"
         raise ServerError.of("io", message, fix=fix) from None
 
 

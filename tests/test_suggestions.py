@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from difflib import SequenceMatcher, get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ from mgraph.cli import COMMANDS
 from mgraph.format.fields import FIELDS
 from mgraph.format.reading import inspect
 from mgraph.ops import NAMES
-from mgraph.suggestions import OTHER_NAMES, closest
+from mgraph.suggestions import OTHER_NAMES, Suggestions, closest
 
 if TYPE_CHECKING:
     from mgraph.errors import Diagnostic
@@ -102,3 +103,42 @@ def test_a_malformed_id_is_not_suggested() -> None:
     used = [{"id": f"y{i}", "op": "neg", "args": [arg]} for i, arg in enumerate(("bias", "nd"))]
     fixes = [fault.fix for fault in faults(*nodes, *used) if fault.code == "unknown-node"]
     assert fixes == ['did you mean "bias1"?', "declare it, or name another"]
+
+
+def test_long_names_are_compared_with_a_few_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long names that are nearly the same take hardly more work than one comparison with each.
+
+    Comparing all of them letter by letter would take minutes for a file of 150 KB.
+    """
+    count = 0
+    ratio = SequenceMatcher.ratio
+
+    def counted(matcher: SequenceMatcher[str]) -> float:
+        nonlocal count
+        count += 1
+        return ratio(matcher)
+
+    monkeypatch.setattr(SequenceMatcher, "ratio", counted)
+    alike, hostile = "x" * 110, ("aab" * 40)[:117]
+    known = [f"{alike}{i:06}" for i in range(900)] + [f"{hostile}{i:06}" for i in range(900)]
+    hints = Suggestions()
+    assert hints.closest(f"{alike[:109]}z000000", known) == f"{alike}000000"
+    for i in range(100):
+        hints.closest(f"{alike[:109]}z{i:06}", known)
+        hints.closest(f"{'a' * 117}{i:06}", known)
+    assert 0 < count < 100
+    assert hints.closest(f"{alike}00000", known) == ""  # there were too many before it
+
+
+def test_the_most_similar_name_is_that_of_difflib() -> None:
+    """Looking at the likeliest names first finds what comparing with all of them does."""
+    known = [f"layer{i}.n{j}.w{k}" for i in range(3) for j in range(9) for k in range(9)]
+    for name in (
+        "layr2.n3.w2",
+        "layer1n3.w2",
+        "layerr.n8.w1",
+        "leyer0.n.w8",
+        "lay.w",
+        "layer.n7w77",
+    ):
+        assert [closest(name, known)] == (get_close_matches(name, known, 1, 0.65) or [""])

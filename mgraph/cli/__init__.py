@@ -12,6 +12,7 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from mgraph import FORMAT_VERSION, __version__
 from mgraph.collector import paused_collector
@@ -206,11 +207,21 @@ def _with_hint(error: click.ClickException) -> click.ClickException:
     command, hint = context.command, ""
     if isinstance(error, click.MissingParameter):
         hint = _example(command.help or "", context.command_path)
+    elif isinstance(error, click.BadParameter) and error.param is not None:
+        hint = _origin(error.param, context)
     elif isinstance(error, click.NoSuchOption) and isinstance(command, click.Group):
         hint = "Options go after the command: mgraph run GRAPH --json"
     elif isinstance(error, click.NoSuchOption):
         hint = _DASH_HINTS.get(command.name or "", "")
     return click.UsageError(f"{error.format_message()} {hint}", context) if hint else error
+
+
+def _origin(param: click.Parameter, context: click.Context) -> str:
+    """Say from which variable of the environment a wrong value comes; nothing if it was typed."""
+    if context.get_parameter_source(param.name or "") != ParameterSource.ENVIRONMENT:
+        return ""
+    name = param.envvar or f"{context.auto_envvar_prefix}_{(param.name or '').upper()}"
+    return f"(in the environment variable {name})"
 
 
 def _example(text: str, path: str) -> str:

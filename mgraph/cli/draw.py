@@ -11,7 +11,7 @@ from mgraph import draw
 from mgraph.cli.files import STREAM, default_target, naming, read_graph, write_output
 from mgraph.cli.options import engine_option, limit_option
 from mgraph.cli.output import json_option, print_json
-from mgraph.cli.parameters import GraphPath, NodeId
+from mgraph.cli.parameters import GraphPath, NodeId, OutputPath
 from mgraph.cli.run_request import RunRequest, inspection_options
 from mgraph.cli.terminal import counted, progress
 from mgraph.draw.mermaid import MOST_CHARACTERS, MOST_EDGES
@@ -49,7 +49,7 @@ class Depth(click.ParamType):  # type: ignore[type-arg] # not generic in click 8
 @click.command("draw", short_help="Draw a graph as SVG, PNG, DOT or Mermaid.")
 @click.argument("graph", type=GraphPath())
 @click.option(
-    "-o", "--out", type=GraphPath(), metavar="FILE",
+    "-o", "--out", type=OutputPath(), metavar="FILE",
     help="Write here: .svg, .png, .dot or .mmd; - is standard output.",
 )  # fmt: skip
 @click.option(

@@ -10,7 +10,7 @@ import click
 from mgraph.cli.files import STREAM, is_among, naming, read_graph, write_output
 from mgraph.cli.options import limit_option
 from mgraph.cli.output import json_option, print_json
-from mgraph.cli.parameters import GraphPath
+from mgraph.cli.parameters import GraphPath, OutputPath
 from mgraph.cli.terminal import counted, progress
 from mgraph.errors import printable
 from mgraph.exporting import TARGETS, export
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 )
 @click.argument("graph", type=GraphPath())
 @click.option(
-    "-o", "--out", type=GraphPath(), metavar="FILE", required=True,
+    "-o", "--out", type=OutputPath(), metavar="FILE", required=True,
     help="Write here: .py is Python, .c is C with a header beside it, .mjs or .js is JavaScript, "
     ".onnx is ONNX; - is standard output.",
 )  # fmt: skip

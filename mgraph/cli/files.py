@@ -27,6 +27,7 @@ from mgraph.codec.files import check_writable
 from mgraph.document import ANNOTATED, Graph, as_graph, extension_of
 from mgraph.errors import REPORTED, Diagnostic, GraphError, printable, quoted
 from mgraph.format.fields import shown
+from mgraph.format.fixes import A_NUMBER, number_fix
 from mgraph.format.numbers import doubles
 from mgraph.format.reading import inspect
 
@@ -133,7 +134,10 @@ def _numbers(members: object, *, bare: bool) -> dict[str, float]:
 
 def _not_a_number(key: str, value: object) -> Diagnostic:
     message = f"{quoted(key)} is {shown(value)}"
-    return Diagnostic("number", message, (key,), expected='a number, "nan", "inf" or "-inf"')
+    fix = number_fix(value, A_NUMBER)
+    return Diagnostic(
+        "number", message, (key,), expected='a number, "nan", "inf" or "-inf"', fix=fix
+    )
 
 
 def write_graph(graph: Graph, path: str, extension: str, since: Stamp | None = None) -> None:

@@ -25,7 +25,7 @@ from mgraph.cli.equations import formula_of, label, seeded
 from mgraph.cli.files import STREAM, naming, read_graph, write_output
 from mgraph.cli.options import limit_option, not_negative
 from mgraph.cli.output import json_option, print_json
-from mgraph.cli.parameters import GraphPath, NodeId
+from mgraph.cli.parameters import GraphPath, NodeId, OutputPath
 from mgraph.cli.run_request import RunRequest, inspection_options
 from mgraph.cli.terminal import (
     aligned,
@@ -101,7 +101,7 @@ class _Result:
     help="Check this leaf only, and show (f(a + h) - f(a))/h for smaller and smaller h.",
 )  # fmt: skip
 @click.option(
-    "-o", "--out", type=GraphPath(), metavar="FILE",
+    "-o", "--out", type=OutputPath(), metavar="FILE",
     help="With --leaf: also plot the error over h, as .svg or .png; - is SVG on standard output.",
 )  # fmt: skip
 @click.option(

@@ -15,7 +15,7 @@ from mgraph.cli.files import STREAM, check_target, read_bytes, write_output
 from mgraph.cli.grade_class import ClassOptions, Outputs, check_class, class_options, grade_folder
 from mgraph.cli.options import limit_option, tolerance_options
 from mgraph.cli.output import json_option, print_json
-from mgraph.cli.parameters import CaseName, GraphPath, OpSpelling
+from mgraph.cli.parameters import CaseName, GraphPath, OpSpelling, OutputPath
 from mgraph.cli.terminal import clipped, counted, progress, prose, styled, table, width
 from mgraph.codec import read_file
 from mgraph.errors import GraphError, printable
@@ -105,7 +105,7 @@ def _positive(_ctx: click.Context, param: click.Parameter, x: float) -> float:
 )  # fmt: skip
 @class_options
 @click.option(
-    "--junit", type=GraphPath(), metavar="FILE",
+    "--junit", type=OutputPath(), metavar="FILE",
     help="Also write a JUnit XML report, for example --junit report.xml.",
 )  # fmt: skip
 @json_option

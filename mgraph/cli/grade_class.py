@@ -14,7 +14,7 @@ import click
 
 from mgraph.cli.files import STREAM, naming, read_bytes, write_output
 from mgraph.cli.output import print_json
-from mgraph.cli.parameters import FolderPath, GraphPath
+from mgraph.cli.parameters import FolderPath, GraphPath, OutputPath
 from mgraph.cli.terminal import clipped, counted, progress, prose, styled, table, width
 from mgraph.errors import printable, some
 
@@ -60,7 +60,7 @@ _OPTIONS: Final = (
         '{"mul": 2, "overwritten": 1, "diamond": 1}.',
     ),
     click.option(
-        "--csv", type=GraphPath(), metavar="FILE",
+        "--csv", type=OutputPath(), metavar="FILE",
         help="Also write the results of --engines as a table for a spreadsheet.",
     ),
     click.option(

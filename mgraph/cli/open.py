@@ -13,7 +13,7 @@ import click
 from mgraph.cli.files import STREAM, default_target, extension_for, graph_from, naming, write_output
 from mgraph.cli.options import limit_option, token_option
 from mgraph.cli.output import json_option, print_json
-from mgraph.cli.parameters import GraphPath
+from mgraph.cli.parameters import OutputPath
 from mgraph.cli.share import facts
 from mgraph.cli.terminal import counted
 from mgraph.cli.view import PAGE, open_in_browser, write_page
@@ -32,7 +32,7 @@ _LINK = "link"
 @click.command("open", short_help="Turn a link into the graph file that it holds.")
 @click.argument("link")
 @click.option(
-    "-o", "--out", type=GraphPath(), metavar="FILE",
+    "-o", "--out", type=OutputPath(), metavar="FILE",
     help="Write the file here; - is standard output.",
 )  # fmt: skip
 @click.option("--view", "as_page", is_flag=True, help="Make a page of the graph, too, and open it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from itertools import chain, compress
 from math import isfinite
@@ -12,7 +13,7 @@ from click.core import ParameterSource
 
 from mgraph.codec import SPECIAL, Limits, read_file
 from mgraph.codec.limits import parse_count
-from mgraph.errors import GraphError
+from mgraph.errors import GraphError, printable
 from mgraph.format.reading import inspect
 from mgraph.ops import INF
 
@@ -87,6 +88,22 @@ class GraphPath(click.ParamType):  # type: ignore[type-arg] # not generic in cli
     ) -> list[CompletionItem]:
         """Tell the shell to complete file names."""
         return _items([incomplete], incomplete, type="file")
+
+
+class OutputPath(GraphPath):
+    """A file to write, or `-`."""
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str:
+        """Refuse a slash at the end, where nobody expects a file."""
+        path = str(value)
+        if path.endswith(("/", os.sep)):
+            self.fail(f"{printable(path)} is a folder: name a file in it", param, ctx)
+        return path
 
 
 class FolderPath(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
@@ -264,7 +281,9 @@ class Setting(click.ParamType):  # type: ignore[type-arg] # not generic in click
             several = f"; repeat {param.opts[-1]} for each" if param and "=" in rest else ""
             self.fail(f"{text!r} is not a number: write {name}={example}{several}", param, ctx)
         if not isfinite(number) and plain(text) not in SPECIAL:
-            message = f"{text} is too large for a double: write {name}=inf if you mean infinity"
+            message = f"{text} is too large for a double"
+            if not isinstance(self.ids, OutputId):  # seeds are finite
+                message += f": write {name}=inf if you mean infinity"
             self.fail(message, param, ctx)
         return name, number
 

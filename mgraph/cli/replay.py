@@ -126,6 +126,7 @@ def command(
     _check_columns([leaf for leaf, _ in columns])
     _check_parts(out, on)
     loaded, _ = read_graph(graph, limits)
+    from mgraph.rows.columns import names_in_blanks  # noqa: PLC0415
     from mgraph.rows.driver import PartsInterrupted, check_apart, replay  # noqa: PLC0415 - an extra
     from mgraph.training.split import standardized_before  # noqa: PLC0415
 
@@ -158,6 +159,9 @@ def command(
             f"the graph was trained on standardized {printable(some(names))}, and these rows are "
         )
         note += "taken as they are; model.json, of the same training, standardizes them itself"
+        click.echo(f"note: {note}", err=True)
+    taken = {*result.columns, *dict(columns)}
+    for note in names_in_blanks(loaded.columns, taken, result.unused):
         click.echo(f"note: {note}", err=True)
     wrote = "standard output" if out == STREAM else printable(out)
     if as_json:

@@ -34,7 +34,7 @@ _UNAUTHORIZED: Final = 401
 def _base(_ctx: click.Context, param: click.Parameter, text: str | None) -> str:
     """Refuse what can't be the address of a page."""
     if text and not links.is_base(text):
-        message = f"{text!r} is not {links.BASE_IN_WORDS}"
+        message = f"{links.without_user(text)!r} is not {links.BASE_IN_WORDS}"
         raise click.BadParameter(message, param=param)
     return text or ""
 
@@ -42,7 +42,8 @@ def _base(_ctx: click.Context, param: click.Parameter, text: str | None) -> str:
 def _server(_ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
     """Refuse the address of a page: a token that is in it goes no further."""
     if text and (server := links.server_of(text)):
-        message = f"this is the address of a page; give the server's only: --to {printable(server)}"
+        server = printable(links.without_user(server))
+        message = f"this is the address of a page; give the server's only: --to {server}"
         if "#token=" in text:
             message += " (and what follows #token= as --token TOKEN)"
         raise click.BadParameter(message, param=param)

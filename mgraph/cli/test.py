@@ -19,7 +19,7 @@ from mgraph.cli.files import (
 )
 from mgraph.cli.options import engine_option, limit_option, tolerance_options
 from mgraph.cli.output import json_option, print_json
-from mgraph.cli.parameters import GraphPath, RequiredNumbers
+from mgraph.cli.parameters import GraphPath, OutputPath, RequiredNumbers
 from mgraph.cli.terminal import counted, print_diagnostics, progress, styled
 from mgraph.codec import spelled
 from mgraph.errors import Diagnostic, GraphError, printable, quoted, some
@@ -75,7 +75,7 @@ def _requirement(_ctx: click.Context, param: click.Parameter, texts: Sequence[st
     "those of some nodes (ID,ID…).",
 )
 @click.option(
-    "--junit", type=GraphPath(), metavar="FILE",
+    "--junit", type=OutputPath(), metavar="FILE",
     help="Also write a JUnit XML report, for example --junit report.xml.",
 )  # fmt: skip
 @click.option(

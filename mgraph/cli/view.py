@@ -11,7 +11,7 @@ import click
 
 from mgraph.cli.files import STREAM, default_target, naming, read_graph, write_output
 from mgraph.cli.options import limit_option
-from mgraph.cli.parameters import FolderPath, GraphPath
+from mgraph.cli.parameters import FolderPath, GraphPath, OutputPath
 from mgraph.cli.terminal import counted
 from mgraph.cli.view_rows import check_columns, read_rows
 from mgraph.errors import printable
@@ -31,7 +31,7 @@ PAGE: Final = ".view.html"
 @click.command("view", short_help="Make a page to step through a graph and change its leaves.")
 @click.argument("graphs", type=GraphPath(), nargs=-1, metavar="GRAPH...")
 @click.option(
-    "-o", "--out", type=GraphPath(), metavar="FILE.html",
+    "-o", "--out", type=OutputPath(), metavar="FILE.html",
     help="Write the page here; - is standard output.",
 )  # fmt: skip
 @click.option("--no-open", is_flag=True, help="Write the page, but don't open it in the browser.")

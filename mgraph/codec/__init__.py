@@ -82,6 +82,9 @@ OTHER_TEXT: Final = (
     (b"\x00{", "UTF-16"),
     (b"{\x00", "UTF-16"),
 )
+_ZEROS: Final = bytes(4)
+"""What no text begins with: UTF-32 has three zeros before a character of ASCII."""
+
 _FOREIGN: Final = tuple(magic for magic, _ in (*COMPRESSED, *OTHER_TEXT))
 
 
@@ -103,6 +106,12 @@ def _foreign(data: bytes) -> GraphError:
             message = f"the file is compressed ({name})"
             fix = "decompress it first"
             return GraphError.of("compressed", message, line=1, column=1, fix=fix)
+    if data.startswith(_ZEROS):
+        message = "the file begins with zero bytes, as after a crash or on a full disk"
+        fix = "write it again, or take it from a backup"
+        return GraphError.of(
+            "encoding", message, line=1, column=1, expected="JSON or msgpack", fix=fix
+        )
     name = next(name for magic, name in OTHER_TEXT if data.startswith(magic))
     message = f"the file starts with {name}" if "mark" in name else f"the text is {name}"
     expected, fix = "UTF-8 without a byte-order mark", "save the file as plain UTF-8"

@@ -349,7 +349,8 @@ class Scanner:
                     raise depth_error(self.deepest, offset=token.start)
                 self.open.append(_Open(token))
         if at != len(self.data):
-            message = f"{len(self.data) - at:,} bytes follow the document"
+            count = len(self.data) - at
+            message = f"{count:,} byte{'s follow' if count > 1 else ' follows'} the document"
             fix = "one file holds one document"
             raise GraphError.of("trailing", message, offset=at, fix=fix)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from mgraph.codec.limits import LIMITS, Limits, limit_error
 from mgraph.codec.updates import Stamp, keep_metadata, permissions_to_keep, stamp_of
-from mgraph.errors import GraphError, printable
+from mgraph.errors import GraphError, printable, quoted
 
 try:
     import fcntl
@@ -42,7 +42,8 @@ def kind_of(mode: int) -> str:
 def io_error(path: str | os.PathLike[str], action: str, error: OSError) -> GraphError:
     """Turn an error of the operating system into a diagnostic."""
     why = error.strerror or type(error).__name__
-    return GraphError.of("io", f"can't {action} {printable(str(path))}: {why}", file=str(path))
+    name = printable(str(path)) or quoted("")
+    return GraphError.of("io", f"can't {action} {name}: {why}", file=str(path))
 
 
 def read_file(path: str | os.PathLike[str], limits: Limits = LIMITS) -> bytes:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, NamedTuple, Self
 
-from mgraph.errors import GraphError, Path
+from mgraph.errors import GraphError, Path, quoted
 
 DEEPEST: Final = 200
 """The highest nesting limit: more levels than these are too much for the JSON decoder."""
@@ -90,11 +90,17 @@ def parse_limit(text: str) -> tuple[str, int]:
     Raises:
         ValueError: The text has another form; the message says what is expected.
     """
-    name, _, text = text.partition("=")
+    name, equals, text = text.partition("=")
     number = parse_count(text)
-    if name not in LIMIT_NAMES or number is None:
-        names = ", ".join(LIMIT_NAMES)
-        message = f"expected NAME=NUMBER, for example nodes=20000000 or size=2G; names: {names}"
+    names = f"names: {', '.join(LIMIT_NAMES)}"
+    if not (name and equals):
+        message = f"expected NAME=NUMBER, for example nodes=20000000 or size=2G; {names}"
+        raise ValueError(message)
+    if name not in LIMIT_NAMES:
+        message = f"there is no limit {quoted(name)}; {names}"
+        raise ValueError(message)
+    if number is None:
+        message = f"{quoted(text)} is not a whole number, for example 20000000 or 2G"
         raise ValueError(message)
     return name, number
 

@@ -53,7 +53,9 @@ def shown(value: object) -> str:
         return names[type(value)] + (" (empty)" if not value else "")
     if isinstance(value, int) and abs(value) > INTEGERS**4:
         return "an integer too large for a double"
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float) and math.isinf(value):  # the literal may have been 1e400
+        return "infinite, or too large for a double"
+    if isinstance(value, float) and math.isnan(value):
         return f"{value}, not finite"
     return f"{'the string ' if isinstance(value, str) else ''}{quoted(value)}"
 

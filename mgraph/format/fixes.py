@@ -37,7 +37,8 @@ def number_fix(value: object, expected: str) -> str:
     if isinstance(value, str):
         return "write a finite number, without quotes"
     if isinstance(value, float) and not math.isfinite(value) and is_special:
-        return f"write {quoted(spelled(value))}, with quotes"
+        meant = "" if math.isnan(value) else ", if infinity is meant"
+        return f"write {quoted(spelled(value))}, with quotes{meant}"
     return ""
 
 

@@ -16,7 +16,7 @@ from mgraph.format.runs import SETTABLE
 from mgraph.suggestions import Suggestions, closest, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -170,6 +170,24 @@ def columns_fix(leaves: Sequence[str], names: Sequence[str]) -> str:
     return f"{printable(' '.join(pairs))} (columns= in Python)"
 
 
+def names_in_blanks(graph: Columns, taken: Collection[str], unused: Iterable[str]) -> Iterator[str]:
+    """Yield what is odd about columns that are not used because of blanks around their names.
+
+    Args:
+        graph: The graph.
+        taken: The leaves that have a column, or are to have none.
+        unused: The columns of the table that no leaf has.
+    """
+    for name in unused:
+        leaf = name.strip()
+        if leaf != name and _is_settable(graph, leaf) and leaf not in taken:
+            option = printable(f"--column {shlex.quote(f'{leaf}={name}')}")
+            yield (
+                f"is the column {quoted(name)} meant for {leaf}? Then leave out the blanks, or use "
+                f"{option}"
+            )
+
+
 def _is_joined(names: Sequence[str]) -> bool:
     """Whether a table has a single column whose name looks like several ones."""
     return len(names) == 1 and any(mark in names[0] for mark in ";\t|")
@@ -178,7 +196,8 @@ def _is_joined(names: Sequence[str]) -> bool:
 def _no_columns(graph: Columns, names: Sequence[str]) -> Diagnostic:
     leaves = [graph.ids[node] for node in graph.leaves if graph.op(node) in SETTABLE]
     expected = f"one of {some(leaves)}" if leaves else "a graph with inputs or params"
-    pairs = ((closest(name, leaves), name) for name in names[:_LOOKED_AT])
+    suggestions = Suggestions()
+    pairs = ((suggestions.closest(name, leaves), name) for name in names[:_LOOKED_AT])
     leaf, name = next((pair for pair in pairs if pair[0]), ("", ""))
     message = "no column of the table has the name of an input or param"
     fix = _COMMAS if _is_joined(names) else _column_fix(leaf, name)

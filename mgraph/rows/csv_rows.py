@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     from mgraph.rows.records import Block
 
-_BOM: Final = b"\xef\xbb\xbf"
+BOM: Final = b"\xef\xbb\xbf"
+"""The byte-order mark of UTF-8, which some programs write before the first row."""
 
 _NUMBER: Final = r"(?i)^[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|nan|inf|infinity)$"
 """How numbers are written; also NaN and infinities."""
@@ -35,14 +37,19 @@ def header_of(block: Block, shown: str) -> list[str]:
     """Return the names of the columns, from a block that begins with the header.
 
     Raises:
-        GraphError: `encoding` if it is not UTF-8; `column` if a name is missing, or there twice.
+        GraphError: `encoding` if it is not UTF-8; `syntax` if its lines end in CR only; `column` if
+            a name is missing, or there twice.
     """
     end = int(block.ends[0])
     try:
-        text = block.data[:end].removeprefix(_BOM).decode()
+        text = block.data[:end].removeprefix(BOM).decode()
     except UnicodeDecodeError:
         message = f"the header of {printable(shown)} is not UTF-8"
         raise GraphError.of("encoding", message, expected="UTF-8", file=shown) from None
+    if re.search(r"\r(?!\n)", re.sub(r'"[^"]*"', "", text).rstrip("\r\n")):
+        message = f"the lines of {printable(shown)} end in CR only"
+        fix = "save it with the line ends of Unix or Windows"
+        raise GraphError.of("syntax", message, expected="LF, or CR and LF", fix=fix, file=shown)
     try:
         names = next((row for row in csv.reader(text.splitlines(keepends=True)) if row), [])
     except csv.Error as error:
@@ -58,7 +65,8 @@ def check_names(names: Sequence[str], shown: str) -> None:
     Raises:
         GraphError: `column`.
     """
-    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    first: dict[str, int] = {}
+    twice = next((name for i, name in enumerate(names) if first.setdefault(name, i) != i), None)
     if twice is not None or "" in names:
         what = f"two columns named {quoted(twice)}" if twice else "a column without a name"
         message = f"{printable(shown)} has {what}"

@@ -68,6 +68,7 @@ class ReplayResult:
         kept: How many of them were there before.
         job: The id of the plan; empty without a folder.
         workers: How many workers of a cluster have made parts; 0 without a cluster.
+        unused: The names of the table's columns that no input or param has.
     """
 
     rows: int
@@ -81,6 +82,7 @@ class ReplayResult:
     kept: int = 0
     job: str = ""
     workers: int = field(default=0, compare=False)
+    unused: Sequence[str] = ()
 
     def __repr__(self) -> str:
         """Show counts, and sums as doubles."""
@@ -296,8 +298,10 @@ def _result(
     **parts: Any,  # noqa: ANN401 - fields of the result
 ) -> ReplayResult:
     counts = (tally.rows, tally.skipped, tally.nulls)
-    columns = transform.leaves
-    return ReplayResult(*counts, tally.sums, tally.non_finite, target, columns, **parts)
+    return ReplayResult(
+        *counts, tally.sums, tally.non_finite, target, transform.leaves, unused=transform.unused,
+        **parts,
+    )  # fmt: skip
 
 
 # --- one file, a stream, or a table ---

@@ -16,7 +16,7 @@ from pyarrow import json as arrow_json
 from mgraph.codec import SPECIAL
 from mgraph.errors import GraphError, printable, quoted
 from mgraph.rows.columns import LARGEST
-from mgraph.rows.csv_rows import check_text, has_large, not_a_number
+from mgraph.rows.csv_rows import BOM, check_text, has_large, not_a_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -84,6 +84,7 @@ def _type_of(name: str, rows: Sequence[dict[str, Any]], shown: str) -> pa.DataTy
     except _UNFIT as error:
         what = "values of several types, or of none that Arrow has"
         what = "an integer beyond 64 bits" if isinstance(error, OverflowError) else what
+        what = "a text that is not Unicode" if isinstance(error, UnicodeEncodeError) else what
         message = f"the column {quoted(name)} of {printable(shown)} has {what}"
         fix = "leave it out with --keep"
         raise GraphError.of("column", message, (name,), fix=fix, file=shown) from None
@@ -219,6 +220,8 @@ def _objects(block: Block, shown: str, row: int) -> Iterator[dict[str, Any]]:
     for i, end in enumerate(block.ends.tolist()):
         line = block.data[start:end]
         start = end
+        if row + i == 0:
+            line = line.removeprefix(BOM)
         try:
             value = json.loads(
                 line.decode(), parse_constant=_NUMBERS.get, parse_float=_TooLarge.or_float,
@@ -226,7 +229,9 @@ def _objects(block: Block, shown: str, row: int) -> Iterator[dict[str, Any]]:
             )  # fmt: skip
         except _DuplicateKeyError as error:
             raise _not_an_object(f"has the key {error} twice", shown, row + i) from None
-        except (ValueError, RecursionError):
+        except RecursionError:
+            raise _not_an_object("is nested too deeply", shown, row + i) from None
+        except ValueError:
             raise _not_an_object(f"is not JSON: {quoted(_text(line))}", shown, row + i) from None
         if not isinstance(value, dict):
             raise _not_an_object(f"is {quoted(value)}", shown, row + i)

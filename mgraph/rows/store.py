@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import tempfile
@@ -13,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyarrow import fs
 
+from mgraph.codec import decode
 from mgraph.codec.files import sync_folder, write_file
 from mgraph.codec.writers import sole_writer
+from mgraph.errors import GraphError
 from mgraph.rows.files import MANIFEST, is_url, names_of, reading, writing
 from mgraph.rows.records import BLOCK
 
@@ -60,8 +61,8 @@ class Store:
 
     def read_json(self, path: str) -> Any:  # noqa: ANN401 - plain data
         """Return the content of a JSON file; None if it does not exist or is not JSON."""
-        with suppress(OSError, ValueError), self.system.open_input_file(path) as file:
-            return json.loads(file.read())
+        with suppress(OSError, GraphError), self.system.open_input_file(path) as file:
+            return decode(file.read())
         return None
 
     def digest(self, path: str) -> str | None:

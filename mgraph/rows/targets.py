@@ -189,6 +189,8 @@ def _csv_column(batch: pa.RecordBatch, index: int) -> pa.Array:
     kind = batch.schema.field(index).type
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
         texts = _quoted_fields(texts)
+    if not texts.null_count:
+        return texts
     return texts.fill_null('""' if batch.num_columns == 1 else "")  # a blank line is not a row
 
 

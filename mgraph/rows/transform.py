@@ -46,6 +46,7 @@ class Transform:
     Attributes:
         mapper: Adds the results.
         leaves: The name of the column of each input and param that has one, by id.
+        unused: The names of the table's other columns.
         columns: The names of the columns to read.
         schema: The columns to write.
         sums_only: Whether gradients are only added up.
@@ -53,6 +54,7 @@ class Transform:
 
     mapper: RowMapper
     leaves: Mapping[str, str]
+    unused: tuple[str, ...]
     columns: tuple[str, ...]
     schema: pa.Schema
     sums_only: bool
@@ -117,7 +119,7 @@ def transform_of(
         ValueError: `keep` is a text that is neither "all" nor "none".
     """
     names, results = schema.names, mapper.results
-    kept = _kept(names, keep)
+    kept = {*_kept(names, keep)}
     fields = [field for field in schema if field.name in kept or field.name not in results]
     leaves = mapper.leaves(pa.schema(fields))
     needed = {*leaves.values()}
@@ -127,7 +129,8 @@ def transform_of(
     written = pa.schema([full.field(name) for name in read if name in kept] + [
         full.field(name) for name in added
     ])  # fmt: skip
-    return Transform(mapper, leaves, tuple(read), written, sums_only)
+    unused = tuple(name for name in names if name not in needed)
+    return Transform(mapper, leaves, unused, tuple(read), written, sums_only)
 
 
 def _kept(names: Sequence[str], keep: Keep) -> Sequence[str]:

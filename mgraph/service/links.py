@@ -37,6 +37,7 @@ _HELD: Final = re.compile(r"(.*#|.*mgraph:#?)?([zj])=", re.DOTALL)  # with what 
 _ADDRESS: Final = re.compile(r"(https?://[^?#\s]+?)/(?:g|api/graphs)/([^?#\s]+)(?:[?#].*)?")
 _CLASS: Final = re.compile(r"(https?://[^?#\s]+?)/c/([^?#\s]+)(?:[?#].*)?")
 _PAGE: Final = re.compile(r"(https?://[^/?#\s]+)(?:/(?:(?:[cgt]|api)/|open\b)|/?[?#]).*", re.DOTALL)
+_USER: Final = re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://)[^/?#\s]*@")
 _OTHERS: Final = re.compile(r"[^A-Za-z0-9_-]")
 _BREAK: Final = re.compile(r"\s*[\r\n]\s*")
 _ALONE: Final = 1  # character of base64 beyond those that come in groups of four: half a byte
@@ -119,7 +120,7 @@ def parse(link: str) -> Target:
         return Address(found[1], unquote(found[2]))
     if found := _CLASS.fullmatch(text):
         raise _of_class(found[1], found[2])
-    message = f"{quoted(text)} is not a link to a graph"
+    message = f"{quoted(without_user(text))} is not a link to a graph"
     expected = "mgraph:z=…, https://…#z=…, or the address of a graph on a server, http://…/g/NAME"
     raise _refusal(message, expected=expected)
 
@@ -135,9 +136,15 @@ def _address(text: str, message: str) -> re.Match[str] | None:
 
 def _of_class(server: str, name: str) -> GraphError:
     message = "this is the address of the page of a class, and not a link to a graph"
-    fix = f"the teacher's graph, if the class has one, is {server}/g/{name.rstrip('/')}"
+    address = f"{without_user(server)}/g/{name.rstrip('/')}"
+    fix = f"the teacher's graph, if the class has one, is {address}"
     place: dict[str, Any] = {"line": 1, "column": 1, "file": _NAME}
     return GraphError.of("link", message, fix=printable(fix), **place)
+
+
+def without_user(text: str) -> str:
+    """Return a text in which no address has a user or a password, to be shown or passed on."""
+    return _USER.sub(r"\1", text)
 
 
 def server_of(address: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from mgraph.document import Graph, load
 from mgraph.engine.tape.fingerprint import fingerprint
 from mgraph.rows.cluster import dask_workers
+from mgraph.rows.columns import names_in_blanks
 from mgraph.rows.driver import check_apart
 from mgraph.rows.files import RowFormat
 from mgraph.rows.plan import versions
@@ -174,6 +175,9 @@ def train(  # noqa: PLR0913 - one keyword per choice
         *without_targets(graph.columns, chosen, split),
         *doubtful_targets(graph.columns, split),
         *unstandardized(graph.columns, split),
+        *names_in_blanks(
+            graph.columns, {*split.data.ids, *reading.columns, *names}, split.data.unused
+        ),
     )
     with _measured(objective, split, on) as measured:
         descent = Descent(measured, recipe, split.data, split.validation)

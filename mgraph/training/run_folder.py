@@ -7,11 +7,12 @@ import os
 import re
 import shlex
 from contextlib import contextmanager, suppress
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
-from mgraph.codec import read_file, write_file
+from mgraph.codec import decode, read_file, write_file
 from mgraph.codec.files import io_error
 from mgraph.codec.numbers import SPECIAL, spelled
 from mgraph.codec.writers import sole_writer
@@ -171,13 +172,13 @@ class RunFolder:
             raise GraphError.of("io", message, fix=fix, file=self.path)
         path = self.file(f"{_CHECKPOINTS}/{max(names)[1]}")
         try:
-            document = json.loads(read_file(path))
+            document = _plain(read_file(path))
             self._check_same(document["plan"])
             at = _snapshot(document, self.names)
             is_wrong = _shape(at) != _shape(start) or not 0 <= at.step <= steps
             length = int(document["log_bytes"])
-            is_wrong |= not 0 <= length <= os.path.getsize(self.file(_LOG))
-        except (ValueError, TypeError, KeyError, AttributeError, OSError):
+            is_wrong = is_wrong or not _is_log(self.file(_LOG), at.step, length)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError):
             is_wrong = True
         if is_wrong:
             message = f"{printable(path)} is damaged, or its log {_LOG} is"
@@ -205,6 +206,34 @@ def read_log(path: str) -> Iterator[dict[str, Any]]:
     """Yield the lines of the log of a folder."""
     with open(os.path.join(path, _LOG), "rb") as file:
         yield from map(json.loads, file)
+
+
+def _plain(data: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Decode JSON that somebody may have changed.
+
+    Raises:
+        ValueError: It is not JSON, or too deep.
+    """
+    try:
+        return decode(data)
+    except GraphError as error:
+        raise ValueError(str(error)) from None
+
+
+def _is_log(path: str, steps: int, length: int) -> bool:
+    """Whether the beginning of a log, of so many bytes, has the line of each of so many steps.
+
+    Raises:
+        ValueError, TypeError, KeyError, AttributeError: Some line is nothing like it.
+        OSError: It can't be read.
+    """
+    with open(path, "rb") as file:
+        for step in range(1, steps + 1):
+            line = _plain(file.readline())
+            numbers = [x for x in line.values() if isinstance(x, float)]
+            if line["step"] != step or not all(map(isfinite, numbers)):
+                return False
+        return file.tell() == length
 
 
 def check_new(path: str) -> None:

@@ -237,8 +237,11 @@ def test_version(mgraph: Shell) -> None:
         ("new a*b --param a=1,b=2", "is not a number: write a=1; repeat --param for each"),
         ("run neuron.json --set x1=1_000", "'1_000' is not a number"),
         ("run neuron.json --set x1=1e400", "write x1=inf if you mean infinity"),
+        ("run neuron.json --seed o=1e400", "1e400 is too large for a double\n"),
         ("run neuron.json --seed o", "for example o=0.5"),
         ("run neuron.json --engine warp", "'warp' is not one of 'auto', 'value'"),
+        ("run neuron.json --limit node=3", 'there is no limit "node"; names: size, nodes'),
+        ("run neuron.json --limit nodes=x", '"x" is not a whole number, for example'),
         ("run neuron.json --limit nodes", "for example nodes=20000000 or size=2G"),
         ("check neuron.json --limit depth=201", "depth can be raised to 200 at most"),
         ("explain neuron.json", "For example: mgraph explain neuron.json w1"),
@@ -274,6 +277,10 @@ def test_version(mgraph: Shell) -> None:
         ("convert neuron.json a.json --to one", "choose one of 1.0"),
         ("view", "For example: mgraph view neuron.json"),
         ("view neuron.json -o neuron.json", "a name that ends in .html"),
+        ("view neuron.json -o new.html/", "new.html/ is a folder: name a file in it"),
+        ("draw neuron.json -o new.svg/", "new.svg/ is a folder: name a file in it"),
+        ("open mgraph:z=AA -o new/", "new/ is a folder: name a file in it"),
+        ("test . --junit new/", "new/ is a folder: name a file in it"),
         ("store rm", "For example: mgraph store rm shared class-7a/anna"),
         ("token new", "For example: mgraph token new shared"),
         ("token new shared --scope class", "add --prefix, for example --prefix class-7a"),
@@ -289,6 +296,21 @@ def test_a_wrong_command_line_says_what_to_type(mgraph: Shell, line: str, words:
     assert is_usage_error(said, words)
     assert said.err.splitlines()[1].startswith("Try 'mgraph")
     assert mgraph.files() == ["neuron.json"]
+
+
+def test_a_wrong_value_of_the_environment(mgraph: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable is named: nobody has typed the option."""
+    for name, value in (("LAN", "maybe"), ("PORT", "x"), ("LIMIT", "nodes=x")):
+        with monkeypatch.context() as patch:
+            patch.setenv(f"MGRAPH_{name}", value)
+            said = mgraph("serve")
+            assert is_usage_error(said, f"(in the environment variable MGRAPH_{name})")
+            assert "environment" not in mgraph("serve", f"--{name.lower()}=y").err
+
+
+def test_a_file_without_a_name(mgraph: Shell) -> None:
+    """The message shows that the name is empty."""
+    assert 'can\'t read "": ' in mgraph("check", "").err
 
 
 @pytest.mark.parametrize("name", ["", *GROUPS])

@@ -195,6 +195,7 @@ def test_wrong_inputs_are_told(mgraph: Shell, content: str, code: str, place: st
     said = mgraph("run", "neuron.json", "--inputs", "in.json")
     assert (said.status, said.raw, codes(said)) == (1, b"", [code])
     assert said.err.startswith(f"{place}: error")
+    assert ("with quotes" in said.err) == content.endswith(("NaN}", "1e400}"))
     assert mgraph.files() == ["in.json", "neuron.json"]
 
 

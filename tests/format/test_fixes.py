@@ -62,6 +62,27 @@ def test_special_numbers(written: str, meant: str) -> None:
     assert repr(read) == repr(SPECIAL[meant])
 
 
+def test_a_number_too_large_for_a_double() -> None:
+    """It is not called an infinity, which is only one thing that may be meant."""
+    found = fault(text_with(data="1e400"))
+    assert "too large for a double" in found.message
+    assert found.fix == 'write "inf", with quotes, if infinity is meant'
+
+
+def test_a_file_of_zero_bytes() -> None:
+    """It is what a crash leaves, and no text."""
+    (found,) = inspect(bytes(100)).diagnostics
+    assert found.code == "encoding"
+    assert "zero bytes" in found.message
+
+
+def test_one_byte_too_many() -> None:
+    """One byte follows, two bytes follow."""
+    for rest, words in ((b"\1", "1 byte follows the"), (b"\1\1", "2 bytes follow the")):
+        (found,) = inspect(b"\x81\xa1a\1" + rest).diagnostics
+        assert words in found.message
+
+
 @pytest.mark.parametrize(
     "rest",
     [

@@ -418,10 +418,13 @@ def test_stopped_before_there_was_a_plan(shell: Shell) -> None:
     assert not shell.path("out.unfinished").exists()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"plan": 1, "parts": [1, {"name": []}]}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"plan": 1, "parts": [1, {"name": []}]}', "deep"]
+)
 def test_a_damaged_manifest(shell: Shell, text: str) -> None:
     """What can't be understood doesn't count."""
     ok(shell, *COMMAND)
+    text = "[" * 100_000 if text == "deep" else text
     shell.write("out.manifest.json", text)
     for option in ("--resume", "--overwrite"):
         said = shell(*COMMAND, option)

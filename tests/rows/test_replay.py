@@ -252,6 +252,17 @@ def test_an_input_without_a_column_is_noted(shell: Shell) -> None:
     assert said.err == "note: no column for the input x: declared values are used\n"
 
 
+def test_a_name_in_blanks_is_noted(shell: Shell) -> None:
+    """A blank after the comma of a header makes another name, which the note shows."""
+    shell.write("blank.csv", "y, x\n3,5\n")
+    command = ("replay", "line.json", "blank.csv", "-o", "-")
+    said = shell(*command)
+    assert "note: no column for the input x: declared values are used\n" in said.err
+    option = "--column 'x= x'"
+    assert f'is the column " x" meant for x? Then leave out the blanks, or use {option}' in said.err
+    assert "note: " not in shell(*command, "--column", "x= x").err
+
+
 def test_no_row_is_left(shell: Shell) -> None:
     """If all rows are bad, sums are those of no rows."""
     shell.write("bad.csv", "x,y\n?,1\n?,2\n")
@@ -299,6 +310,21 @@ def test_threads_change_nothing() -> None:
     assert three.sums == one.sums
 
 
+def test_a_byte_order_mark(shell: Shell) -> None:
+    """Text may begin with one, and nowhere else have one."""
+    rows = '{"x": 3, "y": 5}\n{"x": 1, "y": 2}\n'
+    for name, text in (("a.csv", CSV), ("a.jsonl", rows)):
+        results = []
+        for mark in ("", "\ufeff"):
+            shell.write(name, mark + text)
+            results.append(shell("replay", "line.json", name, "-o", "-").raw)
+        assert results[0] == results[1] != b"", name
+    shell.write("b.jsonl", rows + "\ufeff" + rows)
+    said = shell("replay", "line.json", "b.jsonl", "-o", "-")
+    assert codes(said) == ["syntax"]
+    assert "row 2" in said.err
+
+
 # --- refusals ---
 
 WRONG: dict[str, tuple[str, bytes, tuple[str, ...], str, str]] = {
@@ -330,6 +356,9 @@ WRONG: dict[str, tuple[str, bytes, tuple[str, ...], str, str]] = {
     "no json": ("a.jsonl", b'{"x":1}\n{"x":1\n', (), "syntax", "is not JSON"),
     "two objects": ("a.jsonl", b'{"x":1} {"x":2}\n', (), "syntax", "is not JSON"),
     "same key": ("a.jsonl", b'{"x":1,"x":2}\n', (), "syntax", 'the key "x" twice'),
+    "deep": ("a.jsonl", b'{"x":' + b"[" * 10**5, (), "syntax", "is nested too deeply"),
+    "surrogate": ("a.jsonl", b'{"x":1,"t":"\\ud800"}\n', (), "column", "that is not Unicode"),
+    "line ends": ("a.csv", b"x,y\r1,2\r", (), "syntax", "the lines of a.csv end in CR only"),
     "types": ("a.jsonl", b'{"x":1,"n":1}\n{"x":1,"n":"a"}\n', (), "column", "several types"),
     "node": ("a.csv", CSV.encode(), ("--wrt", "q"), "run-node", '"q" is not a node'),
     "seed": ("a.csv", CSV.encode(), ("--seed", "q=1"), "run-node", '"q" is not a node'),

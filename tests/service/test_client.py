@@ -300,6 +300,18 @@ def test_an_address_where_nobody_is() -> None:
         assert refused.value.status == 0
         assert refused.value.diagnostics[0].code == "io"
         assert str(refused.value).startswith("error[io]: can't reach "), url  # not `graph: error`
+        assert "[Errno" not in str(refused.value)
+
+
+def test_a_password_in_an_address_is_not_shown() -> None:
+    """Neither in errors nor in the address of a page, which is passed on."""
+    with pytest.raises(ServerError, match=r"can't reach http://127\.0\.0\.1:9: ") as refused:
+        Client("http://ada:s3cret@127.0.0.1:9", timeout=2).get("x")
+    assert "s3cret" not in str(refused.value)
+    stored = {"id": "sha256:1", "hash": "mgraph1-sha256:1", "nodes": 10}
+    transport, _ = answering(httpx.Response(201, json=stored))
+    with Client("http://ada:s3cret@localhost:8765", transport=transport) as client:
+        assert client.put(DATA).url == f"{URL}/g/sha256:1"
 
 
 def test_a_server_without_tls() -> None:

@@ -201,6 +201,16 @@ def test_links_in_messages() -> None:
             links.parse(text)
 
 
+def test_passwords_are_not_shown() -> None:
+    """Not even of an address that leads nowhere."""
+    for link in ("https://{}/z", "ftp://{}/g/x", "https://{}/c/7a"):
+        with pytest.raises(GraphError) as refused:
+            links.parse(link.format("ada:s3cret@a.b"))
+        assert "s3cret" not in str(refused.value)
+        assert "://a.b/" in str(refused.value)
+    assert links.without_user("http://a.b/@c") == "http://a.b/@c"
+
+
 def test_servers_of_pages() -> None:
     """A page of a server is told from the server, wherever its root is."""
     for path in ("/c/class-7a", "/g/n#with=m", "/open#z=AA", "/#token=x", "?x", "/api/names"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -204,7 +205,9 @@ def test_folders_that_cannot_be_used(shell: Shell) -> None:
     checkpoint = "run/checkpoints/step-000000004.json"
     document = shell.document(checkpoint)
     whole = shell.path(checkpoint).read_bytes()
-    for damage in (b"", whole[:-9], b"[]", b"{}", b'"x"', json.dumps({**document, "params": {}}),
+    for damage in (b"", whole[:-9], b"[]", b"{}", b'"x"', b"[" * 100_000,
+                   json.dumps({**document, "params": {}}),
+                   json.dumps({**document, "params": {"w": 10**400, "b": 0.0}}),
                    json.dumps({**document, "best": 3}), json.dumps({**document, "step": "x"}),
                    json.dumps({**document, "optimizer": []}),
                    json.dumps({**document, "optimizer": {"m": [0.0]}}),
@@ -215,8 +218,18 @@ def test_folders_that_cannot_be_used(shell: Shell) -> None:
         said = shell(*START, *OPTIONS, "--resume")
         assert (said.status, codes(said)) == (1, ["io"]), damage
     shell.write(checkpoint, whole)
-    shell.write("run/log.jsonl", "{}\n")
-    assert "or its log" in shell(*START, *OPTIONS, "--resume").err
+    log = shell.path("run/log.jsonl").read_bytes()
+    for damage in (b"{}\n", log[:-1], log.replace(b'"step"', b"step:x", 1), b"\xff" + log[1:],
+                   b"\n" * len(log), b"[" * len(log), log.replace(b'"step": 2', b'"step": 3'),
+                   re.sub(rb'(?<="loss": )[^,]+', lambda x: b"NaN".ljust(len(x[0])), log)
+                   ):  # fmt: skip
+        shell.write("run/log.jsonl", damage)
+        said = shell(*START, *OPTIONS, "--resume")
+        assert (said.status, codes(said)) == (1, ["io"]), damage
+        assert "or its log" in said.err
+    shell.write("run/log.jsonl", log + b"{")  # a line that was being written is cut off
+    assert shell(*START, *OPTIONS, "--resume").status == 0
+    assert shell.path("run/log.jsonl").read_bytes() == log
 
 
 REFUSED: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -366,6 +379,10 @@ def test_inputs_without_a_column_are_noted(shell: Shell) -> None:
     shell.write("ys.csv", "y\n1\n2\n")
     said = shell("train", "line.json", "ys.csv", "-o", "run", "--epochs", "1")
     assert said.err == "note: no column for the input x: declared values are used\n"
+    shell.write("blank.csv", "y, x, w\n1,2,3\n")
+    said = shell("train", "line.json", "blank.csv", "-o", "blank", "--epochs", "1")
+    assert 'note: is the column " x" meant for x? Then leave out the blanks, or' in said.err
+    assert " w" not in said.err  # it is trained
     shell("new", "--mlp", "1,1", "--loss", "mse", "-o", "net.json")
     said = shell("train", "net.json", "rows.csv", "-o", "net", "--column", "x1=x", "--column",
                  "y=none")  # fmt: skip
