@@ -17,7 +17,13 @@ from mgraph.cli.files import STREAM, for_terminal, naming, read_graph
 from mgraph.cli.options import limit_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath, NodeId, OutputId, Setting, settings
-from mgraph.cli.table_options import FORMATS, column_option, math_option, order_fault, print_unbound
+from mgraph.cli.table_options import (
+    FORMATS,
+    column_option,
+    math_option,
+    order_fault,
+    print_column_notes,
+)
 from mgraph.cli.terminal import Progress, bar_of, counted, folded, table, watched
 from mgraph.errors import GraphError, printable, some
 from mgraph.format.runs import SETTABLE
@@ -152,7 +158,7 @@ def command(
             overwrite=overwrite,
             progress=bar.report,
         )
-    print_unbound(loaded, result.columns)
+    print_column_notes(loaded, result.columns, dict(columns))
     if names := standardized_before(loaded.columns, result.columns):
         note = (
             f"the graph was trained on standardized {printable(some(names))}, and these rows are "

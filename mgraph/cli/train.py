@@ -17,7 +17,13 @@ from mgraph.cli.files import STREAM, naming, read_graph
 from mgraph.cli.options import limit_option
 from mgraph.cli.output import escaped, json_option, print_json
 from mgraph.cli.parameters import FolderPath, GraphPath, NodeId, OutputId
-from mgraph.cli.table_options import FORMATS, column_option, math_option, order_fault, print_unbound
+from mgraph.cli.table_options import (
+    FORMATS,
+    column_option,
+    math_option,
+    order_fault,
+    print_column_notes,
+)
 from mgraph.cli.terminal import Progress, bar_of, counted, table, watched, width
 from mgraph.errors import printable, some
 from mgraph.graph.run import EXACT_MATH
@@ -254,7 +260,7 @@ def command(
         click.echo(f"stopped after step {result.steps:,}: {printable(result.checkpoint)}", err=True)
         click.echo(f"to go on: {escaped(hint)}", err=True)
         return _INTERRUPTED
-    print_unbound(loaded, result.columns)
+    print_column_notes(loaded, result.columns, dict(columns))
     for note in result.notes:
         click.echo(f"note: {note}", err=True)
     if as_json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from mgraph.errors import REPORTED, Diagnostic, GraphError, printable, quoted, some
 from mgraph.format.runs import SETTABLE
+from mgraph.ops import PARAM
 from mgraph.suggestions import Suggestions, closest, did_you_mean
 
 if TYPE_CHECKING:
@@ -99,8 +101,9 @@ def bind(
     Args:
         schema: The schema of the table.
         graph: The graph.
-        given: The names of the columns of some inputs and params, by id. All others have the
-            column of their own name, if there is one.
+        given: The names of the columns of some inputs and params, by id; an empty one is for a leaf
+            that keeps its declared value. All others have the column of their own name, if there is
+            one.
         results: The names of the columns of results.
         nullable: Whether results can be null.
 
@@ -110,12 +113,13 @@ def bind(
             neither a column nor a declared value.
     """
     by_leaf = {name: name for name in schema.names if _is_settable(graph, name)} | {**given}
+    by_leaf = {leaf: name for leaf, name in by_leaf.items() if name}
     missing = [graph.ids[node] for node in graph.unbound() if graph.ids[node] not in by_leaf]
     faults = [unbound_fault(missing, schema.names)] if missing else []
     if not by_leaf and not faults:
         faults.append(_no_columns(graph, schema.names))
     for leaf, name in by_leaf.items():
-        faults.extend(_column_faults(schema, leaf, name))
+        faults.extend(_column_faults(schema, graph, leaf, name))
     faults.extend(_collisions(schema.names, results))
     _raise_all(faults)
     indices = {leaf: schema.get_field_index(name) for leaf, name in by_leaf.items()}
@@ -205,7 +209,7 @@ def _collisions(names: Sequence[str], results: Sequence[str]) -> Iterator[Diagno
             yield Diagnostic("column", message, expected="another name", fix=fix)
 
 
-def _column_faults(schema: pa.Schema, leaf: str, name: str) -> Iterator[Diagnostic]:
+def _column_faults(schema: pa.Schema, graph: Columns, leaf: str, name: str) -> Iterator[Diagnostic]:
     indices = schema.get_all_field_indices(name)
     if not indices:
         message = f"the table has no column {quoted(name)} for {quoted(leaf)}"
@@ -219,7 +223,21 @@ def _column_faults(schema: pa.Schema, leaf: str, name: str) -> Iterator[Diagnost
         message = f"the column {quoted(name)} is {kind}"
         expected = "floating-point numbers, integers or decimals"
         fix = "cast it to float64, for example, where the table is made"
+        fix += _param_fix(graph, leaf)
         yield Diagnostic("column", message, expected=expected, fix=fix)
+
+
+def _param_fix(graph: Columns, leaf: str) -> str:
+    """Return what else can be done about a column that a param reads; empty for an input.
+
+    Whoever has trained a graph may not expect that its params read columns.
+    """
+    if graph.op(graph.index[leaf]) != PARAM:
+        return ""
+    shown = printable(leaf)
+    python = f"columns={{{quoted(leaf)}: {quoted('')}}} in Python"
+    keeping = f"--column {shlex.quote(f'{shown}=')} ({python}) keeps its declared value"
+    return f"; the param {shown} takes its values from this column: {keeping}"
 
 
 def _raise_all(faults: Sequence[Diagnostic]) -> None:
@@ -363,6 +381,29 @@ def _faults(batch: pa.RecordBatch, index: int, doubles: Doubles, row: int) -> It
             message = f"{quoted(name)} is {'null' if value is None else value} in row {row + first}"
             message += f", the first of {count:,} such rows" if count > 1 else ""
             yield Diagnostic("number", message, (row + first, name), expected, BAD_ROWS_FIX)
+
+
+@contextmanager
+def naming_params(graph: Columns, leaves: Mapping[str, str]) -> Iterator[None]:
+    """Say in errors about the values of a column that a param reads it.
+
+    Args:
+        graph: The graph.
+        leaves: The name of the column of each leaf that has one, by id.
+
+    Raises:
+        GraphError: The block raised it.
+    """
+    try:
+        yield
+    except GraphError as error:
+        fixes = {name: _param_fix(graph, leaf) for leaf, name in leaves.items()}
+        told = [
+            replace(each, fix=each.fix + fixes.get(str(each.path[-1]), ""))
+            if each.code == "number" and each.path else each
+            for each in error.diagnostics
+        ]  # fmt: skip
+        raise GraphError(told, error.more) from None
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from mgraph.errors import GraphError, printable
 from mgraph.format.runs import SETTABLE
 from mgraph.rows.arrow_rows import reader_of
 from mgraph.rows.cluster import dask_workers
-from mgraph.rows.columns import naming
+from mgraph.rows.columns import naming, naming_params
 from mgraph.rows.files import RowFormat, common_format, find, format_of, is_found, located
 from mgraph.rows.mapper import mapper
 from mgraph.rows.parts import PLAN_FILE, Ensured, PartsJob, Record
@@ -157,8 +157,9 @@ def replay(  # noqa: PLR0913 - one keyword per choice
             forward only.
         wrt: The ids of the inputs and params whose gradients are wanted, in this order; None for
             all of them.
-        columns: The names of the columns of some inputs and params, by id. All others have the
-            column of their own name, if there is one, else their declared value in every row.
+        columns: The names of the columns of some inputs and params, by id; `""` for one that keeps
+            its declared value. All others have the column of their own name, if there is one, else
+            their declared value in every row.
         seed: Gradients that outputs start with, by id; may be left out with one output.
         math: The library for `exp`, `tanh` and so on, as in `Replay.batch`.
         bad_rows: What to do about rows in which a value is missing or is not a number: `"fail"`
@@ -215,13 +216,14 @@ def replay(  # noqa: PLR0913 - one keyword per choice
     }  # fmt: skip
     on = None if cluster is None else dask_workers(cluster)
     how = _How(kind, workers, on, resume, overwrite, progress or _silent)
-    if not isinstance(target, str | os.PathLike):
-        return _to_stream(target, rows, transform, how)
-    name = os.fspath(target)
-    if not (name.endswith(("/", os.sep)) or os.path.isdir(name)):
-        return _to_file(name, rows, transform, how)
-    plan = partial(_plan, graph, options, math)
-    return _to_parts(name, rows, transform, how, plan)
+    with naming_params(graph.columns, transform.leaves):
+        if not isinstance(target, str | os.PathLike):
+            return _to_stream(target, rows, transform, how)
+        name = os.fspath(target)
+        if not (name.endswith(("/", os.sep)) or os.path.isdir(name)):
+            return _to_file(name, rows, transform, how)
+        plan = partial(_plan, graph, options, math)
+        return _to_parts(name, rows, transform, how, plan)
 
 
 class _How(NamedTuple):
@@ -243,7 +245,7 @@ def _number_columns(graph: Graph, columns: Mapping[str, str]) -> frozenset[str]:
     """Return the names of the columns that the graph would read."""
     nodes = graph.columns
     leaves = [nodes.ids[i] for i in nodes.leaves if nodes.op(i) in SETTABLE]
-    return frozenset(columns.get(leaf, leaf) for leaf in leaves)
+    return frozenset(columns.get(leaf, leaf) for leaf in leaves) - {""}
 
 
 def source_of(source: Any, kind: RowFormat | None, rules: TextRules) -> Source:  # noqa: ANN401

@@ -108,8 +108,9 @@ def train(  # noqa: PLR0913 - one keyword per choice
         target: The column of classes, which become the inputs y, or y1 … yk.
         standardize: Subtract from each input its mean, and divide it by its standard deviation.
         accuracy: Measure the share of rows whose class is predicted.
-        columns: The names of the columns of some leaves, by id. All others have the column of their
-            own name, if there is one, else their declared value in every row.
+        columns: The names of the columns of some leaves, by id; `""` for one that keeps its
+            declared value. All others have the column of their own name, if there is one, else
+            their declared value in every row.
         math: The library for `exp`, `tanh` and so on, as in `Replay.batch`.
         bad_rows: What to do about rows in which a value is missing or is not a number: `"fail"`
             raises an error, `"skip"` leaves them out.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from mgraph.errors import GraphError, printable
-from mgraph.rows.columns import naming
+from mgraph.rows.columns import naming, naming_params
 from mgraph.rows.sources import FileSource
 from mgraph.training.bound_rows import fixing_bad_rows
 from mgraph.training.classes import Classes, ClassNames, classes_of, numbered
@@ -79,7 +79,7 @@ class Survey:
         Raises:
             GraphError: A row is bad; or none is good; or they don't fit in memory.
         """
-        with fixing_bad_rows():
+        with naming_params(self._bound.how.graph, self._bound.names), fixing_bad_rows():
             for group in groups:
                 self._read_group(group)
         if not self.good:

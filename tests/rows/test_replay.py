@@ -252,6 +252,38 @@ def test_an_input_without_a_column_is_noted(shell: Shell) -> None:
     assert said.err == "note: no column for the input x: declared values are used\n"
 
 
+def test_a_param_that_reads_a_column_is_noted(shell: Shell) -> None:
+    """A trained value that a column replaces doesn't go unnoticed; `LEAF=` keeps it."""
+    shell.write("b.csv", "x,y,b\n3,5,2\n")  # loss = (2x + b - y)²
+    options = ("b.csv", "-o", "-", "--grad", "none")
+    said = shell("replay", "line.json", *options)
+    assert said.out == "x,y,b,loss\n3,5,2,9\n"
+    note = "note: the param b takes its values from the column of its name; --column b= keeps"
+    assert said.err.startswith(note)
+    said = shell("replay", "line.json", *options, "--column", "b=")
+    assert said.out == "x,y,b,loss\n3,5,2,4\n"
+    assert "note" not in said.err
+    assert "note" not in shell("replay", "line.json", *options, "--column", "b=b").err
+    shell.write("b.csv", "x,y,b,w\n3,5,low,2\n")
+    said = shell("replay", "line.json", *options, "--column", "b=")
+    assert said.out == "x,y,b,w,loss\n3,5,low,2,4\n"
+    assert codes(said := shell("replay", "line.json", *options)) == ["number"]
+    assert "the param b takes its values from this column: --column b=" in said.err
+    pq.write_table(pa.table({"x": [3.0], "y": [5.0], "b": ["low"]}), "b.parquet")
+    assert codes(said := shell("replay", "line.json", "b.parquet", *options[1:])) == ["column"]
+    assert "the param b takes its values from this column: --column b=" in said.err
+
+
+def test_an_input_keeps_its_declared_value_if_asked_to(shell: Shell) -> None:
+    """That of x is 3; an input without one still needs a column."""
+    result = replay("line.json", "rows.csv", grad=None, columns={"x": ""})
+    assert result.target["loss"].to_pylist() == [(7.0 - y) ** 2 for y in (5.0, 7.0, 0.0, 1.0)]
+    assert shell("replay", "line.json", "rows.csv", "-o", "x.csv", "--column", "x=").err == ""
+    shell("new", "o = 2*x", "-o", "open.json")
+    said = shell("replay", "open.json", "rows.csv", "-o", "open.csv", "--column", "x=")
+    assert codes(said) == ["unbound-input"]
+
+
 def test_no_row_is_left(shell: Shell) -> None:
     """If all rows are bad, sums are those of no rows."""
     shell.write("bad.csv", "x,y\n?,1\n?,2\n")

@@ -386,6 +386,30 @@ def test_inputs_without_a_column_are_noted(shell: Shell) -> None:
     assert "--target" not in said.err
 
 
+def test_a_trained_param_with_the_name_of_a_column(shell: Shell) -> None:
+    """It is refused, unless the param is said to have none; then the column may hold anything."""
+    shell.write("b.csv", "x,y,b\n3,5,low\n3,7,high\n0,0,low\n-1,1,low\n0.7,0.1,low\n")
+    said = shell("train", "line.json", "b.csv", "-o", "run", *OPTIONS)
+    assert codes(said) == ["column"]
+    assert "--column b= (columns= in Python)" in said.err
+    said = shell("train", "line.json", "b.csv", "-o", "run", *OPTIONS, "--column", "b=")
+    assert (said.status, said.err) == (0, "")
+    assert "scores.csv --column b= --grad none" in said.out
+    shell("train", "line.json", "rows.csv", "-o", "other", *OPTIONS)
+    assert shell.path("run/log.jsonl").read_bytes() == shell.path("other/log.jsonl").read_bytes()
+
+
+def test_a_param_that_reads_a_column_is_noted(shell: Shell) -> None:
+    """A param that is not trained takes its values from the column of its name."""
+    shell.write("b.csv", "x,y,b\n3,5,1\n0,1,2\n")
+    options = ("-o", "run", "--epochs", "1", "--train", "w")
+    said = shell("train", "line.json", "b.csv", *options)
+    assert said.err.startswith("note: the param b takes its values from the column of its name")
+    shell.write("b.csv", "x,y,b\n3,5,1\n0,1,?\n")
+    said = shell("train", "line.json", "b.csv", "-o", "other", "--train", "w")
+    assert "the param b takes its values from this column: --column b=" in said.err
+
+
 def test_what_is_odd_about_rows_is_noted(shell: Shell) -> None:
     """Targets that are not classes, and inputs that were standardized in an earlier training."""
     for loss, good, bad, expected in (
