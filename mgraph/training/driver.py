@@ -26,7 +26,7 @@ from mgraph.training.run_folder import RunFolder, check_new
 from mgraph.training.schedules import Schedule
 from mgraph.training.split import Split, split_of, unstandardized
 from mgraph.training.spread import SpreadObjective, spread
-from mgraph.training.targets import doubtful_targets, judge_of, without_targets
+from mgraph.training.targets import doubtful_targets, judge_of, large_targets, without_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -172,7 +172,8 @@ def train(  # noqa: PLR0913 - one keyword per choice
     plan = _plan(graph, split, options, math)
     folder = None if name is None else RunFolder(name, plan, names)
     notes = (
-        *without_targets(graph.columns, chosen, split),
+        *without_scores(graph.columns, chosen, split),
+        *large_targets(graph, chosen, split),
         *doubtful_targets(graph.columns, split),
         *unstandardized(graph.columns, split),
     )

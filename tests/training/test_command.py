@@ -530,6 +530,42 @@ def test_a_graph_without_targets_predicts_nothing(shell: Shell) -> None:
     assert not shell.path("run/model.json").exists()
 
 
+def test_a_target_of_another_name(shell: Shell) -> None:
+    """A node that is named score predicts, whatever the target is called; else a note says why."""
+    shell.write("prices.csv", "a,price\n1,2\n2,3\n")
+    for score, notes in (("score", 0), ("p", 1)):
+        formula = f"{score} = w*a + b; loss = ({score} - price)**2"
+        shell("new", formula, "--param", "w=2", "--param", "b=1", "-o", "line.json")
+        said = shell("train", "line.json", "prices.csv", "-o", score, "--epochs", "1", "--json")
+        assert said.err.count("note: there is no model.json, which predicts") == notes
+        assert len(said.json["notes"]) == notes
+    (run,) = shell.document("score/final.json")["runs"]
+    b, w = (run["data"][name] for name in ("b", "w"))
+    said = shell("replay", "score/model.json", "prices.csv", "-o", "-", "--grad", "none")
+    header, *lines = said.out.splitlines()
+    assert header == "a,price,score"
+    assert [float(text.split(",")[2]) for text in lines] == [w + b, w * 2.0 + b]
+    assert not shell.path("p/model.json").exists()
+
+
+def test_large_targets_are_noted(shell: Shell) -> None:
+    """A network gives numbers near 1: prices are far away, unless it has learned them before."""
+    shell("new", "score = w*a + b; loss = (score - y)**2", "--param", "w=2", "--param", "b=1", "-o",
+          "line.json")  # fmt: skip
+    note = "note: y is about 2.5e+05, but what the graph predicts is about 4 before"  # 2 + 1, 4 + 1
+    shell.write("ys.csv", "a,y\n1,200000\n2,-300000\n")
+    for name, text, is_noted in (
+        ("large", "a,y\n1,200000\n2,-300000\n", True),
+        ("few", "a,y\n1,2\n2,-3\n", False),
+        ("nan", "a,y\n1,200000\n2,inf\n", False),
+        ("inputs", "a,y\n100000,200000\n200000,300000\n", False),
+    ):
+        shell.write("ys.csv", text)
+        said = shell("train", "line.json", "ys.csv", "-o", name, "--epochs", "1", "--lr", "1e-12")
+        assert (note in said.err) == is_noted, name
+        assert ("divide the column by 100,000, for example" in said.err) == is_noted, name
+
+
 def test_rows_in_place_of_the_graph(shell: Shell) -> None:
     """The order is said, and that standard input or a name tells no format is said of rows, too."""
     assert is_usage_error(shell("train", "rows.csv", "line.json", "-o", "run"), "graph comes first")
