@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -510,6 +512,23 @@ def test_a_classifier_predicts(shell: Shell) -> None:
     right = sum(kind == "abc"[scores.index(max(scores))] for kind, scores in rows)
     assert said.json["after"]["accuracy"] == right / 7
     assert right > 4
+
+
+def test_the_command_that_predicts_takes_the_same_rows(shell: Shell) -> None:
+    """It has all options of the training that say how its rows and its graph are read."""
+    shell.write("rows.txt", "p,q,kind\n1,2,a\nNA,3,b\n2,5,b\n")
+    shell("new", "--mlp", "2,1", "--loss", "mse", "-o", "net.json")
+    said = shell(
+        "train", "net.json", "rows.txt", "-o", "run", "--column", "x1=p", "--column", "x2=q",
+        "--target", "kind", "--bad-rows", "skip", "--format", "csv", "--limit", "text=5000",
+        "--epochs", "1",
+    )  # fmt: skip
+    assert said.status == 0
+    (command,) = re.findall(r"^to predict: mgraph (.*)$", said.out, re.MULTILINE)
+    scored = shell(*shlex.split(command))
+    assert scored.status == 0
+    assert scored.out.startswith("wrote scores.csv: 2 rows")
+    assert "--limit text=5000" in command
 
 
 def split(text: str) -> list[str]:
