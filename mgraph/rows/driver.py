@@ -204,7 +204,11 @@ def replay(  # noqa: PLR0913 - one keyword per choice
         bad_rows=bad_rows,
     )  # fmt: skip
     numbers = _number_columns(graph, columns or {})
-    rules = TextRules(numbers, tolerates=bad_rows != "fail", ignores=keep != "all")
+    written = numbers if keep == "all" else () if keep == "none" else keep
+    rules = TextRules(
+        numbers, tolerates=bad_rows != "fail", ignores=keep != "all",
+        only_read=numbers.difference(written),
+    )  # fmt: skip
     rows = source_of(source, kind, rules)
     with naming(rows.shown):
         transform = transform_of(made, rows.schema, keep, sums_only=grad == "sum")

@@ -51,7 +51,8 @@ def text_rules(how: RowReading) -> TextRules:
     leaves = [graph.ids[i] for i in graph.leaves if graph.op(i) in SETTABLE]
     names = {how.columns.get(leaf, leaf) for leaf in leaves if leaf not in how.trained}
     numbers = names - {how.target} | {*how.columns.values()}
-    return TextRules(frozenset(numbers) - {""}, tolerates=how.skips, ignores=True)
+    read = frozenset(numbers) - {""}
+    return TextRules(read, tolerates=how.skips, ignores=True, only_read=read)
 
 
 def columns_of(schema: pa.Schema, how: RowReading, targets: Sequence[str]) -> Mapping[str, str]:

@@ -514,6 +514,28 @@ def test_files_that_differ(mgraph: Shell) -> None:
     assert "a.csv is csv, c.jsonl is jsonl" in said.err
 
 
+def test_types_of_numbers_that_differ(shell: Shell) -> None:
+    """Numbers that are only read may be integers in one file and doubles in another."""
+    for name, x in (("a", pa.array([3, 3])), ("b", pa.array([0.0, -1.0])), ("c", pa.array(["1"]))):
+        y = pa.array([5.0, 7.0] if name == "a" else [0.0, 1.0])
+        pq.write_table(pa.table({"x": x, "y": y[: len(x)]}), f"{name}.parquet")
+    command = ("replay", "line.json", "a.parquet", "b.parquet", "-o")
+    said = shell(*command, "out.csv")
+    assert codes(said) == ["column"]
+    assert 'b.parquet has columns of other types than a.parquet: "x" is double' in said.err
+    assert 'expected  "x" as int64\n' in said.err
+    assert codes(shell(*command, "out.csv", "--keep", "y,x")) == ["column"]
+    result = replay("line.json", ["a.parquet", "b.parquet"], keep=["y"])
+    assert result.target.to_pydict() == {"y": [5.0, 7.0, 0.0, 1.0], **RESULTS}
+    assert shell(*command, "out/", "--keep", "none", "--part-rows", "1").status == 0
+    loss = ds.dataset("out").to_table()["loss"].to_pylist()
+    assert loss == LOSS
+    assert shell("train", "line.json", "a.parquet", "b.parquet", "-o", "run", "--json").json[
+        "before"] == {"loss": sum(LOSS) / 4}  # fmt: skip
+    said = shell("replay", "line.json", "a.parquet", "c.parquet", "-o", "c.csv", "--keep", "none")
+    assert '"x" is string' in said.err
+
+
 def test_outputs_that_would_do_harm(shell: Shell) -> None:
     """An output that exists, is an input, or lies among the inputs."""
     (shell.folder / "in").mkdir()
