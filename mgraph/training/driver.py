@@ -154,7 +154,8 @@ def train(  # noqa: PLR0913 - one keyword per choice
         _check_folder(name, rows, validation, resume=resume)
     if on is not None:
         on.reach()
-    chosen, patterns = loss_of(graph.columns, loss), [*(train or ())]
+    chosen = loss_of(graph.columns, loss)
+    patterns = [train] if isinstance(train, str) else [*(train or ())]
     names = trained_params(graph.columns, chosen, patterns)
     kind = None if format is None else RowFormat(format)
     reading = RowReading(graph.columns, names, columns or {}, target, bad_rows == "skip", kind)

@@ -329,6 +329,17 @@ def test_bad_rows_can_be_left_out() -> None:
     assert caught.value.diagnostics[0].fix.endswith("leave them out with --bad-rows skip")
 
 
+def test_params_to_train_can_be_one_pattern() -> None:
+    """A text is a pattern, not one for each of its letters."""
+    net = mlp((1, 2, 1), loss="mse")
+    one, several = (
+        train(net, pa.table({"x1": [1.0], "y": [2.0]}), train=ids, epochs=1, lr=0.1)
+        for ids in ("layer1.*", ["layer1.*"])
+    )
+    assert one.log == several.log
+    assert one.results["trained"] == several.results["trained"] == 4
+
+
 def test_marks_of_missing_classes_are_no_classes() -> None:
     """Whatever the type of the column; what only looks like one of them stays a class."""
     net, x = mlp((1, 1), loss="mse"), [1.0, 2.0, 3.0]
