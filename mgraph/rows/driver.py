@@ -62,7 +62,8 @@ class ReplayResult:
         sums: The exact sums of outputs and, with `grad="sum"`, of gradients, as `grad:ID`.
         non_finite: For columns of results in which not all values are finite: how many are not, and
             where the first one is.
-        target: The name of the file or folder; a table if no target was given.
+        target: The name of the file or folder; the Arrow table of the results if no target was
+            given.
         columns: The name of the column of each input and param that has one, by id.
         parts: How many parts the folder has; 0 without one.
         kept: How many of them were there before.
@@ -152,7 +153,8 @@ def replay(  # noqa: PLR0913 - one keyword per choice
             lines; or a binary stream; or a table: of Arrow, pandas, Polars, or whatever else
             exports Arrow streams; or a reader or a dataset of Arrow.
         target: The name or URL of a file, whose extension tells the format; that of a folder, which
-            exists or ends in a slash, for parts; or a binary stream. None gives an Arrow table.
+            exists or ends in a slash, for parts; or a binary stream. With None, the results are
+            an Arrow table, the attribute `target` of what is returned.
         grad: `"rows"` gives the gradients of each row, `"sum"` only their exact sums, None runs
             forward only.
         wrt: The ids of the inputs and params whose gradients are wanted, in this order; None for

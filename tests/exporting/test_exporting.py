@@ -201,6 +201,15 @@ HOSTILE_TEXTS = (
 )  # fmt: skip
 
 
+HEADERS = (
+    "assert", "complex", "ctype", "errno", "fenv", "float", "inttypes", "iso646", "limits",
+    "locale", "math", "setjmp", "signal", "stdalign", "stdarg", "stdatomic", "stdbool", "stddef",
+    "stdint", "stdio", "stdlib", "stdnoreturn", "string", "tgmath", "threads", "time", "uchar",
+    "wchar", "wctype",
+)  # fmt: skip
+"""The headers of C11."""
+
+
 def hostile_graph() -> mgraph.Graph:
     """Return a graph whose ids and labels mean something in one language or another."""
     nodes: list[dict[str, Any]] = [
@@ -239,6 +248,24 @@ def test_hostile_names_in_c(tmp_path: Path) -> None:
     if shutil.which("c++"):
         command = ["c++", *WARNINGS.split(), "-fsyntax-only", "-x", "c++", "graph.h"]
         subprocess.run(command, cwd=tmp_path, check=True)
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_c_beside_all_headers(tmp_path: Path) -> None:
+    """No macro without arguments of a header of C, as the compiler lists them, is a name."""
+    headers = "".join(f"#include <{name}.h>\n" for name in HEADERS)
+    command = ["cc", "-std=c99", "-x", "c", "-"]
+    listing = subprocess.run(
+        [*command, "-E", "-dM"], input=headers, capture_output=True, check=True, text=True
+    )
+    names = re.findall(r"^#define ([A-Za-z]\w*) ", listing.stdout, re.MULTILINE)
+    macros = [name for name in names if "__" not in name and not name.endswith("_")]
+    assert {"I", "complex", "errno", "EOF", "stdin", "SIGINT", "INT_MAX", "bool"} <= {*macros}
+    total = mgraph.sum(Value(1.0, name=name) for name in macros)
+    total.name = "total"
+    files = export(mgraph.Graph.of(total), "c", name="net").files
+    program = headers + (files["net.h"] + files["net.c"]).decode()
+    subprocess.run([*command, "-fsyntax-only"], input=program, check=True, text=True, cwd=tmp_path)
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node")
