@@ -296,6 +296,11 @@ def _print(result: ReplayResult, wrote: str, *, resume: bool, err: bool) -> None
         made = f" by {counted(result.workers, 'worker')}" if result.workers else ""
         notes.append(f"{counted(result.parts, 'part')}{made}{kept}")
     click.echo(f"wrote {wrote}: {', '.join(notes)}", err=err)
+    if result.bad:
+        from mgraph.rows.columns import bad_rows_named  # noqa: PLC0415 - an extra
+
+        note = bad_rows_named(result.bad, result.skipped + result.nulls)
+        click.echo(f"note: {note}", err=True)
     if not result.rows:
         click.echo("note: all rows are bad, so no row was written", err=True)
     lines: list[tuple[str, ...]] = []

@@ -78,6 +78,33 @@ class ReadRows(NamedTuple):
     is_valid: pa.Buffer | None
 
 
+class BadRow(NamedTuple):
+    """A row that was left out, or has null results.
+
+    Attributes:
+        file: Its file; empty for a table in memory.
+        row: Its number in that file, from 0.
+        column: The first of its columns that is bad.
+        reason: What is wrong there, as messages say it after "is".
+    """
+
+    file: str
+    row: int
+    column: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Return it as messages name it."""
+        where = f" of {printable(self.file)}" if self.file else ""
+        return f"row {self.row:,}{where} ({quoted(self.column)} is {self.reason})"
+
+
+BadMask = tuple[str, str, "NDArray[np.bool_] | None"]
+"""The name of a column, what is wrong with its values, and bool[N], where; None for nowhere."""
+
+BAD_NAMED: Final = 5
+"""How many bad rows are named, at most."""
+
 BAD_ROWS_FIX: Final = (
     'correct such rows, leave them out with --bad-rows skip (in Python bad_rows="skip"), or give '
     "them null results with null"
@@ -121,7 +148,7 @@ def bind(
     for leaf, name in by_leaf.items():
         faults.extend(_column_faults(schema, graph, leaf, name))
     faults.extend(_collisions(schema.names, results))
-    _raise_all(faults)
+    raise_all(faults)
     indices = {leaf: schema.get_field_index(name) for leaf, name in by_leaf.items()}
     fields = [pa.field(name, pa.float64(), nullable=nullable) for name in results]
     return Binding(indices, pa.schema([*schema, *fields], schema.metadata))
@@ -240,7 +267,12 @@ def _param_fix(graph: Columns, leaf: str) -> str:
     return f"; the param {shown} takes its values from this column: {keeping}"
 
 
-def _raise_all(faults: Sequence[Diagnostic]) -> None:
+def raise_all(faults: Sequence[Diagnostic]) -> None:
+    """Raise an error if there are faults.
+
+    Raises:
+        GraphError: There are.
+    """
     if faults:
         raise GraphError(faults[:REPORTED], max(0, len(faults) - REPORTED))
 
@@ -341,12 +373,42 @@ def read_rows(
         return ReadRows(batch, columns, None)
     if bad_rows == "fail":
         each = (_faults(batch, index, doubles, row) for index, doubles in numbers.items())
-        _raise_all([*chain.from_iterable(each)])
+        raise_all([*chain.from_iterable(each)])
     is_good = pa.array(~is_bad)
     if bad_rows == "null":
         return ReadRows(batch, columns, is_good.buffers()[1])
     kept = {leaf: values[~is_bad] for leaf, values in columns.items()}
     return ReadRows(batch.filter(is_good), kept, None)
+
+
+def bad_masks(batch: pa.RecordBatch, names: Iterable[str]) -> Iterator[BadMask]:
+    """Yield where the values of some columns are bad."""
+    for name in dict.fromkeys(names):
+        doubles = _read(batch, batch.schema.get_field_index(name))
+        yield name, "missing, or not a number that a double holds", doubles.is_null
+        yield name, "an integer beyond 2^53", doubles.is_large
+
+
+def first_bad_rows(masks: Iterable[BadMask], file: str, row: int) -> list[BadRow]:
+    """Return the first bad rows of a batch.
+
+    Args:
+        masks: What is bad.
+        file: The file of the rows.
+        row: The number of the first row of the batch.
+    """
+    rows: dict[int, BadRow] = {}
+    for name, reason, mask in masks:
+        places = [] if mask is None else np.flatnonzero(mask)[:BAD_NAMED].tolist()
+        for at in places:
+            rows.setdefault(at, BadRow(file, row + at, name, reason))
+    return [rows[at] for at in sorted(rows)][:BAD_NAMED]
+
+
+def bad_rows_named(rows: Sequence[BadRow], count: int) -> str:
+    """Return a note that names the first of some bad rows."""
+    others = f", and {count - len(rows):,} more" if count > len(rows) else ""
+    return f"bad rows, counted from 0: {', '.join(map(str, rows))}{others}"
 
 
 def _read(batch: pa.RecordBatch, index: int) -> Doubles:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from mgraph.ops.exact_sum import ExactSum
     from mgraph.rows.cluster.address import ClusterAddress
     from mgraph.rows.cluster.dask import DaskWorkers
-    from mgraph.rows.columns import BadRows
+    from mgraph.rows.columns import BadRow, BadRows
 
 ReplayGrad = Literal["rows", "sum"] | None
 
@@ -69,6 +69,8 @@ class ReplayResult:
         kept: How many of them were there before.
         job: The id of the plan; empty without a folder.
         workers: How many workers of a cluster have made parts; 0 without a cluster.
+        bad: The first of the bad rows, each with its file, row, column and reason; of parts, only
+            those of parts that were made just now.
     """
 
     rows: int
@@ -82,6 +84,7 @@ class ReplayResult:
     kept: int = 0
     job: str = ""
     workers: int = field(default=0, compare=False)
+    bad: Sequence[BadRow] = field(default=(), compare=False)
 
     def __repr__(self) -> str:
         """Show counts, and sums as doubles."""
@@ -93,7 +96,7 @@ class ReplayResult:
         """Return it as plain data."""
         job = {"job": self.job, "parts": self.parts, "kept": self.kept} if self.job else {}
         cluster = {"workers": self.workers} if self.workers else {}
-        return {**self.totals(), **job, **cluster}
+        return {**self.totals(), "bad": [row._asdict() for row in self.bad], **job, **cluster}
 
     def totals(self) -> dict[str, Any]:
         """Return counts and sums as plain data."""
@@ -305,7 +308,9 @@ def _result(
 ) -> ReplayResult:
     counts = (tally.rows, tally.skipped, tally.nulls)
     columns = transform.leaves
-    return ReplayResult(*counts, tally.sums, tally.non_finite, target, columns, **parts)
+    return ReplayResult(
+        *counts, tally.sums, tally.non_finite, target, columns, bad=(*tally.bad,), **parts
+    )
 
 
 # --- one file, a stream, or a table ---
@@ -421,8 +426,8 @@ def _finished(job: PartsJob, plan: Plan, target: str, how: _How) -> ReplayResult
     """Make the parts that are missing, and write the manifest."""
     tally, records, kept = Tally(), list[Record](), 0
     made, workers = _ensured(job, how)
-    for record, is_new in made:
-        tally.add(Tally.of_json(record))
+    for record, is_new, bad in made:
+        tally.add(replace(Tally.of_json(record), bad=[*bad]))
         records.append({"name": job.name(len(records)), **record})
         kept += not is_new
     result = _result(

@@ -454,19 +454,15 @@ def _with_lines(
         try:
             return parse(block, shown, row)
         except GraphError as error:
-            (at, *_) = error.diagnostics[0].path or (row - 1,)
-            if not (isinstance(at, int) and row <= at < row + block.ends.size):
+            firsts = (next(iter(each.path), None) for each in error.diagnostics)
+            ats = [at for at in firsts if isinstance(at, int) and 0 <= at - row < block.ends.size]
+            if len(ats) < len(error.diagnostics):
                 raise
-            line = _lines_before(file, start + block.start) + block.lines_to(at - row)
-            raise GraphError(
-                [
-                    replace(
-                        each, message=each.message.replace(_FROM_0, f"{_FROM_0} (line {line:,})")
-                    )
-                    for each in error.diagnostics
-                ],
-                error.more,
-            ) from None
+            before = _lines_before(file, start + block.start)
+            texts = [f"{_FROM_0} (line {before + block.lines_to(at - row):,})" for at in ats]
+            pairs = zip(error.diagnostics, texts, strict=True)
+            lined = [replace(x, message=x.message.replace(_FROM_0, text)) for x, text in pairs]
+            raise GraphError(lined, error.more) from None
 
     return parsed
 

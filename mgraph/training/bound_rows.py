@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from mgraph.errors import GraphError, quoted
-from mgraph.rows.columns import BAD_ROWS_FIX, naming, read_rows
+from mgraph.rows.columns import BAD_ROWS_FIX, BadRow, bad_masks, first_bad_rows, naming, read_rows
 from mgraph.rows.driver import source_of
 from mgraph.rows.sources import FileSource
 from mgraph.rows.transform import batch_rows, cut
@@ -97,6 +97,14 @@ class BoundRows:
         values = [read.columns[leaf] for leaf in self.names]
         labels = None if self.how.target is None else read.batch.column(self.how.target)
         return GoodRows(np.stack(values) if values else np.zeros((0, read.batch.num_rows)), labels)
+
+    def bad(self, piece: Piece) -> list[BadRow]:
+        """Return the first bad rows of a piece."""
+        masks = [*bad_masks(piece.batch, self.names.values())]
+        if self.how.target is not None:
+            is_good = has_class(piece.batch.column(self.how.target))
+            masks.append((self.how.target, "no class", ~is_good.to_numpy(zero_copy_only=False)))
+        return first_bad_rows(masks, piece.shown, piece.row)
 
 
 def bound_rows(rows: Any, how: RowReading) -> BoundRows:  # noqa: ANN401

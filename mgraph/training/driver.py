@@ -14,6 +14,7 @@ import numpy as np
 from mgraph.document import Graph, load
 from mgraph.engine.tape.fingerprint import fingerprint
 from mgraph.rows.cluster import dask_workers
+from mgraph.rows.columns import bad_rows_named
 from mgraph.rows.driver import check_apart
 from mgraph.rows.files import RowFormat
 from mgraph.rows.plan import versions
@@ -29,7 +30,7 @@ from mgraph.training.spread import SpreadObjective, spread
 from mgraph.training.targets import doubtful_targets, judge_of, large_targets, without_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
@@ -173,6 +174,7 @@ def train(  # noqa: PLR0913 - one keyword per choice
     plan = _plan(graph, split, options, math)
     folder = None if name is None else RunFolder(name, plan, names)
     notes = (
+        *_left_out(split),
         *without_scores(graph.columns, chosen, split),
         *large_targets(graph, chosen, split),
         *doubtful_targets(graph.columns, split),
@@ -186,6 +188,13 @@ def train(  # noqa: PLR0913 - one keyword per choice
         if isinstance(measured, SpreadObjective):
             trained = replace(trained, workers=measured.workers)
     return trained
+
+
+def _left_out(split: Split) -> Iterator[str]:
+    """Yield which rows were left out."""
+    for data in (split.data, split.other):
+        if data is not None and data.bad:
+            yield bad_rows_named(data.bad, data.skipped)
 
 
 def _silent(_line: Line, _steps: int) -> None:

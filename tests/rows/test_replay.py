@@ -234,6 +234,56 @@ def test_bad_rows(shell: Shell) -> None:
     assert not shell.path("fail.csv").exists()
 
 
+MESSY = "x,y,n\n1,2,a\nNA,?,b\n3,4,c\n9007199254740993,1,d\n5,,e\n"
+"""Rows 1, 3 and 4 are bad; in the first of them, both values are."""
+
+
+def test_all_bad_columns_of_text_are_reported(shell: Shell) -> None:
+    """Each with its first value, its line, and how many there are, as for Parquet."""
+    shell.write("messy.csv", MESSY)
+    said = shell("replay", "line.json", "messy.csv", "-o", "-")
+    assert codes(said) == ["number", "number"]
+    for words in (
+        '"x" is "NA" in row 1, counted from 0 (line 3), the first of 2 such rows\n',
+        '"y" is "?" in row 1, counted from 0 (line 3), the first of 2 such rows\n',
+    ):
+        assert words in said.err
+    shell.write("messy.jsonl", '{"x": 1, "y": 2}\n{"x": "a", "y": 2}\n{"x": "b", "y": true}\n')
+    said = shell("replay", "line.json", "messy.jsonl", "-o", "-")
+    assert '"x" is "a" in row 1, counted from 0 (line 2), the first of 2 such rows\n' in said.err
+    assert '"y" is true in row 2, counted from 0 (line 3)\n' in said.err
+
+
+def test_bad_rows_are_named(shell: Shell) -> None:
+    """The first few, with the first column that is bad and why; the same for parts and JSON."""
+    shell.write("messy.csv", MESSY)
+    x = pa.array([1, None, 3, 2**53 + 1, 5])
+    pq.write_table(pa.table({"x": x, "y": [2.0, 2.0, 4.0, 1.0, None]}), "messy.parquet")
+    for name, reason in (
+        ("messy.csv", "missing, or not a number that a double holds"), ("messy.parquet", "an integer beyond 2^53"),
+    ):  # fmt: skip
+        places = [(1, "x", "missing, or not a number that a double holds"), (3, "x", reason)]
+        places.append((4, "y", "missing, or not a number that a double holds"))
+        want = [dict(zip(("file", "row", "column", "reason"), (name, *place), strict=True))
+                for place in places]  # fmt: skip
+        for bad in ("skip", "null"):
+            options = ("line.json", name, "--bad-rows", bad, "--json", "-o")
+            assert shell("replay", *options, f"{bad}-{name}").json["bad"] == want
+            folder = f"{bad}-{name}-parts/"
+            parts = (*options, folder, "--part-rows", "2")
+            assert shell("replay", *parts).json["bad"] == want
+    said = shell("replay", "line.json", "messy.csv", "--bad-rows", "skip", "-o", "out.csv")
+    assert "wrote out.csv: 2 rows, 3 bad rows left out\n" in said.out
+    assert said.err.startswith(
+        'note: bad rows, counted from 0: row 1 of messy.csv ("x" is missing, or not a number that a double holds), row 3'
+    )
+    shell.write("many.csv", "x,y\n1,1\n" + "?,1\n" * 9)
+    said = shell("replay", "line.json", "many.csv", "--bad-rows", "skip", "-o", "many.out.csv")
+    assert said.err.endswith(
+        'row 5 of many.csv ("x" is missing, or not a number that a double holds), and 4 more\n'
+    )
+
+
 def test_where_numbers_are_not_finite(shell: Shell) -> None:
     """The first such value of each column is found in its file, whatever was left out before."""
     shell.write("a.csv", "x,y\n1,1\nbad,1\n")
@@ -637,7 +687,7 @@ def test_what_is_said_about_the_result(shell: Shell) -> None:
     assert "wrote out/: 4 rows, 1 part, 1 of them kept\n" in said.out
     shell.write("bad.csv", "x,y\n?,1\n")
     said = shell("replay", "line.json", "bad.csv", "-o", "out.csv", "--bad-rows", "skip")
-    assert said.err == "note: all rows are bad, so no row was written\n"
+    assert said.err.endswith("\nnote: all rows are bad, so no row was written\n")
     shown = "<ReplayResult rows=4, skipped=0, nulls=0, sums={'loss': 9.0}>"
     assert repr(replay("line.json", "rows.csv")) == shown
 

@@ -514,6 +514,17 @@ def test_a_classifier_predicts(shell: Shell) -> None:
     assert right > 4
 
 
+def test_rows_that_are_left_out_are_named(shell: Shell) -> None:
+    """Those without a class, too; and those for validation."""
+    shell.write("bad.csv", "x1,kind\n1,a\n?,b\n2,b\n3,NA\n")
+    shell("new", "--mlp", "1,1", "--loss", "mse", "-o", "net.json")
+    said = shell("train", "net.json", "bad.csv", "-o", "run", "--target", "kind", "--bad-rows",
+                 "skip", "--epochs", "1", "--validation", "bad.csv")  # fmt: skip
+    note = 'note: bad rows, counted from 0: row 1 of bad.csv ("x1" is missing, or not a number that a double holds), '
+    note += 'row 3 of bad.csv ("kind" is no class)\n'
+    assert said.err == note * 2
+
+
 def test_the_command_that_predicts_takes_the_same_rows(shell: Shell) -> None:
     """It has all options of the training that say how its rows and its graph are read."""
     shell.write("rows.txt", "p,q,kind\n1,2,a\nNA,3,b\n2,5,b\n")
