@@ -385,7 +385,7 @@ def bad_masks(batch: pa.RecordBatch, names: Iterable[str]) -> Iterator[BadMask]:
     """Yield where the values of some columns are bad."""
     for name in dict.fromkeys(names):
         doubles = _read(batch, batch.schema.get_field_index(name))
-        yield name, "missing, or not a number that a double holds", doubles.is_null
+        yield name, "missing, not a number, or too large", doubles.is_null
         yield name, "an integer beyond 2^53", doubles.is_large
 
 

@@ -520,8 +520,8 @@ def test_rows_that_are_left_out_are_named(shell: Shell) -> None:
     shell("new", "--mlp", "1,1", "--loss", "mse", "-o", "net.json")
     said = shell("train", "net.json", "bad.csv", "-o", "run", "--target", "kind", "--bad-rows",
                  "skip", "--epochs", "1", "--validation", "bad.csv")  # fmt: skip
-    note = 'note: bad rows, counted from 0: row 1 of bad.csv ("x1" is missing, or not a number that a double holds), '
-    note += 'row 3 of bad.csv ("kind" is no class)\n'
+    note = 'note: bad rows, counted from 0: row 1 of bad.csv ("x1" is missing, not a number, or '
+    note += 'too large), row 3 of bad.csv ("kind" is no class)\n'
     assert said.err == note * 2
 
 
