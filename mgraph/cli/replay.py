@@ -23,6 +23,7 @@ from mgraph.cli.table_options import (
     math_option,
     order_fault,
     print_column_notes,
+    resume_command,
 )
 from mgraph.cli.terminal import Progress, bar_of, counted, folded, table, watched
 from mgraph.errors import GraphError, printable, some
@@ -238,7 +239,7 @@ def _reporting(interrupted: type[PartsInterrupted]) -> Iterator[None]:
         yield
     except interrupted as error:
         parts = f"{error.finished:,} of {error.parts:,} parts"
-        click.echo(f"{parts} are finished; to go on: mgraph replay … --resume", err=True)
+        click.echo(f"{parts} are finished; to go on: {resume_command()}", err=True)
         raise
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mgraph.cli.output import escaped
 from mgraph.cli.parameters import NodeId
 from mgraph.errors import printable, some
 from mgraph.format.runs import SETTABLE
@@ -81,6 +83,12 @@ math_option: Final = click.option(
     "each operation correctly, which gives the same bits on all machines; auto is the fastest "
     "library here.",
 )  # fmt: skip
+
+
+def resume_command() -> str:
+    """Return the command that was typed with `--resume`, to be shown in a terminal."""
+    words = [word for word in sys.argv[1:] if word not in ("--resume", "--overwrite")]
+    return escaped(shlex.join(("mgraph", *words, "--resume")))
 
 
 def print_column_notes(graph: Graph, columns: Mapping[str, str], given: Mapping[str, str]) -> None:

@@ -23,6 +23,7 @@ from mgraph.cli.table_options import (
     math_option,
     order_fault,
     print_column_notes,
+    resume_command,
 )
 from mgraph.cli.terminal import Progress, bar_of, counted, table, watched, width
 from mgraph.codec.limits import LIMIT_NAMES, LIMITS
@@ -257,9 +258,8 @@ def command(
                 **options,
             )
     if not result.is_finished:
-        hint = typed if options["resume"] else f"{typed} --resume"
         click.echo(f"stopped after step {result.steps:,}: {printable(result.checkpoint)}", err=True)
-        click.echo(f"to go on: {escaped(hint)}", err=True)
+        click.echo(f"to go on: {resume_command()}", err=True)
         return _INTERRUPTED
     print_column_notes(loaded, result.columns, dict(columns))
     for note in result.notes:

@@ -169,6 +169,8 @@ def _ragged(invalid: Any, shown: str, row: int) -> GraphError:  # noqa: ANN401 -
     message = f"row {at:,}, counted from 0, has {values}: {quoted(invalid.text)}"
     expected = f"{invalid.expected_columns}, as in the header"
     fix = "put quotes around fields with commas"
+    if invalid.actual_columns < invalid.expected_columns:
+        fix = "write all values of the row: a missing one is an empty cell, as in 1,,3"
     return GraphError.of("syntax", message, (at,), expected=expected, fix=fix, file=shown)
 
 

@@ -371,12 +371,19 @@ def test_numpy_takes_columns() -> None:
         assert {name: x[row] for name, x in grad.items()} == alone
 
 
+def test_helpers_are_written_once() -> None:
+    """Also if two places of a primitive call one, as those of pow do."""
+    power = Value(2.0, name="x") ** Value(3.0, name="k")
+    text = export(mgraph.Graph.of(power), "python").text
+    assert text.count("def _odd(") == text.count("def power(") == 1
+
+
 def test_seeds() -> None:
     """A seed is needed for several outputs, and must be that of an output."""
     graph = mgraph.load(FIXTURES / "run" / "shapes" / "two_outputs.json")
     module = module_of(graph, "python")
-    for seed in (None, {}, {"x": 1.0}):
-        with pytest.raises(ValueError, match="give a seed for one or more of left, right"):
+    for seed, wrong in ((None, ""), ({}, ""), ({"x": 1.0, "left": 1.0}, ", not x")):
+        with pytest.raises(ValueError, match=f"give a seed for one or more of left, right{wrong}$"):
             module.gradient(seed=seed)
     assert module.gradient(seed={"left": 0.0})[1] == {"x": 0.0, "w": 0.0}
 

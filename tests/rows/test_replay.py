@@ -392,6 +392,9 @@ WRONG: dict[str, tuple[str, bytes, tuple[str, ...], str, str]] = {
     "text": ("a.csv", b"x,y\n1,2\n3,abc\n", (), "number", '"y" is "abc" in row 1'),
     "true": ("a.jsonl", b'{"x":1,"y":true}\n', (), "number", '"y" is true in row 0'),
     "ragged": ("a.csv", b"x,y\n1,2\n\n3,4,5\n", (), "syntax", "counted from 0 (line 4), has 3"),
+    "too few": ("a.csv", b"x,y\n1\n", (), "syntax", "a missing one is an empty cell, as in 1,,3"),
+    "too many": ("a.csv", b"x,y\n1,2,3\n", (), "syntax", "put quotes around fields with commas"),
+    "tabs": ("a.tsv", b"x\ty\n1\t2\n", (), "io", "convert tabs to commas, and name it .csv"),
     "empty": ("a.csv", b"", (), "column", "a.csv is empty"),
     "empty lines": ("a.jsonl", b"\n\n", (), "column", "no rows in a.jsonl"),
     "header": ("a.csv", b"x,y\n", (), "column", "no rows in a.csv"),
@@ -564,6 +567,23 @@ def test_files_that_differ(mgraph: Shell) -> None:
     assert 'd.csv has the same columns in another order than a.csv: "y", "x"' in said.err
     said = mgraph("replay", "line.json", "a.csv", "c.jsonl", "-o", "out.csv")
     assert "a.csv is csv, c.jsonl is jsonl" in said.err
+
+
+def test_several_outputs_need_a_seed_or_no_gradients(shell: Shell) -> None:
+    """Whoever only wants values is told how."""
+    shell("new", "a = 2*x; b = 3*x", "-o", "two.json")
+    said = shell("replay", "two.json", "rows.csv", "-o", "-")
+    assert codes(said) == ["seed"]
+    assert "--seed a=1; or compute no gradients: --grad none (grad=None in Python)\n" in said.err
+    assert shell("replay", "two.json", "rows.csv", "-o", "-", "--grad", "none").status == 0
+
+
+def test_a_compressed_output_is_refused(shell: Shell) -> None:
+    """The advice is for an output."""
+    said = shell("replay", "line.json", "rows.csv", "-o", "new.csv.gz")
+    assert codes(said) == ["io"]
+    assert "can't compress new.csv.gz" in said.err
+    assert "compress it then, for example with gzip" in said.err
 
 
 def test_types_of_numbers_that_differ(shell: Shell) -> None:
