@@ -69,7 +69,8 @@ def command(
     """Convert a graph file between JSON and msgpack; the extension of OUT decides.
 
     Nothing is lost in either direction. As IN, `-` is standard input; as OUT it is standard output,
-    in the encoding of IN.
+    in the encoding of IN. If OUT exists, it is replaced; OUT may be IN, which then loses what is
+    left out, with --strip its runs and their expected numbers.
 
     \b
     Examples:

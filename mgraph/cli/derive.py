@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 @click.argument("graph", type=GraphPath())
 @click.option(
     "-o", "--out", type=GraphPath(), metavar="FILE", required=True,
-    help="Write here: .json or .msgpack; - is standard output, in the encoding of GRAPH.",
+    help="Write here: .json or .msgpack; - is standard output, in the encoding of GRAPH. A file "
+    "that exists is replaced.",
 )  # fmt: skip
 @click.option(
     "--wrt", type=NodeId(), multiple=True, metavar="ID,…",

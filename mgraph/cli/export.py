@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--out", type=OutputPath(), metavar="FILE", required=True,
     help="Write here: .py is Python, .c is C with a header beside it, .mjs or .js is JavaScript, "
-    ".onnx is ONNX; - is standard output.",
+    ".onnx is ONNX; - is standard output. Files that exist are replaced.",
 )  # fmt: skip
 @click.option(
     "--to", "target", type=click.Choice([*TARGETS]),

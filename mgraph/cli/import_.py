@@ -34,7 +34,8 @@ PYTORCH: Final = (".pt", ".pt2", ".pth")
 @click.argument("model", type=GraphPath(), metavar="MODEL")
 @click.option(
     "-o", "--out", type=GraphPath(), metavar="FILE", required=True,
-    help="Write to this file, .json or .msgpack; - is standard output, as JSON.",
+    help="Write to this file, .json or .msgpack; - is standard output, as JSON. A file that "
+    "exists is replaced.",
 )  # fmt: skip
 @click.option(
     "--output", "outputs", multiple=True, metavar="NAME",

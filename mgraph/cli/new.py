@@ -82,7 +82,8 @@ def _sizes(_ctx: click.Context, param: click.Parameter, text: str | None) -> tup
 )  # fmt: skip
 @click.option(
     "-o", "--out", "out", type=GraphPath(), default=STREAM, metavar="FILE",
-    help="Write to this file, .json or .msgpack. Default: standard output.",
+    help="Write to this file, .json or .msgpack; one that exists is replaced. Default: standard "
+    "output.",
 )  # fmt: skip
 def command(
     formula: str | None,

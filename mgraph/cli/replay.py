@@ -17,7 +17,14 @@ from mgraph.cli.files import STREAM, for_terminal, naming, read_graph
 from mgraph.cli.options import limit_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath, NodeId, OutputId, Setting, settings
-from mgraph.cli.table_options import FORMATS, column_option, math_option, order_fault, print_unbound
+from mgraph.cli.table_options import (
+    FORMATS,
+    column_option,
+    math_option,
+    order_fault,
+    print_column_notes,
+    resume_command,
+)
 from mgraph.cli.terminal import Progress, bar_of, counted, folded, table, watched
 from mgraph.errors import GraphError, printable, some
 from mgraph.format.runs import SETTABLE
@@ -153,7 +160,7 @@ def command(
             overwrite=overwrite,
             progress=bar.report,
         )
-    print_unbound(loaded, result.columns)
+    print_column_notes(loaded, result.columns, dict(columns))
     if names := standardized_before(loaded.columns, result.columns):
         note = (
             f"the graph was trained on standardized {printable(some(names))}, and these rows are "
@@ -236,7 +243,7 @@ def _reporting(interrupted: type[PartsInterrupted]) -> Iterator[None]:
         yield
     except interrupted as error:
         parts = f"{error.finished:,} of {error.parts:,} parts"
-        click.echo(f"{parts} are finished; to go on: mgraph replay … --resume", err=True)
+        click.echo(f"{parts} are finished; to go on: {resume_command()}", err=True)
         raise
 
 
@@ -294,6 +301,11 @@ def _print(result: ReplayResult, wrote: str, *, resume: bool, err: bool) -> None
         made = f" by {counted(result.workers, 'worker')}" if result.workers else ""
         notes.append(f"{counted(result.parts, 'part')}{made}{kept}")
     click.echo(f"wrote {wrote}: {', '.join(notes)}", err=err)
+    if result.bad:
+        from mgraph.rows.columns import bad_rows_named  # noqa: PLC0415 - an extra
+
+        note = bad_rows_named(result.bad, result.skipped + result.nulls)
+        click.echo(f"note: {note}", err=True)
     if not result.rows:
         click.echo("note: all rows are bad, so no row was written", err=True)
     lines: list[tuple[str, ...]] = []

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mgraph.cli.output import escaped
 from mgraph.cli.parameters import NodeId
 from mgraph.errors import printable, some
 from mgraph.format.runs import SETTABLE
-from mgraph.ops import INPUT
+from mgraph.ops import INPUT, PARAM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +42,7 @@ def order_fault(graph: str, rows: Sequence[str]) -> str:
 
 
 class LeafColumn(NodeId):
-    """`LEAF=COLUMN`: an input or param, and the name of its column."""
+    """`LEAF=COLUMN`: an input or param, and the name of its column; empty for none."""
 
     name = "LEAF=COL"
 
@@ -60,7 +63,7 @@ class LeafColumn(NodeId):
         if isinstance(value, tuple):
             return value
         leaf, equals, column = str(value).partition("=")
-        if not (leaf and equals and column):
+        if not (leaf and equals):
             self.fail(f"write LEAF=COL, for example {leaf or 'x1'}=price", param, ctx)
         first, comma, rest = column.partition(",")
         if comma and "=" in rest:
@@ -70,7 +73,8 @@ class LeafColumn(NodeId):
 
 column_option: Final = click.option(
     "--column", "columns", type=LeafColumn(SETTABLE), multiple=True, metavar="LEAF=COL",
-    help="Take the values of an input or param from this column instead of the one of its name.",
+    help="Take the values of an input or param from this column instead of the one of its name; "
+    "LEAF= keeps its declared value.",
 )  # fmt: skip
 
 math_option: Final = click.option(
@@ -81,12 +85,34 @@ math_option: Final = click.option(
 )  # fmt: skip
 
 
-def print_unbound(graph: Graph, columns: Mapping[str, str]) -> None:
-    """Print to standard error which inputs had no column."""
+def resume_command() -> str:
+    """Return the command that was typed with `--resume`, to be shown in a terminal."""
+    words = [word for word in sys.argv[1:] if word not in ("--resume", "--overwrite")]
+    return escaped(shlex.join(("mgraph", *words, "--resume")))
+
+
+def print_column_notes(graph: Graph, columns: Mapping[str, str], given: Mapping[str, str]) -> None:
+    """Print to standard error which inputs had no column, and which params had one.
+
+    Args:
+        graph: The graph.
+        columns: The name of the column of each leaf that had one, by id.
+        given: Those that somebody has chosen, which are no surprise.
+    """
     nodes = graph.columns
+    params = [
+        name for name in columns if nodes.op(nodes.index[name]) == PARAM and name not in given
+    ]
+    if params:
+        text, first = printable(some(params)), printable(shlex.quote(f"{params[0]}="))
+        takes = f"param {text} takes its values from the column of its name"
+        if len(params) > 1:
+            takes = f"params {text} take their values from the columns of their names"
+        keeps = f"--column {first} keeps the declared value of {printable(params[0])}"
+        click.echo(f"note: the {takes}; {keeps}", err=True)
     names = [
         nodes.ids[node] for node in nodes.leaves
-        if nodes.op(node) == INPUT and nodes.ids[node] not in columns
+        if nodes.op(node) == INPUT and nodes.ids[node] not in (*columns, *given)
     ]  # fmt: skip
     if names:
         what = "inputs" if len(names) > 1 else "input"

@@ -17,14 +17,22 @@ from mgraph.cli.files import STREAM, naming, read_graph
 from mgraph.cli.options import limit_option
 from mgraph.cli.output import escaped, json_option, print_json
 from mgraph.cli.parameters import FolderPath, GraphPath, NodeId, OutputId
-from mgraph.cli.table_options import FORMATS, column_option, math_option, order_fault, print_unbound
+from mgraph.cli.table_options import (
+    FORMATS,
+    column_option,
+    math_option,
+    order_fault,
+    print_column_notes,
+    resume_command,
+)
 from mgraph.cli.terminal import Progress, bar_of, counted, table, watched, width
+from mgraph.codec.limits import LIMIT_NAMES, LIMITS
 from mgraph.errors import printable, some
 from mgraph.graph.run import EXACT_MATH
 from mgraph.ops import PARAM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import FrameType
 
     from mgraph.codec import Limits
@@ -250,11 +258,10 @@ def command(
                 **options,
             )
     if not result.is_finished:
-        hint = typed if options["resume"] else f"{typed} --resume"
         click.echo(f"stopped after step {result.steps:,}: {printable(result.checkpoint)}", err=True)
-        click.echo(f"to go on: {escaped(hint)}", err=True)
+        click.echo(f"to go on: {resume_command()}", err=True)
         return _INTERRUPTED
-    print_unbound(loaded, result.columns)
+    print_column_notes(loaded, result.columns, dict(columns))
     for note in result.notes:
         click.echo(f"note: {note}", err=True)
     if as_json:
@@ -264,8 +271,9 @@ def command(
     else:
         _print(result, out, _advice(result.results, bar.flat))
         if result.model is not None:
-            hint = _replay_command(result.model, rows, out, dict(columns), options["math"])
-            click.echo(f"to predict: {hint}")
+            named = [pair for pair in columns if pair[0] in result.model.columns.index]
+            carried = _carried(named, bad_rows, options["math"], kind, limits)
+            click.echo(f"to predict: {_replay_command(rows, out, carried)}")
             click.echo(_rule(result.model, result.results), nl=False)
     return 0
 
@@ -282,17 +290,27 @@ def _rule(model: Graph, results: Mapping[str, Any]) -> str:
     return f"the class is that of the largest score: {some(map(' → '.join, pairs), 10)}\n"
 
 
-def _replay_command(
-    model: Graph, rows: Sequence[str], out: str, columns: Mapping[str, str], math: str
-) -> str:
+def _carried(
+    columns: Sequence[tuple[str, str]], bad_rows: str, math: str, kind: str | None, limits: Limits
+) -> Iterator[str]:
+    """Yield the options of a training without which a replay of its rows fails or differs."""
+    for leaf, column in columns:
+        yield from ("--column", f"{leaf}={column}")
+    if bad_rows != "fail":
+        yield from ("--bad-rows", bad_rows)
+    if math == EXACT_MATH:  # whoever trains for the same bits wants them in the scores, too
+        yield from ("--math", EXACT_MATH)
+    if kind is not None:
+        yield from ("--format", kind)
+    for name in LIMIT_NAMES:
+        if getattr(limits, name) != getattr(LIMITS, name):
+            yield from ("--limit", f"{name}={getattr(limits, name)}")
+
+
+def _replay_command(rows: Sequence[str], out: str, options: Iterable[str]) -> str:
     """Return the command that computes the scores of the same rows, for a terminal."""
     words = ["mgraph", "replay", os.path.join(out, "model.json"), *rows, "-o", "scores.csv"]
-    for leaf, column in columns.items():
-        if leaf in model.columns.index:
-            words += ["--column", f"{leaf}={column}"]
-    if math == EXACT_MATH:  # whoever trains for the same bits wants them in the scores, too
-        words += ["--math", EXACT_MATH]
-    return escaped(shlex.join([*words, "--grad", "none"]))
+    return escaped(shlex.join([*words, *options, "--grad", "none"]))
 
 
 def _check(

@@ -46,8 +46,10 @@ function taken(inputs) {
 function seeded(seed) {
   const names = Object.keys(seed);
   if (names.length === 0 && OUTPUTS.length === 1) return new Map([[OUTPUTS[0], 1.0]]);
-  if (names.length === 0 || !names.every((id) => OUTPUTS.includes(id))) {
-    throw new TypeError(`give a seed for one or more of ${OUTPUTS.join(", ")}`);
+  const unknown = names.filter((id) => !OUTPUTS.includes(id));
+  if (names.length === 0 || unknown.length > 0) {
+    const wrong = unknown.length > 0 ? `, not ${unknown.join(", ")}` : "";
+    throw new TypeError(`give a seed for one or more of ${OUTPUTS.join(", ")}${wrong}`);
   }
   return new Map(names.map((id) => [id, Number(seed[id])]));
 }

@@ -49,8 +49,10 @@ def seeded(seed):
     """Return the gradients that outputs start with: what is given, or 1 for the only output."""
     if not seed and len(OUTPUTS) == 1:
         return {OUTPUTS[0]: 1.0}
-    if not seed or not all(name in OUTPUTS for name in seed):
-        raise ValueError(f"give a seed for one or more of {', '.join(OUTPUTS)}")
+    unknown = [name for name in seed or () if name not in OUTPUTS]
+    if not seed or unknown:
+        wrong = f", not {', '.join(map(str, unknown))}" if unknown else ""
+        raise ValueError(f"give a seed for one or more of {', '.join(OUTPUTS)}{wrong}")
     return seed'''
 """The function that `backward` calls."""
 
@@ -89,7 +91,8 @@ def _primitives(program: StraightProgram) -> list[str]:
     for name in waiting:  # grows
         tree = ast.parse(inspect.getsource(getattr(ieee, name)))
         names = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
-        waiting += [each for each in names if each in PRIMITIVES and each not in waiting]
+        more = [each for each in names if each in PRIMITIVES and each not in waiting]
+        waiting += dict.fromkeys(more)
     return [inspect.getsource(getattr(ieee, name)).rstrip() for name in sorted(waiting)]
 
 

@@ -45,7 +45,7 @@ def from_onnx(
     from mgraph.importing.onnx import read_onnx  # noqa: PLC0415 - needs NumPy
 
     data = model if isinstance(model, bytes) else read_file(model, limits)
-    return read_onnx(data, outputs, limits)
+    return read_onnx(data, [outputs] if isinstance(outputs, str) else outputs, limits)
 
 
 def from_torch(module: Any, *example: Any, limits: Limits = LIMITS) -> Graph:
@@ -94,6 +94,8 @@ def from_jax(
     Raises:
         GraphError: Something in the function can't be imported; it lists all of it.
         MissingExtraError: JAX is not installed.
+        TypeError: `params` are not numbers.
+        ValueError: There is no argument of such a number.
     """
     require("jax")
     from mgraph.importing.jax import read_jax  # noqa: PLC0415 - needs NumPy

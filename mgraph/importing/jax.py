@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -39,16 +41,20 @@ def read_jax(
     Raises:
         GraphError: Everything that can't be imported.
         MissingExtraError: JAX is not installed.
+        TypeError: `params` are not numbers.
+        ValueError: There is no argument of such a number.
     """
     jax = require("jax")
+    names = _names(function, len(example))
+    check_params(params, names)
     with jax.enable_x64(True):  # noqa: FBT003 - JAX's
         doubles = jax.tree_util.tree_map(_doubled, example)
         traced, shape = jax.make_jaxpr(function, return_shape=True)(*doubles)
         reader = _JaxprReader(limits)
-        leaves = [*_named_leaves(function, doubles, params)]
+        leaves = [*_named_leaves(doubles, names, params)]
         outputs = jax.tree_util.tree_flatten_with_path(shape)[0]
-        names = [f"output{jax.tree_util.keystr(path)}" for path, _ in outputs]
-        return reader.graph(traced, leaves, names, getattr(function, "__name__", ""))
+        results = [f"output{jax.tree_util.keystr(path)}" for path, _ in outputs]
+        return reader.graph(traced, leaves, results, getattr(function, "__name__", ""))
 
 
 def _doubled(value: Any) -> Any:
@@ -64,17 +70,38 @@ class _Argument(NamedTuple):
     value: Any
 
 
-def _named_leaves(
-    function: Callable[..., Any], example: tuple[Any, ...], params: Sequence[int]
-) -> Iterator[_Argument]:
-    """Yield the arrays of all arguments, named by the parameters of the function."""
-    jax = require("jax")
+def _names(function: Callable[..., Any], count: int) -> list[str]:
+    """Return the names of the first arguments of a function."""
     try:
         names = [*inspect.signature(function).parameters]
     except (TypeError, ValueError):
         names = []
-    for i, argument in enumerate(example):
-        name = names[i] if i < len(names) else f"x{i}"
+    return [*names[:count], *(f"x{i}" for i in range(len(names), count))]
+
+
+def check_params(params: Sequence[int], names: Sequence[str]) -> None:
+    """Check that params are numbers of arguments.
+
+    Raises:
+        TypeError: They are not numbers.
+        ValueError: There is no argument of such a number.
+    """
+    positions = ", ".join(f"{i} ({name})" for i, name in enumerate(names))
+    expected = f"params are numbers of arguments, such as (0,); there are {positions or 'none'}"
+    if not isinstance(params, Iterable) or not all(isinstance(i, Integral) for i in params):
+        message = f"{expected}; not {params!r}"
+        raise TypeError(message)
+    if wrong := [i for i in params if not 0 <= i < len(names)]:
+        message = f"{expected}; not {wrong[0]}"
+        raise ValueError(message)
+
+
+def _named_leaves(
+    example: tuple[Any, ...], names: Sequence[str], params: Sequence[int]
+) -> Iterator[_Argument]:
+    """Yield the arrays of all arguments, named by the parameters of the function."""
+    jax = require("jax")
+    for i, (name, argument) in enumerate(zip(names, example, strict=True)):
         for path, value in jax.tree_util.tree_flatten_with_path(argument)[0]:
             yield _Argument(PARAM if i in params else INPUT, name + _dotted(path), value)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from mgraph.errors import REPORTED, Diagnostic, GraphError, printable, quoted, some
 from mgraph.format.runs import SETTABLE
+from mgraph.ops import PARAM
 from mgraph.suggestions import Suggestions, closest, did_you_mean
 
 if TYPE_CHECKING:
@@ -76,6 +78,33 @@ class ReadRows(NamedTuple):
     is_valid: pa.Buffer | None
 
 
+class BadRow(NamedTuple):
+    """A row that was left out, or has null results.
+
+    Attributes:
+        file: Its file; empty for a table in memory.
+        row: Its number in that file, from 0.
+        column: The first of its columns that is bad.
+        reason: What is wrong there, as messages say it after "is".
+    """
+
+    file: str
+    row: int
+    column: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Return it as messages name it."""
+        where = f" of {printable(self.file)}" if self.file else ""
+        return f"row {self.row:,}{where} ({quoted(self.column)} is {self.reason})"
+
+
+BadMask = tuple[str, str, "NDArray[np.bool_] | None"]
+"""The name of a column, what is wrong with its values, and bool[N], where; None for nowhere."""
+
+BAD_NAMED: Final = 5
+"""How many bad rows are named, at most."""
+
 BAD_ROWS_FIX: Final = (
     'correct such rows, leave them out with --bad-rows skip (in Python bad_rows="skip"), or give '
     "them null results with null"
@@ -99,8 +128,9 @@ def bind(
     Args:
         schema: The schema of the table.
         graph: The graph.
-        given: The names of the columns of some inputs and params, by id. All others have the
-            column of their own name, if there is one.
+        given: The names of the columns of some inputs and params, by id; an empty one is for a leaf
+            that keeps its declared value. All others have the column of their own name, if there is
+            one.
         results: The names of the columns of results.
         nullable: Whether results can be null.
 
@@ -110,14 +140,15 @@ def bind(
             neither a column nor a declared value.
     """
     by_leaf = {name: name for name in schema.names if _is_settable(graph, name)} | {**given}
+    by_leaf = {leaf: name for leaf, name in by_leaf.items() if name}
     missing = [graph.ids[node] for node in graph.unbound() if graph.ids[node] not in by_leaf]
     faults = [unbound_fault(missing, schema.names)] if missing else []
     if not by_leaf and not faults:
         faults.append(_no_columns(graph, schema.names))
     for leaf, name in by_leaf.items():
-        faults.extend(_column_faults(schema, leaf, name))
+        faults.extend(_column_faults(schema, graph, leaf, name))
     faults.extend(_collisions(schema.names, results))
-    _raise_all(faults)
+    raise_all(faults)
     indices = {leaf: schema.get_field_index(name) for leaf, name in by_leaf.items()}
     fields = [pa.field(name, pa.float64(), nullable=nullable) for name in results]
     return Binding(indices, pa.schema([*schema, *fields], schema.metadata))
@@ -224,7 +255,7 @@ def _collisions(names: Sequence[str], results: Sequence[str]) -> Iterator[Diagno
             yield Diagnostic("column", message, expected="another name", fix=fix)
 
 
-def _column_faults(schema: pa.Schema, leaf: str, name: str) -> Iterator[Diagnostic]:
+def _column_faults(schema: pa.Schema, graph: Columns, leaf: str, name: str) -> Iterator[Diagnostic]:
     indices = schema.get_all_field_indices(name)
     if not indices:
         message = f"the table has no column {quoted(name)} for {quoted(leaf)}"
@@ -238,10 +269,29 @@ def _column_faults(schema: pa.Schema, leaf: str, name: str) -> Iterator[Diagnost
         message = f"the column {quoted(name)} is {kind}"
         expected = "floating-point numbers, integers or decimals"
         fix = "cast it to float64, for example, where the table is made"
+        fix += _param_fix(graph, leaf)
         yield Diagnostic("column", message, expected=expected, fix=fix)
 
 
-def _raise_all(faults: Sequence[Diagnostic]) -> None:
+def _param_fix(graph: Columns, leaf: str) -> str:
+    """Return what else can be done about a column that a param reads; empty for an input.
+
+    Whoever has trained a graph may not expect that its params read columns.
+    """
+    if graph.op(graph.index[leaf]) != PARAM:
+        return ""
+    shown = printable(leaf)
+    python = f"columns={{{quoted(leaf)}: {quoted('')}}} in Python"
+    keeping = f"--column {shlex.quote(f'{shown}=')} ({python}) keeps its declared value"
+    return f"; the param {shown} takes its values from this column: {keeping}"
+
+
+def raise_all(faults: Sequence[Diagnostic]) -> None:
+    """Raise an error if there are faults.
+
+    Raises:
+        GraphError: There are.
+    """
     if faults:
         raise GraphError(faults[:REPORTED], max(0, len(faults) - REPORTED))
 
@@ -342,12 +392,42 @@ def read_rows(
         return ReadRows(batch, columns, None)
     if bad_rows == "fail":
         each = (_faults(batch, index, doubles, row) for index, doubles in numbers.items())
-        _raise_all([*chain.from_iterable(each)])
+        raise_all([*chain.from_iterable(each)])
     is_good = pa.array(~is_bad)
     if bad_rows == "null":
         return ReadRows(batch, columns, is_good.buffers()[1])
     kept = {leaf: values[~is_bad] for leaf, values in columns.items()}
     return ReadRows(batch.filter(is_good), kept, None)
+
+
+def bad_masks(batch: pa.RecordBatch, names: Iterable[str]) -> Iterator[BadMask]:
+    """Yield where the values of some columns are bad."""
+    for name in dict.fromkeys(names):
+        doubles = _read(batch, batch.schema.get_field_index(name))
+        yield name, "missing, not a number, or too large", doubles.is_null
+        yield name, "an integer beyond 2^53", doubles.is_large
+
+
+def first_bad_rows(masks: Iterable[BadMask], file: str, row: int) -> list[BadRow]:
+    """Return the first bad rows of a batch.
+
+    Args:
+        masks: What is bad.
+        file: The file of the rows.
+        row: The number of the first row of the batch.
+    """
+    rows: dict[int, BadRow] = {}
+    for name, reason, mask in masks:
+        places = [] if mask is None else np.flatnonzero(mask)[:BAD_NAMED].tolist()
+        for at in places:
+            rows.setdefault(at, BadRow(file, row + at, name, reason))
+    return [rows[at] for at in sorted(rows)][:BAD_NAMED]
+
+
+def bad_rows_named(rows: Sequence[BadRow], count: int) -> str:
+    """Return a note that names the first of some bad rows."""
+    others = f", and {count - len(rows):,} more" if count > len(rows) else ""
+    return f"bad rows, counted from 0: {', '.join(map(str, rows))}{others}"
 
 
 def _read(batch: pa.RecordBatch, index: int) -> Doubles:
@@ -382,6 +462,29 @@ def _faults(batch: pa.RecordBatch, index: int, doubles: Doubles, row: int) -> It
             message = f"{quoted(name)} is {'null' if value is None else value} in row {row + first}"
             message += f", the first of {count:,} such rows" if count > 1 else ""
             yield Diagnostic("number", message, (row + first, name), expected, BAD_ROWS_FIX)
+
+
+@contextmanager
+def naming_params(graph: Columns, leaves: Mapping[str, str]) -> Iterator[None]:
+    """Say in errors about the values of a column that a param reads it.
+
+    Args:
+        graph: The graph.
+        leaves: The name of the column of each leaf that has one, by id.
+
+    Raises:
+        GraphError: The block raised it.
+    """
+    try:
+        yield
+    except GraphError as error:
+        fixes = {name: _param_fix(graph, leaf) for leaf, name in leaves.items()}
+        told = [
+            replace(each, fix=each.fix + fixes.get(str(each.path[-1]), ""))
+            if each.code == "number" and each.path else each
+            for each in error.diagnostics
+        ]  # fmt: skip
+        raise GraphError(told, error.more) from None
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from dataclasses import replace
 from threading import local
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -15,6 +16,7 @@ from mgraph.document import loads
 from mgraph.engine.evaluate import input_nodes, leaf_nodes, seeded_nodes
 from mgraph.engine.tape import sweeps
 from mgraph.engine.tape.libraries import library
+from mgraph.errors import GraphError
 from mgraph.format.runs import SETTABLE
 from mgraph.rows.columns import bind
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 GRADIENT: Final = "grad:"
 """The prefix of the columns of gradients; no id contains a colon."""
+
+_NO_GRADIENTS: Final = "; or compute no gradients: --grad none (grad=None in Python)"
 
 _KEPT: Final = 4
 """How many mappers stay compiled in each thread."""
@@ -101,7 +105,15 @@ class Compiled:
     def _asked(self) -> Iterator[str]:
         """Yield the ids of the leaves whose gradients are wanted, in the order of `wrt`."""
         graph, wrt = self.graph, self._request.wrt
-        marks = sweeps.reached(self._replay.tape, seeded_nodes(graph, self._seed))
+        try:
+            seeded = seeded_nodes(graph, self._seed)
+        except GraphError as error:
+            if self._seed:
+                raise
+            raise GraphError(
+                [replace(each, fix=each.fix + _NO_GRADIENTS) for each in error.diagnostics]
+            ) from None
+        marks = sweeps.reached(self._replay.tape, seeded)
         leaves = (node for node in graph.leaves if graph.op(node) in SETTABLE)
         for node in leaves if wrt is None else leaf_nodes(graph, wrt):
             if marks[node]:

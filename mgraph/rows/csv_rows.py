@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from mgraph.errors import GraphError, counted, printable, quoted
-from mgraph.rows.columns import BAD_ROWS_FIX, LARGEST
+from mgraph.errors import Diagnostic, GraphError, counted, printable, quoted
+from mgraph.rows.columns import BAD_ROWS_FIX, LARGEST, naming, raise_all
 from mgraph.rows.files import first_line
 
 if TYPE_CHECKING:
@@ -106,12 +106,14 @@ class CsvColumns:
             GraphError: `syntax` if a row has too many or too few values; `encoding` if a text is
                 not UTF-8; `number` if a cell is not a number.
         """
-        texts = self._texts(block, shown, row)
+        texts, faults = self._texts(block, shown, row), list[Diagnostic]()
         columns = [
-            self._numbers(name, texts.column(i), shown, row) if name in self.numbers
+            self._numbers(name, texts.column(i), row, faults) if name in self.numbers
             else texts.column(i)
             for i, name in enumerate(self.columns)
         ]  # fmt: skip
+        with naming(shown):
+            raise_all(faults)
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
     def _texts(self, block: Block, shown: str, row: int) -> pa.RecordBatch:
@@ -141,21 +143,22 @@ class CsvColumns:
             raise _ragged(ragged[0], shown, row)
         return table.combine_chunks().to_batches()[0]
 
-    def _numbers(self, name: str, texts: pa.Array, shown: str, row: int) -> pa.Array:
+    def _numbers(self, name: str, texts: pa.Array, row: int, faults: list[Diagnostic]) -> pa.Array:
         values = doubles_of_texts(texts)
         if values.null_count and not self.tolerates:
             first = pc.index(values.is_null(), value=True).as_py()
             cell = texts[first].as_py()
-            raise not_a_number(name, quoted(cell) if cell else "empty", shown, row + first)
+            shown = quoted(cell) if cell else "empty"
+            faults.append(not_a_number(name, shown, row + first, values.null_count))
         return values
 
 
-def not_a_number(name: str, value: str, shown: str, row: int) -> GraphError:
-    """Return the error for a value, as messages show it, that is not a number."""
+def not_a_number(name: str, value: str, row: int, count: int) -> Diagnostic:
+    """Return the fault of the first of some values, as messages show it, that are not numbers."""
     message = f"{quoted(name)} is {value} in row {row:,}, counted from 0"
+    message += f", the first of {count:,} such rows" if count > 1 else ""
     expected = 'a number that a double holds (integers up to 2^53), "nan", "inf" or "-inf"'
-    path = (row, name)
-    return GraphError.of("number", message, path, expected=expected, fix=BAD_ROWS_FIX, file=shown)
+    return Diagnostic("number", message, (row, name), expected, BAD_ROWS_FIX)
 
 
 def _collecting(ragged: list[Any]) -> Callable[[Any], str]:
@@ -174,6 +177,8 @@ def _ragged(invalid: Any, shown: str, row: int) -> GraphError:  # noqa: ANN401 -
     message = f"row {at:,}, counted from 0, has {values}: {quoted(invalid.text)}"
     expected = f"{invalid.expected_columns}, as in the header"
     fix = "put quotes around fields with commas"
+    if invalid.actual_columns < invalid.expected_columns:
+        fix = "write all values of the row: a missing one is an empty cell, as in 1,,3"
     return GraphError.of("syntax", message, (at,), expected=expected, fix=fix, file=shown)
 
 

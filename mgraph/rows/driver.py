@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
@@ -18,7 +18,7 @@ from mgraph.errors import GraphError, printable
 from mgraph.format.runs import SETTABLE
 from mgraph.rows.arrow_rows import reader_of
 from mgraph.rows.cluster import dask_workers
-from mgraph.rows.columns import naming
+from mgraph.rows.columns import naming, naming_params
 from mgraph.rows.files import RowFormat, common_format, find, format_of, is_found, located
 from mgraph.rows.mapper import mapper
 from mgraph.rows.parts import PLAN_FILE, Ensured, PartsJob, Record
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from mgraph.ops.exact_sum import ExactSum
     from mgraph.rows.cluster.address import ClusterAddress
     from mgraph.rows.cluster.dask import DaskWorkers
-    from mgraph.rows.columns import BadRows
+    from mgraph.rows.columns import BadRow, BadRows
 
 ReplayGrad = Literal["rows", "sum"] | None
 
@@ -62,13 +62,16 @@ class ReplayResult:
         sums: The exact sums of outputs and, with `grad="sum"`, of gradients, as `grad:ID`.
         non_finite: For columns of results in which not all values are finite: how many are not, and
             where the first one is.
-        target: The name of the file or folder; a table if no target was given.
+        target: The name of the file or folder; the Arrow table of the results if no target was
+            given.
         columns: The name of the column of each input and param that has one, by id.
         parts: How many parts the folder has; 0 without one.
         kept: How many of them were there before.
         job: The id of the plan; empty without a folder.
         workers: How many workers of a cluster have made parts; 0 without a cluster.
         unused: The names of the table's columns that no input or param has.
+        bad: The first of the bad rows, each with its file, row, column and reason; of parts, only
+            those of parts that were made just now.
     """
 
     rows: int
@@ -83,6 +86,7 @@ class ReplayResult:
     job: str = ""
     workers: int = field(default=0, compare=False)
     unused: Sequence[str] = ()
+    bad: Sequence[BadRow] = field(default=(), compare=False)
 
     def __repr__(self) -> str:
         """Show counts, and sums as doubles."""
@@ -94,7 +98,7 @@ class ReplayResult:
         """Return it as plain data."""
         job = {"job": self.job, "parts": self.parts, "kept": self.kept} if self.job else {}
         cluster = {"workers": self.workers} if self.workers else {}
-        return {**self.totals(), **job, **cluster}
+        return {**self.totals(), "bad": [row._asdict() for row in self.bad], **job, **cluster}
 
     def totals(self) -> dict[str, Any]:
         """Return counts and sums as plain data."""
@@ -154,13 +158,15 @@ def replay(  # noqa: PLR0913 - one keyword per choice
             lines; or a binary stream; or a table: of Arrow, pandas, Polars, or whatever else
             exports Arrow streams; or a reader or a dataset of Arrow.
         target: The name or URL of a file, whose extension tells the format; that of a folder, which
-            exists or ends in a slash, for parts; or a binary stream. None gives an Arrow table.
+            exists or ends in a slash, for parts; or a binary stream. With None, the results are
+            an Arrow table, the attribute `target` of what is returned.
         grad: `"rows"` gives the gradients of each row, `"sum"` only their exact sums, None runs
             forward only.
         wrt: The ids of the inputs and params whose gradients are wanted, in this order; None for
             all of them.
-        columns: The names of the columns of some inputs and params, by id. All others have the
-            column of their own name, if there is one, else their declared value in every row.
+        columns: The names of the columns of some inputs and params, by id; `""` for one that keeps
+            its declared value. All others have the column of their own name, if there is one, else
+            their declared value in every row.
         seed: Gradients that outputs start with, by id; may be left out with one output.
         math: The library for `exp`, `tanh` and so on, as in `Replay.batch`.
         bad_rows: What to do about rows in which a value is missing or is not a number: `"fail"`
@@ -205,7 +211,11 @@ def replay(  # noqa: PLR0913 - one keyword per choice
         bad_rows=bad_rows,
     )  # fmt: skip
     numbers = _number_columns(graph, columns or {})
-    rules = TextRules(numbers, tolerates=bad_rows != "fail", ignores=keep != "all")
+    written = numbers if keep == "all" else () if keep == "none" else keep
+    rules = TextRules(
+        numbers, tolerates=bad_rows != "fail", ignores=keep != "all",
+        only_read=numbers.difference(written),
+    )  # fmt: skip
     rows = source_of(source, kind, rules)
     with naming(rows.shown):
         transform = transform_of(made, rows.schema, keep, sums_only=grad == "sum")
@@ -217,13 +227,14 @@ def replay(  # noqa: PLR0913 - one keyword per choice
     }  # fmt: skip
     on = None if cluster is None else dask_workers(cluster)
     how = _How(kind, workers, on, resume, overwrite, progress or _silent)
-    if not isinstance(target, str | os.PathLike):
-        return _to_stream(target, rows, transform, how)
-    name = os.fspath(target)
-    if not (name.endswith(("/", os.sep)) or os.path.isdir(name)):
-        return _to_file(name, rows, transform, how)
-    plan = partial(_plan, graph, options, math)
-    return _to_parts(name, rows, transform, how, plan)
+    with naming_params(graph.columns, transform.leaves):
+        if not isinstance(target, str | os.PathLike):
+            return _to_stream(target, rows, transform, how)
+        name = os.fspath(target)
+        if not (name.endswith(("/", os.sep)) or os.path.isdir(name)):
+            return _to_file(name, rows, transform, how)
+        plan = partial(_plan, graph, options, math)
+        return _to_parts(name, rows, transform, how, plan)
 
 
 class _How(NamedTuple):
@@ -245,7 +256,7 @@ def _number_columns(graph: Graph, columns: Mapping[str, str]) -> frozenset[str]:
     """Return the names of the columns that the graph would read."""
     nodes = graph.columns
     leaves = [nodes.ids[i] for i in nodes.leaves if nodes.op(i) in SETTABLE]
-    return frozenset(columns.get(leaf, leaf) for leaf in leaves)
+    return frozenset(columns.get(leaf, leaf) for leaf in leaves) - {""}
 
 
 def source_of(source: Any, kind: RowFormat | None, rules: TextRules) -> Source:  # noqa: ANN401
@@ -298,8 +309,9 @@ def _result(
     **parts: Any,  # noqa: ANN401 - fields of the result
 ) -> ReplayResult:
     counts = (tally.rows, tally.skipped, tally.nulls)
+    columns, unused = transform.leaves, transform.unused
     return ReplayResult(
-        *counts, tally.sums, tally.non_finite, target, transform.leaves, unused=transform.unused,
+        *counts, tally.sums, tally.non_finite, target, columns, unused=unused, bad=(*tally.bad,),
         **parts,
     )  # fmt: skip
 
@@ -417,8 +429,8 @@ def _finished(job: PartsJob, plan: Plan, target: str, how: _How) -> ReplayResult
     """Make the parts that are missing, and write the manifest."""
     tally, records, kept = Tally(), list[Record](), 0
     made, workers = _ensured(job, how)
-    for record, is_new in made:
-        tally.add(Tally.of_json(record))
+    for record, is_new, bad in made:
+        tally.add(replace(Tally.of_json(record), bad=[*bad]))
         records.append({"name": job.name(len(records)), **record})
         kept += not is_new
     result = _result(

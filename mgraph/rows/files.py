@@ -49,6 +49,8 @@ MANIFEST: Final = ".manifest.json"
 
 _COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst")
 
+_TABS: Final = (".tsv", ".tab")
+
 _MAGIC: Final = re.compile(r"[*?\[]")
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -179,8 +181,13 @@ def format_of(name: str, given: RowFormat | None = None, *, is_output: bool = Fa
         if extension in _COMPRESSED:
             message = f"{printable(name)} is compressed, or its name says so"
             fix = "decompress it, for example zcat rows.csv.gz | mgraph replay GRAPH - -o OUT"
+            if is_output:
+                message = f"can't compress {printable(name)}"
+                fix = "write it without compression, and compress it then, for example with gzip"
             raise GraphError.of("io", message, expected=expected, fix=fix, file=name)
         fix = "give the format with --format"
+        if extension in _TABS:
+            fix = "CSV has commas between columns: convert tabs to commas, and name it .csv"
         fix += "; the name of an output folder ends in /" if is_output else ""
         raise GraphError.of("io", message, expected=expected, fix=fix, file=name)
     return found

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from pyarrow import json as arrow_json
 
 from mgraph.codec import SPECIAL
-from mgraph.errors import GraphError, printable, quoted
-from mgraph.rows.columns import LARGEST
+from mgraph.errors import Diagnostic, GraphError, printable, quoted
+from mgraph.rows.columns import LARGEST, naming, raise_all
 from mgraph.rows.csv_rows import BOM, check_text, has_large, not_a_number
 
 if TYPE_CHECKING:
@@ -143,15 +143,23 @@ class JsonColumns:
         rows = [*_objects(block, shown, row)]
         if not self.ignores:
             _check_fields(rows, self.schema.names, shown, row)
-        columns = [self._column(field, rows, shown, row) for field in self.schema]
+        faults: list[Diagnostic] = []
+        columns = [self._column(field, rows, shown, row, faults) for field in self.schema]
+        with naming(shown):
+            raise_all(faults)
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
     def _column(
-        self, field: pa.Field, rows: Sequence[dict[str, Any]], shown: str, row: int
+        self,
+        field: pa.Field,
+        rows: Sequence[dict[str, Any]],
+        shown: str,
+        row: int,
+        faults: list[Diagnostic],
     ) -> pa.Array:
         values = [object_.get(field.name) for object_ in rows]
         if field.name in self.numbers:
-            return pa.array(self._numbers(field.name, values, shown, row), pa.float64())
+            return pa.array(self._numbers(field.name, values, row, faults), pa.float64())
         try:
             array = pa.array(values, field.type)
         except _UNFIT:
@@ -161,13 +169,14 @@ class JsonColumns:
         return array
 
     def _numbers(
-        self, name: str, values: Sequence[Any], shown: str, row: int
-    ) -> Iterator[float | None]:
-        for i, value in enumerate(values):
-            number = _double(value)
-            if number is None and value is not None and not self.tolerates:
-                raise not_a_number(name, _shown(value), shown, row + i)
-            yield number
+        self, name: str, values: Sequence[Any], row: int, faults: list[Diagnostic]
+    ) -> Sequence[float | None]:
+        numbers = [*map(_double, values)]
+        pairs = enumerate(zip(values, numbers, strict=True))
+        wrong = [i for i, (value, number) in pairs if number is None and value is not None]
+        if wrong and not self.tolerates:
+            faults.append(not_a_number(name, _shown(values[wrong[0]]), row + wrong[0], len(wrong)))
+        return numbers
 
 
 def _may_be_objects(block: Block) -> bool:

@@ -40,8 +40,9 @@ def mapper(  # noqa: PLR0913 - one keyword per choice
         grad: `"rows"` adds the gradients of each row; None runs forward only.
         wrt: The ids of the inputs and params whose gradients are wanted, in this order; None for
             all of them. Those without a path to a seeded output have no gradient.
-        columns: The names of the columns of some inputs and params, by id. All others have the
-            column of their own name, if there is one, else their declared value in every row.
+        columns: The names of the columns of some inputs and params, by id; `""` for one that keeps
+            its declared value. All others have the column of their own name, if there is one, else
+            their declared value in every row.
         seed: Gradients that outputs start with, by id; may be left out with one output.
         math: The library for `exp`, `tanh` and so on, as in `Replay.batch`. The default, `"libm"`,
             gives the same bits as `Graph.run`, so that results don't depend on which vector

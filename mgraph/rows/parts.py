@@ -13,8 +13,9 @@ from mgraph.rows.tally import Tally
 from mgraph.rows.targets import encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from mgraph.rows.columns import BadRow
     from mgraph.rows.sources import FileSource, Part
     from mgraph.rows.store import PartFolder
     from mgraph.rows.transform import Transform
@@ -46,10 +47,12 @@ class Ensured(NamedTuple):
     Attributes:
         record: What is known about it.
         is_new: Whether it was made just now.
+        bad: The first bad rows of what was made just now.
     """
 
     record: Record
     is_new: bool
+    bad: Sequence[BadRow] = ()
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ class PartsJob:
         name = self.name(index)
         record = self.records.get(name)
         if record is None or self.folder.digest(f"{self.folder.path}/{name}") != record["sha256"]:
-            return Ensured(self._make(index), is_new=True)
+            made, bad = self._make(index)
+            return Ensured(made, is_new=True, bad=bad)
         if record["input_sha256"] != self.source.digest(self.parts[index]):
             raise self._changed(index)
         return Ensured(record, is_new=False)
@@ -121,7 +125,7 @@ class PartsJob:
         fix = "start again, with --overwrite"
         return GraphError.of("io", message, fix=fix, file=file)
 
-    def _make(self, index: int) -> Record:
+    def _make(self, index: int) -> tuple[Record, Sequence[BadRow]]:
         tally, read, written = Tally(), hashlib.sha256(), _Counted()
         part = self.parts[index]
         pieces = self.source.part(part, self.transform.columns, read)
@@ -143,7 +147,7 @@ class PartsJob:
         self.folder.put_part(
             self.name(index), self.unfinished, written.passing(chunks), lambda: canonical(whole())
         )
-        return whole()
+        return whole(), tally.bad
 
 
 class _Counted:

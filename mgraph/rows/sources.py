@@ -26,6 +26,7 @@ from mgraph.rows.arrow_rows import (
     parquet_schema,
     sliced,
 )
+from mgraph.rows.columns import is_number
 from mgraph.rows.csv_rows import CsvColumns, check_names, header_of
 from mgraph.rows.files import RowFormat, reading, sniffed
 from mgraph.rows.json_rows import JsonColumns, json_fields
@@ -82,11 +83,14 @@ class TextRules(NamedTuple):
         numbers: The names of the columns that the graph would read: only these hold numbers.
         tolerates: Whether a cell that is not a number becomes null instead of an error.
         ignores: Whether a row of JSON lines may have columns that the first rows lack.
+        only_read: The names of those of `numbers` that are not written: in each file, they may have
+            another type of numbers.
     """
 
     numbers: Collection[str]
     tolerates: bool
     ignores: bool
+    only_read: Collection[str] = ()
 
 
 class Source(ABC):
@@ -297,32 +301,39 @@ class FileSource(Source):
         if file is self.files[0] or self.format == RowFormat.JSON_LINES:
             return
         schema = schema_of(file, self.format, self.rules)
-        if schema is not None and _fields(schema) != _fields(self.schema):
-            other_order = {*schema.names} == {*self.schema.names}
-            what = "the same columns in another order" if other_order else "other columns"
-            expected, other = _difference(self.schema, schema)
+        if schema is not None and self._fields(schema) != self._fields(self.schema):
+            what = "other columns"
+            if schema.names == self.schema.names:
+                what = "columns of other types"
+            elif {*schema.names} == {*self.schema.names}:
+                what = "the same columns in another order"
+            expected, other = self._difference(schema)
             message = f"{printable(file.shown)} has {what} than {printable(self.shown)}: {other}"
             raise GraphError.of("column", message, expected=expected, file=file.shown)
+
+    def _fields(self, schema: pa.Schema) -> list[tuple[str, object]]:
+        """Return names and types, by which files are compared."""
+        return [(field.name, self._kind(field)) for field in schema]
+
+    def _kind(self, field: pa.Field) -> object:
+        """Return the type of a column; "number" for any, if that makes no difference."""
+        is_any = field.name in self.rules.only_read and is_number(field.type)
+        return "number" if is_any else field.type
+
+    def _difference(self, other: pa.Schema) -> tuple[str, str]:
+        """Return how another schema differs: names, or types of the first column that differs."""
+        first = self.schema
+        if first.names != other.names:
+            return some(map(quoted, first.names)), some(map(quoted, other.names))
+        pairs = zip(first, other, strict=True)
+        here, there = next(pair for pair in pairs if self._kind(pair[0]) != self._kind(pair[1]))
+        return f"{quoted(here.name)} as {here.type}", f"{quoted(there.name)} is {there.type}"
 
 
 def no_rows(shown: str) -> GraphError:
     """Return the error for an input without rows."""
     message = f"there are no rows in {printable(shown)}"
     return GraphError.of("column", message, expected="at least one row", file=shown)
-
-
-def _fields(schema: pa.Schema) -> list[tuple[str, pa.DataType]]:
-    return [(field.name, field.type) for field in schema]
-
-
-def _difference(first: pa.Schema, second: pa.Schema) -> tuple[str, str]:
-    """Return how two schemas differ: names, else the types of the first column that differs."""
-    if first.names != second.names:
-        return some(map(quoted, first.names)), some(map(quoted, second.names))
-    one, other = next(
-        pair for pair in zip(first, second, strict=True) if pair[0].type != pair[1].type
-    )
-    return f"{quoted(one.name)} as {one.type}", f"{quoted(other.name)} is {other.type}"
 
 
 def _is_text(kind: RowFormat) -> bool:
@@ -443,19 +454,15 @@ def _with_lines(
         try:
             return parse(block, shown, row)
         except GraphError as error:
-            (at, *_) = error.diagnostics[0].path or (row - 1,)
-            if not (isinstance(at, int) and row <= at < row + block.ends.size):
+            firsts = (next(iter(each.path), None) for each in error.diagnostics)
+            ats = [at for at in firsts if isinstance(at, int) and 0 <= at - row < block.ends.size]
+            if len(ats) < len(error.diagnostics):
                 raise
-            line = _lines_before(file, start + block.start) + block.lines_to(at - row)
-            raise GraphError(
-                [
-                    replace(
-                        each, message=each.message.replace(_FROM_0, f"{_FROM_0} (line {line:,})")
-                    )
-                    for each in error.diagnostics
-                ],
-                error.more,
-            ) from None
+            before = _lines_before(file, start + block.start)
+            texts = [f"{_FROM_0} (line {before + block.lines_to(at - row):,})" for at in ats]
+            pairs = zip(error.diagnostics, texts, strict=True)
+            lined = [replace(x, message=x.message.replace(_FROM_0, text)) for x, text in pairs]
+            raise GraphError(lined, error.more) from None
 
     return parsed
 

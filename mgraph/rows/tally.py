@@ -10,12 +10,15 @@ import numpy as np
 
 from mgraph.engine.tape.sums import exact_sum
 from mgraph.ops.exact_sum import ExactSum
+from mgraph.rows.columns import BAD_NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pyarrow as pa
     from numpy.typing import NDArray
+
+    from mgraph.rows.columns import BadRow
 
 
 class NonFinite(NamedTuple):
@@ -42,6 +45,7 @@ class Tally:
         nulls: How many have null results, because they were bad.
         sums: The exact sums of columns of results, by name.
         non_finite: The columns of results with values that are not finite, by name.
+        bad: The first of the bad rows; these are not stored with parts.
     """
 
     rows: int = 0
@@ -49,6 +53,7 @@ class Tally:
     nulls: int = 0
     sums: dict[str, ExactSum] = field(default_factory=dict)
     non_finite: dict[str, NonFinite] = field(default_factory=dict)
+    bad: list[BadRow] = field(default_factory=list)
 
     def add_sums(self, sums: Mapping[str, ExactSum]) -> None:
         """Add sums of columns, by name."""
@@ -90,6 +95,7 @@ class Tally:
         self.add_sums(other.sums)
         for name, more in other.non_finite.items():
             self._add_non_finite(name, more)
+        self.bad = [*self.bad, *other.bad][:BAD_NAMED]
 
     def as_json(self) -> dict[str, Any]:
         """Return the tally as plain data."""

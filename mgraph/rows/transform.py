@@ -14,7 +14,7 @@ import pyarrow as pa
 from mgraph.errors import GraphError, quoted
 from mgraph.ops.exact_sum import ExactSum
 from mgraph.rows.arrow_rows import BATCH_ROWS
-from mgraph.rows.columns import listed
+from mgraph.rows.columns import bad_masks, first_bad_rows, listed
 from mgraph.rows.compiled import GRADIENT
 from mgraph.rows.tally import Tally
 from mgraph.suggestions import closest, did_you_mean
@@ -83,6 +83,9 @@ class Transform:
                 tally.add_column(name, column, piece.shown, rows, sums=is_output)
         tally.add_sums(sums)
         tally.nulls = batch.column(outputs[0]).null_count
+        if tally.skipped or tally.nulls:
+            masks = bad_masks(piece.batch, self.leaves.values())
+            tally.bad = first_bad_rows(masks, piece.shown, piece.row)
         return batch.select(self.schema.names), tally
 
     def _results(

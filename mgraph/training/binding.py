@@ -31,7 +31,7 @@ class RowReading:
     Attributes:
         graph: The graph.
         trained: The ids of the params that are trained: these never come from a column.
-        columns: The names of the columns of some leaves, by id.
+        columns: The names of the columns of some leaves, by id; empty for one without a column.
         target: The name of the column of classes; None without one.
         skips: Whether bad rows are left out; otherwise they are errors.
         kind: The format of streams, and of files whose name does not tell it.
@@ -51,7 +51,8 @@ def text_rules(how: RowReading) -> TextRules:
     leaves = [graph.ids[i] for i in graph.leaves if graph.op(i) in SETTABLE]
     names = {how.columns.get(leaf, leaf) for leaf in leaves if leaf not in how.trained}
     numbers = names - {how.target} | {*how.columns.values()}
-    return TextRules(frozenset(numbers), tolerates=how.skips, ignores=True)
+    read = frozenset(numbers) - {""}
+    return TextRules(read, tolerates=how.skips, ignores=True, only_read=read)
 
 
 def columns_of(schema: pa.Schema, how: RowReading, targets: Sequence[str]) -> Mapping[str, str]:
@@ -67,12 +68,14 @@ def columns_of(schema: pa.Schema, how: RowReading, targets: Sequence[str]) -> Ma
             input or param.
     """
     given, graph = how.columns, how.graph
-    moved = next((leaf for leaf in how.trained if leaf in given or leaf in schema.names), None)
+    columns = {name: name for name in schema.names} | {**given}
+    moved = next((leaf for leaf in how.trained if columns.get(leaf)), None)
     if moved is not None:
         message = f"the param {quoted(moved)} is trained, so that its values can't be a column"
-        fix = f"leave {printable(moved)} out of --train, or rename or leave out the column"
+        fix = f"leave {printable(moved)} out of --train, or leave out the column: "
+        fix += f"--column {printable(shlex.quote(f'{moved}='))} (columns= in Python)"
         raise GraphError.of("column", message, fix=fix)
-    if twice := next((name for name in targets if name in given), None):
+    if twice := next((name for name in targets if given.get(name)), None):
         message = f"{quoted(twice)} has two columns: that of --target, and that of --column"
         raise GraphError.of("column", message, expected="one column", fix="give only one of them")
     _check_apart(how, targets)
@@ -115,7 +118,7 @@ def _check_unbound(
         GraphError: `unbound-input`, with one diagnostic for all of them.
     """
     inputs = [graph.ids[node] for node in graph.unbound()]
-    missing = [name for name in inputs if name not in given and name not in kept]
+    missing = [name for name in inputs if not given.get(name, name if name in kept else "")]
     if missing:
         taken = {*inputs, *given.values()}
         spare = [name for name in names if name not in taken]

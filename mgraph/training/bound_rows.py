@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from mgraph.errors import GraphError, quoted
-from mgraph.rows.columns import BAD_ROWS_FIX, naming, read_rows
+from mgraph.rows.columns import BAD_ROWS_FIX, BadRow, bad_masks, first_bad_rows, naming, read_rows
 from mgraph.rows.driver import source_of
 from mgraph.rows.sources import FileSource
 from mgraph.rows.transform import batch_rows, cut
 from mgraph.training.binding import columns_of, text_rules
-from mgraph.training.classes import targets_of
+from mgraph.training.classes import has_class, targets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -98,6 +98,14 @@ class BoundRows:
         labels = None if self.how.target is None else read.batch.column(self.how.target)
         return GoodRows(np.stack(values) if values else np.zeros((0, read.batch.num_rows)), labels)
 
+    def bad(self, piece: Piece) -> list[BadRow]:
+        """Return the first bad rows of a piece."""
+        masks = [*bad_masks(piece.batch, self.names.values())]
+        if self.how.target is not None:
+            is_good = has_class(piece.batch.column(self.how.target))
+            masks.append((self.how.target, "no class", ~is_good.to_numpy(zero_copy_only=False)))
+        return first_bad_rows(masks, piece.shown, piece.row)
+
 
 def bound_rows(rows: Any, how: RowReading) -> BoundRows:  # noqa: ANN401
     """Find the columns of a table.
@@ -119,15 +127,18 @@ def _with_classes(piece: Piece, how: RowReading) -> Any:  # noqa: ANN401 - a rec
         GraphError: `number` if a row has none, and bad rows are not left out.
     """
     classes = piece.batch.column(how.target)
-    if not classes.null_count:
+    is_good = has_class(classes)
+    if is_good.true_count == len(classes):
         return piece.batch
-    is_good = classes.is_valid()
     if not how.skips:
-        row = piece.row + is_good.to_pylist().index(False)
-        message = f"{quoted(how.target)} is empty in row {row:,}, counted from 0"
+        at = is_good.to_pylist().index(False)
+        row, value = piece.row + at, classes[at].as_py()
+        what = "empty" if value is None else quoted(str(value))
+        message = f"{quoted(how.target)} is {what} in row {row:,}, counted from 0"
+        expected = "a class" if value is None else "a class, and not a mark of a missing value"
         path, shown = (row, how.target or ""), piece.shown
         raise GraphError.of(
-            "number", message, path, expected="a class", fix=BAD_ROWS_FIX, file=shown
+            "number", message, path, expected=expected, fix=BAD_ROWS_FIX, file=shown
         )
     return piece.batch.filter(is_good)
 

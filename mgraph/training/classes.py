@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mgraph.build.losses import target_ids
 from mgraph.errors import GraphError, printable, quoted, some
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 _MOST: Final = 1000
 """Different values of a column that are counted; with more, it is not a column of classes."""
+
+MISSING: Final = ("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
+"""What tables write in place of a class that nobody knows; `None` and `na` may well be classes."""
 
 _FEW: Final = 20
 """Classes for which a network is suggested; more are numbers, or names of rows."""
@@ -108,6 +112,25 @@ def _unsigned(graph: Columns, node: int) -> int:
 def _args_of(graph: Columns, node: int, *ops: str) -> Sequence[int]:
     """Return the arguments of a node that has one of some ops; of another one, none."""
     return graph.arguments(node) if graph.op(node) in ops else ()
+
+
+def has_class(labels: pa.Array) -> pa.BooleanArray:
+    """Return which rows have a class: not those that are null, NaN, or a mark of a missing value.
+
+    Args:
+        labels: The values of the column of classes.
+    """
+    if pa.types.is_dictionary(labels.type):
+        labels = labels.dictionary_decode()
+    is_there, kind = labels.is_valid(), labels.type
+    if pa.types.is_floating(kind):
+        is_missing = pc.is_nan(labels)
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        marks = pa.array(MISSING, kind)
+        is_missing = pc.is_in(pc.utf8_trim_whitespace(labels), marks)
+    else:
+        return is_there
+    return pc.and_not(is_there, pc.fill_null(is_missing, fill_value=False))
 
 
 class ClassNames:

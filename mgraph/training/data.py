@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mgraph.rows.columns import BadRow
     from mgraph.rows.files import Stamp
     from mgraph.rows.sources import Part, Piece
     from mgraph.training.binding import RowReading
@@ -48,6 +49,7 @@ class Data:
         origins: Where the rows come from, ascending.
         digest: A SHA-256 of the ids, of all values as little-endian doubles, and of the class of
             each row. It is the same whether rows are held in memory or not.
+        bad: The first of the bad rows that were left out.
     """
 
     ids: tuple[str, ...]
@@ -58,6 +60,7 @@ class Data:
     unused: Sequence[str]
     origins: Sequence[RowOrigin]
     digest: str
+    bad: Sequence[BadRow] = ()
 
     def then(self, change: Callable[[RowBlock], RowBlock]) -> Data:
         """Return the same rows after a change of each."""
@@ -125,7 +128,7 @@ def read_data(  # noqa: PLR0913 - one argument per choice
     return Data(
         (*names,), table, classes, skipped, names,
         [name for name in bound.source.schema.names if name not in taken],
-        survey.origins, survey.digest(),
+        survey.origins, survey.digest(), survey.bad,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from mgraph.document import Graph, load
 from mgraph.engine.tape.fingerprint import fingerprint
 from mgraph.rows.cluster import dask_workers
-from mgraph.rows.columns import names_in_blanks
+from mgraph.rows.columns import bad_rows_named, names_in_blanks
 from mgraph.rows.driver import check_apart
 from mgraph.rows.files import RowFormat
 from mgraph.rows.plan import versions
@@ -27,10 +27,10 @@ from mgraph.training.run_folder import RunFolder, check_new
 from mgraph.training.schedules import Schedule
 from mgraph.training.split import Split, split_of, unstandardized
 from mgraph.training.spread import SpreadObjective, spread
-from mgraph.training.targets import doubtful_targets, judge_of, without_targets
+from mgraph.training.targets import doubtful_targets, judge_of, large_targets, without_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
@@ -109,8 +109,9 @@ def train(  # noqa: PLR0913 - one keyword per choice
         target: The column of classes, which become the inputs y, or y1 … yk.
         standardize: Subtract from each input its mean, and divide it by its standard deviation.
         accuracy: Measure the share of rows whose class is predicted.
-        columns: The names of the columns of some leaves, by id. All others have the column of their
-            own name, if there is one, else their declared value in every row.
+        columns: The names of the columns of some leaves, by id; `""` for one that keeps its
+            declared value. All others have the column of their own name, if there is one, else
+            their declared value in every row.
         math: The library for `exp`, `tanh` and so on, as in `Replay.batch`.
         bad_rows: What to do about rows in which a value is missing or is not a number: `"fail"`
             raises an error, `"skip"` leaves them out.
@@ -154,7 +155,8 @@ def train(  # noqa: PLR0913 - one keyword per choice
         _check_folder(name, rows, validation, resume=resume)
     if on is not None:
         on.reach()
-    chosen, patterns = loss_of(graph.columns, loss), [*(train or ())]
+    chosen = loss_of(graph.columns, loss)
+    patterns = [train] if isinstance(train, str) else [*(train or ())]
     names = trained_params(graph.columns, chosen, patterns)
     kind = None if format is None else RowFormat(format)
     reading = RowReading(graph.columns, names, columns or {}, target, bad_rows == "skip", kind)
@@ -172,7 +174,9 @@ def train(  # noqa: PLR0913 - one keyword per choice
     plan = _plan(graph, split, options, math)
     folder = None if name is None else RunFolder(name, plan, names)
     notes = (
-        *without_targets(graph.columns, chosen, split),
+        *_left_out(split),
+        *without_scores(graph.columns, chosen, split),
+        *large_targets(graph, chosen, split),
         *doubtful_targets(graph.columns, split),
         *unstandardized(graph.columns, split),
         *names_in_blanks(
@@ -187,6 +191,13 @@ def train(  # noqa: PLR0913 - one keyword per choice
         if isinstance(measured, SpreadObjective):
             trained = replace(trained, workers=measured.workers)
     return trained
+
+
+def _left_out(split: Split) -> Iterator[str]:
+    """Yield which rows were left out."""
+    for data in (split.data, split.other):
+        if data is not None and data.bad:
+            yield bad_rows_named(data.bad, data.skipped)
 
 
 def _silent(_line: Line, _steps: int) -> None:

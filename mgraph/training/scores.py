@@ -32,10 +32,11 @@ def named_scores(graph: Columns) -> list[int]:
     """Return the nodes that are named as scores; none if one of them is missing.
 
     For a single target, that is the node whose label or id is `score`; for several, those with the
-    labels `score 1`, `score 2` … or the ids `score1`, `score2` …
+    labels `score 1`, `score 2` … or the ids `score1`, `score2` … A target of another name counts as
+    a single one.
     """
     labelled = {label: node for node, label in graph.labels.items()}
-    count = len(known_targets(graph))
+    count = len(known_targets(graph)) or 1
     numbers = range(1, count + 1)
     pairs = [("score", "score")] if count == 1 else [(f"score {k}", f"score{k}") for k in numbers]
     nodes = [labelled.get(label, graph.index.get(name)) for label, name in pairs]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from mgraph.errors import GraphError, printable
-from mgraph.rows.columns import naming
+from mgraph.rows.columns import BAD_NAMED, naming, naming_params
 from mgraph.rows.sources import FileSource
 from mgraph.training.bound_rows import fixing_bad_rows
 from mgraph.training.classes import Classes, ClassNames, classes_of, numbered
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mgraph.rows.columns import BadRow
     from mgraph.rows.sources import Piece, Source
     from mgraph.training.bound_rows import BoundRows
 
@@ -56,6 +57,7 @@ class Survey:
         good: How many of them are good.
         starts: The number of the first row of each group of pieces, and of the end.
         origins: Where the rows of each group come from.
+        bad: The first of the bad rows.
     """
 
     def __init__(self, bound: BoundRows, room: int | None) -> None:
@@ -72,6 +74,7 @@ class Survey:
         self.count = self.good = 0
         self.starts = [0]
         self.origins: list[RowOrigin] = []
+        self.bad: list[BadRow] = []
 
     def read(self, groups: Iterable[Iterable[Piece]]) -> None:
         """Read all rows.
@@ -79,7 +82,7 @@ class Survey:
         Raises:
             GraphError: A row is bad; or none is good; or they don't fit in memory.
         """
-        with fixing_bad_rows():
+        with naming_params(self._bound.how.graph, self._bound.names), fixing_bad_rows():
             for group in groups:
                 self._read_group(group)
         if not self.good:
@@ -110,6 +113,8 @@ class Survey:
         self._hashes[-1].update(codes.astype("<i8").data)
         self.count += piece.batch.num_rows
         self.good += values.shape[1]
+        if values.shape[1] < piece.batch.num_rows and len(self.bad) < BAD_NAMED:
+            self.bad = [*self.bad, *self._bound.bad(piece)][:BAD_NAMED]
         if self._room is not None:
             self._kept.append((values, codes))
             self._check_room(self._room)

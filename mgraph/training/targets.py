@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -16,11 +17,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mgraph.document import Graph
     from mgraph.graph.columns import Columns
     from mgraph.training.row_tables import RowBlock
     from mgraph.training.split import Split
 
     Floats = NDArray[np.float64]
+
+_LARGE: Final = 100.0
+"""How much larger than scores, and than 1, numbers to predict are if they are said to be large."""
+
+_TRIED: Final = 3
+"""The rows for which it is computed what the graph predicts."""
 
 _ENTROPY_NODES: Final = (("softplus", "chosen"), ("log_total", "surprise1"))
 """Nodes by which the cross-entropy of `mgraph new` is recognised, for one score and several."""
@@ -79,8 +87,8 @@ def _off_of(targets: Sequence[str], split: Split) -> float:
     return -1.0
 
 
-def without_targets(graph: Columns, loss: str, split: Split) -> Iterator[str]:
-    """Yield what is odd about a graph that has no targets, for rows with columns that it ignores.
+def without_scores(graph: Columns, loss: str, split: Split) -> Iterator[str]:
+    """Yield why there is no model.json, for a graph whose scores nobody can tell.
 
     Args:
         graph: The graph.
@@ -88,7 +96,13 @@ def without_targets(graph: Columns, loss: str, split: Split) -> Iterator[str]:
         split: The rows.
     """
     unused = split.data.unused
+    if score_nodes(graph, loss):
+        return
     if known_targets(graph) or not unused:
+        yield (
+            f"there is no model.json, which predicts: {quoted(loss)} compares no node with an "
+            'input y, and no node is named score; give what predicts the id "score"'
+        )
         return
     columns = f"the column{'s' if len(unused) > 1 else ''} {some(map(quoted, unused))}"
     yield (
@@ -96,6 +110,36 @@ def without_targets(graph: Columns, loss: str, split: Split) -> Iterator[str]:
         "the graph has no loss with a target y; mgraph new --mlp … --loss mse adds one; without, "
         "there is no model.json"
     )
+
+
+def large_targets(graph: Graph, loss: str, split: Split) -> Iterator[str]:
+    """Yield that numbers to predict are much larger than what the graph gives for the first rows.
+
+    Args:
+        graph: The graph, before the first step.
+        loss: The output that is minimized.
+        split: The rows.
+    """
+    data, nodes = split.data, graph.columns
+    at = [data.ids.index(name) for name in known_targets(nodes) if name in data.ids]
+    scores = score_nodes(nodes, loss)
+    if data.classes or not at or not scores:
+        return
+    values = next(data.table.blocks()).values
+    size = float(np.abs(values[at]).mean())
+    if not _LARGE <= size < math.inf:
+        return
+    rows = (dict(zip(data.ids, row, strict=True)) for row in values[:, :_TRIED].T.tolist())
+    runs = [graph.run(row, grad=False).data or {} for row in rows]
+    given = float(np.mean([abs(run[nodes.ids[node]]) for run in runs for node in scores]))
+    if size >= _LARGE * max(1.0, given):
+        names = some(data.ids[i] for i in at)
+        unit = 10.0 ** math.floor(math.log10(size))
+        yield (
+            f"{names} is about {size:.2g}, but what the graph predicts is about {given:.2g} before "
+            "the first step: training may take very many steps to get there; divide the column by "
+            f"{unit:,.0f}, for example, and multiply what model.json predicts by it"
+        )
 
 
 def doubtful_targets(graph: Columns, split: Split) -> Iterator[str]:

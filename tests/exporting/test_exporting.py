@@ -201,6 +201,15 @@ HOSTILE_TEXTS = (
 )  # fmt: skip
 
 
+HEADERS = (
+    "assert", "complex", "ctype", "errno", "fenv", "float", "inttypes", "iso646", "limits",
+    "locale", "math", "setjmp", "signal", "stdalign", "stdarg", "stdatomic", "stdbool", "stddef",
+    "stdint", "stdio", "stdlib", "stdnoreturn", "string", "tgmath", "threads", "time", "uchar",
+    "wchar", "wctype",
+)  # fmt: skip
+"""The headers of C11."""
+
+
 def hostile_graph() -> mgraph.Graph:
     """Return a graph whose ids and labels mean something in one language or another."""
     nodes: list[dict[str, Any]] = [
@@ -239,6 +248,24 @@ def test_hostile_names_in_c(tmp_path: Path) -> None:
     if shutil.which("c++"):
         command = ["c++", *WARNINGS.split(), "-fsyntax-only", "-x", "c++", "graph.h"]
         subprocess.run(command, cwd=tmp_path, check=True)
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_c_beside_all_headers(tmp_path: Path) -> None:
+    """No macro without arguments of a header of C, as the compiler lists them, is a name."""
+    headers = "".join(f"#include <{name}.h>\n" for name in HEADERS)
+    command = ["cc", "-std=c99", "-x", "c", "-"]
+    listing = subprocess.run(
+        [*command, "-E", "-dM"], input=headers, capture_output=True, check=True, text=True
+    )
+    names = re.findall(r"^#define ([A-Za-z]\w*) ", listing.stdout, re.MULTILINE)
+    macros = [name for name in names if "__" not in name and not name.endswith("_")]
+    assert {"I", "complex", "errno", "EOF", "stdin", "SIGINT", "INT_MAX", "bool"} <= {*macros}
+    total = mgraph.sum(Value(1.0, name=name) for name in macros)
+    total.name = "total"
+    files = export(mgraph.Graph.of(total), "c", name="net").files
+    program = headers + (files["net.h"] + files["net.c"]).decode()
+    subprocess.run([*command, "-fsyntax-only"], input=program, check=True, text=True, cwd=tmp_path)
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node")
@@ -344,12 +371,19 @@ def test_numpy_takes_columns() -> None:
         assert {name: x[row] for name, x in grad.items()} == alone
 
 
+def test_helpers_are_written_once() -> None:
+    """Also if two places of a primitive call one, as those of pow do."""
+    power = Value(2.0, name="x") ** Value(3.0, name="k")
+    text = export(mgraph.Graph.of(power), "python").text
+    assert text.count("def _odd(") == text.count("def power(") == 1
+
+
 def test_seeds() -> None:
     """A seed is needed for several outputs, and must be that of an output."""
     graph = mgraph.load(FIXTURES / "run" / "shapes" / "two_outputs.json")
     module = module_of(graph, "python")
-    for seed in (None, {}, {"x": 1.0}):
-        with pytest.raises(ValueError, match="give a seed for one or more of left, right"):
+    for seed, wrong in ((None, ""), ({}, ""), ({"x": 1.0, "left": 1.0}, ", not x")):
+        with pytest.raises(ValueError, match=f"give a seed for one or more of left, right{wrong}$"):
             module.gradient(seed=seed)
     assert module.gradient(seed={"left": 0.0})[1] == {"x": 0.0, "w": 0.0}
 

@@ -193,9 +193,8 @@ def test_ctrl_c(folder: Path, workers: int) -> None:
     ours = children(process)
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)
-    hint = (
-        f"{len(parts(folder))} of {PARTS} parts are finished; to go on: mgraph replay … --resume\n"
-    )
+    typed = " ".join(("mgraph", *COMMAND, "--workers", str(workers), "--json", "--resume"))
+    hint = f"{len(parts(folder))} of {PARTS} parts are finished; to go on: {typed}\n"
     assert (process.returncode, said) == (130, (b"", hint.encode()))
     assert not any(is_running(worker) for worker in ours)
     check_resumed(folder, parts(folder))

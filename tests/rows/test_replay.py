@@ -234,6 +234,58 @@ def test_bad_rows(shell: Shell) -> None:
     assert not shell.path("fail.csv").exists()
 
 
+MESSY = "x,y,n\n1,2,a\nNA,?,b\n3,4,c\n9007199254740993,1,d\n5,,e\n"
+"""Rows 1, 3 and 4 are bad; in the first of them, both values are."""
+
+NO_NUMBER = "missing, not a number, or too large"
+
+
+def test_all_bad_columns_of_text_are_reported(shell: Shell) -> None:
+    """Each with its first value, its line, and how many there are, as for Parquet."""
+    shell.write("messy.csv", MESSY)
+    said = shell("replay", "line.json", "messy.csv", "-o", "-")
+    assert codes(said) == ["number", "number"]
+    for words in (
+        '"x" is "NA" in row 1, counted from 0 (line 3), the first of 2 such rows\n',
+        '"y" is "?" in row 1, counted from 0 (line 3), the first of 2 such rows\n',
+    ):
+        assert words in said.err
+    shell.write("messy.jsonl", '{"x": 1, "y": 2}\n{"x": "a", "y": 2}\n{"x": "b", "y": true}\n')
+    said = shell("replay", "line.json", "messy.jsonl", "-o", "-")
+    assert '"x" is "a" in row 1, counted from 0 (line 2), the first of 2 such rows\n' in said.err
+    assert '"y" is true in row 2, counted from 0 (line 3)\n' in said.err
+
+
+def test_bad_rows_are_named(shell: Shell) -> None:
+    """The first few, with the first column that is bad and why; the same for parts and JSON."""
+    shell.write("messy.csv", MESSY)
+    x = pa.array([1, None, 3, 2**53 + 1, 5])
+    pq.write_table(pa.table({"x": x, "y": [2.0, 2.0, 4.0, 1.0, None]}), "messy.parquet")
+    for name, reason in (
+        ("messy.csv", NO_NUMBER), ("messy.parquet", "an integer beyond 2^53"),
+    ):  # fmt: skip
+        places = [(1, "x", NO_NUMBER), (3, "x", reason)]
+        places.append((4, "y", NO_NUMBER))
+        want = [dict(zip(("file", "row", "column", "reason"), (name, *place), strict=True))
+                for place in places]  # fmt: skip
+        for bad in ("skip", "null"):
+            options = ("line.json", name, "--bad-rows", bad, "--json", "-o")
+            assert shell("replay", *options, f"{bad}-{name}").json["bad"] == want
+            folder = f"{bad}-{name}-parts/"
+            parts = (*options, folder, "--part-rows", "2")
+            assert shell("replay", *parts).json["bad"] == want
+    said = shell("replay", "line.json", "messy.csv", "--bad-rows", "skip", "-o", "out.csv")
+    assert "wrote out.csv: 2 rows, 3 bad rows left out\n" in said.out
+    assert said.err.startswith(
+        f'note: bad rows, counted from 0: row 1 of messy.csv ("x" is {NO_NUMBER}), row 3 of'
+    )
+    shell.write("many.csv", "x,y\n1,1\n" + "?,1\n" * 9)
+    said = shell("replay", "line.json", "many.csv", "--bad-rows", "skip", "-o", "many.out.csv")
+    assert said.err.endswith(
+        'row 5 of many.csv ("x" is missing, not a number, or too large), and 4 more\n'
+    )
+
+
 def test_where_numbers_are_not_finite(shell: Shell) -> None:
     """The first such value of each column is found in its file, whatever was left out before."""
     shell.write("a.csv", "x,y\n1,1\nbad,1\n")
@@ -261,6 +313,38 @@ def test_a_name_in_blanks_is_noted(shell: Shell) -> None:
     option = "--column 'x= x'"
     assert f'is the column " x" meant for x? Then leave out the blanks, or use {option}' in said.err
     assert "note: " not in shell(*command, "--column", "x= x").err
+
+
+def test_a_param_that_reads_a_column_is_noted(shell: Shell) -> None:
+    """A trained value that a column replaces doesn't go unnoticed; `LEAF=` keeps it."""
+    shell.write("b.csv", "x,y,b\n3,5,2\n")  # loss = (2x + b - y)²
+    options = ("b.csv", "-o", "-", "--grad", "none")
+    said = shell("replay", "line.json", *options)
+    assert said.out == "x,y,b,loss\n3,5,2,9\n"
+    note = "note: the param b takes its values from the column of its name; --column b= keeps"
+    assert said.err.startswith(note)
+    said = shell("replay", "line.json", *options, "--column", "b=")
+    assert said.out == "x,y,b,loss\n3,5,2,4\n"
+    assert "note" not in said.err
+    assert "note" not in shell("replay", "line.json", *options, "--column", "b=b").err
+    shell.write("b.csv", "x,y,b,w\n3,5,low,2\n")
+    said = shell("replay", "line.json", *options, "--column", "b=")
+    assert said.out == "x,y,b,w,loss\n3,5,low,2,4\n"
+    assert codes(said := shell("replay", "line.json", *options)) == ["number"]
+    assert "the param b takes its values from this column: --column b=" in said.err
+    pq.write_table(pa.table({"x": [3.0], "y": [5.0], "b": ["low"]}), "b.parquet")
+    assert codes(said := shell("replay", "line.json", "b.parquet", *options[1:])) == ["column"]
+    assert "the param b takes its values from this column: --column b=" in said.err
+
+
+def test_an_input_keeps_its_declared_value_if_asked_to(shell: Shell) -> None:
+    """That of x is 3; an input without one still needs a column."""
+    result = replay("line.json", "rows.csv", grad=None, columns={"x": ""})
+    assert result.target["loss"].to_pylist() == [(7.0 - y) ** 2 for y in (5.0, 7.0, 0.0, 1.0)]
+    assert shell("replay", "line.json", "rows.csv", "-o", "x.csv", "--column", "x=").err == ""
+    shell("new", "o = 2*x", "-o", "open.json")
+    said = shell("replay", "open.json", "rows.csv", "-o", "open.csv", "--column", "x=")
+    assert codes(said) == ["unbound-input"]
 
 
 def test_no_row_is_left(shell: Shell) -> None:
@@ -334,6 +418,9 @@ WRONG: dict[str, tuple[str, bytes, tuple[str, ...], str, str]] = {
     "text": ("a.csv", b"x,y\n1,2\n3,abc\n", (), "number", '"y" is "abc" in row 1'),
     "true": ("a.jsonl", b'{"x":1,"y":true}\n', (), "number", '"y" is true in row 0'),
     "ragged": ("a.csv", b"x,y\n1,2\n\n3,4,5\n", (), "syntax", "counted from 0 (line 4), has 3"),
+    "too few": ("a.csv", b"x,y\n1\n", (), "syntax", "a missing one is an empty cell, as in 1,,3"),
+    "too many": ("a.csv", b"x,y\n1,2,3\n", (), "syntax", "put quotes around fields with commas"),
+    "tabs": ("a.tsv", b"x\ty\n1\t2\n", (), "io", "convert tabs to commas, and name it .csv"),
     "empty": ("a.csv", b"", (), "column", "a.csv is empty"),
     "empty lines": ("a.jsonl", b"\n\n", (), "column", "no rows in a.jsonl"),
     "header": ("a.csv", b"x,y\n", (), "column", "no rows in a.csv"),
@@ -511,6 +598,45 @@ def test_files_that_differ(mgraph: Shell) -> None:
     assert "a.csv is csv, c.jsonl is jsonl" in said.err
 
 
+def test_several_outputs_need_a_seed_or_no_gradients(shell: Shell) -> None:
+    """Whoever only wants values is told how."""
+    shell("new", "a = 2*x; b = 3*x", "-o", "two.json")
+    said = shell("replay", "two.json", "rows.csv", "-o", "-")
+    assert codes(said) == ["seed"]
+    assert "--seed a=1; or compute no gradients: --grad none (grad=None in Python)\n" in said.err
+    assert shell("replay", "two.json", "rows.csv", "-o", "-", "--grad", "none").status == 0
+
+
+def test_a_compressed_output_is_refused(shell: Shell) -> None:
+    """The advice is for an output."""
+    said = shell("replay", "line.json", "rows.csv", "-o", "new.csv.gz")
+    assert codes(said) == ["io"]
+    assert "can't compress new.csv.gz" in said.err
+    assert "compress it then, for example with gzip" in said.err
+
+
+def test_types_of_numbers_that_differ(shell: Shell) -> None:
+    """Numbers that are only read may be integers in one file and doubles in another."""
+    for name, x in (("a", pa.array([3, 3])), ("b", pa.array([0.0, -1.0])), ("c", pa.array(["1"]))):
+        y = pa.array([5.0, 7.0] if name == "a" else [0.0, 1.0])
+        pq.write_table(pa.table({"x": x, "y": y[: len(x)]}), f"{name}.parquet")
+    command = ("replay", "line.json", "a.parquet", "b.parquet", "-o")
+    said = shell(*command, "out.csv")
+    assert codes(said) == ["column"]
+    assert 'b.parquet has columns of other types than a.parquet: "x" is double' in said.err
+    assert 'expected  "x" as int64\n' in said.err
+    assert codes(shell(*command, "out.csv", "--keep", "y,x")) == ["column"]
+    result = replay("line.json", ["a.parquet", "b.parquet"], keep=["y"])
+    assert result.target.to_pydict() == {"y": [5.0, 7.0, 0.0, 1.0], **RESULTS}
+    assert shell(*command, "out/", "--keep", "none", "--part-rows", "1").status == 0
+    loss = ds.dataset("out").to_table()["loss"].to_pylist()
+    assert loss == LOSS
+    assert shell("train", "line.json", "a.parquet", "b.parquet", "-o", "run", "--json").json[
+        "before"] == {"loss": sum(LOSS) / 4}  # fmt: skip
+    said = shell("replay", "line.json", "a.parquet", "c.parquet", "-o", "c.csv", "--keep", "none")
+    assert '"x" is string' in said.err
+
+
 def test_outputs_that_would_do_harm(shell: Shell) -> None:
     """An output that exists, is an input, or lies among the inputs."""
     (shell.folder / "in").mkdir()
@@ -612,7 +738,7 @@ def test_what_is_said_about_the_result(shell: Shell) -> None:
     assert "wrote out/: 4 rows, 1 part, 1 of them kept\n" in said.out
     shell.write("bad.csv", "x,y\n?,1\n")
     said = shell("replay", "line.json", "bad.csv", "-o", "out.csv", "--bad-rows", "skip")
-    assert said.err == "note: all rows are bad, so no row was written\n"
+    assert said.err.endswith("\nnote: all rows are bad, so no row was written\n")
     shown = "<ReplayResult rows=4, skipped=0, nulls=0, sums={'loss': 9.0}>"
     assert repr(replay("line.json", "rows.csv")) == shown
 

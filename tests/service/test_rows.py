@@ -245,6 +245,7 @@ def test_damaged_streams(serving: Serving, what: str) -> None:
     [
         (400, "grad is rows or none", "grad=sum", TABLE),
         (400, "column is LEAF=COLUMN", "column=x1", TABLE),
+        (400, "column is LEAF=COLUMN", "column==x1", TABLE),
         (400, "seed is ID=X", "seed=o", TABLE),
         (400, "a seed is a number", "seed=o=one", TABLE),
         (400, "twice", "grad=rows&grad=none", TABLE),
@@ -253,6 +254,7 @@ def test_damaged_streams(serving: Serving, what: str) -> None:
         (400, 'fail, skip, null, not "no"', "bad_rows=no", TABLE),
         (400, "row is the number", "row=-1", TABLE),
         (422, "wrt", "grad=none&wrt=w1", TABLE),
+        (422, "no column of the table", "column=x1=&column=x2=", TABLE),
         (422, "is not a node", "wrt=w9", TABLE),
         (422, "seed", "seed=n=1", TABLE),
         (422, 'has no column "y" to keep', "keep=y", TABLE),

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -403,6 +404,30 @@ def test_inputs_without_a_column_are_noted(shell: Shell) -> None:
     assert "--target" not in said.err
 
 
+def test_a_trained_param_with_the_name_of_a_column(shell: Shell) -> None:
+    """It is refused, unless the param is said to have none; then the column may hold anything."""
+    shell.write("b.csv", "x,y,b\n3,5,low\n3,7,high\n0,0,low\n-1,1,low\n0.7,0.1,low\n")
+    said = shell("train", "line.json", "b.csv", "-o", "run", *OPTIONS)
+    assert codes(said) == ["column"]
+    assert "--column b= (columns= in Python)" in said.err
+    said = shell("train", "line.json", "b.csv", "-o", "run", *OPTIONS, "--column", "b=")
+    assert (said.status, said.err) == (0, "")
+    assert "scores.csv --column b= --grad none" in said.out
+    shell("train", "line.json", "rows.csv", "-o", "other", *OPTIONS)
+    assert shell.path("run/log.jsonl").read_bytes() == shell.path("other/log.jsonl").read_bytes()
+
+
+def test_a_param_that_reads_a_column_is_noted(shell: Shell) -> None:
+    """A param that is not trained takes its values from the column of its name."""
+    shell.write("b.csv", "x,y,b\n3,5,1\n0,1,2\n")
+    options = ("-o", "run", "--epochs", "1", "--train", "w")
+    said = shell("train", "line.json", "b.csv", *options)
+    assert said.err.startswith("note: the param b takes its values from the column of its name")
+    shell.write("b.csv", "x,y,b\n3,5,1\n0,1,?\n")
+    said = shell("train", "line.json", "b.csv", "-o", "other", "--train", "w")
+    assert "the param b takes its values from this column: --column b=" in said.err
+
+
 def test_what_is_odd_about_rows_is_noted(shell: Shell) -> None:
     """Targets that are not classes, and inputs that were standardized in an earlier training."""
     for loss, good, bad, expected in (
@@ -505,6 +530,34 @@ def test_a_classifier_predicts(shell: Shell) -> None:
     assert right > 4
 
 
+def test_rows_that_are_left_out_are_named(shell: Shell) -> None:
+    """Those without a class, too; and those for validation."""
+    shell.write("bad.csv", "x1,kind\n1,a\n?,b\n2,b\n3,NA\n")
+    shell("new", "--mlp", "1,1", "--loss", "mse", "-o", "net.json")
+    said = shell("train", "net.json", "bad.csv", "-o", "run", "--target", "kind", "--bad-rows",
+                 "skip", "--epochs", "1", "--validation", "bad.csv")  # fmt: skip
+    note = 'note: bad rows, counted from 0: row 1 of bad.csv ("x1" is missing, not a number, or '
+    note += 'too large), row 3 of bad.csv ("kind" is no class)\n'
+    assert said.err == note * 2
+
+
+def test_the_command_that_predicts_takes_the_same_rows(shell: Shell) -> None:
+    """It has all options of the training that say how its rows and its graph are read."""
+    shell.write("rows.txt", "p,q,kind\n1,2,a\nNA,3,b\n2,5,b\n")
+    shell("new", "--mlp", "2,1", "--loss", "mse", "-o", "net.json")
+    said = shell(
+        "train", "net.json", "rows.txt", "-o", "run", "--column", "x1=p", "--column", "x2=q",
+        "--target", "kind", "--bad-rows", "skip", "--format", "csv", "--limit", "text=5000",
+        "--epochs", "1",
+    )  # fmt: skip
+    assert said.status == 0
+    (command,) = re.findall(r"^to predict: mgraph (.*)$", said.out, re.MULTILINE)
+    scored = shell(*shlex.split(command))
+    assert scored.status == 0
+    assert scored.out.startswith("wrote scores.csv: 2 rows")
+    assert "--limit text=5000" in command
+
+
 def split(text: str) -> list[str]:
     """Return the cells of a line."""
     return text.split(",")
@@ -521,6 +574,42 @@ def test_a_graph_without_targets_predicts_nothing(shell: Shell) -> None:
         'note: no input takes the columns "y", "kind": training makes "loss"'
     )
     assert not shell.path("run/model.json").exists()
+
+
+def test_a_target_of_another_name(shell: Shell) -> None:
+    """A node that is named score predicts, whatever the target is called; else a note says why."""
+    shell.write("prices.csv", "a,price\n1,2\n2,3\n")
+    for score, notes in (("score", 0), ("p", 1)):
+        formula = f"{score} = w*a + b; loss = ({score} - price)**2"
+        shell("new", formula, "--param", "w=2", "--param", "b=1", "-o", "line.json")
+        said = shell("train", "line.json", "prices.csv", "-o", score, "--epochs", "1", "--json")
+        assert said.err.count("note: there is no model.json, which predicts") == notes
+        assert len(said.json["notes"]) == notes
+    (run,) = shell.document("score/final.json")["runs"]
+    b, w = (run["data"][name] for name in ("b", "w"))
+    said = shell("replay", "score/model.json", "prices.csv", "-o", "-", "--grad", "none")
+    header, *lines = said.out.splitlines()
+    assert header == "a,price,score"
+    assert [float(text.split(",")[2]) for text in lines] == [w + b, w * 2.0 + b]
+    assert not shell.path("p/model.json").exists()
+
+
+def test_large_targets_are_noted(shell: Shell) -> None:
+    """A network gives numbers near 1: prices are far away, unless it has learned them before."""
+    shell("new", "score = w*a + b; loss = (score - y)**2", "--param", "w=2", "--param", "b=1", "-o",
+          "line.json")  # fmt: skip
+    note = "note: y is about 2.5e+05, but what the graph predicts is about 4 before"  # 2 + 1, 4 + 1
+    shell.write("ys.csv", "a,y\n1,200000\n2,-300000\n")
+    for name, text, is_noted in (
+        ("large", "a,y\n1,200000\n2,-300000\n", True),
+        ("few", "a,y\n1,2\n2,-3\n", False),
+        ("nan", "a,y\n1,200000\n2,inf\n", False),
+        ("inputs", "a,y\n100000,200000\n200000,300000\n", False),
+    ):
+        shell.write("ys.csv", text)
+        said = shell("train", "line.json", "ys.csv", "-o", name, "--epochs", "1", "--lr", "1e-12")
+        assert (note in said.err) == is_noted, name
+        assert ("divide the column by 100,000, for example" in said.err) == is_noted, name
 
 
 def test_rows_in_place_of_the_graph(shell: Shell) -> None:

@@ -19,6 +19,7 @@ from mgraph import GraphError
 from mgraph.build.expression import graph_of
 from mgraph.build.network import mlp
 from mgraph.training import Trained, train
+from mgraph.training.classes import MISSING
 from mgraph.training.curve import loss_svg
 from tests.reference.arithmetic import Double, Rounded
 from tests.reference.evaluate import forward, in_evaluation_order
@@ -326,6 +327,36 @@ def test_bad_rows_can_be_left_out() -> None:
     with pytest.raises(GraphError, match='"kind" is empty in row 2') as caught:
         train(mlp((1, 1), loss="mse"), table, target="kind", epochs=1)
     assert caught.value.diagnostics[0].fix.endswith("leave them out with --bad-rows skip")
+
+
+def test_params_to_train_can_be_one_pattern() -> None:
+    """A text is a pattern, not one for each of its letters."""
+    net = mlp((1, 2, 1), loss="mse")
+    one, several = (
+        train(net, pa.table({"x1": [1.0], "y": [2.0]}), train=ids, epochs=1, lr=0.1)
+        for ids in ("layer1.*", ["layer1.*"])
+    )
+    assert one.log == several.log
+    assert one.results["trained"] == several.results["trained"] == 4
+
+
+def test_marks_of_missing_classes_are_no_classes() -> None:
+    """Whatever the type of the column; what only looks like one of them stays a class."""
+    net, x = mlp((1, 1), loss="mse"), [1.0, 2.0, 3.0]
+    for mark in MISSING:
+        table = pa.table({"x1": x, "kind": ["a", f" {mark} ", "b"]})
+        with pytest.raises(GraphError, match=f'"kind" is " {re.escape(mark)} " in row 1'):
+            train(net, table, target="kind", epochs=1)
+    for column in (
+        pa.array(["a", "NA", "none"]),
+        pa.array(["a", "NA", "na"]).dictionary_encode(),
+        pa.array([0.0, math.nan, 1.0]),
+        pa.array(["a", "?", "b"], pa.large_string()),
+    ):
+        result = train(net, pa.table({"x1": x, "kind": column}), target="kind", epochs=1,
+                       bad_rows="skip")  # fmt: skip
+        assert (result.results["rows"], result.results["skipped"]) == (2, 1)
+        assert result.results["classes"] == [column[0].as_py(), column[2].as_py()]
 
 
 def test_rows_that_are_not_numbers_are_named() -> None:

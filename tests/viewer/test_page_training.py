@@ -18,7 +18,7 @@ import pytest
 import mgraph
 from mgraph import viewer
 from mgraph.ops import LEAVES, OPS
-from mgraph.training.classes import known_targets, off_value
+from mgraph.training.classes import MISSING, known_targets, off_value
 from tests.command_line import FIXTURES, HERE
 from tests.reference.arithmetic import Double, nearest
 from tests.rows.lines import line
@@ -550,6 +550,10 @@ REFUSED: tuple[tuple[str, str, str, str], ...] = (
     (HINGE, "x1,x2\n1,2\n", "unbound-input", "the input “y” has neither a column nor"),
     (HINGE, "x1,x2,k\n1,2,a\n1,2,a\n", "column", "“k” has 1 classes; the graph's y can be 2"),
     (HINGE, "x1,x2,k\n1,2,a\n1,2,\n", "number", "“k” is empty in row 1"),
+    *(
+        (HINGE, f"x1,x2,k\n1,2,a\n1,2,{mark} \n", "number", f"“k” is “{mark} ” in row 1")
+        for mark in MISSING
+    ),
     (
         HINGE,
         "x1,x2,k\n1,2,3\n1,2,4\n1,2,5.5\n",

@@ -62,7 +62,7 @@ def rows_wanted(request: HttpRequest) -> RowsWanted:
     mapper = {
         "grad": _GRADS[grad],
         "wrt": wrt or None,
-        "columns": dict(_pair(text, "column", "LEAF=COLUMN") for text in given.get("column", ())),
+        "columns": dict(_columns(given.get("column", ()))),
         "seed": {name: _double(x) for name, x in _pairs(given.get("seed", ()))},
         "math": one.get("math", "libm"),
         "bad_rows": bad_rows,
@@ -79,9 +79,14 @@ def _pairs(texts: Sequence[str]) -> list[tuple[str, str]]:
     return [_pair(text, "seed", "ID=X") for text in texts]
 
 
-def _pair(text: str, name: str, form: str) -> tuple[str, str]:
+def _columns(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Return leaves and their columns; a column is empty for a leaf that keeps its value."""
+    return [_pair(text, "column", "LEAF=COLUMN", can_be_empty=True) for text in texts]
+
+
+def _pair(text: str, name: str, form: str, *, can_be_empty: bool = False) -> tuple[str, str]:
     key, equals, value = text.partition("=")
-    if not (key and equals and value):
+    if not (key and equals and (value or can_be_empty)):
         raise Problem(400, f"{name} is {form}, not {quoted(text)}")
     return key, value
 

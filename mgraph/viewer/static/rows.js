@@ -4,6 +4,9 @@ import { Refusal, quoted } from "./refusal.js";
 /** @typedef {import("./graph.js").Graph} Graph */
 /** @typedef {import("./csv.js").Table} Table */
 
+/** What tables write in place of a class that nobody knows; the same list is in training/classes.py. */
+const MISSING = ["", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null"];
+
 const NUMBER = /^[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|inf|infinity)$/i;
 
 /**
@@ -110,8 +113,8 @@ const isBetween = (count, targets) => count >= 2 && count <= mostClasses(targets
  * @returns {string[]} the classes
  */
 function setTargets(columns, graph, targets, cells, name) {
-  const row = cells.indexOf("");
-  if (row >= 0) throw new Refusal("number", `the column ${quoted(name)} is empty in row ${row}, counted from 0: expected a class`);
+  const row = cells.findIndex((cell) => MISSING.includes(cell.trim()));
+  if (row >= 0) throw new Refusal("number", `the column ${quoted(name)} is ${cells[row] ? quoted(cells[row]) : "empty"} in row ${row}, counted from 0: expected a class`);
   const classes = sortedClasses([...new Set(cells)]);
   if (!isBetween(classes.length, targets)) {
     const most = mostClasses(targets);

@@ -298,6 +298,19 @@ def test_functions(number: int) -> None:
     assert [x for x in got if x != 0.0] == pytest.approx(want, rel=CLOSE, abs=CLOSE)
 
 
+def test_params_that_name_no_argument() -> None:
+    """They are refused before anything is traced, instead of being ignored."""
+
+    def product(x: Any, w: Any) -> Any:  # noqa: ANN401
+        return (x * w).sum()
+
+    for params, error in (((2,), ValueError), ((-1,), ValueError), (("w",), TypeError)):
+        with pytest.raises(error, match=r"there are 0 \(x\), 1 \(w\)"):
+            mgraph.from_jax(product, np.ones(2), np.ones(2), params=params)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"there are 0 \(x\), 1 \(w\)"):
+        mgraph.from_jax(product, np.ones(2), np.ones(2), params=1)  # type: ignore[arg-type]
+
+
 def test_names_of_arguments_and_results() -> None:
     """Parameters of the function, keys of trees; what comes from elsewhere is a param."""
     w = np.arange(6.0).reshape(2, 3)
