@@ -201,8 +201,8 @@ def _rules_and_passes(
         explanation, search, failed = again if again[0].hypotheses else found[0]
     _add_consequences(causes, left, learned, Model(search.base), search.simulator)
     found_causes = _causes_of(explanation, search, failed)
-    causes += _not_only_in_wrong_values(found_causes, explanation.hypotheses, causes)
-    causes = _of_most(causes, left)
+    found_causes = _not_only_in_wrong_values(found_causes, explanation.hypotheses, causes)
+    causes += _of_most(found_causes, causes, left)
     for cause in causes:
         if cause.id == "overwritten":  # which gradient comes last may depend on chance
             cause.cases += [
@@ -250,12 +250,18 @@ def _not_only_in_wrong_values(
     ]
 
 
-def _of_most(causes: list[Cause], left: Sequence[Outcome]) -> list[Cause]:
-    """Leave out mistakes of the whole pass if more failures stay unexplained than they explain."""
-    whole = [cause for cause in causes if not cause.op]
-    if sum(len(cause.cases) for cause in whole) >= len(_unexplained(left, causes)):
-        return causes
-    return [cause for cause in causes if cause.op]
+def _of_most(
+    found: Sequence[Cause], others: Sequence[Cause], left: Sequence[Outcome]
+) -> Sequence[Cause]:
+    """Leave out several mistakes of the whole pass if most failures stay unexplained beside them.
+
+    They were fitted to a few, as where it isn't known of what ops are composed.
+    """
+    whole = [cause for cause in found if not cause.op]
+    explained = sum(len(cause.cases) for cause in whole)
+    if len(whole) < 2 or explained >= len(_unexplained(left, [*found, *others])):  # noqa: PLR2004
+        return found
+    return [cause for cause in found if cause.op]
 
 
 def _add_consequences(  # noqa: PLR0913 - what is known of an engine

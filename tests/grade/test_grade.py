@@ -206,7 +206,16 @@ def test_hidden_numbers(wrong: str, shell: Shell) -> None:
 def test_json(shell: Shell) -> None:
     """The fields are those that docs/grade.md names."""
     said = shell("grade", edited(shell, *EDITS["wrong value"]), "product.json", "--json").json
-    assert [*said] == ["engine", "cases", "causes", "summary", "problem", "complete", "varying"]
+    assert [*said] == [
+        "engine",
+        "cases",
+        "causes",
+        "summary",
+        "problem",
+        "complete",
+        "further",
+        "varying",
+    ]
     assert said["engine"]["name"] == "edited.py:Value"
     assert said["engine"]["python"] == sys.version.split()[0]
     assert said["cases"] == [
