@@ -16,6 +16,8 @@ from tests.engines.population import (
     HELD_OUT,
     NO_NUMBERS,
     OTHERS,
+    STRANGE,
+    STRANGERS,
     UNUSUAL,
     graded,
     pairs,
@@ -189,6 +191,7 @@ def test_unusual_mistakes_have_no_false_cause(trial: Trial) -> None:
 
 STYLES: Final = people(OTHERS)
 OF_STYLES: Final = {t.name: t for t in singles(STYLES) if t.mistakes}
+OF_STRANGERS: Final = [t for t in singles(people(STRANGERS)) if t.mistakes]
 SAID: Final[dict[str, set[tuple[str, str]]]] = {
     "edges_by_depth edge-of-value": {("repeated", "")},
     "five_primitives_in_sets mul-self-grad": {("upstream", "mul"), ("depth", "")},
@@ -256,11 +259,13 @@ def test_mistakes_in_what_is_kept() -> None:
 
 
 def test_other_engines_have_labels_that_exist() -> None:
-    """Every mistake can be named, and its edits change the engine."""
+    """What may be said of a mistake can be said, and its edits change the engine."""
     assert len(OF_STYLES) > 300
-    for trial in OF_STYLES.values():
+    assert len(OF_STRANGERS) > 400
+    assert sorted(STRANGE) == [each.name for each in people(STRANGERS) if each.is_held_out]
+    for trial in (*OF_STYLES.values(), *OF_STRANGERS):
         (mistake,) = trial.mistakes
-        assert mistake.causes, trial.name
+        assert mistake.causes or trial in OF_STRANGERS, trial.name  # some fit none
         assert all(cause in CAUSES for cause in mistake.causes), trial.name
         assert all(op in OPS for op in mistake.ops), trial.name
         assert trial.person.with_(trial.mistakes) != trial.person.source, trial.name
@@ -280,6 +285,27 @@ def test_a_sample_of_other_engines_is_named() -> None:
     assert [score.trial.name for score in scores if not score.is_caught] == []
     assert [(score.trial.name, score.false) for score in scores if score.false] == []
     assert 10 * sum(score.is_right for score in scores) >= 9 * len(scores) > 500
+
+
+OF_ALL: Final = {
+    "by_path local-only": {("upstream", ""), ("depth", "")},
+    "by_path upstream-only": {("inner", ""), ("depth", "")},
+    "counted_users edges-as-dict": {("repeated", "")},
+    "golfed sigmoid-of-exps": {("overflow", "sigmoid")},
+    "partials_when_made one-list-for-all": {("error", ""), ("stale", "add")},
+    "partials_when_made parents-in-a-set": {("repeated", ""), ("depth", "")},
+    "partials_when_made seed-is-sign": {("seed", ""), ("depth", "")},
+}
+"""What is said of strangers' mistakes of which something else was said, or nothing: gradients that
+go along paths, partials that are 0 or equal, and a derivative that isn't wrong but far out."""
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", OF_ALL)
+def test_mistakes_of_strangers(name: str) -> None:
+    """What concerns all ops but some is said of all, and no op is blamed for it."""
+    (trial,) = [trial for trial in OF_STRANGERS if trial.name == name]
+    assert {each[:2] for each in graded(trial, twice=False).named} == OF_ALL[name]
 
 
 def test_pairs_are_seeded() -> None:
