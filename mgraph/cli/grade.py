@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from itertools import islice
+from functools import cache
+from itertools import chain, islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +24,7 @@ from mgraph.grade.outcomes import Verdict
 from mgraph.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mgraph.codec import Limits
     from mgraph.grade.cases import Case
@@ -79,7 +80,8 @@ def _positive(_ctx: click.Context, param: click.Parameter, x: float) -> float:
 )  # fmt: skip
 @click.option(
     "--quick", is_flag=True,
-    help="Run only the smallest part of the golden set that still catches every known mistake.",
+    help="Run only the smallest part of the golden set that still catches every known mistake; the "
+    "rest only if something isn't right, to find out why.",
 )  # fmt: skip
 @click.option(
     "--skip", type=CaseName(), multiple=True, metavar="CASE",
@@ -160,8 +162,12 @@ def command(
         check_target(file)
     all_cases = _cases(paths, tolerance, limits)
     cases = _chosen(all_cases, skip, quick=quick)
-    golden = _cases((), tolerance, limits) if paths else all_cases
-    further = _others(golden, cases, skip)
+
+    @cache
+    def further() -> Sequence[Case]:
+        golden = _cases((), tolerance, limits) if paths else all_cases
+        return _others(golden, cases, skip)
+
     if classroom.engines is not None:
         conditions = _conditions(spellings, timeout, memory, python, strict=strict)
         conditions = conditions._replace(further=further)
@@ -288,7 +294,8 @@ def _conditions(
 
 def _grade(
     engine: str | None, cmd: str | None, python: str, names: dict[str, str],
-    timeout: float, memory: int, cases: Sequence[Case], further: Sequence[Case],
+    timeout: float, memory: int, cases: Sequence[Case],
+    further: Callable[[], Sequence[Case]],
     strict: bool,  # noqa: FBT001
 ) -> Report:  # fmt: skip
     from mgraph.grade.processes import (  # noqa: PLC0415
@@ -318,7 +325,9 @@ def _grade(
     else:
         outcomes = run_command_engine(cases, CommandEngine(cmd or "", resources), further)
     graded = _counted_off(islice(outcomes, len(cases)), len(cases), "grading")
-    others = _counted_off(outcomes, len(further), "finding out why")
+    others: Sequence[Outcome] = ()
+    if (first := next(outcomes, None)) is not None:
+        others = _counted_off(chain([first], outcomes), len(further()), "finding out why")
     return make_report(about, graded, further=others, strict=strict, problem=problem)
 
 

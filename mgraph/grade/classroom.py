@@ -17,7 +17,7 @@ from mgraph.grade.runner import PATIENCE, Report, make_report, run_python_engine
 from mgraph.grade.sandbox import scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from mgraph.grade.cases import Case
     from mgraph.grade.hand_ins import HandIn
@@ -40,7 +40,7 @@ class Conditions(NamedTuple):
         python: The interpreter; empty for the one that runs mgraph.
         sandbox: The sandbox; None to run engines without one.
         strict: Whether differing conventions count as failures.
-        further: Cases to run, as evidence, on engines that aren't right.
+        further: Returns cases to run, as evidence, on engines that aren't right.
     """
 
     names: Mapping[str, str]
@@ -48,7 +48,7 @@ class Conditions(NamedTuple):
     python: str = ""
     sandbox: Sandbox | None = None
     strict: bool = False
-    further: Sequence[Case] = ()
+    further: Callable[[], Sequence[Case]] = tuple
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,8 @@ class _Workers:
         with closing(run_python_engine(self.cases, engine, further)) as outcomes:
             for outcome in outcomes:
                 graded.append(outcome)
+                if len(graded) == len(self.cases):  # further ones have a time of their own
+                    until = monotonic() + seconds
                 if self.has_stopped or monotonic() > until:
                     break
         error = f"not tried, because all cases so far took more than {seconds:g} s"

@@ -267,7 +267,7 @@ class ForeignEngine:
         usual = self.usual_attribute(sample, what, expected)
         if given is None:
             return usual
-        if hasattr(sample, usual):
+        if self.number(getattr(sample, usual, None)) is not None:
             raise EngineError(f"--op {what}={given}: a Value has no {given}; it has {usual}")
         return given  # some Values have one only after backward
 

@@ -159,34 +159,39 @@ class _Patient:
 
 
 def run_python_engine(
-    cases: Sequence[Case], engine: PythonEngine, further: Sequence[Case] = ()
+    cases: Sequence[Case], engine: PythonEngine, further: Callable[[], Sequence[Case]] = tuple
 ) -> Generator[Outcome, None, None]:
     """Run cases on a Value class, in one process until that ends.
 
     Args:
         cases: The cases.
         engine: The class.
-        further: Cases to run after those, as evidence, if one of those isn't right.
+        further: Returns cases to run after those, as evidence, if one of those isn't right.
     """
     outcomes: list[Outcome] = []
     ask = _Patient(lambda case: _ask_python(case, engine))
     with closing(engine):
-        for some in (cases, further):
+        for some in _with_evidence(cases, further, outcomes):
             for case in some:
                 outcomes.append(judge(case, ask(case)))
                 yield outcomes[-1]
-            if not _calls_for_evidence(outcomes):
-                break
         _try_afresh(outcomes, engine)
 
 
-def _calls_for_evidence(outcomes: Iterable[Outcome]) -> bool:
-    """Whether numbers aren't right, or an exception was raised: more cases help to find out why."""
-    return any(
+def _with_evidence(
+    cases: Sequence[Case], further: Callable[[], Sequence[Case]], outcomes: Iterable[Outcome]
+) -> Iterator[Sequence[Case]]:
+    """Yield the cases, and further ones if numbers aren't right by then, or exceptions were raised.
+
+    An engine whose process ends, or that is too late, shows nothing more in other cases.
+    """
+    yield cases
+    if any(
         each.outcome != Verdict.OK
         and (each.answer.has_numbers or (each.failed and each.answer.failure is not None))
         for each in outcomes
-    )
+    ):
+        yield further()
 
 
 def _try_afresh(outcomes: Sequence[Outcome], engine: PythonEngine) -> None:
@@ -309,14 +314,14 @@ def _of_nodes(program: Program, numbers: Sequence[float | None]) -> list[float |
 
 
 def run_command_engine(
-    cases: Sequence[Case], engine: CommandEngine, further: Sequence[Case] = ()
+    cases: Sequence[Case], engine: CommandEngine, further: Callable[[], Sequence[Case]] = tuple
 ) -> Iterator[Outcome]:
     """Run cases on a program that reads and writes graph files; ask failed ones once more.
 
     Args:
         cases: The cases.
         engine: The program.
-        further: Cases to run after those, as evidence, if one of those isn't right.
+        further: Returns cases to run after those, as evidence, if one of those isn't right.
     """
     ask = _Patient(lambda case: _ask_command(case, engine))
     outcomes: list[Outcome] = []
@@ -339,12 +344,10 @@ def run_command_engine(
                 raise
 
     with closing(engine):
-        for some in (cases, further):
+        for some in _with_evidence(cases, further, outcomes):
             for each in answered(deque(some)):
                 outcomes.append(each)
                 yield each
-            if not _calls_for_evidence(outcomes):
-                break
 
 
 def _ask_command(case: Case, engine: CommandEngine) -> Answer:
