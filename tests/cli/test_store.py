@@ -202,12 +202,29 @@ def test_rm_of_one_name_of_several(mgraph: Shell) -> None:
     assert said["removed"] == []
     assert said["names"] == [{"name": "class-7a/anna", "id": ID, "others": others}]
     assert mgraph("store", "get", "shared", "class-7a/ben", "-o", "out").status == 0
-    said = mgraph("store", "rm", "shared", "class-7a/ben", "other/neuron")
-    assert said.out.splitlines() == [
-        f"removed the name class-7a/ben; other/neuron still points to its {ID}",
-        f"removed {ID} and the name other/neuron",
-    ]
+    said = mgraph("store", "rm", "shared", "class-7a/ben")
+    assert said.out == f"removed the name class-7a/ben; other/neuron still points to {ID}\n"
+    said = mgraph("store", "rm", "shared", "other/neuron")
+    assert said.out == f"removed {ID} and the name other/neuron\n"
     assert mgraph("store", "verify", "shared").status == 0
+
+
+def test_rm_of_several_names_of_one_document(mgraph: Shell) -> None:
+    """What is said is true when all are removed: who still points to it, and what went with it."""
+    other = _class(mgraph)
+    names = ["class-7a/ben", "class-7a/anna"]
+    said = mgraph("store", "rm", "shared", *names, "class-7a/moons/carla")
+    assert said.out.splitlines() == [
+        f"removed the names class-7a/ben, class-7a/anna; other/neuron still points to {ID}",
+        f"removed {other} and the name class-7a/moons/carla",
+    ]
+    for i, last in enumerate((["other/neuron"], [ID])):
+        store = f"shared{i}"
+        mgraph("store", "add", store, "anna.json", "ben.json", "--prefix", "class-7a")
+        mgraph("store", "add", store, "neuron.json", "--prefix", "other")
+        said = mgraph("store", "rm", store, *names, *last, "--json")
+        removed = {"id": ID, "names": ["class-7a/anna", "class-7a/ben", "other/neuron"]}
+        assert (said.json["removed"], said.json["names"]) == ([removed], [])
 
 
 def test_a_take_down_is_undone_as_the_refusal_says(mgraph: Shell) -> None:
