@@ -85,11 +85,15 @@ def naming_files(place: str, name: str = "") -> Iterator[None]:
     try:
         yield
     except RemovedError as error:
-        fix = _undoing(error.document, place)
-        named = [replace(_named(x, place, name), fix=fix) for x in error.diagnostics]
-        raise GraphError(named) from None
+        raise GraphError(_take_down(error, place, name)) from None
     except StoreError as error:
         raise GraphError([_named(x, place, name) for x in error.diagnostics]) from None
+
+
+def _take_down(error: RemovedError, place: str, name: str) -> Sequence[Diagnostic]:
+    """Say of a document that it was taken down, and how to undo that."""
+    fix = _undoing(error.document, place)
+    return [replace(_named(x, place, name), fix=fix) for x in error.diagnostics]
 
 
 def _undoing(document: str, place: str) -> str:
@@ -166,12 +170,15 @@ def add(
     files = _read(graphs, prefix, limits)
     added = []
     with opening(store, create=True) as opened:
+        _check_take_downs(opened, store, files)
+        now = {file.name: name_now(opened, file.name) for file in files if file.name}
         for path, name, data, graph in files:
             with naming_files(store, display_name(path)):
                 document = opened.put(data, graph).id
-            before = name_now(opened, name) if name else None
+            before = now.get(name)
             if name:
                 opened.set_name(name, document)
+                now[name] = document
             replaced = before if before != document else None
             about = {"file": path, "id": document, "name": name or None, "replaced": replaced}
             added.append(about)
@@ -218,6 +225,24 @@ def _read(paths: Sequence[str], prefix: str | None, limits: Limits) -> Sequence[
     if faults:
         raise GraphError(faults[:REPORTED], more + max(0, len(faults) - REPORTED))
     return files
+
+
+def _check_take_downs(store: GraphStore, place: str, files: Sequence[_GraphFile]) -> None:
+    """Refuse files that the store will not accept.
+
+    Raises:
+        GraphError: `removed` for each that was taken down.
+    """
+    faults: list[Diagnostic] = []
+    for file in files:
+        try:
+            store.size(id_of(file.data))
+        except NotFoundError:
+            continue
+        except RemovedError as error:
+            faults += _take_down(error, place, display_name(file.path))
+    if faults:
+        raise GraphError(faults[:REPORTED], max(0, len(faults) - REPORTED))
 
 
 def _name(path: str, prefix: str) -> str:

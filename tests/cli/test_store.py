@@ -69,6 +69,29 @@ def test_add_checks_all_files_first(mgraph: Shell) -> None:
     assert said.json["added"][0]["replaced"] is None
 
 
+def test_add_stores_nothing_if_a_file_is_refused(mgraph: Shell) -> None:
+    """Files that were taken down, all of which are named, and damaged names are known before."""
+    mgraph.write("other.json", NEURON.read_bytes() + b"\n")
+    mgraph.write("right.json", NEURON.read_bytes() + b"\n\n")
+    right = f"sha256:{sha256(mgraph.path('right.json').read_bytes()).hexdigest()}"
+    mgraph("store", "add", "shared", "neuron.json", "other.json", "--prefix", "a")
+    mgraph("store", "rm", "shared", "a/neuron", "a/other")
+    files = ["right.json", "neuron.json", "other.json"]
+    said = mgraph("store", "add", "shared", *files, "--prefix", "a")
+    assert (said.status, said.out, codes(said)) == (1, "", ["removed", "removed"])
+    assert said.err.startswith("neuron.json: error[removed]: ")
+    assert "\nother.json: error[removed]: " in said.err
+    mgraph.write("last.json", NEURON.read_bytes() + b"\n\n\n")
+    mgraph.write("shared/names/a/last.json", b"{}")
+    said = mgraph("store", "add", "shared", "right.json", "last.json", "--prefix", "a")
+    assert (said.status, said.out, codes(said)) == (1, "", ["damaged"])
+    store = FileStore(str(mgraph.path("shared")))
+    assert [*store.list()] == []
+    assert [entry.name for entry in store.names()] == ["a/last"]
+    assert mgraph("store", "add", "shared", "right.json", "--prefix", "a").status == 0
+    assert store.get_name("a/right").id == right
+
+
 def _class(mgraph: Shell) -> str:
     """Store three files below class-7a, one of which has other bytes; return the id of that."""
     mgraph.write("anna.json", NEURON.read_bytes())
