@@ -544,7 +544,7 @@ def _put(
     stored = _members(answer, "id", "hash", "nodes")
     if name:
         yield from _set_name(name, stored["id"], revision)
-    page = f"{without_user(url)}/g/{_path(name or stored['id'])}"
+    page = page_of(url, name or stored["id"])
     return ServedGraph(stored["id"], stored["hash"], int(stored["nodes"]), page)
 
 
@@ -700,6 +700,19 @@ def _if_match(revision: str) -> Mapping[str, str]:
 
 def _name_path(name: str) -> str:
     return f"/api/names/{_path(name)}"
+
+
+def page_of(url: str, reference: str) -> str:
+    """Return the address of a graph's page, without the user and password of the server's.
+
+    Args:
+        url: The address of the server, without a slash at its end.
+        reference: The id of a file, the canonical hash of a graph, or a name.
+
+    Raises:
+        ServerError: `name` if `reference` can't be one.
+    """
+    return f"{without_user(url)}/g/{_path(reference)}"
 
 
 def _path(reference: str) -> str:

@@ -147,12 +147,13 @@ def _stored(
     data: bytes, server: str, name: str, token: str, *, replace: bool, unlisted: bool
 ) -> str:
     """Store a file on a server, and return its address there."""
-    from mgraph.client import Client  # noqa: PLC0415 - an extra, and nothing else uses the network
+    # an extra, and nothing else uses the network
+    from mgraph.client import Client, page_of  # noqa: PLC0415
 
     with _naming_options(token), Client(server, token) as client:
         now = _now(client, name) if name else None
         if now is not None and now.id == id_of(data):  # there is nothing to do
-            return f"{client.url}/g/{name}"
+            return page_of(client.url, name)
         if now is not None and not replace:
             message = f"the name {quoted(name)} is taken"
             fix = "choose another name, or let it point to this graph from now on: --replace"

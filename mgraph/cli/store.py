@@ -41,7 +41,7 @@ from mgraph.service.store.opening import (
     open_store,
     verification,
 )
-from mgraph.service.store.protocol import every_name, release, resolve
+from mgraph.service.store.protocol import Released, every_name, release, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -85,11 +85,15 @@ def naming_files(place: str, name: str = "") -> Iterator[None]:
     try:
         yield
     except RemovedError as error:
-        fix = _undoing(error.document, place)
-        named = [replace(_named(x, place, name), fix=fix) for x in error.diagnostics]
-        raise GraphError(named) from None
+        raise GraphError(_take_down(error, place, name)) from None
     except StoreError as error:
         raise GraphError([_named(x, place, name) for x in error.diagnostics]) from None
+
+
+def _take_down(error: RemovedError, place: str, name: str) -> Sequence[Diagnostic]:
+    """Say of a document that it was taken down, and how to undo that."""
+    fix = _undoing(error.document, place)
+    return [replace(_named(x, place, name), fix=fix) for x in error.diagnostics]
 
 
 def _undoing(document: str, place: str) -> str:
@@ -166,12 +170,15 @@ def add(
     files = _read(graphs, prefix, limits)
     added = []
     with opening(store, create=True) as opened:
+        _check_take_downs(opened, store, files)
+        now = {file.name: name_now(opened, file.name) for file in files if file.name}
         for path, name, data, graph in files:
             with naming_files(store, display_name(path)):
                 document = opened.put(data, graph).id
-            before = name_now(opened, name) if name else None
+            before = now.get(name)
             if name:
                 opened.set_name(name, document)
+                now[name] = document
             replaced = before if before != document else None
             about = {"file": path, "id": document, "name": name or None, "replaced": replaced}
             added.append(about)
@@ -218,6 +225,24 @@ def _read(paths: Sequence[str], prefix: str | None, limits: Limits) -> Sequence[
     if faults:
         raise GraphError(faults[:REPORTED], more + max(0, len(faults) - REPORTED))
     return files
+
+
+def _check_take_downs(store: GraphStore, place: str, files: Sequence[_GraphFile]) -> None:
+    """Refuse files that the store will not accept.
+
+    Raises:
+        GraphError: `removed` for each that was taken down.
+    """
+    faults: list[Diagnostic] = []
+    for file in files:
+        try:
+            store.size(id_of(file.data))
+        except NotFoundError:
+            continue
+        except RemovedError as error:
+            faults += _take_down(error, place, display_name(file.path))
+    if faults:
+        raise GraphError(faults[:REPORTED], max(0, len(faults) - REPORTED))
 
 
 def _name(path: str, prefix: str) -> str:
@@ -584,31 +609,32 @@ def rm(store: str, references: Sequence[str], reason: str, as_json: bool) -> Non
     Examples:
       mgraph store rm shared class-7a/anna --reason "on request"
     """  # noqa: D301
-    kept, removed = {}, {}
     with opening(store) as opened:
-        names = [x for x in dict.fromkeys(references) if not _is_hash(x)]
+        named = {x: opened.get_name(x).id for x in references if not _is_hash(x)}  # before removals
         found = [x for each in references if _is_hash(each) for x in _documents(opened, each)]
-        for name in names:  # all, before any is removed
-            opened.get_name(name)
-        for name in names:
-            document, others = release(opened, name, reason)
-            if others:
-                kept[name] = document, others
-            else:
-                removed[document] = [name]
-        for document in dict.fromkeys(found):
-            removed.setdefault(document, []).extend(opened.remove(document, reason))
+        names = [name for name, document in named.items() if document not in found]
+        released = [*release(opened, names, reason)]
+        released += (Released(x, opened.remove(x, reason), []) for x in dict.fromkeys(found))
     if as_json:
-        documents = [{"id": document, "names": names} for document, names in removed.items()]
-        only = [{"name": x, "id": document, "others": y} for x, (document, y) in kept.items()]
+        documents = [{"id": x.id, "names": x.names} for x in released if not x.others]
+        only = [
+            {"name": name, "id": x.id, "others": x.others}
+            for x in released if x.others for name in x.names
+        ]  # fmt: skip
         print_json({"store": shown(store), "removed": documents, "names": only})
         return
-    for name, (document, others) in kept.items():
+    for each in released:
+        click.echo(_removal(each))
+
+
+def _removal(released: Released) -> str:
+    """Say which names were removed, and whether their document was."""
+    document, names, others = released
+    listed = f"the {'name' if len(names) == 1 else 'names'} {', '.join(names)}"
+    if others:
         point = "points" if len(others) == 1 else "point"
-        click.echo(f"removed the name {name}; {some(others)} still {point} to its {document}")
-    for document, names in removed.items():
-        also = f" and the {'name' if len(names) == 1 else 'names'} {', '.join(names)}"
-        click.echo(f"removed {document}{also if names else ''}")
+        return f"removed {listed}; {some(others)} still {point} to {document}"
+    return f"removed {document}{f' and {listed}' if names else ''}"
 
 
 def _is_hash(reference: str) -> bool:

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import zlib
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -337,6 +338,17 @@ def test_a_name_is_replaced_only_if_asked(mgraph: Shell, server: str) -> None:
     assert mgraph(*line, "--replace").status == 0
     other = mgraph.path("other.json").read_bytes()
     assert mgraph("open", f"{server}/g/mine", "-o", "-").raw == other
+
+
+def test_a_password_of_the_server_is_not_printed(
+    mgraph: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even if the name has the file already, so that nothing is stored."""
+    identity = f"sha256:{hashlib.sha256(NEURON.read_bytes()).hexdigest()}"
+    served = SimpleNamespace(id=identity)
+    monkeypatch.setattr("mgraph.client.Client.get_name", lambda *_: served)
+    said = mgraph("share", "neuron.json", "--to", "http://ada:s3cret@a.b/", "--name", "a/b")
+    assert (said.status, said.out, said.err) == (0, "http://a.b/g/a/b\n", "")
 
 
 @pytest.mark.parametrize("name", ["Class 7", "../x", "a/../b", "a//b", "con", "\x1b[31m", "a" * 65])

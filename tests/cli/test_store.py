@@ -69,6 +69,29 @@ def test_add_checks_all_files_first(mgraph: Shell) -> None:
     assert said.json["added"][0]["replaced"] is None
 
 
+def test_add_stores_nothing_if_a_file_is_refused(mgraph: Shell) -> None:
+    """Files that were taken down, all of which are named, and damaged names are known before."""
+    mgraph.write("other.json", NEURON.read_bytes() + b"\n")
+    mgraph.write("right.json", NEURON.read_bytes() + b"\n\n")
+    right = f"sha256:{sha256(mgraph.path('right.json').read_bytes()).hexdigest()}"
+    mgraph("store", "add", "shared", "neuron.json", "other.json", "--prefix", "a")
+    mgraph("store", "rm", "shared", "a/neuron", "a/other")
+    files = ["right.json", "neuron.json", "other.json"]
+    said = mgraph("store", "add", "shared", *files, "--prefix", "a")
+    assert (said.status, said.out, codes(said)) == (1, "", ["removed", "removed"])
+    assert said.err.startswith("neuron.json: error[removed]: ")
+    assert "\nother.json: error[removed]: " in said.err
+    mgraph.write("last.json", NEURON.read_bytes() + b"\n\n\n")
+    mgraph.write("shared/names/a/last.json", b"{}")
+    said = mgraph("store", "add", "shared", "right.json", "last.json", "--prefix", "a")
+    assert (said.status, said.out, codes(said)) == (1, "", ["damaged"])
+    store = FileStore(str(mgraph.path("shared")))
+    assert [*store.list()] == []
+    assert [entry.name for entry in store.names()] == ["a/last"]
+    assert mgraph("store", "add", "shared", "right.json", "--prefix", "a").status == 0
+    assert store.get_name("a/right").id == right
+
+
 def _class(mgraph: Shell) -> str:
     """Store three files below class-7a, one of which has other bytes; return the id of that."""
     mgraph.write("anna.json", NEURON.read_bytes())
@@ -202,12 +225,29 @@ def test_rm_of_one_name_of_several(mgraph: Shell) -> None:
     assert said["removed"] == []
     assert said["names"] == [{"name": "class-7a/anna", "id": ID, "others": others}]
     assert mgraph("store", "get", "shared", "class-7a/ben", "-o", "out").status == 0
-    said = mgraph("store", "rm", "shared", "class-7a/ben", "other/neuron")
-    assert said.out.splitlines() == [
-        f"removed the name class-7a/ben; other/neuron still points to its {ID}",
-        f"removed {ID} and the name other/neuron",
-    ]
+    said = mgraph("store", "rm", "shared", "class-7a/ben")
+    assert said.out == f"removed the name class-7a/ben; other/neuron still points to {ID}\n"
+    said = mgraph("store", "rm", "shared", "other/neuron")
+    assert said.out == f"removed {ID} and the name other/neuron\n"
     assert mgraph("store", "verify", "shared").status == 0
+
+
+def test_rm_of_several_names_of_one_document(mgraph: Shell) -> None:
+    """What is said is true when all are removed: who still points to it, and what went with it."""
+    other = _class(mgraph)
+    names = ["class-7a/ben", "class-7a/anna"]
+    said = mgraph("store", "rm", "shared", *names, "class-7a/moons/carla")
+    assert said.out.splitlines() == [
+        f"removed the names class-7a/ben, class-7a/anna; other/neuron still points to {ID}",
+        f"removed {other} and the name class-7a/moons/carla",
+    ]
+    for i, last in enumerate((["other/neuron"], [ID])):
+        store = f"shared{i}"
+        mgraph("store", "add", store, "anna.json", "ben.json", "--prefix", "class-7a")
+        mgraph("store", "add", store, "neuron.json", "--prefix", "other")
+        said = mgraph("store", "rm", store, *names, *last, "--json")
+        removed = {"id": ID, "names": ["class-7a/anna", "class-7a/ben", "other/neuron"]}
+        assert (said.json["removed"], said.json["names"]) == ([removed], [])
 
 
 def test_a_take_down_is_undone_as_the_refusal_says(mgraph: Shell) -> None:

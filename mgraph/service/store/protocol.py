@@ -255,35 +255,56 @@ def every_name(store: GraphStore, prefix: str = "") -> Iterator[NameEntry]:
 
 
 class Released(NamedTuple):
-    """What `release` did.
+    """What `release` did with one document.
 
     Attributes:
-        id: The document that the name pointed to.
+        id: The document that names pointed to.
+        names: Its names that were removed.
         others: The names that still point to it. If there are none, it was taken down.
     """
 
     id: str
+    names: Sequence[str]
     others: Sequence[str]
 
 
-def release(store: GraphStore, name: str, reason: str = "") -> Released:
-    """Remove a name; take its document down if no other name points to it.
+def release(store: GraphStore, names: Sequence[str], reason: str = "") -> Sequence[Released]:
+    """Remove names; take their documents down if no other names point to them.
 
     The same bytes have one id, so that the document of one pupil may be that of others, too. A name
-    that gets this document at the moment in which it is taken down goes with it.
+    that gets a document at the moment in which it is taken down goes with it.
+
+    Returns:
+        One for each document, in the order of the names.
 
     Raises:
-        NotFoundError: There is no such name.
-        ConflictError: Somebody has just set it anew.
+        NotFoundError: There is no such name; nothing was removed.
+        ConflictError: Somebody has just set one anew.
     """
-    entry = store.get_name(name)
-    pointing = (x.name for x in every_name(store) if x.id == entry.id)
-    others = [x for x in pointing if x != name]
-    if others:
-        store.remove_name(name, entry.revision)
-    else:
-        store.remove(entry.id, reason)
-    return Released(entry.id, others)
+    entries = {name: store.get_name(name) for name in names}
+    others: dict[str, list[str]] = {entry.id: [] for entry in entries.values()}
+    for entry in every_name(store) if names else ():
+        if entry.id in others and entry.name not in entries:
+            others[entry.id].append(entry.name)
+    return [
+        _released(store, document, [x for x in entries.values() if x.id == document], rest, reason)
+        for document, rest in others.items()
+    ]
+
+
+def _released(
+    store: GraphStore,
+    document: str,
+    entries: Sequence[NameEntry],
+    others: Sequence[str],
+    reason: str,
+) -> Released:
+    """Remove some names of a document, or the document if no others point to it."""
+    if not others:
+        return Released(document, store.remove(document, reason), [])
+    for entry in entries:
+        store.remove_name(entry.name, entry.revision)
+    return Released(document, [entry.name for entry in entries], others)
 
 
 _ID: Final = len(DOCUMENT) + 64

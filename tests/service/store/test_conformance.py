@@ -147,14 +147,26 @@ def test_release(store: GraphStore) -> None:
     document = store.put(b"{}", GRAPH).id
     store.set_name("a/x", document)
     store.set_name("b", document)
-    assert release(store, "a/x") == (document, ["b"])
+    assert release(store, ["a/x"]) == [(document, ["a/x"], ["b"])]
     assert store.get(document) == b"{}"
     assert [entry.name for entry in every_name(store)] == ["b"]
-    assert release(store, "b", "on request") == (document, [])
+    with pytest.raises(NotFoundError):
+        release(store, ["b", "a/x"])
+    assert release(store, ["b"], "on request") == [(document, ["b"], [])]
     with pytest.raises(RemovedError, match="on request"):
         store.get(document)
-    with pytest.raises(NotFoundError):
-        release(store, "b")
+    assert release(store, []) == []
+
+
+def test_release_of_several_names(store: GraphStore) -> None:
+    """A document goes if all its names do, in whatever order; otherwise only the names go."""
+    first, second = store.put(b"{}", GRAPH).id, store.put(b"[]", GRAPH).id
+    for name, document in (("a", first), ("b", second), ("c", first), ("d", second), ("e", second)):
+        store.set_name(name, document)
+    released = release(store, ["b", "c", "a", "d"])
+    assert released == [(second, ["b", "d"], ["e"]), (first, ["a", "c"], [])]
+    assert [entry.name for entry in every_name(store)] == ["e"]
+    assert [*store.list()] == [second]
 
 
 def test_take_down_in_advance(store: GraphStore) -> None:
