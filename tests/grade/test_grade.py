@@ -298,6 +298,15 @@ def test_spellings_that_no_value_has(shell: Shell) -> None:
         assert f"can't be graded: --op {option}: {words}" in " ".join(said.err.split()), option
 
 
+def test_a_gradient_that_comes_with_backward(shell: Shell) -> None:
+    """A usual name that holds no number, here None, doesn't speak against the given one."""
+    engine = edited(
+        shell, (".grad", ".slope"), ("self.slope = 0.0", "self.grad = None"),
+        ("if node._prev:\n                node.slope = 0.0", "node.slope = 0.0"),
+    )  # fmt: skip
+    assert outcomes(shell, engine, "product.json", "--op", "grad=slope") == ["ok"]
+
+
 def test_memory(shell: Shell) -> None:
     """--memory is what an engine may take; 0 is any amount."""
     engine = edited(shell, (TIMES, "more = bytearray(2**28)\n        " + TIMES))
