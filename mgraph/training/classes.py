@@ -133,6 +133,20 @@ def has_class(labels: pa.Array) -> pa.BooleanArray:
     return pc.and_not(is_there, pc.fill_null(is_missing, fill_value=False))
 
 
+def without_views(labels: pa.Array) -> pa.Array:
+    """Return texts as a dictionary if they are views, as in Polars, which can't be filtered.
+
+    Args:
+        labels: The values of the column of classes; those of another type are returned as is.
+    """
+    is_view = pa.types.is_string_view
+    encoded = labels.dictionary_encode() if is_view(labels.type) else labels
+    if not (pa.types.is_dictionary(encoded.type) and is_view(encoded.type.value_type)):
+        return labels
+    texts = pa.array(encoded.dictionary.to_pylist(), pa.large_string())
+    return pa.DictionaryArray.from_arrays(encoded.indices, texts)
+
+
 class ClassNames:
     """The different values of a column, in the order in which they first occur.
 
