@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mgraph.build.losses import target_ids
+from mgraph.codec.missing import MISSING
 from mgraph.errors import GraphError, printable, quoted, some
 from mgraph.ops import INPUT
 from mgraph.suggestions import closest, did_you_mean
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 _MOST: Final = 1000
 """Different values of a column that are counted; with more, it is not a column of classes."""
-
-MISSING: Final = ("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
-"""What tables write in place of a class that nobody knows; `None` and `na` may well be classes."""
 
 _FEW: Final = 20
 """Classes for which a network is suggested; more are numbers, or names of rows."""

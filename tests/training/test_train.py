@@ -18,8 +18,8 @@ import mgraph
 from mgraph import GraphError
 from mgraph.build.expression import graph_of
 from mgraph.build.network import mlp
+from mgraph.codec.missing import MISSING
 from mgraph.training import Trained, train
-from mgraph.training.classes import MISSING
 from mgraph.training.curve import loss_svg
 from tests.reference.arithmetic import Double, Rounded
 from tests.reference.evaluate import forward, in_evaluation_order
