@@ -110,10 +110,9 @@ def print_column_notes(graph: Graph, columns: Mapping[str, str], given: Mapping[
             takes = f"params {text} take their values from the columns of their names"
         keeps = f"--column {first} keeps the declared value of {printable(params[0])}"
         click.echo(f"note: the {takes}; {keeps}", err=True)
-    names = [
-        nodes.ids[node] for node in nodes.leaves
-        if nodes.op(node) == INPUT and nodes.ids[node] not in (*columns, *given)
-    ]  # fmt: skip
+    settled = {*columns, *given}
+    inputs = (nodes.ids[node] for node in nodes.leaves if nodes.op(node) == INPUT)
+    names = [name for name in inputs if name not in settled]
     if names:
         what = "inputs" if len(names) > 1 else "input"
         text = printable(some(names))

@@ -14,7 +14,7 @@ from mgraph.rows.driver import source_of
 from mgraph.rows.sources import FileSource
 from mgraph.rows.transform import batch_rows, cut
 from mgraph.training.binding import columns_of, text_rules
-from mgraph.training.classes import has_class, targets_of
+from mgraph.training.classes import has_class, targets_of, without_views
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -102,7 +102,7 @@ class BoundRows:
         """Return the first bad rows of a piece."""
         masks = [*bad_masks(piece.batch, self.names.values())]
         if self.how.target is not None:
-            is_good = has_class(piece.batch.column(self.how.target))
+            is_good = has_class(without_views(piece.batch.column(self.how.target)))
             masks.append((self.how.target, "no class", ~is_good.to_numpy(zero_copy_only=False)))
         return first_bad_rows(masks, piece.shown, piece.row)
 
@@ -126,13 +126,15 @@ def _with_classes(piece: Piece, how: RowReading) -> Any:  # noqa: ANN401 - a rec
     Raises:
         GraphError: `number` if a row has none, and bad rows are not left out.
     """
-    classes = piece.batch.column(how.target)
+    at = piece.batch.schema.get_field_index(how.target)
+    classes = without_views(piece.batch.column(at))
+    batch = piece.batch.set_column(at, how.target, classes)
     is_good = has_class(classes)
     if is_good.true_count == len(classes):
-        return piece.batch
+        return batch
     if not how.skips:
-        at = is_good.to_pylist().index(False)
-        row, value = piece.row + at, classes[at].as_py()
+        first = is_good.to_pylist().index(False)
+        row, value = piece.row + first, classes[first].as_py()
         what = "empty" if value is None else quoted(str(value))
         message = f"{quoted(how.target)} is {what} in row {row:,}, counted from 0"
         expected = "a class" if value is None else "a class, and not a mark of a missing value"
@@ -140,7 +142,7 @@ def _with_classes(piece: Piece, how: RowReading) -> Any:  # noqa: ANN401 - a rec
         raise GraphError.of(
             "number", message, path, expected=expected, fix=BAD_ROWS_FIX, file=shown
         )
-    return piece.batch.filter(is_good)
+    return batch.filter(is_good)
 
 
 @contextmanager

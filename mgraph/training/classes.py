@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mgraph.build.losses import target_ids
+from mgraph.codec.missing import MISSING
 from mgraph.errors import GraphError, printable, quoted, some
 from mgraph.ops import INPUT
 from mgraph.suggestions import closest, did_you_mean
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 _MOST: Final = 1000
 """Different values of a column that are counted; with more, it is not a column of classes."""
-
-MISSING: Final = ("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
-"""What tables write in place of a class that nobody knows; `None` and `na` may well be classes."""
 
 _FEW: Final = 20
 """Classes for which a network is suggested; more are numbers, or names of rows."""
@@ -131,6 +129,20 @@ def has_class(labels: pa.Array) -> pa.BooleanArray:
     else:
         return is_there
     return pc.and_not(is_there, pc.fill_null(is_missing, fill_value=False))
+
+
+def without_views(labels: pa.Array) -> pa.Array:
+    """Return texts as a dictionary if they are views, as in Polars, which can't be filtered.
+
+    Args:
+        labels: The values of the column of classes; those of another type are returned as is.
+    """
+    is_view = pa.types.is_string_view
+    encoded = labels.dictionary_encode() if is_view(labels.type) else labels
+    if not (pa.types.is_dictionary(encoded.type) and is_view(encoded.type.value_type)):
+        return labels
+    texts = pa.array(encoded.dictionary.to_pylist(), pa.large_string())
+    return pa.DictionaryArray.from_arrays(encoded.indices, texts)
 
 
 class ClassNames:

@@ -1,4 +1,4 @@
-"""Writes constants.js: the format's names, limits and magic numbers, as Python defines them."""
+"""Writes constants.js: names, limits and other constants of files and tables, as in Python."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.codec import COMPRESSED, LIMITS, OTHER_TEXT, SPECIAL
+from mgraph.codec.missing import MISSING
 from mgraph.codec.text_scan import LONGEST_INTEGER
 from mgraph.format import VERSIONS
 from mgraph.format.fields import FIELDS, INTEGERS, NEWER_RUN_FIELDS
@@ -31,8 +32,9 @@ _KEY: Final = re.compile(r'"(\w+)":')
 def javascript() -> str:
     """Return the module `constants.js`."""
     lines = (f"export const {name} = {value};\n" for name, value in _constants())
-    return "/** The constants of the format; made by mgraph/viewer/constants.py. */\n" + "".join(
-        lines
+    return (
+        "/** The constants of files and tables; made by mgraph/viewer/constants.py. */\n"
+        + "".join(lines)
     )
 
 
@@ -48,6 +50,7 @@ def _constants() -> Iterator[tuple[str, str]]:
     yield "INTEGERS", str(INTEGERS)
     yield "LONGEST_INTEGER", str(LONGEST_INTEGER)
     yield "SPECIAL", f"new Map({_json([*SPECIAL.items()])})"
+    yield "MISSING", _json(MISSING)
     yield "TOLERANCE", _json({"rel": DEFAULT.rel, "abs": DEFAULT.abs})
     yield "HASH_NAME", _json(HASH_NAME)
     yield "COMPRESSED", _json([[name, [*magic]] for magic, name in COMPRESSED])

@@ -18,8 +18,8 @@ import mgraph
 from mgraph import GraphError
 from mgraph.build.expression import graph_of
 from mgraph.build.network import mlp
+from mgraph.codec.missing import MISSING
 from mgraph.training import Trained, train
-from mgraph.training.classes import MISSING
 from mgraph.training.curve import loss_svg
 from tests.reference.arithmetic import Double, Rounded
 from tests.reference.evaluate import forward, in_evaluation_order
@@ -352,6 +352,9 @@ def test_marks_of_missing_classes_are_no_classes() -> None:
         pa.array(["a", "NA", "na"]).dictionary_encode(),
         pa.array([0.0, math.nan, 1.0]),
         pa.array(["a", "?", "b"], pa.large_string()),
+        pa.array(["a", " NA ", "b"], pa.string_view()),
+        pa.array(["a", None, "b"], pa.string_view()),
+        pa.array(["a", "NA", "b"], pa.string_view()).dictionary_encode(),
     ):
         result = train(net, pa.table({"x1": x, "kind": column}), target="kind", epochs=1,
                        bad_rows="skip")  # fmt: skip

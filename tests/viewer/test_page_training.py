@@ -17,8 +17,9 @@ import pytest
 
 import mgraph
 from mgraph import viewer
+from mgraph.codec.missing import MISSING
 from mgraph.ops import LEAVES, OPS
-from mgraph.training.classes import MISSING, known_targets, off_value
+from mgraph.training.classes import known_targets, off_value
 from tests.command_line import FIXTURES, HERE
 from tests.reference.arithmetic import Double, nearest
 from tests.rows.lines import line

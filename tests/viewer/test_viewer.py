@@ -155,8 +155,8 @@ def test_declared_members_are_those_of_the_made_objects() -> None:
         assert re.findall(r"[{,](\w+):", value) == keys
 
 
-def test_the_constants_are_those_of_the_format() -> None:
-    """What docs/format.md says of limits, ids and first bytes, the page's reader has."""
+def test_the_constants_are_those_of_the_docs() -> None:
+    """The page has what format.md says of limits, ids and first bytes, and training.md of marks."""
     made = constants.javascript()
     for line in (
         'const VERSIONS = ["1.0","1.1"];',
@@ -170,6 +170,7 @@ def test_the_constants_are_those_of_the_format() -> None:
         "const TOLERANCE = {rel:1e-09,abs:1e-12};",
         'const HASH_NAME = "mgraph1-sha256:";',
         'const SPECIAL = new Map([["nan",NaN],["inf",Infinity],["-inf",-Infinity]]);',
+        'MISSING = ["","?","NA","N/A","n/a","#N/A","<NA>","NaN","nan","NULL","null"];',
         '["gzip",[31,139]]',
         "[239,187,191]",
     ):

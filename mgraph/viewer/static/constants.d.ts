@@ -1,4 +1,4 @@
-/** The types of constants.js, which mgraph/viewer/constants.py generates from the format's own constants. */
+/** The types of constants.js, which mgraph/viewer/constants.py generates from those of Python. */
 
 /** The newest version of the format. */
 export const VERSIONS: string[];
@@ -21,6 +21,8 @@ export const INTEGERS: number;
 export const LONGEST_INTEGER: number;
 /** Doubles that JSON has no literals for, by the strings that represent them. */
 export const SPECIAL: Map<string, number>;
+/** What tables write in place of a class that nobody knows. */
+export const MISSING: string[];
 /** The default tolerance. */
 export const TOLERANCE: { rel: number; abs: number };
 /** What the text of a hash starts with. */

@@ -1,11 +1,9 @@
 /** Matches the columns of a table with a graph: leaves get those of their name, targets the classes. */
+import { MISSING } from "./constants.js";
 import { Refusal, quoted } from "./refusal.js";
 
 /** @typedef {import("./graph.js").Graph} Graph */
 /** @typedef {import("./csv.js").Table} Table */
-
-/** What tables write in place of a class that nobody knows; the same list is in training/classes.py. */
-const MISSING = ["", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null"];
 
 const NUMBER = /^[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|inf|infinity)$/i;
 

@@ -12,7 +12,9 @@ import pyarrow as pa
 import pytest
 
 from mgraph import GraphError
+from mgraph.build.network import mlp
 from mgraph.rows import mapper
+from mgraph.training import train
 from tests.groups.tables import RECIPES
 from tests.rows.lines import GRADIENTS, LOSS, X, Y, line
 from tests.rows.recipes import assert_prints_what_is_shown
@@ -55,6 +57,15 @@ def test_nan_in_polars_is_a_number() -> None:
     assert out["grad:w"].to_list() == GRADIENTS["w"]
     nan = mapper(line()).apply(pl.DataFrame({"x": [float("nan")]}).to_arrow())
     assert np.isnan(nan["loss"][0].as_py())
+
+
+def test_marks_of_missing_classes_in_polars() -> None:
+    """Texts of a frame are views: a mark of a missing class is left out as in other tables."""
+    frame = pl.DataFrame({"x1": [1.0, 2.0, 3.0, 4.0], "kind": ["a", "b", "NA", "b"]})
+    for table in (frame, frame.with_columns(pl.col("kind").cast(pl.Categorical))):
+        result = train(mlp((1, 1), loss="mse"), table, target="kind", epochs=1, bad_rows="skip")
+        assert (result.results["rows"], result.results["skipped"]) == (3, 1)
+        assert result.results["classes"] == ["a", "b"]
 
 
 def test_polars_keeps_its_numbers() -> None:
