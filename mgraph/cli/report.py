@@ -215,7 +215,7 @@ def _more_leaves(count: int) -> str:
     return f"  … {count:,} more {'leaf' if count == 1 else 'leaves'}" if count else ""
 
 
-def run_as_json(graph: Graph, run: Run, *, wrote: str) -> dict[str, Any]:
+def run_as_json(graph: Graph, run: Run, *, wrote: str | None) -> dict[str, Any]:
     """Return what `print_run` prints as plain data."""
     findings = Findings(graph, run)
     columns, data, grad = findings.columns, findings.data, findings.grad

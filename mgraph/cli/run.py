@@ -15,6 +15,7 @@ from mgraph.cli.files import (
     is_among,
     naming,
     read_graph,
+    target_name,
     update_of,
     write_graph,
 )
@@ -107,12 +108,13 @@ def command(
             raise error if chosen else _suggesting_out(error) from None
         bar.step("printing")
         err = target == STREAM
-        wrote = "standard output" if target == STREAM else printable(target)
+        name = target_name(target)
+        wrote = None if name is None else printable(name)
         if as_json:
             print_json(run_as_json(file, run, wrote=wrote), err=err)
         else:
-            position = _position(result.runs, run)
-            print_run(file, run, wrote=f"{wrote} ({position})", show_all=show_all, err=err)
+            what = f"{wrote} ({_position(result.runs, run)})" if wrote else "nothing"
+            print_run(file, run, wrote=what, show_all=show_all, err=err)
 
 
 @contextmanager

@@ -225,8 +225,10 @@ def test_nothing_is_written(mgraph: Shell) -> None:
     said = mgraph("run", "neuron.json", "-o", os.devnull)
     assert (said.status, said.err) == (0, "")
     assert said.out.startswith("neuron: One tanh neuron")
-    assert mgraph("run", "neuron.json", "--json", "-o", os.devnull).json["wrote"] == os.devnull
-    assert mgraph("convert", "neuron.json", os.devnull).status == 0
+    assert said.out.endswith("wrote     nothing\n")
+    assert mgraph("run", "neuron.json", "--json", "-o", os.devnull).json["wrote"] is None
+    assert mgraph("convert", "neuron.json", os.devnull).out == "wrote nothing\n"
+    assert mgraph("convert", "neuron.json", os.devnull, "--json").json["wrote"] is None
     assert mgraph.files() == ["neuron.json"]
 
 
