@@ -321,11 +321,27 @@ def test_a_gradient_that_is_not_finite(mgraph: Shell, formula: str, node: str, g
     said = mgraph("run", "zero.json")
     marked = [line for line in said.out.splitlines() if line.endswith("first non-finite gradient")]
     assert [line.split()[0] for line in marked] == [node]
-    assert f"look at   the gradient of {node} is {grad}; mgraph explain FILE {node}" in said.out
+    hint = f"mgraph explain zero.annotated.json {node} --run 0"
+    assert f"look at   the gradient of {node} is {grad}; {hint} shows why\n" in said.out
     found = mgraph("run", "zero.json", "--json").json
     assert found["first_non_finite"] is None
     assert found["first_non_finite_gradient"] == node
-    assert mgraph("explain", "zero.json", node).status == 0
+    assert f"= {grad}" in mgraph(*hint.split()[1:]).out
+
+
+@pytest.mark.parametrize("args", [("--set", "a=0", "--seed", "b=1"), ("--inputs", "a.json")])
+def test_the_hint_to_a_gradient_explains_the_same_run(mgraph: Shell, args: tuple[str, ...]) -> None:
+    """Whatever the run was asked for, the command in the hint shows its numbers."""
+    mgraph("new", "c = 2*a; b = sqrt(a)", "--param", "a=4", "-o", "two.json")
+    mgraph.write("a.json", {"a": 0})
+    mgraph("run", "two.json", "--seed", "c=1", "--in-place")
+    seed = () if "--seed" in args else ("--output", "b")
+    said = mgraph("run", "two.json", *args, *seed, "-o", "my runs.json")
+    assert "; mgraph explain 'my runs.json' a --run 1 shows why\n" in said.out
+    assert "look at   ∂b/∂a = 0.5/b = 0.5/0.0 = inf" in mgraph(
+        "explain", "my runs.json", "a", "--run", "1").out  # fmt: skip
+    said = mgraph("run", "two.json", *args, *seed, "-o", os.devnull)
+    assert "look at   the gradient of a is inf\n" in said.out  # there is no file to explain
 
 
 def test_file_order_is_kept(mgraph: Shell) -> None:
