@@ -11,7 +11,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Final
 
 from mgraph.build.functions import FUNCTIONS
-from mgraph.build.mistakes import ELSEWHERE, misread, replacement
+from mgraph.build.mistakes import ELSEWHERE, MODULES, misread, replacement
 from mgraph.document import Graph
 from mgraph.errors import quoted, some
 from mgraph.format.ids import IN_WORDS, are_ids, bad_id
@@ -19,7 +19,7 @@ from mgraph.suggestions import closest, did_you_mean
 from mgraph.value import Value, leaf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
 OPERATORS: Final = {
     ast.Add: "add",
@@ -242,6 +242,7 @@ class _Reader:
                 message = f"{name} is declared as a leaf, but computed here"
                 raise ExpressionError(message, targets[name].at)
         for statement in statements:
+            _refuse_modules(statement.formula, {*leaves, *targets})
             for name in _names(statement.formula):
                 if name not in self.named and name not in targets:
                     op, data = leaves.get(name, ("input", None))
@@ -332,6 +333,15 @@ def _names(formula: ast.expr) -> Iterator[str]:
         todo.extend(reversed(inputs))
 
 
+def _refuse_modules(formula: ast.expr, known: Container[str]) -> None:
+    """Refuse np.exp() without an argument: it is a method only where np is a known name."""
+    for node in ast.walk(formula):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            of = node.func.value
+            if isinstance(of, ast.Name) and of.id in MODULES and of.id not in known:
+                raise ExpressionError(_no_function(_function_of(node.func), node), _at(node))
+
+
 def _literal(node: ast.expr) -> float | None:
     """Return the number that a leaf of a formula spells; None if it is a name."""
     sign = 1.0
@@ -419,10 +429,34 @@ def _no_function(name: str, call: ast.Call) -> str:
         return f"what is called here is not an op: {_USE}; a product is written with *"
     if last in ELSEWHERE:
         return f"{quoted(name)} is not an op: write {ELSEWHERE[last]}"
+    if written := _as_function(call):
+        return f"{quoted(name)} is not an op: write {written}"
     hint = did_you_mean(last if last in FUNCTIONS else closest(last, FUNCTIONS))
     if not hint and len(call.args) == 1 and name != f".{last}":
         hint = f"{_USE}; for a product, write {name}*(…)"
     return f"{quoted(name)} is not an op: {hint or _USE}"
+
+
+def _as_function(call: ast.Call) -> str:
+    """Return how to write x.pow(2) as pow(x, 2); empty if it isn't the call of a method."""
+    func = call.func
+    if not isinstance(func, ast.Attribute) or call.keywords:
+        return ""
+    args = [func.value, *call.args]
+    function = FUNCTIONS.get(func.attr)
+    if function is None or not function.takes(len(args)) or _brief(func.value) in MODULES:
+        return ""
+    return f"{func.attr}({', '.join(map(_brief, args))})"
+
+
+def _brief(node: ast.expr) -> str:
+    """Return a name or a number as it is written; … for anything longer."""
+    if isinstance(node, ast.Constant):
+        return repr(node.value)
+    try:
+        return _id(node)
+    except ExpressionError:
+        return "…"
 
 
 def _function_of(node: ast.expr) -> str:

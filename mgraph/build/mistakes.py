@@ -32,6 +32,9 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 }
 """Functions of mathematical libraries, and how to write them with ops."""
 
+MODULES: Final = frozenset({"F", "jax", "jnp", "math", "nn", "np", "numpy", "tf", "torch"})
+"""Names under which people call functions of other libraries."""
+
 _REPLACEMENTS: Final = {
     "·": "*", "⋅": "*", "×": "*", "÷": "/", "−": "-", "–": "-", "√": "sqrt()",
     "∞": "inf, and declare it: --const inf=inf",

@@ -13,6 +13,7 @@ from mgraph.cli.files import (
     check_extension,
     naming,
     read_graph,
+    target_name,
     update_of,
     write_graph,
 )
@@ -95,12 +96,15 @@ def command(
         written = f"note: the file states format {graph.version}, which has all of its ops"
         click.echo(f"{written}; readers of {version} read it, too", err=True)
     if as_json:
-        facts = {"wrote": "standard output" if target == STREAM else target, "nodes": len(graph)}
+        facts = {"wrote": target_name(target), "nodes": len(graph)}
         more = {} if removed is None else {"nodes_before": nodes, "simplified": removed}
         print_json({**facts, **more}, err=target == STREAM)
     elif target != STREAM:
-        size = Path(target).stat().st_size
-        click.echo(f"wrote {printable(target)}: {counted(len(graph), 'node')}, {size:,} bytes")
+        if target_name(target) is None:
+            click.echo("wrote nothing")
+        else:
+            size = Path(target).stat().st_size
+            click.echo(f"wrote {printable(target)}: {counted(len(graph), 'node')}, {size:,} bytes")
         if removed is not None:
             _print_removed(nodes - len(graph), removed)
 

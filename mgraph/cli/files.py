@@ -47,6 +47,13 @@ def display_name(path: str) -> str:
     return "standard input" if path == STREAM else path
 
 
+def target_name(path: str) -> str | None:
+    """Return the name of a written file in messages and JSON; None if nothing is written."""
+    if path == os.devnull:
+        return None
+    return "standard output" if path == STREAM else path
+
+
 def default_target(path: str, ending: str) -> str:
     """Return where what is made of a graph file goes unless it is said: to the current folder.
 

@@ -105,8 +105,19 @@ class Findings:
         return [(self.columns.ids[nodes[i]], adjoints[i]) for i in largest], len(nodes)
 
 
-def print_run(graph: Graph, run: Run, *, wrote: str, show_all: bool, err: bool) -> None:
-    """Print the table of a run, and under it a footer with the most important numbers."""
+def print_run(
+    graph: Graph, run: Run, *, wrote: str, place: tuple[str, int] | None, show_all: bool, err: bool
+) -> None:
+    """Print the table of a run, and under it a footer with the most important numbers.
+
+    Args:
+        graph: The graph.
+        run: A complete run of it.
+        wrote: What was written.
+        place: The file that holds the run now, and the number of the run in it; None if none does.
+        show_all: Whether to print all nodes of a large graph.
+        err: Whether to print to standard error.
+    """
     findings = Findings(graph, run)
     room = width(err=err)
     _print_title(graph, room, err=err)
@@ -119,7 +130,7 @@ def print_run(graph: Graph, run: Run, *, wrote: str, show_all: bool, err: bool) 
         rows.insert(len(first), [line])
     table(["id", "formula", "data", "grad", ""], rows, err=err)
     click.echo(err=err)
-    for name, text in _footer(findings, wrote, room):
+    for name, text in _footer(findings, wrote, place, room):
         click.echo(f"{click.style(name.ljust(_NAME), dim=True)}{text}", err=err)
 
 
@@ -159,7 +170,9 @@ def _styled_flags(flags: Sequence[str]) -> str:
     return ", ".join(styled(flag, colours.get(flag, "yellow")) for flag in flags)
 
 
-def _footer(findings: Findings, wrote: str, room: int) -> Iterator[tuple[str, str]]:
+def _footer(
+    findings: Findings, wrote: str, place: tuple[str, int] | None, room: int
+) -> Iterator[tuple[str, str]]:
     for node in islice(findings.outputs, _OUTPUTS):
         yield "output", _named(findings, node)
     if len(findings.outputs) > _OUTPUTS:
@@ -167,8 +180,8 @@ def _footer(findings: Findings, wrote: str, room: int) -> Iterator[tuple[str, st
     leaves, count = findings.leaves_by_gradient(room)  # each takes more than a column
     if leaves:
         yield "gradient", _largest(leaves, count, room - _NAME)
-    if place := _look_at(findings):
-        yield "look at", click.style(clipped(place, 200), fg="red")
+    if text := _look_at(findings, place):
+        yield "look at", click.style(text, fg="red")
     if findings.run.math:
         yield "math", f"{findings.run.math}: the same bits on every machine"
     yield "wrote", wrote
@@ -178,16 +191,22 @@ def _named(findings: Findings, node: int) -> str:
     return f"{findings.columns.ids[node]} = {number(findings.data.of(node))}"
 
 
-def _look_at(findings: Findings) -> str:
+def _look_at(findings: Findings, place: tuple[str, int] | None) -> str:
     """Name the first node that is not finite; values come first, since gradients depend on them."""
     node = findings.not_finite_grad
     if findings.not_finite is not None:
-        return _origin(findings, findings.not_finite)
+        return clipped(_origin(findings, findings.not_finite), 200)
     if node is None or findings.grad is None:
         return ""
     name = findings.columns.ids[node]
-    adjoint = number(findings.grad.of(node))
-    return f"the gradient of {name} is {adjoint}; mgraph explain FILE {name} shows why"
+    text = f"the gradient of {name} is {number(findings.grad.of(node))}"
+    if place is None:
+        return text
+    import shlex  # noqa: PLC0415 - slow to import
+
+    file, run = place
+    command = f"mgraph explain {shlex.quote(file)} {shlex.quote(name)} --run {run}"
+    return f"{text}; {printable(command)} shows why"
 
 
 def _origin(findings: Findings, node: int) -> str:
@@ -215,7 +234,7 @@ def _more_leaves(count: int) -> str:
     return f"  … {count:,} more {'leaf' if count == 1 else 'leaves'}" if count else ""
 
 
-def run_as_json(graph: Graph, run: Run, *, wrote: str) -> dict[str, Any]:
+def run_as_json(graph: Graph, run: Run, *, wrote: str | None) -> dict[str, Any]:
     """Return what `print_run` prints as plain data."""
     findings = Findings(graph, run)
     columns, data, grad = findings.columns, findings.data, findings.grad

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,7 @@ from mgraph.cli.files import (
     is_among,
     naming,
     read_graph,
+    target_name,
     update_of,
     write_graph,
 )
@@ -107,12 +108,15 @@ def command(
             raise error if chosen else _suggesting_out(error) from None
         bar.step("printing")
         err = target == STREAM
-        wrote = "standard output" if target == STREAM else printable(target)
+        name = target_name(target)
+        wrote = None if name is None else printable(name)
         if as_json:
             print_json(run_as_json(file, run, wrote=wrote), err=err)
         else:
-            position = _position(result.runs, run)
-            print_run(file, run, wrote=f"{wrote} ({position})", show_all=show_all, err=err)
+            index = next(i for i, other in enumerate(result.runs) if other.data is run.data)
+            what = f"{wrote} ({_position(index, len(result.runs))})" if wrote else "nothing"
+            place = None if err or not wrote else (target, index)
+            print_run(file, run, wrote=what, place=place, show_all=show_all, err=err)
 
 
 @contextmanager
@@ -137,11 +141,8 @@ def _suggesting_out(error: GraphError) -> GraphError:
     return GraphError([replace(diagnostic, fix=fix) for diagnostic in error.diagnostics])
 
 
-def _position(runs: tuple[Any, ...], run: Any) -> str:  # noqa: ANN401
-    if len(runs) == 1:
-        return "its only run"
-    index = next(i for i, other in enumerate(runs) if other.data is run.data)
-    return f"run {index} of runs 0 to {len(runs) - 1}"
+def _position(index: int, count: int) -> str:
+    return "its only run" if count == 1 else f"run {index} of runs 0 to {count - 1}"
 
 
 def _print_hint(engine: str, nodes: int, math: str) -> None:

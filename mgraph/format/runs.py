@@ -282,7 +282,7 @@ def no_seed(outputs: list[Any], path: Path = ()) -> Diagnostic:
         expected, fix = "a seed for at least one output", "seed one, for example "
         return Diagnostic("seed", message, path, expected, f'{fix}"seed": {{"{name}": 1}}')
     message = f"the graph has {len(outputs)} outputs, and nothing says which one to differentiate"
-    fix = f'choose one: --output {name} or --seed {name}=1; in Python, seed={{"{name}": 1}}'
+    fix = f'seed one, for example --seed {name}=1; in Python, seed={{"{name}": 1}}'
     return Diagnostic("seed", message, expected="an output to differentiate", fix=fix)
 
 

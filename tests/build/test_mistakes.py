@@ -55,6 +55,13 @@ if TYPE_CHECKING:
         ("y = (x*w).tahn()", 5, '".tahn" is not an op: did you mean "tanh"?'),
         ("y = (x*w).frob(x)", 5, '".frob" is not an op: use + - * / **'),
         ("y = x.tanh(w)", 5, '"x.tanh" is not an op'),
+        ("y = x.pow(2)", 5, '"x.pow" is not an op: write pow(x, 2)'),
+        ("y = 2*x.max(z)", 7, '"x.max" is not an op: write max(x, z)'),
+        ("y = (x*w).pow(a + 1)", 5, '".pow" is not an op: write pow(…, …)'),
+        ("y = x.mean()", 5, '"x.mean" is not an op: write mean(x)'),
+        ("y = np.exp()", 5, '"np.exp" is not an op: did you mean "exp"?'),
+        ("y = x + math.sqrt()", 9, '"math.sqrt" is not an op: did you mean "sqrt"?'),
+        ("y = torch.max(a, b)", 5, '"torch.max" is not an op: did you mean "max"?'),
         ("y = x₁*w", 6, "write 1"),
         ("y = x⁴", 6, "write **4"),
         ("y = a − b", 7, "write -"),
@@ -78,6 +85,15 @@ def test_other_mistakes(formula: str) -> None:
     with pytest.raises(ExpressionError) as caught:
         graph_of(formula, {})
     assert "write" not in str(caught.value)
+
+
+def test_a_name_of_a_module_may_be_that_of_a_node() -> None:
+    """If it is declared or assigned, it has the methods of all others."""
+    for method, function, leaves in (
+        ("y = F.tanh()", "y = tanh(F)", {"F": ("param", 1.0)}),
+        ("F = 2*x; y = F.tanh()", "F = 2*x; y = tanh(F)", {}),
+    ):
+        assert graph_of(method, leaves).hash == graph_of(function, leaves).hash
 
 
 def test_a_long_line_is_not_searched() -> None:

@@ -225,8 +225,10 @@ def test_nothing_is_written(mgraph: Shell) -> None:
     said = mgraph("run", "neuron.json", "-o", os.devnull)
     assert (said.status, said.err) == (0, "")
     assert said.out.startswith("neuron: One tanh neuron")
-    assert mgraph("run", "neuron.json", "--json", "-o", os.devnull).json["wrote"] == os.devnull
-    assert mgraph("convert", "neuron.json", os.devnull).status == 0
+    assert said.out.endswith("wrote     nothing\n")
+    assert mgraph("run", "neuron.json", "--json", "-o", os.devnull).json["wrote"] is None
+    assert mgraph("convert", "neuron.json", os.devnull).out == "wrote nothing\n"
+    assert mgraph("convert", "neuron.json", os.devnull, "--json").json["wrote"] is None
     assert mgraph.files() == ["neuron.json"]
 
 
@@ -234,7 +236,7 @@ def test_several_outputs(mgraph: Shell) -> None:
     """`--output` seeds an output with 1, `--seed` with any number; one of them is needed."""
     mgraph(*TWO_OUTPUTS)
     said = mgraph("run", "two.json")
-    assert (codes(said), "choose one: --output s or" in said.err) == (["seed"], True)
+    assert (codes(said), "seed one, for example --seed s=1; in" in said.err) == (["seed"], True)
     said = mgraph("run", "two.json", "--output", "p", "--json")
     nodes = {node["id"]: node for node in said.json["nodes"]}
     assert {name: node["grad"] for name, node in nodes.items()} == {
@@ -319,11 +321,27 @@ def test_a_gradient_that_is_not_finite(mgraph: Shell, formula: str, node: str, g
     said = mgraph("run", "zero.json")
     marked = [line for line in said.out.splitlines() if line.endswith("first non-finite gradient")]
     assert [line.split()[0] for line in marked] == [node]
-    assert f"look at   the gradient of {node} is {grad}; mgraph explain FILE {node}" in said.out
+    hint = f"mgraph explain zero.annotated.json {node} --run 0"
+    assert f"look at   the gradient of {node} is {grad}; {hint} shows why\n" in said.out
     found = mgraph("run", "zero.json", "--json").json
     assert found["first_non_finite"] is None
     assert found["first_non_finite_gradient"] == node
-    assert mgraph("explain", "zero.json", node).status == 0
+    assert f"= {grad}" in mgraph(*hint.split()[1:]).out
+
+
+@pytest.mark.parametrize("args", [("--set", "a=0", "--seed", "b=1"), ("--inputs", "a.json")])
+def test_the_hint_to_a_gradient_explains_the_same_run(mgraph: Shell, args: tuple[str, ...]) -> None:
+    """Whatever the run was asked for, the command in the hint shows its numbers."""
+    mgraph("new", "c = 2*a; b = sqrt(a)", "--param", "a=4", "-o", "two.json")
+    mgraph.write("a.json", {"a": 0})
+    mgraph("run", "two.json", "--seed", "c=1", "--in-place")
+    seed = () if "--seed" in args else ("--output", "b")
+    said = mgraph("run", "two.json", *args, *seed, "-o", "my runs.json")
+    assert "; mgraph explain 'my runs.json' a --run 1 shows why\n" in said.out
+    assert "look at   ∂b/∂a = 0.5/b = 0.5/0.0 = inf" in mgraph(
+        "explain", "my runs.json", "a", "--run", "1").out  # fmt: skip
+    said = mgraph("run", "two.json", *args, *seed, "-o", os.devnull)
+    assert "look at   the gradient of a is inf\n" in said.out  # there is no file to explain
 
 
 def test_file_order_is_kept(mgraph: Shell) -> None:

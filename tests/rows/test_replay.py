@@ -603,7 +603,9 @@ def test_several_outputs_need_a_seed_or_no_gradients(shell: Shell) -> None:
     shell("new", "a = 2*x; b = 3*x", "-o", "two.json")
     said = shell("replay", "two.json", "rows.csv", "-o", "-")
     assert codes(said) == ["seed"]
-    assert "--seed a=1; or compute no gradients: --grad none (grad=None in Python)\n" in said.err
+    assert 'seed one, for example --seed a=1; in Python, seed={"a": 1}; or compute' in said.err
+    assert "; or compute no gradients: --grad none (grad=None in Python)\n" in said.err
+    assert "--output" not in said.err  # replay has no such option
     assert shell("replay", "two.json", "rows.csv", "-o", "-", "--grad", "none").status == 0
 
 

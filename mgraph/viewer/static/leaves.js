@@ -5,7 +5,7 @@ import { byId, make } from "./elements.js";
 import { nodeOf } from "./graph.js";
 import { useExactMath } from "./ieee.js";
 import { counted, exact, shown, typed } from "./numbers.js";
-import { evaluateNow, refresh, runAll, setLeaf, state } from "./state.js";
+import { evaluateNow, forgetAnswers, quiz, refresh, runAll, setLeaf, state } from "./state.js";
 
 const LEAF_ROWS = 40;
 const LEAF_WIDTH = 112;
@@ -78,11 +78,24 @@ function listSeeds() {
  * @param {number} seed
  */
 function changeSeed(output, seed) {
-  state.seeds = new Map([[output, seed]]);
+  runAnew(() => {
+    state.seeds = new Map([[output, seed]]);
+    runAll();
+  });
+}
+
+/**
+ * Run with other values or seeds. The end stays the end, and a quiz begins again: its steps may be others.
+ * @param {() => void} run
+ */
+export function runAnew(run) {
   const done = state.at >= state.steps.last;
-  runAll();
-  if (done) state.at = state.steps.last;
-  listSeeds();
+  run();
+  if (quiz.on) {
+    forgetAnswers();
+    state.at = Math.min(state.at, quiz.passed);
+  } else if (done) state.at = state.steps.last;
+  listInputs();
   refresh();
 }
 
@@ -208,9 +221,5 @@ function moved() {
 }
 
 export function reset() {
-  const done = state.at >= state.steps.last;
-  ask(undefined);
-  listInputs();
-  if (done) state.at = state.steps.last;
-  refresh();
+  runAnew(() => ask(undefined));
 }

@@ -4,7 +4,7 @@ import { nameOf } from "./cards.js";
 import { compareRuns, isComplete } from "./compare.js";
 import { TOLERANCE } from "./constants.js";
 import { byId, make } from "./elements.js";
-import { ask, listInputs } from "./leaves.js";
+import { ask, runAnew } from "./leaves.js";
 import { counted, shown } from "./numbers.js";
 import { goTo, paint } from "./scene.js";
 import { refresh, state } from "./state.js";
@@ -20,13 +20,7 @@ export function listRuns() {
   graph.runs.slice(0, 50).forEach((run, k) => {
     const load = make("button.small", "Load");
     load.setAttribute("aria-label", `Load run ${k}`);
-    load.addEventListener("click", () => {
-      const done = state.at >= state.steps.last;
-      ask(run);
-      listInputs();
-      if (done) state.at = state.steps.last;
-      refresh();
-    });
+    load.addEventListener("click", () => runAnew(() => ask(run)));
     const inputs = [...run.inputs].slice(0, 4).map(([id, x]) => `${id} = ${shown(x)}`).join(", ");
     const math = run.math ? `, ${run.math} math` : "";
     list.append(make("li", make("span", `Run ${k}: ${run.origin || "no origin"}${math}${inputs ? `, ${inputs}` : ""}`), load));

@@ -171,6 +171,26 @@ def test_the_quiz_begins_again_at_the_start(show: Callable[..., Page]) -> None:
         assert "Quiz" not in step_text(page)
 
 
+def test_the_quiz_begins_again_with_another_output(show: Callable[..., Page]) -> None:
+    """The backward steps of another output are others, and none of their questions is left out."""
+    page = show(
+        document(
+            leaf("x", 2.0), node("s", "neg", "x"), node("h", "neg", "x"), node("p", "neg", "h"),
+            outputs=["s", "p"],
+        ),
+        quiz=True,
+    )  # fmt: skip
+    answer(page, "-1")
+    at_the_end(page)
+    for output, answers in (("p", ("-1", "1")), ("s", ("-1",))):
+        page.select_option('select[aria-label="Output to differentiate"]', label=output)
+        assert title(page) == f"Backward, 2 of {len(answers) + 1}: your turn"
+        assert "Quiz" not in step_text(page)
+        for each in answers:
+            answer(page, each)
+        assert f"{len(answers)} right on your own, 0 shown" in step_text(at_the_end(page))
+
+
 def test_on_your_own_means_at_once(show: Callable[..., Page]) -> None:
     """An answer after a wrong one counts apart, also after a step back; a word is no answer."""
     page = show(NEURON, quiz=True)
