@@ -53,6 +53,7 @@ FORGETS_PARTIAL: Final = (
 SWAPS_GRADIENTS: Final = "every op gives its operands their gradients in the reverse order"
 """The sentences about mistakes that all ops have in common."""
 
+_TWICE: Final = ("add", "mul", "sub", "div")  # ops that often have one operand twice
 _NO_SEED: Final = (
     "every gradient is 0 in the end: the output's is not set to 1 before it is passed on, or all "
     "of them are set back to 0"
@@ -143,7 +144,7 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
         change = setting(clip=_first, order=order) if order else setting(clip=_first)
         yield Hypothesis("overwritten", "", says, change)
     yield from _repeated("")
-    if repeatable:
+    if repeatable and any(op not in repeatable for op in _TWICE):
         yield from _repeated("", but=repeatable)
     for crossed in (_always_true, _chooses_nothing):
         yield Hypothesis("swapped", "", SWAPS_GRADIENTS, setting(crossed=crossed))
@@ -169,7 +170,7 @@ def passes_of_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
 def _repeated(op: str, but: Sequence[str] = ()) -> Iterator[Hypothesis]:
     """Yield how an operand that is used twice may count once, in one op, or in all but some."""
     is_one = partial(_is_op, op) if op else partial(_is_none_of, but)
-    examples = [f"x {SYMBOLS[x]} x" for x in ("add", "mul", "sub", "div") if x not in but]
+    examples = [f"x {SYMBOLS[x]} x" for x in _TWICE if x not in but]
     rest = f", except by {', '.join(but)}" if but else ""
     says = (
         f"{op} counts an operand only once, even if it is used twice"

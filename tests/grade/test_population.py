@@ -194,7 +194,7 @@ OF_STYLES: Final = {t.name: t for t in singles(STYLES) if t.mistakes}
 OF_STRANGERS: Final = [t for t in singles(people(STRANGERS)) if t.mistakes]
 SAID: Final[dict[str, set[tuple[str, str]]]] = {
     "edges_by_depth edge-of-value": {("repeated", "")},
-    "five_primitives_in_sets mul-self-grad": {("upstream", "mul"), ("depth", "")},
+    "five_primitives_in_sets mul-self-grad": {("upstream", "mul"), ("depth", ""), ("overflow", "")},
     "op_objects not-reversed": {("no-gradient", "")},
     "op_objects vjp-mul-own": {("swapped", "mul")},
     "op_objects log-2": {("value", "log")},

@@ -279,7 +279,7 @@ def test_what_is_wrong_with_a_request_for_a_run_is_told_with_its_place(serving: 
     )
     for body, fix in (
         (b'{"inputs": {"x1": NaN}}', 'write "nan", with quotes'),
-        (b'{"inputs": {"x1": 1e999}}', 'write "inf", with quotes'),
+        (b'{"inputs": {"x1": 1e999}}', 'write "inf", with quotes, if infinity is meant'),
         (b'{"inputs": {"x1": null}}', "leave it out if it is not known"),
     ):
         answered = serving("POST", "/api/graphs/neuron/run", body, **JSON)

@@ -430,7 +430,7 @@ REFUSED: list[tuple[int, str, Any]] = [
     (400, "the name of a library", {**_one(), "parameters": {"math": 1}}),
     (422, '"y" is not a node of this graph', {"inputs": [given_as_json("y", [1.0])]}),
     (422, "can't set", {"inputs": [given_as_json("p", [1.0])]}),
-    (422, "seed", {"inputs": [*_one()["inputs"], given_as_json("seed:x", [1.0])]}),
+    (422, "can't start at", {"inputs": [*_one()["inputs"], given_as_json("seed:x", [1.0])]}),
     (422, "is not an output", {**_one(), "outputs": [{"name": "x"}]}),
     (422, "is not a node", {**_one(), "outputs": [{"name": "grad:y"}]}),
     (422, "has no gradient of", {**_one(), "outputs": [{"name": "grad:p"}]}),

@@ -256,7 +256,7 @@ def test_damaged_streams(serving: Serving, what: str) -> None:
         (422, "wrt", "grad=none&wrt=w1", TABLE),
         (422, "no column of the table", "column=x1=&column=x2=", TABLE),
         (422, "is not a node", "wrt=w9", TABLE),
-        (422, "seed", "seed=n=1", TABLE),
+        (422, "can't start at", "seed=n=1", TABLE),
         (422, 'has no column "y" to keep', "keep=y", TABLE),
         (422, "no column of the table", "", TABLE.select(["day"])),
         (422, 'has a column "o"', "", TABLE.append_column("o", TABLE["x1"])),
