@@ -142,12 +142,13 @@ def test_the_quiz_says_which_operand_it_asks_about(show: Callable[..., Page]) ->
 def test_no_key_goes_beyond_a_question(show: Callable[..., Page]) -> None:
     """End, the slider and the button stop at it; back and forth, nothing is asked twice."""
     page = show(NEURON, quiz=True)
-    for way in (
+    ways: tuple[Callable[[], object], ...] = (
         lambda: page.keyboard.press("End"),
         lambda: page.click("#last"),
         lambda: page.locator("#scrub").fill("17"),
         lambda: page.evaluate("() => mgraph.go(1000)"),
-    ):
+    )
+    for way in ways:
         way()
         assert title(page) == "Backward, 2 of 6: your turn"
         assert numbers_of(page, "n") == ("0.881374", "")
