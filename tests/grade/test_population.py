@@ -288,16 +288,12 @@ def test_a_sample_of_other_engines_is_named() -> None:
 
 
 OF_ALL: Final = {
-    "by_path local-only": {("upstream", ""), ("depth", "")},
     "by_path upstream-only": {("inner", ""), ("depth", "")},
     "counted_users edges-as-dict": {("repeated", "")},
-    "golfed sigmoid-of-exps": {("overflow", "sigmoid")},
-    "partials_when_made one-list-for-all": {("error", ""), ("stale", "add")},
     "partials_when_made parents-in-a-set": {("repeated", ""), ("depth", "")},
-    "partials_when_made seed-is-sign": {("seed", ""), ("depth", "")},
 }
-"""What is said of strangers' mistakes of which something else was said, or nothing: gradients that
-go along paths, partials that are 0 or equal, and a derivative that isn't wrong but far out."""
+"""What is said of strangers' mistakes of which something else was said, or nothing: partials that
+are 0 or equal, and what is kept by operand."""
 
 
 @pytest.mark.thorough
