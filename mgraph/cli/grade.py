@@ -168,15 +168,11 @@ def command(
         golden = _cases((), tolerance, limits) if paths else all_cases
         return _others(golden, cases, skip)
 
+    conditions = _conditions(spellings, timeout, memory, python, further, strict=strict)
     if classroom.engines is not None:
-        conditions = _conditions(spellings, timeout, memory, python, strict=strict)
-        conditions = conditions._replace(further=further)
         outputs = Outputs(hide, as_json, junit, classroom.csv)
         return grade_folder(classroom, cases, all_cases, conditions, outputs, limits)
-    names = dict(spellings)
-    report = _grade(
-        engine, cmd, python or "", names, timeout, memory * _MIB, cases, further, strict
-    )
+    report = _grade(engine, cmd, cases, conditions)
     err = junit == STREAM
     rounding = _rounding(report) if strict_bits else None
     if as_json:
@@ -277,44 +273,36 @@ def _others(
     return [
         case
         for case in golden
-        if (case.file, case.run) not in known and not any(name in skipped for name in case.names)
+        if (case.file, case.run) not in known and not case.is_one_of(skipped)
     ]
 
 
 def _conditions(
-    spellings: tuple[tuple[str, str], ...], timeout: float, memory: int, python: str | None, *,
-    strict: bool,
+    spellings: tuple[tuple[str, str], ...], timeout: float, memory: int, python: str | None,
+    further: Callable[[], Sequence[Case]], *, strict: bool,
 ) -> Conditions:  # fmt: skip
     from mgraph.grade.classroom import Conditions  # noqa: PLC0415
     from mgraph.grade.processes import ResourceLimits  # noqa: PLC0415
 
     limits = ResourceLimits(timeout, memory * _MIB)
-    return Conditions(dict(spellings), limits, python or "", strict=strict)
+    return Conditions(dict(spellings), limits, python or "", strict=strict, further=further)
 
 
 def _grade(
-    engine: str | None, cmd: str | None, python: str, names: dict[str, str],
-    timeout: float, memory: int, cases: Sequence[Case],
-    further: Callable[[], Sequence[Case]],
-    strict: bool,  # noqa: FBT001
-) -> Report:  # fmt: skip
-    from mgraph.grade.processes import (  # noqa: PLC0415
-        CommandEngine,
-        EndedError,
-        PythonEngine,
-        ResourceLimits,
-    )
+    engine: str | None, cmd: str | None, cases: Sequence[Case], conditions: Conditions
+) -> Report:
+    from mgraph.grade.processes import CommandEngine, EndedError, PythonEngine  # noqa: PLC0415
     from mgraph.grade.runner import (  # noqa: PLC0415
         make_report,
         run_command_engine,
         run_python_engine,
     )
 
-    resources = ResourceLimits(timeout, memory)
+    names, limits, further = conditions.names, conditions.limits, conditions.further
     about: dict[str, str | None] = {"name": printable(cmd or engine or "")}
     problem = ""
     if engine is not None:
-        driven = PythonEngine(engine, names, python, resources)
+        driven = PythonEngine(engine, names, conditions.python, limits)
         try:
             about |= driven.start()
         except EndedError as error:
@@ -323,12 +311,12 @@ def _grade(
         problem = driven.problem
         outcomes: Iterator[Outcome] = run_python_engine(cases, driven, further)
     else:
-        outcomes = run_command_engine(cases, CommandEngine(cmd or "", resources), further)
+        outcomes = run_command_engine(cases, CommandEngine(cmd or "", limits), further)
     graded = _counted_off(islice(outcomes, len(cases)), len(cases), "grading")
     others: Sequence[Outcome] = ()
     if (first := next(outcomes, None)) is not None:
         others = _counted_off(chain([first], outcomes), len(further()), "finding out why")
-    return make_report(about, graded, further=others, strict=strict, problem=problem)
+    return make_report(about, graded, further=others, strict=conditions.strict, problem=problem)
 
 
 def _counted_off(outcomes: Iterable[Outcome], count: int, what: str) -> list[Outcome]:

@@ -43,10 +43,11 @@ def check_columns(graph: Columns, rows: CsvRows) -> None:
             if no column has the name of an input or param.
     """
     header = _header(rows.text)
-    leaves = [graph.ids[node] for node in graph.leaves if graph.op(node) in SETTABLE]
+    settable = (graph.ids[node] for node in graph.leaves if graph.op(node) in SETTABLE)
+    leaves = dict.fromkeys(settable)  # to look up many
     is_spare = any(name not in leaves for name in header)
     targets = [*target_ids(1), *target_ids(len(leaves))] if is_spare else []
-    known = dict.fromkeys((*header, *targets))  # to look up many leaves
+    known = dict.fromkeys((*header, *targets))
     missing = [graph.ids[node] for node in graph.unbound() if graph.ids[node] not in known]
     if missing:
         shown, plural = some(map(quoted, missing)), len(missing) > 1

@@ -65,6 +65,10 @@ class Case:
         bare = Path(self.file).name
         return (self.title, Path(bare).stem, bare, self.file)
 
+    def is_one_of(self, names: Sequence[str]) -> bool:
+        """Whether one of some names is the file's."""
+        return any(name in names for name in self.names)
+
     @property
     def is_complete(self) -> bool:
         """Whether a node to which the run gives no gradient must have none."""
@@ -129,7 +133,7 @@ def without(cases: Sequence[Case], skipped: Sequence[str]) -> list[Case]:
     for name in skipped:
         if name not in known:
             raise KeyError(name)
-    return [case for case in cases if not any(name in skipped for name in case.names)]
+    return [case for case in cases if not case.is_one_of(skipped)]
 
 
 def _cases(file: str, graph: Graph, tolerance: Tolerance | None) -> Iterator[Case]:
