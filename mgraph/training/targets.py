@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from mgraph.errors import GraphError, quoted, some
+from mgraph.ops import INPUT
 from mgraph.training.classes import known_targets, off_value, targets_of
 from mgraph.training.scores import Judge, score_nodes, scores_of, threshold_of
 
@@ -98,7 +99,11 @@ def without_scores(graph: Columns, loss: str, split: Split) -> Iterator[str]:
     unused = split.data.unused
     if score_nodes(graph, loss):
         return
-    if known_targets(graph) or not unused:
+    targets = known_targets(graph)
+    if targets or not unused:
+        inputs = sum(graph.op(leaf) == INPUT for leaf in graph.leaves)
+        if inputs <= max(len(targets), 1):
+            return  # there is nothing to predict from
         yield (
             f"there is no model.json, which predicts: {quoted(loss)} compares no node with an "
             'input y, and no node is named score; give what predicts the id "score"'

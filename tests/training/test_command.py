@@ -594,6 +594,16 @@ def test_a_target_of_another_name(shell: Shell) -> None:
     assert not shell.path("p/model.json").exists()
 
 
+def test_nothing_to_predict_from(shell: Shell) -> None:
+    """A param that is drawn to a target has no inputs besides: no note misses a model.json."""
+    for target in ("y", "price"):
+        formula = f"e = w - {target}; L = e*e"
+        shell("new", formula, "--param", "w=7", "-o", "parabola.json")
+        shell.write("three.csv", f"{target}\n3\n")
+        said = shell("train", "parabola.json", "three.csv", "-o", target, "--epochs", "1")
+        assert "note" not in said.err
+
+
 def test_large_targets_are_noted(shell: Shell) -> None:
     """A network gives numbers near 1: prices are far away, unless it has learned them before."""
     shell("new", "score = w*a + b; loss = (score - y)**2", "--param", "w=2", "--param", "b=1", "-o",
