@@ -38,6 +38,7 @@ def test_ops_are_up_to_date() -> None:
     assert {*(DOCS / "ops").iterdir()} == {path for path in made if path.suffix == ".svg"}
 
 
+@pytest.mark.thorough
 def test_commands_are_up_to_date() -> None:
     """docs/commands.md, with every help and every output, is what its script makes now."""
     made = script("make_commands.py")

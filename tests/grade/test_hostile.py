@@ -281,6 +281,7 @@ def test_engines_that_hang(
     assert cases[0]["note"] == "took more than 0.4 s"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("place", "what"), crossed(PLACES, HARMLESS))
 def test_engines_that_do_something_else(place: str, what: str, shell: Shell) -> None:
     """An engine that is right stays right, whatever else it does; and leaves nothing."""
@@ -408,6 +409,7 @@ def importing(body: str) -> str:
     return "".join(line for name, line in lines.items() if name in body)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("field", "what"), crossed(("data", "grad"), GIVES))
 def test_engines_that_give_odd_things(field: str, what: str, shell: Shell) -> None:
     """A thing that holds one number is that; any other is named, with the node that has it."""

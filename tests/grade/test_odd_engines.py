@@ -12,6 +12,7 @@ import pytest
 from mgraph.grade import processes
 from tests.command_line import is_usage_error
 from tests.grade.test_hostile import ENGINES, GRAPH, assert_told, engine, graded, importing, refused
+from tests.loops import thinned
 
 if TYPE_CHECKING:
     from tests.command_line import Shell
@@ -193,7 +194,7 @@ ODD: Final = {
 """An engine that is odd in one way, and what comes of it; empty: whatever does."""
 
 
-@pytest.mark.parametrize("what", ODD)
+@pytest.mark.parametrize("what", thinned(ODD, 3))
 def test_odd_classes(what: str, shell: Shell) -> None:
     """A class may be as odd as it likes: what counts are its numbers."""
     body, expected = ODD[what]
@@ -210,7 +211,7 @@ def test_odd_classes(what: str, shell: Shell) -> None:
 PATHS: Final = ("my engine.py", "moteur-ñ-机.py", "two.dots.py", "math.py", "json.py", "'; ls.py")
 
 
-@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize("name", thinned(PATHS, 3))
 def test_files_by_any_name(name: str, shell: Shell) -> None:
     """A file of an engine may be called like anything: a phrase, or a module of Python's own."""
     shell.path("a folder").mkdir()
@@ -328,7 +329,7 @@ SAYS: Final = {
 """What a program does with a line, what comes of it, and what is said."""
 
 
-@pytest.mark.parametrize("what", SAYS)
+@pytest.mark.parametrize("what", thinned(SAYS, 4))
 def test_programs(what: str, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program may write whatever it likes: what isn't an answer is told from one."""
     monkeypatch.setattr(processes, "_MAX_OUTPUT", 2**20)

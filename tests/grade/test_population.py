@@ -25,6 +25,7 @@ from tests.engines.population import (
     singles,
     written_later,
 )
+from tests.loops import thinned
 
 if TYPE_CHECKING:
     from tests.engines.population import Trial
@@ -115,7 +116,7 @@ def test_a_larger_sample_is_named() -> None:
     assert len(unnamed) <= UNNAMED, unnamed
 
 
-@pytest.mark.parametrize("name", SAYS)
+@pytest.mark.parametrize("name", thinned(SAYS, 3))
 def test_unusual_mistakes(name: str) -> None:
     """What explains few of the failures, and what others speak against, is not named."""
     named = {(cause, op): says for cause, op, says in graded(BY_NAME[name], twice=False).named}
@@ -141,13 +142,14 @@ local derivative of another op, a rule that explains as much as the order, and a
 but beside a wrong value."""
 
 
-@pytest.mark.parametrize("names", TOGETHER)
+@pytest.mark.parametrize("names", thinned(TOGETHER, 4))
 def test_no_more_is_said_than_is_shown(names: tuple[str, str]) -> None:
     """What two mistakes look like together is not taken for a third."""
     named = {(cause, op) for cause, op, _ in graded(pair(*names), twice=False).named}
     assert named == TOGETHER[names]
 
 
+@pytest.mark.thorough
 def test_mistakes_beside_leftovers() -> None:
     """What earlier graphs leave behind is named, and so is what is wrong with a graph alone.
 
@@ -205,7 +207,7 @@ chance, of ops that are made as objects of another's class, of an output whose g
 and of what a bound in another order leaves over."""
 
 
-@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize("name", thinned(SAID, 4))
 def test_engines_in_other_styles(name: str) -> None:
     """An op isn't blamed for what another does in it, even if that can't be watched."""
     named = {(cause, op) for cause, op, _ in graded(OF_STYLES[name], twice=False).named}

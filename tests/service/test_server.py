@@ -20,6 +20,7 @@ from mgraph.service.connection import HEAD
 from mgraph.service.store.files import FileStore
 from tests.cli.test_cli import ENDLESS
 from tests.command_line import HERE, NEURON, process
+from tests.loops import thinned
 from tests.service.server import get, serving
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _has_ended(processes: list[int]) -> bool:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", thinned((signal.SIGTERM, signal.SIGINT, signal.SIGKILL), 3))
 def test_no_process_outlives_the_server(tmp_path: Path, number: signal.Signals) -> None:
     """However it ends: the process for large files ends with it, and says nothing."""
     data = json.dumps({**json.loads(DATA), "doc": "x" * 60_000, "meta": ["y" * 1000] * 250})
