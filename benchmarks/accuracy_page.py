@@ -18,7 +18,8 @@ them: most are the double nearest to the exact result, and the others are, as a 
 beside it. In [exact math](exact.md) there is one right answer, on every machine. This
 page says how often each library gives another one.
 
-`python -m benchmarks --docs accuracy` writes it. Measured on {date}: {environment}; {versions}.
+`python -m benchmarks --docs accuracy` writes it; svml has to be installed for it, by
+`pip install intel-cmplr-lib-rt`. Measured on {date}: {environment}; {versions}.
 """
 
 _COLUMNS: Final = """| column | whose results |

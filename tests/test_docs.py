@@ -314,3 +314,12 @@ def test_scale_has_figures_of_the_benchmarks() -> None:
         measured = found["rows_per_second" if unit == "rows/s" else "seconds"]
         stated = float(number.replace(",", "")) * UNITS[unit]
         assert 1 / NEAR < stated / measured < NEAR, (figure, measured)
+
+
+def test_accuracy_has_every_library() -> None:
+    """Both tables of docs/accuracy.md have a column for each math library and for the page's."""
+    from mgraph.engine.tape.libraries import NAMES  # noqa: PLC0415 - needs an extra
+
+    page = (HERE.parent / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^\| op \| (.*) \|$", page, re.MULTILINE)
+    assert headings == [" | ".join((*NAMES, "V8"))] * 2

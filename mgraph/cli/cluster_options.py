@@ -72,10 +72,12 @@ class ClusterOptions(NamedTuple):
         from mgraph.rows import ClusterAddress  # noqa: PLC0415 - an extra
 
         _silence_dask()
-        is_tls = self.url.startswith("tls:")  # else, the environment may still name certificates
-        files = (self.tls_ca, self.tls_cert, self.tls_key) if is_tls else ("", "", "")
+        options = self._asdict()
+        if not self.url.startswith("tls:"):  # the environment may still name certificates
+            unused = (name for name in options if name.startswith("tls_") and not _given(name))
+            options |= dict.fromkeys(unused, "")
         try:
-            return ClusterAddress(self.url, *files, allow_unencrypted=self.allow_unencrypted)
+            return ClusterAddress(**options)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
 
@@ -86,11 +88,16 @@ def _check_unused() -> None:
     Raises:
         UsageError: One was given.
     """
-    context = click.get_current_context()
     for name in ClusterOptions._fields[1:]:
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        if _given(name):
             message = f"--{name.replace('_', '-')} goes with --cluster ADDRESS"
             raise click.UsageError(message)
+
+
+def _given(name: str) -> bool:
+    """Whether an option is on the command line."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is ParameterSource.COMMANDLINE
 
 
 def _silence_dask() -> None:

@@ -203,8 +203,12 @@ def _decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(columns)
 
 
-def reader_of(table: object) -> pa.RecordBatchReader:
+def reader_of(table: object, instead: str = "") -> pa.RecordBatchReader:
     """Return a reader of a table: of Arrow, pandas, Polars, or whatever exports Arrow streams.
+
+    Args:
+        table: The table.
+        instead: What else is accepted in its place, for the message.
 
     Raises:
         TypeError: It is none of these.
@@ -219,6 +223,6 @@ def reader_of(table: object) -> pa.RecordBatchReader:
         return table
     if hasattr(table, "__arrow_c_stream__"):
         return pa.RecordBatchReader.from_stream(table)
-    expected = "a table of Arrow, pandas or Polars, or names of files"
+    expected = "a table of Arrow, pandas or Polars" + (f", or {instead}" if instead else "")
     message = f"expected {expected}, not {type(table).__name__}"
     raise TypeError(message)

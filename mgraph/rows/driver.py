@@ -265,7 +265,7 @@ def source_of(source: Any, kind: RowFormat | None, rules: TextRules) -> Source: 
         return StreamSource(source, kind, rules)
     names = _names(source)
     if names is None:
-        return TableSource(reader_of(source))
+        return TableSource(reader_of(source, "names of files"))
     files = find(names)
     return file_source(files, common_format(files, kind), rules)
 

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 _PART: Final = re.compile(r"part-[0-9]{5,}\.[a-z]+")
 
+_TRIES: Final = 10
+"""How often to empty a folder: a process that was given up for lost may put a file there meanwhile,
+but only two or three, because each stands in a folder that is then gone."""
+
 
 @dataclass(frozen=True)
 class Store:
@@ -116,9 +120,19 @@ class Store:
             for path in paths:
                 info = self.system.get_file_info(path)
                 if info.type == fs.FileType.Directory:
-                    self.system.delete_dir(path)
+                    self._remove_folder(path)
                 elif info.type != fs.FileType.NotFound:
                     self.system.delete_file(path)
+
+    def _remove_folder(self, path: str) -> None:
+        for left in reversed(range(_TRIES)):
+            try:
+                self.system.delete_dir(path)
+            except OSError:
+                if not left:
+                    raise
+            else:
+                return
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ def test_certificates_are_for_tls() -> None:
         (("--cluster", "tcp://10.0.0.7:8786"), "--allow-unencrypted"),
         (("--cluster", "tcp://localhost:1", "--workers", "2"), "a cluster has its own"),
         (("--cluster", "tcp://localhost:1", "-o", "out.csv"), "end OUT with /"),
+        (("--cluster", "tcp://localhost:1", "--tls-ca", "rows.csv"), "certificates are for tls://"),
         (("--tls-ca", "no.pem"), "--tls-ca goes with --cluster"),
         (("--allow-unencrypted",), "--allow-unencrypted goes with --cluster"),
     ],
@@ -83,6 +84,7 @@ def test_what_replay_refuses(shell: Shell, options: tuple[str, ...], words: str)
         (("--cluster", "tcp://10.0.0.7:8786"), "--allow-unencrypted"),
         (("--cluster", "tcp://localhost:1", "--workers", "2"), "a cluster has its own"),
         (("--cluster", "tcp://localhost:1", "--batch-size", "2"), "leave out --batch-size"),
+        (("--cluster", "tcp://[::1]:1", "--tls-key", "no.pem"), "certificates are for tls://"),
         (("--tls-key", "no.pem"), "--tls-key goes with --cluster"),
     ],
 )
@@ -94,6 +96,15 @@ def test_what_train_refuses(shell: Shell, options: tuple[str, ...], words: str) 
     said = shell("train", "line.json", "-", "-o", "run", "--cluster", "tcp://localhost:1")
     assert is_usage_error(said, "standard input")
     assert shell.files() == before
+
+
+def test_the_environment_may_name_certificates(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are there for all commands, so an address without TLS is refused only for itself."""
+    monkeypatch.setenv("MGRAPH_TLS_CA", "ca.pem")
+    said = shell("replay", "line.json", "rows.csv", "-o", "out/", "--cluster", "tcp://10.0.0.7:1")
+    assert is_usage_error(said, "leads to another machine without encryption")
 
 
 def test_python_refuses_the_same(shell: Shell) -> None:

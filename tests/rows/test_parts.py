@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import json
 import random
 import shlex
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -28,7 +30,6 @@ from tests.rows.lines import line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.command_line import Shell
 
@@ -517,3 +518,36 @@ def test_two_processes_make_the_same_part(shell: Shell) -> None:
     made(slow)
     assert shell.path("out/part-00000.csv").read_bytes() == b"x\n1\n"
     assert folder.names(folder.unfinished) == ["part-00000.csv.json"]
+
+
+class _LateWriter(fs.LocalFileSystem):  # type: ignore[misc] # pyarrow has no types
+    """A file system where somebody writes into a folder while it is emptied, a few times."""
+
+    left = 3
+
+    def delete_dir(self, path: str) -> None:
+        """Remove a folder, if nobody writes there."""
+        if self.left:
+            self.left -= 1
+            self.delete_dir_contents(path)
+            Path(path, f"part-{self.left:05d}.csv.json").write_text("{}")
+            raise OSError(errno.ENOTEMPTY, "Directory not empty", path)  # as Arrow does
+        super().delete_dir(path)
+
+
+def test_a_process_that_was_given_up_for_lost_leaves_nothing(shell: Shell) -> None:
+    """What it writes while the folder of unfinished work is removed goes, too."""
+    folder = PartFolder("out/", _LateWriter(), str(shell.path("out")), files.RowFormat.CSV)
+    folder.make(f"{folder.unfinished}/0123456789abcdef")
+    folder.remove(folder.unfinished)
+    assert not shell.path("out.unfinished").exists()
+
+
+def test_a_folder_that_cannot_be_removed(shell: Shell) -> None:
+    """That is an error, however often it is tried."""
+    system = _LateWriter()
+    system.left = 1000
+    folder = PartFolder("out/", system, str(shell.path("out")), files.RowFormat.CSV)
+    folder.make(folder.unfinished)
+    with pytest.raises(GraphError, match="can't write out/: Directory not empty"):
+        folder.remove(folder.unfinished)

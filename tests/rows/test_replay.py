@@ -381,7 +381,7 @@ def test_tables_of_python(shell: Shell) -> None:
         result = replay(line(), source, keep="none")
         assert result.target.to_pydict() == RESULTS, name
         assert (result.rows, result.columns) == (4, {"x": "x", "y": "y"}), name
-    with pytest.raises(TypeError, match="expected a table of Arrow, pandas or Polars"):
+    with pytest.raises(TypeError, match="a table of Arrow, pandas or Polars, or names of files"):
         replay(line(), 5)
 
 

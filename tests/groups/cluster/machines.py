@@ -27,7 +27,8 @@ TIMEOUTS: Final = {  # the defaults are half a minute to five minutes
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",
 }
 
-PATIENCE: Final = 120.0
+PATIENCE: Final = 600.0
+"""After how many seconds something has failed. A busy machine takes minutes for a first step."""
 
 
 def can_isolate() -> bool:

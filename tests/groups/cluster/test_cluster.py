@@ -11,6 +11,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 from distributed import LocalCluster, Security
 
@@ -172,14 +173,23 @@ def refused(said: Said, *words: str, count: int = 1) -> None:
         assert word in said.err, said.err
 
 
-def test_workers_of_another_version(machines: Machines) -> None:
-    """They are refused by name before anything is done; so is one that has no mgraph."""
-    preloads = {"w1": "import mgraph; mgraph.__version__ = '0.0.9'",
-                "w2": "import sys; sys.modules['mgraph'] = None"}  # fmt: skip
+OTHER_LIBRARY = "from mgraph.rows import plan; plan.fingerprint = lambda _: ('libm', '0' * 64)"
+"""What a worker runs whose math library gives other bits."""
+
+
+def start_with(machines: Machines, preloads: dict[str, str]) -> None:
+    """Start workers again, each of which runs some code first."""
     for name, code in preloads.items():
         (machines.folder / f"{name}.py").write_text(code)
         machines.kill(name)
         machines.start(name, options=("--preload", f"{name}.py"))
+
+
+def test_workers_of_another_version(machines: Machines) -> None:
+    """They are refused by name before anything is done; so is one that has no mgraph."""
+    preloads = {"w1": "import mgraph; mgraph.__version__ = '0.0.9'",
+                "w2": "import sys; sys.modules['mgraph'] = None"}  # fmt: skip
+    start_with(machines, preloads)
     machines.wait_for_all()
     said = machines.mgraph(*REPLAY, "older/")
     refused(said, *(f"the worker tcp://{machines.host(name)}:" for name in preloads), count=2)
@@ -193,10 +203,26 @@ def test_workers_of_another_version(machines: Machines) -> None:
     machines.restart(*preloads)
 
 
+def test_workers_that_would_give_other_bytes(machines: Machines) -> None:
+    """Another pyarrow and another math library: both are named before anything is done."""
+    preloads = {"w1": "import pyarrow; pyarrow.__version__ = '0.0.9'", "w2": OTHER_LIBRARY}
+    start_with(machines, preloads)
+    machines.wait_for_all()
+    said = machines.mgraph(*REPLAY, "other/")
+    refused(said, *(f"(on the worker tcp://{machines.host(name)}:" for name in preloads), count=2)
+    for words in (
+        "the version of pyarrow is 0.0.9 (",
+        f"{pa.__version__}, as here",
+        "the results of the math library is 000",
+    ):
+        assert words in said.err
+    assert [*(machines.folder / "other").iterdir()] == []
+    machines.restart(*preloads)
+
+
 def test_another_worker_joins_late(machines: Machines) -> None:
     """One whose math library gives other bits is refused when it gets its first part."""
-    code = "from mgraph.rows import plan; plan.fingerprint = lambda _: ('libm', '0' * 64)"
-    (machines.folder / "other.py").write_text(code)
+    (machines.folder / "other.py").write_text(OTHER_LIBRARY)
     machines.kill("w1")
     command = begun(machines, "late")
     for name in ("w2", "w3"):  # so that there is something left to do
