@@ -35,6 +35,9 @@ _NAME: Final = re.compile(r"step-([0-9]{9,15})\.json")
 _NAMED: Final = 5
 """How many differences between two plans a message names."""
 
+_LINES: Final = json.JSONEncoder(allow_nan=False)
+"""Writes lines of the log; `json.dumps` would make one for each."""
+
 
 class RunFolder:
     """The folder of one training.
@@ -109,7 +112,7 @@ class RunFolder:
             GraphError: `io` if it can't be written.
         """
         try:
-            self._log.write(json.dumps(line, allow_nan=False).encode() + b"\n")
+            self._log.write(_LINES.encode(line).encode() + b"\n")
         except OSError as error:
             raise io_error(self.file(_LOG), "write", error) from None
 
