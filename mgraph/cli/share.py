@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from mgraph.codec import Limits
     from mgraph.document import Graph
 
-_NO_PAGE: Final = "note: mgraph open reads this link; with --base or --to, a link opens a page"
+_NO_PAGE: Final = (
+    "note: mgraph open reads this link; "
+    "to open a page, a link needs --base (a page of mgraph view --site) or --to (a server)"
+)
 _NOT_FOUND: Final = 404
 _UNAUTHORIZED: Final = 401
 

@@ -133,6 +133,13 @@ def bar_of(share: float) -> str:
     return "█" * filled + "·" * (_BAR - filled)
 
 
+def _room() -> int:
+    """Return how long a line may be that is written over again: one that wraps would stay."""
+    import shutil  # noqa: PLC0415 - as in `width`
+
+    return shutil.get_terminal_size().columns - 1
+
+
 class Progress:
     """A progress bar on standard error that appears after two seconds, on a terminal only."""
 
@@ -159,7 +166,7 @@ class Progress:
         """Draw the bar until the work is finished; runs in its own thread."""
         wait = _PATIENCE
         while not self.finished.wait(wait):
-            sys.stderr.write(f"\r\033[K{self.line()}")
+            sys.stderr.write(f"\r\033[K{clipped(self.line(), _room())}")
             sys.stderr.flush()
             wait = 0.2
         if wait < _PATIENCE:

@@ -25,7 +25,7 @@ from mgraph.cli.table_options import (
     print_column_notes,
     resume_command,
 )
-from mgraph.cli.terminal import Progress, bar_of, counted, table, watched, width
+from mgraph.cli.terminal import Progress, counted, table, watched, width
 from mgraph.codec.limits import LIMIT_NAMES, LIMITS
 from mgraph.errors import printable, some
 from mgraph.graph.run import EXACT_MATH
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 OPTIMIZERS: Final = ("sgd", "momentum", "adam", "adamw")
 _SCHEDULES: Final = ("constant", "linear", "cosine", "step")
 _INTERRUPTED: Final = 130
+_CURVE: Final = 20
+"""The most columns of the curve that is drawn while the loss falls."""
 
 
 def _positive(_ctx: click.Context, param: click.Parameter, x: float | None) -> float | None:
@@ -383,14 +385,17 @@ class _Interrupts:
 
 
 class _StepProgress(Progress):
-    """Progress by steps, with the loss, their rate and the time left.
+    """Progress by steps, with the curve of the loss, their rate and the time left.
 
     Attributes:
         flat: How many steps in a row, up to the last one, had a gradient of zero.
     """
 
     def __init__(self) -> None:
+        from mgraph.training.curve import RunningLosses  # noqa: PLC0415 - an extra
+
         super().__init__(1, "reading the rows")
+        self.losses = RunningLosses()
         self.last: Mapping[str, Any] = {}
         self.before = self.flat = 0
 
@@ -400,16 +405,20 @@ class _StepProgress(Progress):
             self.start, self.before = time.monotonic(), int(line["step"]) - 1
         self.last, self.done, self.total = line, int(line["step"]), steps
         self.flat = 0 if line["norm"] else self.flat + 1
+        self.losses.add(self.done, float(line["loss"]))
 
     def line(self) -> str:
         """Return the progress as text."""
+        from mgraph.training.curve import Curves, loss_line  # noqa: PLC0415 - an extra
+
         if not self.last:
             return self.label
         rate = (self.done - self.before) / max(time.monotonic() - self.start, 1e-9)
         left = (self.total - self.done) / rate
         text = f"step {self.done:,} of {self.total:,}, "
         text += f"loss {_short(self.last['loss'])}, {rate:,.0f} steps/s, {left:,.0f} s left"
-        return f"{bar_of(self.done / self.total)} {text}"
+        room = max(_CURVE // 2, min(_CURVE, width(err=True) - len(text) - 2))
+        return f"{loss_line(Curves(self.losses.points, ()), room)} {text}"
 
 
 def _short(number: float | str) -> str:

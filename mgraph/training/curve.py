@@ -61,6 +61,30 @@ def _fewer(points: Sequence[tuple[float, float]], most: int = _MOST) -> list[tup
     ]
 
 
+class RunningLosses:
+    """The losses of a training that goes on, as points of a curve; means if there are very many.
+
+    Attributes:
+        points: Steps and losses, each the mean of the same number of steps.
+    """
+
+    def __init__(self) -> None:
+        """Start before the first step."""
+        self.points: list[tuple[float, float]] = []
+        self._size, self._last = 1, list[tuple[float, float]]()
+
+    def add(self, step: int, loss: float) -> None:
+        """Take the loss of a step."""
+        self._last.append((step, loss))
+        if len(self._last) < self._size:
+            return
+        self.points += _fewer(self._last, 1)
+        self._last = []
+        if len(self.points) == _MOST:
+            self.points = _fewer(self.points, _MOST // 2)
+            self._size *= 2
+
+
 # --- text ---
 
 

@@ -91,6 +91,8 @@ class TrainingJob:
             if self.descent.is_over(at):
                 self.descent.check(self.descent.train_loss(at.params), at.step)
             return self._trained(at, (*log,), "")
+        if self.conduct.resume:
+            self.folder.last_checkpoint()  # else, no folder is made
         with self.folder.locked():
             if self.conduct.resume:
                 at = self.folder.resume(self.start, self.descent.steps)

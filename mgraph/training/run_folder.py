@@ -35,6 +35,9 @@ _NAME: Final = re.compile(r"step-([0-9]{9,15})\.json")
 _NAMED: Final = 5
 """How many differences between two plans a message names."""
 
+_LINES: Final = json.JSONEncoder(allow_nan=False)
+"""Writes lines of the log; `json.dumps` would make one for each."""
+
 
 class RunFolder:
     """The folder of one training.
@@ -109,7 +112,7 @@ class RunFolder:
             GraphError: `io` if it can't be written.
         """
         try:
-            self._log.write(json.dumps(line, allow_nan=False).encode() + b"\n")
+            self._log.write(_LINES.encode(line).encode() + b"\n")
         except OSError as error:
             raise io_error(self.file(_LOG), "write", error) from None
 
@@ -152,6 +155,22 @@ class RunFolder:
         self.write(name, json.dumps(document, allow_nan=False).encode() + b"\n")
         return self.file(name)
 
+    def last_checkpoint(self) -> str:
+        """Return the path of the last checkpoint.
+
+        Raises:
+            GraphError: `io` if there is none.
+        """
+        found = (_NAME.fullmatch(name) for name in _names(self.file(_CHECKPOINTS)))
+        names = [(int(match[1]), match[0]) for match in found if match]
+        if names:
+            return self.file(f"{_CHECKPOINTS}/{max(names)[1]}")
+        message = f"there is no checkpoint in {printable(self.path)}"
+        fix = "start without --resume"
+        if _names(self.path):
+            fix += f", in another folder, or after {removal_of(self.path)}"
+        raise GraphError.of("io", message, fix=fix, file=self.path)
+
     def resume(self, start: Snapshot, steps: int) -> Snapshot:
         """Return the last checkpoint, and cut the log where it was then.
 
@@ -162,15 +181,7 @@ class RunFolder:
         Raises:
             GraphError: `io` if there is none, or it is from another training; it says what differs.
         """
-        found = (_NAME.fullmatch(name) for name in _names(self.file(_CHECKPOINTS)))
-        names = [(int(match[1]), match[0]) for match in found if match]
-        if not names:
-            message = f"there is no checkpoint in {printable(self.path)}"
-            fix = "start without --resume"
-            if _names(self.path):
-                fix += f", in another folder, or after {removal_of(self.path)}"
-            raise GraphError.of("io", message, fix=fix, file=self.path)
-        path = self.file(f"{_CHECKPOINTS}/{max(names)[1]}")
+        path = self.last_checkpoint()
         try:
             document = _plain(read_file(path))
             self._check_same(document["plan"])

@@ -31,7 +31,10 @@ BASE = "https://school.example/graphs/page.html"
 HASH = "mgraph1-sha256:8e73c52b4e25d5a6161921e421fe63ac16fa3900479a37067f2bfffc2ae536d6"
 """The neuron's, as docs/format.md has it."""
 
-NOTE = "note: mgraph open reads this link; with --base or --to, a link opens a page"
+NOTE = (
+    "note: mgraph open reads this link; "
+    "to open a page, a link needs --base (a page of mgraph view --site) or --to (a server)"
+)
 
 
 def held(link: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -153,6 +154,18 @@ def test_a_bar_tells_what_is_done() -> None:
     bar.step()
     bar.step()
     assert bar.line().startswith("████████████████████ testing (2 of 2)")
+
+
+def test_a_bar_fits_into_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that wrapped could not be written over: each new one would go below the last."""
+    monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setattr(sys, "stderr", written := io.StringIO())
+    bar = Progress(2, "a label that is longer than the terminal is wide")
+    waits = iter((False, True))
+    monkeypatch.setattr(bar.finished, "wait", lambda _seconds: next(waits))
+    bar.watch()
+    line = "···················· a label that is longer than…"
+    assert written.getvalue() == f"\r\033[K{line}\r\033[K"
 
 
 # --- pipes, signals, full disks --------------------------------------------------------------

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,13 +18,18 @@ import pytest
 from mgraph import loads
 from mgraph.client import Client, ServerError
 from mgraph.service.connection import HEAD
+from mgraph.service.store.cleaning import clean
 from mgraph.service.store.files import FileStore
+from mgraph.service.store.verify import Verification
 from tests.cli.test_cli import ENDLESS
 from tests.command_line import HERE, NEURON, process
 from tests.loops import thinned
 from tests.service.server import get, serving
+from tests.service.store.writers import neuron_with
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.command_line import Shell
     from tests.service.server import Server
 
@@ -52,6 +58,54 @@ def test_a_store_outlives_its_server(tmp_path: Path) -> None:
         with pytest.raises(ServerError) as refused:
             client.set_name("x", stored.id)
         assert refused.value.status == 403
+
+
+@pytest.mark.parametrize("rounds", [1, pytest.param(30, marks=pytest.mark.thorough)])
+def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path, rounds: int) -> None:
+    """Two servers on one store are killed while clients write: what they answered is there."""
+    promised: dict[str, bytes] = {}
+    for number in range(rounds):
+        with serving(tmp_path, "shared") as one, serving(tmp_path, "shared") as two:
+            writers = [
+                Thread(target=_store_until_killed, args=(server.url, f"{number}-{i}", promised))
+                for i, server in enumerate((one, two, one, two))
+            ]
+            before = len(promised)
+            for writer in writers:
+                writer.start()
+            _wait_until(lambda: len(promised) >= before + 4 + number % 5)  # noqa: B023
+            for server in (one, two):
+                server.process.kill()
+            for writer in writers:
+                writer.join()
+    with serving(tmp_path, "shared", MGRAPH_RATE="1000000") as server, Client(server.url) as client:
+        for name, data in promised.items():
+            assert client.get_bytes(name) == data
+    store = FileStore(str(tmp_path / "shared"))
+    assert [each for each in Verification(store).damages() if not each.is_debris] == []
+    clean(store)
+    assert [*Verification(store).damages()] == []
+
+
+def _store_until_killed(url: str, writer: str, promised: dict[str, bytes]) -> None:
+    """Store documents under names of their own, and note each when the server has answered."""
+    with Client(url) as client:
+        for i in range(10**9):
+            name, data = f"{writer}/{i}", neuron_with(f"{writer} {i}")
+            try:
+                client.put(data, name)
+            except ServerError:
+                return
+            promised[name] = data
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so, for at most a minute."""
+    for _ in range(6000):
+        if is_so():
+            return
+        time.sleep(0.01)
+    pytest.fail("it never was")
 
 
 def test_the_end_waits_for_requests_that_have_begun(tmp_path: Path) -> None:

@@ -191,6 +191,8 @@ def test_folders_that_cannot_be_used(shell: Shell) -> None:
     """One that has something in it, one without checkpoints, damaged ones, a file."""
     said = shell(*START, "--resume")
     assert "there is no checkpoint in run" in said.err
+    assert said.err.endswith("  fix       start without --resume\n")
+    assert not shell.path("run").exists()
     assert shell(*START, *OPTIONS).status == 0
     assert "remove this one: rm -r run" in shell(*START, *OPTIONS).err
     said = shell("train", "line.json", "rows.csv", "-o", ".", *OPTIONS)

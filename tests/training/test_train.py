@@ -18,9 +18,10 @@ import mgraph
 from mgraph import GraphError
 from mgraph.build.expression import graph_of
 from mgraph.build.network import mlp
+from mgraph.cli.train import _StepProgress
 from mgraph.codec.missing import MISSING
 from mgraph.training import Trained, train
-from mgraph.training.curve import loss_svg
+from mgraph.training.curve import RunningLosses, loss_svg
 from tests.reference.arithmetic import Double, Rounded
 from tests.reference.evaluate import forward, in_evaluation_order
 from tests.reference.reading import nodes_of
@@ -485,6 +486,30 @@ def test_the_curve_has_round_numbers() -> None:
         assert found == ticks, losses
         heights = [float(y) for y in re.findall(r'<path d="M72 ([\d.]+)H', text)]
         assert all(40 <= y <= 312 for y in heights), losses
+
+
+def test_losses_of_a_training_that_goes_on() -> None:
+    """However many there are, the curve has at most 500 points, each the mean of as many steps."""
+    losses = RunningLosses()
+    for step in range(1, 10_001):
+        losses.add(step, 3.0 * step)
+        assert len(losses.points) <= 500
+        if step in (1, 499, 500, 999, 1000, 10_000):
+            size = {1: 1, 499: 1, 500: 2, 999: 2, 1000: 4, 10_000: 32}[step]
+            means = [k * size + (size + 1) / 2 for k in range(step // size)]
+            assert losses.points == [(mean, 3.0 * mean) for mean in means], step
+
+
+def test_the_line_of_a_training_shows_the_curve() -> None:
+    """The loss as it falls, on a logarithmic scale, in at most 20 columns."""
+    shown = _StepProgress()
+    assert shown.line() == "reading the rows"
+    for step in range(1, 41):
+        shown.report({"step": step, "loss": 2.0**-step, "norm": 1.0}, 80)
+    assert re.fullmatch(
+        r"██▇▇▇▆▆▅▅▅▄▄▄▃▃▂▂▂▁▁ step 40 of 80, loss 9\.095e-13, [\d,]+ steps/s, [\d,]+ s left",
+        shown.line(),
+    )
 
 
 def test_params_that_change_nothing_are_not_trained() -> None:

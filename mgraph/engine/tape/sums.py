@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 _SLAB: Final = 2**24
 """Doubles that are added up before Python can handle a Ctrl-C."""
 
-_FEW: Final = 600
-"""Doubles that Python adds up before a kernel is called."""
+_FEW: Final = 200
+"""Doubles that Python adds up in less time than a kernel."""
+
+_COPIED: Final = 512
+"""Vectors that are copied into kept memory, for which kernels are bound once."""
 
 
 class Accumulators:
@@ -67,7 +70,10 @@ class Accumulators:
         if not self.used.size:
             return
         self.lanes.fill(0.0)
-        if self.used.any():
+        if self.used.size == 1:  # faster than to look whether it is used
+            self.digits.fill(0)
+            self.used.fill(0)
+        elif self.used.any():
             self.digits.reshape(-1, WIDTH)[self.used == 1] = 0
             self.used.fill(0)
 
@@ -85,6 +91,11 @@ class Accumulators:
         is_used = self.used == 1
         digits = self.digits.reshape(-1, WIDTH)[is_used] if is_used.any() else self.digits[:0]
         return Totals(self._sums.copy(), self._parts.copy(), is_used, digits)
+
+    def rounded(self) -> list[float]:
+        """Return the sums of all values that these accumulators hold, rounded."""
+        self._round()
+        return self._sums.tolist()
 
     @cached_property
     def _settle(self) -> Callable[[], int]:
@@ -151,7 +162,7 @@ def rounded_sum(column: NDArray[np.float64]) -> float:
     if column.size <= _FEW:
         with suppress(OverflowError, ValueError):  # sums of infinities, and those that overflow
             return math.fsum(column.tolist()) + 0.0  # which is exact, and here never -0.0
-    return float(_COLUMN.totals(column).sums[0])
+    return _COLUMN.rounded(column)
 
 
 def aligned(vectors: int) -> NDArray[np.float64]:
@@ -170,29 +181,47 @@ class _ColumnSum(local):
         Args:
             column: float64[N].
         """
+        self._add(column)
+        return self._sum.totals()
+
+    def rounded(self, column: NDArray[np.float64]) -> float:
+        """Return the rounded sum of a column, float64[N]."""
+        self._add(column)
+        return self._sum.rounded()[0]
+
+    def _add(self, column: NDArray[np.float64]) -> None:
         rows = np.require(column, np.float64, ["C", "A"])
-        whole = rows.size // LANES * LANES
+        whole = rows.size - rows.size % (_COPIED * LANES)
         self._sum.clear()
         for start in range(0, whole, _SLAB):
             slab = rows[start : min(start + _SLAB, whole)].reshape(-1, LANES)
             kernels(SUMS).bound("add_column", slab)(*self._sum.arguments)
             self._sum.settle()
-        self._tail.fill(0.0)  # zeros change no sum
-        self._tail[0, : rows.size - whole] = rows[whole:]
-        self._add_tail()
-        return self._sum.totals()
+        rest = rows.size - whole
+        vectors, copy = -(-rest // LANES), self._copy.reshape(-1)
+        copy[:rest] = rows[whole:]
+        copy[rest : vectors * LANES] = 0.0  # zeros change no sum
+        self._adder(vectors)()
+
+    def _adder(self, vectors: int) -> Callable[[], int]:
+        """Return the kernel that adds up vectors of the copy; training has few different counts."""
+        adder = self._adders.get(vectors)
+        if adder is None:
+            add = kernels(SUMS).bound("add_column", self._copy[:vectors])
+            adder = self._adders[vectors] = partial(add, *self._sum.arguments)
+        return adder
+
+    @cached_property
+    def _adders(self) -> dict[int, Callable[[], int]]:
+        return {}
 
     @cached_property
     def _sum(self) -> Accumulators:
         return Accumulators(1)
 
     @cached_property
-    def _tail(self) -> NDArray[np.float64]:
-        return aligned(1)
-
-    @cached_property
-    def _add_tail(self) -> Callable[[], int]:
-        return partial(kernels(SUMS).bound("add_column", self._tail), *self._sum.arguments)
+    def _copy(self) -> NDArray[np.float64]:
+        return aligned(_COPIED)
 
 
 _COLUMN: Final = _ColumnSum()

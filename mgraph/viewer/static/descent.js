@@ -57,6 +57,8 @@ export class Descent {
     this.kept = nothingKept(trained.length);
     this.method = "";
     this.losses = new ExactSum();
+    this.batchGrads = this.grads; // of the rows of the last step, before they are clipped
+    this.batchSize = 0;
     this.step = 0;
     this.epoch = 1;
     this.at = 0; // rows of the epoch that are done
@@ -100,6 +102,8 @@ export class Descent {
     const loss = this.measure(values, n < count ? this.order : null, this.at, n);
     const nan = trained[grads.findIndex(Number.isNaN)] ?? -1;
     const rate = this.rate(recipe);
+    this.batchGrads = grads.slice();
+    this.batchSize = n;
     const norm = shorten(grads, clip);
     if (Number.isFinite(loss) && nan < 0) {
       trained.forEach((node, i) => (params[i] = values[node]));

@@ -8,6 +8,7 @@ import { explain } from "./paths.js";
 import { questionCard, questionText, score } from "./quiz.js";
 import { redraw } from "./scene.js";
 import { contributionsOf, quiz, state, stepAsked, stepNow } from "./state.js";
+import { batchGradient } from "./training.js";
 
 /** @typedef {import("./engine.js").Result} Result */
 /** @typedef {import("./paths.js").Explanation} Explanation */
@@ -121,7 +122,8 @@ function gradientLines() {
   if (shownLast.result !== result || shownLast.node !== selected) {
     shownLast = { result, node: selected, explanation: explain(graph, result, seeds, selected, PATHS) };
   }
-  return pathsCard(graph, result, seeds, selected, shownLast.explanation);
+  const batch = batchGradient(selected);
+  return [...pathsCard(graph, result, seeds, selected, shownLast.explanation), ...(batch ? [make("p", batch)] : [])];
 }
 
 /** Return buttons that fold the groups of the selected node. */

@@ -1,4 +1,5 @@
 /** The card of the training: rows, the controls, what happens. */
+import { DIGITS } from "./appearance.js";
 import { nameOf } from "./cards.js";
 import { readCsv } from "./csv.js";
 import { drawCurve, Losses } from "./curve.js";
@@ -362,6 +363,17 @@ function draw(all) {
     refresh();
     graphDue = next(GRAPH_EVERY);
   }
+}
+
+/**
+ * Say what the gradient of a param was in the batch of the last step; empty before that, and for other nodes.
+ * @param {number} node
+ */
+export function batchGradient(node) {
+  if (!training?.descent.step) return "";
+  const { trained, batchGrads, batchSize } = training.descent;
+  const at = trained.indexOf(node);
+  return at < 0 ? "" : `In the last step, the mean over its ${counted(batchSize, "row")} was ${shown(batchGrads[at], DIGITS)}.`;
 }
 
 /** Draw again, in other colours or another size. */

@@ -13,7 +13,7 @@ from mgraph.build.network import mlp
 from mgraph.viewer import CsvRows
 from tests.command_line import HERE, NEURON
 from tests.groups.browser.chromium import barriers
-from tests.groups.browser.page import at_the_end, document, drop, leaf, node, numbers_of, title
+from tests.groups.browser.page import at_the_end, box, document, drop, leaf, node, numbers_of, title
 from tests.reference.arithmetic import Double
 from tests.rows.lines import line
 from tests.training import by_hand
@@ -189,6 +189,25 @@ def test_the_length_of_the_gradient_is_shown(show: Show) -> None:
     set_more(page, clip="1/2")
     page.click("#train-step")
     assert page.locator("#training-step").inner_text().endswith(" 2.83 long, clipped to 0.5")
+
+
+def test_the_gradient_of_the_batch_is_one_click_away(show: Show) -> None:
+    """Two rows give w the gradients 0 and -4: their mean is -2, whether it is clipped or not."""
+    page = show(LINE, rows=CsvRows("rows.csv", "x,y\n0,-2\n2,6\n"))
+    box(page, "w").click()
+    card = page.locator("#node-card")
+    assert "last step" not in card.inner_text()
+    set_more(page, clip="1/2")
+    page.click("#train-step")
+    assert "In the last step, the mean over its 2 rows was -2.0." in card.inner_text()
+    box(page, "x").click()
+    assert "last step" not in card.inner_text()
+    set_fields(page, size="1")
+    page.click("#train-step")
+    box(page, "b").click()
+    assert "the mean over its 1 row was " in card.inner_text()
+    page.click("#train-reset")
+    assert "last step" not in card.inner_text()
 
 
 def test_any_row_can_be_shown(show: Show) -> None:
