@@ -120,7 +120,9 @@ def test_streams_of_every_format(shell: Shell) -> None:
         data = shell.path(f"rows.{kind}").read_bytes()
         said = shell("replay", "line.json", "-", "-o", "-", stdin=data)
         assert said.status == 0, kind
-        assert said.raw == shell.path(f"file.{kind}").read_bytes(), kind
+        shell.path(f"stream.{kind}").write_bytes(said.raw)
+        stream, file = (read_back(shell.path(f"{name}.{kind}")) for name in ("stream", "file"))
+        assert stream == file, kind
         assert said.err.startswith("wrote standard output: 4 rows\n"), kind
     told = shell("replay", "line.json", "rows.parquet", "-o", "-", "--format", "jsonl")
     assert told.raw == shell.path("file.jsonl").read_bytes()
@@ -129,21 +131,38 @@ def test_streams_of_every_format(shell: Shell) -> None:
 
 def test_rows_are_written_as_they_arrive(shell: Shell) -> None:
     """Results of the first rows come out before the input has ended."""
-    command = [SCRIPT, "replay", "line.json", "-", "-o", "-", "--keep", "none", "--grad", "none"]
-    with subprocess.Popen(
-        command, cwd=shell.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, env=environment(),
-    ) as process:  # fmt: skip
-        assert process.stdin
-        assert process.stdout
+    with _started(shell) as process:
         process.stdin.write(b"x,y\n3,5\n")
         process.stdin.flush()
         assert process.stdout.readline() == b"loss\n"
         assert process.stdout.readline() == b"4\n"
-        process.stdin.write(b"0,0\n")
+        assert process.communicate(b"0,0\n")[0] == b"1\n"
+    assert process.returncode == 0
+
+
+def test_batches_are_written_as_they_arrive(shell: Shell) -> None:
+    """On a stream of Arrow, columns and results of the first batch don't wait for the second."""
+    with _started(shell) as process:
+        given = ipc.new_stream(process.stdin, rows().schema)
+        given.write_batch(rows().slice(0, 3))
+        process.stdin.flush()
+        results = ipc.open_stream(process.stdout)
+        assert results.read_next_batch().to_pydict() == {"loss": LOSS[:3]}
+        given.write_batch(rows().slice(3))
+        given.close()
         process.stdin.close()
-        assert process.stdout.read() == b"1\n"
-        assert process.wait() == 0
+        assert results.read_all().to_pydict() == {"loss": LOSS[3:]}
+        assert process.stderr.read().startswith(b"wrote standard output: 4 rows\n")
+    assert process.returncode == 0
+
+
+def _started(shell: Shell) -> Any:  # noqa: ANN401 - a process whose pipes are there
+    """Start a replay from standard input to standard output."""
+    command = [SCRIPT, "replay", "line.json", "-", "-o", "-", "--keep", "none", "--grad", "none"]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        command, cwd=shell.folder, stdin=pipe, stdout=pipe, stderr=pipe, env=environment()
+    )
 
 
 def test_numbers_that_text_needs_words_for(shell: Shell) -> None:
