@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="ne
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a graph, rows for 60 parts, and these parts, made undisturbed."""
+    """Return a folder with a graph, rows for 30 parts, and these parts, made undisturbed."""
     path = tmp_path_factory.mktemp("faults")
     line().to_file(path / "line.json")
     source = random.Random(5)  # noqa: S311 - not for secrets
@@ -112,7 +112,7 @@ def clear(folder: Path) -> None:
     )
 
 
-SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(1, 8))]
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(1, 10))]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
