@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
 
+from mgraph.rows.worker import Processes
 from tests.command_line import SCRIPT, environment, strict_json
 from tests.rows.lines import line
 
@@ -228,6 +229,13 @@ def test_a_full_disk_and_one_file(folder: Path, name: str) -> None:
     _, complaints = process.communicate(timeout=60)
     assert (process.returncode, b"File too large" in complaints) == (1, True)
     assert not [path for path in folder.iterdir() if name in path.name or ".mgraph" in path.name]
+
+
+def test_two_processes_at_work() -> None:
+    """With two parts, each of two workers does one, in a process of its own."""
+    with Processes(2).ready("/proc/self") as session:  # type: ignore[arg-type]  # a link
+        processes = {process for _, process in session(os.readlink, [(), ()])}
+    assert len(processes - {str(os.getpid())}) == 2
 
 
 @pytest.mark.thorough
