@@ -162,8 +162,8 @@ class RunFolder:
         Raises:
             GraphError: `io` if there is none, or it is from another training; it says what differs.
         """
-        found = (_NAME.fullmatch(name) for name in _names(self.file(_CHECKPOINTS)))
-        names = [(int(match[1]), match[0]) for match in found if match]
+        matches = (_NAME.fullmatch(name) for name in _names(self.file(_CHECKPOINTS)))
+        names = [(int(match[1]), match[0]) for match in matches if match]
         if not names:
             message = f"there is no checkpoint in {printable(self.path)}"
             fix = "start without --resume"
