@@ -4,9 +4,10 @@ The first two leaves are columns, the others are the same in every row; all numb
 NumPy and PyTorch run hand-written code, one operation per node and block of rows; CasADi maps its
 function over the rows; JAX compiles the mapped gradient. The limits are in C, with glibc's vector
 tanh: *C, blocks* is a loop over the opcodes of any graph, *C, this graph* a program written and
-compiled for this graph alone. NumPy, PyTorch and *C, blocks* use the block width that is fastest
-here. mgraph (`reuse=`), NumPy, CasADi and C write into memory that they have used before, the
-others into new memory. All sides agree on all numbers, and take turns.
+compiled for this graph alone: that is what straight-line kernels would give, and what compiling
+them would take, for each graph again. NumPy, PyTorch and *C, blocks* use the block width that is
+fastest here. mgraph (`reuse=`), NumPy, CasADi and C write into memory that they have used before,
+the others into new memory. All sides agree on all numbers, and take turns.
 """
 
 from __future__ import annotations

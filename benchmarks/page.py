@@ -71,6 +71,15 @@ SHORT: Final = (
           {"graph": "random", "is_best_peer": True}),
     Short("`batch` on a 64-32-10 network over 1,797 rows, sums of all gradients, one core",
           "PyTorch, vectorised", "wide", {"task": "digits", "beside": "PyTorch"}),
+    Short("the same in batches of 32", "PyTorch, vectorised", "wide",
+          {"task": "digits, batches of 32", "beside": "PyTorch"}),
+    Short("`batch` on a 4-16-3 network over 150 rows, sums of all gradients, one core",
+          "JAX, one jitted step", "wide", {"task": "iris", "beside": "JAX"}),
+    Short("exact sums of all gradients, 1,000 nodes", "sums by NumPy, which are rounded", "sums",
+          {"graph": "random, 1,000 nodes"}),
+    Short("`mgraph.rows.mapper` on a neuron, Arrow record batches", "`batch` alone", "mapper",
+          {"graph": "neuron", "math": "libm"}),
+    Short("`mgraph replay` with two workers", "with one", "replay", {"workers": 2}),
 )  # fmt: skip
 """Ratios of mgraph's time to the peer's; what was not measured is left out."""
 

@@ -362,6 +362,7 @@ _SIDES: Final[Mapping[str, tuple[Callable[[Task, Path], Side], str]]] = {
 
 _TARGETS: Final[Mapping[str, Mapping[str, float]]] = {
     "digits": {_TORCH: DIGITS_TARGET},
+    "digits, batches of 32": {_TORCH: DIGITS_TARGET},
     "iris": {_JAX: JAX_TARGET, _TORCH: 1.0},
     "moons": {_JAX: JAX_TARGET, _TORCH: 1.0},
 }

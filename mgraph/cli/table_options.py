@@ -35,7 +35,7 @@ _GRAPHS: Final = (".json", ".msgpack")
 
 
 def order_fault(graph: str, rows: Sequence[str]) -> str:
-    """Say that rows stand before the graph, if their names tell; else return nothing."""
+    """Return a fault if the names show that the rows come before the graph; else an empty text."""
     if graph.lower().endswith(_TABLES) and any(name.lower().endswith(_GRAPHS) for name in rows):
         return f"{printable(graph)} is a table: the graph comes first, then the rows"
     return ""

@@ -43,24 +43,26 @@ def first_fault(data: bytes, deepest: int) -> GraphError | None:
     try:
         _Scanner(text, deepest).scan()
     except _Fault as fault:
-        at, found, path = fault.at, fault.found, fault.path
+        at, diagnostic, path = fault.at, fault.diagnostic, fault.path
         if bad is None or at < len(text):
-            return _error(text, at, found, path)
+            return _error(text, at, diagnostic, path)
     if bad is None:
         return None
-    found = Diagnostic(
+    diagnostic = Diagnostic(
         "encoding",
         f"byte 0x{bad:02x} is not UTF-8 there",
         expected="UTF-8 throughout",
         fix="save the file as UTF-8",
     )
-    return _error(text, len(text), found, ())
+    return _error(text, len(text), diagnostic, ())
 
 
-def _error(text: str, at: int, found: Diagnostic, path: Path) -> GraphError:
+def _error(text: str, at: int, diagnostic: Diagnostic, path: Path) -> GraphError:
     line, column = line_and_column(text, at)
-    rest = {"expected": found.expected, "fix": found.fix, "at_key": found.at_key}
-    return GraphError.of(found.code, found.message, path, line=line, column=column, **rest)
+    rest = {"expected": diagnostic.expected, "fix": diagnostic.fix, "at_key": diagnostic.at_key}
+    return GraphError.of(
+        diagnostic.code, diagnostic.message, path, line=line, column=column, **rest
+    )
 
 
 def line_and_column(text: str, at: int) -> tuple[int, int]:
@@ -70,18 +72,18 @@ def line_and_column(text: str, at: int) -> tuple[int, int]:
 
 def lines_and_columns(text: str, places: Iterable[int]) -> dict[int, tuple[int, int]]:
     """Return line and column, as `line_and_column` does, of many indices in one pass."""
-    found = {}
+    positions = {}
     line, start, last = 1, 0, 0
     for at in sorted(places):
         line += text.count("\n", last, at)
         start = max(start, text.rfind("\n", last, at) + 1)
-        found[at], last = (line, at - start + 1), at
-    return found
+        positions[at], last = (line, at - start + 1), at
+    return positions
 
 
 class _Fault(Exception):  # noqa: N818 - control flow inside this file
-    def __init__(self, at: int, found: Diagnostic, path: Path = ()) -> None:
-        self.at, self.found, self.path = at, found, path
+    def __init__(self, at: int, diagnostic: Diagnostic, path: Path = ()) -> None:
+        self.at, self.diagnostic, self.path = at, diagnostic, path
 
 
 class _Scanner:
@@ -139,8 +141,8 @@ class _Scanner:
         member[0] = key
         if key in keys:
             message = f"the key {quoted(key)} stands twice in one object"
-            found = Diagnostic("duplicate-key", message, fix="keep one of them", at_key=True)
-            raise _Fault(start, found, self._path())
+            diagnostic = Diagnostic("duplicate-key", message, fix="keep one of them", at_key=True)
+            raise _Fault(start, diagnostic, self._path())
         keys[key] = None
         if not self._take(":"):
             raise self._unexpected('":"')
@@ -178,12 +180,12 @@ class _Scanner:
             raise self._unexpected("a digit", fix=_NUMBERS)
         digits = len(match[0].lstrip("-"))
         if digits > LONGEST_INTEGER and match[0].lstrip("-").isdigit():
-            found = Diagnostic(
+            diagnostic = Diagnostic(
                 "number",
                 f"an integer of {digits:,} digits is beyond every double",
                 expected="a finite number, for example 1.5e300",
             )
-            raise _Fault(match.start(), found, self._path())
+            raise _Fault(match.start(), diagnostic, self._path())
 
     def _string(self) -> str:
         start = self.at
@@ -242,8 +244,8 @@ def _check_surrogates(literal: str, at: int) -> None:
     for escape in _SURROGATES.finditer(literal):
         if len(escape[0]) == len("\\uD800"):
             message = f"{escape[0]} is half of a surrogate pair"
-            found = Diagnostic("encoding", message, expected="both halves, or none")
-            raise _Fault(at + escape.start(), found)
+            diagnostic = Diagnostic("encoding", message, expected="both halves, or none")
+            raise _Fault(at + escape.start(), diagnostic)
 
 
 _NUMBERS: Final = "write numbers as 1, 0.5 or 2e10"
@@ -273,19 +275,19 @@ def places(text: str, wanted: Iterable[Path]) -> dict[tuple[Path, bool], int]:
         (path, True) -> index of the key, (path, False) -> index of the value; for the paths
         wanted and what surrounds them. What isn't there is left out.
     """
-    found: dict[tuple[Path, bool], int] = {}
+    positions: dict[tuple[Path, bool], int] = {}
     skip = json.JSONDecoder().raw_decode
     todo: list[tuple[Path, int]] = [((), _after_space(text, 0))]
     below = _children(wanted)
     while todo:
         path, at = todo.pop()
-        found[path, False] = at
+        positions[path, False] = at
         if path in below and text[at] in "{[":
             for key, key_at, value_at in _members(text, at, skip, below[path]):
                 child = (*path, key)
-                found[child, True] = key_at
+                positions[child, True] = key_at
                 todo.append((child, value_at))
-    return found
+    return positions
 
 
 def _children(wanted: Iterable[Path]) -> dict[Path, dict[str | int, None]]:

@@ -56,7 +56,7 @@ def _source(program: StraightProgram, stem: str) -> Iterator[str]:
     yield from (f"  double {program.names[node]};" for node in program.nodes)
     yield "};\n"
     for helper, names, body in program.helpers():
-        parameters = ", ".join(f"double {each}" for each in names)
+        parameters = ", ".join(f"double {name}" for name in names)
         yield f"static double {helper}({parameters}) {_block([f'return {body};'])}"
     yield from _forward(program)
     outputs = [f"outputs->{name} = v->{name};" for _, name in program.outputs]
@@ -64,7 +64,7 @@ def _source(program: StraightProgram, stem: str) -> Iterator[str]:
 
 
 def _forward(program: StraightProgram) -> Iterator[str]:
-    lines = [_assignment(each) for each in program.forward()]
+    lines = [_assignment(statement) for statement in program.forward()]
     parts = _Parts("forward", "struct nodes *v")
     yield from parts.functions(lines)
     taken = [f"v->{leaf.name} = leaves->{leaf.name};" for leaf in program.needed]

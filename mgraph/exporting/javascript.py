@@ -115,7 +115,7 @@ def _backward(program: StraightProgram) -> Iterator[str]:
             yield f"const {flag} = starts.has({json.dumps(key)});\nif ({flag}) {add}"
     yield from (f"const {flag} = {' || '.join(x)};" for flag, x in program.paths().items())
     for flag, statements in program.backward():
-        lines = [f"{each.target} += {each.expression};" for each in statements]
+        lines = [f"{statement.target} += {statement.expression};" for statement in statements]
         yield f"if ({flag}) {_block(lines)}".rstrip() if flag else "\n".join(lines)
     yield "const grad = [];"
     for leaf, adjoint, flag in program.gradients():

@@ -47,7 +47,7 @@ class Identifiers:
 
     def _is_free(self, name: str, prefixes: Sequence[str]) -> bool:
         names = [name, *(prefix + name for prefix in prefixes)]
-        return not any(each in self._taken or each in self._reserved for each in names)
+        return not any(name in self._taken or name in self._reserved for name in names)
 
     def claim_all(self, ids: Sequence[str], prefixes: Sequence[str] = ()) -> list[str]:
         """Return a name for each node; ids that can be names come first, so that they keep them."""

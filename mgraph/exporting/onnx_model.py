@@ -37,7 +37,7 @@ _SYNTAX: Final = {
 @cache
 def compositions() -> Mapping[str, ast.FunctionDef]:
     """Return the functions that are composed of operators, by name."""
-    return {each.name: each for each in formulas.helpers(onnx_functions)}
+    return {helper.name: helper for helper in formulas.helpers(onnx_functions)}
 
 
 class OnnxModel:

@@ -273,7 +273,7 @@ class StraightProgram:
         formula = lang.table()[self.graph.columns.op(node)]
         if formula.op.fold:
             return {}
-        values = [self.variable(each) for each in (*args, node)]
+        values = [self.variable(index) for index in (*args, node)]
         return dict(zip(lang.parameters(formula.partials), values, strict=True))
 
     # --- what the program needs besides ---

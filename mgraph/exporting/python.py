@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mgraph.document import Graph
 
-PRIMITIVES: Final = tuple(name for name, each in vars(ieee).items() if inspect.isfunction(each))
+PRIMITIVES: Final = tuple(name for name, value in vars(ieee).items() if inspect.isfunction(value))
 """The functions of `ieee`: an exported program brings those that it needs."""
 
 LANGUAGE: Final = Language(
@@ -91,7 +91,7 @@ def _primitives(program: StraightProgram) -> list[str]:
     for name in waiting:  # grows
         tree = ast.parse(inspect.getsource(getattr(ieee, name)))
         names = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
-        more = [each for each in names if each in PRIMITIVES and each not in waiting]
+        more = [name for name in names if name in PRIMITIVES and name not in waiting]
         waiting += dict.fromkeys(more)
     return [inspect.getsource(getattr(ieee, name)).rstrip() for name in sorted(waiting)]
 
@@ -171,8 +171,8 @@ def backward(program: StraightProgram, zero: str, adding: str) -> Iterator[str]:
 def _additions(program: StraightProgram, adding: str) -> Iterator[str]:
     for flag, statements in program.backward():
         lines = [
-            f"{each.target} {adding.format(each.expression, target=each.target)}"
-            for each in statements
+            f"{statement.target} {adding.format(statement.expression, target=statement.target)}"
+            for statement in statements
         ]
         if lines:
             yield f"if {flag}:\n{block(lines)}" if flag else "\n".join(lines)

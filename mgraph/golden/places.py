@@ -52,8 +52,10 @@ class RunPlaces:
             return {}
         inner = [path[2:] for path in paths]
         string = self._text
-        found = self._in_binary(inner, run) if string is None else self._in_text(string, inner, run)
-        return {("runs", run, *path): position for path, position in found.items()}
+        positions = (
+            self._in_binary(inner, run) if string is None else self._in_text(string, inner, run)
+        )
+        return {("runs", run, *path): position for path, position in positions.items()}
 
     @cached_property
     def _text(self) -> str | None:
@@ -64,10 +66,10 @@ class RunPlaces:
         """Map each run to the index at which it starts."""
         paths: list[Path] = [("runs", i) for i in range(self._runs)]
         if self._text is None:
-            found = binary.places(self._data, paths, self._limits.levels)
+            indices = binary.places(self._data, paths, self._limits.levels)
         else:
-            found = text_scan.places(self._text, paths)
-        return {i: found[path, False] for i, path in enumerate(paths) if (path, False) in found}
+            indices = text_scan.places(self._text, paths)
+        return {i: indices[path, False] for i, path in enumerate(paths) if (path, False) in indices}
 
     @cached_property
     def _lines(self) -> dict[int, tuple[int, int]]:
@@ -76,19 +78,21 @@ class RunPlaces:
 
     def _in_binary(self, paths: list[Path], run: int) -> dict[Path, Position]:
         start, end = self._starts[run], self._starts.get(run + 1)
-        found = binary.places(self._data[start:end], paths, self._limits.levels)
+        indices = binary.places(self._data[start:end], paths, self._limits.levels)
         return {
-            path: Position(offset=start + at) for (path, is_key), at in found.items() if not is_key
+            path: Position(offset=start + at)
+            for (path, is_key), at in indices.items()
+            if not is_key
         }
 
     def _in_text(self, string: str, paths: list[Path], run: int) -> dict[Path, Position]:
         start, end = self._starts[run], self._starts.get(run + 1)
         part = string[start:end]
-        found = text_scan.places(part, paths)
-        lines = text_scan.lines_and_columns(part, found.values())
+        indices = text_scan.places(part, paths)
+        lines = text_scan.lines_and_columns(part, indices.values())
         above, before = (x - 1 for x in self._lines[start])
         positions = {}
-        for (path, is_key), at in found.items():
+        for (path, is_key), at in indices.items():
             line, column = lines[at]
             if not is_key:
                 positions[path] = Position(line + above, column + before * (line == 1))

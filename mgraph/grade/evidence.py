@@ -72,7 +72,7 @@ class Sample:
 
     @cached_property
     def variants(self) -> list[tuple[dict[str, Sequence[float]], bool]]:
-        """What engines may do: partials at the kinks, and whether nodes without adjoint rest."""
+        """What engines may do: partials at the kinks, and whether they pass an adjoint of 0 on."""
         stops = any(self.has(op) for op in STOPPING)
         return [(kinks, idle) for kinks in self.kinks for idle in (False, True)[: 1 + stops]]
 
@@ -181,7 +181,7 @@ class Evidence:
 
 
 def gather(outcomes: Sequence[Outcome]) -> Evidence:
-    """Return the evidence in the outcomes of all cases; a tolerance that all share holds for it."""
+    """Return the evidence in the outcomes of all cases, with the smallest tolerance of them."""
     tolerances = [outcome.case.tolerance for outcome in outcomes]
     rel = min((tolerance.rel or 0.0 for tolerance in tolerances), default=0.0)
     abs_ = min((tolerance.abs or 0.0 for tolerance in tolerances), default=0.0)

@@ -164,13 +164,15 @@ def _refusal(node: ast.AST) -> str:
 @cache
 def table() -> Mapping[str, Formulas]:
     """Return the formulas of all ops, by name."""
-    return MappingProxyType({each.op.name: each for each in formulas.parse_table()})
+    return MappingProxyType(
+        {op_formulas.op.name: op_formulas for op_formulas in formulas.parse_table()}
+    )
 
 
 @cache
 def helpers() -> Mapping[str, ast.FunctionDef]:
     """Return the helpers that formulas may call, by name, in the order of their definition."""
-    return MappingProxyType({each.name: each for each in formulas.helpers()})
+    return MappingProxyType({helper.name: helper for helper in formulas.helpers()})
 
 
 def parameters(function: ast.FunctionDef | ast.Lambda) -> list[str]:

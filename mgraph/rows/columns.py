@@ -391,8 +391,8 @@ def read_rows(
     if is_bad is None:
         return ReadRows(batch, columns, None)
     if bad_rows == "fail":
-        each = (_faults(batch, index, doubles, row) for index, doubles in numbers.items())
-        raise_all([*chain.from_iterable(each)])
+        faults = (_faults(batch, index, doubles, row) for index, doubles in numbers.items())
+        raise_all([*chain.from_iterable(faults)])
     is_good = pa.array(~is_bad)
     if bad_rows == "null":
         return ReadRows(batch, columns, is_good.buffers()[1])
@@ -480,9 +480,9 @@ def naming_params(graph: Columns, leaves: Mapping[str, str]) -> Iterator[None]:
     except GraphError as error:
         fixes = {name: _param_fix(graph, leaf) for leaf, name in leaves.items()}
         told = [
-            replace(each, fix=each.fix + fixes.get(str(each.path[-1]), ""))
-            if each.code == "number" and each.path else each
-            for each in error.diagnostics
+            replace(diagnostic, fix=diagnostic.fix + fixes.get(str(diagnostic.path[-1]), ""))
+            if diagnostic.code == "number" and diagnostic.path else diagnostic
+            for diagnostic in error.diagnostics
         ]  # fmt: skip
         raise GraphError(told, error.more) from None
 

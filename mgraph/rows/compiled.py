@@ -111,7 +111,10 @@ class Compiled:
             if self._seed:
                 raise
             raise GraphError(
-                [replace(each, fix=each.fix + _NO_GRADIENTS) for each in error.diagnostics]
+                [
+                    replace(diagnostic, fix=diagnostic.fix + _NO_GRADIENTS)
+                    for diagnostic in error.diagnostics
+                ]
             ) from None
         marks = sweeps.reached(self._replay.tape, seeded)
         leaves = (node for node in graph.leaves if graph.op(node) in SETTABLE)

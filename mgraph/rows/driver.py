@@ -35,7 +35,7 @@ from mgraph.rows.sources import (
 )
 from mgraph.rows.store import PartFolder, Store, is_part
 from mgraph.rows.tally import NonFinite, Tally
-from mgraph.rows.targets import encoded
+from mgraph.rows.targets import encoded, streamed
 from mgraph.rows.transform import Keep, Transform, transform_of
 from mgraph.rows.worker import Processes
 from mgraph.rows.workers import Alone, Workers
@@ -354,7 +354,7 @@ def _to_stream(
         return _result(tally, pa.Table.from_batches(batches, transform.schema), transform)
     kind = how.kind or _stream_format(source)
     kind = RowFormat.ARROW_STREAM if kind == RowFormat.ARROW else kind
-    for chunk in encoded(kind, transform.schema, batches, "the output"):
+    for chunk in streamed(kind, transform.schema, batches, "the output"):
         target.write(chunk)
         target.flush()
     return _result(tally, target, transform)

@@ -174,8 +174,8 @@ def format_of(name: str, given: RowFormat | None = None, *, is_output: bool = Fa
         GraphError: `io` if the extension is not known and no format is given.
     """
     extension = os.path.splitext(name)[1].lower()
-    found = EXTENSIONS.get(extension, given)
-    if found is None:
+    kind = EXTENSIONS.get(extension, given)
+    if kind is None:
         message = f"can't tell from its name how rows are stored in {printable(name)}"
         expected = f"a name that ends in {', '.join(EXTENSIONS)}"
         if extension in _COMPRESSED:
@@ -190,7 +190,7 @@ def format_of(name: str, given: RowFormat | None = None, *, is_output: bool = Fa
             fix = "CSV has commas between columns: convert tabs to commas, and name it .csv"
         fix += "; the name of an output folder ends in /" if is_output else ""
         raise GraphError.of("io", message, expected=expected, fix=fix, file=name)
-    return found
+    return kind
 
 
 def is_url(name: str) -> bool:
@@ -284,10 +284,10 @@ def _find(name: str) -> Iterator[RowFile]:
         selector = fs.FileSelector(root, allow_not_found=True, recursive=True)
         infos = system.get_file_info(selector)
     names_of(infos, name)
-    found = [*_matching(infos, root.rstrip("/"), pattern)]
-    if not found:
+    matching = [*_matching(infos, root.rstrip("/"), pattern)]
+    if not matching:
         raise GraphError.of("io", f"there are no files of rows in {printable(name)}", file=name)
-    for relative, info in sorted(found, key=lambda pair: os.fsencode(pair[0])):
+    for relative, info in sorted(matching, key=lambda pair: os.fsencode(pair[0])):
         where = f"{shown.rstrip('/')}/{relative}" if shown else relative
         yield RowFile(relative, where, info.path, system, info.size)
 

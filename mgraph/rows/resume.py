@@ -96,13 +96,13 @@ def _recorded(folder: PartFolder, plan: Plan, names: Sequence[str]) -> dict[str,
     count = len(plan.parts)
     _check_names(folder, names, {part_name(i, count, folder.format) for i in range(count)})
     parts = manifest.get("parts") if isinstance(manifest, dict) else None
-    found = [(str(part.get("name")), part) for part in parts or () if isinstance(part, dict)]
+    records = [(str(part.get("name")), part) for part in parts or () if isinstance(part, dict)]
     unfinished = f"{folder.unfinished}/{plan.id[:16]}"
     noted = (file.removesuffix(".json") for file in folder.names(unfinished))
-    found += [
+    records += [
         (name, folder.read_json(f"{unfinished}/{name}.json")) for name in noted if is_part(name)
     ]
-    return {name: record for name, record in found if is_record(record, plan.id)}
+    return {name: record for name, record in records if is_record(record, plan.id)}
 
 
 def _plans(folder: PartFolder) -> Iterator[dict[str, Any]]:

@@ -208,18 +208,18 @@ class FileSource(Source):
         Raises:
             GraphError: As for `pieces`.
         """
-        found: list[Part] = []
+        parts: list[Part] = []
         for i, file in enumerate(self.files):
             self._check(file)
             if _is_text(self.format):
-                found += self._text_parts(i, most)
+                parts += self._text_parts(i, most)
             elif whole_groups and self.format == RowFormat.PARQUET:
-                found += self._group_parts(i, most)
+                parts += self._group_parts(i, most)
             else:
-                found += self._parts(i, most)
-        if not found:
+                parts += self._parts(i, most)
+        if not parts:
             raise no_rows(self.shown)
-        return found
+        return parts
 
     def _parts(self, index: int, most: int) -> Iterator[Part]:
         _, rows = _SCHEMAS[self.format](self.files[index])
@@ -239,9 +239,9 @@ class FileSource(Source):
     def _text_parts(self, index: int, most: int) -> Iterator[Part]:
         file = self.files[index]
         with reading(file.shown), file.open() as opened:
-            _, found = _text_blocks(self.format, opened.read, file.shown)
+            _, row_blocks = _text_blocks(self.format, opened.read, file.shown)
             row, count, start, stop = 0, 0, None, 0
-            for block in found:
+            for block in row_blocks:
                 start = block.start if start is None else start
                 while row + most - count <= block.ends.size:
                     stop = block.start + int(block.ends[row + most - count - 1])
@@ -280,17 +280,19 @@ class FileSource(Source):
         parse = parser(self.format, self.schema, columns, self.rules)
         with reading(file.shown), file.open() as opened:
             if part is None:
-                _, found = _text_blocks(self.format, opened.read, file.shown)
+                _, row_blocks = _text_blocks(self.format, opened.read, file.shown)
                 at_lines = _with_lines(file, parse, 0)
-                yield from _parsed(found, at_lines, file.shown, 0, file.size)
+                yield from _parsed(row_blocks, at_lines, file.shown, 0, file.size)
                 return
             opened.seek(part.start)
             read = partial(_read_range, opened, part.stop, digest)
             is_csv = self.format == RowFormat.CSV
             blank_rows = is_csv and len(self.schema.names) == 1
-            found = blocks(read, file.shown, quotes=is_csv, row=part.row, blank_rows=blank_rows)
+            row_blocks = blocks(
+                read, file.shown, quotes=is_csv, row=part.row, blank_rows=blank_rows
+            )
             at_lines = _with_lines(file, parse, part.start or 0)
-            yield from _parsed(found, at_lines, file.shown, part.row)
+            yield from _parsed(row_blocks, at_lines, file.shown, part.row)
 
     def _check(self, file: RowFile) -> None:
         """Check that a file has the columns of the first one.
@@ -406,26 +408,27 @@ def _text_blocks(
     """
     if kind == RowFormat.JSON_LINES:
         return [], blocks(read, shown, quotes=False)
-    found = blocks(read, shown, quotes=True, row=-1, blank_rows=None)
-    first = next(found, None)
+    row_blocks = blocks(read, shown, quotes=True, row=-1, blank_rows=None)
+    first = next(row_blocks, None)
     if first is None:
         message = f"{printable(shown)} is empty"
         raise GraphError.of("column", message, expected="a header and rows", file=shown)
     rest = first.after(0)
-    return header_of(first, shown), chain([rest] if rest.ends.size else [], found)
+    return header_of(first, shown), chain([rest] if rest.ends.size else [], row_blocks)
 
 
 def text_schema(
     kind: RowFormat, read: Callable[[int], bytes], shown: str, rules: TextRules
 ) -> tuple[pa.Schema | None, Iterator[Block]]:
     """Return the columns of a text, if it has any rows to tell them by, and its blocks of rows."""
-    names, found = _text_blocks(kind, read, shown)
+    names, row_blocks = _text_blocks(kind, read, shown)
     if kind == RowFormat.CSV:
-        return CsvColumns(tuple(names), tuple(names), rules.numbers, rules.tolerates).schema, found
-    first = next(found, None)
+        columns = CsvColumns(tuple(names), tuple(names), rules.numbers, rules.tolerates)
+        return columns.schema, row_blocks
+    first = next(row_blocks, None)
     if first is None:
-        return None, found
-    return json_fields(first, rules.numbers, shown), chain([first], found)
+        return None, row_blocks
+    return json_fields(first, rules.numbers, shown), chain([first], row_blocks)
 
 
 def parser(
@@ -454,7 +457,7 @@ def _with_lines(
         try:
             return parse(block, shown, row)
         except GraphError as error:
-            firsts = (next(iter(each.path), None) for each in error.diagnostics)
+            firsts = (next(iter(diagnostic.path), None) for diagnostic in error.diagnostics)
             ats = [at for at in firsts if isinstance(at, int) and 0 <= at - row < block.ends.size]
             if len(ats) < len(error.diagnostics):
                 raise
@@ -478,14 +481,14 @@ def _lines_before(file: RowFile, stop: int) -> int:
 
 
 def _parsed(
-    found: Iterator[Block],
+    row_blocks: Iterator[Block],
     parse: Callable[[Block, str, int], pa.RecordBatch],
     shown: str,
     row: int,
     size: int = 0,
 ) -> Iterator[Piece]:
     """Yield blocks as pieces; if the text's size is known, with their share of it."""
-    for block in found:
+    for block in row_blocks:
         share = (block.start + len(block.data)) / size if size else None
         yield Piece(parse(block, shown, row), shown, row, share)
         row += block.ends.size

@@ -6,9 +6,10 @@ import hashlib
 import os
 import re
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from pyarrow import fs
 
@@ -101,10 +102,24 @@ class Store:
             return
         with writing(self.shown), tempfile.TemporaryFile() as whole:
             whole.writelines(chunks)
+            # Ctrl-C interrupts the main thread only, so it waits for the end of the upload
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(self._upload, path, whole).result()
+
+    def _upload(self, path: str, whole: IO[bytes]) -> None:
+        """Store a temporary file under a path; nothing is left there if that fails."""
+        stream = self.system.open_output_stream(path)
+        try:
             whole.seek(0)
-            with self.system.open_output_stream(path) as stream:
-                while data := whole.read(BLOCK):
-                    stream.write(data)
+            while data := whole.read(BLOCK):
+                stream.write(data)
+            stream.close()
+        except BaseException:
+            with suppress(OSError):  # Arrow can't give an upload up: what is closed is there
+                stream.close()
+            with suppress(OSError):
+                self.system.delete_file(path)
+            raise
 
     def _is_shown(self, path: str) -> bool:
         """Whether a path is the file that the user named."""

@@ -96,6 +96,19 @@ def encoded(
     return _naming(shown, kind, chunks)
 
 
+def streamed(
+    kind: RowFormat, schema: pa.Schema, batches: Iterable[pa.RecordBatch], shown: str
+) -> Iterator[bytes]:
+    """Yield the same rows for somebody who waits for them: each batch as soon as it arrives.
+
+    Raises:
+        GraphError: As `encoded`.
+    """
+    if kind != RowFormat.ARROW_STREAM:  # that is text, which has no groups of rows to wait for
+        return encoded(kind, schema, batches, shown)
+    return _naming(shown, kind, _arrow_batches(schema, batches))
+
+
 def _naming(shown: str, kind: RowFormat, chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the same chunks; name the file in errors about what it can't hold."""
     try:
@@ -170,6 +183,17 @@ def _arrow(
         writer.write_batch(last, custom_metadata=footer() or None)
     writer.close()
     yield from sink.take()
+
+
+def _arrow_batches(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
+    sink = _Sink()
+    with ipc.new_stream(sink, schema) as writer:
+        yield b"".join(sink.take())
+        for batch in batches:
+            if batch.num_rows:
+                writer.write_batch(batch)
+                yield b"".join(sink.take())
+    yield b"".join(sink.take())
 
 
 # --- text ---

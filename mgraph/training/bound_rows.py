@@ -152,7 +152,7 @@ def fixing_bad_rows() -> Iterator[None]:
         yield
     except GraphError as error:
         fixed = [
-            replace(each, fix=_BAD_ROWS_FIX) if each.fix == BAD_ROWS_FIX else each
-            for each in error.diagnostics
+            replace(diagnostic, fix=_BAD_ROWS_FIX) if diagnostic.fix == BAD_ROWS_FIX else diagnostic
+            for diagnostic in error.diagnostics
         ]
         raise GraphError(fixed, error.more) from None

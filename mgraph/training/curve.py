@@ -135,11 +135,11 @@ def _svg(curves: Curves) -> Iterator[str]:
     yield _text(_WIDTH / 2, _HEIGHT - 10, "step")
     if is_log:
         yield _text(_WIDTH - _RIGHT, _TOP - 16, "log scale", "end")
-    for place, (name, curve) in enumerate(zip(_COLOURS, curves, strict=True)):
+    for index, (name, curve) in enumerate(zip(_COLOURS, curves, strict=True)):
         if curve:
             line = " ".join(f"{x},{y}" for x, y in (at(*point) for point in curve))
             yield f'<polyline points="{line}" fill="none" stroke="{_COLOURS[name]}"/>'
-            yield _text(_LEFT + 70 * place, _TOP - 16, name, "start", _COLOURS[name])
+            yield _text(_LEFT + 70 * index, _TOP - 16, name, "start", _COLOURS[name])
     yield "</svg>"
 
 
@@ -165,9 +165,9 @@ def _log_ticks(low: float, high: float) -> list[float]:
     first, last = floor(log10(low)), ceil(log10(high))
     every = ceil((last - first) / _TICKS)
     factors = (1.0, 2.0, 5.0) if last - first < _TICKS - 1 else (1.0,)
-    found = [factor * 10.0**power for power in range(first, last + 1, every) for factor in factors]
-    found = [tick for tick in found if low <= tick <= high]
-    return found if len(found) > 2 else _ticks(low, high)  # noqa: PLR2004 - too few to read
+    ticks = [factor * 10.0**power for power in range(first, last + 1, every) for factor in factors]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    return ticks if len(ticks) > 2 else _ticks(low, high)  # noqa: PLR2004 - too few to read
 
 
 def _text(x: float, y: float, words: str, anchor: str = "middle", colour: str = _INK) -> str:

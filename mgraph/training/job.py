@@ -132,7 +132,7 @@ class TrainingJob:
             if self.descent.is_over(at):
                 self.descent.check(self.descent.train_loss(at.params), at.step)
         except GraphError as error:
-            if any(each.code == "number" for each in error.diagnostics):
+            if any(diagnostic.code == "number" for diagnostic in error.diagnostics):
                 # `good` has the last params whose loss was finite
                 kept = self._save(folder, good, length) if good.step else ""
                 raise _stopped(error, folder.path, kept) from None
@@ -244,4 +244,6 @@ def _stopped(error: GraphError, folder: str, kept: str) -> GraphError:
     """Return an error that says how to start again, and names the checkpoint that is kept."""
     note = f"; use another folder, or first remove this one: {removal_of(folder)}"
     note += f"; the params before are in {printable(kept)}" if kept else ""
-    return GraphError([replace(each, fix=each.fix + note) for each in error.diagnostics])
+    return GraphError(
+        [replace(diagnostic, fix=diagnostic.fix + note) for diagnostic in error.diagnostics]
+    )

@@ -27,9 +27,9 @@ def available_memory() -> int:
 
 def _of_machine() -> int | None:
     """Return what is available on this machine; all of its memory, if it says no more."""
-    found = re.search(r"^MemAvailable: +([0-9]+) kB", _read("/proc/meminfo"), re.MULTILINE)
-    if found:
-        return int(found[1]) * _UNIT
+    match = re.search(r"^MemAvailable: +([0-9]+) kB", _read("/proc/meminfo"), re.MULTILINE)
+    if match:
+        return int(match[1]) * _UNIT
     with suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return None

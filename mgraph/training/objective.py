@@ -70,7 +70,7 @@ class LossSums:
 
     def __add__(self, other: LossSums) -> LossSums:
         """Add those of other rows."""
-        wrong = [each for each in (self.wrong, other.wrong) if each]
+        wrong = [row for row in (self.wrong, other.wrong) if row]
         return LossSums(
             self.rows + other.rows, self.loss + other.loss, self.right + other.right,
             [a + b for a, b in zip(self.grads, other.grads, strict=True)],
@@ -109,8 +109,8 @@ def trained_params(graph: Columns, loss: str, patterns: Sequence[str]) -> tuple[
     """
     marks = graph.reached([graph.index[loss]])
     every = [graph.ids[node] for node in graph.leaves if graph.op(node) == PARAM]
-    matches = [re.compile(".*".join(map(re.escape, each.split("*"))), re.DOTALL)
-               for each in patterns]  # fmt: skip
+    matches = [re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
+               for pattern in patterns]  # fmt: skip
     for pattern, match in zip(patterns, matches, strict=True):
         if not any(map(match.fullmatch, every)):
             message = f"no param matches {quoted(pattern)}"
@@ -198,7 +198,7 @@ class Objective:
 
     def assessment(self, sums: LossSums) -> Assessment:
         """Return what all rows give, from the sums of all of them."""
-        total = np.array([each.value for each in sums.grads])
+        total = np.array([gradient.value for gradient in sums.grads])
         return self._assessment(sums.rows, sums.loss.value, sums.right, total, sums.wrong)
 
     def _measure_block(self, params: Floats, block: RowBlock, *, grad: bool) -> Assessment:

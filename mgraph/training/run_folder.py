@@ -161,8 +161,8 @@ class RunFolder:
         Raises:
             GraphError: `io` if there is none.
         """
-        found = (_NAME.fullmatch(name) for name in _names(self.file(_CHECKPOINTS)))
-        names = [(int(match[1]), match[0]) for match in found if match]
+        matches = (_NAME.fullmatch(name) for name in _names(self.file(_CHECKPOINTS)))
+        names = [(int(match[1]), match[0]) for match in matches if match]
         if names:
             return self.file(f"{_CHECKPOINTS}/{max(names)[1]}")
         message = f"there is no checkpoint in {printable(self.path)}"

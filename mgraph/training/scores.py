@@ -40,8 +40,8 @@ def named_scores(graph: Columns) -> list[int]:
     numbers = range(1, count + 1)
     pairs = [("score", "score")] if count == 1 else [(f"score {k}", f"score{k}") for k in numbers]
     nodes = [labelled.get(label, graph.index.get(name)) for label, name in pairs]
-    found = [node for node in nodes if node is not None and graph.op(node) != INPUT]
-    return found if len(found) == len(nodes) else []
+    candidates = [node for node in nodes if node is not None and graph.op(node) != INPUT]
+    return candidates if len(candidates) == len(nodes) else []
 
 
 def scores_of(graph: Columns) -> list[str]:

@@ -21,6 +21,21 @@ GRADIENTS: Final = {
 """loss = (w·x + b - y)² with w = 2 and b = 1: the errors e are 2, 0, 1 and -2. The gradients are
 2e·w for x, -2e for y, 2e for b and 2e·x for w."""
 
+RESULTS: Final = {
+    "loss": LOSS,
+    **{f"grad:{leaf}": GRADIENTS[leaf] for leaf in ("x", "y", "b", "w")},
+}
+"""The columns of results, in evaluation order, by hand."""
+
+CSV: Final = """\
+x,day,y
+3,Mo,5
+3,Tu,7
+0,We,0
+-1,Th,1
+"""
+"""The four rows as text."""
+
 
 def line() -> mgraph.Graph:
     """Return the graph of one squared error; the inputs have the values of the first row."""

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
 
+from mgraph.rows.worker import Processes
 from tests.command_line import SCRIPT, environment, strict_json
 from tests.rows.lines import line
 
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="ne
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a graph, rows for 60 parts, and these parts, made undisturbed."""
+    """Return a folder with a graph, rows for 30 parts, and these parts, made undisturbed."""
     path = tmp_path_factory.mktemp("faults")
     line().to_file(path / "line.json")
     source = random.Random(5)  # noqa: S311 - not for secrets
@@ -112,7 +113,7 @@ def clear(folder: Path) -> None:
     )
 
 
-SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(1, 8))]
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(1, 10))]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -228,6 +229,13 @@ def test_a_full_disk_and_one_file(folder: Path, name: str) -> None:
     _, complaints = process.communicate(timeout=60)
     assert (process.returncode, b"File too large" in complaints) == (1, True)
     assert not [path for path in folder.iterdir() if name in path.name or ".mgraph" in path.name]
+
+
+def test_two_processes_at_work() -> None:
+    """With two parts, each of two workers does one, in a process of its own."""
+    with Processes(2).ready("/proc/self") as session:  # type: ignore[arg-type]  # a link
+        processes = {process for _, process in session(os.readlink, [(), ()])}
+    assert len(processes - {str(os.getpid())}) == 2
 
 
 @pytest.mark.thorough

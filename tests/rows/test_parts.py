@@ -5,9 +5,15 @@ from __future__ import annotations
 import csv
 import errno
 import hashlib
+import io
 import json
 import random
 import shlex
+import signal
+import sys
+import threading
+import time
+import traceback
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +29,9 @@ from mgraph.ops.exact_sum import ExactSum
 from mgraph.rows import driver, files
 from mgraph.rows.driver import replay
 from mgraph.rows.parts import Ensured, PartsJob
+from mgraph.rows.records import BLOCK
 from mgraph.rows.sources import FileSource, TextRules
-from mgraph.rows.store import PartFolder
+from mgraph.rows.store import PartFolder, Store
 from tests.command_line import codes
 from tests.rows.lines import line
 
@@ -501,6 +508,74 @@ def test_object_storage(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "is among the inputs" in shell(*command[:4], "store://in/x/").err
     ok(shell, *command[:4], "store://one.parquet", "--grad", "none")
     assert pq.read_metadata(bucket / "one.parquet").num_rows == ROWS
+
+
+class _Bucket(dict[str, bytes]):
+    """Object storage: an object is there when its stream is closed. One write is eventful."""
+
+    def __init__(self, event: Callable[[], None]) -> None:
+        super().__init__()
+        self.event = event
+
+    def open_output_stream(self, path: str) -> io.BytesIO:
+        return _Upload(self, path)
+
+    def delete_file(self, path: str) -> None:
+        del self[path]
+
+
+class _Upload(io.BytesIO):
+    def __init__(self, bucket: _Bucket, path: str) -> None:
+        super().__init__()
+        self.bucket, self.path = bucket, path
+
+    def write(self, data: Any) -> int:  # noqa: ANN401 - bytes of any kind
+        if self.tell():
+            self.bucket.event()
+        return super().write(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self.bucket[self.path] = self.getvalue()
+        super().close()
+
+
+def test_an_upload_that_breaks_off() -> None:
+    """Nothing is left of it, although a stream that is closed makes an object."""
+
+    def event() -> None:
+        raise OSError(errno.EIO, "")
+
+    bucket = _Bucket(event)
+    with pytest.raises(GraphError, match=r"can't write s3://b/out\.csv"):
+        _store(bucket).put("b/out.csv", [bytes(BLOCK), b"x"])
+    assert bucket == {}
+
+
+def test_ctrl_c_during_an_upload() -> None:
+    """The object is whole nevertheless."""
+
+    def event() -> None:
+        main = threading.main_thread().ident
+        assert main is not None
+        while not _is_in(main, "result"):
+            time.sleep(0.001)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    bucket = _Bucket(event)
+    with pytest.raises(KeyboardInterrupt):
+        _store(bucket).put("b/out.csv", [bytes(BLOCK), b"x"])
+    assert bucket == {"b/out.csv": bytes(BLOCK) + b"x"}
+
+
+def _store(bucket: _Bucket) -> Store:
+    return Store("s3://b/out.csv", bucket, "b/out.csv")
+
+
+def _is_in(thread: int, function: str) -> bool:
+    """Whether a thread is in a function of some name."""
+    frames = traceback.walk_stack(sys._current_frames()[thread])  # noqa: SLF001 - public, but for its name
+    return any(frame.f_code.co_name == function for frame, _ in frames)
 
 
 def test_two_processes_make_the_same_part(shell: Shell) -> None:

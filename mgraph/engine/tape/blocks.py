@@ -117,15 +117,15 @@ class RowBlocks:
         results = Results(memory[:wanted], memory[wanted:], None)
         to = (*flat((memory.reshape(-1),)),)
         sums = [self._accumulators(i) for i in range(workers)]
-        for each in sums:
-            each.clear()
+        for accumulator in sums:
+            accumulator.clear()
         width = LANES * self._chunks(rows, workers)
         most = min(_SLAB // self._slots, table.part // workers)
         slab = max(1, most // width) * width * workers
         for start in range(0, rows, slab):
             stop = min(start + slab, rows)
-            for each in sums if start and start % _SETTLED < slab else ():
-                each.settle()
+            for accumulator in sums if start and start % _SETTLED < slab else ():
+                accumulator.settle()
             parts = table.as_doubles(start, stop, self._columns)
             if workers == 1:
                 self._work((start, stop, rows), width, to, 0)

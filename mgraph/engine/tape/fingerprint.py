@@ -67,11 +67,11 @@ def fingerprint(name: str, version: str = FORMAT_VERSION) -> tuple[str, str]:
         MissingExtraError: It is not on this machine.
         ValueError: There is no such library.
     """
-    found = library(name).name
+    chosen = library(name).name
     digest = hashlib.sha256()
-    for results in _results(found, version):
+    for results in _results(chosen, version):
         digest.update(np.where(np.isnan(results), math.nan, results).astype("<f8").tobytes())
-    return found, digest.hexdigest()
+    return chosen, digest.hexdigest()
 
 
 def _results(name: str, version: str) -> Iterator[NDArray[np.float64]]:

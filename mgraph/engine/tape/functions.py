@@ -85,18 +85,18 @@ def answers() -> Any:  # noqa: ANN401 - an array of ctypes
     """Return what the slow path calls, in the order of `FUNCTIONS`, as Python's objects."""
     from mgraph.ops import exact  # noqa: PLC0415 - only whoever computes exactly needs it
 
-    found = [getattr(exact, "power" if name == "pow" else name) for name in FUNCTIONS]
-    return (ctypes.py_object * len(found))(*found)
+    functions = [getattr(exact, "power" if name == "pow" else name) for name in FUNCTIONS]
+    return (ctypes.py_object * len(functions))(*functions)
 
 
 def references() -> dict[str, int]:
     """Return the addresses of what the slow path calls and reads, by symbol."""
-    found = {_ANSWERS: ctypes.addressof(answers()), _COUNTS: ctypes.addressof(_counts)}
+    addresses = {_ANSWERS: ctypes.addressof(answers()), _COUNTS: ctypes.addressof(_counts)}
     for name in _PYTHON:
         address = ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value
         assert address is not None  # noqa: S101 - it is a function
-        found[name] = address
-    return found
+        addresses[name] = address
+    return addresses
 
 
 # --- assembly ---
@@ -156,13 +156,13 @@ class _Function(Body):
         """
         super().__init__(module)
         self.name_in_c, self.type = name, type_
-        self.inputs = [Operand(type_, f"%{each}") for each in ("ab" if name in _TWO else "a")]
+        self.inputs = [Operand(type_, f"%{letter}") for letter in ("ab" if name in _TWO else "a")]
 
     def text(self) -> str:
         """Return the function as LLVM assembly."""
         is_vector = self.type == VECTOR
         form = EXACT_ROWS if is_vector else EXACT_PREFIX + "{}"
-        arguments = ", ".join(f"{each.type} {each.text}" for each in self.inputs)
+        arguments = ", ".join(f"{operand.type} {operand.text}" for operand in self.inputs)
         if has_fast_path(self.name_in_c):
             self._try_fast(is_vector=is_vector)
         self._ask(is_vector=is_vector)
@@ -203,7 +203,7 @@ class _Function(Body):
             if "certain" in self.slots:
                 fast, certain = self.name("y", {}), self.name("certain", {})
             bits = self.new("i8", f"bitcast {MASK} {certain.text} to i{LANES}")
-            rows = ", ".join(f"{VECTOR} {each.text}" for each in (fast, a, b))
+            rows = ", ".join(f"{VECTOR} {operand.text}" for operand in (fast, a, b))
             y = self.new(VECTOR, f"call {VECTOR} @ask_for_rows({which}, i8 {bits.text}, {rows})")
         self.lines.append(f"ret {y.type} {y.text}")
 

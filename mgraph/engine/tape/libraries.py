@@ -108,7 +108,7 @@ def find(name: str) -> MathLibrary | None:
         return MathLibrary(OWN, _OWN_FUNCTIONS, {}) if lanes() else None
     if name == EXACT:
         functions = ["power" if name == "pow" else name for name in FUNCTIONS]
-        symbols = {each: (LANES, EXACT_ROWS.format(c_name(each))) for each in functions}
+        symbols = {function: (LANES, EXACT_ROWS.format(c_name(function))) for function in functions}
         return MathLibrary(EXACT, (), symbols, EXACT_PREFIX)
     vectors, width = _KNOWN[name], lanes()
     if width not in vectors.symbols or _loaded(name) is None:

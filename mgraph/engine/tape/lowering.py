@@ -487,8 +487,8 @@ class Body:
                 env.update(zip(map(ast.unparse, names), values, strict=True))
             case ast.For(target=target, iter=ast.Name(id=table), body=body):
                 names = target.elts if isinstance(target, ast.Tuple) else [target]
-                for each in self.module.constants[self.name(table, env).text]:
-                    numbers = each if isinstance(each, tuple) else (each,)
+                for constant in self.module.constants[self.name(table, env).text]:
+                    numbers = constant if isinstance(constant, tuple) else (constant,)
                     env.update(zip(map(ast.unparse, names), map(_constant, numbers), strict=True))
                     for statement in body:
                         self.named(statement, env)
@@ -612,7 +612,7 @@ class Body:
             return values[2]
         type_ = _widest(values)
         return self.invoke(
-            f"llvm.fma.{_suffix(type_)}", [self.cast(each, type_) for each in values]
+            f"llvm.fma.{_suffix(type_)}", [self.cast(value, type_) for value in values]
         )
 
     def exponent(self, values: list[Operand]) -> Operand:

@@ -320,7 +320,7 @@ def backward_runs(job: Job, forward: ForwardRuns, touches: Callable[..., int]) -
     sort = np.argsort(entries.run * 256 + code, kind="stable")
     op, start = _cut(code[sort], entries.run[sort])
     a = np.where(summed, column, entries.a)
-    columns = (each[sort] for each in (entries.node, a, entries.b))
+    columns = (column[sort] for column in (entries.node, a, entries.b))
     stored = int(np.count_nonzero(seen == 1)) - int(np.count_nonzero(summed))
     added = np.setdiff1d(np.arange(len(job.asked) if job.adds else 0), column)
     return BackwardRuns(Backward(op, start, *columns), more, np.flatnonzero(clear), added, stored)

@@ -56,7 +56,7 @@ class Connection:
             GraphError: `io` if the scheduler is gone, or a task has cost several workers.
         """
         try:
-            found: list[Any] = self.client.gather(tasks)
+            results: list[Any] = self.client.gather(tasks)
         except KilledWorker as error:
             message = f"several workers were lost while they did the same part: {_line(error)}"
             fix = "their logs may say why; if they had too little memory, try fewer --part-rows"
@@ -64,7 +64,7 @@ class Connection:
             message = "lost the connection to the scheduler"
             fix = "when it is running again, use the same command with --resume"
         else:
-            return found
+            return results
         raise GraphError.of("io", message, fix=fix, file=self.url)
 
 

@@ -57,12 +57,15 @@ def do(
         arguments: What it takes after the work; for what another worker has done, its value.
     """
     here = get_worker().address
-    done = [each for each in arguments if isinstance(each, WorkerAnswer)]
-    if failed := next((each for each in done if each.faults), None):
+    done = [argument for argument in arguments if isinstance(argument, WorkerAnswer)]
+    if failed := next((answer for answer in done if answer.faults), None):
         return failed
     try:
         prepared = _prepared(work)
-        given = [each.value if isinstance(each, WorkerAnswer) else each for each in arguments]
+        given = [
+            argument.value if isinstance(argument, WorkerAnswer) else argument
+            for argument in arguments
+        ]
         return WorkerAnswer(here, function and function(prepared, *given))
     except GraphError as error:
         faults = error.diagnostics

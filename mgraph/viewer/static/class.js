@@ -137,7 +137,7 @@ function partBelow(name) {
   return end < 0 ? "" : name.slice(0, end);
 }
 
-/** @param {string[]} names in the order in which their cards are to stand */
+/** @param {string[]} names in the order of their cards */
 function inOrder(names) {
   let next = part("cards").firstElementChild;
   for (const name of names) {

@@ -56,7 +56,7 @@ function records(text) {
       const end = /\r?\n|\r|$/y;
       end.lastIndex = at;
       if (!end.test(text)) {
-        throw new Refusal("syntax", `row ${all.length - 1}, counted from 0, has a quote that does not end or stands inside a value`);
+        throw new Refusal("syntax", `row ${all.length - 1}, counted from 0, has a quote that does not end or is inside a value`);
       }
       at = end.lastIndex;
     }

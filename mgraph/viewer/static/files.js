@@ -205,7 +205,7 @@ export function remark(words) {
 }
 
 /**
- * Put a link into the clipboard. Where that is not allowed, it stands in the address bar, or in what is said about it.
+ * Put a link into the clipboard. Where that is not allowed, the link is shown in the address bar, or in the message.
  * @param {string} link
  * @param {string} words what has to be said about it, in sentences; may be empty
  */

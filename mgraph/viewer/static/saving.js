@@ -26,7 +26,7 @@ const NEEDS = "Type a name with letters a–z or digits.";
 /** @type {Kept | null} */
 let kept = null;
 
-/** What a saved copy is told to. */
+/** Is called with the name of a saved copy. */
 let saved = (/** @type {string} */ _) => {};
 
 /**

@@ -36,7 +36,7 @@ export function remembered(what) {
 }
 
 /**
- * Take a token from the address, where it stands after #, which no server sees. It is removed there, so that nobody
+ * Take a token from the address, where it comes after #, which no server sees. It is removed there, so that nobody
  * passes it on by mistake.
  * @param {string} [prefix] the class whose page this is
  * @returns {boolean} whether there was one

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
+import dask.dataframe as dd
 import duckdb
 import fsspec
 import pandas as pd
@@ -34,14 +36,34 @@ def test_frames_into_every_format(make: type, tmp_path: Path) -> None:
         assert [float(x) for x in columns["grad:w"]] == GRADIENTS["w"], kind
 
 
-def test_a_folder_of_parts_is_a_table_to_others(tmp_path: Path) -> None:
-    """Polars, DuckDB and pandas read the folder, which has nothing else in it."""
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # Dask calls pandas in an old way
+def test_only_whole_parts_are_visible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before and after each part appears, and at the end, all others read the same whole parts."""
     pl.DataFrame(COLUMNS).write_parquet(tmp_path / "rows.parquet")
-    replay(line(), tmp_path / "rows.parquet", f"{tmp_path}/out/", part_rows=3)
-    assert pl.read_parquet(tmp_path / "out")["loss"].to_list() == LOSS
-    assert pd.read_parquet(tmp_path / "out")["loss"].tolist() == LOSS
-    read = duckdb.read_parquet(f"{tmp_path}/out/*.parquet").project("loss")
-    assert [loss for (loss,) in read.fetchall()] == LOSS
+    seen, out, replace = list[int](), tmp_path / "out", os.replace
+
+    def watched(source: str, target: str) -> None:
+        parts = len([*out.iterdir()])
+        if parts:
+            _check_read(out, LOSS[:parts])
+        replace(source, target)
+        if target.startswith(f"{out}/"):
+            _check_read(out, LOSS[: parts + 1])
+            seen.append(parts + 1)
+
+    monkeypatch.setattr("mgraph.rows.store.os.replace", watched)
+    replay(line(), tmp_path / "rows.parquet", f"{out}/", part_rows=1, grad=None)
+    assert seen == [1, 2, 3, 4]
+    _check_read(out, LOSS)
+
+
+def _check_read(folder: Path, losses: list[float]) -> None:
+    """Read a folder with each library."""
+    assert pl.read_parquet(folder)["loss"].to_list() == losses
+    assert pd.read_parquet(folder)["loss"].tolist() == losses
+    assert dd.read_parquet(folder)["loss"].compute(scheduler="sync").tolist() == losses
+    read = duckdb.read_parquet(f"{folder}/*").project("loss")
+    assert [loss for (loss,) in read.fetchall()] == losses
 
 
 def test_fsspec() -> None:
