@@ -19,6 +19,7 @@ from mgraph.format import versions as migrate
 from mgraph.format.fields import FIELDS
 from mgraph.format.ids import ID, ID_BYTES, IN_WORDS
 from mgraph.format.reading import inspect
+from mgraph.grade.cases import cases_of, golden_set
 from mgraph.graph.run import DEFAULT
 from mgraph.ops import LEAVES, TABLE
 from mgraph.suggestions import LOOKED_AT
@@ -314,3 +315,16 @@ def test_scale_has_figures_of_the_benchmarks() -> None:
         measured = found["rows_per_second" if unit == "rows/s" else "seconds"]
         stated = float(number.replace(",", "")) * UNITS[unit]
         assert 1 / NEAR < stated / measured < NEAR, (figure, measured)
+
+
+def test_the_size_of_the_golden_set() -> None:
+    """Pages say how many graphs and runs engines are graded with; they are counted."""
+    cases = [*cases_of([str(golden_set())])]
+    graphs = len({case.file for case in cases})
+    pages = {
+        "grade.md": f"{graphs} graphs with {len(cases)} runs",
+        "teaching.md": f"all {len(cases)} cases",
+    }
+    for name, words in pages.items():
+        text = (HERE.parent / "docs" / name).read_text(encoding="utf-8")
+        assert words in " ".join(text.split()), name
