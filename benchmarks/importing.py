@@ -1,7 +1,8 @@
 """A network of 64-32-10 from ONNX, JAX and PyTorch as a graph, after the framework's own import.
 
 Each is imported once before, and the least of some times is shown. `torch.export` is a part of the
-import from PyTorch, and takes nearly all of it.
+import from PyTorch, and takes nearly all of it; when a process calls it for the first time, PyTorch
+imports more of itself, which takes seconds and is not counted.
 """
 
 from __future__ import annotations

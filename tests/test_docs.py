@@ -19,6 +19,7 @@ from mgraph.format import versions as migrate
 from mgraph.format.fields import FIELDS
 from mgraph.format.ids import ID, ID_BYTES, IN_WORDS
 from mgraph.format.reading import inspect
+from mgraph.grade.cases import cases_of, golden_set
 from mgraph.graph.run import DEFAULT
 from mgraph.ops import LEAVES, TABLE
 from mgraph.suggestions import LOOKED_AT
@@ -323,3 +324,16 @@ def test_accuracy_has_every_library() -> None:
     page = (HERE.parent / "docs" / "accuracy.md").read_text(encoding="utf-8")
     headings = re.findall(r"^\| op \| (.*) \|$", page, re.MULTILINE)
     assert headings == [" | ".join((*NAMES, "V8"))] * 2
+
+
+def test_the_size_of_the_golden_set() -> None:
+    """Pages say how many graphs and runs engines are graded with; they are counted."""
+    cases = [*cases_of([str(golden_set())])]
+    graphs = len({case.file for case in cases})
+    pages = {
+        "grade.md": f"{graphs} graphs with {len(cases)} runs",
+        "teaching.md": f"all {len(cases)} cases",
+    }
+    for name, words in pages.items():
+        text = (HERE.parent / "docs" / name).read_text(encoding="utf-8")
+        assert words in " ".join(text.split()), name

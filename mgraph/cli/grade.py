@@ -413,7 +413,7 @@ def _print_cause(cause: Any, *, hide: bool, err: bool) -> None:  # noqa: ANN401 
     head = styled(f"{cause.id}{f' in {cause.op}' if cause.op else ''}", "red")
     click.echo(f"\n{head}, {count}", err=err)
     lesson = cause.lesson
-    parts = [f"{printable(cause.sentence)}.", "" if hide else printable(lesson.graph.doc)]
+    parts = [f"{printable(cause.sentence)}.", "" if hide else printable(cause.explanation)]
     for part in filter(None, parts):
         click.echo(f"  {prose(part, '  ', room)}", err=err)
     if not hide:  # the file has the numbers, and its doc may mention them

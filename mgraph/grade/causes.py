@@ -56,7 +56,11 @@ LESSONS: Final[Mapping[str, tuple[str, ...]]] = {
     "seed": ("output-gradient", "output-inside"),
     "upstream": ("inside-plus-minus-times",),
     "precision": ("more-than-seven-digits", "many-digits"),
-    "overflow": ("tanh-far-out", "sigmoid-far-out"),
+    "overflow": (
+        *("tanh-far-out", "sigmoid-far-out"),
+        *("overflow-tanh", "overflow-sigmoid", "overflow-softplus"),
+        *("overflow-tanh-single", "overflow-sigmoid-single", "overflow-softplus-single"),
+    ),
     "clipped": ("large-gradients", "large-values", "small-values"),
     "depth": ("chain-500", "chain-1000", "chain-2000"),
     "conversion": ("x-plus-2", "x-minus-2", "x-times-2", "x-over-2", "numbers-that-are-not-whole"),
@@ -103,13 +107,23 @@ class Cause:
         """The golden graph that shows the cause best: one made for it, or else the simplest."""
         return min((outcome.case for outcome in self.cases), key=self._rank)
 
+    @property
+    def explanation(self) -> str:
+        """What the lesson's file says; nothing if it is a golden graph made for something else."""
+        lesson = self.lesson
+        is_own = lesson.title == lesson.file
+        return lesson.graph.doc if is_own or lesson.title in self._titles() else ""
+
+    def _titles(self) -> Sequence[str]:
+        """Return the golden graphs that were made for the cause, or for its op; the best first."""
+        is_reflected = self.id == "reflected"
+        usual = _REFLECTED.get(self.op, ()) if is_reflected else LESSONS.get(self.id, ())
+        of_op = (f"op-{self.op}", f"inside-{self.op}") if self.op else ()
+        return (*usual, *(of_op if self.id != "upstream" else reversed(of_op)))
+
     def _rank(self, case: Case) -> tuple[int, int, int, int]:
         """Order cases by how well they show the cause."""
-        made_for = LESSONS.get(self.id, ())
-        usual = (*(_REFLECTED.get(self.op, ()) if self.id == "reflected" else ()), *made_for)
-        titles = (*usual, f"inside-{self.op}", f"op-{self.op}")
-        if self.id != "upstream":
-            titles = (*usual, f"op-{self.op}", f"inside-{self.op}")
+        titles = self._titles()
         rank = titles.index(case.title) if case.title in titles else len(titles)
         others = {step.op for step in case.program.steps if step.args} - {self.op}
         has_kink = next(choices(case.program), None) is not None

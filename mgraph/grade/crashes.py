@@ -47,7 +47,9 @@ def find_crashes(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iter
     yield from _endless(_without_refused(endless, refused))
     yield from refused
     done = {id(outcome) for cause in refused for outcome in cause.cases}
-    yield from _exceptions([outcome for outcome in others if id(outcome) not in done])
+    left = [outcome for outcome in others if id(outcome) not in done]
+    yield from _exceptions(left)
+    yield from _ends(left, numeric)
 
 
 def _without_refused(endless: Sequence[Outcome], refused: Sequence[Cause]) -> list[Outcome]:
@@ -109,7 +111,8 @@ def _endless(endless: Sequence[Outcome]) -> Iterator[Cause]:
         says = f"{whose} {verb} without end{where}: RecursionError"
         reflected = [outcome for outcome in cases if _kinds(outcome) == "NV"]
         cause = "reflected" if len(reflected) == len(cases) else "error"
-        yield Cause(cause, ops[0] if len(ops) == 1 else "", says, cases)
+        victims = [op for op in _ops(cases) if op not in ops] if ops else []
+        yield Cause(cause, ops[0] if len(ops) == 1 else "", says, cases, victims)
 
 
 # --- plain numbers that are refused --------------------------------------------------------------
@@ -277,6 +280,33 @@ def _exception(cases: list[Outcome]) -> Cause:
         says += f" from about x = {x:g} on: an intermediate result overflows"
         return Cause("overflow", own[0] if len(own) == 1 else "", says, cases)
     return Cause("error", single, f"{who} {verb} {error}{_where_all(cases)}", cases, victims)
+
+
+def _ends(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Cause]:
+    """Name the errors with which a process ended in several cases, each once.
+
+    All that is known of a program in another language is what it said last. An op is named if it
+    is the only one that all these cases have, and that works nowhere.
+    """
+    groups: dict[str, list[Outcome]] = {}
+    for outcome in crashed:
+        if outcome.answer.failure is None and outcome.answer.step is None:
+            groups.setdefault(outcome.answer.error, []).append(outcome)
+    works = dict.fromkeys(op for outcome in numeric for op in _ops_of(outcome))
+    for error, cases in groups.items():
+        if len(cases) > 1:
+            ops = [
+                op
+                for op in _ops_of(cases[0])
+                if op not in works and all(op in _ops_of(case) for case in cases)
+            ]
+            op = ops[0] if len(ops) == 1 else ""
+            yield Cause("error", op, f"in graphs with {op}, {error}" if op else error, cases)
+
+
+def _ops_of(outcome: Outcome) -> dict[str, None]:
+    """Return the ops of the program of a case."""
+    return dict.fromkeys(step.op for step in outcome.answer.program.steps if step.args)
 
 
 def _ops(cases: Sequence[Outcome]) -> list[str]:

@@ -29,6 +29,7 @@ import json
 import operator
 import os
 import sys
+from contextlib import suppress
 from time import monotonic
 
 TYPE_CHECKING = False
@@ -669,6 +670,8 @@ def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
     If objects were hashed, a third run shows whether the numbers depend on the order of sets.
     """
     try:
+        find_forms(engine, program["steps"])  # which tries ops that it meets for the first time
+        restart_random_numbers()
         start, before = monotonic(), engine.hashes.restart()
         parts: dict[int, Any] = {}
         answer, values = run(engine, program, parts)
@@ -688,6 +691,17 @@ def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
     return answer
 
 
+def restart_random_numbers() -> None:
+    """Begin the random numbers of Python and NumPy anew, if the engine has imported them.
+
+    An engine that uses them then has the same numbers each time it is graded. The second run of a
+    program goes on with others, which shows that its numbers depend on them.
+    """
+    for name in ("random", "numpy.random"):
+        with suppress(Exception):  # the engine may have put anything there
+            sys.modules[name].seed(0)
+
+
 def described_failure(error: UnsupportedError | EngineError) -> dict[str, Any]:
     """Return the answer to a program that failed."""
     kind, what = getattr(error, "kind", "unsupported"), getattr(error, "what", "")
@@ -702,6 +716,7 @@ def described_failure(error: UnsupportedError | EngineError) -> dict[str, Any]:
 def varies(engine: ForeignEngine, program: Any, answer: dict[str, Any]) -> bool:
     """Whether other numbers come out, beyond rounding, if small sets iterate the other way."""
     engine.hashes.restart(is_reversed=True)
+    restart_random_numbers()  # so that only the order of sets is another one
     try:
         other, _ = run(engine, dict(program, backward=1))
     except (RecursionError, MemoryError):  # another order may need more of both

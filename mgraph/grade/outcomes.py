@@ -357,8 +357,12 @@ def _has_leaf_gradient(outcome: Outcome) -> bool:
 
 def _by_leaves(outcome: Outcome, *, has_outputs: bool) -> Outcome:
     graph, answer = outcome.case.graph.columns, outcome.answer
+    program = answer.program
+    kept = (
+        program.root if has_outputs else None
+    )  # a seeded output is an interior node of the program
     grad = [
-        got if is_leaf(graph.opcode[node]) or (has_outputs and node in graph.outputs) else None
+        got if is_leaf(graph.opcode[node]) or program.step_of_node[node] == kept else None
         for node, got in enumerate(answer.grad)
     ]
     again = judge(outcome.case, replace(answer, grad=grad))

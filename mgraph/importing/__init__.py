@@ -64,6 +64,7 @@ def from_torch(module: Any, *example: Any, limits: Limits = LIMITS) -> Graph:
     Raises:
         GraphError: Something in the module can't be imported; it lists all of it.
         MissingExtraError: PyTorch or NumPy is not installed.
+        TypeError: It is neither a module nor such a program.
     """
     require("torch")
     require("numpy")

@@ -37,12 +37,17 @@ def read_torch(module: Any, example: tuple[Any, ...], limits: Limits = LIMITS) -
     Raises:
         GraphError: Everything that can't be imported.
         MissingExtraError: PyTorch is not installed.
+        TypeError: `module` is neither.
     """
     torch = require("torch")
     program = module
     if isinstance(module, torch.nn.Module):
         with _without_own_warnings():
             program = torch.export.export(module, example, strict=False)
+    elif not isinstance(module, torch.export.ExportedProgram):
+        kind = type(module).__name__
+        message = f"expected a torch.nn.Module, or a program of torch.export.export, not {kind}"
+        raise TypeError(message)
     elif not example and program.example_inputs:
         example = program.example_inputs[0]
     leaves = [x for x in torch.utils._pytree.tree_leaves(example) if x is not None]  # noqa: SLF001

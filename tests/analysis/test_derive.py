@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from typing import TYPE_CHECKING, Any
 
 import mpmath
@@ -195,6 +196,62 @@ def test_a_hessian_times_a_vector_is_one_run(case: str) -> None:
     for i in range(count):
         want = sum(exact(case, *order(count, i, j)) * x for j, x in enumerate(vector))
         assert grad[f"x{i}"] == pytest.approx(want, rel=1e-11)
+
+
+IN_DIGITS: dict[str, Callable[..., Any]] = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "neg": operator.neg,
+    "sin": mpmath.sin, "cos": mpmath.cos, "atan": mpmath.atan, "tanh": mpmath.tanh,
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "softplus": lambda x: mpmath.log(1 + mpmath.exp(x)),
+    "erf": mpmath.erf, "sum": lambda *x: mpmath.fsum(x),
+}  # fmt: skip
+"""Smooth ops, as functions of numbers of mpmath."""
+
+
+def along(graph: Graph, *leaves: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """Return the output of a graph as a function of some leaves in mpmath, and where they are."""
+    columns = graph.columns
+
+    def output(*x: Any) -> Any:  # noqa: ANN401
+        values: list[Any] = []
+        for node in range(len(columns)):
+            args = [values[arg] for arg in columns.arguments(node)]
+            if node in leaves:
+                values.append(x[leaves.index(node)])
+            elif args:
+                values.append(IN_DIGITS[NAMES[columns.opcode[node]]](*args))
+            else:
+                values.append(mpmath.mpf(columns.data[columns.leaf_index[node]]))
+        return values[columns.outputs[0]]
+
+    return output, tuple(mpmath.mpf(columns.data[columns.leaf_index[i]]) for i in leaves)
+
+
+@pytest.mark.parametrize(
+    "numbers", [range(40), pytest.param(range(40, 200), marks=pytest.mark.thorough)], ids=len
+)
+def test_random_graphs_in_50_digits(numbers: Sequence[int]) -> None:
+    """200 graphs of smooth ops: all gradients, and a row of each Hessian.
+
+    Within 1e-9, as numbers of some thousands may cancel out.
+    """
+    for number in numbers:
+        graph = random_graph(number, tuple(IN_DIGITS), nodes=16, specials=0.0)
+        gradient = graph.derive()
+        output, *ids = gradient.outputs
+        data, row = (gradient.run(seed={by: 1.0}) for by in (output, ids[0]))
+        assert data.data is not None
+        assert row.grad is not None
+        leaves = [graph.columns.index[each.removeprefix(f"d_{output}/d_")] for each in ids]
+        with mpmath.workdps(DIGITS):
+            for name, leaf in zip(ids, leaves, strict=True):
+                want = float(mpmath.diff(*along(graph, leaf), (1,)))
+                assert data.data[name] == pytest.approx(want, rel=1e-9, abs=1e-9), (number, name)
+                both = (leaves[0],) if leaf == leaves[0] else (leaves[0], leaf)
+                orders = (2,) if leaf == leaves[0] else (1, 1)
+                want = float(mpmath.diff(*along(graph, *both), orders))
+                got = row.grad.get(graph.columns.ids[leaf], 0.0)
+                assert got == pytest.approx(want, rel=1e-9, abs=1e-9), (number, name)
 
 
 # --- what the graph looks like -----------------------------------------------------------------

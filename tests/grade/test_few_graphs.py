@@ -41,6 +41,11 @@ TWICE: Final = b"""{"mgraph": "1.0", "nodes": [
   {"id": "y", "op": "add", "args": ["k", "x"]}, {"id": "z", "op": "add", "args": ["y", "x"]}],
   "outputs": ["z"], "runs": [{"grad": {"z": 1.0, "y": 1.0, "k": 1.0, "x": 2.0}}]}"""
 
+SEEDED: Final = TWICE.replace(
+    b'{"grad": {"z": 1.0, "y": 1.0, "k": 1.0, "x": 2.0}}',
+    b'{"seed": {"z": 2.5}, "grad": {"z": 2.5, "y": 2.5, "k": 2.5, "x": 5.0}}',
+)
+
 
 def engine(shell: Shell, *edits: tuple[str, str]) -> str:
     """Write the engine with some edits; return its name for the command line."""
@@ -87,14 +92,19 @@ def test_a_mistake_that_no_graph_shows(shell: Shell) -> None:
 
 
 def test_a_convention_shows_in_one_graph(shell: Shell) -> None:
-    """An engine that clears the gradients of interior nodes is graded by the leaves."""
+    """An engine that clears the gradients of interior nodes is graded by the leaves.
+
+    One that keeps the gradient of the node whose backward is called is, too: where the output has a
+    seed, that is the product with it, and not the output.
+    """
+    shell.write("seeded.json", SEEDED)
     cleared = "            node._backward()\n"
-    name = engine(
-        shell, (cleared, f"{cleared}            if node._prev:\n                node.grad = 0.0\n")
-    )
-    found = report(shell, name, "twice.json")
-    assert [case["outcome"] for case in found["cases"]] == ["differing convention"]
-    assert found["summary"]["failed"] is False
+    for which in ("node._prev", "node._prev and node is not self"):
+        clears = f"{cleared}            if {which}:\n                node.grad = 0.0\n"
+        found = report(shell, engine(shell, (cleared, clears)), "twice.json", "seeded.json")
+        outcomes = {case["outcome"] for case in found["cases"]}
+        assert outcomes == {"differing convention"}, which
+        assert found["summary"]["failed"] is False, which
 
 
 def test_skipped_cases_are_no_evidence(shell: Shell) -> None:

@@ -262,6 +262,24 @@ def test_leftovers_are_not_order(ask: Any) -> None:  # noqa: ANN401
     assert "varies" not in answer
 
 
+@pytest.mark.parametrize("module", ["random", "numpy.random"])
+def test_random_numbers(module: str, ask: Any) -> None:  # noqa: ANN401
+    """An engine that uses random numbers has the same ones each time, whatever was run before.
+
+    That it uses them shows when the graph is built again; it is not taken for the order of a set.
+    """
+    pytest.importorskip(module)
+    source = ORDER.format(slots="", more="").replace(
+        'float("".join(map(str, self.order)) or 0)', "random.random()"
+    )
+    source = f"import {module} as random\n{source}"
+    (first,) = ask(source, of_sum(2))
+    _, second = ask(source, of_sum(3), of_sum(2))
+    assert first == second
+    assert first["again"]["grad"] != first["grad"]
+    assert "varies" not in first
+
+
 def test_texts_in_sets(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
     """Sets of texts keep their order from one process to the next, unless the user decides."""
     monkeypatch.delenv("PYTHONHASHSEED", raising=False)

@@ -216,6 +216,13 @@ def refused(call: Callable[[], object]) -> list[str]:
     return [x.message for x in raised.value.diagnostics]
 
 
+@pytest.mark.parametrize("thing", [torch.relu, torch.zeros(1, 2)], ids=["function", "tensor"])
+def test_what_is_no_module(thing: Any) -> None:  # noqa: ANN401
+    """A function, or arguments in the wrong order: the message says what is expected."""
+    with pytest.raises(TypeError, match=r"expected a torch\.nn\.Module, or a program of .*, not "):
+        mgraph.from_torch(thing, torch.zeros(1, 2))
+
+
 def test_what_pytorch_has_and_graphs_have_not() -> None:
     """All of it is listed by name; stopped gradients, too, which would be wrong silently."""
 
