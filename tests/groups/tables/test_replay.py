@@ -18,6 +18,8 @@ from tests.rows.lines import GRADIENTS, LOSS, X, Y, line
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.command_line import Shell
+
 DAYS = ["Mo", "Tu", "We", "Th"]
 COLUMNS = {"x": X, "y": Y, "day": DAYS}
 FORMATS = ("csv", "jsonl", "parquet", "arrow", "arrows")
@@ -76,6 +78,28 @@ def test_a_folder_of_parts_is_a_table_to_others(tmp_path: Path) -> None:
     assert pd.read_parquet(tmp_path / "out")["loss"].tolist() == LOSS
     read = duckdb.read_parquet(f"{tmp_path}/out/*.parquet").project("loss")
     assert [loss for (loss,) in read.fetchall()] == LOSS
+
+
+def test_passwords_in_urls_are_not_shown(mgraph: Shell) -> None:
+    """Neither with results, nor in commands to go on with, nor in the files of a training."""
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/ada:s3cret@in/a.csv", b"x,y\n3,5\n,7\n")
+    line().to_file("line.json")
+    url = "memory://ada:s3cret@in/a.csv"
+    for options, status in (
+        (("replay", "line.json", url, "-o", "memory://ada:s3cret@out/b.csv"), 1),
+        (("replay", "line.json", url, "-o", "memory://ada:s3cret@out/b.csv", "--bad-rows=skip"), 0),
+        (("replay", "line.json", url, "-o", "memory://ada:s3cret@parts/", "--bad-rows=skip"), 0),
+        (("replay", "line.json", url, "-o", "memory://ada:s3cret@parts/", "--bad-rows=skip"), 1),
+        (("train", "line.json", url, "-o", "run/", "--epochs=1"), 1),
+        (("train", "line.json", url, "-o", "run/", "--epochs=1", "--bad-rows=skip"), 0),
+    ):
+        said = mgraph(*options)
+        assert said.status == status, (options, said.err)
+        assert "memory://" in said.out + said.err, options
+        assert "s3cret" not in said.out + said.err, options
+    for file in (path for path in mgraph.folder.rglob("*") if path.is_file()):
+        assert b"s3cret" not in file.read_bytes(), file
 
 
 def test_fsspec() -> None:
