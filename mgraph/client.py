@@ -24,10 +24,9 @@ from urllib.parse import quote
 
 from mgraph.codec import SPECIAL, spelled
 from mgraph.document import Graph, loads
-from mgraph.errors import Diagnostic, GraphError, MissingExtraError, printable, quoted
+from mgraph.errors import Diagnostic, GraphError, MissingExtraError, printable, quoted, without_user
 from mgraph.extras import install
 from mgraph.graph.run import Run
-from mgraph.service.links import without_user
 
 if find_spec("httpx") is None:
     _message = f"mgraph.client needs httpx, which is not installed: {install('serve')}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
@@ -76,6 +77,12 @@ REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
 REPORTED: Final = 100
 """How many diagnostics of one file are reported; the rest are only counted."""
 
+_USER: Final = re.compile(
+    r"""(?ix) (\b[a-z][a-z0-9+.-]*://)
+    (?: [^/?#\s]* | [^/?#\s:@\[]*:(?!\d*(?:[/?#\s]|$))\S* )@"""
+)
+"""A user in an address; its password may have a slash, as keys of S3 do, but a port is none."""
+
 
 def quoted(text: object, longest: int = 60) -> str:
     """Quote a value from an untrusted file, on one line of printable characters."""
@@ -93,6 +100,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)
+
+
+def without_user(text: str) -> str:
+    """Return a text in which no address has a user or a password, to be shown or passed on."""
+    return _USER.sub(r"\1", text)
 
 
 def some(names: Iterable[str], most: int = 5) -> str:

@@ -34,6 +34,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
 
 _INTERRUPTED: Final = 130
 _CLOSED_PIPE: Final = 141
+_HELP: Final = "-help"  # click reads it as -h -e -l -p
 _DASH_HINTS: Final = {
     "new": "A formula that begins with - goes after --: mgraph new -- '-x*y'",
     "trace": "Options for the script go after --: mgraph trace SCRIPT -o FILE -- --steps 20",
@@ -204,6 +205,8 @@ def _with_hint(error: click.ClickException) -> click.ClickException:
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is None:
         return error
+    if isinstance(error, click.NoSuchOption) and _HELP in sys.argv and error.option_name == "-e":
+        return click.UsageError(f"No such option '{_HELP}': did you mean --help?", context)
     command, hint = context.command, ""
     if isinstance(error, click.MissingParameter):
         hint = _example(command.help or "", context.command_path)

@@ -20,13 +20,30 @@ from mgraph.cli.view import PAGE, open_in_browser, write_page
 from mgraph.codec import read_file, read_stream
 from mgraph.codec.file_names import safe_stem
 from mgraph.errors import GraphError, printable
+from mgraph.graph.columns import HASH_NAME
 from mgraph.service import links
+from mgraph.service.store.ids import DOCUMENT, is_digits
 
 if TYPE_CHECKING:
     from mgraph.codec import Limits
     from mgraph.document import Graph
 
 _LINK = "link"
+
+
+def _checked_hash(_ctx: click.Context, _param: click.Parameter, text: str | None) -> str | None:
+    """Refuse what is neither the hash of a graph nor the id of a file.
+
+    Raises:
+        BadParameter: It is neither.
+    """
+    start, colon, digits = (text or "").partition(":")
+    if text is None or (start + colon in (HASH_NAME, DOCUMENT) and is_digits(digits)):
+        return text
+    message = (
+        f"{text!r} is not a hash: write all of mgraph1-sha256:… or sha256:…, with 64 digits 0-9a-f"
+    )
+    raise click.BadParameter(message)
 
 
 @click.command("open", short_help="Turn a link into the graph file that it holds.")
@@ -37,7 +54,7 @@ _LINK = "link"
 )  # fmt: skip
 @click.option("--view", "as_page", is_flag=True, help="Make a page of the graph, too, and open it.")
 @click.option(
-    "--hash", "wanted", metavar="HASH",
+    "--hash", "wanted", metavar="HASH", callback=_checked_hash,
     help="Refuse any other graph: the canonical hash, mgraph1-sha256:…, or the id of the file, "
     "sha256:…, as mgraph share --json prints them.",
 )  # fmt: skip

@@ -300,16 +300,15 @@ class OpSpelling(click.ParamType):  # type: ignore[type-arg] # not generic in cl
         ctx: click.Context | None,
     ) -> tuple[str, str]:
         """Split the name from its spelling."""
-        from mgraph.ops import OPS  # noqa: PLC0415 - only if the option is given
+        from mgraph.trace.spellings import NAMES  # noqa: PLC0415 - only if the option is given
 
         if isinstance(value, tuple):
             return value
         name, equals, spelling = str(value).partition("=")
         if not (equals and spelling):
             self.fail(f"write NAME=SPELLING, for example {name or 'tanh'}=my_tanh", param, ctx)
-        known = (*OPS, "backward", "data", "grad", "number")
-        if name not in known:
-            self.fail(f"{name!r} is not one of {', '.join(known)}", param, ctx)
+        if name not in NAMES:
+            self.fail(f"{name!r} is not one of {', '.join(NAMES)}", param, ctx)
         return name, spelling
 
 

@@ -26,7 +26,7 @@ from mgraph.cli.table_options import (
     resume_command,
 )
 from mgraph.cli.terminal import Progress, bar_of, counted, folded, table, watched
-from mgraph.errors import GraphError, printable, some
+from mgraph.errors import GraphError, printable, some, without_user
 from mgraph.format.runs import SETTABLE
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def command(
     taken = {*result.columns, *dict(columns)}
     for note in names_in_blanks(loaded.columns, taken, result.unused):
         click.echo(f"note: {note}", err=True)
-    wrote = "standard output" if out == STREAM else printable(out)
+    wrote = "standard output" if out == STREAM else printable(without_user(out))
     if as_json:
         print_json({**result.as_json(), "wrote": wrote}, err=out == STREAM)
     else:

@@ -15,7 +15,7 @@ from mgraph.cli.options import limit_option, token_option
 from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import GraphPath
 from mgraph.cli.terminal import width
-from mgraph.errors import GraphError, printable, quoted
+from mgraph.errors import GraphError, printable, quoted, without_user
 from mgraph.service import links, qr
 from mgraph.service.store.ids import check_name, id_of
 
@@ -37,7 +37,7 @@ _UNAUTHORIZED: Final = 401
 def _base(_ctx: click.Context, param: click.Parameter, text: str | None) -> str:
     """Refuse what can't be the address of a page."""
     if text and not links.is_base(text):
-        message = f"{links.without_user(text)!r} is not {links.BASE_IN_WORDS}"
+        message = f"{without_user(text)!r} is not {links.BASE_IN_WORDS}"
         raise click.BadParameter(message, param=param)
     return text or ""
 
@@ -45,7 +45,7 @@ def _base(_ctx: click.Context, param: click.Parameter, text: str | None) -> str:
 def _server(_ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
     """Refuse the address of a page: a token that is in it goes no further."""
     if text and (server := links.server_of(text)):
-        server = printable(links.without_user(server))
+        server = printable(without_user(server))
         message = f"this is the address of a page; give the server's only: --to {server}"
         if "#token=" in text:
             message += " (and what follows #token= as --token TOKEN)"

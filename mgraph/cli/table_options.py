@@ -10,7 +10,7 @@ import click
 
 from mgraph.cli.output import escaped
 from mgraph.cli.parameters import NodeId
-from mgraph.errors import printable, some
+from mgraph.errors import printable, some, without_user
 from mgraph.format.runs import SETTABLE
 from mgraph.ops import INPUT, PARAM
 
@@ -88,7 +88,7 @@ math_option: Final = click.option(
 def resume_command() -> str:
     """Return the command that was typed with `--resume`, to be shown in a terminal."""
     words = [word for word in sys.argv[1:] if word not in ("--resume", "--overwrite")]
-    return escaped(shlex.join(("mgraph", *words, "--resume")))
+    return escaped(without_user(shlex.join(("mgraph", *words, "--resume"))))
 
 
 def print_column_notes(graph: Graph, columns: Mapping[str, str], given: Mapping[str, str]) -> None:

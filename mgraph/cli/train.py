@@ -27,7 +27,7 @@ from mgraph.cli.table_options import (
 )
 from mgraph.cli.terminal import Progress, counted, table, watched, width
 from mgraph.codec.limits import LIMIT_NAMES, LIMITS
-from mgraph.errors import printable, some
+from mgraph.errors import printable, some, without_user
 from mgraph.graph.run import EXACT_MATH
 from mgraph.ops import PARAM
 
@@ -237,7 +237,7 @@ def command(
 
     cluster = on.address(options["workers"])
 
-    typed = shlex.join(("mgraph", *sys.argv[1:]))
+    typed = without_user(shlex.join(("mgraph", *sys.argv[1:])))
     with watched(_StepProgress()) as bar, _Interrupts() as interrupts:
 
         def report(line: Mapping[str, Any], steps: int) -> None:
@@ -312,7 +312,7 @@ def _carried(
 def _replay_command(rows: Sequence[str], out: str, options: Iterable[str]) -> str:
     """Return the command that computes the scores of the same rows, for a terminal."""
     words = ["mgraph", "replay", os.path.join(out, "model.json"), *rows, "-o", "scores.csv"]
-    return escaped(shlex.join([*words, *options, "--grad", "none"]))
+    return escaped(without_user(shlex.join([*words, *options, "--grad", "none"])))
 
 
 def _check(

@@ -92,7 +92,10 @@ def export(graph: Graph, target: str, *, name: str = "") -> Exported:
     most = TARGETS[target].nodes
     if len(graph) > most:
         message = f"this graph has {len(graph):,} nodes; {target} takes at most {most:,}"
-        fix = "replay runs graphs of any size over rows, and compiles them in seconds"
+        fix = (
+            "compilers and frameworks take too long for larger programs: use mgraph replay, which "
+            "compiles graphs of any size in seconds and runs them over rows"
+        )
         raise GraphError.of("limit", message, fix=fix)
     emitter = import_module(f"{__name__}.{target}")
     files: dict[str, str | bytes] = emitter.emit(graph, name)

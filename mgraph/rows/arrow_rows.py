@@ -9,7 +9,8 @@ from pyarrow import ipc
 from pyarrow import parquet as pq
 
 from mgraph.errors import GraphError, printable
-from mgraph.rows.files import reading
+from mgraph.rows.encodings import decoded
+from mgraph.rows.files import first_line, reading
 from mgraph.rows.records import BLOCK
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def check_end(head: bytes, tail: bytes, shown: str) -> None:
 def _decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return a batch without dictionaries, which messages of batches lack."""
     columns = {
-        name: column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        name: decoded(column) if pa.types.is_dictionary(column.type) else column
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
     }
     return pa.RecordBatch.from_pydict(columns)
@@ -211,6 +212,7 @@ def reader_of(table: object, instead: str = "") -> pa.RecordBatchReader:
         instead: What else is accepted in its place, for the message.
 
     Raises:
+        GraphError: `column` if Arrow can't hold its columns.
         TypeError: It is none of these.
     """
     if isinstance(table, pa.RecordBatch):
@@ -222,7 +224,22 @@ def reader_of(table: object, instead: str = "") -> pa.RecordBatchReader:
     if isinstance(table, pa.RecordBatchReader):
         return table
     if hasattr(table, "__arrow_c_stream__"):
-        return pa.RecordBatchReader.from_stream(table)
+        return _imported(table)
     expected = "a table of Arrow, pandas or Polars" + (f", or {instead}" if instead else "")
     message = f"expected {expected}, not {type(table).__name__}"
     raise TypeError(message)
+
+
+def _imported(table: object) -> pa.RecordBatchReader:
+    """Return a reader of what another library exports.
+
+    Raises:
+        GraphError: `column` if Arrow can't hold its columns.
+    """
+    try:
+        return pa.RecordBatchReader.from_stream(table)
+    except (pa.ArrowException, TypeError, ValueError) as error:  # pandas raises any of these
+        message = f"can't read the {type(table).__name__} as a table of Arrow: {first_line(error)}"
+        expected = "a table whose columns Arrow can hold, each with values of one type"
+        fix = "leave out such columns, or cast them"
+        raise GraphError.of("column", message, expected=expected, fix=fix) from None

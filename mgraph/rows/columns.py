@@ -15,6 +15,7 @@ import pyarrow as pa
 from mgraph.errors import REPORTED, Diagnostic, GraphError, printable, quoted, some
 from mgraph.format.runs import SETTABLE
 from mgraph.ops import PARAM
+from mgraph.rows.encodings import decoded, filtered
 from mgraph.suggestions import Suggestions, closest, did_you_mean
 
 if TYPE_CHECKING:
@@ -340,7 +341,7 @@ def _plain(column: pa.Array) -> pa.Array:
     is_run_ends = pa.types.is_run_end_encoded(column.type)
     column.validate(full=is_dictionary or is_run_ends)  # decoding trusts it
     if is_dictionary:
-        column = column.dictionary_decode()
+        column = decoded(column)
     elif is_run_ends:
         from pyarrow.compute import run_end_decode  # noqa: PLC0415 - slow to import
 
@@ -397,7 +398,7 @@ def read_rows(
     if bad_rows == "null":
         return ReadRows(batch, columns, is_good.buffers()[1])
     kept = {leaf: values[~is_bad] for leaf, values in columns.items()}
-    return ReadRows(batch.filter(is_good), kept, None)
+    return ReadRows(filtered(batch, is_good), kept, None)
 
 
 def bad_masks(batch: pa.RecordBatch, names: Iterable[str]) -> Iterator[BadMask]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from mgraph.codec.numbers import spelled
 from mgraph.document import Graph, load
 from mgraph.engine.tape.fingerprint import fingerprint
-from mgraph.errors import GraphError, printable
+from mgraph.errors import GraphError, printable, without_user
 from mgraph.format.runs import SETTABLE
 from mgraph.rows.arrow_rows import reader_of
 from mgraph.rows.cluster import dask_workers
@@ -298,8 +298,9 @@ def check_apart(target: str, source: object) -> None:
     """
     names = _names(source)
     if names and is_found(target, names):
-        message = f"the output {printable(target)} is among the inputs, or holds one"
-        raise GraphError.of("io", message, fix="name another output", file=target)
+        shown = without_user(target)
+        message = f"the output {printable(shown)} is among the inputs, or holds one"
+        raise GraphError.of("io", message, fix="name another output", file=shown)
 
 
 def _result(
@@ -368,13 +369,14 @@ def _stream_format(source: Source) -> RowFormat:
 
 def _to_file(target: str, source: Source, transform: Transform, how: _How) -> ReplayResult:
     """Write all rows to one file, completely or not at all."""
-    tally, store = Tally(), Store(target, *located(target))
-    kind = format_of(target, how.kind, is_output=True)
+    tally, shown = Tally(), without_user(target)
+    store = Store(shown, *located(target))
+    kind = format_of(shown, how.kind, is_output=True)
     if store.is_there(store.path) and not how.overwrite:
         fix = "name another output, or use --overwrite"
-        raise GraphError.of("io", f"{printable(target)} exists", fix=fix, file=target)
-    batches = _batches(source, transform, how, tally, target)
-    store.put(store.path, encoded(kind, transform.schema, batches, target))
+        raise GraphError.of("io", f"{printable(shown)} exists", fix=fix, file=shown)
+    batches = _batches(source, transform, how, tally, shown)
+    store.put(store.path, encoded(kind, transform.schema, batches, shown))
     return _result(tally, target, transform)
 
 
@@ -406,13 +408,13 @@ def _to_parts(
     if not isinstance(source, FileSource):
         message = "rows of a stream or a table can't be written as parts"
         fix = "name a file as the output, or read the rows from files"
-        raise GraphError.of("io", message, fix=fix, file=target)
+        raise GraphError.of("io", message, fix=fix, file=without_user(target))
     if how.cluster:
         how.cluster.reach()
     kind = how.kind or source.format
     plan = plan_of(source, kind)
     system, path = located(target)
-    folder = PartFolder(target, system, path.rstrip("/"), kind)
+    folder = PartFolder(without_user(target), system, path.rstrip("/"), kind)
     with folder.locked():
         records = prepared(folder, plan, resume=how.resume, overwrite=how.overwrite)
         job = PartsJob(plan.id, plan.parts, source, transform, folder, records)

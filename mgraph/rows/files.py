@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from mgraph.codec.files import io_error
-from mgraph.errors import GraphError, printable
+from mgraph.errors import GraphError, printable, without_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -155,7 +155,7 @@ def _is_foreign(error: Exception) -> bool:
 
 def first_line(error: Exception) -> str:
     """Return the first line of a message of another library."""
-    return printable(str(error).partition("\n")[0])
+    return printable(without_user(str(error).partition("\n")[0]))
 
 
 def _io_error(shown: str, action: str, error: Exception) -> GraphError:
@@ -204,18 +204,19 @@ def located(name: str) -> tuple[fs.FileSystem, str]:
     Raises:
         GraphError: `io` if no library here knows the URL's scheme.
     """
+    shown = without_user(name)
     if not _is_utf8(name):
-        raise _not_utf8(f"the name {printable(name)}", name)
+        raise _not_utf8(f"the name {printable(shown)}", shown)
     if not is_url(name):
         return fs.LocalFileSystem(), os.path.abspath(name)
-    with reading(name):
+    with reading(shown):
         try:
             system, path = fs.FileSystem.from_uri(name)
         except pa.ArrowInvalid as error:
             if name.startswith("file:"):
-                message = f"can't read {printable(name)}: {first_line(error)}"
+                message = f"can't read {printable(shown)}: {first_line(error)}"
                 fix = "write a path, or file:// and an absolute path: file:///data/rows.csv"
-                raise GraphError.of("io", message, fix=fix, file=name) from None
+                raise GraphError.of("io", message, fix=fix, file=shown) from None
             system, path = _by_fsspec(name, error)
     return system, path
 
@@ -252,9 +253,10 @@ def _by_fsspec(url: str, error: Exception) -> tuple[fs.FileSystem, str]:
 
         system, path = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError):
-        message = f"can't read {printable(url)}: {first_line(error)}"
+        shown = without_user(url)
+        message = f"can't read {printable(shown)}: {first_line(error)}"
         fix = "install fsspec and its package for this scheme"
-        raise GraphError.of("io", message, fix=fix, file=url) from None
+        raise GraphError.of("io", message, fix=fix, file=shown) from None
     return fs.PyFileSystem(fs.FSSpecHandler(system)), path
 
 
@@ -272,6 +274,7 @@ def find(names: Sequence[str]) -> list[RowFile]:
 
 def _find(name: str) -> Iterator[RowFile]:
     system, path = located(name)
+    name = without_user(name)
     with reading(name):
         info = system.get_file_info(path)
         if info.type == fs.FileType.File:

@@ -13,6 +13,7 @@ from pyarrow import ipc
 from pyarrow import parquet as pq
 
 from mgraph.errors import GraphError, quoted
+from mgraph.rows.encodings import decoded, plain_dictionaries, plain_dictionary_type
 from mgraph.rows.files import RowFormat, first_line
 from mgraph.rows.json_rows import CONSTANTS
 
@@ -153,9 +154,11 @@ def _parquet(
     # numbers that differ in every row gain nothing by dictionaries
     floats = [field.name for field in schema if pa.types.is_floating(field.type)]
     others = [field.name for field in schema if field.name not in floats]
-    writer = pq.ParquetWriter(sink, schema, use_dictionary=others or False)
+    plain = (field.with_type(plain_dictionary_type(field.type)) for field in schema)
+    schema_there = pa.schema(plain, schema.metadata)
+    writer = pq.ParquetWriter(sink, schema_there, use_dictionary=others or False)
     for table in regrouped(schema, batches):
-        writer.write_table(table, row_group_size=table.num_rows)
+        writer.write_table(plain_dictionaries(table), row_group_size=table.num_rows)
         yield from sink.take()
     if metadata := footer():
         writer.add_key_value_metadata(metadata)
@@ -235,7 +238,7 @@ def _texts(batch: pa.RecordBatch, index: int, kind: RowFormat) -> pa.Array:
     """
     field = batch.schema.field(index)
     try:
-        texts = batch.column(index).cast(pa.string())
+        texts = decoded(batch.column(index)).cast(pa.string())
     except pa.ArrowException:
         message = f"the column {quoted(field.name)} is {field.type}, which {kind} can't hold"
         raise _UnstorableError.of("column", message, (field.name,), fix=_FIX) from None

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from mgraph import codec
 from mgraph.codec import limit_error
-from mgraph.errors import GraphError, printable, quoted
+from mgraph.errors import GraphError, printable, quoted, without_user
 
 if TYPE_CHECKING:
     from mgraph.codec import Limits
@@ -37,7 +37,6 @@ _HELD: Final = re.compile(r"(.*#|.*mgraph:#?)?([zj])=", re.DOTALL)  # with what 
 _ADDRESS: Final = re.compile(r"(https?://[^?#\s]+?)/(?:g|api/graphs)/([^?#\s]+)(?:[?#].*)?")
 _CLASS: Final = re.compile(r"(https?://[^?#\s]+?)/c/([^?#\s]+)(?:[?#].*)?")
 _PAGE: Final = re.compile(r"(https?://[^/?#\s]+)(?:/(?:(?:[cgt]|api)/|open\b)|/?[?#]).*", re.DOTALL)
-_USER: Final = re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://)[^/?#\s]*@")
 _OTHERS: Final = re.compile(r"[^A-Za-z0-9_-]")
 _BREAK: Final = re.compile(r"\s*[\r\n]\s*")
 _ALONE: Final = 1  # character of base64 beyond those that come in groups of four: half a byte
@@ -140,11 +139,6 @@ def _of_class(server: str, name: str) -> GraphError:
     fix = f"the teacher's graph, if the class has one, is {address}"
     place: dict[str, Any] = {"line": 1, "column": 1, "file": _NAME}
     return GraphError.of("link", message, fix=printable(fix), **place)
-
-
-def without_user(text: str) -> str:
-    """Return a text in which no address has a user or a password, to be shown or passed on."""
-    return _USER.sub(r"\1", text)
 
 
 def server_of(address: str) -> str:

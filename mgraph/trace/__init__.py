@@ -219,6 +219,8 @@ def record(
 
     Raises:
         TypeError: No class is given, or, on entering the block, one can't be recorded.
+        ValueError: `ops` has a name that is not that of an op, nor `backward`, `data`, `grad` or
+            `number`.
     """
     if not classes or not all(isinstance(cls, type) for cls in classes):
         message = "mgraph.record takes the classes to record, for example record(Value)"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.grade import driver
 from mgraph.ops import OPS
+from mgraph.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,9 @@ PARENTS: Final = (
     "operands", "sources",
 )  # fmt: skip
 """Attributes for the operands of a node. They may not keep order and repeats."""
+
+NAMES: Final = (*OPS, "backward", "data", "grad", "number")
+"""What the spelling of an engine can be stated for."""
 
 _OF_LISTS: Final = ("sum", "max", "min")
 _NO_ARGUMENT: Final = object()
@@ -94,7 +98,16 @@ class Spellings:
     """
 
     def __init__(self, given: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Take spellings by what they spell, written as for `mgraph grade --op`."""
+        """Take spellings by what they spell, written as for `mgraph grade --op`.
+
+        Raises:
+            ValueError: Something that has no spelling is among them.
+        """
+        unknown = next((what for what in given if what not in NAMES), None)
+        if unknown is not None:
+            hint = did_you_mean(closest(str(unknown), NAMES)) or f"choose from {', '.join(NAMES)}"
+            message = f"{unknown!r} is not the name of an op: {hint}"
+            raise ValueError(message)
         self.given = given
         self.seen: dict[str, None] = {}
         self._given: dict[str, tuple[Spelling, ...]] = {}

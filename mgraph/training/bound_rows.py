@@ -11,10 +11,11 @@ import numpy as np
 from mgraph.errors import GraphError, quoted
 from mgraph.rows.columns import BAD_ROWS_FIX, BadRow, bad_masks, first_bad_rows, naming, read_rows
 from mgraph.rows.driver import source_of
+from mgraph.rows.encodings import decoded, filtered
 from mgraph.rows.sources import FileSource
 from mgraph.rows.transform import batch_rows, cut
 from mgraph.training.binding import columns_of, text_rules
-from mgraph.training.classes import has_class, targets_of, without_views
+from mgraph.training.classes import has_class, targets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -102,7 +103,7 @@ class BoundRows:
         """Return the first bad rows of a piece."""
         masks = [*bad_masks(piece.batch, self.names.values())]
         if self.how.target is not None:
-            is_good = has_class(without_views(piece.batch.column(self.how.target)))
+            is_good = has_class(decoded(piece.batch.column(self.how.target)))
             masks.append((self.how.target, "no class", ~is_good.to_numpy(zero_copy_only=False)))
         return first_bad_rows(masks, piece.shown, piece.row)
 
@@ -127,7 +128,7 @@ def _with_classes(piece: Piece, how: RowReading) -> Any:  # noqa: ANN401 - a rec
         GraphError: `number` if a row has none, and bad rows are not left out.
     """
     at = piece.batch.schema.get_field_index(how.target)
-    classes = without_views(piece.batch.column(at))
+    classes = decoded(piece.batch.column(at))
     batch = piece.batch.set_column(at, how.target, classes)
     is_good = has_class(classes)
     if is_good.true_count == len(classes):
@@ -142,7 +143,7 @@ def _with_classes(piece: Piece, how: RowReading) -> Any:  # noqa: ANN401 - a rec
         raise GraphError.of(
             "number", message, path, expected=expected, fix=BAD_ROWS_FIX, file=shown
         )
-    return batch.filter(is_good)
+    return filtered(batch, is_good)
 
 
 @contextmanager

@@ -116,10 +116,8 @@ def has_class(labels: pa.Array) -> pa.BooleanArray:
     """Return which rows have a class: not those that are null, NaN, or a mark of a missing value.
 
     Args:
-        labels: The values of the column of classes.
+        labels: The values of the column of classes, as `decoded` returns them.
     """
-    if pa.types.is_dictionary(labels.type):
-        labels = labels.dictionary_decode()
     is_there, kind = labels.is_valid(), labels.type
     if pa.types.is_floating(kind):
         is_missing = pc.is_nan(labels)
@@ -129,20 +127,6 @@ def has_class(labels: pa.Array) -> pa.BooleanArray:
     else:
         return is_there
     return pc.and_not(is_there, pc.fill_null(is_missing, fill_value=False))
-
-
-def without_views(labels: pa.Array) -> pa.Array:
-    """Return texts as a dictionary if they are views, as in Polars, which can't be filtered.
-
-    Args:
-        labels: The values of the column of classes; those of another type are returned as is.
-    """
-    is_view = pa.types.is_string_view
-    encoded = labels.dictionary_encode() if is_view(labels.type) else labels
-    if not (pa.types.is_dictionary(encoded.type) and is_view(encoded.type.value_type)):
-        return labels
-    texts = pa.array(encoded.dictionary.to_pylist(), pa.large_string())
-    return pa.DictionaryArray.from_arrays(encoded.indices, texts)
 
 
 class ClassNames:
@@ -167,13 +151,12 @@ class ClassNames:
         """Return the index in `names` of the value of each row, int64[R].
 
         Args:
-            labels: The values of R rows, none of them null.
+            labels: The values of R rows, none of them null, as `decoded` returns them.
 
         Raises:
             GraphError: `column` if there are far too many different ones, or they can't be
                 compared.
         """
-        labels = labels.dictionary_decode() if pa.types.is_dictionary(labels.type) else labels
         try:
             encoded = labels.dictionary_encode()
             names = encoded.dictionary.to_pylist()

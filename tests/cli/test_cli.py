@@ -209,6 +209,12 @@ def test_help_as_a_command(mgraph: Shell, words: str) -> None:
     assert said.status == 0
 
 
+def test_help_with_one_dash(mgraph: Shell) -> None:
+    """Each command says how help is spelled, also behind an argument."""
+    for line in ("", "run neuron.json", *ALL_NAMES):
+        assert is_usage_error(mgraph(*line.split(), "-help"), "did you mean --help?"), line
+
+
 def test_version(mgraph: Shell) -> None:
     """The version of the package and of the format, on one line."""
     assert mgraph("--version").out == f"mgraph {__version__}, format 1.1\n"

@@ -236,7 +236,7 @@ def test_the_hash_is_checked(mgraph: Shell) -> None:
     link = mgraph("share", "neuron.json").out.strip()
     for right in (HASH, f"sha256:{hashlib.sha256(content).hexdigest()}"):
         assert mgraph("open", link, "--hash", right, "-o", "x.json").status == 0
-    for wrong in (HASH[:-1], f"{HASH[:-1]}7", "sha256:00", "", "\x1b"):
+    for wrong in (f"{HASH[:-1]}7", f"sha256:{'0' * 64}"):
         said = mgraph("open", link, "--hash", wrong, "-o", "y.json")
         assert (said.status, codes(said)) == (1, ["hash"])
         assert HASH in said.err
@@ -370,7 +370,7 @@ def test_a_name_that_no_server_takes(mgraph: Shell, server: str, name: str) -> N
         ("share neuron.json --to http://127.0.0.1:9", "io"),
         ("share neuron.json --to localhost:9", "io"),
         ("share neuron.json --to nonsense", "io"),
-        ("open {server}/g/neuron --hash sha256:00", "hash"),
+        (f"open {{server}}/g/neuron --hash sha256:{'0' * 64}", "hash"),
     ],
 )
 def test_what_goes_wrong_with_a_server(mgraph: Shell, server: str, line: str, code: str) -> None:
@@ -379,6 +379,15 @@ def test_what_goes_wrong_with_a_server(mgraph: Shell, server: str, line: str, co
     said = mgraph(*line.format(server=server).split())
     assert (said.status, said.raw, codes(said)) == (1, b"", [code])
     assert mgraph.files() == ["neuron.json"]
+
+
+def test_a_hash_that_is_none(mgraph: Shell) -> None:
+    """It is a wrong command line, before the link is looked at; not a graph that is another."""
+    digits = "0" * 64
+    long = f"mgraph1-sha256:{digits}0"
+    for text in ("x", "", "\x1b", digits, f"sha256:{digits[1:]}", long, f"md5:{digits}"):
+        said = mgraph("open", "nonsense", "--hash", text, "-o", "x.json")
+        assert is_usage_error(said, "is not a hash"), text
 
 
 def test_options_for_a_server(mgraph: Shell) -> None:

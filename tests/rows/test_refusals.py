@@ -289,6 +289,18 @@ def test_outputs_that_would_do_harm(shell: Shell) -> None:
     assert again.status == 0
 
 
+def test_passwords_in_urls_are_not_shown(shell: Shell) -> None:
+    """Neither of rows nor of results, nor those that Arrow repeats; nor do files hold them."""
+    for url in ("line://ada:s3cret@a/b.csv", "s3://KEY:s3c/ret@b/c.csv", "s3://KEY:s3cret@b:c/d"):
+        for place in ((url, "-o", "out.csv"), ("rows.csv", "-o", url), (url, "-o", url)):
+            said = shell("replay", "line.json", *place, "--format", "csv")
+            assert (said.status, codes(said)) == (1, ["io"]), url
+            assert "s3c" not in said.err + said.out, place
+        said = shell("train", "line.json", url, "-o", "run/")
+        assert said.status == 1
+        assert "s3c" not in said.err + said.out, url
+
+
 def test_command_lines(shell: Shell) -> None:
     """What can't be combined is refused with status 2."""
     for options, words in (

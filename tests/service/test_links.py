@@ -208,7 +208,6 @@ def test_passwords_are_not_shown() -> None:
             links.parse(link.format("ada:s3cret@a.b"))
         assert "s3cret" not in str(refused.value)
         assert "://a.b/" in str(refused.value)
-    assert links.without_user("http://a.b/@c") == "http://a.b/@c"
 
 
 def test_servers_of_pages() -> None:

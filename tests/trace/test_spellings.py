@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import mgraph
 from mgraph.grade import driver
 from mgraph.ops import OPS
 from mgraph.trace.spellings import Spellings, meaning_of
@@ -106,6 +107,15 @@ OPTIONS = (
     "add=join", "mul=scale", "abs=activation('abs')", "relu=activation('relu')", "data=number",
     "grad=slope", "backward=engine:go_back", "number=constant",
 )  # fmt: skip
+
+
+def test_spellings_of_what_is_no_op() -> None:
+    """They are refused before anything is recorded, with the op that was probably meant."""
+    with pytest.raises(ValueError, match=r"'tnah' is not the name of an op: did you mean \"tanh\""):
+        mgraph.record(Spellings, ops={"add": "plus", "tnah": "my_tanh"})
+    with pytest.raises(ValueError, match=r"choose from add, .*, number"):
+        mgraph.record(Spellings, ops={"convolve": "conv"})
+    mgraph.record(Spellings, ops=dict.fromkeys((*OPS, "backward", "data", "grad", "number"), "f"))
 
 
 def test_unusual_spellings(shell: Shell) -> None:

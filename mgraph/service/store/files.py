@@ -283,8 +283,8 @@ class FileStore:
         """Point a name to a document, if the name is as expected."""
         check_name(name)
         digits_of(document)
-        with self.lock(Lock.NAMES, name):
-            self._file(document)
+        with self.lock(Lock.NAMES, name), self.lock(Lock.DOCUMENTS, document):
+            self._file(document)  # and nobody can take it down before the name is written
             old = self._entry(name)
             check_revision(name, old, expected)
             entry = next_entry(name, document, old, token)

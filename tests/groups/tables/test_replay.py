@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dask.dataframe as dd
 import duckdb
@@ -13,11 +13,14 @@ import polars as pl
 import pytest
 from pyarrow import parquet as pq
 
+from mgraph import GraphError
 from mgraph.rows import replay
 from tests.rows.lines import GRADIENTS, LOSS, X, Y, line
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.command_line import Shell
 
 DAYS = ["Mo", "Tu", "We", "Th"]
 COLUMNS = {"x": X, "y": Y, "day": DAYS}
@@ -34,6 +37,39 @@ def test_frames_into_every_format(make: type, tmp_path: Path) -> None:
         columns = again.target.to_pydict()
         assert (columns["day"], columns["loss"]) == (DAYS, LOSS), kind
         assert [float(x) for x in columns["grad:w"]] == GRADIENTS["w"], kind
+
+
+def test_bad_rows_of_polars_are_left_out(tmp_path: Path) -> None:
+    """Beside texts, which are views in its frames, and categories: dictionaries of views."""
+    frame = pl.DataFrame({"x": [X[0], None, *X[2:]], "y": Y, "day": DAYS})
+    frame = frame.with_columns(kind=pl.col("day").cast(pl.Categorical))
+    frame = frame.with_columns(days=pl.concat_list("day"), both=pl.struct("day"))
+    want = frame[[0, 2, 3]].with_columns(loss=pl.Series([LOSS[0], *LOSS[2:]]))
+    result = replay(line(), frame, bad_rows="skip", grad=None)
+    assert pl.DataFrame(result.target).equals(want)
+    for kind in FORMATS:
+        replay(line(), frame.drop("days", "both"), tmp_path / f"out.{kind}", bad_rows="skip")
+        again = replay(line(), tmp_path / f"out.{kind}", keep=["kind"], grad=None).target
+        assert again["kind"].to_pylist() == ["Mo", "We", "Th"], kind
+
+
+UNREADABLE: dict[str, Any] = {
+    "values of several types": pd.DataFrame({"x": pd.Series([1, "a"], dtype=object)}),
+    "complex": pd.DataFrame({"x": [1.0], "z": [1j]}),
+    "sparse": pd.DataFrame({"x": pd.arrays.SparseArray([1.0, 0.0])}),
+    "a name twice": pd.DataFrame([[1.0, 2.0]], columns=["x", "x"]),
+    "a series": pd.Series([1.0], name="x"),
+    "a series of Polars": pl.Series("x", [1.0]),
+    "integers of 128 bits": pl.DataFrame({"x": pl.Series([1], dtype=pl.Int128)}),
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_frames_that_arrow_cannot_hold(what: str) -> None:
+    """They are refused as `column`, like other tables that don't fit."""
+    with pytest.raises(GraphError, match="as a table of Arrow: ") as caught:
+        replay(line(), UNREADABLE[what])
+    assert caught.value.diagnostics[0].code == "column"
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # Dask calls pandas in an old way
@@ -64,6 +100,28 @@ def _check_read(folder: Path, losses: list[float]) -> None:
     assert dd.read_parquet(folder)["loss"].compute(scheduler="sync").tolist() == losses
     read = duckdb.read_parquet(f"{folder}/*").project("loss")
     assert [loss for (loss,) in read.fetchall()] == losses
+
+
+def test_passwords_in_urls_are_not_shown(mgraph: Shell) -> None:
+    """Neither with results, nor in commands to go on with, nor in the files of a training."""
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/ada:s3cret@in/a.csv", b"x,y\n3,5\n,7\n")
+    line().to_file("line.json")
+    url = "memory://ada:s3cret@in/a.csv"
+    for options, status in (
+        (("replay", "line.json", url, "-o", "memory://ada:s3cret@out/b.csv"), 1),
+        (("replay", "line.json", url, "-o", "memory://ada:s3cret@out/b.csv", "--bad-rows=skip"), 0),
+        (("replay", "line.json", url, "-o", "memory://ada:s3cret@parts/", "--bad-rows=skip"), 0),
+        (("replay", "line.json", url, "-o", "memory://ada:s3cret@parts/", "--bad-rows=skip"), 1),
+        (("train", "line.json", url, "-o", "run/", "--epochs=1"), 1),
+        (("train", "line.json", url, "-o", "run/", "--epochs=1", "--bad-rows=skip"), 0),
+    ):
+        said = mgraph(*options)
+        assert said.status == status, (options, said.err)
+        assert "memory://" in said.out + said.err, options
+        assert "s3cret" not in said.out + said.err, options
+    for file in (path for path in mgraph.folder.rglob("*") if path.is_file()):
+        assert b"s3cret" not in file.read_bytes(), file
 
 
 def test_fsspec() -> None:

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from hashlib import sha256
 from random import Random
 from typing import TYPE_CHECKING
@@ -31,7 +32,8 @@ from mgraph.service.store.verify import Verification
 from tests.service.store.writers import GRAPH, NEURON, neuron_with, started
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
     from mgraph.service.store.disk import Disk
@@ -436,6 +438,26 @@ def test_a_disk_that_is_really_full_or_read_only(tmp_path: Path) -> None:
 
 
 # --- cleaning ---
+
+
+def test_no_name_is_left_of_a_document_taken_down_meanwhile(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever takes it down waits for a name that is being set, and removes it, too."""
+    adding, removing = again(root), again(root)
+    document = removing.get_name("class-7a/anna").id
+    with ThreadPoolExecutor() as pool:
+
+        def slowly(_name: str) -> None:
+            """Let the other go first if it can: the document was found, the name not written."""
+            removed.append(pool.submit(removing.remove, document))
+            wait(removed, timeout=0.5)
+
+        removed: list[Future[Sequence[str]]] = []
+        monkeypatch.setattr(adding, "_entry", slowly)
+        adding.set_name("class-7a/ben", document)
+        assert removed[0].result() == ["class-7a/anna", "class-7a/ben"]
+    assert again(root).names() == []
 
 
 def test_cleaning_removes_what_is_left_over(root: Path) -> None:
