@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import simulation as sim
@@ -65,6 +66,10 @@ _OWN_SEED: Final = "the output's gradient starts at the output's value; it must 
 _SCATTER: Final = 0x9E3779B1  # the bits of its multiples look random
 _EARLY: Final = "a node must wait until all nodes that use it have passed on their gradients"
 _AGAIN: Final = "each node must pass its gradient on once, after all nodes that use it"
+
+_MORE: Final = (
+    f"a node that gets more after it was visited passes all that it has on again: {_AGAIN}"
+)
 
 
 def setting(**changes: object) -> Callable[[Rules], Rules]:
@@ -127,6 +132,10 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     ):
         says = f"every op {how} its local derivative; it must multiply them, as the chain rule says"
         yield Hypothesis("upstream", "", says, setting(combines=combines))
+        for ends in (None, _is_flat):  # on each path by itself, their sum is another number
+            change = setting(combines=combines, by_path=True, ends=ends)
+            yield Hypothesis("upstream", "", says, change)
+    yield from _in_turn()
     for change in (
         setting(bare=_always_true),
         setting(bare=_chooses_nothing),
@@ -150,12 +159,24 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
         yield Hypothesis("swapped", "", SWAPS_GRADIENTS, setting(crossed=crossed))
     yield from _orders()
     yield from _aliases()
+    yield from _shared_by_number()
     yield from _bounds(gots)
     yield from _other_numbers(factors)
     yield from _never_reached()
+    yield from _left_out()
     yield from _of_leaves(gots)
     says = f"a node passes its gradient on before it is complete: {_EARLY}"
     yield Hypothesis("order", "", says, setting(is_early=True))
+
+
+def _in_turn() -> Iterator[Hypothesis]:
+    """Yield what comes of a gradient that is changed from operand to operand."""
+    says = (
+        "what an operand gets is multiplied by the local derivatives of the operands before it, "
+        "too; out.grad must stay the same for all operands"
+    )
+    for running in (_always_true, bool):  # what is 0 may be left out
+        yield Hypothesis("slope", "", says, setting(running=running))
 
 
 def passes_of_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
@@ -200,6 +221,15 @@ def _aliases() -> Iterator[Hypothesis]:
                 own = {"order": order} if order else {}
                 change = setting(shares=shares, shares_root=only, **own)
                 yield Hypothesis("aliased", "", says, change)
+
+
+def _shared_by_number() -> Iterator[Hypothesis]:
+    says = (
+        "nodes with equal numbers share one gradient: they must be told apart by `is` or `id`, not "
+        "by `==` or by their numbers"
+    )
+    for order in RIGHT_ORDERS:
+        yield Hypothesis("aliased", "", says, setting(shared=order))
 
 
 def _passes_as_it_is(op: str, operand: int) -> bool:
@@ -293,6 +323,11 @@ def _of_leaves(gots: Sequence[float]) -> Iterator[Hypothesis]:
             yield Hypothesis("clipped", "", says, partial(_in_leaves, change))
 
 
+def _left_out() -> Iterator[Hypothesis]:
+    says = "leaves get no gradient: only the results of ops do"
+    yield Hypothesis("no-gradient", "", says, partial(_in_leaves, setting(clip=_old)))
+
+
 def _in_leaves(change: Callable[[Rules], Rules], rules: Rules) -> Rules:
     """Return the rules after a change that only leaves show."""
     return change(rules)._replace(only_leaves=True)
@@ -303,6 +338,18 @@ def _never_reached() -> Iterator[Hypothesis]:
         says = f"backward visits only the {which} operand of each op"
         cut = sim.all_operands(partial(_cut, operand))
         yield Hypothesis("no-gradient", "", says, setting(order=cut))
+    for of, which in ((sim.FIRST_OPERAND, "first"), (sim.LAST_OPERAND, "last")):
+        says = (
+            f"only the {which} operand of each op is visited, but the others count, too: a node "
+            "waits without end for users that never pass on to it"
+        )
+        yield Hypothesis("no-gradient", "", says, setting(order=partial(sim.counted, of=of)))
+    says = (
+        "a node waits for users on which the output doesn't depend, and never passes its gradient "
+        "on: count only those that backward reaches"
+    )
+    waits = sim.all_operands(partial(sim.ready_first, of_all=True))
+    yield Hypothesis("no-gradient", "", says, setting(order=waits))
     says = (
         "only the output has a gradient: it is set after the others were computed, or the leaves "
         "are visited first, or no op keeps its operands, or all use another gradient than that of "
@@ -313,8 +360,18 @@ def _never_reached() -> Iterator[Hypothesis]:
         "of nodes with equal numbers only one passes its gradient on: nodes must be told apart by "
         "`is` or `id`, not by `==` or by their numbers"
     )
-    for steps in (sim.first_of_equals, partial(sim.first_of_equals, flip=True)):
+    for steps in (
+        sim.first_of_equals,
+        partial(sim.first_of_equals, flip=True),
+        partial(sim.added_again, rank=_newest, equal=True),
+    ):
         yield Hypothesis("no-gradient", "", says, setting(by_number=steps))
+    says = (
+        "a node whose gradient is 0 when it is visited passes nothing on, although the paths to it "
+        "are walked one by one: what they bring may cancel out for a while"
+    )
+    yield Hypothesis("no-gradient", "", says, setting(by_path=True, ends=_is_flat_or_cancelled))
+    yield Hypothesis("no-gradient", "", says, setting(by_path=True, ends=_is_cancelled))
     says = "every gradient starts at 1; only the output's must, the others must start at 0"
     yield Hypothesis("seed", "", says, setting(start=1.0))
     yield Hypothesis("seed", "", says, setting(start=1.0, start_all=False))
@@ -406,6 +463,8 @@ def _orders() -> Iterator[Hypothesis]:
         if cause == "twice":  # operands in a set, in which each occurs once
             once = sim.all_operands(partial(_of_distinct, steps))
             yield Hypothesis(cause, "", says, setting(order=once))
+    for again_by in _again_by():
+        yield Hypothesis("twice", "", _MORE, setting(by_number=again_by))
     for which, by_level in _levels_of_one():
         says = f"nodes are sorted by the level of their {which} operand: {_EARLY}"
         yield Hypothesis("order", "", says, setting(order=sim.all_operands(by_level)))
@@ -449,6 +508,40 @@ _breadth_again = partial(sim.breadth_first, revisit=True)
 _breadth_flipped = partial(sim.breadth_first, flip=True)
 _breadth_flip_again = partial(sim.breadth_first, flip=True, revisit=True)
 _high_again = partial(sim.by_height, _breadth_again)
+
+
+def _again_by() -> Iterator[Callable[[Program, Sequence[float]], list[int]]]:
+    """Yield orders of engines that add operands again, by what comes first."""
+    for last, flip in product((False, True), repeat=2):  # a queue and a stack
+        yield partial(sim.added_again, last=last, flip=flip)
+    yield partial(sim.added_again, rank=_oldest)
+    for rank in (_high_by_first, _high_by_last, _largest, _smallest):
+        for last in (False, True):
+            yield partial(sim.added_again, rank=rank, last=last)
+
+
+def _oldest(program: Program, _: Sequence[float]) -> list[int]:
+    return [-i for i in range(len(program.steps))]
+
+
+def _newest(program: Program, _: Sequence[float]) -> list[int]:
+    return [*range(len(program.steps))]
+
+
+def _high_by_first(program: Program, _: Sequence[float]) -> list[int]:
+    return sim.heights(program, sim.FIRST_OPERAND)
+
+
+def _high_by_last(program: Program, _: Sequence[float]) -> list[int]:
+    return sim.heights(program, sim.LAST_OPERAND)
+
+
+def _largest(_: Program, data: Sequence[float]) -> Sequence[float]:
+    return data
+
+
+def _smallest(_: Program, data: Sequence[float]) -> list[float]:
+    return [-x for x in data]
 
 
 def _late_again(program: Program) -> list[int]:
@@ -622,12 +715,28 @@ def _first(old: float, new: float) -> float:
     return old or new
 
 
+def _old(old: float, _: float) -> float:
+    return old
+
+
 def _sign(x: float) -> float:
     return float((x > 0.0) - (x < 0.0))
 
 
 def _one_for_zero(x: float) -> float:
     return x or 1.0
+
+
+def _is_flat(own: float, _: float) -> bool:
+    return own == 0.0
+
+
+def _is_cancelled(_: float, adjoint: float) -> bool:
+    return adjoint == 0.0
+
+
+def _is_flat_or_cancelled(own: float, adjoint: float) -> bool:
+    return 0.0 in {own, adjoint}
 
 
 def _own_squared(own: float, upstream: float) -> float:
