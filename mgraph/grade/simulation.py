@@ -85,6 +85,9 @@ class Rules(NamedTuple):
         combines: What is made of a partial and the upstream adjoint instead of their product.
         only_leaves: Whether only the adjoints of leaves are overwritten, and changed by `clip` or
             `visit`.
+        of_data: Whether an op takes its primal for its adjoint.
+        lost: A step that gets no adjoint.
+        merges: Whether an op takes operands with equal primals for one, the first, by op.
         shared: The order of the backward pass, if adjoints are looked up by primal, so that steps
             with equal primals share one.
         by_path: Whether each path from the root is walked by itself: a step passes what it gets on
@@ -122,6 +125,9 @@ class Rules(NamedTuple):
     seeded: Callable[[Program], int] | None = None
     combines: Callable[[float, float], float] | None = None
     only_leaves: bool = False
+    of_data: bool = False
+    lost: Callable[[Program], int] | None = None
+    merges: Callable[[str], bool] | None = None
     shared: Order | None = None
     by_path: bool = False
     ends: Callable[[float, float], bool] | None = None
@@ -164,6 +170,7 @@ def _in_order(
     """Return the numbers of an engine that visits steps, which pass on what they have."""
     grad, passed_on = _start(program, rules, data), _passed_on(program, rules, data)
     last, olds = -1, dict[int, float]()
+    lost = rules.lost(program) if rules.lost else -1
     for count, (step, operand) in enumerate(_events(program, rules, data)):
         if count > MOST:
             return Simulated(data, grad, is_unknown=True)
@@ -175,11 +182,13 @@ def _in_order(
             last, olds = step, {}
             if rules.visit and not rules.only_leaves:
                 grad[step] = rules.visit(grad[step])
-        arg = program.steps[step].args[operand]
-        if program.steps[arg].op == NUMBER or (rules.idle and grad[step] == 0.0):
+        arg = _receiver(program, rules, data, step, operand)
+        is_idle = rules.idle and grad[step] == 0.0
+        if program.steps[arg].op == NUMBER or arg == lost or is_idle:
             continue
         of = arg if rules.own_upstream and rules.own_upstream(op, operand) else step
-        upstream = rules.upstream(grad[of]) if rules.upstream else grad[of]
+        upstream = data[of] if rules.of_data else grad[of]
+        upstream = rules.upstream(upstream) if rules.upstream else upstream
         passed = passed_on(step, _partial_of(program, rules, step, operand), upstream)
         if passed is None:
             return Simulated(data, grad, is_unknown=True)
@@ -188,6 +197,16 @@ def _in_order(
         else:
             grad[arg] = _added(rules, (op, operand), arg, grad[arg], passed, olds)
     return Simulated(data, grad, is_unknown)
+
+
+def _receiver(
+    program: Program, rules: Rules, data: Sequence[float], step: int, operand: int
+) -> int:
+    """Return the step that gets what is meant for an operand."""
+    args = program.steps[step].args
+    if rules.merges and rules.merges(program.steps[step].op) and data[args[0]] == data[args[-1]]:
+        return args[operand] if program.steps[args[0]].op == NUMBER else args[0]
+    return args[operand]
 
 
 def _added(  # noqa: PLR0913, PLR0917 - what an operand has, and what it gets
@@ -454,6 +473,30 @@ def postorder(program: Program, *, flip: bool = False, revisit: bool = False) ->
             todo.append((step, True))
             args = program.steps[step].args
             todo.extend((arg, False) for arg in (args if flip else reversed(args)))
+    return order
+
+
+def appended_after_each(program: Program, *, flip: bool = False) -> list[int]:
+    """List the steps as `postorder` does, but each after each of its operands, and no leaves.
+
+    Args:
+        program: The program.
+        flip: Whether to visit the last operand first.
+    """
+    order: list[int] = []
+    seen = bytearray(len(program.steps))
+    seen[program.root] = 1
+    todo = [(program.root, 0)]
+    while todo:
+        step, count = todo.pop()
+        args = program.steps[step].args[:: -1 if flip else 1]
+        if count:
+            order.append(step)
+        if count < len(args):
+            todo.append((step, count + 1))
+            if not seen[args[count]]:
+                seen[args[count]] = 1
+                todo.append((args[count], 0))
     return order
 
 
