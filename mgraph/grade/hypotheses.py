@@ -384,12 +384,14 @@ def _never_reached() -> Iterator[Hypothesis]:
             "waits without end for users that never pass on to it"
         )
         yield Hypothesis("no-gradient", "", says, setting(order=partial(sim.counted, of=of)))
-    says = (
-        "a node waits for users on which the output doesn't depend, and never passes its gradient "
-        "on: count only those that backward reaches"
-    )
-    waits = sim.all_operands(partial(sim.ready_first, of_all=True))
-    yield Hypothesis("no-gradient", "", says, setting(order=waits))
+    on = "and never passes its gradient on: count each user that backward reaches once"
+    for whom, users in (
+        ("users on which the output doesn't depend", _every_step),
+        ("a gradient by each path to its users", _pre_again),
+    ):
+        says = f"a node waits for {whom}, {on}"
+        waits = sim.all_operands(partial(sim.ready_first, users=users))
+        yield Hypothesis("no-gradient", "", says, setting(order=waits))
     says = (
         "only the output has a gradient: it is set after the others were computed, or the leaves "
         "are visited first, or no op keeps its operands, or all use another gradient than that of "
@@ -663,6 +665,10 @@ def _late_events(
             yield from sim.events_of(program, instead[step])
         elif program.steps[step].op != op:
             yield from sim.events_of(program, step)
+
+
+def _every_step(program: Program) -> Iterable[int]:
+    return range(len(program.steps))
 
 
 def _all_below(program: Program) -> list[int]:

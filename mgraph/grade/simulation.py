@@ -629,18 +629,19 @@ def heights(program: Program, of: slice = ALL_OPERANDS) -> list[int]:
 
 
 def ready_first(
-    program: Program, *, last: bool = False, flip: bool = False, of_all: bool = False
-) -> list[int]:
+    program: Program, *, last: bool = False, flip: bool = False,
+    users: Callable[[Program], Iterable[int]] | None = None,
+) -> list[int]:  # fmt: skip
     """List the steps that the root depends on as soon as all of their users are listed.
 
     Args:
         program: The program.
         last: Whether the step that was ready last comes first, as from a stack.
         flip: Whether the last operand is counted first.
-        of_all: Whether users count on which the root doesn't depend.
+        users: The users that are counted; those on which the root depends, if None.
     """
     waiting = [0] * len(program.steps)
-    for step in range(len(program.steps)) if of_all else postorder(program):
+    for step in (users or postorder)(program):
         for arg in program.steps[step].args:
             waiting[arg] += 1
     order: list[int] = []

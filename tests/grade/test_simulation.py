@@ -84,10 +84,16 @@ def test_nodes_that_are_appended_for_each_operand() -> None:
 
 
 def test_nodes_that_wait_for_others() -> None:
-    """U waits for v, which is no first operand; or for a user on which nothing depends."""
+    """U waits for v, which is no first operand; or for a user on which nothing depends.
+
+    X waits for two gradients from u if it is counted once for each of the paths to u.
+    """
     assert [*sim.counted(LADDER, of=sim.FIRST_OPERAND)] == [(W, 0)]
     more = LADDER._replace(steps=(*LADDER.steps, Instruction("exp", (U,))))
-    assert sim.ready_first(more, of_all=True) == [W, V]
+    assert sim.ready_first(more, users=lambda program: range(len(program.steps))) == [W, V]
+    by_path = partial(sim.preorder, revisit=True)
+    assert sim.ready_first(LADDER, users=by_path) == [W, V, U]
+    assert sim.ready_first(LADDER) == [W, V, U, X, C]
     assert sim.ready_first(more)[:3] == [W, V, U]
 
 
