@@ -437,7 +437,7 @@ def _seeds(roots: Sequence[tuple[float, float]]) -> Iterator[Hypothesis]:
         says = "the output's gradient doesn't start at 1"
         yield Hypothesis("seed", "", says, lambda rules: rules, own_seed=True)
     if len(wrong) < len(roots) and all(0.0 < grad <= 1.0 for grad in wrong):
-        says = "the output's gradient starts at 1 in some graphs, but not in others"
+        says = "the output's gradient is 1 in some graphs only; it must start at 1 in all of them"
         yield Hypothesis("seed", "", says, lambda rules: rules, own_seed=True)
 
 
