@@ -18,7 +18,7 @@ CAUSES: Final[Mapping[str, str]] = {
     "repeated": "an operand that one op uses twice is counted only once",
     "order": "a node passes its gradient on before all nodes that use it have added to it",
     "twice": "a node passes its gradient on more than once",
-    "aliased": "gradients of several nodes share one array in memory",
+    "aliased": "several nodes share one gradient, or one array in memory",
     "seed": "the gradient of the output doesn't start at 1",
     "stale": "something is left over from an earlier graph",
     "upstream": "the local derivative isn't multiplied by the upstream gradient",

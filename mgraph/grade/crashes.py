@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from mgraph.errors import some
 from mgraph.grade import driver
 from mgraph.grade.causes import SYMBOLS, Cause, reflected_method
-from mgraph.grade.observations import SIMULATED
+from mgraph.grade.observations import SIMULATED, forms_of
+from mgraph.grade.outcomes import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -120,11 +121,9 @@ def _endless(endless: Sequence[Outcome]) -> Iterator[Cause]:
 
 def _refused(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Cause]:
     """Name operators that refuse a plain number, and the ops that fail because they use them."""
-    works = dict.fromkeys(
-        (step.op, outcome.answer.program.kinds(i))
-        for outcome in numeric
-        for i, step in enumerate(outcome.answer.program.steps)
-    )
+    works = dict.fromkeys(form for outcome in numeric for form in forms_of(outcome))
+    right = [outcome for outcome in numeric if outcome.outcome != Verdict.WRONG_VALUE]
+    fine = dict.fromkeys(form for outcome in right for form in forms_of(outcome))
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in crashed:
         failure = outcome.answer.failure
@@ -140,6 +139,7 @@ def _refused(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator
         }
         if kinds == "NV":  # an op that takes no number on either side is not asked twice
             both = [op for op in refused if (op, "VN") in groups and (op, "VN") not in works]
+            both += [op for op in refused if (op, "VN") in works and (op, "VN") not in fine]
             refused = {op: cases for op, cases in refused.items() if op not in both}
         else:
             refused = {op: [*cases, *groups.get((op, "NV"), ())] for op, cases in refused.items()}

@@ -24,7 +24,7 @@ from mgraph.grade.evidence import Evidence, Sample, Simulator, gather, samples_o
 from mgraph.grade.hypotheses import Hypothesis, passes_of_op, whole_passes
 from mgraph.grade.leaves import look_at_leaves
 from mgraph.grade.leftovers import afresh, find_leftovers
-from mgraph.grade.observations import observed, root_pair, uses
+from mgraph.grade.observations import forms_of, observed, root_pair, uses
 from mgraph.grade.op_mistakes import partial_mistakes
 from mgraph.grade.op_rules import Learned, learn
 from mgraph.grade.outcomes import Verdict, wrong_numbers
@@ -175,6 +175,9 @@ def _rules_and_passes(
     base = CORRECT._replace(leaf=leaves.keeps)
     learned = learn(observations, base, leaves.precision, evidence.compositions)
     forms = dict.fromkeys((seen.op, seen.kinds[:2]) for seen in observations)
+    blank = (*evidence.dropped, *evidence.crashed)
+    unclear = dict.fromkeys(form for outcome in blank for form in forms_of(outcome))
+    learned = learned._replace(unclear=unclear)
     sentences = value_sentences(learned, forms)
     opaque = [form for form, known in (evidence.compositions or {}).items() if known is None]
     certain = _certain(sentences, opaque, leaves)

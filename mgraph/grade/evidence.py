@@ -119,10 +119,12 @@ class Evidence:
         precision: How near a number must be to a predicted one.
         compositions: The ops that the engine composes of others; None if that isn't known, as for
             a program in another language.
+        dropped: Failures that show nothing, because of what earlier graphs left.
     """
 
     outcomes: Sequence[Outcome]
     precision: Precision = field(default_factory=Precision)
+    dropped: Sequence[Outcome] = ()
 
     @cached_property
     def numeric(self) -> list[Outcome]:

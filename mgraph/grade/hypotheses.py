@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import simulation as sim
@@ -54,6 +56,7 @@ SWAPS_GRADIENTS: Final = "every op gives its operands their gradients in the rev
 """The sentences about mistakes that all ops have in common."""
 
 _TWICE: Final = ("add", "mul", "sub", "div")  # ops that often have one operand twice
+_WITH_SIGN: Final = ("abs", "relu")  # ops whose local derivative people write as x / |x|
 _NO_SEED: Final = (
     "every gradient is 0 in the end: the output's is not set to 1 before it is passed on, or all "
     "of them are set back to 0"
@@ -65,6 +68,10 @@ _OWN_SEED: Final = "the output's gradient starts at the output's value; it must 
 _SCATTER: Final = 0x9E3779B1  # the bits of its multiples look random
 _EARLY: Final = "a node must wait until all nodes that use it have passed on their gradients"
 _AGAIN: Final = "each node must pass its gradient on once, after all nodes that use it"
+
+_MORE: Final = (
+    f"a node that gets more after it was visited passes all that it has on again: {_AGAIN}"
+)
 
 
 def setting(**changes: object) -> Callable[[Rules], Rules]:
@@ -115,6 +122,27 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     gots, factors = [*gots], [*factors]
     yield from _seeds(roots) if roots else _seeds_unseen(factors, alone)
     yield from _seeds_elsewhere()
+    yield from _without_chain_rule()
+    yield from _overwriting(ANY_ORDER if varies else RIGHT_ORDERS)
+    yield from _repeated("")
+    if repeatable and any(op not in repeatable for op in _TWICE):
+        yield from _repeated("", but=repeatable)
+    for crossed in (_always_true, _chooses_nothing):
+        yield Hypothesis("swapped", "", SWAPS_GRADIENTS, setting(crossed=crossed))
+    yield from _orders()
+    yield from _aliases()
+    yield from _shared_by_number()
+    yield from _bounds(gots)
+    yield from _other_numbers(factors)
+    yield from _never_reached()
+    yield from _left_out()
+    yield from _of_leaves(gots)
+    says = f"a node passes its gradient on before it is complete: {_EARLY}"
+    yield Hypothesis("order", "", says, setting(is_early=True))
+
+
+def _without_chain_rule() -> Iterator[Hypothesis]:
+    """Yield what else ops may do than to multiply the upstream gradient by their partial."""
     alone_on_paths = setting(upstream=partial(_always, 1.0), order=sim.all_operands(_pre_again))
     for change in (setting(upstream=partial(_always, 1.0)), alone_on_paths):
         yield Hypothesis("upstream", "", FORGETS_UPSTREAM, change)
@@ -127,35 +155,50 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     ):
         says = f"every op {how} its local derivative; it must multiply them, as the chain rule says"
         yield Hypothesis("upstream", "", says, setting(combines=combines))
+        for ends in (None, _is_flat):  # on each path by itself, their sum is another number
+            change = setting(combines=combines, by_path=True, ends=ends)
+            yield Hypothesis("upstream", "", says, change)
+    yield from _in_turn()
+    says = "every op multiplies its local derivative by out.data instead of out.grad"
+    for order in (None, sim.all_operands(_all_below)):
+        yield Hypothesis("upstream", "", says, setting(of_data=True, order=order))
     for change in (
         setting(bare=_always_true),
         setting(bare=_chooses_nothing),
         setting(combines=_upstream_unless_0),  # what is 0 may not be passed on at all
     ):
         yield Hypothesis("inner", "", FORGETS_PARTIAL, change)
+
+
+def _overwriting(right: Sequence[Order]) -> Iterator[Hypothesis]:
+    """Yield how gradients may be overwritten, given the right orders of the backward pass."""
+    orders = (None, *right)
     says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
-    orders = (None, *(ANY_ORDER if varies else RIGHT_ORDERS))
     for order in orders:
         for resets in (False, True):
             change = overwriting(_always_true, order, resets=resets)
             yield Hypothesis("overwritten", "", says, change)
+    for which, is_it in (("first", _is_first), ("last", _is_last)):
+        says = (
+            f"`=` instead of `+=` for the {which} operand of each op: what the operand has got "
+            "before is lost"
+        )
+        for order in orders:
+            yield Hypothesis("overwritten", "", says, overwriting(is_it, order))
     says = "a node keeps only the first gradient that it gets; it must add up all of them"
     for order in orders:
         change = setting(clip=_first, order=order) if order else setting(clip=_first)
         yield Hypothesis("overwritten", "", says, change)
-    yield from _repeated("")
-    if repeatable and any(op not in repeatable for op in _TWICE):
-        yield from _repeated("", but=repeatable)
-    for crossed in (_always_true, _chooses_nothing):
-        yield Hypothesis("swapped", "", SWAPS_GRADIENTS, setting(crossed=crossed))
-    yield from _orders()
-    yield from _aliases()
-    yield from _bounds(gots)
-    yield from _other_numbers(factors)
-    yield from _never_reached()
-    yield from _of_leaves(gots)
-    says = f"a node passes its gradient on before it is complete: {_EARLY}"
-    yield Hypothesis("order", "", says, setting(is_early=True))
+
+
+def _in_turn() -> Iterator[Hypothesis]:
+    """Yield what comes of a gradient that is changed from operand to operand."""
+    says = (
+        "what an operand gets is multiplied by the local derivatives of the operands before it, "
+        "too; out.grad must stay the same for all operands"
+    )
+    for running in (_always_true, bool):  # what is 0 may be left out
+        yield Hypothesis("slope", "", says, setting(running=running))
 
 
 def passes_of_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
@@ -165,6 +208,21 @@ def passes_of_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
             hypothesis.cause, op, hypothesis.says, hypothesis.change,
             forms=frozenset((op, kinds) for kinds in ("V", "VV", "VN", "NV")),
         )  # fmt: skip
+
+
+def _nan_at_0(op: str, rules: Rules) -> Rules:
+    """Return rules by which an op passes on NaN where its operand is 0."""
+    key = op, "V", 0
+    gives = rules.slopes.get(key) or partial(_right, op)
+
+    def passed(xs: Sequence[float], y: float, upstream: float) -> float:
+        return gives(xs, y, upstream) if xs[0] else math.nan
+
+    return rules._replace(slopes={**rules.slopes, key: passed})
+
+
+def _right(op: str, xs: Sequence[float], y: float, upstream: float) -> float:
+    return OPS[op].partials(xs, y)[0] * upstream
 
 
 def _repeated(op: str, but: Sequence[str] = ()) -> Iterator[Hypothesis]:
@@ -200,6 +258,15 @@ def _aliases() -> Iterator[Hypothesis]:
                 own = {"order": order} if order else {}
                 change = setting(shares=shares, shares_root=only, **own)
                 yield Hypothesis("aliased", "", says, change)
+
+
+def _shared_by_number() -> Iterator[Hypothesis]:
+    says = (
+        "nodes with equal numbers share one gradient: they must be told apart by `is` or `id`, not "
+        "by `==` or by their numbers"
+    )
+    for order in RIGHT_ORDERS:
+        yield Hypothesis("aliased", "", says, setting(shared=order))
 
 
 def _passes_as_it_is(op: str, operand: int) -> bool:
@@ -293,6 +360,14 @@ def _of_leaves(gots: Sequence[float]) -> Iterator[Hypothesis]:
             yield Hypothesis("clipped", "", says, partial(_in_leaves, change))
 
 
+def _left_out() -> Iterator[Hypothesis]:
+    says = "leaves get no gradient: only the results of ops do"
+    yield Hypothesis("no-gradient", "", says, partial(_in_leaves, setting(clip=_old)))
+    says = "the first leaf that backward finds gets no gradient: it is left out"
+    for lost in (_first_found, _first_found_flipped):
+        yield Hypothesis("no-gradient", "", says, setting(lost=lost))
+
+
 def _in_leaves(change: Callable[[Rules], Rules], rules: Rules) -> Rules:
     """Return the rules after a change that only leaves show."""
     return change(rules)._replace(only_leaves=True)
@@ -303,6 +378,20 @@ def _never_reached() -> Iterator[Hypothesis]:
         says = f"backward visits only the {which} operand of each op"
         cut = sim.all_operands(partial(_cut, operand))
         yield Hypothesis("no-gradient", "", says, setting(order=cut))
+    for of, which in ((sim.FIRST_OPERAND, "first"), (sim.LAST_OPERAND, "last")):
+        says = (
+            f"only the {which} operand of each op is visited, but the others count, too: a node "
+            "waits without end for users that never pass on to it"
+        )
+        yield Hypothesis("no-gradient", "", says, setting(order=partial(sim.counted, of=of)))
+    on = "and never passes its gradient on: count each user that backward reaches once"
+    for whom, users in (
+        ("users on which the output doesn't depend", _every_step),
+        ("a gradient by each path to its users", _pre_again),
+    ):
+        says = f"a node waits for {whom}, {on}"
+        waits = sim.all_operands(partial(sim.ready_first, users=users))
+        yield Hypothesis("no-gradient", "", says, setting(order=waits))
     says = (
         "only the output has a gradient: it is set after the others were computed, or the leaves "
         "are visited first, or no op keeps its operands, or all use another gradient than that of "
@@ -313,8 +402,18 @@ def _never_reached() -> Iterator[Hypothesis]:
         "of nodes with equal numbers only one passes its gradient on: nodes must be told apart by "
         "`is` or `id`, not by `==` or by their numbers"
     )
-    for steps in (sim.first_of_equals, partial(sim.first_of_equals, flip=True)):
+    for steps in (
+        sim.first_of_equals,
+        partial(sim.first_of_equals, flip=True),
+        partial(sim.added_again, rank=_newest, equal=True),
+    ):
         yield Hypothesis("no-gradient", "", says, setting(by_number=steps))
+    says = (
+        "a node whose gradient is 0 when it is visited passes nothing on, although the paths to it "
+        "are walked one by one: what they bring may cancel out for a while"
+    )
+    yield Hypothesis("no-gradient", "", says, setting(by_path=True, ends=_is_flat_or_cancelled))
+    yield Hypothesis("no-gradient", "", says, setting(by_path=True, ends=_is_cancelled))
     says = "every gradient starts at 1; only the output's must, the others must start at 0"
     yield Hypothesis("seed", "", says, setting(start=1.0))
     yield Hypothesis("seed", "", says, setting(start=1.0, start_all=False))
@@ -336,6 +435,9 @@ def _seeds(roots: Sequence[tuple[float, float]]) -> Iterator[Hypothesis]:
         yield Hypothesis("seed", "", says, setting(seed=partial(_always, wrong[0])))
     if len(wrong) == len(roots) and all(abs(grad) <= 1.0 for grad in wrong):
         says = "the output's gradient doesn't start at 1"
+        yield Hypothesis("seed", "", says, lambda rules: rules, own_seed=True)
+    if len(wrong) < len(roots) and all(0.0 < grad <= 1.0 for grad in wrong):
+        says = "the output's gradient is 1 in some graphs only; it must start at 1 in all of them"
         yield Hypothesis("seed", "", says, lambda rules: rules, own_seed=True)
 
 
@@ -406,6 +508,14 @@ def _orders() -> Iterator[Hypothesis]:
         if cause == "twice":  # operands in a set, in which each occurs once
             once = sim.all_operands(partial(_of_distinct, steps))
             yield Hypothesis(cause, "", says, setting(order=once))
+    says = (
+        "a node is added to the topological order once for each operand, as if by a line with one "
+        f"indent too many: {_AGAIN}"
+    )
+    for steps in (_appended, _appended_flipped):
+        yield Hypothesis("twice", "", says, setting(order=sim.all_operands(steps)))
+    for again_by in _again_by():
+        yield Hypothesis("twice", "", _MORE, setting(by_number=again_by))
     for which, by_level in _levels_of_one():
         says = f"nodes are sorted by the level of their {which} operand: {_EARLY}"
         yield Hypothesis("order", "", says, setting(order=sim.all_operands(by_level)))
@@ -433,6 +543,15 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
         for steps in (_reversed_post, _reversed_flipped, _descending):
             late = partial(_late_events, op, operand, steps)
             yield Hypothesis("no-gradient", op, says, setting(order=late))
+    if inputs == 2 and not OPS[op].fold:  # noqa: PLR2004 - operands
+        says = (
+            f"{op} takes two operands with equal numbers for one, so that the first gets what both "
+            "must get; they must be told apart by `is`"
+        )
+        yield Hypothesis("no-gradient", op, says, setting(merges=partial(_is_op, op)))
+    if op in _WITH_SIGN:
+        says = f"{op} passes on NaN where its operand is 0, as if it divided 0 by 0"
+        yield Hypothesis("slope", op, says, partial(_nan_at_0, op))
     for operands in ([*range(inputs)], *([k] for k in range(inputs if inputs > 1 else 0))):
         says = f"{op} uses the gradient of its operand where it must use out.grad"
         own = partial(_is_one_of, op, tuple(operands))
@@ -449,6 +568,40 @@ _breadth_again = partial(sim.breadth_first, revisit=True)
 _breadth_flipped = partial(sim.breadth_first, flip=True)
 _breadth_flip_again = partial(sim.breadth_first, flip=True, revisit=True)
 _high_again = partial(sim.by_height, _breadth_again)
+
+
+def _again_by() -> Iterator[Callable[[Program, Sequence[float]], list[int]]]:
+    """Yield orders of engines that add operands again, by what comes first."""
+    for last, flip in product((False, True), repeat=2):  # a queue and a stack
+        yield partial(sim.added_again, last=last, flip=flip)
+    yield partial(sim.added_again, rank=_oldest)
+    for rank in (_high_by_first, _high_by_last, _largest, _smallest):
+        for last in (False, True):
+            yield partial(sim.added_again, rank=rank, last=last)
+
+
+def _oldest(program: Program, _: Sequence[float]) -> list[int]:
+    return [-i for i in range(len(program.steps))]
+
+
+def _newest(program: Program, _: Sequence[float]) -> list[int]:
+    return [*range(len(program.steps))]
+
+
+def _high_by_first(program: Program, _: Sequence[float]) -> list[int]:
+    return sim.heights(program, sim.FIRST_OPERAND)
+
+
+def _high_by_last(program: Program, _: Sequence[float]) -> list[int]:
+    return sim.heights(program, sim.LAST_OPERAND)
+
+
+def _largest(_: Program, data: Sequence[float]) -> Sequence[float]:
+    return data
+
+
+def _smallest(_: Program, data: Sequence[float]) -> list[float]:
+    return [-x for x in data]
 
 
 def _late_again(program: Program) -> list[int]:
@@ -514,6 +667,14 @@ def _late_events(
             yield from sim.events_of(program, step)
 
 
+def _every_step(program: Program) -> Iterable[int]:
+    return range(len(program.steps))
+
+
+def _all_below(program: Program) -> list[int]:
+    return [*range(program.root, -1, -1)]
+
+
 def _ascending(program: Program) -> list[int]:
     return sorted(sim.postorder(program))
 
@@ -538,6 +699,14 @@ def _levels_of_one() -> Iterator[tuple[str, Callable[[Program], list[int]]]]:
     for which, of in (("first", sim.FIRST_OPERAND), ("last", sim.LAST_OPERAND)):
         for first in (sim.discovered, sim.breadth_first, _reversed_post, _descending, _ascending):
             yield which, partial(sim.by_height, first, of=of)
+
+
+def _appended(program: Program) -> list[int]:
+    return sim.appended_after_each(program)[::-1]
+
+
+def _appended_flipped(program: Program) -> list[int]:
+    return sim.appended_after_each(program, flip=True)[::-1]
 
 
 def _root_again(program: Program) -> list[int]:
@@ -594,6 +763,14 @@ def _last_leaf(program: Program) -> int:
     return max((i for i, step in enumerate(program.steps) if step.op == LEAF), default=program.root)
 
 
+def _first_found(program: Program) -> int:
+    return sim.postorder(program)[0]
+
+
+def _first_found_flipped(program: Program) -> int:
+    return sim.postorder(program, flip=True)[0]
+
+
 # --- functions with a bound or an op as their first argument -------------------------------------
 
 
@@ -622,12 +799,28 @@ def _first(old: float, new: float) -> float:
     return old or new
 
 
+def _old(old: float, _: float) -> float:
+    return old
+
+
 def _sign(x: float) -> float:
     return float((x > 0.0) - (x < 0.0))
 
 
 def _one_for_zero(x: float) -> float:
     return x or 1.0
+
+
+def _is_flat(own: float, _: float) -> bool:
+    return own == 0.0
+
+
+def _is_cancelled(_: float, adjoint: float) -> bool:
+    return adjoint == 0.0
+
+
+def _is_flat_or_cancelled(own: float, adjoint: float) -> bool:
+    return 0.0 in {own, adjoint}
 
 
 def _own_squared(own: float, upstream: float) -> float:
@@ -668,6 +861,14 @@ def _chooses_nothing(op: str) -> bool:
 
 def _is_none_of(ops: Sequence[str], op: str, *_: object) -> bool:
     return op not in ops
+
+
+def _is_first(_: str, operand: int) -> bool:
+    return operand == 0
+
+
+def _is_last(op: str, operand: int) -> bool:
+    return operand == max(OPS[op].inputs, 1) - 1
 
 
 def _is_op(op: str, other: str, *_: object) -> bool:

@@ -59,14 +59,13 @@ def afresh(evidence: Evidence) -> Evidence:
     errors = [outcome.answer.error for outcome in evidence.outcomes if outcome.is_changed]
     if not errors:
         return evidence
-    outcomes = [
-        outcome.afresh or outcome
-        for outcome in evidence.outcomes
-        if outcome.afresh is not None
-        or not outcome.failed
-        or (outcome.answer.error and outcome.answer.error not in errors)
-    ]
-    return replace(evidence, outcomes=outcomes)
+    kept: list[Outcome] = []
+    dropped: list[Outcome] = []
+    for outcome in evidence.outcomes:
+        error = outcome.answer.error
+        is_telling = outcome.afresh or not outcome.failed or (error and error not in errors)
+        (kept if is_telling else dropped).append(outcome.afresh or outcome)
+    return replace(evidence, outcomes=kept, dropped=dropped)
 
 
 def _all_unsteady(unsteady: Sequence[Outcome], ran: Sequence[Outcome]) -> str:

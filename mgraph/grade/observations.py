@@ -169,6 +169,13 @@ def uses(outcome: Outcome, op: str, forms: Sequence[str] = ()) -> bool:
     )
 
 
+def forms_of(outcome: Outcome) -> dict[tuple[str, str], None]:
+    """Return the ops of a case, with the kinds of their first two operands."""
+    program = outcome.answer.program
+    steps = enumerate(program.steps)
+    return dict.fromkeys((step.op, program.kinds(i)[:2]) for i, step in steps if step.args)
+
+
 class LeafUse(NamedTuple):
     """What a leaf is an operand of.
 

@@ -62,6 +62,7 @@ class Learned(NamedTuple):
             composed of wrong ones, each with the ops it is composed of.
         composed: The ops that the engine composes of others.
         right: The partials that were seen to be right several times, and never wrong.
+        unclear: Ops with kinds of operands that are in failures without numbers that show anything.
     """
 
     rules: Rules
@@ -69,6 +70,7 @@ class Learned(NamedTuple):
     followers: dict[tuple[str, str], dict[str, None]]
     composed: dict[tuple[str, str], Composition]
     right: dict[tuple[str, str, int], None]
+    unclear: Mapping[tuple[str, str], None] = {}
 
 
 def learn(

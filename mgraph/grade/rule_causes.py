@@ -58,7 +58,9 @@ def value_sentences(learned: Learned, forms: Mapping[tuple[str, str], object]) -
     composed = [
         fault for fault in learned.faults if fault.operand is not None and fault.is_composed
     ]
-    return _conversions([*_sentences(values, forms), *_sentences(composed, forms)])
+    return _conversions(
+        [*_sentences(values, learned, forms), *_sentences(composed, learned, forms)]
+    )
 
 
 def _conversions(sentences: Sequence[Sentence]) -> list[Sentence]:
@@ -95,7 +97,7 @@ def slope_hypotheses(
             follows = any(_belongs(alone, value, observations) for value in values)
             (following if follows else others).append(fault)
     found: list[Hypothesis] = []
-    for sentence in (*_sentences(following, forms), *_sentences(others, forms)):
+    for sentence in (*_sentences(following, learned, forms), *_sentences(others, learned, forms)):
         own = [value for value in values if _belongs(sentence, value, observations)]
         named = own[0] if own else sentence
         keys = [(fault.op, fault.kinds, fault.operand or 0) for fault in sentence.faults]
@@ -302,8 +304,13 @@ def _parts(form: tuple[str, str], learned: Learned) -> dict[str, None]:
 # --- sentences -----------------------------------------------------------------------------------
 
 
-def _sentences(faults: Sequence[Fault], forms: Mapping[tuple[str, str], object]) -> list[Sentence]:
-    """Group faults by op, and those with a number on the left apart if they have another cause."""
+def _sentences(
+    faults: Sequence[Fault], learned: Learned, forms: Mapping[tuple[str, str], object]
+) -> list[Sentence]:
+    """Group faults by op, and those with a number on the left apart if they have another cause.
+
+    The side is no cause if it isn't known what is wrong, nor whether it is so on the right.
+    """
     by_op: dict[str, list[Fault]] = {}
     for fault in faults:
         by_op.setdefault(fault.op, []).append(fault)
@@ -317,6 +324,8 @@ def _sentences(faults: Sequence[Fault], forms: Mapping[tuple[str, str], object])
             sentences.append(_sentence(op, direct if is_apart else of_op, is_reflected=False))
         if reflected and (is_apart or not direct):
             has_other_forms = any(o == op and kinds != "NV" for o, kinds in forms)
+            is_unclear = (op, "VN") in learned.unclear and not any(f.mistake for f in reflected)
+            has_other_forms = has_other_forms and not is_unclear
             sentences.append(_sentence(op, reflected, is_reflected=has_other_forms))
     return sentences
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -19,9 +20,13 @@ if TYPE_CHECKING:
     """From an op's inputs, its output and its upstream adjoint to what one operand receives."""
     Order = Callable[[Program], Iterable[tuple[int, int]]]
     """The order of the backward pass: pairs of a step and the index of one of its operands."""
+    Rank = Callable[[Program, Sequence[float]], Sequence[float]]
+    """From a program and its primals to a number for each step."""
 
 MOST: Final = 50_000
 """Limit of contributions in one backward pass: a graph walked path by path has too many."""
+MOST_VISITS: Final = 5_000
+"""Limit of visits where steps come again in an order of their own, or on each path by itself."""
 
 
 class Simulated(NamedTuple):
@@ -80,6 +85,16 @@ class Rules(NamedTuple):
         combines: What is made of a partial and the upstream adjoint instead of their product.
         only_leaves: Whether only the adjoints of leaves are overwritten, and changed by `clip` or
             `visit`.
+        of_data: Whether an op takes its primal for its adjoint.
+        lost: A step that gets no adjoint.
+        merges: Whether an op takes operands with equal primals for one, the first, by op.
+        shared: The order of the backward pass, if adjoints are looked up by primal, so that steps
+            with equal primals share one.
+        by_path: Whether each path from the root is walked by itself: a step passes what it gets on
+            at once, alone.
+        ends: Whether such a path ends, from the partial and the step's adjoint so far.
+        running: Whether an operand's partial is multiplied by those of the operands before it: by
+            which of them.
     """
 
     values: Mapping[tuple[str, str], Value | None] = {}
@@ -110,6 +125,13 @@ class Rules(NamedTuple):
     seeded: Callable[[Program], int] | None = None
     combines: Callable[[float, float], float] | None = None
     only_leaves: bool = False
+    of_data: bool = False
+    lost: Callable[[Program], int] | None = None
+    merges: Callable[[str], bool] | None = None
+    shared: Order | None = None
+    by_path: bool = False
+    ends: Callable[[float, float], bool] | None = None
+    running: Callable[[float], bool] | None = None
 
 
 CORRECT: Final = Rules()
@@ -134,10 +156,21 @@ def simulate(
             from the rules.
     """
     data, is_unknown = _forward(program, rules, seen)
-    if rules.shares:
-        return Simulated(data, _with_shared_memory(program, rules, data), is_unknown)
+    if rules.shares or rules.shared:
+        sharing = _shared_by_number if rules.shared else _with_shared_memory
+        return Simulated(data, sharing(program, rules, data), is_unknown)
+    if rules.by_path:
+        return _along_paths(program, rules, data, is_unknown=is_unknown)
+    return _in_order(program, rules, data, is_unknown=is_unknown)
+
+
+def _in_order(
+    program: Program, rules: Rules, data: Sequence[float], *, is_unknown: bool
+) -> Simulated:
+    """Return the numbers of an engine that visits steps, which pass on what they have."""
     grad, passed_on = _start(program, rules, data), _passed_on(program, rules, data)
     last, olds = -1, dict[int, float]()
+    lost = rules.lost(program) if rules.lost else -1
     for count, (step, operand) in enumerate(_events(program, rules, data)):
         if count > MOST:
             return Simulated(data, grad, is_unknown=True)
@@ -149,11 +182,13 @@ def simulate(
             last, olds = step, {}
             if rules.visit and not rules.only_leaves:
                 grad[step] = rules.visit(grad[step])
-        arg = program.steps[step].args[operand]
-        if program.steps[arg].op == NUMBER or (rules.idle and grad[step] == 0.0):
+        arg = _receiver(program, rules, data, step, operand)
+        is_idle = rules.idle and grad[step] == 0.0
+        if program.steps[arg].op == NUMBER or arg == lost or is_idle:
             continue
         of = arg if rules.own_upstream and rules.own_upstream(op, operand) else step
-        upstream = rules.upstream(grad[of]) if rules.upstream else grad[of]
+        upstream = data[of] if rules.of_data else grad[of]
+        upstream = rules.upstream(upstream) if rules.upstream else upstream
         passed = passed_on(step, _partial_of(program, rules, step, operand), upstream)
         if passed is None:
             return Simulated(data, grad, is_unknown=True)
@@ -162,6 +197,16 @@ def simulate(
         else:
             grad[arg] = _added(rules, (op, operand), arg, grad[arg], passed, olds)
     return Simulated(data, grad, is_unknown)
+
+
+def _receiver(
+    program: Program, rules: Rules, data: Sequence[float], step: int, operand: int
+) -> int:
+    """Return the step that gets what is meant for an operand."""
+    args = program.steps[step].args
+    if rules.merges and rules.merges(program.steps[step].op) and data[args[0]] == data[args[-1]]:
+        return args[operand] if program.steps[args[0]].op == NUMBER else args[0]
+    return args[operand]
 
 
 def _added(  # noqa: PLR0913, PLR0917 - what an operand has, and what it gets
@@ -276,6 +321,50 @@ def _with_shared_memory(program: Program, rules: Rules, data: Sequence[float]) -
     return [0.0 if i < 0 else arrays[i] for i in cell]
 
 
+def _shared_by_number(program: Program, rules: Rules, data: Sequence[float]) -> list[float]:
+    """Return the adjoints of an engine in which steps with equal primals share one.
+
+    Plain numbers have one there, too, if the engine makes Values of them.
+    """
+    passed_on = _passed_on(program, rules, data)
+    grads = {data[program.root]: _start(program, rules, data)[program.root]}
+    for step, operand in (rules.shared or as_written)(program):
+        if operand >= 0:
+            passed = passed_on(step, operand, grads.get(data[step], 0.0)) or 0.0
+            x = data[program.steps[step].args[operand]]
+            grads[x] = grads.get(x, 0.0) + passed
+    reached = {*postorder(program)}
+    return [grads.get(x, 0.0) if i in reached else 0.0 for i, x in enumerate(data)]
+
+
+def _along_paths(
+    program: Program, rules: Rules, data: Sequence[float], *, is_unknown: bool
+) -> Simulated:
+    """Return the numbers of an engine that walks each path from the root by itself."""
+    passed_on = _passed_on(program, rules, data)
+    own = _passed_on(program, rules._replace(combines=None, bare=None), data)
+    grad = _start(program, rules, data)
+    todo = [(program.root, grad[program.root])]
+    grad[program.root] = 0.0
+    for _ in range(MOST_VISITS):
+        if not todo:
+            return Simulated(data, grad, is_unknown)
+        step, gets = todo.pop()
+        grad[step] = rules.clip(grad[step], gets) if rules.clip else grad[step] + gets
+        upstream = rules.upstream(gets) if rules.upstream else gets
+        for operand, arg in reversed([*enumerate(program.steps[step].args)]):
+            if program.steps[arg].op == NUMBER or (rules.idle and upstream == 0.0):
+                continue
+            which = _partial_of(program, rules, step, operand)
+            if rules.ends and rules.ends(own(step, which, 1.0) or 0.0, grad[step]):
+                continue
+            passed = passed_on(step, which, upstream)
+            if passed is None:
+                return Simulated(data, grad, is_unknown=True)
+            todo.append((arg, passed))
+    return Simulated(data, grad, is_unknown=True)
+
+
 def _forward(
     program: Program, rules: Rules, seen: Sequence[float | None] | None = None
 ) -> tuple[list[float], bool]:
@@ -321,6 +410,8 @@ def _passed_on(
             partials = rules.kinks[step.op] if is_at_kink else OPS[step.op].partials(xs, data[i])
             known[i] = tuple(partials)
         own = known[i][operand]
+        if rules.running:
+            own *= math.prod(filter(rules.running, known[i][:operand]))
         return rules.combines(own, upstream) if rules.combines else own * upstream
 
     return passed_on
@@ -382,6 +473,30 @@ def postorder(program: Program, *, flip: bool = False, revisit: bool = False) ->
             todo.append((step, True))
             args = program.steps[step].args
             todo.extend((arg, False) for arg in (args if flip else reversed(args)))
+    return order
+
+
+def appended_after_each(program: Program, *, flip: bool = False) -> list[int]:
+    """List the steps as `postorder` does, but each after each of its operands, and no leaves.
+
+    Args:
+        program: The program.
+        flip: Whether to visit the last operand first.
+    """
+    order: list[int] = []
+    seen = bytearray(len(program.steps))
+    seen[program.root] = 1
+    todo = [(program.root, 0)]
+    while todo:
+        step, count = todo.pop()
+        args = program.steps[step].args[:: -1 if flip else 1]
+        if count:
+            order.append(step)
+        if count < len(args):
+            todo.append((step, count + 1))
+            if not seen[args[count]]:
+                seen[args[count]] = 1
+                todo.append((args[count], 0))
     return order
 
 
@@ -501,22 +616,32 @@ def by_height(
         program: The program.
         of: The operands through which paths are counted.
     """
-    height: dict[int, int] = {}
-    for step in postorder(program):
-        height[step] = 1 + max((height[arg] for arg in program.steps[step].args[of]), default=0)
+    height = heights(program, of)
     return sorted(first(program), key=lambda step: -height[step])
 
 
-def ready_first(program: Program, *, last: bool = False, flip: bool = False) -> list[int]:
+def heights(program: Program, of: slice = ALL_OPERANDS) -> list[int]:
+    """Return the longest path from a leaf to each step, in steps, through some of the operands."""
+    height: list[int] = []
+    for step in program.steps:
+        height.append(1 + max((height[arg] for arg in step.args[of]), default=0))
+    return height
+
+
+def ready_first(
+    program: Program, *, last: bool = False, flip: bool = False,
+    users: Callable[[Program], Iterable[int]] | None = None,
+) -> list[int]:  # fmt: skip
     """List the steps that the root depends on as soon as all of their users are listed.
 
     Args:
         program: The program.
         last: Whether the step that was ready last comes first, as from a stack.
         flip: Whether the last operand is counted first.
+        users: The users that are counted; those on which the root depends, if None.
     """
     waiting = [0] * len(program.steps)
-    for step in postorder(program):
+    for step in (users or postorder)(program):
         for arg in program.steps[step].args:
             waiting[arg] += 1
     order: list[int] = []
@@ -532,21 +657,61 @@ def ready_first(program: Program, *, last: bool = False, flip: bool = False) -> 
     return order
 
 
-def counted(program: Program) -> Iterator[tuple[int, int]]:
-    """Pass on to one operand, and visit it at once if that was the last of its users."""
+def added_again(  # noqa: PLR0913 - what an engine may do
+    program: Program, data: Sequence[float], *, rank: Rank | None = None, last: bool = False,
+    flip: bool = False, equal: bool = False,
+) -> list[int]:  # fmt: skip
+    """List the steps as they come from a list of steps to visit, to which each visit adds operands.
+
+    No step is in the list twice, but one that was visited may come again. Leaves aren't added.
+
+    Args:
+        program: The program.
+        data: Its primals.
+        rank: The number of each step; the step with the largest comes first.
+        last: Whether of equal ones the step that was added last comes first.
+        flip: Whether the last operand is added first.
+        equal: Whether a step isn't added if one with the same primal is in the list.
+    """
+    ranks = rank(program, data) if rank else [0.0] * len(program.steps)
+    order: list[int] = []
+    todo = [program.root]
+    while todo and len(order) < MOST_VISITS:
+        numbers = [ranks[step] for step in todo]
+        most = max(numbers)
+        k = len(todo) - 1 - numbers[::-1].index(most) if last else numbers.index(most)
+        step = todo.pop(k)
+        order.append(step)
+        args = program.steps[step].args
+        for arg in reversed(args) if flip else args:
+            is_in = any(data[arg] == data[x] for x in todo) if equal else arg in todo
+            if program.steps[arg].args and not is_in:
+                todo.append(arg)
+    return order
+
+
+def counted(program: Program, *, of: slice = ALL_OPERANDS) -> Iterator[tuple[int, int]]:
+    """Pass on to one operand, and visit it at once if that was the last of its users.
+
+    Args:
+        program: The program.
+        of: The operands to which a step passes on; all wait for it.
+    """
     waiting = [0] * len(program.steps)
     for step in postorder(program):
         for arg in program.steps[step].args:
             waiting[arg] += 1
     todo = [(program.root, 0)]
     while todo:
-        step, operand = todo.pop()
+        step, count = todo.pop()
         args = program.steps[step].args
         if not args:
             yield step, -1
-        if operand < len(args):
+        operands = range(len(args))[of]
+        if count < len(operands):
+            operand = operands[count]
             yield step, operand
-            todo.append((step, operand + 1))
+            todo.append((step, count + 1))
             waiting[args[operand]] -= 1
             if not waiting[args[operand]]:
                 todo.append((args[operand], 0))

@@ -290,12 +290,36 @@ def test_a_sample_of_other_engines_is_named() -> None:
 
 
 OF_ALL: Final = {
+    "by_path cancelled": {("no-gradient", ""), ("depth", "")},
+    "by_path plus": {("upstream", ""), ("depth", "")},
+    "by_path upstream-changed-in-the-loop": {("slope", ""), ("depth", "")},
     "by_path upstream-only": {("inner", ""), ("depth", "")},
+    "counted_users counted-when-made": {("no-gradient", "")},
     "counted_users edges-as-dict": {("repeated", "")},
+    "counted_users square-of-equals": {("no-gradient", "mul")},
+    "frozen_pullbacks first-node-left-out": {("no-gradient", "")},
+    "frozen_pullbacks keyed-by-data": {("aliased", "")},
+    "golfed equal-values-are-equal": {("no-gradient", "")},
+    "golfed frontier-is-a-queue": {("twice", "")},
+    "golfed largest-first": {("twice", "")},
+    "golfed leaves-left-out": {("no-gradient", "")},
+    "parallel_lists data-for-grad": {("upstream", "")},
+    "parallel_lists left-assigned": {("overwritten", "")},
+    "partials_when_made append-indented": {("twice", ""), ("depth", "")},
     "partials_when_made parents-in-a-set": {("repeated", ""), ("depth", "")},
+    "partials_when_made seed-normalised": {("seed", ""), ("depth", "")},
+    "partials_when_made sign-by-division": {("slope", "abs"), ("depth", "")},
 }
 """What is said of strangers' mistakes of which something else was said, or nothing: partials that
-are 0 or equal, and what is kept by operand."""
+are 0 or equal, what is kept by operand or by number, paths that are walked one by one, nodes that
+are added again, and those that wait for others."""
+
+
+def test_neither_side_is_blamed_for_plain_numbers() -> None:
+    """Where x + 2 crashes or isn't seen, 2 + x is wrong, but not because 2 is on the left."""
+    (trial,) = [t for t in OF_STRANGERS if t.name == "parallel_lists ints-are-handles"]
+    causes = {cause for cause, *_ in graded(trial, twice=False).named}
+    assert causes == {"error", "stale", "value"}
 
 
 @pytest.mark.thorough

@@ -1,0 +1,116 @@
+"""What simulated engines give for small programs, with expected numbers by hand."""
+
+from __future__ import annotations
+
+import operator
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from mgraph.grade import simulation as sim
+from mgraph.grade.program import LEAF, Instruction, Program
+from mgraph.grade.simulation import CORRECT, simulate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# x = 2, c = 3, u = x·c = 6, v = u + x = 8, w = u·v = 48
+LADDER: Final = Program(
+    (
+        Instruction(LEAF, (), 2.0),
+        Instruction(LEAF, (), 3.0),
+        Instruction("mul", (0, 1)),
+        Instruction("add", (2, 0)),
+        Instruction("mul", (2, 3)),
+    ),
+    (0, 1, 2, 3, 4),
+    4,
+)
+X, C, U, V, W = range(5)
+EQUAL: Final = Program(
+    (Instruction(LEAF, (), 3.0), Instruction(LEAF, (), 3.0), Instruction("mul", (0, 1))),
+    (0, 1, 2),
+    2,
+)
+
+
+def newest(program: Program, _: Sequence[float]) -> list[int]:
+    """Rank steps by when they were made."""
+    return [*range(len(program.steps))]
+
+
+def grads(program: Program, **rules: object) -> list[float]:
+    """Return the adjoints that an engine gives that differs from a right one by some rules."""
+    return [*simulate(program, CORRECT._replace(**rules)).grad]  # type: ignore[arg-type]
+
+
+def test_right_gradients() -> None:
+    """U gets 8 from w and 6 from v, and x gets 6 from v and 3·14 from u."""
+    assert grads(LADDER) == [48.0, 28.0, 14.0, 6.0, 1.0]
+
+
+def test_paths_that_are_walked_one_by_one() -> None:
+    """As long as they multiply, their sum is right; if they add, each node adds for each path.
+
+    To u lead w with 1 + 8 and v with (1 + 6) + 1, and to x three paths with 12, 11 and 8.
+    """
+    assert grads(LADDER, by_path=True) == grads(LADDER)
+    assert grads(LADDER, by_path=True, combines=operator.add) == [31.0, 21.0, 17.0, 7.0, 1.0]
+
+
+def test_paths_that_end() -> None:
+    """A path ends by what is asked of its partial, here 3 of x, and of the adjoint so far."""
+    assert grads(LADDER, by_path=True, ends=lambda own, _: own == 3.0)[X] == 6.0
+    assert grads(LADDER, by_path=True, ends=lambda _, adjoint: adjoint == 14.0)[X] == 6.0 + 24.0
+
+
+def test_nodes_that_are_added_again() -> None:
+    """In a queue, u comes before v, which gives it more; a heap of the newest is right."""
+    order = partial(sim.added_again, LADDER, [2.0, 3.0, 6.0, 8.0, 48.0])
+    assert order() == [W, U, V, U]
+    assert order(last=True) == [W, V, U]
+    assert order(rank=newest) == [W, V, U]
+    assert grads(LADDER, by_number=sim.added_again)[X] == 3.0 * 8.0 + 6.0 + 3.0 * 14.0
+
+
+def test_an_equal_node_is_not_added() -> None:
+    """Of two results with one primal only the first is in the list."""
+    same = [2.0, 3.0, 6.0, 6.0, 36.0]
+    assert sim.added_again(LADDER, same, rank=newest, equal=True) == [W, U]
+
+
+def test_nodes_that_are_appended_for_each_operand() -> None:
+    """The line is indented too far: each op stands there twice, and no leaf does."""
+    assert sim.appended_after_each(LADDER) == [U, U, W, V, V, W]
+
+
+def test_nodes_that_wait_for_others() -> None:
+    """U waits for v, which is no first operand; or for a user on which nothing depends.
+
+    X waits for two gradients from u if it is counted once for each of the paths to u.
+    """
+    assert [*sim.counted(LADDER, of=sim.FIRST_OPERAND)] == [(W, 0)]
+    more = LADDER._replace(steps=(*LADDER.steps, Instruction("exp", (U,))))
+    assert sim.ready_first(more, users=lambda program: range(len(program.steps))) == [W, V]
+    by_path = partial(sim.preorder, revisit=True)
+    assert sim.ready_first(LADDER, users=by_path) == [W, V, U]
+    assert sim.ready_first(LADDER) == [W, V, U, X, C]
+    assert sim.ready_first(more)[:3] == [W, V, U]
+
+
+def test_what_stands_in_the_place_of_an_adjoint() -> None:
+    """The primal of an op, and the product of the partials of the operands so far."""
+    assert grads(LADDER, of_data=True) == [8.0 + 18.0, 12.0, 8.0 * 48.0 + 8.0, 6.0 * 48.0, 1.0]
+    assert grads(LADDER, running=bool) == [48.0 + 3.0 * 56.0, 6.0 * 56.0, 56.0, 48.0, 1.0]
+
+
+def test_nodes_with_equal_numbers() -> None:
+    """Two factors of 3 share one adjoint, or the first gets what both must get."""
+    assert grads(EQUAL) == [3.0, 3.0, 1.0]
+    assert grads(EQUAL, shared=sim.as_written) == [6.0, 6.0, 1.0]
+    assert grads(EQUAL, merges=lambda op: op == "mul") == [6.0, 0.0, 1.0]
+    assert grads(EQUAL, merges=lambda op: op == "add") == [3.0, 3.0, 1.0]
+
+
+def test_a_leaf_that_is_left_out() -> None:
+    """It keeps the 0 that it had before, and the others get theirs."""
+    assert grads(LADDER, lost=lambda _: X) == [0.0, 28.0, 14.0, 6.0, 1.0]
