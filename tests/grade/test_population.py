@@ -282,7 +282,7 @@ def test_an_order_must_show_without_what_is_lost() -> None:
 
 @pytest.mark.thorough
 def test_a_sample_of_other_engines_is_named() -> None:
-    """Nothing false is said of every fifth of them, and most mistakes are named."""
+    """Nothing false is said of every tenth of them, and most mistakes are named."""
     scores = [graded(trial, twice=False) for trial in [*OF_STYLES.values()][::10]]
     assert [score.trial.name for score in scores if not score.is_caught] == []
     assert [(score.trial.name, score.false) for score in scores if score.false] == []
