@@ -272,9 +272,9 @@ class _Found(NamedTuple):
     product: float
 
 
-def _whole(found: _Found, first: _Found) -> Path:
+def _whole(path: _Found, first: _Found) -> Path:
     """Put a path together."""
-    line = [found]
+    line = [path]
     while line[-1].parent is not None:
         line.append(line[-1].parent)
     nodes, arguments, partials = array("I"), array("I"), array("d")
@@ -293,14 +293,14 @@ def _whole(found: _Found, first: _Found) -> Path:
         if line:
             steps = line[-1].steps
             del nodes[steps + 1 :], arguments[steps:], partials[steps:]
-    return Path(nodes, arguments, found.seed, partials, found.product)
+    return Path(nodes, arguments, path.seed, partials, path.product)
 
 
 class _WholePaths(Sequence[Path]):
     """Paths that are put together when they are used; the first one holds what all may share."""
 
-    def __init__(self, found: Sequence[_Found]) -> None:
-        self._found = found
+    def __init__(self, paths: Sequence[_Found]) -> None:
+        self._found = paths
 
     @overload
     def __getitem__(self, index: int) -> Path: ...
@@ -308,7 +308,7 @@ class _WholePaths(Sequence[Path]):
     def __getitem__(self, index: slice) -> list[Path]: ...
     def __getitem__(self, index: int | slice) -> Path | list[Path]:
         if isinstance(index, slice):
-            return [_whole(found, self._found[0]) for found in self._found[index]]
+            return [_whole(path, self._found[0]) for path in self._found[index]]
         return _whole(self._found[index], self._found[0])
 
     def __len__(self) -> int:
@@ -374,7 +374,7 @@ def _paths(table: _PathTable, most: int) -> Paths:
     shown, rest = search.run()
     outputs = [node for node in table.ran.seeds if table.has_path(node)]
     count = min(sum(table.counts[node - table.target] for node in outputs), MOST)
-    total = _sum([rest, *(found.product for found in shown)])
+    total = _sum([rest, *(path.product for path in shown)])
     return Paths(count, _WholePaths(shown), rest, total)
 
 
@@ -410,9 +410,9 @@ class _Search:
         """Return the paths, the best first, and the sum of the products of all others."""
         while self.waiting:
             branch = self.waiting.pop()[2]
-            found = self._best_of(branch)
-            self.shown.append(found)
-            self._split(found, branch)
+            best = self._best_of(branch)
+            self.shown.append(best)
+            self._split(best, branch)
         return self.shown, self.rest.total()
 
     def is_wanted(self, rank: Rank) -> bool:
@@ -460,9 +460,9 @@ class _Search:
         self.step_of = dict(zip(nodes, count(), strict=False))
         return len(arguments)
 
-    def _split(self, found: _Found, branch: _Branch) -> None:
+    def _split(self, best: _Found, branch: _Branch) -> None:
         """Keep the sets of paths that leave the best path of a set at one of its own nodes."""
-        table, path = self.table, _whole(found, self.shown[0])
+        table, path = self.table, _whole(best, self.shown[0])
         product = branch.product * branch.factor
         rank = _plus(branch.rank, _rank(branch.factor))
         for step in range(branch.own, len(path.arguments)):
@@ -475,7 +475,7 @@ class _Search:
                 for i, arg, partial in table.edges(path.nodes[step]):
                     if i != path.arguments[step]:
                         total = product * partial * table.sums[arg - table.target]
-                        self.keep(_Branch(found, step, arg, i, partial, product, rank, total))
+                        self.keep(_Branch(best, step, arg, i, partial, product, rank, total))
             product *= path.partials[step]
             rank = _plus(rank, _rank(path.partials[step]))
 

@@ -86,7 +86,7 @@ def _target(out: str, target: str | None) -> str:
         return target
     extension = os.path.splitext(out)[1].lower()
     known = [
-        name for name, each in TARGETS.items() if out != STREAM and extension in each.extensions
+        name for name, kind in TARGETS.items() if out != STREAM and extension in kind.extensions
     ]
     if known:
         return known[0]

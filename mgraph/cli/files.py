@@ -75,7 +75,10 @@ def naming(path: str) -> Iterator[None]:
         yield
     except GraphError as error:
         name = display_name(path)
-        named = [each if each.file else replace(each, file=name) for each in error.diagnostics]
+        named = [
+            diagnostic if diagnostic.file else replace(diagnostic, file=name)
+            for diagnostic in error.diagnostics
+        ]
         raise GraphError(named, error.more) from None
 
 

@@ -135,18 +135,18 @@ def grade_folder(  # noqa: D417 - the others are as in `classroom`
     from mgraph.grade.marks import as_json  # noqa: PLC0415 - only for a class
 
     handed_in = _hand_ins(options, limits)
-    worth = _points(options.points, all_cases, limits)
+    points = _points(options.points, all_cases, limits)
     sandbox = _sandbox(options, conditions.python)
     workers = options.workers or os.cpu_count() or 1
     results = _grade(handed_in, cases, conditions._replace(sandbox=sandbox), workers)
     try:
-        _write(results, cases, worth, outputs)
+        _write(results, cases, points, outputs)
     finally:  # results that took minutes are printed even if they can't be written
         if outputs.as_json:
-            reports = [as_json(x, cases, worth, hide=outputs.hide) for x in results]
+            reports = [as_json(x, cases, points, hide=outputs.hide) for x in results]
             print_json(reports, err=outputs.err)
         else:
-            _print(results, cases, worth, err=outputs.err)
+            _print(results, cases, points, err=outputs.err)
             _print_left_out(options.engines or "", err=outputs.err)
     return 1 if any(graded.failed for graded in results) else 0
 
@@ -158,7 +158,7 @@ def _hand_ins(options: ClassOptions, limits: Limits) -> Sequence[HandIn]:
     if not folder:
         raise click.UsageError("--engines needs the name of a folder")
     try:
-        found = hand_ins(Path(folder), options.class_name or "", limits)
+        handed_in = hand_ins(Path(folder), options.class_name or "", limits)
     except NotADirectoryError:
         message = (
             f"--engines {folder} is not a folder: name the one that holds a file or folder for "
@@ -168,10 +168,10 @@ def _hand_ins(options: ClassOptions, limits: Limits) -> Sequence[HandIn]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", "") or error
         raise click.ClickException(f"--engines {folder} can't be read: {reason}") from None
-    if not found:
+    if not handed_in:
         message = f"there is nothing to grade in {folder}: no Python file and no folder"
         raise click.ClickException(message)
-    return found
+    return handed_in
 
 
 def _points(path: str | None, cases: Sequence[Case], limits: Limits) -> Mapping[str, float] | None:
@@ -214,7 +214,7 @@ def _grade(
 
 
 def _write(
-    results: Sequence[Graded], cases: Sequence[Case], worth: Mapping[str, float] | None,
+    results: Sequence[Graded], cases: Sequence[Case], points: Mapping[str, float] | None,
     outputs: Outputs,
 ) -> None:  # fmt: skip
     """Write the files that are wanted."""
@@ -225,14 +225,14 @@ def _write(
         lines = [*junit_lines(results, hide=outputs.hide)]
         write_output(outputs.junit, [xml("mgraph grade", lines)])
     if outputs.csv:
-        write_output(outputs.csv, [as_csv(results, cases, worth)])
+        write_output(outputs.csv, [as_csv(results, cases, points)])
 
 
 # --- what is printed -----------------------------------------------------------------------------
 
 
 def _print(
-    results: Sequence[Graded], cases: Sequence[Case], worth: Mapping[str, float] | None, *,
+    results: Sequence[Graded], cases: Sequence[Case], points_by_case: Mapping[str, float] | None, *,
     err: bool,
 ) -> None:  # fmt: skip
     """Print a line for each engine, the causes that were found in the class, and a count."""
@@ -241,10 +241,10 @@ def _print(
     header = ["name", "points", "passed", "what is wrong"]
     rows = []
     for graded in results:
-        points = points_of(graded.report, cases, worth)
+        points = points_of(graded.report, cases, points_by_case)
         row = [clipped(graded.hand_in.title, _LONGEST_NAME), f"{points.got:g}/{points.of:g}"]
         rows.append([*row, _passed(graded, len(cases)), _what_is_wrong(graded)])
-    if worth is None:
+    if points_by_case is None:
         header, *rows = ([*row[:1], *row[2:]] for row in (header, *rows))
     last = len(header) - 1
     taken = sum(max(len(row[i]) for row in (header, *rows)) + 2 for i in range(last))
@@ -291,9 +291,9 @@ def _print_causes(results: Sequence[Graded], *, err: bool) -> None:
     engines: Counter[str] = Counter()
     ops: dict[str, Counter[str]] = {}
     for graded in results:
-        found = graded.report.causes
-        engines.update({cause.id: 1 for cause in found})
-        for cause in found:
+        causes = graded.report.causes
+        engines.update({cause.id: 1 for cause in causes})
+        for cause in causes:
             ops.setdefault(cause.id, Counter()).update([cause.op] if cause.op else [])
     rows = [
         (cause, str(count), ", ".join(f"{op} {n}" for op, n in ops[cause].most_common()))

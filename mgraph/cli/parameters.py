@@ -132,9 +132,9 @@ class StorePlace(FolderPath):
         """Refuse addresses of something else, and passwords, which everybody here could read."""
         from mgraph.service.store import addresses  # noqa: PLC0415 - only where a store is used
 
-        place = str(value)
-        if addresses.is_other_address(place):
-            kind = place.partition("://")[0]
+        store = str(value)
+        if addresses.is_other_address(store):
+            kind = store.partition("://")[0]
             message = (
                 f"a store is a folder or a PostgreSQL database: {kind}:// is neither; the address "
                 f"of a database begins with {addresses.SCHEMES[0]}"
@@ -142,13 +142,13 @@ class StorePlace(FolderPath):
             self.fail(message, param, ctx)
         source = ctx.get_parameter_source(param.name) if ctx and param and param.name else None
         is_typed = source is not ParameterSource.ENVIRONMENT
-        if addresses.is_address(place) and is_typed and addresses.has_password(place):
+        if addresses.is_address(store) and is_typed and addresses.has_password(store):
             message = (
                 "everybody on this machine could read the password in the list of processes: put "
                 "it into ~/.pgpass, or set PGPASSFILE, PGSERVICE or PGPASSWORD"
             )
             self.fail(message, param, ctx)
-        return place
+        return store
 
 
 class CaseName(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1

@@ -310,9 +310,11 @@ def _print(result: ReplayResult, wrote: str, *, resume: bool, err: bool) -> None
         click.echo("note: all rows are bad, so no row was written", err=True)
     lines: list[tuple[str, ...]] = []
     for name, total in result.sums.items():
-        place = result.non_finite.get(name)
+        non_finite = result.non_finite.get(name)
         where = (
-            f"{place.values:,}, the first in row {place.row:,}{_of(place.file)}" if place else ""
+            f"{non_finite.values:,}, the first in row {non_finite.row:,}{_of(non_finite.file)}"
+            if non_finite
+            else ""
         )
         lines.append((printable(name), repr(total.value), where))
     header: tuple[str, ...] = ("column", "sum over all rows", "not finite")

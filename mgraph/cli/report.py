@@ -106,7 +106,7 @@ class Findings:
 
 
 def print_run(
-    graph: Graph, run: Run, *, wrote: str, place: tuple[str, int] | None, show_all: bool, err: bool
+    graph: Graph, run: Run, *, wrote: str, saved: tuple[str, int] | None, show_all: bool, err: bool
 ) -> None:
     """Print the table of a run, and under it a footer with the most important numbers.
 
@@ -114,7 +114,7 @@ def print_run(
         graph: The graph.
         run: A complete run of it.
         wrote: What was written.
-        place: The file that holds the run now, and the number of the run in it; None if none does.
+        saved: The file that holds the run now, and the number of the run in it; None if none does.
         show_all: Whether to print all nodes of a large graph.
         err: Whether to print to standard error.
     """
@@ -130,7 +130,7 @@ def print_run(
         rows.insert(len(first), [line])
     table(["id", "formula", "data", "grad", ""], rows, err=err)
     click.echo(err=err)
-    for name, text in _footer(findings, wrote, place, room):
+    for name, text in _footer(findings, wrote, saved, room):
         click.echo(f"{click.style(name.ljust(_NAME), dim=True)}{text}", err=err)
 
 
@@ -171,7 +171,7 @@ def _styled_flags(flags: Sequence[str]) -> str:
 
 
 def _footer(
-    findings: Findings, wrote: str, place: tuple[str, int] | None, room: int
+    findings: Findings, wrote: str, saved: tuple[str, int] | None, room: int
 ) -> Iterator[tuple[str, str]]:
     for node in islice(findings.outputs, _OUTPUTS):
         yield "output", _named(findings, node)
@@ -180,7 +180,7 @@ def _footer(
     leaves, count = findings.leaves_by_gradient(room)  # each takes more than a column
     if leaves:
         yield "gradient", _largest(leaves, count, room - _NAME)
-    if text := _look_at(findings, place):
+    if text := _look_at(findings, saved):
         yield "look at", click.style(text, fg="red")
     if findings.run.math:
         yield "math", f"{findings.run.math}: the same bits on every machine"
@@ -191,7 +191,7 @@ def _named(findings: Findings, node: int) -> str:
     return f"{findings.columns.ids[node]} = {number(findings.data.of(node))}"
 
 
-def _look_at(findings: Findings, place: tuple[str, int] | None) -> str:
+def _look_at(findings: Findings, saved: tuple[str, int] | None) -> str:
     """Name the first node that is not finite; values come first, since gradients depend on them."""
     node = findings.not_finite_grad
     if findings.not_finite is not None:
@@ -200,11 +200,11 @@ def _look_at(findings: Findings, place: tuple[str, int] | None) -> str:
         return ""
     name = findings.columns.ids[node]
     text = f"the gradient of {name} is {number(findings.grad.of(node))}"
-    if place is None:
+    if saved is None:
         return text
     import shlex  # noqa: PLC0415 - slow to import
 
-    file, run = place
+    file, run = saved
     command = f"mgraph explain {shlex.quote(file)} {shlex.quote(name)} --run {run}"
     return f"{text}; {printable(command)} shows why"
 

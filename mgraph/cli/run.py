@@ -115,8 +115,8 @@ def command(
         else:
             index = next(i for i, other in enumerate(result.runs) if other.data is run.data)
             what = f"{wrote} ({_position(index, len(result.runs))})" if wrote else "nothing"
-            place = None if err or not wrote else (target, index)
-            print_run(file, run, wrote=what, place=place, show_all=show_all, err=err)
+            saved = None if err or not wrote else (target, index)
+            print_run(file, run, wrote=what, saved=saved, show_all=show_all, err=err)
 
 
 @contextmanager

@@ -177,7 +177,10 @@ def _naming_options(token: str) -> Iterator[None]:
         fix = "give one with --token TOKEN, or in the environment as MGRAPH_TOKEN"
         if token:
             fix = "check --token (or MGRAPH_TOKEN), or ask whoever runs the server for a new one"
-        diagnostics = [dataclasses.replace(each, fix=each.fix or fix) for each in error.diagnostics]
+        diagnostics = [
+            dataclasses.replace(diagnostic, fix=diagnostic.fix or fix)
+            for diagnostic in error.diagnostics
+        ]
         raise GraphError(diagnostics, error.more) from None
 
 

@@ -55,19 +55,21 @@ STORE: Final = click.argument("store", type=StorePlace(), metavar="STORE")
 
 
 @contextmanager
-def opening(place: str, *, create: bool = False) -> Iterator[LastingStore]:
+def opening(location: str, *, create: bool = False) -> Iterator[LastingStore]:
     """Open a store, and close it at the end of a `with` block.
 
     If it makes a store, it says so: the name of another may have been mistyped. Errors in the block
     name the files of the store as the user would.
     """
-    with naming_files(place):
+    with naming_files(location):
         is_new = (
-            create and not is_address(place) and not os.path.exists(os.path.join(place, FORMAT))
+            create
+            and not is_address(location)
+            and not os.path.exists(os.path.join(location, FORMAT))
         )
-        store = open_store(place, create=create)
+        store = open_store(location, create=create)
         if is_new:
-            click.echo(f"note: {printable(place)} is a new store", err=True)
+            click.echo(f"note: {printable(location)} is a new store", err=True)
         try:
             yield store
         finally:
@@ -75,39 +77,39 @@ def opening(place: str, *, create: bool = False) -> Iterator[LastingStore]:
 
 
 @contextmanager
-def naming_files(place: str, name: str = "") -> Iterator[None]:
+def naming_files(location: str, name: str = "") -> Iterator[None]:
     """Let errors of a store, in a `with` block, name its files as the user would.
 
     Args:
-        place: The store.
+        location: The store.
         name: What errors about no file of the store name; the store, if it is empty.
     """
     try:
         yield
     except RemovedError as error:
-        raise GraphError(_take_down(error, place, name)) from None
+        raise GraphError(_take_down(error, location, name)) from None
     except StoreError as error:
-        raise GraphError([_named(x, place, name) for x in error.diagnostics]) from None
+        raise GraphError([_named(x, location, name) for x in error.diagnostics]) from None
 
 
-def _take_down(error: RemovedError, place: str, name: str) -> Sequence[Diagnostic]:
+def _take_down(error: RemovedError, location: str, name: str) -> Sequence[Diagnostic]:
     """Say of a document that it was taken down, and how to undo that."""
-    fix = _undoing(error.document, place)
-    return [replace(_named(x, place, name), fix=fix) for x in error.diagnostics]
+    fix = _undoing(error.document, location)
+    return [replace(_named(x, location, name), fix=fix) for x in error.diagnostics]
 
 
-def _undoing(document: str, place: str) -> str:
+def _undoing(document: str, location: str) -> str:
     """Say how whoever looks after a store undoes a take-down."""
-    if is_address(place):
+    if is_address(location):
         what = "its row in mgraph.documents"
     else:
-        what = printable(os.path.join(shown(place), tombstone_file(digits_of(document))))
+        what = printable(os.path.join(shown(location), tombstone_file(digits_of(document))))
     return f"to undo the take-down, delete {what}, and store the document again"
 
 
-def _named(diagnostic: Diagnostic, place: str, name: str = "") -> Diagnostic:
+def _named(diagnostic: Diagnostic, location: str, name: str = "") -> Diagnostic:
     """Return a diagnostic of a store, whose file is named by its path in the store."""
-    file, store = diagnostic.file, shown(place)
+    file, store = diagnostic.file, shown(location)
     other = name or display_name(store)
     return replace(diagnostic, file=os.path.join(store, file) if file else other)
 
@@ -227,7 +229,7 @@ def _read(paths: Sequence[str], prefix: str | None, limits: Limits) -> Sequence[
     return files
 
 
-def _check_take_downs(store: GraphStore, place: str, files: Sequence[_GraphFile]) -> None:
+def _check_take_downs(store: GraphStore, location: str, files: Sequence[_GraphFile]) -> None:
     """Refuse files that the store will not accept.
 
     Raises:
@@ -240,7 +242,7 @@ def _check_take_downs(store: GraphStore, place: str, files: Sequence[_GraphFile]
         except NotFoundError:
             continue
         except RemovedError as error:
-            faults += _take_down(error, place, display_name(file.path))
+            faults += _take_down(error, location, display_name(file.path))
     if faults:
         raise GraphError(faults[:REPORTED], max(0, len(faults) - REPORTED))
 
@@ -276,12 +278,12 @@ _PREFIX: Final = click.option(
 
 
 @contextmanager
-def _opened_below(place: str, prefix: str) -> Iterator[LastingStore]:
+def _opened_below(location: str, prefix: str) -> Iterator[LastingStore]:
     """Open a store in a `with` block, after a check of the prefix of names."""
     if prefix:
         with naming("--prefix"):
             check_name(prefix)
-    with opening(place) as store:
+    with opening(location) as store:
         yield store
 
 
@@ -400,7 +402,12 @@ def _referenced(store: LastingStore, references: Sequence[str]) -> Sequence[_Req
 
 
 def _targets(
-    store: LastingStore, place: str, wanted: Sequence[_Requested], folder: str, *, overwrite: bool
+    store: LastingStore,
+    location: str,
+    wanted: Sequence[_Requested],
+    folder: str,
+    *,
+    overwrite: bool,
 ) -> Mapping[str, tuple[str, str]]:
     """Return the name and the document of each file to write; nothing is in the way of any.
 
@@ -413,7 +420,7 @@ def _targets(
         try:
             ending = ending_of(store.get(document))
         except DamagedError as error:
-            faults += (_named(x, place) for x in error.diagnostics)
+            faults += (_named(x, location) for x in error.diagnostics)
             continue
         file = os.path.join(folder, *f"{stem}.{ending}".split("/"))
         if files.setdefault(file, (name, document))[1] != document:
@@ -505,8 +512,10 @@ def verify(store: str, as_json: bool) -> int:  # noqa: FBT001 - click calls by n
     with opening(store) as opened, progress(document_count(opened), "verifying") as bar:
         verifying = verification(opened, bar.step)
         damages = sorted(verifying.damages())
-    found = [Diagnostic("damaged", x.message, file=x.file) for x in damages if not x.is_debris]
-    broken = [_named(diagnostic, store) for diagnostic in found]
+    diagnostics = [
+        Diagnostic("damaged", x.message, file=x.file) for x in damages if not x.is_debris
+    ]
+    broken = [_named(diagnostic, store) for diagnostic in diagnostics]
     debris = [x.file for x in damages if x.is_debris]
     if as_json:
         counts = {"counts": verifying.counts, "debris": debris}
@@ -611,10 +620,15 @@ def rm(store: str, references: Sequence[str], reason: str, as_json: bool) -> Non
     """  # noqa: D301
     with opening(store) as opened:
         named = {x: opened.get_name(x).id for x in references if not _is_hash(x)}  # before removals
-        found = [x for each in references if _is_hash(each) for x in _documents(opened, each)]
-        names = [name for name, document in named.items() if document not in found]
+        unwanted = [
+            x
+            for reference in references
+            if _is_hash(reference)
+            for x in _documents(opened, reference)
+        ]
+        names = [name for name, document in named.items() if document not in unwanted]
         released = [*release(opened, names, reason)]
-        released += (Released(x, opened.remove(x, reason), []) for x in dict.fromkeys(found))
+        released += (Released(x, opened.remove(x, reason), []) for x in dict.fromkeys(unwanted))
     if as_json:
         documents = [{"id": x.id, "names": x.names} for x in released if not x.others]
         only = [
@@ -623,8 +637,8 @@ def rm(store: str, references: Sequence[str], reason: str, as_json: bool) -> Non
         ]  # fmt: skip
         print_json({"store": shown(store), "removed": documents, "names": only})
         return
-    for each in released:
-        click.echo(_removal(each))
+    for removed in released:
+        click.echo(_removal(removed))
 
 
 def _removal(released: Released) -> str:

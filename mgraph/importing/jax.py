@@ -157,8 +157,8 @@ class _JaxprReader:
             results: Sequence[Tensor | None] = [None] * len(equation.outvars)
             if None not in inputs:
                 shapes = ", ".join(str(list(x.shape)) for x in inputs if x is not None)
-                place = f"equation {name}" + (f" of {shapes}" if shapes else "")
-                with self._problems.noted(place):
+                where = f"equation {name}" + (f" of {shapes}" if shapes else "")
+                with self._problems.noted(where):
                     _check_stop(equation, makers)
                     made = self._equation(equation, inputs, name)
                     results = [made] if isinstance(made, Tensor) else made

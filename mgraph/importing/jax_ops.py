@@ -66,8 +66,8 @@ def _broadcast(
     **_: Any,
 ) -> Tensor:
     sizes = [1] * len(shape)
-    for place, size in zip(broadcast_dimensions, x.shape, strict=True):
-        sizes[place] = size
+    for dimension, size in zip(broadcast_dimensions, x.shape, strict=True):
+        sizes[dimension] = size
     return kernels.broadcast(g, x.arranged(lambda y: y.reshape(sizes)), shape)
 
 

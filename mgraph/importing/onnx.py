@@ -91,8 +91,8 @@ class _ModelReader:
             if tensor is not None:
                 ends.append((value.name, tensor))
             elif value.name not in self._lost:
-                place = f"output {quoted(value.name)}"
-                self._problems.add("output", place, "nothing makes it", ("graph", "output", i))
+                where = f"output {quoted(value.name)}"
+                self._problems.add("output", where, "nothing makes it", ("graph", "output", i))
         self._problems.check()
         return self._scalars.graph(ends, self._proto.name, self._proto.doc_string)
 
@@ -149,9 +149,9 @@ class _ModelReader:
                 )
         for i, proto in enumerate(self._proto.sparse_initializer):
             self._lost[proto.values.name] = None
-            place = f"initializer {quoted(proto.values.name)}"
+            where = f"initializer {quoted(proto.values.name)}"
             self._problems.add(
-                "unknown-op", place, "it is sparse", ("graph", "sparse_initializer", i)
+                "unknown-op", where, "it is sparse", ("graph", "sparse_initializer", i)
             )
 
     def _array(self, proto: Any) -> Array:
@@ -193,22 +193,22 @@ class _ModelReader:
                 sizes.append(1)
         return sizes
 
-    def _node(self, node: Any, place: str, path: Path) -> None:
+    def _node(self, node: Any, where: str, path: Path) -> None:
         known_before = {*self._tensors, *self._lost}
         self._lost |= dict.fromkeys(name for name in node.output if name)
         operator = _DOMAINS.get(node.domain, {}).get(node.op_type)
         if operator is None:
             domain = f" of {quoted(node.domain)}" if node.domain else ""
             message = f"the operator {quoted(node.op_type)}{domain} can't be imported"
-            self._problems.add("unknown-op", place + self._shapes(node), message, path)
+            self._problems.add("unknown-op", where + self._shapes(node), message, path)
             return
         unknown = [x for x in node.input if x not in known_before]
         if unknown:
             message = f"nothing before it makes {', '.join(map(quoted, unknown))}"
-            self._problems.add("unknown-node", place, message, path)
+            self._problems.add("unknown-node", where, message, path)
         if any(x not in self._tensors for x in node.input):
             return  # follows from another problem
-        with self._problems.noted(place + self._shapes(node), path):
+        with self._problems.noted(where + self._shapes(node), path):
             named = [x for x in node.output if x]
             name = named[0] if len(named) == 1 else node.name or named[0]
             made = self._scalars.named(name, lambda: operator(self._scalars, self._call(node)))

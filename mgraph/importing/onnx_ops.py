@@ -338,8 +338,8 @@ def _split(_g: Scalars, c: Call) -> Sequence[Tensor]:
     axis, sizes = int(c.get("axis", 0)), c.whole("split", 1)
     if sizes is None:
         length = c[0].shape[axis]
-        each = -(-length // c.outputs)
-        sizes = [min(each, length - i * each) for i in range(c.outputs)]
+        size = -(-length // c.outputs)
+        sizes = [min(size, length - i * size) for i in range(c.outputs)]
     if len(sizes) != c.outputs or min(sizes) < 0 or sum(sizes) != c[0].shape[axis]:
         refuse(f"a split of {c[0].shape[axis]} into {sizes}", "type")
     places = np.cumsum(sizes)[:-1].tolist()
@@ -417,8 +417,8 @@ def _constant(_g: Scalars, c: Call) -> Tensor:
 
 
 def _trilu(g: Scalars, c: Call) -> Tensor:
-    place = c.optional(1)
-    offset = 0 if place is None else int(place.value.item())
+    diagonal = c.optional(1)
+    offset = 0 if diagonal is None else int(diagonal.value.item())
     make = np.triu if c.get("upper", 1) else np.tril
     return kernels.choose(g, known(make(np.ones(c[0].shape, np.bool_), offset)), c[0], known(0.0))
 

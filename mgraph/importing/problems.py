@@ -42,13 +42,13 @@ class Problems:
         """Start without any."""
         self._found: list[Diagnostic] = []
 
-    def add(self, code: str, place: str, message: str, path: Path = (), fix: str = "") -> None:
-        """Note a fault; `place` says where it is, for people."""
-        text = f"{place}: {message}" if place else message
+    def add(self, code: str, where: str, message: str, path: Path = (), fix: str = "") -> None:
+        """Note a fault; `where` says where it is, for people."""
+        text = f"{where}: {message}" if where else message
         self._found.append(Diagnostic(code, printable(_clipped(text)), path, fix=fix))
 
     @contextmanager
-    def noted(self, place: str, path: Path = ()) -> Iterator[None]:
+    def noted(self, where: str, path: Path = ()) -> Iterator[None]:
         """Note what a `with` block raises about one operator, and go on after it.
 
         Raises:
@@ -57,10 +57,10 @@ class Problems:
         try:
             yield
         except NoCounterpartError as error:
-            self.add(error.code, place, str(error), path, fix=error.fix)
+            self.add(error.code, where, str(error), path, fix=error.fix)
         except _MISFITS as error:
             message = f"its shapes, types or attributes don't fit: {error or type(error).__name__}"
-            self.add("type", place, message, path)
+            self.add("type", where, message, path)
 
     def check(self) -> None:
         """Raise if there are any.

@@ -155,8 +155,8 @@ class _ProgramReader:
     def _node(self, node: Any) -> None:
         if any(x not in self._results for x in node.all_input_nodes):
             return  # follows from another problem
-        place = f"node {quoted(node.name)} ({node.target}{self._shape(node)})"
-        with self._problems.noted(place):
+        where = f"node {quoted(node.name)} ({node.target}{self._shape(node)})"
+        with self._problems.noted(where):
             if node.target is operator.getitem:
                 result = self._results[node.args[0]][node.args[1]]
             else:

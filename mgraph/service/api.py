@@ -64,19 +64,23 @@ class Api:
         """Return a graph file, by default as it was uploaded."""
         reference = request.parameters["reference"]
         try:
-            found = await self._documents.find(reference, request, is_read_next=True)
+            identifier = await self._documents.find(reference, request, is_read_next=True)
         except NotFoundError:
             if reference.endswith(_ACTIONS):  # which a name may do, too
                 raise Problem(405, "the methods here are POST", allow="POST") from None
             raise
-        document = await request.within(self._documents.read(found))
+        document = await request.within(self._documents.read(identifier))
         own = document.media_type
         other = MSGPACK_TYPE if own == JSON_TYPE else JSON_TYPE
         media_type = request.accepted(own, other)
-        tag = found if media_type == own else f"{found}+{'json' if own != JSON_TYPE else 'msgpack'}"
-        caching = _FOREVER if reference == found else _ASK_AGAIN
-        place = (b"content-location", f"/api/graphs/{found}".encode())
-        headers = (etag(tag), caching, VARY, place)
+        tag = (
+            identifier
+            if media_type == own
+            else f"{identifier}+{'json' if own != JSON_TYPE else 'msgpack'}"
+        )
+        caching = _FOREVER if reference == identifier else _ASK_AGAIN
+        location = (b"content-location", f"/api/graphs/{identifier}".encode())
+        headers = (etag(tag), caching, VARY, location)
         if request.has(tag):
             return Reply(304, headers=headers)
         data = await request.within(self._documents.in_encoding(document, media_type))
@@ -99,9 +103,9 @@ class Api:
         if data:
             request.body_type()
         wanted = await request.within(self._documents.requested(data))
-        found = await self._documents.find_to_run(request.parameters["reference"], request)
+        identifier = await self._documents.find_to_run(request.parameters["reference"], request)
         try:
-            key, run = await request.within(self._documents.run(found, wanted))
+            key, run = await request.within(self._documents.run(identifier, wanted))
         except StoreError:
             raise
         except GraphError as error:

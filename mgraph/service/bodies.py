@@ -67,13 +67,15 @@ def run_requested(data: bytes, limits: Limits) -> RunRequested:
 def placed(data: bytes, error: GraphError, wanted: RunRequested, limits: Limits) -> GraphError:
     """Return an error of a run with the places, in the body that asked for it, of ids it names."""
     paths = [_path(diagnostic, wanted) for diagnostic in error.diagnostics]
-    found = [
+    with_path = [
         replace(diagnostic, path=path)
         for diagnostic, path in zip(error.diagnostics, paths, strict=True)
         if path
     ]
-    others = [each for each, path in zip(error.diagnostics, paths, strict=True) if not path]
-    return GraphError([*located(found, data, limits), *others], error.more)
+    others = [
+        diagnostic for diagnostic, path in zip(error.diagnostics, paths, strict=True) if not path
+    ]
+    return GraphError([*located(with_path, data, limits), *others], error.more)
 
 
 def _path(diagnostic: Diagnostic, wanted: RunRequested) -> Path:

@@ -141,11 +141,11 @@ class Documents:
         now = monotonic()
         if self._seen.get(reference, 0.0) > now:
             return reference
-        found = await self.find(reference, request)
+        identifier = await self.find(reference, request)
         if len(self._seen) >= _KNOWN:
             self._seen.clear()
-        self._seen[found] = now + REMEMBERED
-        return found
+        self._seen[identifier] = now + REMEMBERED
+        return identifier
 
     async def read(self, document: str) -> Document:
         """Return a document.
@@ -183,8 +183,8 @@ class Documents:
             checked = work.check(data, limits, explain=len(data) <= _EXPLAINED)
             if checked.about or checked.diagnostics:
                 return checked
-        found: Checked = await self.worker(work.check_large, data, limits)
-        return found
+        report: Checked = await self.worker(work.check_large, data, limits)
+        return report
 
     async def put(
         self,

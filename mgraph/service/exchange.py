@@ -381,11 +381,11 @@ class HttpRequest:
             return offers[0]
         ranges = _ranges(accept.decode("latin-1"))
         liked = [(_liking(offer.decode(), ranges), -i) for i, offer in enumerate(offers)]
-        best, place = max(liked)
+        best, negated = max(liked)
         if best <= 0:
             types = ", ".join(offer.decode() for offer in offers)
             raise Problem(406, f"this is sent as one of: {types}")
-        return offers[-place]
+        return offers[-negated]
 
 
 def _ranges(accept: str) -> dict[str, float]:
@@ -393,7 +393,7 @@ def _ranges(accept: str) -> dict[str, float]:
     ranges = {}
     for item in accept.split(",")[:50]:
         name, *parameters = (part.strip().lower() for part in item.split(";"))
-        stated = [each[2:].strip() for each in parameters if each.startswith("q=")]
+        stated = [parameter[2:].strip() for parameter in parameters if parameter.startswith("q=")]
         ranges[name] = _quality(stated[0]) if stated else 1.0
     return ranges
 

@@ -35,11 +35,11 @@ class Grants:
         if token is not None and now < until:
             return token
         if self._store.is_remote:
-            found = await asyncio.to_thread(authenticate, self._store, secret)
+            granted = await asyncio.to_thread(authenticate, self._store, secret)
         else:
-            found = authenticate(self._store, secret)
-        if found is not None:
+            granted = authenticate(self._store, secret)
+        if granted is not None:
             if len(self._known) >= _MOST:
                 self._known.clear()
-            self._known[digest] = now + REMEMBERED, found
-        return found
+            self._known[digest] = now + REMEMBERED, granted
+        return granted

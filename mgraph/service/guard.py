@@ -121,8 +121,8 @@ class Guard:
     async def _answer(self, request: HttpRequest) -> Reply:
         try:
             await self._admit(request)
-            found = self.routes.find(request.scope["path"], request.method)
-            handler, request.parameters, request.route = found
+            matched = self.routes.find(request.scope["path"], request.method)
+            handler, request.parameters, request.route = matched
             return await handler(request)
         except Problem as problem:
             return self._refused(problem, request)

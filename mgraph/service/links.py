@@ -113,12 +113,12 @@ def parse(link: str) -> Target:
         GraphError: `link` if it is neither.
     """
     text = _BREAK.sub("", link).strip().removeprefix("<").removesuffix(">")
-    if found := _HELD.match(text):
-        return Held(text[found.end() :], found[2] == "z", found.end())
-    if found := _address(text, link):
-        return Address(found[1], unquote(found[2]))
-    if found := _CLASS.fullmatch(text):
-        raise _of_class(found[1], found[2])
+    if match := _HELD.match(text):
+        return Held(text[match.end() :], match[2] == "z", match.end())
+    if match := _address(text, link):
+        return Address(match[1], unquote(match[2]))
+    if match := _CLASS.fullmatch(text):
+        raise _of_class(match[1], match[2])
     message = f"{quoted(without_user(text))} is not a link to a graph"
     expected = "mgraph:z=…, https://…#z=…, or the address of a graph on a server, http://…/g/NAME"
     raise _refusal(message, expected=expected)
@@ -126,8 +126,8 @@ def parse(link: str) -> Target:
 
 def _address(text: str, message: str) -> re.Match[str] | None:
     """Match the address of a graph: a whole text, or the only one among the words of a message."""
-    if found := _ADDRESS.fullmatch(text):
-        return found
+    if match := _ADDRESS.fullmatch(text):
+        return match
     words = (word.strip("<>") for word in message.split())
     addresses = [match for match in map(_ADDRESS.fullmatch, words) if match]
     return addresses[0] if len(addresses) == 1 else None
@@ -137,14 +137,14 @@ def _of_class(server: str, name: str) -> GraphError:
     message = "this is the address of the page of a class, and not a link to a graph"
     address = f"{without_user(server)}/g/{name.rstrip('/')}"
     fix = f"the teacher's graph, if the class has one, is {address}"
-    place: dict[str, Any] = {"line": 1, "column": 1, "file": _NAME}
-    return GraphError.of("link", message, fix=printable(fix), **place)
+    position: dict[str, Any] = {"line": 1, "column": 1, "file": _NAME}
+    return GraphError.of("link", message, fix=printable(fix), **position)
 
 
 def server_of(address: str) -> str:
     """Return the address of the server of a page, such as a class's; empty if it is no page's."""
-    found = _PAGE.fullmatch(address.strip())
-    return found[1] if found else ""
+    match = _PAGE.fullmatch(address.strip())
+    return match[1] if match else ""
 
 
 def held_file(held: Held, limits: Limits = LIMITS) -> bytes:
@@ -192,5 +192,5 @@ def _checked(file: bytes, limits: Limits) -> bytes:
 def _refusal(message: str, at: int = 0, expected: str = "") -> GraphError:
     """Build the error for a character of a link, or for the whole of it."""
     fix = "" if expected else "copy the whole link again"
-    place: dict[str, Any] = {"line": 1, "column": at + 1, "file": _NAME}
-    return GraphError.of("link", message, expected=expected, fix=fix, **place)
+    position: dict[str, Any] = {"line": 1, "column": at + 1, "file": _NAME}
+    return GraphError.of("link", message, expected=expected, fix=fix, **position)

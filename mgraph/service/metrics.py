@@ -124,9 +124,9 @@ class Metrics:
             ("request_duration_seconds", "histogram", "From a request's first byte to its reply.",
              [sample for route in routes for sample in _histogram(route, routes[route])]),
             ("request_bytes_total", "counter", "Bytes of bodies received, decompressed.",
-             [(_labels(route=route), each.received) for route, each in routes.items()]),
+             [(_labels(route=route), answered.received) for route, answered in routes.items()]),
             ("reply_bytes_total", "counter", "Bytes of bodies sent.",
-             [(_labels(route=route), each.sent) for route, each in routes.items()]),
+             [(_labels(route=route), answered.sent) for route, answered in routes.items()]),
             ("requests_in_progress", "gauge", "Requests that are worked on.",
              _one(self.load.count)),
         ):  # fmt: skip

@@ -339,11 +339,11 @@ def _about_inference() -> dict[str, Any]:
             "Say whether models can be run.", "Health", replies={503: "Health"}
         ),
     }
-    for start, found in (
+    for start, parameters in (
         ("/v2/models/{model}", [model]),
         ("/v2/models/{model}/versions/{version}", [model, version]),
     ):
-        more = {"parameters": found}
+        more = {"parameters": parameters}
         refusals = (*_FOUND, 413, 422, 501)
         paths[start] = get("Describe a model.", "Model", refusals=refusals) | more
         ready = get("Say whether a model can be run.", "ModelReady", refusals=refusals)

@@ -73,12 +73,12 @@ class Pages:
         """Return the page of a graph, which is in it."""
         request.accepted(HTML_TYPE)
         reference = request.parameters["reference"]
-        found = await self._documents.find(reference, request)
-        served = self._served(reference, found)
+        identifier = await self._documents.find(reference, request)
+        served = self._served(reference, identifier)
         tag = hashlib.sha256(work.opener(served)).hexdigest()  # all of the page but the graph
         if request.has(tag):
             return Reply(304, headers=(etag(tag), ASK_AGAIN))
-        document = await request.within(self._documents.read(found))
+        document = await request.within(self._documents.read(identifier))
         name = file_name(reference, document.extension)
         limits = self._documents.settings.limits
         making = self._documents.do(work.page_of, document.data, name, served, limits)

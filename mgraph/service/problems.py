@@ -92,7 +92,7 @@ class Refusal(Problem):
 def told(diagnostics: Sequence[Diagnostic]) -> list[dict[str, Any]]:
     """Return diagnostics as `mgraph check --json` prints them, without options of commands."""
     members = [diagnostic.as_json() for diagnostic in diagnostics]
-    for each in members:
-        if each.get("fix", "").startswith(RAISING):
-            each["fix"] = "send less: whoever runs the server sets this limit"
+    for member in members:
+        if member.get("fix", "").startswith(RAISING):
+            member["fix"] = "send less: whoever runs the server sets this limit"
     return members

@@ -40,8 +40,8 @@ def bound(host: str, port: int) -> socket.socket:
         GraphError: `io` if that isn't possible.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        family, kind, protocol, _, address = found[0]
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = addresses[0]
         with ExitStack() as stack:
             # asyncio asks the socket whether it is of TCP, and else lets small packets wait
             listener = stack.enter_context(socket.socket(family, kind, protocol))

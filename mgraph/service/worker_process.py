@@ -106,7 +106,7 @@ class WorkerProcess:
                 process. 504 if it takes too long.
             GraphError: As the work raises it.
         """
-        size = sum(len(each) for each in arguments if isinstance(each, bytes))
+        size = sum(len(argument) for argument in arguments if isinstance(argument, bytes))
         if self._waiting + size > _WAITING:
             raise Problem(503, "too many large files at once: come again", retry_after=2)
         self._waiting += size

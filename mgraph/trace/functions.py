@@ -41,7 +41,7 @@ class Functions:
         for i, (space, size) in enumerate(self._spaces):
             if len(space) != size:
                 for function in [*self._in(space, size, classes)]:
-                    if not any(function in place[2:] for place in self._places):
+                    if not any(function in replacement[2:] for replacement in self._places):
                         self._replace_everywhere(function)
                 self._spaces[i] = space, len(space)
 

@@ -63,8 +63,8 @@ def names_of(
     yield from ((i, name) for name, i in held.items() if i is not None and name not in loops)
     yield from ((i, name) for i, name, site in reversed(assigned) if not site.is_in_function)
     kept = {name: x for name, x in public.items() if name not in loops}
-    found = ((index_of(x), name) for name, x in _paths(kept, is_value))
-    yield from ((i, name) for i, name in found if i is not None)
+    paths = ((index_of(x), name) for name, x in _paths(kept, is_value))
+    yield from ((i, name) for i, name in paths if i is not None)
     counts = Counter(name for _, name, _ in assigned)
     output = len(nodes) - 1
     yield from ((i, name) for i, name, _ in assigned if counts[name] == 1 or i == output)

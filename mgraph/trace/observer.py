@@ -206,9 +206,9 @@ class Observer:
         meanings = self.spellings.meanings_of(name)
         if meanings or (name.startswith("<") and name != "<lambda>"):
             return meanings
-        for member, found in self._members_with(frame):
+        for member, spellings in self._members_with(frame):
             if _is_code_of(member, frame):
-                return found
+                return spellings
         return ()
 
     def _members_with(self, frame: FrameType) -> Sequence[tuple[object, Sequence[Spelling]]]:

@@ -85,7 +85,9 @@ class Recorder(Observer):
         self._originals[cls].update(originals)
         _replace(cls, originals, wrappers)
         self._members = [
-            (each, vars(each), len(vars(each))) for each in self._wrappers if each is not Value
+            (wrapped, vars(wrapped), len(vars(wrapped)))
+            for wrapped in self._wrappers
+            if wrapped is not Value
         ]
 
     def _restore(self, cls: type) -> None:

@@ -231,8 +231,8 @@ class Traced:
         """
         loops = loop_variables(self.code) if self.code else ()
         naming = Naming(self.names, loops, takes_others=True)
-        found = self._output(output)
-        return self.recording._named_graph(found, inputs, naming)  # noqa: SLF001
+        value = self._output(output)
+        return self.recording._named_graph(value, inputs, naming)  # noqa: SLF001
 
     def _output(self, name: str | None) -> object:
         if name is None and self.recording.calls == 0:

@@ -21,7 +21,7 @@ from tests.reference.arithmetic import Double
 from tests.rows.lines import line
 from tests.training import by_hand
 from tests.training.by_hand import XS, YS, measured
-from tests.training.test_command import CSV, START, after
+from tests.training.folder import CSV, START, after
 from tests.training.test_train import ROWS, data_of
 
 if TYPE_CHECKING:
@@ -271,14 +271,6 @@ def test_memory_does_not_grow_with_the_rows(shell: Shell) -> None:
             peaks[name, count] = int(done.stdout) * 1024
     for name in ("rows.parquet", "big.csv"):
         assert peaks[name, 3_000_000] - peaks[name, 300_000] < 24e6, peaks
-
-
-@pytest.fixture
-def shell(mgraph: Shell) -> Shell:
-    """Return a folder with the graph of a squared error, and five rows."""
-    line().to_file("line.json")
-    mgraph.write("rows.csv", CSV)
-    return mgraph
 
 
 def test_the_least_of_all_limits_is_available(monkeypatch: pytest.MonkeyPatch) -> None:

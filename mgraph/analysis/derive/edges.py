@@ -148,7 +148,7 @@ def _constants(
         if codes[leaf] == CONST and derivation.kept[leaf]:
             consts.setdefault(pattern(value), leaf)
     fresh: list[float] = []
-    for value in [1.0, *(x for each in templates for x in each.constants)]:
+    for value in [1.0, *(x for partial in templates for x in partial.constants)]:
         if pattern(value) not in consts:
             consts[pattern(value)] = len(graph) + len(fresh)
             fresh.append(value)
@@ -182,8 +182,8 @@ class _Expansion:
     def own(self) -> Codes:
         """How many nodes each edge has, without the sum."""
         sizes = np.zeros(512, np.uint8)
-        for kind, each in self.templates.items():
-            sizes[kind] = len(each.steps) + (each.result != 1.0)
+        for kind, partial in self.templates.items():
+            sizes[kind] = len(partial.steps) + (partial.result != 1.0)
         return sizes[self.kinds]
 
     @cached_property
@@ -203,9 +203,9 @@ class _Expansion:
         """Make all nodes."""
         raw = self._started()
         passed, adjoint = self._adjoints()
-        for kind, each in self.templates.items():
+        for kind, partial in self.templates.items():
             some = np.flatnonzero(self.kinds == kind)
-            self._fill(raw, each, self.edges.user[some], self.begins[some], adjoint)
+            self._fill(raw, partial, self.edges.user[some], self.begins[some], adjoint)
         more = np.flatnonzero(self.has_sum)
         before = self.edges.before[more]
         at = self.ends[more] - 1
@@ -239,7 +239,7 @@ class _Expansion:
         last = np.full(count, -1)
         last[edges.arg] = np.arange(edges.arg.size)  # of equal ones, the last is kept
         is_alias = np.zeros(512, np.bool_)
-        is_alias[[kind for kind, each in self.templates.items() if each.result == 1.0]] = True
+        is_alias[[kind for kind, partial in self.templates.items() if partial.result == 1.0]] = True
         alias = is_alias[self.kinds]
         has = np.flatnonzero(last >= 0)
         edge = last[has]

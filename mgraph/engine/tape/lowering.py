@@ -674,12 +674,12 @@ class Body:
 
     def looked_up(self, values: list[Operand]) -> Operand:
         """Lower a number of a table of constants, at an index plus another, constant one."""
-        table, at, place = values
+        table, at, column = values
         numbers = self.module.constants[table.text]
         array = f"[{len(numbers)} x double]"
         elements = ", ".join(f"double {_constant(number).text}" for number in numbers)
         self.module.declared[table.text] = f"@{table.text} = private constant {array} [{elements}]"
-        offset = int(struct.unpack(">d", bytes.fromhex(place.text[2:]))[0])
+        offset = int(struct.unpack(">d", bytes.fromhex(column.text[2:]))[0])
         type_, ints, lanes = _with_ints(at)
         index = self.new(ints, f"fptosi {type_} {at.text} to {ints}")
         vector = Operand(VECTOR, "poison")
@@ -687,8 +687,8 @@ class Body:
             one = index
             if type_ == VECTOR:
                 one = self.new(INT, f"extractelement {ints} {index.text}, i64 {lane}")
-            place = self.new(INT, f"add i64 {one.text}, {offset}")
-            line = f"getelementptr {array}, ptr @{table.text}, i64 0, i64 {place.text}"
+            entry = self.new(INT, f"add i64 {one.text}, {offset}")
+            line = f"getelementptr {array}, ptr @{table.text}, i64 0, i64 {entry.text}"
             number = self.new(DOUBLE, f"load double, ptr {self.new('ptr', line).text}")
             if type_ != VECTOR:
                 return number

@@ -542,7 +542,7 @@ def _sums_of_products(chunks: str, together: int) -> list[str]:
     """Add up some vectors of a sum in registers."""
 
     def step(indent: str, assigned: str) -> Iterator[str]:
-        def each(value: str) -> Iterator[str]:
+        def per_vector(value: str) -> Iterator[str]:
             for v in range(together):
                 x, y = f"primals[of + {v}]", f"primals[by + {v}]"
                 yield f"{indent}    {assigned.format(v=v, x=value.format(x=x, y=y))}"
@@ -551,12 +551,12 @@ def _sums_of_products(chunks: str, together: int) -> list[str]:
         yield f"{indent}by = factor[k]"
         yield f"{indent}if by < len(leaf):"
         yield f"{indent}    number = leaf[by]"
-        yield from each("value_mul({x}, number)")
+        yield from per_vector("value_mul({x}, number)")
         yield f"{indent}elif by == {PLAIN}:"
-        yield from each("{x}")
+        yield from per_vector("{x}")
         yield f"{indent}else:"
         yield f"{indent}    by = (by - len(leaf)) * chunks + c"
-        yield from each("value_mul({x}, {y})")
+        yield from per_vector("value_mul({x}, {y})")
 
     return [
         f"for c in range({chunks}):",

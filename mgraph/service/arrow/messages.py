@@ -157,34 +157,34 @@ def _described(metadata: memoryview) -> _Described:
 # --- FlatBuffers: tables, whose fields are found by a list of offsets before them ---
 
 
-def _at(data: memoryview, place: int) -> int:
-    """Return the place to which the offset at a place leads."""
-    if place < 0:
+def _at(data: memoryview, position: int) -> int:
+    """Return the position to which the offset at a position leads."""
+    if position < 0:
         raise IndexError
-    return place + int(struct.unpack_from("<I", data, place)[0])
+    return position + int(struct.unpack_from("<I", data, position)[0])
 
 
 def _field(data: memoryview, table: int, number: int) -> int | None:
-    """Return the place of a field of a table; None if it is not there."""
+    """Return the position of a field of a table; None if it is not there."""
     offsets = table - int(struct.unpack_from("<i", data, table)[0])
     if offsets < 0:
         raise IndexError
-    place = 4 + 2 * number
-    if place >= struct.unpack_from("<H", data, offsets)[0]:
+    entry = 4 + 2 * number
+    if entry >= struct.unpack_from("<H", data, offsets)[0]:
         return None
-    offset = int(struct.unpack_from("<H", data, offsets + place)[0])
+    offset = int(struct.unpack_from("<H", data, offsets + entry)[0])
     return table + offset if offset else None
 
 
 def _number(data: memoryview, table: int, number: int, form: str) -> int:
     """Return the number in a field of a table; 0 if it is not there."""
-    place = _field(data, table, number)
-    return 0 if place is None else int(struct.unpack_from(form, data, place)[0])
+    position = _field(data, table, number)
+    return 0 if position is None else int(struct.unpack_from(form, data, position)[0])
 
 
 def _table(data: memoryview, table: int, number: int) -> int:
-    """Return the place of a table that is a field of a table."""
-    place: Any = _field(data, table, number)
-    if place is None:
+    """Return the position of a table that is a field of a table."""
+    position: Any = _field(data, table, number)
+    if position is None:
         raise IndexError
-    return _at(data, place)
+    return _at(data, position)

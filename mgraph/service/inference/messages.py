@@ -206,13 +206,13 @@ def _flag(parameters: Mapping[str, Any], name: str, *, default: bool) -> bool:
 
 
 def _outputs(wanted: Sequence[_Wanted], *, is_binary: bool) -> dict[str, bool]:
-    for each in wanted:
-        _check_supported(each.parameters, f"the output {quoted(each.name)}")
+    for output in wanted:
+        _check_supported(output.parameters, f"the output {quoted(output.name)}")
     outputs = {
-        each.name: _flag(each.parameters, "binary_data", default=is_binary) for each in wanted
+        output.name: _flag(output.parameters, "binary_data", default=is_binary) for output in wanted
     }
     if len(outputs) < len(wanted):
-        _refuse_twice([each.name for each in wanted], "output")
+        _refuse_twice([output.name for output in wanted], "output")
     return outputs
 
 
@@ -286,7 +286,7 @@ def _numbers(data: object, kind: str, rows: int, what: str) -> NDArray[Any]:
         raise Problem(400, f"{what} has {rows:,} rows by its shape, but {len(values):,} numbers")
     numbers = doubles(values, bare=True)
     if numbers is None:
-        wrong = next(each for each in values if doubles((each,), bare=True) is None)
+        wrong = next(value for value in values if doubles((value,), bare=True) is None)
         null = ", into which some clients turn NaN and infinities" if wrong is None else ""
         expected = "a number or one of " + ", ".join(f'"{name}"' for name in SPECIAL)
         raise Problem(400, f"{what} has {shown(wrong)}{null}: expected {expected}")

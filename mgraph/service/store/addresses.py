@@ -37,10 +37,10 @@ def shown(store: str) -> str:
         return store
     scheme = store[: store.index("://") + 3]
     before, _, query = _rest(store).partition("?")
-    user, at, place = before.rpartition("@")
+    user, at, server = before.rpartition("@")
     if "@" in query:  # all in front of it may be a password, with a question mark
         return f"{scheme}…"
-    return f"{scheme}{user.partition(':')[0]}{at}{place}"
+    return f"{scheme}{user.partition(':')[0]}{at}{server}"
 
 
 def _rest(address: str) -> str:

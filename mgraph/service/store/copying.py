@@ -79,7 +79,7 @@ def copy_store(
 def contents(store: LastingStore) -> Iterator[Content]:
     """Yield all documents of a store, listed or not."""
     if not isinstance(store, FileStore):
-        yield from (Content(*each) for each in store.contents())
+        yield from (Content(*fields) for fields in store.contents())
         return
     payers = store.ledgers.payers()
     for folder in (DOCUMENTS, UNLISTED):

@@ -111,8 +111,8 @@ class Disk:
         """
         with self.translated(folder, "read"):
             try:
-                found = os.listdir(self.path(folder))
-                return sorted(name for name in found if name > after and name.startswith(start))
+                listed = os.listdir(self.path(folder))
+                return sorted(name for name in listed if name > after and name.startswith(start))
             except OSError as error:
                 if error.errno in _MISSING:
                     self._check_mark()
@@ -123,8 +123,8 @@ class Disk:
         """Return what is in a folder, in no particular order; nothing if there is no such one."""
         with self.translated(folder, "read"):
             try:
-                with os.scandir(self.path(folder)) as found:
-                    return [*found]
+                with os.scandir(self.path(folder)) as entries:
+                    return [*entries]
             except OSError as error:
                 if error.errno in _MISSING:
                     self._check_mark()

@@ -172,8 +172,8 @@ class FileStore:
     def list(self, start: str = "", after: str = "", limit: int = PAGE) -> Sequence[str]:
         """Return the ids of listed documents, in ascending order."""
         digits, last = start_digits(start), after.removeprefix(DOCUMENT)
-        found = (x for x in self.digits(DOCUMENTS, digits, last) if x > last)
-        return [DOCUMENT + x for x in islice(found, limit)]
+        following = (x for x in self.digits(DOCUMENTS, digits, last) if x > last)
+        return [DOCUMENT + x for x in islice(following, limit)]
 
     def digits(self, folder: str, start: str = "", after: str = "") -> Iterator[str]:
         """Yield the digits of documents in a folder, in ascending order.
@@ -194,8 +194,8 @@ class FileStore:
         """Return the ids of listed documents that hold a graph."""
         start, last = f"{graph_digits(graph)}-", after.removeprefix(DOCUMENT)
         names = self.disk.names(f"{GRAPHS}/{start[:2]}", start)
-        found = (name.removeprefix(start) for name in names)
-        there = (x for x in found if x > last and self.is_there(x))
+        digits = (name.removeprefix(start) for name in names)
+        there = (x for x in digits if x > last and self.is_there(x))
         return [DOCUMENT + x for x in islice(there, limit)]
 
     def is_there(self, digits: str) -> bool:
@@ -337,13 +337,13 @@ class FileStore:
     def _below(self, prefix: str) -> Sequence[tuple[str, bool]]:
         """Return the names and the folders of names that are directly below a prefix, sorted."""
         start = f"{prefix}/" if prefix else ""
-        found = []
+        below = []
         for entry in self.disk.entries(f"{NAMES}/{prefix}"):
             is_folder = entry.is_dir(follow_symlinks=False)
             part = entry.name if is_folder else entry.name.removesuffix(".json")
             if (is_folder or part != entry.name) and is_name(start + part):
-                found.append((start + part, is_folder))
-        return sorted(found)
+                below.append((start + part, is_folder))
+        return sorted(below)
 
     # --- computed runs ---
 

@@ -153,7 +153,7 @@ def run_key(
         64 hexadecimal digits.
     """
     numbers = [
-        sorted((name, float(x).hex()) for name, x in each.items()) for each in (inputs, seed)
+        sorted((name, float(x).hex()) for name, x in given.items()) for given in (inputs, seed)
     ]
     text = ascii((graph, *numbers, math, version))
     return hashlib.sha256(text.encode(), usedforsecurity=False).hexdigest()

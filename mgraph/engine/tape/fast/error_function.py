@@ -121,8 +121,8 @@ def erf_pair(x: float) -> Pair:
     h = x - c
     at = WIDTH * i
     t = 0.0
-    for place in ERF_TAIL:
-        t = fma(t, h, looked_up(ERF_TABLE, at, place))
+    for column in ERF_TAIL:
+        t = fma(t, h, looked_up(ERF_TABLE, at, column))
     y, y_low = plus_multiple(
         looked_up(ERF_TABLE, at, 6.0), looked_up(ERF_TABLE, at, 7.0), h, t, 0.0
     )

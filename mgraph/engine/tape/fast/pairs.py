@@ -91,9 +91,9 @@ def square_root(x: float) -> float:
     return math.sqrt(x)
 
 
-def looked_up(table: Table, at: float, place: float) -> float:
-    """Return a number of a table, `place` after the one at a whole number."""
-    return table[int(at + place)]
+def looked_up(table: Table, at: float, column: float) -> float:
+    """Return a number of a table, `column` after the one at a whole number."""
+    return table[int(at + column)]
 
 
 # --- constants ---

@@ -69,6 +69,6 @@ def _unnamed(connection: psycopg.Connection[Any], days: float) -> list[int]:
         Their sizes.
     """
     rows(connection, "set local statement_timeout = 0")
-    found = rows(connection, _UNNAMED, [days, _AT_ONCE])
-    refund(connection, [(payer, Usage(documents=1, bytes=size)) for payer, size in found])
-    return [size for _, size in found]
+    removed = rows(connection, _UNNAMED, [days, _AT_ONCE])
+    refund(connection, [(payer, Usage(documents=1, bytes=size)) for payer, size in removed])
+    return [size for _, size in removed]

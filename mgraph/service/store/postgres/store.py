@@ -178,10 +178,10 @@ class PostgresStore:
         values = [_bytes(document), hashed, is_listed, data, payer]
 
         def work(connection: Connection) -> Stored:
-            found = rows(connection, _PUT, values)
-            if not found:
+            stored = rows(connection, _PUT, values)
+            if not stored:
                 raise _absent(connection, document)
-            is_new = found[0][0]
+            is_new = stored[0][0]
             if is_new:
                 charge(connection, token, Usage(documents=1, bytes=len(data)))
             return Stored(document, is_new)
@@ -228,12 +228,12 @@ class PostgresStore:
         def work(connection: Connection) -> Sequence[str]:
             rows(connection, "delete from mgraph.runs")
             while not rows(connection, _REFUSE, [key, why]):
-                found = rows(connection, _LOCKED, [key])
-                if found and found[0][2] is None:
+                locked = rows(connection, _LOCKED, [key])
+                if locked and locked[0][2] is None:
                     rows(connection, _REMOVE, [why, key])
-                    gone = [(found[0][1], Usage(documents=1, bytes=found[0][0]))]
+                    gone = [(locked[0][1], Usage(documents=1, bytes=locked[0][0]))]
                     return _remove_names(connection, key, gone)
-                if found:
+                if locked:
                     break
             return ()
 
@@ -294,8 +294,8 @@ class PostgresStore:
             check_name(prefix)
         low, high = (sort_key(prefix) + end if prefix else end for end in (" ", "!"))
         first, last = max(low, sort_key(after)), high if prefix else _LAST
-        found = self.database.rows(_NAMES, [first, last, _most(limit)])
-        return [entry_from(row) for row in found]
+        entries = self.database.rows(_NAMES, [first, last, _most(limit)])
+        return [entry_from(row) for row in entries]
 
     # --- computed runs ---
 
@@ -387,9 +387,11 @@ def _remove_names(
     connection: Connection, key: bytes, gone: Sequence[tuple[str, Usage]]
 ) -> Sequence[str]:
     """Remove the names of a document, and give tokens back what they and the document took."""
-    found = rows(connection, "delete from mgraph.names where id = %s returning name, payer", [key])
-    refund(connection, [*gone, *((payer, Usage(names=1)) for _, payer in found)])
-    return sorted((name for name, _ in found), key=by_parts)
+    removed = rows(
+        connection, "delete from mgraph.names where id = %s returning name, payer", [key]
+    )
+    refund(connection, [*gone, *((payer, Usage(names=1)) for _, payer in removed)])
+    return sorted((name for name, _ in removed), key=by_parts)
 
 
 def _absent(connection: Connection, document: str) -> NotFoundError | RemovedError:
@@ -414,8 +416,8 @@ def _bytes(document: str) -> bytes:
     return bytes.fromhex(digits_of(document))
 
 
-def _ids(found: Sequence[tuple[bytes]]) -> Sequence[str]:
-    return [DOCUMENT + key.hex() for (key,) in found]
+def _ids(keys: Sequence[tuple[bytes]]) -> Sequence[str]:
+    return [DOCUMENT + key.hex() for (key,) in keys]
 
 
 def _after(document: str) -> bytes:

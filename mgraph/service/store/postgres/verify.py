@@ -102,9 +102,9 @@ def _fault(data: bytes, key: bytes, graph: bytes) -> str:
     if id_of(data) != DOCUMENT + key.hex():
         return "its bytes are not those that were stored"
     try:
-        found = graph_digits(loads(data).hash)
+        digits = graph_digits(loads(data).hash)
     except StoreError:
         raise
     except GraphError as error:
         return f"it is not a graph file: {error.diagnostics[0].message}"
-    return "" if found == graph.hex() else "it holds another graph than the one it is found by"
+    return "" if digits == graph.hex() else "it holds another graph than the one it is found by"
