@@ -365,6 +365,9 @@ def _seeds_elsewhere() -> Iterator[Hypothesis]:
     ):
         says = f"the gradient of {where} is set to 1 instead of the output's"
         yield Hypothesis("seed", "", says, setting(seeded=seeded))
+    says = "backward starts at the node that was made last, not at the one that it is called on"
+    order = sim.all_operands(_all_descending)
+    yield Hypothesis("seed", "", says, setting(seeded=_last_of_all, order=order))
     says = "a gradient of 0 is replaced by 1; only the output's gradient must start at 1"
     yield Hypothesis("seed", "", says, setting(visit=_one_for_zero))
 
@@ -412,6 +415,25 @@ def _orders() -> Iterator[Hypothesis]:
     yield Hypothesis("twice", "", again, setting(order=sim.interleaved))
     first = f"a node passes its gradient on as soon as one of its users has: {_EARLY}"
     yield Hypothesis("order", "", first, setting(order=partial(sim.interleaved, revisit=False)))
+    yield from _counts()
+
+
+def _counts() -> Iterator[Hypothesis]:
+    """Yield wrong counts of the users for which a node waits."""
+    says = (
+        "a node that an op uses twice, as in a + a, passes its gradient on too early if others use "
+        "it, too: such an op is counted once, and counted down twice"
+    )
+    for last in (False, True):
+        for flip in (False, True):
+            steps = partial(sim.ready_first, last=last, flip=flip, is_once=True)
+            yield Hypothesis("order", "", says, setting(order=sim.all_operands(steps)))
+    says = (
+        "a node passes nothing on if one of its users has a local derivative of 0, as a relu that "
+        "lets nothing through: the node waits for that user forever"
+    )
+    waiting = setting(by_number=sim.ready_by_slopes)
+    yield Hypothesis("no-gradient", "", says, waiting)
 
 
 def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
@@ -453,6 +475,14 @@ _high_again = partial(sim.by_height, _breadth_again)
 
 def _late_again(program: Program) -> list[int]:
     return sorted(_breadth_again(program), reverse=True)
+
+
+def _all_descending(program: Program) -> range:
+    return range(len(program.steps) - 1, -1, -1)
+
+
+def _last_of_all(program: Program) -> int:
+    return len(program.steps) - 1
 
 
 def _reversed_post(program: Program) -> list[int]:

@@ -507,17 +507,21 @@ def by_height(
     return sorted(first(program), key=lambda step: -height[step])
 
 
-def ready_first(program: Program, *, last: bool = False, flip: bool = False) -> list[int]:
+def ready_first(
+    program: Program, *, last: bool = False, flip: bool = False, is_once: bool = False
+) -> list[int]:
     """List the steps that the root depends on as soon as all of their users are listed.
 
     Args:
         program: The program.
         last: Whether the step that was ready last comes first, as from a stack.
         flip: Whether the last operand is counted first.
+        is_once: Whether a user that has an operand twice is expected only once.
     """
     waiting = [0] * len(program.steps)
     for step in postorder(program):
-        for arg in program.steps[step].args:
+        args = program.steps[step].args
+        for arg in dict.fromkeys(args) if is_once else args:
             waiting[arg] += 1
     order: list[int] = []
     ready = deque([program.root])
@@ -529,6 +533,28 @@ def ready_first(program: Program, *, last: bool = False, flip: bool = False) -> 
             waiting[arg] -= 1
             if not waiting[arg]:
                 ready.append(arg)
+    return order
+
+
+def ready_by_slopes(program: Program, data: Sequence[float]) -> list[int]:
+    """List steps as `ready_first` does, but don't count down a user with a local derivative of 0.
+
+    Args:
+        program: The program.
+        data: Its primals, by step.
+    """
+    waiting = [0] * len(program.steps)
+    for step in postorder(program):
+        for arg in program.steps[step].args:
+            waiting[arg] += 1
+    order = [program.root]
+    for step in order:  # grows
+        op, args = program.steps[step].op, program.steps[step].args
+        partials = OPS[op].partials([data[arg] for arg in args], data[step]) if args else ()
+        for arg, slope in zip(args, partials, strict=True):
+            waiting[arg] -= slope != 0.0
+            if not waiting[arg] and slope != 0.0:
+                order.append(arg)
     return order
 
 
