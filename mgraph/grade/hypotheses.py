@@ -235,8 +235,8 @@ def _bounds(gots: Sequence[float]) -> Iterator[Hypothesis]:
     for how, loss in LOSSES:
         says = f"gradients are {how}" if how.startswith("rounded") else f"gradients are kept {how}"
         yield from _changed("precision", says, loss)
-    for n in range(1, 13):
-        says = f"gradients smaller than {10.0**-n:g} are dropped"
+    for n in range(12, 0, -1):  # from the smallest bound, below which all of them are dropped
+        says = f"gradients smaller than about {10.0**-n:g} are dropped"
         dropped = partial(_dropped, 10.0**-n)
         yield Hypothesis("clipped", "", says, setting(upstream=dropped))
         yield Hypothesis("clipped", "", says, setting(visit=dropped))

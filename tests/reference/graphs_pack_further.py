@@ -41,6 +41,29 @@ USERS = (
         Run({"x": -0.8, "w": 1.7}),
     ),
     lesson(
+        "one-node-through-several-ops",
+        "u goes through exp, tanh, a square and a cube. Each of them needs what it computed itself "
+        "when backward comes: it must not be kept where the others put theirs, in u.",
+        """
+        x = input 0.7
+        w = param 1.5
+        two = const 2.0
+        three = const 3.0
+        u = mul x w
+        e = exp u
+        t = tanh u
+        s = pow u two
+        c = pow u three
+        et = mul e t
+        sc = mul s c
+        y = mul et sc
+        """,
+        "y",
+        Run(),
+        Run({"x": -0.8, "w": 0.45}),
+        grade={"compose": {"tanh": "(exp(2 * x) - 1) / (exp(2 * x) + 1)"}},
+    ),
+    lesson(
         "around-relu",
         "A way leads around relu, as in a residual network. If relu lets nothing through, the way "
         "around it still does.",
@@ -112,23 +135,46 @@ ZEROS = (
         "loss",
     ),
     lesson(
-        "polynomial-at-zero",
-        "a·x¹ + b·x² at 0 has slope a: x¹ is steep everywhere, at 0, too.",
+        "x-to-the-1",
+        "x to the power 1 is x: its slope is 1 everywhere, at 0, too.",
+        "x = input 1.7\none = const 1.0\ny = pow x one",
+        "y",
+        Run({"x": 0.0}),
+        Run({"x": -2.6}, {"y": 2.5}),
+    ),
+    lesson(
+        "zero-beside-a-value",
+        "The number 0 on either side of a Value: 0 + x is x, as in Python's sum, and x·0 is 0.",
         """
-        x = input 0.0
-        a = param -1.3
-        b = param 0.7
-        one = const 1.0
-        two = const 2.0
-        x1 = pow x one
-        x2 = pow x two
-        ax = mul a x1
-        bx = mul b x2
-        y = add ax bx
+        x = input 1.7
+        w = param -0.6
+        zero = const 0.0
+        a = add zero x
+        b = sub a zero
+        c = mul x zero
+        d = sub b c
+        y = mul d w
         """,
         "y",
         Run(),
-        Run({"x": 1.7}),
+        Run({"x": -2.6, "w": 0.9}, {"y": 2.5}),
+    ),
+    lesson(
+        "tiny-gradients",
+        "A gradient of a hundred-millionth is small, but not 0: it is passed on.",
+        """
+        x = input 0.7
+        w = param 1.5
+        v = param 0.0000002
+        xw = mul x w
+        y = mul xw v
+        half = const 0.5
+        z = mul y half
+        """,
+        "z",
+        Run(),
+        Run({"v": 0.000000003}),
+        Run({"v": 0.00000000004}),
     ),
 )
 
