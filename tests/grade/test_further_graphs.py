@@ -21,13 +21,8 @@ from tests.reference.graphs_pack_further import FURTHER
 if TYPE_CHECKING:
     from mgraph.grade.outcomes import Outcome
 
-TITLES: Final = (
-    *(golden.name for golden in FURTHER),
-    "diamond",
-    "op-sum",
-    "seven-over-two",
-    "sum-with-repeats",
-)
+OTHERS: Final = ("diamond", "op-sum", "seven-over-two", "sum-with-repeats")
+TITLES: Final = (*(golden.name for golden in FURTHER), *OTHERS)
 ENGINE: Final = (Path(__file__).parents[1] / "engines" / "engine.py").read_text(encoding="utf-8")
 
 NEVER_EMPTIED: Final = """
