@@ -73,7 +73,7 @@ class Sample:
     @cached_property
     def variants(self) -> list[tuple[dict[str, Sequence[float]], bool]]:
         """What engines may do: partials at the kinks, and whether nodes without adjoint rest."""
-        stops = any(self.has(op) for op in STOPPING)
+        stops = any(self.has(op) for op in STOPPING) or 0.0 in self.outcome.answer.data
         return [(kinks, idle) for kinks in self.kinks for idle in (False, True)[: 1 + stops]]
 
     @cached_property
