@@ -43,6 +43,9 @@ class Case:
         tolerance: How near an engine's numbers must be.
         compose: Formulas for ops that an engine may lack.
         backward: How often backward is called; the second call doubles the leaves' gradients.
+        graphs: How many graphs are made of the same leaves, each with its own backward.
+        has_integers: Whether whole numbers in leaves are passed as integers.
+        is_first: Whether the graph is the first one in a process.
     """
 
     file: str
@@ -52,6 +55,9 @@ class Case:
     tolerance: Tolerance
     compose: Mapping[str, str]
     backward: int = 1
+    graphs: int = 1
+    has_integers: bool = False
+    is_first: bool = False
 
     @property
     def title(self) -> str:
@@ -82,7 +88,10 @@ class Case:
     def composed(self, formulas: Mapping[str, str]) -> Program:
         """Return the case as a program in which some ops are composed of others."""
         graph, want = self.graph.columns, self.want
-        return program_of(graph, want.inputs, want.seed, formulas, self.backward)
+        program = program_of(graph, want.inputs, want.seed, formulas, self.backward)
+        return program._replace(
+            graphs=self.graphs, has_integers=self.has_integers, is_first=self.is_first
+        )
 
     def document(self) -> bytes:
         """Return the case as a graph file on one line: inputs and seed, but no results."""
@@ -139,9 +148,12 @@ def without(cases: Sequence[Case], skipped: Sequence[str]) -> list[Case]:
 def _cases(file: str, graph: Graph, tolerance: Tolerance | None) -> Iterator[Case]:
     section = _section(graph, file)
     compose, backward = section.get("compose", {}), section.get("backward", 1)
+    graphs = section.get("graphs", 1)
+    flags = (section.get("integers", False), section.get("first", False))
     bare = replace(graph, runs=())
     for i, run in enumerate(graph.runs):
-        case = Case(file, i, bare, run, tolerance or run.tolerance or DEFAULT, compose, backward)
+        tolerated = tolerance or run.tolerance or DEFAULT
+        case = Case(file, i, bare, run, tolerated, compose, backward, graphs, *flags)
         try:
             case.composed(compose)
         except ExpressionError as error:
@@ -163,6 +175,8 @@ def _section(graph: Graph, file: str) -> Mapping[str, Any]:
         isinstance(compose, dict)
         and all(isinstance(formula, str) for formula in compose.values())
         and section.get("backward", 1) in (1, 2)
+        and section.get("graphs", 1) in (1, 2)
+        and all(isinstance(section.get(each, False), bool) for each in ("integers", "first"))
     )
     if is_right:
         return section

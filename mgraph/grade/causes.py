@@ -54,6 +54,7 @@ LESSONS: Final[Mapping[str, tuple[str, ...]]] = {
     "twice": ("diamond", "diamond-turned", "ladder", "row-of-diamonds"),
     "aliased": ("x-plus-x", "inner-node-plus-itself", "x-minus-x"),
     "seed": ("output-gradient", "output-inside"),
+    "stale": ("next-step-of-training",),
     "upstream": ("inside-plus-minus-times",),
     "precision": ("more-than-seven-digits", "many-digits"),
     "overflow": (
@@ -63,8 +64,15 @@ LESSONS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "clipped": ("large-gradients", "large-values", "small-values"),
     "depth": ("chain-500", "chain-1000", "chain-2000"),
-    "conversion": ("x-plus-2", "x-minus-2", "x-times-2", "x-over-2", "numbers-that-are-not-whole"),
-    "int-division": ("seven-over-two",),
+    "conversion": (
+        "x-plus-2",
+        "x-minus-2",
+        "x-times-2",
+        "x-over-2",
+        "numbers-that-are-not-whole",
+        "tenths",
+    ),
+    "int-division": ("seven-over-two", "whole-numbers"),
 }
 """Graphs of the golden set that were made to show a cause, the best ones first."""
 

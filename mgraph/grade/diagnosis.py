@@ -23,7 +23,7 @@ from mgraph.grade.driver import SAMPLE
 from mgraph.grade.evidence import Evidence, Sample, Simulator, gather, samples_of
 from mgraph.grade.hypotheses import Hypothesis, passes_of_op, whole_passes
 from mgraph.grade.leaves import look_at_leaves
-from mgraph.grade.leftovers import afresh, find_leftovers
+from mgraph.grade.leftovers import afresh, find_in_leaves, find_leftovers
 from mgraph.grade.observations import forms_of, observed, root_pair, uses
 from mgraph.grade.op_mistakes import partial_mistakes
 from mgraph.grade.op_rules import Learned, learn
@@ -84,6 +84,8 @@ def diagnose(outcomes: Sequence[Outcome]) -> Diagnosis:
     if evidence.outcomes is outcomes:
         causes += leftovers
     steady = _steady(evidence, leaves, causes)
+    if not any(cause.id == "stale" for cause in (*causes, *leftovers)):
+        causes += find_in_leaves(evidence)
     left = _unexplained(steady.wrong, causes)
     simulator = Simulator(leaves.precision, leaves.unit)
     if left:

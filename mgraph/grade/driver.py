@@ -11,10 +11,14 @@ Each further object is a program, a list of steps that refer to earlier ones by 
 
     {"steps": [["leaf", 2.0], ["number", 3], ["mul", 0, 1]], "root": 2, "backward": 1}
 
-A leaf becomes a Value, a number stays a plain number. The answer holds data and grad of every step
-that is a Value, and under `again` both once more if they differed when the graph was built a second
-time. `varies` says that they differ if sets iterate the other way round. If an error was raised,
-the answer holds its last line (`error`), the step, and where in the engine's files it began
+A leaf becomes a Value, a number stays a plain number. With `"graphs": 2`, a second graph is made of
+the same leaves, and `next` are the gradients after its backward. With `"first": true`, the first
+Value of the process is in the graph, and nothing else has been built before it.
+
+The answer holds data and grad of every step that is a Value, and under `again` both once more if
+they differed when the graph was built a second time; with `"integers": true`, whole numbers are
+floats then. `varies` says that they differ if sets iterate the other way round. If an error was
+raised, the answer holds its last line (`error`), the step, and where in the engine's files it began
 (`failure`). `compositions` has the steps of ops that the engine composes of others, by op and kinds
 of operands, and `parts` those of single steps that differ. `alone` is the gradient of a leaf after
 its own backward. What the engine prints is kept out.
@@ -207,6 +211,7 @@ class ForeignEngine:
         self.compositions: dict[str, Any] = {}
         self.backward_codes: dict[str, dict[Any, None]] = {}
         self.alone: list[float | None] = []
+        self.has_begun = False
         self.gives_gradients = keywords(self.make)
         sample = self.sample()
         self.samples: list[Any] = [sample]  # kept, so that no graph gets their addresses in memory
@@ -576,7 +581,10 @@ def kinds_of(steps: list[Any], step: list[Any]) -> str:
 
 
 def build(
-    engine: ForeignEngine, steps: list[Any], parts: dict[int, Any] | None = None
+    engine: ForeignEngine,
+    steps: list[Any],
+    parts: dict[int, Any] | None = None,
+    leaves: list[Any] | None = None,
 ) -> list[Any]:
     """Run the steps of a program; return their Values and numbers.
 
@@ -584,13 +592,18 @@ def build(
         engine: The engine.
         steps: The steps.
         parts: Gets the compositions of steps that differ from the usual one of their op.
+        leaves: The Values of an earlier graph of the same steps, whose leaves this one shares.
+
+    Raises:
+        UnsupportedError: If the engine lacks an op, or makes no Values of integers.
+        EngineError: If it fails.
     """
     values: list[Any] = []
     find_forms(engine, steps)
     for i, step in enumerate(steps):
         try:
             if step[0] == "leaf":
-                values.append(engine.leaf(step[1]))
+                values.append(leaves[i] if leaves else make_leaf(engine, step[1]))
             elif step[0] == "number":
                 values.append(step[1])
             else:
@@ -615,6 +628,44 @@ def build(
         except BaseException as error:
             raise engine.failure(error, "build", i) from error
     return values
+
+
+def first_of_all(engine: ForeignEngine, program: Any) -> list[Any]:
+    """Build a graph of the first Value of the process, before it has been used for anything else.
+
+    Return nothing if that can't be: only operators are called, because finding other functions
+    makes Values.
+    """
+    if not program.get("first") or engine.forms or engine.has_begun:
+        return []
+    engine.has_begun = True
+    values: list[Any] = []
+    try:
+        for op, *rest in program["steps"]:
+            if op != "leaf":
+                operate: Any = OPERATORS[op]
+                values.append(operate(*(values[k] for k in rest)))
+            elif not values and rest[0] == SAMPLE:
+                values.append(engine.samples[0])
+            else:
+                values.append(engine.leaf(rest[0]))
+    except Exception:  # noqa: BLE001 - whatever the engine raises, it raises again in the graph
+        return []
+    return values
+
+
+def make_leaf(engine: ForeignEngine, x: float) -> Any:
+    """Make a Value of a float or an integer.
+
+    Raises:
+        UnsupportedError: If the engine doesn't take integers, as a tensor with a gradient may not.
+    """
+    try:
+        return engine.leaf(x)
+    except Exception as error:
+        if isinstance(x, float):
+            raise
+        raise UnsupportedError("no Values of integers: " + last_line(error)) from error
 
 
 def read_all(engine: ForeignEngine, steps: list[Any], values: list[Any], what: str) -> list[Any]:
@@ -643,7 +694,7 @@ def run(
 ) -> tuple[dict[str, Any], list[Any]]:
     """Build a graph, run backward, and read the numbers; return the answer, and the graph."""
     steps, root = program["steps"], program["root"]
-    values = build(engine, steps, parts)
+    values = first_of_all(engine, program) or build(engine, steps, parts)
     answer: dict[str, Any] = {"before": read_all(engine, steps, values, "data")}
     try:
         engine.backward(values[root])
@@ -661,7 +712,25 @@ def run(
     answer["data"] = read_all(engine, steps, values, "data")
     if answer["data"] == answer["before"]:
         del answer["before"]
+    if program.get("graphs", 1) > 1:
+        answer["next"] = run_again(engine, program, values)
     return answer, values
+
+
+def run_again(engine: ForeignEngine, program: Any, values: list[Any]) -> list[Any]:
+    """Build a second graph of the leaves of a first one; return the gradients after its backward.
+
+    That is what happens in every step of training but the first.
+    """
+    steps = program["steps"]
+    others = build(engine, steps, leaves=values)
+    try:
+        engine.backward(others[program["root"]])
+    except EngineError:
+        raise
+    except BaseException as error:
+        raise engine.failure(error, "backward") from error
+    return read_all(engine, steps, others, "grad")
 
 
 def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
@@ -677,7 +746,7 @@ def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
         answer, values = run(engine, program, parts)
         has_hashed, seconds = engine.hashes.serial != before, monotonic() - start
         engine.hashes.restart()
-        again, others = run(engine, program)
+        again, others = run(engine, with_floats(program))
     except (UnsupportedError, EngineError) as error:
         return described_failure(error)
     may_vary = has_hashed and seconds < engine.patience and not are_other(answer, again)
@@ -700,6 +769,14 @@ def restart_random_numbers() -> None:
     for name in ("random", "numpy.random"):
         with suppress(Exception):  # the engine may have put anything there
             sys.modules[name].seed(0)
+
+
+def with_floats(program: Any) -> Any:
+    """Return a program with floats in all leaves."""
+    if not program.get("integers"):
+        return program
+    steps = [["leaf", float(step[1])] if step[0] == "leaf" else step for step in program["steps"]]
+    return dict(program, steps=steps)
 
 
 def described_failure(error: UnsupportedError | EngineError) -> dict[str, Any]:

@@ -90,9 +90,15 @@ def converting(
 
 
 def added_up(first: Any, *rest: Any) -> Any:
-    """Return a sum, added from left to right."""
-    for term in rest:
-        first = first + term
+    """Return a sum, added from left to right: from the third term on as in a loop, with `+=`.
+
+    The first two make a new Value, so that `+=` may change it, but not an operand.
+    """
+    for i, term in enumerate(rest):
+        if i:
+            first += term
+        else:
+            first = first + term
     return first
 
 

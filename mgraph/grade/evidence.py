@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from mgraph.grade.compositions import Composition, Known, expanded
 from mgraph.grade.observations import is_long, root_pair, uses
-from mgraph.grade.outcomes import Precision, Verdict, choices, matches
+from mgraph.grade.outcomes import Precision, Verdict, choices, is_right_again, matches
 from mgraph.grade.simulation import STOPPING, early_rules, simulate
 from mgraph.ops import is_leaf
 
@@ -73,7 +73,7 @@ class Sample:
     @cached_property
     def variants(self) -> list[tuple[dict[str, Sequence[float]], bool]]:
         """What engines may do: partials at the kinks, and whether they pass an adjoint of 0 on."""
-        stops = any(self.has(op) for op in STOPPING)
+        stops = any(self.has(op) for op in STOPPING) or 0.0 in self.outcome.answer.data
         return [(kinks, idle) for kinks in self.kinks for idle in (False, True)[: 1 + stops]]
 
     @cached_property
@@ -132,7 +132,9 @@ class Evidence:
         return [
             outcome
             for outcome in self.outcomes
-            if outcome.answer.has_numbers and outcome.outcome in _COMPARED
+            if outcome.answer.has_numbers
+            and outcome.outcome in _COMPARED
+            and not outcome.is_of_integers
         ]
 
     @cached_property
@@ -151,7 +153,36 @@ class Evidence:
         return [
             outcome
             for outcome in self.outcomes
-            if outcome.outcome == Verdict.NOT_REPRODUCIBLE and outcome.answer.again is not None
+            if outcome.outcome == Verdict.NOT_REPRODUCIBLE
+            and outcome.answer.again is not None
+            and not outcome.case.is_first
+        ]
+
+    @cached_property
+    def of_integers(self) -> list[Outcome]:
+        """The outcomes of graphs that are right with floats, and wrong with integers."""
+        return [outcome for outcome in self.outcomes if outcome.is_of_integers]
+
+    @cached_property
+    def first(self) -> list[Outcome]:
+        """The outcomes of first graphs of a process that are right when they are built again."""
+        return [
+            outcome
+            for outcome in self.outcomes
+            if outcome.case.is_first
+            and outcome.outcome == Verdict.NOT_REPRODUCIBLE
+            and is_right_again(outcome)
+        ]
+
+    @cached_property
+    def following(self) -> list[Outcome]:
+        """The outcomes of graphs whose leaves got wrong gradients from a second graph of them."""
+        return [
+            outcome
+            for outcome in self.outcomes
+            if outcome.outcome == Verdict.NOT_REPRODUCIBLE
+            and outcome.answer.following
+            and not (outcome.answer.again or outcome.answer.varies)
         ]
 
     @cached_property

@@ -302,8 +302,8 @@ def _bounds(gots: Sequence[float]) -> Iterator[Hypothesis]:
     for how, loss in LOSSES:
         says = f"gradients are {how}" if how.startswith("rounded") else f"gradients are kept {how}"
         yield from _changed("precision", says, loss)
-    for n in range(1, 13):
-        says = f"gradients smaller than {10.0**-n:g} are dropped"
+    for n in range(12, 0, -1):  # from the smallest bound, below which all of them are dropped
+        says = f"gradients smaller than about {10.0**-n:g} are dropped"
         dropped = partial(_dropped, 10.0**-n)
         yield Hypothesis("clipped", "", says, setting(upstream=dropped))
         yield Hypothesis("clipped", "", says, setting(visit=dropped))
@@ -467,6 +467,9 @@ def _seeds_elsewhere() -> Iterator[Hypothesis]:
     ):
         says = f"the gradient of {where} is set to 1 instead of the output's"
         yield Hypothesis("seed", "", says, setting(seeded=seeded))
+    says = "backward starts at the node that was made last, not at the one that it is called on"
+    order = sim.all_operands(_all_descending)
+    yield Hypothesis("seed", "", says, setting(seeded=_last_of_all, order=order))
     says = "a gradient of 0 is replaced by 1; only the output's gradient must start at 1"
     yield Hypothesis("seed", "", says, setting(visit=_one_for_zero))
 
@@ -522,6 +525,25 @@ def _orders() -> Iterator[Hypothesis]:
     yield Hypothesis("twice", "", again, setting(order=sim.interleaved))
     first = f"a node passes its gradient on as soon as one of its users has: {_EARLY}"
     yield Hypothesis("order", "", first, setting(order=partial(sim.interleaved, revisit=False)))
+    yield from _counts()
+
+
+def _counts() -> Iterator[Hypothesis]:
+    """Yield wrong counts of the users for which a node waits."""
+    says = (
+        "a node that an op uses twice, as in a + a, passes its gradient on too early if others use "
+        "it, too: such an op is counted once, and counted down twice"
+    )
+    for last in (False, True):
+        for flip in (False, True):
+            steps = partial(sim.ready_first, last=last, flip=flip, is_once=True)
+            yield Hypothesis("order", "", says, setting(order=sim.all_operands(steps)))
+    says = (
+        "a node passes nothing on if one of its users has a local derivative of 0, as a relu that "
+        "lets nothing through: the node waits for that user forever"
+    )
+    waiting = setting(by_number=sim.ready_by_slopes)
+    yield Hypothesis("no-gradient", "", says, waiting)
 
 
 def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
@@ -606,6 +628,14 @@ def _smallest(_: Program, data: Sequence[float]) -> list[float]:
 
 def _late_again(program: Program) -> list[int]:
     return sorted(_breadth_again(program), reverse=True)
+
+
+def _all_descending(program: Program) -> range:
+    return range(len(program.steps) - 1, -1, -1)
+
+
+def _last_of_all(program: Program) -> int:
+    return len(program.steps) - 1
 
 
 def _reversed_post(program: Program) -> list[int]:

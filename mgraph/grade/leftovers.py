@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,18 @@ _AFTER_OTHERS: Final = (
 _OTHERWISE: Final = (
     "a graph gives other numbers after other graphs than on its own: something is shared between "
     "graphs, or kept from the last backward"
+)
+_IN_TRAINING: Final = (
+    "in a second graph of the same leaves, as in the next step of training, gradients are neither "
+    "those of that graph nor, in leaves, the sum of both: something is left over from the first"
+)
+_OF_THE_FIRST: Final = (
+    "the first Value that a process makes gets other gradients than later ones: something may take "
+    "its number, 0, for none"
+)
+_OF_INTEGERS: Final = (
+    "/ is done as integer division if both Values are made of integers: Value(7)/Value(2) is 3.5, "
+    "not 3"
 )
 _FEW: Final = 10  # fewer than one case in ten may have another reason
 
@@ -48,6 +61,25 @@ def find_leftovers(evidence: Evidence) -> Iterator[Cause]:
             "something is kept from the last graph"
         )
         yield Cause("stale", "", says, unsteady)
+
+
+def find_in_leaves(evidence: Evidence) -> Iterator[Cause]:
+    """Name what is left over in a graph's leaves, and what is wrong with those of some kind."""
+    divided = [outcome for outcome in evidence.of_integers if _is_divided_by_integers(outcome)]
+    if divided:
+        yield Cause("int-division", "div", _OF_INTEGERS, divided)
+    if evidence.first:
+        yield Cause("no-gradient", "", _OF_THE_FIRST, evidence.first)
+    if evidence.following:
+        yield Cause("stale", "", _IN_TRAINING, evidence.following)
+
+
+def _is_divided_by_integers(outcome: Outcome) -> bool:
+    """Whether the first wrong number is a quotient without its fraction."""
+    got, expected = outcome.got, outcome.expected
+    if outcome.op != "div" or outcome.field != "data" or got is None or expected is None:
+        return False
+    return got in (math.floor(expected), math.trunc(expected))
 
 
 def afresh(evidence: Evidence) -> Evidence:

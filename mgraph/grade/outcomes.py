@@ -35,6 +35,7 @@ class Verdict(StrEnum):
     CONVENTION = "differing convention"
 
 
+_FOLLOWING: Final = "second graph of the same leaves, as in the next step of training"
 _MANY: Final = 3  # this many cases are not a coincidence
 
 FAILURES: Final = (
@@ -83,6 +84,7 @@ class Answer:
         grad: N adjoints; None where the engine has none.
         second: The adjoints after a second backward; empty if there was none.
         before: The primals before backward, if backward changed them; else empty.
+        following: The adjoints of a second graph of the same leaves; empty if there was none.
         refused: The error that a second backward raised.
         again: Data and grad when the graph was built a second time, if they differ.
         error: The last line of the engine's error, if it failed.
@@ -103,6 +105,7 @@ class Answer:
     grad: Sequence[float | None] = ()
     second: Sequence[float | None] = ()
     before: Sequence[float | None] = ()
+    following: Sequence[float | None] = ()
     refused: str = ""
     again: tuple[Sequence[float | None], Sequence[float | None]] | None = None
     error: str = ""
@@ -168,6 +171,11 @@ class Outcome:
         return self.outcome in FAILURES
 
     @property
+    def is_of_integers(self) -> bool:
+        """Whether numbers are wrong only because Values are made of integers."""
+        return self.case.has_integers and self.failed and self.answer.again is not None
+
+    @property
     def is_changed(self) -> bool:
         """Whether a failed case gave something else in a new process: graphs before it matter."""
         own = self.afresh
@@ -211,6 +219,8 @@ def judge(case: Case, answer: Answer) -> Outcome:
     """Judge an engine's answer to a case."""
     if answer.error:
         return _failure(case, answer)
+    if case.has_integers and answer.again is not None:
+        return _of_integers(case, answer)
     if (unsteady := _unsteady(case, answer)) is not None:
         return unsteady
     wrong = next(wrong_numbers(case, answer), None)
@@ -219,7 +229,25 @@ def judge(case: Case, answer: Answer) -> Outcome:
     if answer.varies:
         note = "the numbers depend on the order in which a set iterates"
         return Outcome(case, answer, Verdict.NOT_REPRODUCIBLE, note=note)
-    return _second(case, answer) or _without_path(case, answer) or Outcome(case, answer, Verdict.OK)
+    return (
+        _following(case, answer)
+        or _second(case, answer)
+        or _without_path(case, answer)
+        or Outcome(case, answer, Verdict.OK)
+    )
+
+
+def _of_integers(case: Case, answer: Answer) -> Outcome:
+    """Judge an answer that is another one with floats in place of integers.
+
+    If it is wrong with floats, too, that is the answer to diagnose.
+    """
+    data, grad = answer.again or ((), ())
+    with_floats = judge(case, replace(answer, data=data, grad=grad, again=None))
+    wrong = next(wrong_numbers(case, answer), None)
+    if with_floats.failed or wrong is None:
+        return with_floats
+    return replace(wrong, note="right if the Values are made of floats")
 
 
 def _failure(case: Case, answer: Answer) -> Outcome:
@@ -260,6 +288,17 @@ def _unsteady(case: Case, answer: Answer) -> Outcome | None:
                 op = case.graph.columns.op(node)
                 return Outcome(case, answer, Verdict.NOT_REPRODUCIBLE, name, op, note=note)
     return None
+
+
+def is_right_again(outcome: Outcome) -> bool:
+    """Whether a graph that is not reproducible was right when it was built again."""
+    if outcome.answer.again is None:
+        return False
+    data, grad = outcome.answer.again
+    return (
+        next(wrong_numbers(outcome.case, replace(outcome.answer, data=data, grad=grad)), None)
+        is None
+    )
 
 
 def wrong_numbers(case: Case, answer: Answer) -> Iterator[Outcome]:
@@ -498,6 +537,23 @@ def _second(case: Case, answer: Answer) -> Outcome | None:
     else:
         note = "a second backward adds to the gradients that interior nodes kept from the first"
     return Outcome(case, answer, Verdict.CONVENTION, note=note, cause="second-backward")
+
+
+def _following(case: Case, answer: Answer) -> Outcome | None:
+    """Return an outcome unless a second graph of the same leaves has the same gradients.
+
+    A leaf may add its gradient to that of the first graph.
+    """
+    graph, near = case.graph.columns, Precision(1e-6, 1e-9).near
+    for node, after in enumerate(answer.following):
+        before = answer.grad[node]
+        if before is None or near(after, before):
+            continue
+        if not (is_leaf(graph.opcode[node]) and near(after, 2.0 * before)):
+            name, op = graph.ids[node], graph.op(node)
+            note = f"grad of {name}: first {before!r}, then {after!r} in a {_FOLLOWING}"
+            return Outcome(case, answer, Verdict.NOT_REPRODUCIBLE, name, op, note=note)
+    return None
 
 
 def _ratio(a: float | None, b: float | None) -> float:

@@ -358,6 +358,7 @@ class PythonEngine:
         self.limits = limits
         self.mark = secrets.token_hex()
         self.process: Process | None = None
+        self.has_answered = False
         self.problem = ""
 
     def start(self) -> dict[str, str | None]:
@@ -384,6 +385,7 @@ class PythonEngine:
             self.close()
             raise EndedError(reply["error"])
         self.problem = printable(reply.get("problem", ""))
+        self.has_answered = False
         versions: dict[str, str | None] = reply["engine"]
         return versions
 
@@ -394,8 +396,11 @@ class PythonEngine:
             EndedError: If the process ends.
             TimedOutError: If it takes too long.
         """
+        if question.get("first") and self.has_answered:
+            self.close()
         if self.process is None:
             self._start()
+        self.has_answered = True
         steps = len(question["steps"])
         line = json.dumps(question).encode() + b"\n"
         answer = self._exchange(line, self.limits.seconds, lambda reply: _is_answer(reply, steps))
@@ -460,7 +465,7 @@ def _is_answer(reply: object, steps: int) -> bool:
         )
     again = reply.get("again", reply)
     lists = [reply.get("data"), reply.get("grad")]
-    lists += [reply[key] for key in ("second", "before") if key in reply]
+    lists += [reply[key] for key in ("second", "before", "next") if key in reply]
     return (
         isinstance(again, dict)
         and isinstance(reply.get("refused", ""), str)

@@ -36,8 +36,15 @@ class Instruction(NamedTuple):
 
     def as_json(self) -> list[object]:
         """Return the step for the driver; whole numbers beside operators become integers."""
-        if self.op == NUMBER and self.x.is_integer() and abs(self.x) <= _WHOLE:
-            return [self.op, int(self.x)]
+        return self.as_integer() if self.op == NUMBER else self.as_float()
+
+    def as_integer(self) -> list[object]:
+        """Return a leaf or number for the driver, as an integer if it is a whole one."""
+        is_whole = self.x.is_integer() and abs(self.x) <= _WHOLE
+        return [self.op, int(self.x)] if is_whole else self.as_float()
+
+    def as_float(self) -> list[object]:
+        """Return the step for the driver, with its number as it is."""
         return [self.op, self.x] if self.op in (LEAF, NUMBER) else [self.op, *self.args]
 
 
@@ -49,12 +56,18 @@ class Program(NamedTuple):
         step_of_node: The step of each node; -1 for a const that is only a number.
         root: The step from which backward starts.
         backward: How often backward is called.
+        graphs: How many graphs are made of the same leaves, one after the other.
+        has_integers: Whether whole numbers in leaves are passed as integers.
+        is_first: Whether it is the first thing that the engine does in its process.
     """
 
     steps: tuple[Instruction, ...]
     step_of_node: tuple[int, ...]
     root: int
     backward: int = 1
+    graphs: int = 1
+    has_integers: bool = False
+    is_first: bool = False
 
     def kinds(self, step: int) -> str:
         """Return which operands of a step are Values (V), and which are plain numbers (N)."""
@@ -67,8 +80,14 @@ class Program(NamedTuple):
 
     def as_json(self) -> dict[str, object]:
         """Return the program for the driver."""
-        steps = [step.as_json() for step in self.steps]
-        return {"steps": steps, "root": self.root, "backward": self.backward}
+        is_integer = [self.has_integers and step.op == LEAF for step in self.steps]
+        steps = [
+            step.as_integer() if whole else step.as_json()
+            for step, whole in zip(self.steps, is_integer, strict=True)
+        ]
+        asked = {"steps": steps, "root": self.root, "backward": self.backward}
+        flags = {"graphs": self.graphs, "first": self.is_first, "integers": self.has_integers}
+        return asked | flags
 
     def depth(self) -> int:
         """Return the number of ops on the longest path."""

@@ -283,6 +283,7 @@ def _ask_once(program: Program, engine: PythonEngine) -> Answer:
         _of_nodes(program, reply["grad"]),
         _of_nodes(program, reply["second"]) if "second" in reply else (),
         _of_nodes(program, reply["before"]) if "before" in reply else (),
+        following=_of_nodes(program, reply["next"]) if "next" in reply else (),
         refused=printable(reply.get("refused", "")),
         again=again and (_of_nodes(program, again["data"]), _of_nodes(program, again["grad"])),
         compositions=read_compositions(reply.get("compositions")),

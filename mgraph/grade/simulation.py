@@ -630,7 +630,7 @@ def heights(program: Program, of: slice = ALL_OPERANDS) -> list[int]:
 
 def ready_first(
     program: Program, *, last: bool = False, flip: bool = False,
-    users: Callable[[Program], Iterable[int]] | None = None,
+    is_once: bool = False, users: Callable[[Program], Iterable[int]] | None = None,
 ) -> list[int]:  # fmt: skip
     """List the steps that the root depends on as soon as all of their users are listed.
 
@@ -638,11 +638,13 @@ def ready_first(
         program: The program.
         last: Whether the step that was ready last comes first, as from a stack.
         flip: Whether the last operand is counted first.
+        is_once: Whether a user that has an operand twice is expected only once.
         users: The users that are counted; those on which the root depends, if None.
     """
     waiting = [0] * len(program.steps)
     for step in (users or postorder)(program):
-        for arg in program.steps[step].args:
+        args = program.steps[step].args
+        for arg in dict.fromkeys(args) if is_once else args:
             waiting[arg] += 1
     order: list[int] = []
     ready = deque([program.root])
@@ -687,6 +689,28 @@ def added_again(  # noqa: PLR0913 - what an engine may do
             is_in = any(data[arg] == data[x] for x in todo) if equal else arg in todo
             if program.steps[arg].args and not is_in:
                 todo.append(arg)
+    return order
+
+
+def ready_by_slopes(program: Program, data: Sequence[float]) -> list[int]:
+    """List steps as `ready_first` does, but don't count down a user with a local derivative of 0.
+
+    Args:
+        program: The program.
+        data: Its primals, by step.
+    """
+    waiting = [0] * len(program.steps)
+    for step in postorder(program):
+        for arg in program.steps[step].args:
+            waiting[arg] += 1
+    order = [program.root]
+    for step in order:  # grows
+        op, args = program.steps[step].op, program.steps[step].args
+        partials = OPS[op].partials([data[arg] for arg in args], data[step]) if args else ()
+        for arg, slope in zip(args, partials, strict=True):
+            waiting[arg] -= slope != 0.0
+            if not waiting[arg] and slope != 0.0:
+                order.append(arg)
     return order
 
 

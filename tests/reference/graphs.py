@@ -9,12 +9,13 @@ from .graphs_lecture import LECTURE
 from .graphs_nets import NETS
 from .graphs_ops import OP_GRAPHS
 from .graphs_pack import RULES
+from .graphs_pack_further import FURTHER
 from .graphs_pack_lessons import LESSONS
 from .graphs_pack_overflow import OVERFLOWS
 from .graphs_shapes import SHAPES
 from .layout import text
 
-PACK: tuple[Golden, ...] = (*RULES, *LESSONS, *OVERFLOWS)
+PACK: tuple[Golden, ...] = (*RULES, *LESSONS, *OVERFLOWS, *FURTHER)
 RUN: tuple[Golden, ...] = (*LECTURE, *OP_GRAPHS, *FUNCTIONS, *NETS, *SHAPES, *EDGES)
 GOLDENS = (*RUN, *PACK)
 
