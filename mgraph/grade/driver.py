@@ -739,7 +739,8 @@ def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
     If objects were hashed, a third run shows whether the numbers depend on the order of sets.
     """
     try:
-        find_forms(engine, program["steps"])  # which tries ops that it meets for the first time
+        if not program.get("first"):  # a graph of the first Value must come before other Values
+            find_forms(engine, program["steps"])  # which tries ops that it meets for the first time
         restart_random_numbers()
         start, before = monotonic(), engine.hashes.restart()
         parts: dict[int, Any] = {}
