@@ -220,9 +220,8 @@ class Objective:
         self, rows: int, loss: float, right: int, grads: Floats, wrong: tuple[int, Floats] | None
     ) -> Assessment:
         """Divide sums by the number of rows."""
-        with np.errstate(all="ignore"):
-            mean = grads / float(rows)
-        return Assessment(loss / rows, right / rows if self._scores else None, mean, wrong)
+        accuracy = right / rows if self._scores else None
+        return Assessment(loss / rows, accuracy, grads / float(rows), wrong)
 
     def added(self, params: Floats, grad: bool, blocks: Iterable[RowBlock]) -> LossSums:  # noqa: FBT001 - for `partial`
         """Add up what several blocks give."""

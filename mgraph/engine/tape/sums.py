@@ -188,8 +188,8 @@ class _ColumnSum(local):
         return self._sum.rounded().item()
 
     def _add(self, column: NDArray[np.float64]) -> None:
-        rows = np.require(column, np.float64, ["C", "A"])
-        whole = rows.size - rows.size % (_COPIED * LANES)
+        whole = column.size - column.size % (_COPIED * LANES)
+        rows = np.require(column, np.float64, ["C", "A"]) if whole else column
         self._sum.clear()
         for start in range(0, whole, _SLAB):
             slab = rows[start : min(start + _SLAB, whole)].reshape(-1, LANES)
