@@ -9,7 +9,8 @@ two of them, without what is done once; mgraph writes its log and sums exactly, 
 neither. PyTorch uses one thread, JAX as many as it likes; with batches, all visit the rows in a
 random order. All sides agree on the params after full-batch steps, and take turns. The *bare
 kernel* is `Replay.batch` with `grad="sum"` over the same batches, with libm, as `mgraph train` has
-it by default.
+it by default. Each call checks its columns, and keeps the exact sums for the caller; steps over
+rows in memory do neither, and so can take less time.
 """
 
 from __future__ import annotations

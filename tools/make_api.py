@@ -122,6 +122,7 @@ INTERNAL: Final = (
     "GraphError.of",
     "Limits.levels",
     "Limits.raised",
+    "Replay.sums_of",
     "Replay.tape",
     "RowMapper.request",
     "ServerError.named",

@@ -116,7 +116,7 @@ class Descent:
         self._size = rows if recipe.batch_size is None else min(recipe.batch_size, rows)
         self.per_epoch = ceil(rows / self._size)
         self.steps = recipe.epochs * self.per_epoch
-        self._epoch, self._order = 0, np.zeros(0, np.int64)
+        self._epoch, self._places = 0, np.zeros(0, np.intp)
         self._measured: dict[bytes, Assessment] = {}
 
     def start(self, params: Floats) -> Snapshot:
@@ -151,12 +151,13 @@ class Descent:
         """
         while not self.is_over(at):
             epoch = at.step // self.per_epoch + 1
-            measured = self._objective.measure(at.params, self._batch(at.step, epoch))
-            self.check(measured, at.step)
             rate = self.rate(at.step)
-            grad, norm = clipped(measured.grad, self._recipe.clip)
-            params, state = self._recipe.optimizer.step(at.params, grad, rate, at.state)
-            at = replace(at, step=at.step + 1, params=params, state=state)
+            with np.errstate(all="ignore"):  # entered once, which takes microseconds
+                measured = self._objective.measure(at.params, self._batch(at.step, epoch))
+                self.check(measured, at.step)
+                grad, norm = clipped(measured.grad, self._recipe.clip)
+                params, state = self._recipe.optimizer.step(at.params, grad, rate, at.state)
+            at = Snapshot(at.step + 1, params, state, at.best)
             line = {"step": at.step, "epoch": epoch, "lr": rate, **told(measured), "norm": norm}
             if at.step % self.per_epoch == 0 and self._validation is not None:
                 after = self.validate(params)
@@ -171,9 +172,9 @@ class Descent:
         if self._epoch != epoch:
             numbers = self._table.block.numbers
             order = order_of(self._recipe.random_seed, epoch, numbers)
-            self._epoch, self._order = epoch, order
+            self._epoch, self._places = epoch, np.searchsorted(numbers, order)
         start = step % self.per_epoch * self._size
-        return self._table.take(self._order[start : start + self._size])
+        return self._table.take(self._places[start : start + self._size])
 
     def _with_best(self, at: Snapshot, epoch: int, loss: float) -> Snapshot:
         before = at.best.loss if at.best else inf

@@ -22,11 +22,11 @@ from mgraph.suggestions import closest, did_you_mean
 from mgraph.training.row_tables import HeldTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from mgraph.engine.tape.replay import Batch
+    from mgraph.engine.tape.replay import Batch, BoundSums
     from mgraph.graph.columns import Columns
     from mgraph.training.row_tables import RowBlock, RowTable
     from mgraph.training.scores import Judge
@@ -203,19 +203,25 @@ class Objective:
 
     def _measure_block(self, params: Floats, block: RowBlock, *, grad: bool) -> Assessment:
         """Run the graph over rows in memory, whose sums needn't be added to others."""
-        batch = self._replays.here().run(params, block, self._workers, grad=grad)
-        losses = batch.outputs[self._loss]
-        loss, total = rounded_sum(losses), batch.grad_array if grad else np.zeros(0)
+        replay = self._replays.here()
+        bound = replay.bound(block) if grad and self._workers == 1 else None
+        if bound:
+            replay.set(params)
+            outputs, total = bound.outputs, bound.run()
+        else:
+            batch = replay.run(params, block, self._workers, grad=grad)
+            outputs, total = batch.outputs, batch.grad_array if grad else np.zeros(0)
+        losses = outputs[self._loss]
+        loss = rounded_sum(losses)
         wrong = None if isfinite(loss) else _first_wrong(losses, block)
-        return self._assessment(losses.size, loss, self._right(batch, block.values), total, wrong)
+        return self._assessment(losses.size, loss, self._right(outputs, block.values), total, wrong)
 
     def _assessment(
         self, rows: int, loss: float, right: int, grads: Floats, wrong: tuple[int, Floats] | None
     ) -> Assessment:
         """Divide sums by the number of rows."""
-        with np.errstate(all="ignore"):
-            mean = grads / float(rows)
-        return Assessment(loss / rows, right / rows if self._scores else None, mean, wrong)
+        accuracy = right / rows if self._scores else None
+        return Assessment(loss / rows, accuracy, grads / float(rows), wrong)
 
     def added(self, params: Floats, grad: bool, blocks: Iterable[RowBlock]) -> LossSums:  # noqa: FBT001 - for `partial`
         """Add up what several blocks give."""
@@ -225,16 +231,16 @@ class Objective:
             batch = replay.run(params, block, 1, grad=grad)
             losses = batch.outputs[self._loss]
             total += LossSums(
-                losses.size, exact_sum(losses), self._right(batch, block.values),
+                losses.size, exact_sum(losses), self._right(batch.outputs, block.values),
                 [*batch.sums.values()], _first_wrong(losses, block),
             )  # fmt: skip
         return total
 
-    def _right(self, batch: Batch, values: Floats) -> int:
+    def _right(self, outputs: Mapping[str, Floats], values: Floats) -> int:
         """Return how many rows are in the class that is predicted."""
         if not self._scores:
             return 0
-        scores = np.stack([batch.outputs[name] for name in self._scores])
+        scores = np.stack([outputs[name] for name in self._scores])
         targets = values[self._targets]
         if len(self._scores) == 1:
             right = (scores > self._threshold) == (targets > 0.0)
@@ -265,6 +271,24 @@ class _ThreadReplay:
         position = {name: i for i, name in enumerate(self._replay.param_ids)}
         self._at = np.array([position[name] for name in trained])
         self._old: Batch | None = None
+        self._bound: dict[int, tuple[Floats, BoundSums | None]] = {}
+
+    def set(self, params: Floats) -> None:
+        """Set the trained params, for `bound`."""
+        self._replay.param_primals[self._at] = params
+
+    def bound(self, block: RowBlock) -> BoundSums | None:
+        """Return what runs again over rows in memory that stays the same, if it can be bound.
+
+        The last ones of each size are kept: an epoch has batches of two sizes.
+        """
+        values = block.values
+        known, bound = self._bound.get(values.shape[1], (None, None))
+        if known is not values:
+            seed = {self._loss: 1.0}
+            bound = self._replay.sums_of({self._columns: values}, self._trained, seed, self._math)
+            self._bound[values.shape[1]] = values, bound
+        return bound
 
     def run(self, params: Floats, block: RowBlock, workers: int, *, grad: bool) -> Batch:
         """Run some rows, for some values of the trained params."""

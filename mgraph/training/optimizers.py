@@ -1,7 +1,8 @@
 """Optimizers, as formulas over arrays whose every operation is rounded on its own.
 
 NumPy adds, multiplies, divides and takes roots element by element, each time rounding to the
-nearest double, on every processor. So the bits of a step are those of its formula.
+nearest double, on every processor. So the bits of a step are those of its formula. Callers decide
+by `np.errstate` what happens when numbers become infinite or NaN.
 
 Source:
     docs/training.md, which has the same formulas with theirs.
@@ -104,15 +105,14 @@ class Optimizer:
         Returns:
             New params and the new state; the arguments stay as they are.
         """
-        with np.errstate(all="ignore"):
-            if self.method == Method.ADAMW:
-                params = params * (1.0 - rate * self.weight_decay)
-            elif self.weight_decay:
-                grad = grad + self.weight_decay * params
-            if self.is_adam:
-                return self._adam(params, grad, rate, state)
-            v = self.momentum * state["v"] + grad
-            return params - rate * v, {"v": v}
+        if self.method == Method.ADAMW:
+            params = params * (1.0 - rate * self.weight_decay)
+        elif self.weight_decay:
+            grad = grad + self.weight_decay * params
+        if self.is_adam:
+            return self._adam(params, grad, rate, state)
+        v = self.momentum * state["v"] + grad
+        return params - rate * v, {"v": v}
 
     def _adam(
         self, params: Floats, grad: Floats, rate: float, state: State
@@ -165,6 +165,5 @@ def clipped(grad: Floats, clip: float | None) -> tuple[Floats, float]:
     Returns:
         The gradient, and its norm before: the root of the exact sum of the rounded squares.
     """
-    with np.errstate(all="ignore"):
-        norm = math.sqrt(rounded_sum(grad * grad))
-        return (grad * (clip / norm) if clip is not None and norm > clip else grad), norm
+    norm = math.sqrt(rounded_sum(grad * grad))
+    return (grad * (clip / norm) if clip is not None and norm > clip else grad), norm

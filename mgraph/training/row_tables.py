@@ -73,6 +73,7 @@ class HeldTable(RowTable):
     """
 
     block: RowBlock
+    _memory: dict[int, Floats] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def count(self) -> int:  # type: ignore[override]
@@ -91,10 +92,14 @@ class HeldTable(RowTable):
         """Yield one block."""
         yield self.block
 
-    def take(self, numbers: NDArray[np.int64]) -> HeldTable:
-        """Return the rows of some numbers, in this order."""
-        at = np.searchsorted(self.block.numbers, numbers)
-        return HeldTable(RowBlock(numbers, self.block.values.take(at, axis=1)))
+    def take(self, at: NDArray[np.intp]) -> HeldTable:
+        """Return the rows at some places, in this order, until the same number is taken again."""
+        block = self.block
+        memory = self._memory.get(at.size)
+        if memory is None:
+            memory = self._memory[at.size] = np.empty((len(block.values), at.size))
+        block.values.take(at, axis=1, out=memory, mode="clip")  # "clip" writes without a buffer
+        return HeldTable(RowBlock(block.numbers[at], memory))
 
 
 class BlockReader(Protocol):

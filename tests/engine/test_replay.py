@@ -176,6 +176,31 @@ def test_copies_are_independent(way: str) -> None:
     assert replay.param_adjoints.tolist() == [8.0, 32.0]
 
 
+def test_sums_again_are_those_of_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For any numbers, also after NaN and huge ones, and for rows of two sizes in turn."""
+    x, w, b = Value(0.0, name="x"), Value.param(0.5, name="w"), Value.param(0.1, name="b")
+    graph = mgraph.Graph.of((w * x + b).tanh() * x)
+    own, other = graph.compile(), graph.compile()
+    output = graph.columns.ids[-1]
+    ids, seed = ("w", "b"), {output: 0.5}
+    columns = [np.zeros((1, 700)), np.zeros((1, 3))]
+    bound = [own.sums_of({("x",): rows}, ids, seed, "libm") for rows in columns]
+    generator = np.random.default_rng(1)
+    for scale in (1.0, 1e-200, np.nan, 1e300, np.inf, 0.0, 1.0):
+        own.param_primals = other.param_primals = generator.normal(size=2)
+        for rows, sums in zip(columns, bound, strict=True):
+            rows[:] = generator.normal(size=rows.shape)
+            rows[0, 1] *= scale
+            wanted = other.batch({("x",): rows}, grad="sum", wrt=ids, seed=seed, math="libm")
+            assert sums is not None
+            assert sums.run().tobytes() == wanted.grad_array.tobytes(), scale
+            assert sums.outputs[output].tobytes() == wanted.outputs[output].tobytes(), scale
+    integers, doubles = {("x",): np.array([[1, 2]])}, {("x",): np.zeros((1, 9000))}
+    assert own.sums_of(integers, ids, seed, "libm") is None  # a copy would be of old numbers
+    monkeypatch.setattr("mgraph.engine.tape.blocks._SLAB", 1000)
+    assert own.sums_of(doubles, ids, seed, "libm") is None  # so that Ctrl-C ends it
+
+
 def test_copies_know_which_inputs_have_no_value() -> None:
     """What a step has not given yet is still asked for, in the copy too."""
     graph = mgraph.loads(

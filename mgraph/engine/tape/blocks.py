@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -15,7 +16,7 @@ from mgraph.engine.tape.source import BATCH, TOGETHER
 from mgraph.engine.tape.sums import Accumulators, aligned
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -135,6 +136,41 @@ class RowBlocks:
         if not self.job.adds:
             return results
         return results._replace(totals=sums[0].totals(sums[1:]))
+
+    def sums_of(
+        self, table: Table, memory: NDArray[np.float64]
+    ) -> Callable[[], NDArray[np.float64]] | None:
+        """Return what computes the sums of some rows again and again, in this thread.
+
+        Nothing is checked or looked up any more, so that few rows take less time. In between, any
+        numbers may change, but not where they are: neither those of the columns nor the leaves.
+
+        Args:
+            table: The primals of each given leaf.
+            memory: float64[W, N], overwritten by each run, like the sums.
+
+        Returns:
+            A function that runs over all rows, and returns the rounded sums of the adjoints asked
+            for, float64[K]; None for rows that have to be converted, or are too many at once.
+        """
+        rows, width = table.rows, LANES * self._chunks(table.rows, 1)
+        if table.part < sys.maxsize or rows > max(width, _SLAB // self._slots):
+            return None
+        parts = table.as_doubles(0, rows, self._columns)
+        addresses = self._columns.copy()
+        scratch, sums = self._scratch(0, width), self._accumulators(0)
+        run = self._kernels.bound(
+            "batch", *self._arrays, 0, rows, rows, width // LANES, memory.reshape(-1),
+            *scratch.arguments, *sums.batch_arguments,
+        )  # fmt: skip
+
+        def again(_kept: object = (parts, memory, scratch)) -> NDArray[np.float64]:
+            self._columns[:] = addresses
+            sums.clear()
+            run()
+            return sums.rounded()
+
+        return again
 
     def _chunks(self, rows: int, workers: int) -> int:
         """Return how many vectors make a block, so that all blocks are about full."""

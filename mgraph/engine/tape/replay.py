@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import current_thread
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -91,6 +91,19 @@ class Batch:
         """
         states = self._totals.states() if self._totals else ()
         return dict(zip(self.grad_ids, states, strict=bool(states)))
+
+
+class BoundSums(NamedTuple):
+    """A batch with `grad="sum"` over columns that stay where they are.
+
+    Attributes:
+        outputs: The values of each output, float64[N], by id; overwritten by each run.
+        run: Runs it for the numbers that columns and leaves have now, and returns the sums in the
+            order of `wrt`, float64[K], which the next run overwrites.
+    """
+
+    outputs: dict[str, NDArray[np.float64]]
+    run: Callable[[], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -507,6 +520,33 @@ class Replay:
         batch = Batch(by_id, prepared.ids, gradients, f"tape, {name}", memory, totals)
         object.__setattr__(batch, "_is_result", True)  # other memory must not be written to
         return batch
+
+    def sums_of(
+        self,
+        columns: Given,
+        wrt: Iterable[str],
+        seed: Mapping[str, float],
+        math: str,
+    ) -> BoundSums | None:
+        """Prepare a batch with `grad="sum"` that is run again and again, for internal use.
+
+        Only the thread that prepares it may use this replay then, because it takes no locks.
+
+        Args:
+            columns: As for `batch`: doubles that stay where they are, and may change in between.
+            wrt: As for `batch`; all of them must have gradients.
+            seed: As for `batch`.
+            math: As for `batch`.
+
+        Returns:
+            The batch; None if it needs what only `batch` does.
+        """
+        table = Table.of(columns)
+        prepared = self._prepared(table.ids, "sum", (*wrt,), seed, library(math).name)
+        memory = np.empty(prepared.blocks.shape(table.rows))
+        run = prepared.blocks.sums_of(table, memory)
+        ids = (self._graph.ids[i] for i in self._graph.outputs)
+        return None if run is None else BoundSums(dict(zip(ids, memory, strict=True)), run)
 
     def _prepared(
         self,

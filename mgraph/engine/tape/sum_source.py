@@ -191,7 +191,7 @@ def add_odd_vectors(
 
 
 def totals() -> str:
-    """Add up whole columns; merge sums, and round them.
+    """Start again; add up whole columns; merge sums, and round them.
 
     To round digits, `high` gets the 32 bits of the first digit that is not zero, and 21 of the next
     one, `low` the 43 bits that follow, and a bit that stands for all others. As doubles both are
@@ -205,6 +205,16 @@ def add_column(rows: Rows, lanes: Rows, window: F64, digits: I64, used: U8) -> N
         for i in range(start, stop, 64):
             add_vectors(rows, i, min(64, stop - i), 0, lanes, window, digits, used)
         flush(0, lanes, digits, used)
+
+
+def clear(lanes: Rows, digits: I64, used: U8) -> None:
+    for i in range(len(lanes)):
+        lanes[i] = 0.0
+    for k in range(len(used)):
+        if used[k] == 1:
+            used[k] = 0
+            for i in range(k * {WIDTH}, k * {WIDTH} + {WIDTH}):
+                digits[i] = 0
 
 
 def carry(k: int, digits: I64) -> None:

@@ -67,15 +67,8 @@ class Accumulators:
     def clear(self) -> None:
         """Start again with empty columns."""
         self.room[0] = FLUSH
-        if not self.used.size:
-            return
-        self.lanes.fill(0.0)
-        if self.used.size == 1:  # faster than to look whether it is used
-            self.digits.fill(0)
-            self.used.fill(0)
-        elif self.used.any():
-            self.digits.reshape(-1, WIDTH)[self.used == 1] = 0
-            self.used.fill(0)
+        if self.used.size:  # else, no kernel is needed
+            self._clear()
 
     def settle(self) -> None:
         """Make room: empty the lanes, and carry digits."""
@@ -92,10 +85,15 @@ class Accumulators:
         digits = self.digits.reshape(-1, WIDTH)[is_used] if is_used.any() else self.digits[:0]
         return Totals(self._sums.copy(), self._parts.copy(), is_used, digits)
 
-    def rounded(self) -> list[float]:
-        """Return the sums of all values that these accumulators hold, rounded."""
+    def rounded(self) -> NDArray[np.float64]:
+        """Return the sums of all values that these accumulators hold, rounded, until the next."""
         self._round()
-        return self._sums.tolist()
+        return self._sums
+
+    @cached_property
+    def _clear(self) -> Callable[[], int]:
+        """The kernel that empties columns; bound once, as `_round`."""
+        return kernels(SUMS).bound("clear", self.lanes, self.digits, self.used)
 
     @cached_property
     def _settle(self) -> Callable[[], int]:
@@ -187,11 +185,11 @@ class _ColumnSum(local):
     def rounded(self, column: NDArray[np.float64]) -> float:
         """Return the rounded sum of a column, float64[N]."""
         self._add(column)
-        return self._sum.rounded()[0]
+        return self._sum.rounded().item()
 
     def _add(self, column: NDArray[np.float64]) -> None:
-        rows = np.require(column, np.float64, ["C", "A"])
-        whole = rows.size - rows.size % (_COPIED * LANES)
+        whole = column.size - column.size % (_COPIED * LANES)
+        rows = np.require(column, np.float64, ["C", "A"]) if whole else column
         self._sum.clear()
         for start in range(0, whole, _SLAB):
             slab = rows[start : min(start + _SLAB, whole)].reshape(-1, LANES)
