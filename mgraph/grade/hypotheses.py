@@ -511,6 +511,8 @@ def _orders() -> Iterator[Hypothesis]:
         if cause == "twice":  # operands in a set, in which each occurs once
             once = sim.all_operands(partial(_of_distinct, steps))
             yield Hypothesis(cause, "", says, setting(order=once))
+            passing = partial(_of_passing, steps)  # backward goes only where something is passed on
+            yield Hypothesis(cause, "", says, setting(by_number=passing))
     says = (
         "a node is added to the topological order once for each operand, as if by a line with one "
         f"indent too many: {_AGAIN}"
@@ -753,6 +755,12 @@ def _pre_flipped_reversed(program: Program) -> list[int]:
 
 def _breadth_reversed(program: Program) -> list[int]:
     return sim.breadth_first(program)[::-1]
+
+
+def _of_passing(
+    steps: Callable[[Program], Iterable[int]], program: Program, data: Sequence[float]
+) -> Iterable[int]:
+    return steps(sim.without_stopped(program, data))
 
 
 def _of_distinct(steps: Callable[[Program], Iterable[int]], program: Program) -> Iterable[int]:

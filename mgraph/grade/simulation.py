@@ -517,6 +517,22 @@ def first_of_equals(program: Program, data: Sequence[float], *, flip: bool = Fal
     return order[::-1]
 
 
+def without_stopped(program: Program, data: Sequence[float]) -> Program:
+    """Return a program without the operands to which `STOPPING` ops pass nothing on.
+
+    Args:
+        program: The program.
+        data: Its primals, by step.
+    """
+    steps = list(program.steps)
+    for i, step in enumerate(program.steps):
+        if step.op in STOPPING:
+            partials = OPS[step.op].partials([data[arg] for arg in step.args], data[i])
+            kept = (arg for arg, own in zip(step.args, partials, strict=True) if own != 0.0)
+            steps[i] = step._replace(args=tuple(kept))
+    return program._replace(steps=tuple(steps))
+
+
 def preorder(program: Program, *, flip: bool = False, revisit: bool = False) -> list[int]:
     """List the steps that the root depends on in depth-first order, users before operands."""
     order: list[int] = []

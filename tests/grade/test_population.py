@@ -235,6 +235,13 @@ def test_mistakes_that_had_no_cause() -> None:
 
 
 @pytest.mark.thorough
+def test_nodes_that_come_again_where_something_is_passed_on() -> None:
+    """An engine whose max and relu only look at what gets a gradient visits nodes twice."""
+    (trial,) = [trial for trial in SINGLES if trial.name == "creation_heap queued-again"]
+    assert [each[:2] for each in graded(trial, twice=False).named] == [("twice", "")]
+
+
+@pytest.mark.thorough
 def test_a_part_of_an_unknown_mistake_is_not_named() -> None:
     """Gradients that are kept in a way of their own show no second mistake that explains a rest."""
     of_people = {trial.name: trial for trial in written_later(FURTHER)}

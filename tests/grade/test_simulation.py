@@ -97,6 +97,16 @@ def test_nodes_that_wait_for_others() -> None:
     assert sim.ready_first(more)[:3] == [W, V, U]
 
 
+def test_only_what_gets_something_is_visited() -> None:
+    """Of max(u, v) with u = 6 and v = 8, only v gets something; a relu of -1 passes nothing on."""
+    larger = LADDER._replace(steps=(*LADDER.steps[:4], Instruction("max", (U, V))))
+    assert sim.preorder(larger, revisit=True) == [W, U, X, C, V, U, X, C, X]
+    passing = sim.without_stopped(larger, [2.0, 3.0, 6.0, 8.0, 8.0])
+    assert sim.preorder(passing, revisit=True) == [W, V, U, X, C, X]
+    shut = LADDER._replace(steps=(*LADDER.steps[:4], Instruction("relu", (V,))))
+    assert sim.preorder(sim.without_stopped(shut, [-0.25, 3.0, -0.75, -1.0, 0.0])) == [W]
+
+
 def test_what_stands_in_the_place_of_an_adjoint() -> None:
     """The primal of an op, and the product of the partials of the operands so far."""
     assert grads(LADDER, of_data=True) == [8.0 + 18.0, 12.0, 8.0 * 48.0 + 8.0, 6.0 * 48.0, 1.0]
