@@ -108,6 +108,7 @@ def _also(name: str, is_so: Callable[[str, int], bool], rules: Rules) -> Rules:
 def whole_passes(  # noqa: PLR0913 - what is known of an engine
     roots: Sequence[tuple[float, float]], gots: Iterable[float], factors: Iterable[float],
     alone: tuple[float, float] | None = None, *, repeatable: Sequence[str] = (), varies: bool,
+    is_seed_by_op: bool = False,
 ) -> Iterator[Hypothesis]:  # fmt: skip
     """Yield the mistakes that concern all ops, the most usual ones first.
 
@@ -118,9 +119,10 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
         alone: Data and gradient of a leaf after its own backward; None if they aren't known.
         repeatable: Ops that were seen to be right although they use an operand twice.
         varies: Whether the order of the backward pass may change from graph to graph.
+        is_seed_by_op: Whether the gradient of an output depends on its op alone.
     """
     gots, factors = [*gots], [*factors]
-    yield from _seeds(roots) if roots else _seeds_unseen(factors, alone)
+    yield from _seeds(roots, is_by_op=is_seed_by_op) if roots else _seeds_unseen(factors, alone)
     yield from _seeds_elsewhere()
     yield from _without_chain_rule()
     yield from _overwriting(ANY_ORDER if varies else RIGHT_ORDERS)
@@ -420,7 +422,12 @@ def _never_reached() -> Iterator[Hypothesis]:
     yield Hypothesis("seed", "", says, setting(start=1.0, seed=partial(_always, 2.0)))
 
 
-def _seeds(roots: Sequence[tuple[float, float]]) -> Iterator[Hypothesis]:
+def _seeds(roots: Sequence[tuple[float, float]], *, is_by_op: bool) -> Iterator[Hypothesis]:
+    """Yield wrong gradients with which outputs start.
+
+    One that depends on the other nodes of a graph is not among them: all gradients may be scaled
+    after a right backward pass as well, as to clip their norm, with the same numbers.
+    """
     wrong = [grad for _, grad in roots if grad != 1.0]
     if not wrong:
         return
@@ -433,11 +440,8 @@ def _seeds(roots: Sequence[tuple[float, float]]) -> Iterator[Hypothesis]:
     if all(grad == wrong[0] for _, grad in roots):
         says = f"the output's gradient starts at {_number(wrong[0])}; it must start at 1"
         yield Hypothesis("seed", "", says, setting(seed=partial(_always, wrong[0])))
-    if len(wrong) == len(roots) and all(abs(grad) <= 1.0 for grad in wrong):
-        says = "the output's gradient doesn't start at 1"
-        yield Hypothesis("seed", "", says, lambda rules: rules, own_seed=True)
-    if len(wrong) < len(roots) and all(0.0 < grad <= 1.0 for grad in wrong):
-        says = "the output's gradient is 1 in some graphs only; it must start at 1 in all of them"
+    if is_by_op:
+        says = "the output's gradient depends on the output's op; it must start at 1"
         yield Hypothesis("seed", "", says, lambda rules: rules, own_seed=True)
 
 

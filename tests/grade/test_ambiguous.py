@@ -1,0 +1,73 @@
+"""Mistakes that give the same numbers as others: nothing is said that may be false."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from mgraph.grade.processes import PythonEngine, ResourceLimits
+from mgraph.grade.runner import make_report, run_python_engine
+from tests.engines.__main__ import cases
+from tests.engines.population import STRANGERS, people
+
+if TYPE_CHECKING:
+    from mgraph.grade.causes import Cause
+
+ENGINE: Final = (Path(__file__).parents[1] / "engines" / "engine.py").read_text(encoding="utf-8")
+
+AFTERWARDS: Final = """
+usual = Value.backward
+def backward(self):
+    usual(self)
+    nodes, waiting = {}, [self]
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in nodes:
+            nodes[id(node)] = node
+            waiting += node._prev
+    finish([*nodes.values()])
+Value.backward = backward
+"""
+"""Does something to all nodes after the backward pass."""
+
+SMALL: Final = 6
+SCALED: Final = {
+    "by the norm": """
+def finish(nodes):
+    norm = sum(node.grad ** 2 for node in nodes) ** 0.5
+    for node in nodes:
+        node.grad *= min(1.0, 3.0 / norm)
+""",
+    "by their number": """
+def finish(nodes):
+    for node in nodes:
+        node.grad /= max(1, len(nodes) - 2)
+""",
+}
+
+
+def causes(source: str, kind: str = "Value") -> list[Cause]:
+    """Return what is said of an engine on the graphs that aren't long."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "engine.py")
+        path.write_text(source, encoding="utf-8")
+        engine = PythonEngine(f"{path}:{kind}", {}, "", ResourceLimits())
+        chosen = [case for case in cases() if len(case.graph) < SMALL]
+        return [*make_report({}, list(run_python_engine(chosen, engine))).causes]
+
+
+@pytest.mark.parametrize("how", SCALED)
+def test_gradients_that_are_scaled_afterwards(how: str) -> None:
+    """The output's gradient isn't 1 in the end, but it starts at 1."""
+    assert "seed" not in {cause.id for cause in causes(ENGINE + AFTERWARDS + SCALED[how])}
+
+
+def test_a_seed_that_depends_on_the_op_of_the_output() -> None:
+    """It depends on nothing else in the graph, as a scale of all gradients would."""
+    (person,) = [each for each in people(STRANGERS) if each.name == "partials_when_made"]
+    (mistake,) = [each for each in person.mistakes if each.name == "seed-normalised"]
+    found = {cause.id: cause.says for cause in causes(person.with_([mistake]), person.kind)}
+    assert found == {"seed": "the output's gradient depends on the output's op; it must start at 1"}
