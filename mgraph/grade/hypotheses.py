@@ -57,6 +57,8 @@ SWAPS_GRADIENTS: Final = "every op gives its operands their gradients in the rev
 
 _TWICE: Final = ("add", "mul", "sub", "div")  # ops that often have one operand twice
 _WITH_SIGN: Final = ("abs", "relu")  # ops whose local derivative people write as x / |x|
+_CANCELLING: Final = ("sub", "div", "atan2")
+"""Ops of which two equal operands get 0 together, as if the result were a constant."""
 _NO_SEED: Final = (
     "every gradient is 0 in the end: the output's is not set to 1 before it is passed on, or all "
     "of them are set back to 0"
@@ -569,7 +571,7 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
         for steps in (_reversed_post, _reversed_flipped, _descending):
             late = partial(_late_events, op, operand, steps)
             yield Hypothesis("no-gradient", op, says, setting(order=late))
-    if inputs == 2 and not OPS[op].fold:  # noqa: PLR2004 - operands
+    if inputs == 2 and op not in _CANCELLING and not OPS[op].fold:  # noqa: PLR2004 - operands
         says = (
             f"{op} takes two operands with equal numbers for one, so that the first gets what both "
             "must get; they must be told apart by `is`"

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from mgraph.grade.cases import cases_of
 from mgraph.grade.processes import PythonEngine, ResourceLimits
 from mgraph.grade.runner import make_report, run_python_engine
 from tests.engines.__main__ import cases
@@ -40,13 +41,30 @@ def finish(nodes):
 SMALL: Final = 6
 
 
-def causes(source: str, kind: str = "Value") -> list[Cause]:
-    """Return what is said of an engine on the graphs that aren't long."""
+CONSTANT: Final = """
+usual = Value.__truediv__
+def divided(self, other):
+    return Value(1.0) if self.data == getattr(other, "data", other) else usual(self, other)
+Value.__truediv__ = divided
+"""
+QUOTIENT: Final = """{"mgraph": "1.0", "nodes": [
+  {"id": "a", "op": "param", "data": 2.0}, {"id": "b", "op": "param", "data": 2.0},
+  {"id": "q", "op": "div", "args": ["a", "b"]}, {"id": "p", "op": "mul", "args": ["b", "a"]},
+  {"id": "y", "op": "add", "args": ["q", "p"]}], "outputs": ["y"],
+  "runs": [{"data": {"y": 5.0}, "grad": {"y": 1.0, "q": 1.0, "p": 1.0, "a": 2.5, "b": 1.5}}]}"""
+
+
+def causes(source: str, kind: str = "Value", graph: str = "") -> list[Cause]:
+    """Return what is said of an engine on the small graphs, and one more."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "engine.py")
         path.write_text(source, encoding="utf-8")
         engine = PythonEngine(f"{path}:{kind}", {}, "", ResourceLimits())
         chosen = [case for case in cases() if len(case.graph) < SMALL]
+        if graph:
+            more = Path(folder, "graph.json")
+            more.write_text(graph, encoding="utf-8")
+            chosen += cases_of([str(more)])
         return [*make_report({}, list(run_python_engine(chosen, engine))).causes]
 
 
@@ -61,3 +79,8 @@ def test_a_seed_that_depends_on_the_op_of_the_output() -> None:
     (mistake,) = [each for each in person.mistakes if each.name == "seed-normalised"]
     found = {cause.id: cause.says for cause in causes(person.with_([mistake]), person.kind)}
     assert found == {"seed": "the output's gradient depends on the output's op; it must start at 1"}
+
+
+def test_a_quotient_of_equals_that_is_a_constant() -> None:
+    """Both operands get 0, as if the first one got what both must get: that cancels out."""
+    assert causes(ENGINE + CONSTANT, graph=QUOTIENT) == []
