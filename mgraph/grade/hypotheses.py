@@ -365,9 +365,15 @@ def _of_leaves(gots: Sequence[float]) -> Iterator[Hypothesis]:
 
 
 def _left_out() -> Iterator[Hypothesis]:
-    says = "leaves get no gradient: only the results of ops do"
+    says = (
+        "leaves have no gradient in the end: only the results of ops get one, or those of leaves "
+        "are set back to 0 afterwards"
+    )
     yield Hypothesis("no-gradient", "", says, partial(_in_leaves, setting(clip=_old)))
-    says = "the first leaf that backward finds gets no gradient: it is left out"
+    says = (
+        "the first leaf that backward finds has no gradient in the end: it is left out, or its "
+        "gradient is set back to 0 afterwards"
+    )
     for lost in (_first_found, _first_found_flipped):
         yield Hypothesis("no-gradient", "", says, setting(lost=lost))
 

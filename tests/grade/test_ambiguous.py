@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 from mgraph.grade.cases import cases_of
 from mgraph.grade.processes import PythonEngine, ResourceLimits
 from mgraph.grade.runner import make_report, run_python_engine
@@ -84,3 +86,25 @@ def test_a_seed_that_depends_on_the_op_of_the_output() -> None:
 def test_a_quotient_of_equals_that_is_a_constant() -> None:
     """Both operands get 0, as if the first one got what both must get: that cancels out."""
     assert causes(ENGINE + CONSTANT, graph=QUOTIENT) == []
+
+
+FIRST: Final = """
+    node = nodes[0]
+    while node._prev:
+        node = node._prev[0]
+    nodes = [node]
+"""
+
+
+@pytest.mark.parametrize("choose", ["", FIRST])
+def test_leaves_that_are_cleared_afterwards(choose: str) -> None:
+    """They look as if they had never got a gradient; both are said."""
+    cleared = f"""
+def finish(nodes):
+{choose}
+    for node in nodes:
+        node.grad *= bool(node._prev)
+"""
+    (cause,) = causes(ENGINE + AFTERWARDS + cleared)
+    assert cause.id == "no-gradient"
+    assert cause.says.endswith("set back to 0 afterwards")
