@@ -286,7 +286,7 @@ def _ends(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Ca
     """Name the errors with which a process ended in several cases, each once.
 
     All that is known of a program in another language is what it said last. An op is named if it
-    is the only one that all these cases have, and that works nowhere.
+    is the only one that all these cases have, and that works nowhere, while other graphs work.
     """
     groups: dict[str, list[Outcome]] = {}
     for outcome in crashed:
@@ -300,7 +300,7 @@ def _ends(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Ca
                 for op in _ops_of(cases[0])
                 if op not in works and all(op in _ops_of(case) for case in cases)
             ]
-            op = ops[0] if len(ops) == 1 else ""
+            op = ops[0] if works and len(ops) == 1 else ""
             yield Cause("error", op, f"in graphs with {op}, {error}" if op else error, cases)
 
 

@@ -320,7 +320,10 @@ def _explanation(
     varies = bool(evidence.unsteady) or any(x.answer.varies for x in evidence.outcomes)
     hints = _hints(evidence, search.failed)
     alone, repeatable = _alone(evidence), _repeatable(search.fine)
-    whole = [*whole_passes(*hints, alone=alone, repeatable=repeatable, varies=varies)]
+    is_by_op = _is_seed_by_op(evidence)
+    whole = [
+        *whole_passes(*hints, alone, repeatable=repeatable, varies=varies, is_seed_by_op=is_by_op)
+    ]
     ops = dict.fromkeys(
         step.op for sample in search.failed for step in sample.program.steps if step.args
     )
@@ -386,6 +389,25 @@ def _hints(
     gots = Counter(abs(got) for got, _ in wrong)
     ratios = Counter(float(f"{got / want:.9g}") for got, want in wrong if want)
     return roots, [x for x, _ in gots.most_common(5)], [x for x, _ in ratios.most_common(5)]
+
+
+def _is_seed_by_op(evidence: Evidence) -> bool:
+    """Whether outputs of one op always have the same gradient, and those of others another one.
+
+    Both must be seen in several graphs. If gradients are scaled after the backward pass, all nodes
+    of a graph count, and not only the output's op.
+    """
+    seeds: dict[tuple[str, str], dict[float, None]] = {}
+    files: dict[tuple[str, str], dict[str, None]] = {}
+    for outcome in evidence.numeric:
+        program, pair = outcome.answer.program, root_pair(outcome)
+        if pair is not None:
+            form = program.steps[program.root].op, program.kinds(program.root)
+            seeds.setdefault(form, {})[pair[1]] = None
+            files.setdefault(form, {})[outcome.case.file] = None
+    often = [own for form, own in seeds.items() if len(files[form]) >= MANY]
+    is_one_by_op = all(len(own) == 1 for own in seeds.values())
+    return is_one_by_op and len(dict.fromkeys(x for own in often for x in own)) > 1
 
 
 def _alone(evidence: Evidence) -> tuple[float, float] | None:

@@ -762,10 +762,11 @@ def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
 
 
 def restart_random_numbers() -> None:
-    """Begin the random numbers of Python and NumPy anew, if the engine has imported them.
+    """Begin the global random numbers of Python and NumPy anew, if the engine has imported them.
 
     An engine that uses them then has the same numbers each time it is graded. The second run of a
-    program goes on with others, which shows that its numbers depend on them.
+    program goes on with others, which shows that its numbers depend on them. Other generators, as
+    of `default_rng()`, `random.Random()` or torch, go on as they are.
     """
     for name in ("random", "numpy.random"):
         with suppress(Exception):  # the engine may have put anything there

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 from mgraph.grade.compositions import Composition, Known, expanded
 from mgraph.grade.observations import is_long, root_pair, uses
-from mgraph.grade.outcomes import Precision, Verdict, choices, is_right_again, matches
+from mgraph.grade.outcomes import (
+    Precision,
+    Verdict,
+    choices,
+    is_right_again,
+    matches,
+    wrong_numbers,
+)
 from mgraph.grade.simulation import STOPPING, early_rules, simulate
 from mgraph.ops import is_leaf
 
@@ -165,13 +172,20 @@ class Evidence:
 
     @cached_property
     def first(self) -> list[Outcome]:
-        """The outcomes of first graphs of a process that are right when they are built again."""
+        """The outcomes of first graphs of a process that are right when they are built again.
+
+        Only the gradient of their first Value is wrong, and no other graph gives other numbers when
+        it is built again, as with random numbers.
+        """
+        if self.unsteady:
+            return []
         return [
             outcome
             for outcome in self.outcomes
             if outcome.case.is_first
             and outcome.outcome == Verdict.NOT_REPRODUCIBLE
             and is_right_again(outcome)
+            and _is_wrong_in_first_value(outcome)
         ]
 
     @cached_property
@@ -211,6 +225,15 @@ class Evidence:
             if not any(uses(outcome, op, [kinds]) for op, kinds in (*forms, *users))
         ]
         return Evidence(kept, self.precision)
+
+
+def _is_wrong_in_first_value(outcome: Outcome) -> bool:
+    """Whether only the gradient of the first Value is wrong."""
+    program = outcome.answer.program
+    steps = dict(zip(outcome.case.graph.columns.ids, program.step_of_node, strict=True))
+    first = program.values()[0]
+    wrong = wrong_numbers(outcome.case, outcome.answer)
+    return all((steps[each.node], each.field) == (first, "grad") for each in wrong)
 
 
 def gather(outcomes: Sequence[Outcome]) -> Evidence:

@@ -57,6 +57,8 @@ SWAPS_GRADIENTS: Final = "every op gives its operands their gradients in the rev
 
 _TWICE: Final = ("add", "mul", "sub", "div")  # ops that often have one operand twice
 _WITH_SIGN: Final = ("abs", "relu")  # ops whose local derivative people write as x / |x|
+_CANCELLING: Final = ("sub", "div", "atan2")
+"""Ops of which two equal operands get 0 together, as if the result were a constant."""
 _NO_SEED: Final = (
     "every gradient is 0 in the end: the output's is not set to 1 before it is passed on, or all "
     "of them are set back to 0"
@@ -108,6 +110,7 @@ def _also(name: str, is_so: Callable[[str, int], bool], rules: Rules) -> Rules:
 def whole_passes(  # noqa: PLR0913 - what is known of an engine
     roots: Sequence[tuple[float, float]], gots: Iterable[float], factors: Iterable[float],
     alone: tuple[float, float] | None = None, *, repeatable: Sequence[str] = (), varies: bool,
+    is_seed_by_op: bool = False,
 ) -> Iterator[Hypothesis]:  # fmt: skip
     """Yield the mistakes that concern all ops, the most usual ones first.
 
@@ -118,9 +121,10 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
         alone: Data and gradient of a leaf after its own backward; None if they aren't known.
         repeatable: Ops that were seen to be right although they use an operand twice.
         varies: Whether the order of the backward pass may change from graph to graph.
+        is_seed_by_op: Whether the gradient of an output depends on its op alone.
     """
     gots, factors = [*gots], [*factors]
-    yield from _seeds(roots) if roots else _seeds_unseen(factors, alone)
+    yield from _seeds(roots, is_by_op=is_seed_by_op) if roots else _seeds_unseen(factors, alone)
     yield from _seeds_elsewhere()
     yield from _without_chain_rule()
     yield from _overwriting(ANY_ORDER if varies else RIGHT_ORDERS)
@@ -361,9 +365,15 @@ def _of_leaves(gots: Sequence[float]) -> Iterator[Hypothesis]:
 
 
 def _left_out() -> Iterator[Hypothesis]:
-    says = "leaves get no gradient: only the results of ops do"
+    says = (
+        "leaves have no gradient in the end: only the results of ops get one, or those of leaves "
+        "are set back to 0 afterwards"
+    )
     yield Hypothesis("no-gradient", "", says, partial(_in_leaves, setting(clip=_old)))
-    says = "the first leaf that backward finds gets no gradient: it is left out"
+    says = (
+        "the first leaf that backward finds has no gradient in the end: it is left out, or its "
+        "gradient is set back to 0 afterwards"
+    )
     for lost in (_first_found, _first_found_flipped):
         yield Hypothesis("no-gradient", "", says, setting(lost=lost))
 
@@ -420,7 +430,12 @@ def _never_reached() -> Iterator[Hypothesis]:
     yield Hypothesis("seed", "", says, setting(start=1.0, seed=partial(_always, 2.0)))
 
 
-def _seeds(roots: Sequence[tuple[float, float]]) -> Iterator[Hypothesis]:
+def _seeds(roots: Sequence[tuple[float, float]], *, is_by_op: bool) -> Iterator[Hypothesis]:
+    """Yield wrong gradients with which outputs start.
+
+    One that depends on the other nodes of a graph is not among them: all gradients may be scaled
+    after a right backward pass as well, as to clip their norm, with the same numbers.
+    """
     wrong = [grad for _, grad in roots if grad != 1.0]
     if not wrong:
         return
@@ -433,11 +448,8 @@ def _seeds(roots: Sequence[tuple[float, float]]) -> Iterator[Hypothesis]:
     if all(grad == wrong[0] for _, grad in roots):
         says = f"the output's gradient starts at {_number(wrong[0])}; it must start at 1"
         yield Hypothesis("seed", "", says, setting(seed=partial(_always, wrong[0])))
-    if len(wrong) == len(roots) and all(abs(grad) <= 1.0 for grad in wrong):
-        says = "the output's gradient doesn't start at 1"
-        yield Hypothesis("seed", "", says, lambda rules: rules, own_seed=True)
-    if len(wrong) < len(roots) and all(0.0 < grad <= 1.0 for grad in wrong):
-        says = "the output's gradient is 1 in some graphs only; it must start at 1 in all of them"
+    if is_by_op:
+        says = "the output's gradient depends on the output's op; it must start at 1"
         yield Hypothesis("seed", "", says, lambda rules: rules, own_seed=True)
 
 
@@ -567,7 +579,7 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
         for steps in (_reversed_post, _reversed_flipped, _descending):
             late = partial(_late_events, op, operand, steps)
             yield Hypothesis("no-gradient", op, says, setting(order=late))
-    if inputs == 2 and not OPS[op].fold:  # noqa: PLR2004 - operands
+    if inputs == 2 and op not in _CANCELLING and not OPS[op].fold:  # noqa: PLR2004 - operands
         says = (
             f"{op} takes two operands with equal numbers for one, so that the first gets what both "
             "must get; they must be told apart by `is`"

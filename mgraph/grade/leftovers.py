@@ -30,8 +30,8 @@ _IN_TRAINING: Final = (
     "those of that graph nor, in leaves, the sum of both: something is left over from the first"
 )
 _OF_THE_FIRST: Final = (
-    "the first Value that a process makes gets other gradients than later ones: something may take "
-    "its number, 0, for none"
+    "the first Value in the first graph of a process gets a wrong gradient, and the same graph is "
+    "right when it is built again: if Values are numbered, 0 may be taken for none"
 )
 _OF_INTEGERS: Final = (
     "/ is done as integer division if both Values are made of integers: Value(7)/Value(2) is 3.5, "

@@ -56,6 +56,15 @@ def power(self, n):
 usual = Value.__pow__
 Value.__pow__ = lambda a, b: usual(a, b) if isinstance(b, Value) else power(a, b)
 """
+WARMS_UP: Final = """
+calls = []
+usual_backward = Value.backward
+def backward(self):
+    calls.append(1)
+    if len(calls) > 1:
+        usual_backward(self)
+Value.backward = backward
+"""
 DROPS_ZERO: Final = "Value.__radd__ = lambda a, b: Value(b) + a if b else Value(a.data)"
 TAKES_FLOATS_ONLY: Final = """
 before = Value.__init__
@@ -132,6 +141,13 @@ def test_what_each_graph_catches(mistake: str, where: set[str]) -> None:
     outcomes, causes = said(ENGINE + mistake)
     found = {outcome.case.title for outcome in outcomes if outcome.failed}
     assert found == where
+    assert causes == []
+
+
+def test_a_first_backward_that_differs() -> None:
+    """If other gradients than that of the first Value differ, too, it isn't due to its number."""
+    outcomes, causes = said(ENGINE + WARMS_UP)
+    assert [each.case.title for each in outcomes if each.failed] == ["first-of-all"]
     assert causes == []
 
 

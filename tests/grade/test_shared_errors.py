@@ -84,6 +84,18 @@ def test_the_error_of_a_program(shell: Shell) -> None:
     assert causes(shell, "document['name']") == []  # each ends otherwise: nothing is shared
 
 
+def test_a_program_that_always_ends_with_an_error(shell: Shell) -> None:
+    """If no graph works, the op of those that were tried is not to blame."""
+    shell.write("program.py", "import sys; sys.exit('Cannot find module')")
+    shell.write("tanh.json", graph("tanh", "a", y=0.9640275800758169))
+    shell.write("again.json", graph("tanh", "a", y=0.9640275800758169) | {"name": "again"})
+    files = ("tanh.json", "again.json")
+    said = shell("grade", "--cmd", f"{sys.executable} program.py", *files, "--json")
+    (cause,) = said.json["causes"]
+    assert (cause["op"], cause["cases"]) == (None, 2)
+    assert cause["says"] == "its process ended with status 1: Cannot find module"
+
+
 def test_what_is_said_of_a_lesson() -> None:
     """A golden graph explains the causes that it was made for, and its op; one's own graph any."""
     (case, *_) = cases_of([str(golden_set() / "x-minus-x.json")])

@@ -1,0 +1,110 @@
+"""Mistakes that give the same numbers as others: nothing is said that may be false."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from mgraph.grade.cases import cases_of
+from mgraph.grade.processes import PythonEngine, ResourceLimits
+from mgraph.grade.runner import make_report, run_python_engine
+from tests.engines.__main__ import cases
+from tests.engines.population import STRANGERS, people
+
+if TYPE_CHECKING:
+    from mgraph.grade.causes import Cause
+
+ENGINE: Final = (Path(__file__).parents[1] / "engines" / "engine.py").read_text(encoding="utf-8")
+
+AFTERWARDS: Final = """
+usual = Value.backward
+def backward(self):
+    usual(self)
+    nodes, waiting = {}, [self]
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in nodes:
+            nodes[id(node)] = node
+            waiting += node._prev
+    finish([*nodes.values()])
+Value.backward = backward
+"""
+"""Does something to all nodes after the backward pass."""
+
+NORM: Final = """
+def finish(nodes):
+    norm = sum(node.grad ** 2 for node in nodes) ** 0.5
+    for node in nodes:
+        node.grad *= min(1.0, 3.0 / norm)
+"""
+SMALL: Final = 6
+
+
+CONSTANT: Final = """
+usual = Value.__truediv__
+def divided(self, other):
+    return Value(1.0) if self.data == getattr(other, "data", other) else usual(self, other)
+Value.__truediv__ = divided
+"""
+QUOTIENT: Final = """{"mgraph": "1.0", "nodes": [
+  {"id": "a", "op": "param", "data": 2.0}, {"id": "b", "op": "param", "data": 2.0},
+  {"id": "q", "op": "div", "args": ["a", "b"]}, {"id": "p", "op": "mul", "args": ["b", "a"]},
+  {"id": "y", "op": "add", "args": ["q", "p"]}], "outputs": ["y"],
+  "runs": [{"data": {"y": 5.0}, "grad": {"y": 1.0, "q": 1.0, "p": 1.0, "a": 2.5, "b": 1.5}}]}"""
+
+
+def causes(source: str, kind: str = "Value", graph: str = "") -> list[Cause]:
+    """Return what is said of an engine on the small graphs, and one more."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "engine.py")
+        path.write_text(source, encoding="utf-8")
+        engine = PythonEngine(f"{path}:{kind}", {}, "", ResourceLimits())
+        chosen = [case for case in cases() if len(case.graph) < SMALL]
+        if graph:
+            more = Path(folder, "graph.json")
+            more.write_text(graph, encoding="utf-8")
+            chosen += cases_of([str(more)])
+        return [*make_report({}, list(run_python_engine(chosen, engine))).causes]
+
+
+def test_gradients_that_are_scaled_afterwards() -> None:
+    """The output's gradient isn't 1 in the end, but it starts at 1."""
+    assert "seed" not in {cause.id for cause in causes(ENGINE + AFTERWARDS + NORM)}
+
+
+def test_a_seed_that_depends_on_the_op_of_the_output() -> None:
+    """It depends on nothing else in the graph, as a scale of all gradients would."""
+    (person,) = [each for each in people(STRANGERS) if each.name == "partials_when_made"]
+    (mistake,) = [each for each in person.mistakes if each.name == "seed-normalised"]
+    found = {cause.id: cause.says for cause in causes(person.with_([mistake]), person.kind)}
+    assert found == {"seed": "the output's gradient depends on the output's op; it must start at 1"}
+
+
+def test_a_quotient_of_equals_that_is_a_constant() -> None:
+    """Both operands get 0, as if the first one got what both must get: that cancels out."""
+    assert causes(ENGINE + CONSTANT, graph=QUOTIENT) == []
+
+
+FIRST: Final = """
+    node = nodes[0]
+    while node._prev:
+        node = node._prev[0]
+    nodes = [node]
+"""
+
+
+@pytest.mark.parametrize("choose", ["", FIRST])
+def test_leaves_that_are_cleared_afterwards(choose: str) -> None:
+    """They look as if they had never got a gradient; both are said."""
+    cleared = f"""
+def finish(nodes):
+{choose}
+    for node in nodes:
+        node.grad *= bool(node._prev)
+"""
+    (cause,) = causes(ENGINE + AFTERWARDS + cleared)
+    assert cause.id == "no-gradient"
+    assert cause.says.endswith("set back to 0 afterwards")
