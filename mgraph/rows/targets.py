@@ -240,13 +240,17 @@ def _texts(batch: pa.RecordBatch, index: int, kind: RowFormat) -> pa.Array:
     try:
         texts = decoded(batch.column(index)).cast(pa.string())
     except pa.ArrowException:
-        message = f"the column {quoted(field.name)} is {field.type}, which {kind} can't hold"
-        raise _UnstorableError.of("column", message, (field.name,), fix=_FIX) from None
+        raise _not_held(field, kind) from None
     try:
         texts.validate(full=True)
     except pa.ArrowException:
         raise _not_utf8(field.name) from None
     return texts
+
+
+def _not_held(field: pa.Field, kind: RowFormat) -> GraphError:
+    message = f"the column {quoted(field.name)} is {field.type}, which {kind} can't hold"
+    return _UnstorableError.of("column", message, (field.name,), fix=_FIX)
 
 
 def _not_utf8(name: str) -> GraphError:
@@ -295,6 +299,8 @@ def _plain_values(batch: pa.RecordBatch, index: int) -> list[Any]:
             return batch.column(index).to_pylist()  # type: ignore[no-any-return]
         except UnicodeDecodeError:
             raise _not_utf8(batch.schema.field(index).name) from None
+        except ValueError:  # two fields of one name, or nanoseconds
+            raise _not_held(batch.schema.field(index), RowFormat.JSON_LINES) from None
     return _texts(batch, index, RowFormat.JSON_LINES).to_pylist()  # type: ignore[no-any-return]
 
 
