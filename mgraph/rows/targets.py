@@ -189,9 +189,16 @@ def _arrow(
 
 
 def _arrow_batches(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
+    columns = schema.serialize().to_pybytes()
+    yield columns  # Arrow's writer would write them with the first batch
+    chunks = _written(schema, batches)
+    yield next(chunks).removeprefix(columns)
+    yield from chunks
+
+
+def _written(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
     sink = _Sink()
     with ipc.new_stream(sink, schema) as writer:
-        yield b"".join(sink.take())
         for batch in batches:
             if batch.num_rows:
                 writer.write_batch(batch)
