@@ -78,10 +78,11 @@ REPORTED: Final = 100
 """How many diagnostics of one file are reported; the rest are only counted."""
 
 _USER: Final = re.compile(
-    r"""(?ix) (\b[a-z][a-z0-9+.-]*://)
-    (?: [^/?#\s]* | [^/?#\s:@\[]*:(?!\d*(?:[/?#\s]|$))\S* )@"""
+    r"""(?ix) (?<! [a-z0-9+.-] )
+    (?! (?: https? | tls | tcp | s?ftp | hdfs ) :// [^/?#:@\[]* : \d* (?: [/?#] | $ ) )  # a port
+    ( [a-z0-9+.-]+ :// ) (?: [^/?#]* @ | [^/?#:@\[]* : [^@]* @ (?: [^/?#]* @ )? )"""
 )
-"""A user in an address; its password may have a slash, as keys of S3 do, but a port is none."""
+"""A user in an address; its password may have a slash, as keys of S3 do."""
 
 
 def quoted(text: object, longest: int = 60) -> str:
@@ -104,7 +105,15 @@ def printable(text: str) -> str:
 
 def without_user(text: str) -> str:
     """Return a text in which no address has a user or a password, to be shown or passed on."""
-    return _USER.sub(r"\1", text)
+    if "@" not in text:
+        return text
+    return "".join(map(_word_without_user, re.split(r"(\s+)", text)))
+
+
+def _word_without_user(word: str) -> str:
+    # if an @ follows, each try to match ends at one: without, the time could be quadratic
+    before, at, after = word.rpartition("@")
+    return _USER.sub(r"\1", before + at) + after
 
 
 def some(names: Iterable[str], most: int = 5) -> str:

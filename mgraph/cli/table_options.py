@@ -15,7 +15,7 @@ from mgraph.format.runs import SETTABLE
 from mgraph.ops import INPUT, PARAM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from click.shell_completion import CompletionItem
 
@@ -88,7 +88,15 @@ math_option: Final = click.option(
 def resume_command() -> str:
     """Return the command that was typed with `--resume`, to be shown in a terminal."""
     words = [word for word in sys.argv[1:] if word not in ("--resume", "--overwrite")]
-    return escaped(without_user(shlex.join(("mgraph", *words, "--resume"))))
+    return shown_command(("mgraph", *words, "--resume"))
+
+
+def shown_command(words: Iterable[str]) -> str:
+    """Return a command, to be shown in a terminal, and say if a user is left out of it."""
+    command = shlex.join(words)
+    shown = without_user(command)
+    note = "" if shown == command else " (with the user and password in the URL)"
+    return escaped(shown) + note
 
 
 def print_column_notes(graph: Graph, columns: Mapping[str, str], given: Mapping[str, str]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypeVar
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final, TextIO, TypeVar
 
 import click
 
@@ -25,6 +26,8 @@ _SEVERITY: Final = r"\b(error|warning)(\[[a-z0-9-]+\])"
 _FIELD: Final = r"(?m)^  (at|expected|fix) "
 _PATIENCE: Final = 2.0
 _BAR: Final = 20
+_USUAL: Final = 80
+"""The width of a terminal that doesn't know its own."""
 
 
 def print_error(error: GraphError) -> None:
@@ -44,11 +47,18 @@ def print_diagnostics(diagnostics: Sequence[Diagnostic], more: int = 0) -> None:
 
 def width(*, err: bool = False) -> int:
     """Return the width to fill, in columns."""
-    if not (sys.stderr if err else sys.stdout).isatty():
-        return PIPED_WIDTH
-    import shutil  # noqa: PLC0415 - only for terminals, and it imports three compressors
+    stream = sys.stderr if err else sys.stdout
+    return max(60, _columns(stream)) if stream.isatty() else PIPED_WIDTH
 
-    return max(60, shutil.get_terminal_size().columns)
+
+def _columns(stream: TextIO) -> int:
+    """Return how wide the terminal of a stream is, unless COLUMNS says another width."""
+    if not os.environ.get("COLUMNS"):
+        with suppress(OSError):  # it isn't one
+            return os.get_terminal_size(stream.fileno()).columns or _USUAL
+    import shutil  # noqa: PLC0415 - rarely needed, and it imports three compressors
+
+    return shutil.get_terminal_size().columns
 
 
 def aligned(numbers: Iterable[str]) -> list[str]:
@@ -135,9 +145,7 @@ def bar_of(share: float) -> str:
 
 def _room() -> int:
     """Return how long a line may be that is written over again: one that wraps would stay."""
-    import shutil  # noqa: PLC0415 - as in `width`
-
-    return shutil.get_terminal_size().columns - 1
+    return _columns(sys.stderr) - 1
 
 
 class Progress:

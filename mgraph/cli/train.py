@@ -15,7 +15,7 @@ import click
 from mgraph.cli.cluster_options import ClusterOptions, cluster_options
 from mgraph.cli.files import STREAM, naming, read_graph
 from mgraph.cli.options import limit_option
-from mgraph.cli.output import escaped, json_option, print_json
+from mgraph.cli.output import json_option, print_json
 from mgraph.cli.parameters import FolderPath, GraphPath, NodeId, OutputId
 from mgraph.cli.table_options import (
     FORMATS,
@@ -24,6 +24,7 @@ from mgraph.cli.table_options import (
     order_fault,
     print_column_notes,
     resume_command,
+    shown_command,
 )
 from mgraph.cli.terminal import Progress, counted, table, watched, width
 from mgraph.codec.limits import LIMIT_NAMES, LIMITS
@@ -312,7 +313,7 @@ def _carried(
 def _replay_command(rows: Sequence[str], out: str, options: Iterable[str]) -> str:
     """Return the command that computes the scores of the same rows, for a terminal."""
     words = ["mgraph", "replay", os.path.join(out, "model.json"), *rows, "-o", "scores.csv"]
-    return escaped(without_user(shlex.join([*words, *options, "--grad", "none"])))
+    return shown_command([*words, *options, "--grad", "none"])
 
 
 def _check(

@@ -9,6 +9,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from threading import Event
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from pyarrow import fs
@@ -102,24 +103,32 @@ class Store:
             return
         with writing(self.shown), tempfile.TemporaryFile() as whole:
             whole.writelines(chunks)
-            # Ctrl-C interrupts the main thread only, so it waits for the end of the upload
+            stopped = Event()  # Ctrl-C interrupts the main thread only
             with ThreadPoolExecutor(1) as thread:
-                thread.submit(self._upload, path, whole).result()
+                try:
+                    thread.submit(self._upload, path, whole, stopped).result()
+                finally:
+                    stopped.set()
 
-    def _upload(self, path: str, whole: IO[bytes]) -> None:
-        """Store a temporary file under a path; nothing is left there if that fails."""
+    def _upload(self, path: str, whole: IO[bytes], stopped: Event) -> None:
+        """Store a temporary file under a path; no part of it is left there if that fails.
+
+        Raises:
+            InterruptedError: The event was set meanwhile.
+        """
         stream = self.system.open_output_stream(path)
         try:
             whole.seek(0)
             while data := whole.read(BLOCK):
                 stream.write(data)
-            stream.close()
+                if stopped.is_set():
+                    raise InterruptedError  # noqa: TRY301 - as a write that fails
         except BaseException:
             with suppress(OSError):  # Arrow can't give an upload up: what is closed is there
                 stream.close()
-            with suppress(OSError):
                 self.system.delete_file(path)
             raise
+        stream.close()  # if this fails, what is there is whole, or was there before
 
     def _is_shown(self, path: str) -> bool:
         """Whether a path is the file that the user named."""

@@ -189,9 +189,16 @@ def _arrow(
 
 
 def _arrow_batches(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
+    columns = schema.serialize().to_pybytes()
+    yield columns  # Arrow's writer would write them with the first batch
+    chunks = _written(schema, batches)
+    yield next(chunks).removeprefix(columns)
+    yield from chunks
+
+
+def _written(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
     sink = _Sink()
     with ipc.new_stream(sink, schema) as writer:
-        yield b"".join(sink.take())
         for batch in batches:
             if batch.num_rows:
                 writer.write_batch(batch)
@@ -240,13 +247,17 @@ def _texts(batch: pa.RecordBatch, index: int, kind: RowFormat) -> pa.Array:
     try:
         texts = decoded(batch.column(index)).cast(pa.string())
     except pa.ArrowException:
-        message = f"the column {quoted(field.name)} is {field.type}, which {kind} can't hold"
-        raise _UnstorableError.of("column", message, (field.name,), fix=_FIX) from None
+        raise _not_held(field, kind) from None
     try:
         texts.validate(full=True)
     except pa.ArrowException:
         raise _not_utf8(field.name) from None
     return texts
+
+
+def _not_held(field: pa.Field, kind: RowFormat) -> GraphError:
+    message = f"the column {quoted(field.name)} is {field.type}, which {kind} can't hold"
+    return _UnstorableError.of("column", message, (field.name,), fix=_FIX)
 
 
 def _not_utf8(name: str) -> GraphError:
@@ -295,6 +306,8 @@ def _plain_values(batch: pa.RecordBatch, index: int) -> list[Any]:
             return batch.column(index).to_pylist()  # type: ignore[no-any-return]
         except UnicodeDecodeError:
             raise _not_utf8(batch.schema.field(index).name) from None
+        except ValueError:  # two fields of one name, or nanoseconds
+            raise _not_held(batch.schema.field(index), RowFormat.JSON_LINES) from None
     return _texts(batch, index, RowFormat.JSON_LINES).to_pylist()  # type: ignore[no-any-return]
 
 

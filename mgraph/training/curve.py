@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from math import ceil, floor, log10
+from math import ceil, floor, isfinite, log10, ulp
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ _TICKS: Final = 5
 """Ticks of an axis, about."""
 
 _LEVELS: Final = "▁▂▃▄▅▆▇█"
+
+_LARGEST: Final = 1e306
+"""Larger losses are drawn as if they were this, so that all differences are finite."""
 
 
 class Curves(NamedTuple):
@@ -61,6 +64,11 @@ def _fewer(points: Sequence[tuple[float, float]], most: int = _MOST) -> list[tup
     ]
 
 
+def _drawable(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the points whose losses are finite, and these not too large."""
+    return [(x, min(max(y, -_LARGEST), _LARGEST)) for x, y in points if isfinite(y)]
+
+
 class RunningLosses:
     """The losses of a training that goes on, as points of a curve; means if there are very many.
 
@@ -89,10 +97,10 @@ class RunningLosses:
 
 
 def loss_line(curves: Curves, width: int) -> str:
-    """Draw the losses of the steps as one line of blocks."""
-    values = [y for _, y in _fewer(curves.loss, max(1, width))]
+    """Draw the finite losses of the steps as one line of blocks."""
+    values = [y for _, y in _fewer(_drawable(curves.loss), max(1, width))]
     if curves.are_logarithmic:
-        values = [log10(y) for y in values]
+        values = [log10(y or ulp(0.0)) for y in values]  # a mean may be 0 where losses are not
     low, high = min(values, default=0.0), max(values, default=0.0)
     span = (high - low) or 1.0
     top = len(_LEVELS) - 1
@@ -108,6 +116,7 @@ def loss_svg(lines: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _svg(curves: Curves) -> Iterator[str]:
+    curves = Curves(*map(_drawable, curves))
     points = [*curves.loss, *curves.validation] or [(1.0, 0.0)]
     last, losses = max(x for x, _ in points), [y for _, y in points]
     is_log = curves.are_logarithmic and min(losses) > 0.0
@@ -147,7 +156,7 @@ def _range(values: Sequence[float], *, is_log: bool) -> tuple[float, float]:
     """Return where the axis of losses starts and ends; a linear one starts at 0, if it can."""
     low, high = min(values), max(values)
     if is_log:
-        return (low, high) if high > low else (low / 2.0, low * 2.0)
+        return (low, high) if high > low else (low / 2.0 or low, low * 2.0)
     low = min(0.0, low)
     return low, high if high > low else low + 1.0
 

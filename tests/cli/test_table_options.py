@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import mgraph
-from mgraph.cli.table_options import FORMATS, MATH, print_column_notes
-from mgraph.cli.train import OPTIMIZERS
+from mgraph.cli.table_options import FORMATS, MATH, print_column_notes, resume_command
+from mgraph.cli.train import OPTIMIZERS, _replay_command
 from mgraph.engine.tape.libraries import AUTO, NAMES
 from mgraph.rows.files import RowFormat
 from mgraph.training.optimizers import Method
@@ -47,3 +49,17 @@ def test_notes_look_at_the_columns_once(capsys: pytest.CaptureFixture[str]) -> N
     assert walks[0] == walks[1]
     first = capsys.readouterr().err.splitlines()[0]
     assert first == "note: no column for the input x2: declared values are used"
+
+
+def test_commands_say_that_they_lack_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was typed with a user and password can't be used again without them."""
+    note = " (with the user and password in the URL)"
+    for typed, shown in (("s3://K:S/x@b/x.csv", f"s3://b/x.csv -o o/ --resume{note}"),
+                         ("a@b.csv", "a@b.csv -o o/ --resume")):  # fmt: skip
+        monkeypatch.setattr(sys, "argv", ["mgraph", "replay", "g.json", typed, "-o", "o/"])
+        assert resume_command() == f"mgraph replay g.json {shown}"
+    shown = _replay_command(["s3://K:S@b/x.csv"], "run", ["--bad-rows", "skip"])
+    assert shown == (
+        f"mgraph replay {os.path.join('run', 'model.json')} s3://b/x.csv -o scores.csv "
+        f"--bad-rows skip --grad none{note}"
+    )

@@ -15,7 +15,7 @@ import pytest
 
 import mgraph
 from mgraph.appearance import number
-from mgraph.cli.terminal import Progress, aligned, clipped, folded
+from mgraph.cli.terminal import Progress, aligned, clipped, folded, width
 from tests.command_line import NEURON, SCRIPT, environment, in_shell, process
 
 if TYPE_CHECKING:
@@ -37,13 +37,10 @@ def folder(tmp_path: Path) -> Path:
 
 def on_terminal(*args: str, cwd: Path, columns: int = 100, **env: str) -> tuple[int, str]:
     """Run `mgraph` on a pseudo-terminal; return its status and what it shows."""
-    import fcntl  # noqa: PLC0415 - POSIX only
-    import pty  # noqa: PLC0415
-    import struct  # noqa: PLC0415
-    import termios  # noqa: PLC0415
+    import pty  # noqa: PLC0415 - POSIX only
 
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    _resize(theirs, columns)
     variables = environment(TERM="xterm-256color", **env)
     variables.pop("COLUMNS", None)
     child = subprocess.Popen(
@@ -60,6 +57,15 @@ def on_terminal(*args: str, cwd: Path, columns: int = 100, **env: str) -> tuple[
         os.close(ours)
     shown = re.sub(r"\r\x1b\[K[^\r]*(?=\r\x1b\[K)", "", seen.decode())  # a bar, on a slow machine
     return child.wait(timeout=60), shown.replace("\r\x1b[K", "").replace("\r\n", "\n")
+
+
+def _resize(terminal: int, columns: int) -> None:
+    """Set the width of a pseudo-terminal."""
+    import fcntl  # noqa: PLC0415 - POSIX only
+    import struct  # noqa: PLC0415
+    import termios  # noqa: PLC0415
+
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
 
 
 # --- terminals -------------------------------------------------------------------------------
@@ -166,6 +172,31 @@ def test_a_bar_fits_into_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     bar.watch()
     line = "···················· a label that is longer than…"
     assert written.getvalue() == f"\r\033[K{line}\r\033[K"
+
+
+@ON_POSIX
+def test_the_width_is_that_of_the_terminal_of_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard output may go to a file while standard error shows the bar."""
+    import pty  # noqa: PLC0415 - POSIX only
+
+    ours, theirs = pty.openpty()
+    monkeypatch.delenv("COLUMNS", raising=False)
+    with open(theirs, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        for columns in (30, 120, 0):
+            _resize(theirs, columns)
+            bar = Progress(2, "x" * 200)
+            waits = iter((False, True))
+            monkeypatch.setattr(bar.finished, "wait", lambda _seconds, waits=waits: next(waits))
+            bar.watch()
+            assert width(err=True) == max(60, columns or 80)
+        monkeypatch.setenv("COLUMNS", "70")
+        assert width(err=True) == 70
+    seen = b""
+    while seen.count(b"\r\033[K") < 6:  # a bar, and nothing in its place, three times
+        seen += os.read(ours, 65536)
+    os.close(ours)
+    assert [len(line) for line in seen.decode().split("\r\033[K") if line] == [29, 119, 79]
 
 
 # --- pipes, signals, full disks --------------------------------------------------------------

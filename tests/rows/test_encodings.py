@@ -23,6 +23,13 @@ COLUMNS: Final[dict[str, pa.Array]] = {
     "bytes": pa.array([b"\xff", b"", b"We", None], pa.binary_view()),
     "lists": pa.array([["Mo"], [], [None], None], pa.list_(pa.string_view())),
     "structs": pa.array([{"day": day} for day in TEXTS], pa.struct({"day": pa.string_view()})),
+    "structs of two fields of one name": pa.StructArray.from_arrays(
+        [pa.array(TEXTS, pa.string_view()), pa.array(X)], ["day", "day"]
+    ),
+    "structs of nanoseconds": pa.StructArray.from_arrays(
+        [pa.array(TEXTS, pa.string_view()), pa.array([1, 2, None, 4], pa.timestamp("ns"))],
+        ["day", "time"],
+    ),
     "run ends": pa.RunEndEncodedArray.from_arrays([1, 4], pa.array(["Mo", "Tu"])),
     "categories": pa.DictionaryArray.from_arrays(
         pa.array([0, 1, 0, None], pa.uint8()), pa.array(TEXTS[:2], pa.string_view()), ordered=True
@@ -38,7 +45,7 @@ def test_bad_rows_are_left_out_beside_any_column(name: str) -> None:
     result = replay(line(), table, bad_rows="skip")
     assert (result.rows, result.skipped) == (3, 1)
     assert result.target["k"].type == column.type
-    assert result.target["k"].to_pylist() == [column[i].as_py() for i in (0, 2, 3)]
+    assert [*result.target["k"]] == [column[i] for i in (0, 2, 3)]
     assert result.target["loss"].to_pylist() == [LOSS[0], *LOSS[2:]]
     result.target.validate(full=True)
 
@@ -50,6 +57,14 @@ def test_dictionaries_of_views_in_every_format(kind: str, tmp_path: Path) -> Non
     replay(line(), pa.table({"x": X, "y": Y, "k": column}), target)
     days = replay(line(), target, keep=["k"], grad=None).target["k"].to_pylist()
     assert days == ["Mo", "Tu", "Mo", None]
+
+
+def test_json_lines_refuse_two_fields_of_one_name(tmp_path: Path) -> None:
+    """An object has each key once."""
+    table = pa.table({"x": X, "y": Y, "k": COLUMNS["structs of two fields of one name"]})
+    with pytest.raises(GraphError, match=r'the column "k" is struct.* jsonl can\'t hold') as caught:
+        replay(line(), table, tmp_path / "out.jsonl")
+    assert caught.value.diagnostics[0].code == "column"
 
 
 def test_parts_of_an_arrow_file_with_dictionaries_of_views(tmp_path: Path) -> None:

@@ -515,13 +515,14 @@ class _Bucket(dict[str, bytes]):
 
     def __init__(self, event: Callable[[], None]) -> None:
         super().__init__()
-        self.event = event
+        self.event, self.deleted = event, threading.Event()
 
     def open_output_stream(self, path: str) -> io.BytesIO:
         return _Upload(self, path)
 
     def delete_file(self, path: str) -> None:
         del self[path]
+        self.deleted.set()
 
 
 class _Upload(io.BytesIO):
@@ -552,20 +553,52 @@ def test_an_upload_that_breaks_off() -> None:
     assert bucket == {}
 
 
-def test_ctrl_c_during_an_upload() -> None:
-    """The object is whole nevertheless."""
+@pytest.mark.parametrize("is_written", [True, False])
+def test_an_upload_that_cannot_be_closed(
+    monkeypatch: pytest.MonkeyPatch, *, is_written: bool
+) -> None:
+    """It makes no object, so what was there before stays, whether all bytes were written or not."""
+
+    class Lost(io.BytesIO):
+        def write(self, data: Any) -> int:  # noqa: ANN401 - bytes of any kind
+            if not is_written:
+                raise OSError(errno.EIO, "")
+            return super().write(data)
+
+        def close(self) -> None:
+            if not self.closed:
+                super().close()
+                raise OSError(errno.EIO, "")
+
+    bucket = _Bucket(lambda: None)
+    bucket["b/out.csv"] = b"before"
+    monkeypatch.setattr(bucket, "open_output_stream", lambda _path: Lost())
+    with pytest.raises(GraphError, match=r"can't write s3://b/out\.csv"):
+        _store(bucket).put("b/out.csv", [b"x"])
+    assert bucket == {"b/out.csv": b"before"}
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_during_an_upload(times: int) -> None:
+    """Nothing more is sent, and nothing is left, however often it is pressed."""
+    events = []
 
     def event() -> None:
         main = threading.main_thread().ident
         assert main is not None
-        while not _is_in(main, "result"):
+        events.append(main)
+        for function in ("result", "shutdown")[:times]:
+            while not _is_in(main, function):
+                time.sleep(0.001)
+            signal.pthread_kill(main, signal.SIGINT)
+        while _is_in(main, "result" if times == 1 else "put"):
             time.sleep(0.001)
-        signal.pthread_kill(main, signal.SIGINT)
 
     bucket = _Bucket(event)
     with pytest.raises(KeyboardInterrupt):
-        _store(bucket).put("b/out.csv", [bytes(BLOCK), b"x"])
-    assert bucket == {"b/out.csv": bytes(BLOCK) + b"x"}
+        _store(bucket).put("b/out.csv", [bytes(BLOCK), b"x" * BLOCK, b"y"])
+    assert bucket.deleted.wait(60)
+    assert (bucket, len(events)) == ({}, 1)
 
 
 def _store(bucket: _Bucket) -> Store:

@@ -8,6 +8,8 @@ import json
 import math
 import re
 import subprocess
+import threading
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,10 +20,13 @@ from pyarrow import parquet as pq
 
 from mgraph.cli.replay import RowsProgress
 from mgraph.rows.driver import replay
+from mgraph.rows.files import RowFormat
+from mgraph.rows.targets import streamed
 from tests.command_line import SCRIPT, codes, environment
 from tests.rows.lines import CSV, LOSS, RESULTS, line, rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.command_line import Shell
@@ -111,19 +116,58 @@ def test_rows_are_written_as_they_arrive(shell: Shell) -> None:
 
 
 def test_batches_are_written_as_they_arrive(shell: Shell) -> None:
-    """On a stream of Arrow, columns and results of the first batch don't wait for the second."""
+    """On a stream of Arrow, columns don't wait for the first batch, nor that for the second."""
+    columns, first, second = _messages(rows().slice(0, 3), rows().slice(3))
     with _started(shell) as process:
-        given = ipc.new_stream(process.stdin, rows().schema)
-        given.write_batch(rows().slice(0, 3))
+        watch = threading.Timer(60.0, process.kill)
+        watch.start()
+        process.stdin.write(columns)
         process.stdin.flush()
         results = ipc.open_stream(process.stdout)
+        assert results.schema.names == ["loss"]
+        process.stdin.write(first)
+        process.stdin.flush()
         assert results.read_next_batch().to_pydict() == {"loss": LOSS[:3]}
-        given.write_batch(rows().slice(3))
-        given.close()
+        assert process.poll() is None
+        process.stdin.write(second)
         process.stdin.close()
         assert results.read_all().to_pydict() == {"loss": LOSS[3:]}
         assert process.stderr.read().startswith(b"wrote standard output: 4 rows\n")
+        watch.cancel()
     assert process.returncode == 0
+
+
+def _messages(*batches: pa.RecordBatch) -> list[bytes]:
+    """Return a stream of Arrow as its schema, each batch, and its end with the last of them."""
+    sink = io.BytesIO()
+    cuts = [0, len(batches[0].schema.serialize())]
+    with ipc.new_stream(sink, batches[0].schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            cuts.append(sink.tell())
+        cuts[-1] += 8  # the end of the stream
+    return [sink.getvalue()[a:b] for a, b in pairwise(cuts)]
+
+
+def test_a_stream_has_its_columns_once() -> None:
+    """They come before the rows are asked for; the bytes are those that Arrow writes."""
+    days = pa.array(["Mo", "Tu", "Mo"]).dictionary_encode()
+    for columns in ({"x": pa.array([1.0, 2.0, 3.0])}, {"k": days, "x": days}, {"k": days[:0]}):
+        batch = pa.record_batch(columns).replace_schema_metadata({"key": "value"})
+        asked: list[str] = []
+
+        def batches(batch: pa.RecordBatch = batch, asked: list[str] = asked) -> Iterator[Any]:
+            asked.append("for a batch")
+            yield batch
+
+        chunks = streamed(RowFormat.ARROW_STREAM, batch.schema, batches(), "the output")
+        first = next(chunks)
+        assert ipc.read_schema(pa.py_buffer(first)).equals(batch.schema, check_metadata=True)
+        assert asked == []
+        with ipc.new_stream(sink := pa.BufferOutputStream(), batch.schema) as writer:
+            if batch.num_rows:
+                writer.write_batch(batch)
+        assert first + b"".join(chunks) == sink.getvalue()
 
 
 def _started(shell: Shell) -> Any:  # noqa: ANN401 - a process whose pipes are there

@@ -21,7 +21,7 @@ from mgraph.build.network import mlp
 from mgraph.cli.train import _StepProgress
 from mgraph.codec.missing import MISSING
 from mgraph.training import Trained, train
-from mgraph.training.curve import RunningLosses, loss_svg
+from mgraph.training.curve import Curves, RunningLosses, loss_line, loss_svg
 from tests.reference.arithmetic import Double, Rounded
 from tests.reference.evaluate import forward, in_evaluation_order
 from tests.reference.reading import nodes_of
@@ -510,6 +510,20 @@ def test_the_line_of_a_training_shows_the_curve() -> None:
         r"██▇▇▇▆▆▅▅▅▄▄▄▃▃▂▂▂▁▁ step 40 of 80, loss 9\.095e-13, [\d,]+ steps/s, [\d,]+ s left",
         shown.line(),
     )
+
+
+def test_losses_that_are_not_finite_are_not_drawn() -> None:
+    """What is drawn ends in no error, however far apart losses are."""
+    for losses, drawn in (
+        ([2.0, math.inf, 1.0], "█▁"), ([-2.0, math.nan, -1.0], "▁█"), ([math.inf], ""),
+        ([1.7e308, -1.7e308], "█▁"), ([1.7e308] * 3, "▁▁▁"), ([5e-324, 1.0], "▁█"),
+    ):  # fmt: skip
+        assert loss_line(Curves([*enumerate(losses)], ()), 40) == drawn
+        lines = [{"step": k, "loss": loss} for k, loss in enumerate(losses, start=1)]
+        assert loss_svg(lines).endswith("</svg>\n"), losses
+    shown = _StepProgress()
+    shown.report({"step": 1, "loss": "nan", "norm": "nan"}, 2)
+    assert shown.line().startswith(" step 1 of 2, loss nan, ")
 
 
 def test_params_that_change_nothing_are_not_trained() -> None:
