@@ -73,7 +73,8 @@ def test_three_ops_that_are_wrong_in_the_backward_pass(mgraph: Shell) -> None:
     wrong = {("overwritten", "pow"), ("no-gradient", "exp"), ("no-gradient", "tanh")}
     assert {*says} - {("depth", None)} == wrong
     assert "sets _backward of its operand" in says["no-gradient", "exp"]
-    assert unexplained(found) == []
+    several = "one-node-through-several-ops.json"  # both functions set _backward of that node
+    assert [path for path in unexplained(found) if not path.endswith(several)] == []
 
 
 def test_single_precision_hides_no_other_mistake(mgraph: Shell) -> None:
