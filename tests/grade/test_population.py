@@ -107,9 +107,9 @@ def test_mistakes_are_caught_and_named() -> None:
 
 @pytest.mark.thorough
 def test_a_larger_sample_is_named() -> None:
-    """Of every fourteenth mistake the same is true."""
-    scores = [graded(trial, twice=False) for trial in SINGLES[::14]]
-    assert len(scores) > 30
+    """Of every 28th mistake the same is true."""
+    scores = [graded(trial, twice=False) for trial in SINGLES[::28]]
+    assert len(scores) > 14
     assert [score.trial.name for score in scores if not score.is_caught] == []
     assert [(score.trial.name, score.false) for score in scores if score.false] == []
     unnamed = [score.trial.name for score in scores if not score.is_right]
@@ -163,11 +163,11 @@ def test_mistakes_beside_leftovers() -> None:
 
 @pytest.mark.thorough
 def test_a_sample_of_further_mistakes_is_named() -> None:
-    """Of every sixth further mistake nothing false is said, and nine in ten are named."""
-    scores = [graded(trial, twice=False) for trial in written_later(FURTHER)[::6]]
+    """Of every twelfth further mistake nothing false is said, and nine in ten are named."""
+    scores = [graded(trial, twice=False) for trial in written_later(FURTHER)[::12]]
     assert [score.trial.name for score in scores if not score.is_caught] == []
     assert [(score.trial.name, score.false) for score in scores if score.false] == []
-    assert 10 * sum(score.is_right for score in scores) >= 9 * len(scores) > 350
+    assert 10 * sum(score.is_right for score in scores) >= 9 * len(scores) > 170
 
 
 @pytest.mark.thorough
@@ -176,14 +176,14 @@ def test_a_sample_of_pairs_is_named() -> None:
 
     Of all pairs it is four of five.
     """
-    scores = [graded(trial, twice=False) for trial in pairs(PEOPLE, 30)]
+    scores = [graded(trial, twice=False) for trial in pairs(PEOPLE, 16)]
     assert [score.trial.name for score in scores if not score.is_caught] == []
     assert [(score.trial.name, score.false) for score in scores if score.false] == []
-    assert sum(score.is_right for score in scores) >= 22
+    assert sum(score.is_right for score in scores) >= 12
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("trial", written_later(UNUSUAL)[::2], ids=lambda trial: trial.name)
+@pytest.mark.parametrize("trial", written_later(UNUSUAL)[::4], ids=lambda trial: trial.name)
 def test_unusual_mistakes_have_no_false_cause(trial: Trial) -> None:
     """Nothing false is said of an engine that does what no hypothesis says."""
     score = graded(trial, twice=False)
@@ -289,11 +289,11 @@ def test_an_order_must_show_without_what_is_lost() -> None:
 
 @pytest.mark.thorough
 def test_a_sample_of_other_engines_is_named() -> None:
-    """Nothing false is said of every tenth of them, and most mistakes are named."""
-    scores = [graded(trial, twice=False) for trial in [*OF_STYLES.values()][::10]]
+    """Nothing false is said of every twentieth of them, and most mistakes are named."""
+    scores = [graded(trial, twice=False) for trial in [*OF_STYLES.values()][::20]]
     assert [score.trial.name for score in scores if not score.is_caught] == []
     assert [(score.trial.name, score.false) for score in scores if score.false] == []
-    assert 10 * sum(score.is_right for score in scores) >= 9 * len(scores) > 250
+    assert 10 * sum(score.is_right for score in scores) >= 9 * len(scores) > 140
 
 
 OF_ALL: Final = {
@@ -330,7 +330,7 @@ def test_neither_side_is_blamed_for_plain_numbers() -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", OF_ALL)
+@pytest.mark.parametrize("name", [*OF_ALL][::3])
 def test_mistakes_of_strangers(name: str) -> None:
     """What concerns all ops but some is said of all, and no op is blamed for it."""
     (trial,) = [trial for trial in OF_STRANGERS if trial.name == name]
