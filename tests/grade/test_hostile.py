@@ -13,6 +13,8 @@ from mgraph.grade.outcomes import FAILURES, Verdict
 from tests.command_line import HERE, Said, Shell
 from tests.loops import crossed
 
+pytestmark = pytest.mark.soak
+
 ENGINES: Final = HERE / "engines"
 MARK: Final = "MGRAPH_HOSTILE_TEST"
 LINUX: Final = sys.platform == "linux"

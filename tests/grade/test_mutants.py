@@ -13,6 +13,8 @@ from tests.engines.mutants import MUTANTS, Mutant
 from tests.engines.population import NO_NUMBERS, people
 from tests.loops import thinned
 
+pytestmark = pytest.mark.soak
+
 PARTS = 32
 SMALL = 12
 

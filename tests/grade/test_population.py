@@ -30,6 +30,8 @@ from tests.loops import thinned
 if TYPE_CHECKING:
     from tests.engines.population import Trial
 
+pytestmark = pytest.mark.soak
+
 PEOPLE = [person for person in people() if not person.is_held_out]
 SINGLES = [t for t in singles(PEOPLE) if t.mistakes]
 EVERY = 96
