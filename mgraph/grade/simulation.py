@@ -333,7 +333,7 @@ def _shared_by_number(program: Program, rules: Rules, data: Sequence[float]) -> 
             passed = passed_on(step, operand, grads.get(data[step], 0.0)) or 0.0
             x = data[program.steps[step].args[operand]]
             grads[x] = grads.get(x, 0.0) + passed
-    reached = {*postorder(program)}
+    reached = dict.fromkeys(postorder(program))
     return [grads.get(x, 0.0) if i in reached else 0.0 for i, x in enumerate(data)]
 
 
