@@ -21,7 +21,8 @@ from mgraph.grade.compositions import guessed, usual_parts
 from mgraph.grade.crashes import find_crashes
 from mgraph.grade.driver import SAMPLE
 from mgraph.grade.evidence import Evidence, Sample, Simulator, gather, samples_of
-from mgraph.grade.hypotheses import Hypothesis, passes_of_op, whole_passes
+from mgraph.grade.hypotheses.hypothesis import Hypothesis
+from mgraph.grade.hypotheses.passes import passes_of_op, whole_passes
 from mgraph.grade.leaves import look_at_leaves
 from mgraph.grade.leftovers import afresh, find_in_leaves, find_leftovers
 from mgraph.grade.observations import forms_of, observed, root_pair, uses

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.grade.causes import Cause
 from mgraph.grade.compositions import expanded
-from mgraph.grade.hypotheses import clamp
+from mgraph.grade.hypotheses.numbers import clamp
 from mgraph.grade.observations import computed, leaf_pairs, leaf_uses
 from mgraph.grade.op_mistakes import LOSSES, float32, guarded
 from mgraph.grade.outcomes import choices, explains, wrong_numbers

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.grade.compositions import Composition, Known, compositions, expanded, run_composition
-from mgraph.grade.hypotheses import clamp
+from mgraph.grade.hypotheses.numbers import clamp
 from mgraph.grade.observations import Observation, shows_partial
 from mgraph.grade.op_mistakes import (
     Mistake,

@@ -6,12 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.grade.causes import SYMBOLS, Cause, reflected_method
-from mgraph.grade.hypotheses import (
-    FORGETS_PARTIAL,
-    FORGETS_UPSTREAM,
-    SWAPS_GRADIENTS,
-    Hypothesis,
-)
+from mgraph.grade.hypotheses.hypothesis import Hypothesis
+from mgraph.grade.hypotheses.passes import FORGETS_PARTIAL, FORGETS_UPSTREAM, SWAPS_GRADIENTS
 from mgraph.grade.observations import shows_partial
 from mgraph.grade.outcomes import Precision
 from mgraph.ops import OPS

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from mgraph.grade.evidence import Sample, Simulator
-    from mgraph.grade.hypotheses import Hypothesis
+    from mgraph.grade.hypotheses.hypothesis import Hypothesis
     from mgraph.grade.simulation import Rules
 
 MANY: Final = 3

@@ -1,0 +1,304 @@
+"""Orders in which engines visit nodes, right and wrong, and hypotheses of the wrong ones."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import product
+from typing import TYPE_CHECKING, Final
+
+from mgraph.grade import simulation as sim
+from mgraph.grade.hypotheses.hypothesis import Hypothesis, setting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from mgraph.grade.program import Program
+    from mgraph.grade.simulation import Order
+
+
+_SCATTER: Final = 0x9E3779B1  # the bits of its multiples look random
+EARLY: Final = "a node must wait until all nodes that use it have passed on their gradients"
+_AGAIN: Final = "each node must pass its gradient on once, after all nodes that use it"
+_MORE: Final = (
+    f"a node that gets more after it was visited passes all that it has on again: {_AGAIN}"
+)
+
+
+def wrong_orders() -> Iterator[Hypothesis]:
+    """Yield wrong orders, the most usual ones first, and wrong counts of users."""
+    unreversed = (
+        "only the output passes its gradient on in time: the topological order isn't reversed, or "
+        f"backward stops after the first node; {EARLY}"
+    )
+    early = f"nodes are marked as visited too early: {EARLY}"
+    again = f"nodes are visited once for each path to them: {_AGAIN}"
+    for cause, says, steps in (
+        ("order", unreversed, sim.postorder),
+        ("order", unreversed, _flipped),
+        ("order", f"nodes are visited in the order in which they were made: {EARLY}", _ascending),
+        ("order", f"nodes are visited in preorder: {EARLY}", sim.preorder),
+        ("order", f"nodes are visited in preorder: {EARLY}", _pre_flipped),
+        ("order", f"nodes are visited level by level: {EARLY}", sim.breadth_first),
+        ("order", f"nodes are visited level by level: {EARLY}", _breadth_flipped),
+        ("order", early, _pushed),
+        ("order", early, _pushed_flipped),
+        ("order", f"nodes are sorted by their shortest path: {EARLY}", sim.by_distance),
+        ("order", f"nodes are sorted by their shortest path: {EARLY}", _by_height),
+        ("order", "backward stops after the operands of the operands", _root_and_operands),
+        ("order", f"nodes are visited in the wrong order: {EARLY}", _pre_reversed),
+        ("order", f"nodes are visited in the wrong order: {EARLY}", _pre_flipped_reversed),
+        ("order", f"nodes are visited in the wrong order: {EARLY}", _breadth_reversed),
+        ("twice", f"the output passes its gradient on twice: {_AGAIN}", _root_again),
+        ("twice", again, pre_again),
+        ("twice", again, _pre_flip_again),
+        ("twice", again, _post_again),
+        ("twice", again, _post_flip_again),
+        ("twice", again, _breadth_again),
+        ("twice", again, _breadth_flip_again),
+        ("twice", again, _high_again),
+        ("twice", again, _late_again),
+    ):
+        yield Hypothesis(cause, "", says, setting(order=sim.all_operands(steps)))
+        if cause == "twice":  # operands in a set, in which each occurs once
+            once = sim.all_operands(partial(_of_distinct, steps))
+            yield Hypothesis(cause, "", says, setting(order=once))
+            passing = partial(_of_passing, steps)  # backward goes only where something is passed on
+            yield Hypothesis(cause, "", says, setting(by_number=passing))
+    says = (
+        "a node is added to the topological order once for each operand, as if by a line with one "
+        f"indent too many: {_AGAIN}"
+    )
+    for steps in (_appended, _appended_flipped):
+        yield Hypothesis("twice", "", says, setting(order=sim.all_operands(steps)))
+    for again_by in _again_by():
+        yield Hypothesis("twice", "", _MORE, setting(by_number=again_by))
+    for which, by_level in _levels_of_one():
+        says = f"nodes are sorted by the level of their {which} operand: {EARLY}"
+        yield Hypothesis("order", "", says, setting(order=sim.all_operands(by_level)))
+    yield Hypothesis("twice", "", again, setting(order=sim.interleaved))
+    first = f"a node passes its gradient on as soon as one of its users has: {EARLY}"
+    yield Hypothesis("order", "", first, setting(order=partial(sim.interleaved, revisit=False)))
+    yield from _counts()
+
+
+def _counts() -> Iterator[Hypothesis]:
+    """Yield wrong counts of the users for which a node waits."""
+    says = (
+        "a node that an op uses twice, as in a + a, passes its gradient on too early if others use "
+        "it, too: such an op is counted once, and counted down twice"
+    )
+    for last in (False, True):
+        for flip in (False, True):
+            steps = partial(sim.ready_first, last=last, flip=flip, is_once=True)
+            yield Hypothesis("order", "", says, setting(order=sim.all_operands(steps)))
+    says = (
+        "a node passes nothing on if one of its users has a local derivative of 0, as a relu that "
+        "lets nothing through: the node waits for that user forever"
+    )
+    waiting = setting(by_number=sim.ready_by_slopes)
+    yield Hypothesis("no-gradient", "", says, waiting)
+
+
+_flipped = partial(sim.postorder, flip=True)
+_pre_flipped = partial(sim.preorder, flip=True)
+pre_again = partial(sim.preorder, revisit=True)
+_pre_flip_again = partial(sim.preorder, flip=True, revisit=True)
+_breadth_again = partial(sim.breadth_first, revisit=True)
+_breadth_flipped = partial(sim.breadth_first, flip=True)
+_breadth_flip_again = partial(sim.breadth_first, flip=True, revisit=True)
+_high_again = partial(sim.by_height, _breadth_again)
+
+
+def _again_by() -> Iterator[Callable[[Program, Sequence[float]], list[int]]]:
+    """Yield orders of engines that add operands again, by what comes first."""
+    for last, flip in product((False, True), repeat=2):  # a queue and a stack
+        yield partial(sim.added_again, last=last, flip=flip)
+    yield partial(sim.added_again, rank=_oldest)
+    for rank in (_high_by_first, _high_by_last, _largest, _smallest):
+        for last in (False, True):
+            yield partial(sim.added_again, rank=rank, last=last)
+
+
+def _oldest(program: Program, _: Sequence[float]) -> list[int]:
+    return [-i for i in range(len(program.steps))]
+
+
+def newest(program: Program, _: Sequence[float]) -> list[int]:
+    """Rank the steps by age: those made last come first."""
+    return [*range(len(program.steps))]
+
+
+def _high_by_first(program: Program, _: Sequence[float]) -> list[int]:
+    return sim.heights(program, sim.FIRST_OPERAND)
+
+
+def _high_by_last(program: Program, _: Sequence[float]) -> list[int]:
+    return sim.heights(program, sim.LAST_OPERAND)
+
+
+def _largest(_: Program, data: Sequence[float]) -> Sequence[float]:
+    return data
+
+
+def _smallest(_: Program, data: Sequence[float]) -> list[float]:
+    return [-x for x in data]
+
+
+def _late_again(program: Program) -> list[int]:
+    return sorted(_breadth_again(program), reverse=True)
+
+
+def all_descending(program: Program) -> range:
+    """List all steps of a program, from the last made to the first."""
+    return range(len(program.steps) - 1, -1, -1)
+
+
+def reversed_post(program: Program) -> list[int]:
+    """List the steps below the output as the lecture does: in reversed postorder."""
+    return sim.postorder(program)[::-1]
+
+
+def descending(program: Program) -> list[int]:
+    """List the steps below the output, from the last made to the first."""
+    return sorted(sim.postorder(program), reverse=True)
+
+
+def reversed_flipped(program: Program) -> list[int]:
+    """List the steps in reversed postorder, with the operands taken from the last."""
+    return sim.postorder(program, flip=True)[::-1]
+
+
+RIGHT_ORDERS: Final[tuple[Order, ...]] = (
+    sim.as_written,
+    sim.all_operands(reversed_post),
+    sim.all_operands(reversed_flipped),
+    sim.all_operands(sim.ready_first),
+    sim.all_operands(partial(sim.ready_first, last=True)),
+    sim.all_operands(partial(sim.ready_first, flip=True)),
+    sim.counted,
+    *(
+        sim.all_operands(partial(sim.by_height, first))
+        for first in (sim.discovered, reversed_post, descending)
+    ),
+)
+"""Correct orders; which one an engine has matters only if it overwrites gradients."""
+
+
+def _mixed(bit: int, program: Program) -> list[int]:
+    """List the steps as an engine with a set of operands might: some ops have theirs reversed."""
+    steps = tuple(
+        step._replace(args=step.args[::-1]) if i * _SCATTER >> bit & 1 else step
+        for i, step in enumerate(program.steps)
+    )
+    return sim.postorder(program._replace(steps=steps))[::-1]
+
+
+ANY_ORDER: Final = (
+    *RIGHT_ORDERS,
+    *(sim.all_operands(partial(_mixed, bit)) for bit in range(8, 32)),
+)
+"""Correct orders of an engine whose order changes from graph to graph."""
+
+
+def late_events(
+    op: str, operand: int, steps: Callable[[Program], Iterable[int]], program: Program
+) -> Iterator[tuple[int, int]]:
+    """Yield the order if an op passes on when one of its operands should, and that one never."""
+    instead: dict[int, int] = {}
+    for step in sorted(steps(program)):
+        if program.steps[step].op == op:
+            instead[program.steps[step].args[operand]] = step
+    for step in steps(program):
+        if step in instead:
+            yield from sim.events_of(program, instead[step])
+        elif program.steps[step].op != op:
+            yield from sim.events_of(program, step)
+
+
+def every_step(program: Program) -> Iterable[int]:
+    """List all steps of a program, in the order in which they were made."""
+    return range(len(program.steps))
+
+
+def all_below(program: Program) -> list[int]:
+    """List all steps made before the output, whether or not it needs them."""
+    return [*range(program.root, -1, -1)]
+
+
+def _ascending(program: Program) -> list[int]:
+    return sorted(sim.postorder(program))
+
+
+def _root_and_operands(program: Program) -> list[int]:
+    return [program.root, *dict.fromkeys(program.steps[program.root].args)]
+
+
+def _pushed(program: Program) -> list[int]:
+    return sim.marked_when_pushed(program)[::-1]
+
+
+def _pushed_flipped(program: Program) -> list[int]:
+    return sim.marked_when_pushed(program, flip=True)[::-1]
+
+
+_by_height = partial(sim.by_distance, up=True)
+
+
+def _levels_of_one() -> Iterator[tuple[str, Callable[[Program], list[int]]]]:
+    """Yield orders by levels that count one operand of each op only."""
+    for which, of in (("first", sim.FIRST_OPERAND), ("last", sim.LAST_OPERAND)):
+        for first in (sim.discovered, sim.breadth_first, reversed_post, descending, _ascending):
+            yield which, partial(sim.by_height, first, of=of)
+
+
+def _appended(program: Program) -> list[int]:
+    return sim.appended_after_each(program)[::-1]
+
+
+def _appended_flipped(program: Program) -> list[int]:
+    return sim.appended_after_each(program, flip=True)[::-1]
+
+
+def _root_again(program: Program) -> list[int]:
+    return [program.root, *reversed_post(program)]
+
+
+def _pre_reversed(program: Program) -> list[int]:
+    return sim.preorder(program)[::-1]
+
+
+def _pre_flipped_reversed(program: Program) -> list[int]:
+    return sim.preorder(program, flip=True)[::-1]
+
+
+def _breadth_reversed(program: Program) -> list[int]:
+    return sim.breadth_first(program)[::-1]
+
+
+def _of_passing(
+    steps: Callable[[Program], Iterable[int]], program: Program, data: Sequence[float]
+) -> Iterable[int]:
+    return steps(sim.without_stopped(program, data))
+
+
+def _of_distinct(steps: Callable[[Program], Iterable[int]], program: Program) -> Iterable[int]:
+    return steps(sim.distinct(program))
+
+
+def along_one_operand(operand: int, program: Program) -> list[int]:
+    """List the steps that backward reaches if every op keeps only one operand.
+
+    That is the first if `operand` is 1, else the last.
+    """
+    steps = tuple(
+        step._replace(args=step.args[:1] if operand else step.args[-1:]) for step in program.steps
+    )
+    return sim.postorder(program._replace(steps=steps), flip=True)[::-1]
+
+
+def _post_again(program: Program) -> list[int]:
+    return sim.postorder(program, revisit=True)[::-1]
+
+
+def _post_flip_again(program: Program) -> list[int]:
+    return sim.postorder(program, flip=True, revisit=True)[::-1]

@@ -1,0 +1,350 @@
+"""The usual mistakes of a backward pass, of all ops or of one, the most usual first."""
+
+from __future__ import annotations
+
+import math
+import operator
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from mgraph.grade import simulation as sim
+from mgraph.grade.causes import SYMBOLS
+from mgraph.grade.hypotheses.hypothesis import (
+    Hypothesis,
+    also,
+    always,
+    always_true,
+    chooses_nothing,
+    is_first,
+    is_last,
+    is_none_of,
+    is_one_of,
+    is_op,
+    is_operand,
+    overwriting,
+    setting,
+)
+from mgraph.grade.hypotheses.numbers import bounds, keep_first, left_out, of_leaves, other_numbers
+from mgraph.grade.hypotheses.orders import (
+    ANY_ORDER,
+    EARLY,
+    RIGHT_ORDERS,
+    all_below,
+    along_one_operand,
+    descending,
+    every_step,
+    late_events,
+    newest,
+    pre_again,
+    reversed_flipped,
+    reversed_post,
+    wrong_orders,
+)
+from mgraph.grade.hypotheses.seeds import seeds, seeds_elsewhere, seeds_unseen
+from mgraph.ops import OPS, ieee
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from mgraph.grade.simulation import Order, Rules
+
+
+FORGETS_UPSTREAM: Final = (
+    "no op multiplies its local derivative by out.grad, as the chain rule says"
+)
+FORGETS_PARTIAL: Final = (
+    "no op multiplies the upstream gradient by its local derivative, as the chain rule says"
+)
+SWAPS_GRADIENTS: Final = "every op gives its operands their gradients in the reverse order"
+"""The sentences about mistakes that all ops have in common."""
+_TWICE: Final = ("add", "mul", "sub", "div")  # ops that often have one operand twice
+_WITH_SIGN: Final = ("abs", "relu")  # ops whose local derivative people write as x / |x|
+_CANCELLING: Final = ("sub", "div", "atan2")
+"""Ops of which two equal operands get 0 together, as if the result were a constant."""
+
+
+def whole_passes(  # noqa: PLR0913 - what is known of an engine
+    roots: Sequence[tuple[float, float]], gots: Iterable[float], factors: Iterable[float],
+    alone: tuple[float, float] | None = None, *, repeatable: Sequence[str] = (), varies: bool,
+    is_seed_by_op: bool = False,
+) -> Iterator[Hypothesis]:  # fmt: skip
+    """Yield the mistakes that concern all ops, the most usual ones first.
+
+    Args:
+        roots: Data and gradient of the outputs, after the run.
+        gots: Wrong gradients, the most frequent first.
+        factors: How many times too large gradients are, the most frequent first.
+        alone: Data and gradient of a leaf after its own backward; None if they aren't known.
+        repeatable: Ops that were seen to be right although they use an operand twice.
+        varies: Whether the order of the backward pass may change from graph to graph.
+        is_seed_by_op: Whether the gradient of an output depends on its op alone.
+    """
+    gots, factors = [*gots], [*factors]
+    yield from seeds(roots, is_by_op=is_seed_by_op) if roots else seeds_unseen(factors, alone)
+    yield from seeds_elsewhere()
+    yield from _without_chain_rule()
+    yield from _overwriting(ANY_ORDER if varies else RIGHT_ORDERS)
+    yield from _repeated("")
+    if repeatable and any(op not in repeatable for op in _TWICE):
+        yield from _repeated("", but=repeatable)
+    for crossed in (always_true, chooses_nothing):
+        yield Hypothesis("swapped", "", SWAPS_GRADIENTS, setting(crossed=crossed))
+    yield from wrong_orders()
+    yield from _aliases()
+    yield from _shared_by_number()
+    yield from bounds(gots)
+    yield from other_numbers(factors)
+    yield from _never_reached()
+    yield from left_out()
+    yield from of_leaves(gots)
+    says = f"a node passes its gradient on before it is complete: {EARLY}"
+    yield Hypothesis("order", "", says, setting(is_early=True))
+
+
+def _without_chain_rule() -> Iterator[Hypothesis]:
+    """Yield what else ops may do than to multiply the upstream gradient by their partial."""
+    alone_on_paths = setting(upstream=partial(always, 1.0), order=sim.all_operands(pre_again))
+    for change in (setting(upstream=partial(always, 1.0)), alone_on_paths):
+        yield Hypothesis("upstream", "", FORGETS_UPSTREAM, change)
+    says = "every op squares its local derivative"
+    yield Hypothesis("slope", "", says, setting(combines=_own_squared))
+    for how, combines in (
+        ("adds the upstream gradient to", operator.add),
+        ("divides the upstream gradient by", _upstream_divided),
+        ("divides the upstream gradient by", _upstream_divided_unless_0),
+    ):
+        says = f"every op {how} its local derivative; it must multiply them, as the chain rule says"
+        yield Hypothesis("upstream", "", says, setting(combines=combines))
+        for ends in (None, _is_flat):  # on each path by itself, their sum is another number
+            change = setting(combines=combines, by_path=True, ends=ends)
+            yield Hypothesis("upstream", "", says, change)
+    yield from _in_turn()
+    says = "every op multiplies its local derivative by out.data instead of out.grad"
+    for order in (None, sim.all_operands(all_below)):
+        yield Hypothesis("upstream", "", says, setting(of_data=True, order=order))
+    for change in (
+        setting(bare=always_true),
+        setting(bare=chooses_nothing),
+        setting(combines=_upstream_unless_0),  # what is 0 may not be passed on at all
+    ):
+        yield Hypothesis("inner", "", FORGETS_PARTIAL, change)
+
+
+def _overwriting(right: Sequence[Order]) -> Iterator[Hypothesis]:
+    """Yield how gradients may be overwritten, given the right orders of the backward pass."""
+    orders = (None, *right)
+    says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
+    for order in orders:
+        for resets in (False, True):
+            change = overwriting(always_true, order, resets=resets)
+            yield Hypothesis("overwritten", "", says, change)
+    for which, is_it in (("first", is_first), ("last", is_last)):
+        says = (
+            f"`=` instead of `+=` for the {which} operand of each op: what the operand has got "
+            "before is lost"
+        )
+        for order in orders:
+            yield Hypothesis("overwritten", "", says, overwriting(is_it, order))
+    says = "a node keeps only the first gradient that it gets; it must add up all of them"
+    for order in orders:
+        change = setting(clip=keep_first, order=order) if order else setting(clip=keep_first)
+        yield Hypothesis("overwritten", "", says, change)
+
+
+def _in_turn() -> Iterator[Hypothesis]:
+    """Yield what comes of a gradient that is changed from operand to operand."""
+    says = (
+        "what an operand gets is multiplied by the local derivatives of the operands before it, "
+        "too; out.grad must stay the same for all operands"
+    )
+    for running in (always_true, bool):  # what is 0 may be left out
+        yield Hypothesis("slope", "", says, setting(running=running))
+
+
+def passes_of_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
+    """Yield the mistakes in the way in which one op takes part in the backward pass."""
+    for hypothesis in _in_one_op(op, varies=varies):
+        yield Hypothesis(
+            hypothesis.cause, op, hypothesis.says, hypothesis.change,
+            forms=frozenset((op, kinds) for kinds in ("V", "VV", "VN", "NV")),
+        )  # fmt: skip
+
+
+def _nan_at_0(op: str, rules: Rules) -> Rules:
+    """Return rules by which an op passes on NaN where its operand is 0."""
+    key = op, "V", 0
+    gives = rules.slopes.get(key) or partial(_right, op)
+
+    def passed(xs: Sequence[float], y: float, upstream: float) -> float:
+        return gives(xs, y, upstream) if xs[0] else math.nan
+
+    return rules._replace(slopes={**rules.slopes, key: passed})
+
+
+def _right(op: str, xs: Sequence[float], y: float, upstream: float) -> float:
+    return OPS[op].partials(xs, y)[0] * upstream
+
+
+def _repeated(op: str, but: Sequence[str] = ()) -> Iterator[Hypothesis]:
+    """Yield how an operand that is used twice may count once, in one op, or in all but some."""
+    is_one = partial(is_op, op) if op else partial(is_none_of, but)
+    examples = [f"x {SYMBOLS[x]} x" for x in _TWICE if x not in but]
+    rest = f", except by {', '.join(but)}" if but else ""
+    says = (
+        f"{op} counts an operand only once, even if it is used twice"
+        if op
+        else f"an operand that is used twice, as in {' or '.join(examples[:2])}, is counted only "
+        f"once{rest}"
+    )
+    for order in (None, *RIGHT_ORDERS):
+        change = setting(once=is_one, order=order) if order else setting(once=is_one)
+        yield Hypothesis("repeated", op, says, change)
+    kept = (
+        "keeps its local derivatives by operand, so that of an operand that is used twice, as in "
+        "x - x, only the last one counts"
+    )
+    says = f"{op} {kept}" if op else f"an op {kept}{rest}"
+    yield Hypothesis("repeated", op, says, setting(keyed=is_one))
+
+
+def _aliases() -> Iterator[Hypothesis]:
+    says = (
+        "a gradient is kept without a copy, and added to in place: several nodes share one array; "
+        "write `a.grad = a.grad + g`, or copy it first"
+    )
+    for shares in (_passes_as_it_is, _passes_as_it_is_to_first, _passes_on_sums):
+        for order in (None, *RIGHT_ORDERS):
+            for only in (False, True):
+                own = {"order": order} if order else {}
+                change = setting(shares=shares, shares_root=only, **own)
+                yield Hypothesis("aliased", "", says, change)
+
+
+def _shared_by_number() -> Iterator[Hypothesis]:
+    says = (
+        "nodes with equal numbers share one gradient: they must be told apart by `is` or `id`, not "
+        "by `==` or by their numbers"
+    )
+    for order in RIGHT_ORDERS:
+        yield Hypothesis("aliased", "", says, setting(shared=order))
+
+
+def _passes_as_it_is(op: str, operand: int) -> bool:
+    return op in ("add", "sum") or (op == "sub" and operand == 0)
+
+
+def _passes_as_it_is_to_first(op: str, operand: int) -> bool:
+    return _passes_as_it_is(op, operand) and operand == 0
+
+
+def _passes_on_sums(op: str, _: int) -> bool:
+    return op in ("add", "sum")
+
+
+def _never_reached() -> Iterator[Hypothesis]:
+    for operand, which in ((1, "first"), (0, "last")):
+        says = f"backward visits only the {which} operand of each op"
+        cut = sim.all_operands(partial(along_one_operand, operand))
+        yield Hypothesis("no-gradient", "", says, setting(order=cut))
+    for of, which in ((sim.FIRST_OPERAND, "first"), (sim.LAST_OPERAND, "last")):
+        says = (
+            f"only the {which} operand of each op is visited, but the others count, too: a node "
+            "waits without end for users that never pass on to it"
+        )
+        yield Hypothesis("no-gradient", "", says, setting(order=partial(sim.counted, of=of)))
+    on = "and never passes its gradient on: count each user that backward reaches once"
+    for whom, users in (
+        ("users on which the output doesn't depend", every_step),
+        ("a gradient by each path to its users", pre_again),
+    ):
+        says = f"a node waits for {whom}, {on}"
+        waits = sim.all_operands(partial(sim.ready_first, users=users))
+        yield Hypothesis("no-gradient", "", says, setting(order=waits))
+    says = (
+        "only the output has a gradient: it is set after the others were computed, or the leaves "
+        "are visited first, or no op keeps its operands, or all use another gradient than that of "
+        "their result"
+    )
+    yield Hypothesis("no-gradient", "", says, setting(order=lambda _: ()))
+    says = (
+        "of nodes with equal numbers only one passes its gradient on: nodes must be told apart by "
+        "`is` or `id`, not by `==` or by their numbers"
+    )
+    for steps in (
+        sim.first_of_equals,
+        partial(sim.first_of_equals, flip=True),
+        partial(sim.added_again, rank=newest, equal=True),
+    ):
+        yield Hypothesis("no-gradient", "", says, setting(by_number=steps))
+    says = (
+        "a node whose gradient is 0 when it is visited passes nothing on, although the paths to it "
+        "are walked one by one: what they bring may cancel out for a while"
+    )
+    yield Hypothesis("no-gradient", "", says, setting(by_path=True, ends=_is_flat_or_cancelled))
+    yield Hypothesis("no-gradient", "", says, setting(by_path=True, ends=_is_cancelled))
+    says = "every gradient starts at 1; only the output's must, the others must start at 0"
+    yield Hypothesis("seed", "", says, setting(start=1.0))
+    yield Hypothesis("seed", "", says, setting(start=1.0, start_all=False))
+    yield Hypothesis("seed", "", says, setting(start=1.0, seed=partial(always, 2.0)))
+
+
+def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
+    if OPS[op].inputs > 1:
+        yield from _repeated(op)
+    says = f"{op} sets the gradients of its operands with `=`; it must add to them, with `+=`"
+    inputs = OPS[op].inputs
+    every = [partial(is_op, op)]
+    single = [partial(is_operand, op, operand) for operand in range(inputs if inputs > 1 else 0)]
+    for overwrites in (*every, *single):
+        for order in (None, *(ANY_ORDER if varies else RIGHT_ORDERS)):
+            yield Hypothesis("overwritten", op, says, overwriting(overwrites, order))
+    for operand in range(inputs):
+        is_it = partial(is_operand, op, operand)
+        says = f"{op} doesn't keep its operand, so backward never reaches it"
+        yield Hypothesis("no-gradient", op, says, partial(also, "unlinked", is_it))
+        says = f"{op} sets _backward of its operand, which replaces the operand's own"
+        yield Hypothesis("no-gradient", op, says, partial(also, "replaced", is_it))
+        for steps in (reversed_post, reversed_flipped, descending):
+            late = partial(late_events, op, operand, steps)
+            yield Hypothesis("no-gradient", op, says, setting(order=late))
+    if inputs == 2 and op not in _CANCELLING and not OPS[op].fold:  # noqa: PLR2004 - operands
+        says = (
+            f"{op} takes two operands with equal numbers for one, so that the first gets what both "
+            "must get; they must be told apart by `is`"
+        )
+        yield Hypothesis("no-gradient", op, says, setting(merges=partial(is_op, op)))
+    if op in _WITH_SIGN:
+        says = f"{op} passes on NaN where its operand is 0, as if it divided 0 by 0"
+        yield Hypothesis("slope", op, says, partial(_nan_at_0, op))
+    for operands in ([*range(inputs)], *([k] for k in range(inputs if inputs > 1 else 0))):
+        says = f"{op} uses the gradient of its operand where it must use out.grad"
+        own = partial(is_one_of, op, tuple(operands))
+        yield Hypothesis("upstream", op, says, partial(also, "own_upstream", own))
+
+
+def _is_flat(own: float, _: float) -> bool:
+    return own == 0.0
+
+
+def _is_cancelled(_: float, adjoint: float) -> bool:
+    return adjoint == 0.0
+
+
+def _is_flat_or_cancelled(own: float, adjoint: float) -> bool:
+    return 0.0 in {own, adjoint}
+
+
+def _own_squared(own: float, upstream: float) -> float:
+    return own * own * upstream
+
+
+def _upstream_unless_0(own: float, upstream: float) -> float:
+    return upstream if own else 0.0
+
+
+def _upstream_divided(own: float, upstream: float) -> float:
+    return ieee.div(upstream, own)
+
+
+def _upstream_divided_unless_0(own: float, upstream: float) -> float:
+    return upstream / (own or 1.0)
