@@ -110,7 +110,7 @@ class Sample:
     def is_opaque(self) -> bool:
         """Whether it isn't known of which ops some step is composed."""
         unknown = [part for part in self.outcome.answer.parts.values() if part is None]
-        return bool(unknown) or any(form in self.opaque for form in self.forms)
+        return bool(unknown) or not self.forms.isdisjoint(self.opaque)
 
     def has(self, op: str) -> bool:
         """Whether the program has an op."""
