@@ -8,6 +8,7 @@ from benchmarks.accuracy_page import accuracy_page
 from benchmarks.measure import ROOT
 from benchmarks.peers import ENGINES
 from benchmarks.plot import draw
+from benchmarks.report import SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -119,9 +120,17 @@ def part(tables: Mapping[str, StoredTable]) -> Iterator[str]:
     yield from (f"| {' | '.join(row)} |\n" for row in _short_rows(tables))
     dates = sorted(table.date for table in tables.values())
     when = " to ".join(dict.fromkeys([dates[0], dates[-1]]))
-    environments = "; ".join(dict.fromkeys(table.environment for table in tables.values()))
-    yield f"\nBelow 1, mgraph is faster. Measured on {when}: {environments}.\n"
+    yield f"\nBelow 1, mgraph is faster. Measured on {when}: {'; '.join(_environments(tables))}.\n"
     yield "[All tables](docs/benchmarks.md), with their commands.\n\n"
+
+
+def _environments(tables: Mapping[str, StoredTable]) -> Iterator[str]:
+    """Yield versions, each with all machines on which tables were measured with them."""
+    machines: dict[str, dict[str, None]] = {}
+    for table in tables.values():
+        versions, _, machine = table.environment.partition(SEPARATOR)
+        machines.setdefault(versions, {})[machine] = None
+    yield from (versions + SEPARATOR + " or ".join(names) for versions, names in machines.items())
 
 
 def _short_rows(tables: Mapping[str, StoredTable]) -> Iterator[tuple[str, str, str]]:

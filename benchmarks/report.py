@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Figures = list[dict[str, Any]]
 """The figures of a table as plain data, for the picture and for the README."""
 
+SEPARATOR: Final = " · "
+"""What stands between the versions and the machine."""
+
 RATIO_COLUMNS: Final = ("mgraph, best", "peer, best", "best/best", "median ratio", "pairs")
 """The columns that `ratio_cells` fills."""
 
@@ -36,7 +39,7 @@ def heading(name: str, about: str, *, quick: bool) -> Iterator[str]:
 
 def environment() -> str:
     """Return the versions and the machine that the figures were measured with."""
-    return f"{software()} · {machine()}"
+    return software() + SEPARATOR + machine()
 
 
 def today() -> str:

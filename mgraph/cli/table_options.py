@@ -12,7 +12,7 @@ from mgraph.cli.output import escaped
 from mgraph.cli.parameters import NodeId
 from mgraph.errors import printable, some, without_user
 from mgraph.format.runs import SETTABLE
-from mgraph.ops import INPUT, PARAM
+from mgraph.ops import PARAM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -119,7 +119,7 @@ def print_column_notes(graph: Graph, columns: Mapping[str, str], given: Mapping[
         keeps = f"--column {first} keeps the declared value of {printable(params[0])}"
         click.echo(f"note: the {takes}; {keeps}", err=True)
     settled = {*columns, *given}
-    inputs = (nodes.ids[node] for node in nodes.leaves if nodes.op(node) == INPUT)
+    inputs = (nodes.ids[node] for node in nodes.inputs())
     names = [name for name in inputs if name not in settled]
     if names:
         what = "inputs" if len(names) > 1 else "input"

@@ -73,20 +73,20 @@ _MADE: Final = {
 _LONGEST: Final = 200  # steps of a composition
 
 
-def read_compositions(found: Any) -> Known:  # noqa: ANN401 - untrusted
+def read_compositions(answer: Any) -> Known:  # noqa: ANN401 - untrusted
     """Return the compositions in a driver's answer, by op and kinds; None for invalid ones."""
     read: dict[tuple[str, str], Composition | None] = {}
-    for key, steps in found.items() if isinstance(found, dict) else ():
+    for key, steps in answer.items() if isinstance(answer, dict) else ():
         op, _, kinds = key.partition(":")
         if op in OPS:
             read[op, kinds] = _read(len(kinds), steps)
     return read
 
 
-def read_parts(program: Program, found: Any) -> dict[int, Composition | None]:  # noqa: ANN401
+def read_parts(program: Program, answer: Any) -> dict[int, Composition | None]:  # noqa: ANN401
     """Return the compositions of single steps in a driver's answer; None for a step without."""
     read: dict[int, Composition | None] = {}
-    for key, steps in found.items() if isinstance(found, dict) else ():
+    for key, steps in answer.items() if isinstance(answer, dict) else ():
         step = int(key) if key.isascii() and key.isdecimal() else len(program.steps)
         if step < len(program.steps):
             read[step] = _read(len(program.steps[step].args), steps)
@@ -96,14 +96,14 @@ def read_parts(program: Program, found: Any) -> dict[int, Composition | None]:  
 def _read(operands: int, answer: Any) -> Composition | None:  # noqa: ANN401 - untrusted
     if not isinstance(answer, dict):
         return None
-    found, calls = answer.get("steps"), answer.get("calls")
+    stated, calls = answer.get("steps"), answer.get("calls")
     if not isinstance(calls, list) or not all(isinstance(op, str) and op in OPS for op in calls):
         return None
-    if not isinstance(found, list) or not 0 < len(found) <= _LONGEST:
+    if not isinstance(stated, list) or not 0 < len(stated) <= _LONGEST:
         return None
     steps: list[tuple[str, tuple[int, ...]]] = []
     numbers: list[float] = []
-    for i, step in enumerate(found, operands):
+    for i, step in enumerate(stated, operands):
         if not isinstance(step, list) or len(step) < 2 or not isinstance(step[0], str):  # noqa: PLR2004
             return None
         op, *args = step

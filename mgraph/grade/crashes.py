@@ -41,7 +41,7 @@ def find_crashes(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iter
     others = [x for x in others if not any(x is y for y in endless)]
     refused: list[Cause] = []
     for cause in _refused(others, numeric):
-        done = {id(outcome) for each in refused for outcome in each.cases}
+        done = {id(outcome) for earlier in refused for outcome in earlier.cases}
         cause.cases = [outcome for outcome in cause.cases if id(outcome) not in done]
         if cause.cases:
             refused.append(_with_same_place(cause, others))
@@ -61,7 +61,7 @@ def _without_refused(endless: Sequence[Outcome], refused: Sequence[Cause]) -> li
     ops = _ops(conversion.cases)
     same = [x for x in endless if _has_number(x) and (len(ops) > 1 or _ops([x]) == ops)]
     conversion.cases += same
-    return [outcome for outcome in endless if not any(outcome is each for each in same)]
+    return [outcome for outcome in endless if not any(outcome is other for other in same)]
 
 
 # --- recursion -----------------------------------------------------------------------------------
@@ -149,9 +149,9 @@ def _refused(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator
 
 def _with_same_place(cause: Cause, crashed: Sequence[Outcome]) -> Cause:
     """Return a cause with the cases in which a plain number was refused at the same line."""
-    places = {place for outcome in cause.cases if (place := _line(outcome))}
+    lines = {line for outcome in cause.cases if (line := _line(outcome))}
     known = {id(outcome) for outcome in cause.cases}
-    more = [x for x in crashed if _line(x) in places and id(x) not in known and _has_number(x)]
+    more = [x for x in crashed if _line(x) in lines and id(x) not in known and _has_number(x)]
     if not more:
         return cause
     error = cause.cases[0].answer.error

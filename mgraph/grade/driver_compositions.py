@@ -123,7 +123,7 @@ def built_of_others(backwards: dict[str, dict[Any, None]]) -> list[str]:
             ops.setdefault(code, {})[form.partition(":")[0]] = None
     count = len({form.partition(":")[0] for form in backwards})
     most = min(max(FEW, count // FEW), count - 1)
-    found = []
+    forms = []
     for form, codes in backwards.items() if count >= 2 * FEW else ():
         op, _, kinds = form.partition(":")
         shared = [code for code in codes if 1 < len(ops[code]) <= most]
@@ -135,8 +135,8 @@ def built_of_others(backwards: dict[str, dict[Any, None]]) -> list[str]:
             if other.partition(":")[0] != op and any(code in backwards[other] for code in shared)
         ]
         if min(users) < (len(codes), -len(kinds)):
-            found.append(form)
-    return found
+            forms.append(form)
+    return forms
 
 
 def operands_of(frame: Any, op: str, *, is_reflected: bool) -> list[Any]:
@@ -169,12 +169,12 @@ class StepsOfOp:
 
     def steps_of(self, calls: list[Any], result: Any, op: str) -> Any:
         """Return the steps that give a result; None if the op makes it itself, or `UNKNOWN`."""
-        for name, args, made in calls:
-            if not isinstance(made, self.watcher.kind) or id(made) in self.known:
+        for name, args, value in calls:
+            if not isinstance(value, self.watcher.kind) or id(value) in self.known:
                 continue
             if name == op and [*map(id, args)] == [*map(id, self.operands)]:
                 return UNKNOWN if self.steps else None  # it made its result itself, maybe of others
-            self.known[id(made)] = self.add(name, *[self.step_of(arg) for arg in args])
+            self.known[id(value)] = self.add(name, *[self.step_of(arg) for arg in args])
         step = self.known.get(id(result), -1)
         if step >= len(self.operands) and step == len(self.operands) + len(self.steps) - 1:
             return self.steps
@@ -207,9 +207,9 @@ class StepsOfOp:
 
 def made_of(x: float) -> list[tuple[str, float]]:
     """Return the numbers that an op may make of an operand, and how."""
-    made = [("", x), ("negated", -x)]
+    numbers = [("", x), ("negated", -x)]
     if x:
-        made.append(("inverted", 1.0 / x))
+        numbers.append(("inverted", 1.0 / x))
     if x > 0:
-        made.append(("logarithm", math.log(x)))
-    return made
+        numbers.append(("logarithm", math.log(x)))
+    return numbers

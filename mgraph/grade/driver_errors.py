@@ -160,11 +160,11 @@ def evidence(error: BaseException, phase: str, own: OwnFiles) -> dict[str, Any]:
         line, function and source; `caller` names its functions from the outermost to the innermost,
         `repeating` those that call each other until Python gives up.
     """
-    found = {"exception": shown(type(error).__name__, str, NAME), "phase": phase}
+    raised = {"exception": shown(type(error).__name__, str, NAME), "phase": phase}
     try:
-        return {**found, **origin(error, own)}
+        return {**raised, **origin(error, own)}
     except BaseException:  # noqa: BLE001 - there may be no memory left, or no such attribute
-        return found
+        return raised
 
 
 def origin(error: BaseException, own: OwnFiles) -> dict[str, Any]:

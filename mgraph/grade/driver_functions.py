@@ -222,19 +222,19 @@ def without_backward(sample: Any, names: list[str]) -> str:
         names: Its attributes that have one of the usual names.
     """
     kind = shown(type(sample).__name__, str, NAME)
-    found = f"{kind} has no backward"
+    problem = f"{kind} has no backward"
     if names:
-        call, found = getattr(sample, names[0]), f"{kind}.{names[0]}"
+        call, problem = getattr(sample, names[0]), f"{kind}.{names[0]}"
         if callable(call):
-            found += " needs more arguments than a seed: " + shown(
+            problem += " needs more arguments than a seed: " + shown(
                 inspect.signature(call), str, NAME
             )
         else:
-            found += f" is not a function but {'None' if call is None else described(call)}"
+            problem += f" is not a function but {'None' if call is None else described(call)}"
     likely = [name for name in dir(sample) if is_like_backward(name) and name not in names]
     if any(callable(getattr(sample, name, None)) for name in likely[:1]):
-        return f"{found}. If {likely[0]} does its work, add --op backward={likely[0]}"
-    return f"{found}. Name what does its work: --op backward=METHOD or backward=MODULE:FUNCTION"
+        return f"{problem}. If {likely[0]} does its work, add --op backward={likely[0]}"
+    return f"{problem}. Name what does its work: --op backward=METHOD or backward=MODULE:FUNCTION"
 
 
 class Seed(float):

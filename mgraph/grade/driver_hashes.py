@@ -141,16 +141,16 @@ def is_by_address(kind: type, sample: object) -> bool:
 
 def classes_of(own: OwnFiles, sample: object) -> Iterator[type]:
     """Yield the classes that are written in the engine's own files, and those derived from them."""
-    found = [type(sample)]
+    classes = [type(sample)]
     for module in [*sys.modules.values()]:
         try:
             names = object.__getattribute__(module, "__dict__")  # without loading a lazy module
             file = names.get("__file__")
             if isinstance(file, str) and file.endswith(".py") and file in own:
-                found += classes_in(names)
+                classes += classes_in(names)
         except BaseException:  # noqa: BLE001, S112 - anything can be in sys.modules
             continue
-    return with_subclasses(found)
+    return with_subclasses(classes)
 
 
 def classes_in(names: dict[str, Any]) -> list[type]:

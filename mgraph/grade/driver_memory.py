@@ -50,12 +50,12 @@ def maker(size: int) -> Callable[[], Any]:
 
 def filling(make: Callable[[], Any], size: int) -> list[Any]:
     """Return objects of a size, of which the last ones lie side by side."""
-    made: list[Any] = []
+    objects: list[Any] = []
     last = run = 0
     wanted = POOL // size - BLOCK // 4  # nearly a whole pool, which was empty then
-    while run < wanted and len(made) < MOST:
-        made.append(make())
-        address = id(made[-1])
+    while run < wanted and len(objects) < MOST:
+        objects.append(make())
+        address = id(objects[-1])
         run = run + 1 if address == last + size else 0
         last = address
-    return made
+    return objects

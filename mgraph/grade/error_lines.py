@@ -62,9 +62,9 @@ def error_line(text: str) -> str:
     refusals = [i for i, line in enumerate(lines) if _UNSUPPORTED.match(line)]
     stated = [i for i in range(len(lines)) if _states(lines, i)]
     mentioned = [i for i, line in enumerate(lines) if _MENTIONED.match(line)]
-    for found in (refusals, [*_of_tracebacks(lines), *stated], mentioned):
-        if found:
-            return _completed(lines, max(found))
+    for candidates in (refusals, [*_of_tracebacks(lines), *stated], mentioned):
+        if candidates:
+            return _completed(lines, max(candidates))
     return (lines or text.strip().splitlines() or [""])[-1].strip()
 
 

@@ -110,7 +110,7 @@ class Sample:
     def is_opaque(self) -> bool:
         """Whether it isn't known of which ops some step is composed."""
         unknown = [part for part in self.outcome.answer.parts.values() if part is None]
-        return bool(unknown) or any(form in self.opaque for form in self.forms)
+        return bool(unknown) or not self.forms.isdisjoint(self.opaque)
 
     def has(self, op: str) -> bool:
         """Whether the program has an op."""
@@ -203,11 +203,11 @@ class Evidence:
     def compositions(self) -> Known | None:
         """The ops that the engine composes of others, by op and kinds of operands."""
         known = [outcome.answer.compositions for outcome in self.outcomes]
-        if all(each is None for each in known):
+        if all(compositions is None for compositions in known):
             return None
         merged: dict[tuple[str, str], Composition | None] = {}
-        for each in known:
-            merged |= each or {}
+        for compositions in known:
+            merged |= compositions or {}
         return merged
 
     def without(self, forms: Sequence[tuple[str, str]]) -> Evidence:
@@ -233,7 +233,7 @@ def _is_wrong_in_first_value(outcome: Outcome) -> bool:
     steps = dict(zip(outcome.case.graph.columns.ids, program.step_of_node, strict=True))
     first = program.values()[0]
     wrong = wrong_numbers(outcome.case, outcome.answer)
-    return all((steps[each.node], each.field) == (first, "grad") for each in wrong)
+    return all((steps[number.node], number.field) == (first, "grad") for number in wrong)
 
 
 def gather(outcomes: Sequence[Outcome]) -> Evidence:

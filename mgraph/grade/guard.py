@@ -171,10 +171,10 @@ def _descendants() -> list[int]:
     children: dict[int, list[int]] = {}
     for process, parent in _parents():
         children.setdefault(parent, []).append(process)
-    found = [*children.get(os.getpid(), ())]
-    for process in found:
-        found.extend(children.get(process, ()))
-    return found
+    descendants = [*children.get(os.getpid(), ())]
+    for process in descendants:  # grows
+        descendants.extend(children.get(process, ()))
+    return descendants
 
 
 def _parents() -> Iterator[tuple[int, int]]:

@@ -108,13 +108,13 @@ def _in_order(name: str) -> list[tuple[int, str]]:
 def _hand_in(name: str, path: Path, class_name: str, limits: Limits) -> HandIn:
     try:
         files = _python_files(path) if path.is_dir() else [path]
-        file, found = _engine(files, class_name, limits)
+        file, engine = _engine(files, class_name, limits)
     except (HandInError, GraphError) as error:
         problem = error.diagnostics[0].message if isinstance(error, GraphError) else str(error)
         return HandIn(name, path, path, problem=problem)
     except OSError as error:
         return HandIn(name, path, path, problem=f"can't be read: {error.strerror}")
-    return HandIn(name, path, file, found)
+    return HandIn(name, path, file, engine)
 
 
 def _python_files(folder: Path) -> list[Path]:
@@ -145,10 +145,10 @@ def _engine(files: Sequence[Path], class_name: str, limits: Limits) -> tuple[Pat
     names = {file: names_of(read_file(file, limits)) for file in files[:_MOST_FILES]}
     if class_name:
         return _named(names, class_name)
-    for is_found in (_with_backward, _usual):
-        if found := {file: name for file, x in names.items() if (name := is_found(x))}:
-            file = _preferred(found)
-            return file, found[file]
+    for choice in (_with_backward, _usual):
+        if engines := {file: name for file, x in names.items() if (name := choice(x))}:
+            file = _preferred(engines)
+            return file, engines[file]
     for known in names.values():
         if len(known.with_backward) > 1:
             listed = some(map(printable, known.with_backward))
@@ -168,10 +168,10 @@ def _usual(names: Names) -> str:
 
 def _named(names: Mapping[Path, Names], class_name: str) -> tuple[Path, str]:
     known = {file: [*x.with_backward, *x.others] for file, x in names.items()}
-    found = [file for file, x in names.items() if class_name in known[file]]
-    found = found or [file for file, x in names.items() if not x.is_complete]
-    if found:
-        return _preferred(found), class_name
+    files = [file for file, x in names.items() if class_name in known[file]]
+    files = files or [file for file, x in names.items() if not x.is_complete]
+    if files:
+        return _preferred(files), class_name
     all_names = [name for x in known.values() for name in x]
     hint = did_you_mean(closest(class_name, all_names))
     raise HandInError(f"there is no class {printable(class_name)}{hint and '; '}{hint}")

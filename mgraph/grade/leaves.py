@@ -128,9 +128,9 @@ def _mutating(evidence: Evidence) -> Sequence[tuple[str, str]]:
     unchanged = dict.fromkeys(use for changed, own in leaves if not changed for use in own)
     spoilt = [own for changed, own in leaves if changed]
     exact = [[use for use in own if use not in unchanged] for own in spoilt]
-    for each in (exact, spoilt):
-        direct = dict.fromkeys((use.op, use.kinds) for own in each for use in own if not use.caller)
-        ops = [op for op, _ in direct if all(any(use.op == op for use in own) for own in each)]
+    for uses in (exact, spoilt):
+        direct = dict.fromkeys((use.op, use.kinds) for own in uses for use in own if not use.caller)
+        ops = [op for op, _ in direct if all(any(use.op == op for use in own) for own in uses)]
         if len(dict.fromkeys(ops)) == 1:
             return tuple(form for form in direct if form[0] == ops[0])
     return ()

@@ -31,10 +31,10 @@ _BOM: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"  # without it, Excel takes UTF-8 f
 
 
 def as_json(
-    graded: Graded, cases: Sequence[Case], worth: Mapping[str, float] | None, *, hide: bool
+    graded: Graded, cases: Sequence[Case], table: Mapping[str, float] | None, *, hide: bool
 ) -> dict[str, Any]:
     """Return one engine's report as plain data, with its name and its points."""
-    points = points_of(graded.report, cases, worth)
+    points = points_of(graded.report, cases, table)
     report = graded.report.as_json(hide=hide)
     report["summary"]["failed"] = graded.failed
     return {
@@ -46,7 +46,7 @@ def as_json(
 
 
 def as_csv(
-    results: Sequence[Graded], cases: Sequence[Case], worth: Mapping[str, float] | None
+    results: Sequence[Graded], cases: Sequence[Case], table: Mapping[str, float] | None
 ) -> bytes:
     """Return a table with a line for each engine.
 
@@ -63,7 +63,7 @@ def as_csv(
     for graded in results:
         report = graded.report
         by_op, by_case = standing_of_ops(report), standing_of_cases(report)
-        points = points_of(report, cases, worth)
+        points = points_of(report, cases, table)
         cells = [graded.hand_in.name, f"{points.got:.10g}", f"{points.of:.10g}"]
         cells += [*map(str, counts(report)), graded.problem, "; ".join(causes(report))]
         cells += [by_op.get(op, "") for op in ops]

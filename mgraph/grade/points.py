@@ -103,16 +103,16 @@ def _names(ops: Iterable[str], cases: Iterable[Case]) -> dict[str, None]:
 
 
 def points_of(
-    report: Report, cases: Sequence[Case], worth: Mapping[str, float] | None = None
+    report: Report, cases: Sequence[Case], table: Mapping[str, float] | None = None
 ) -> Points:
     """Return the points of an engine; without a table of points, one for each case.
 
     What the table says about skipped cases, and ops that no other case uses, doesn't count.
     """
-    if worth is None:
+    if table is None:
         return Points(float(sum(map(is_right, report.outcomes))), float(len(cases)))
     graded = _names(all_ops(cases), cases)
-    counted = {name: points for name, points in worth.items() if name in graded}
+    counted = {name: points for name, points in table.items() if name in graded}
     standing = standing_of_cases(report) | standing_of_ops(report)
     got = (
         points

@@ -203,7 +203,7 @@ def _environment(python: str) -> Iterator[str]:
 
 def _entry(name: str, file: Path) -> Sequence[str]:
     """Show a file or folder; a symbolic link stays one, so that it doesn't lead out of here."""
-    place = str(_PLACE / name)
+    shown_as = str(_PLACE / name)
     if file.is_symlink():
-        return ("--symlink", os.readlink(file), place)
-    return ("--ro-bind", str(file), place)
+        return ("--symlink", os.readlink(file), shown_as)
+    return ("--ro-bind", str(file), shown_as)

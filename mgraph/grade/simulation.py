@@ -644,6 +644,16 @@ def heights(program: Program, of: slice = ALL_OPERANDS) -> list[int]:
     return height
 
 
+def uses(program: Program, users: Iterable[int], *, is_once: bool = False) -> list[int]:
+    """Count for each step how often these users take it as an operand, or how many do."""
+    count = [0] * len(program.steps)
+    for step in users:
+        args = program.steps[step].args
+        for arg in dict.fromkeys(args) if is_once else args:
+            count[arg] += 1
+    return count
+
+
 def ready_first(
     program: Program, *, last: bool = False, flip: bool = False,
     is_once: bool = False, users: Callable[[Program], Iterable[int]] | None = None,
@@ -657,11 +667,7 @@ def ready_first(
         is_once: Whether a user that has an operand twice is expected only once.
         users: The users that are counted; those on which the root depends, if None.
     """
-    waiting = [0] * len(program.steps)
-    for step in (users or postorder)(program):
-        args = program.steps[step].args
-        for arg in dict.fromkeys(args) if is_once else args:
-            waiting[arg] += 1
+    waiting = uses(program, (users or postorder)(program), is_once=is_once)
     order: list[int] = []
     ready = deque([program.root])
     while ready:
@@ -715,10 +721,7 @@ def ready_by_slopes(program: Program, data: Sequence[float]) -> list[int]:
         program: The program.
         data: Its primals, by step.
     """
-    waiting = [0] * len(program.steps)
-    for step in postorder(program):
-        for arg in program.steps[step].args:
-            waiting[arg] += 1
+    waiting = uses(program, postorder(program))
     order = [program.root]
     for step in order:  # grows
         op, args = program.steps[step].op, program.steps[step].args
@@ -737,10 +740,7 @@ def counted(program: Program, *, of: slice = ALL_OPERANDS) -> Iterator[tuple[int
         program: The program.
         of: The operands to which a step passes on; all wait for it.
     """
-    waiting = [0] * len(program.steps)
-    for step in postorder(program):
-        for arg in program.steps[step].args:
-            waiting[arg] += 1
+    waiting = uses(program, postorder(program))
     todo = [(program.root, 0)]
     while todo:
         step, count = todo.pop()

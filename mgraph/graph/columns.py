@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from mgraph.codec import binary
 from mgraph.graph.ids import ids_of, index_of, own_ids
 from mgraph.graph.passes import passes_for
-from mgraph.ops import NAMES, OPCODES
+from mgraph.ops import INPUT, NAMES, OPCODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -120,6 +120,10 @@ class Columns:
     def op(self, node: int) -> str:
         """Return the op of a node, as files spell it."""
         return NAMES[self.opcode[node]]
+
+    def inputs(self) -> list[int]:
+        """Return the inputs, in order."""
+        return [node for node in self.leaves if self.op(node) == INPUT]
 
     def unbound(self) -> tuple[int, ...]:
         """Return the inputs that have no declared primal."""

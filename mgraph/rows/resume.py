@@ -51,8 +51,8 @@ def _check_ours(folder: PartFolder, names: Sequence[str]) -> None:
     Raises:
         GraphError: `io`.
     """
-    ours = [name for plan in _plans(folder) for name in _planned(plan)]
-    strange = next((name for name in names if name not in frozenset(ours)), None)
+    ours = {name for plan in _plans(folder) for name in _planned(plan)}
+    strange = next((name for name in names if name not in ours), None)
     if strange is not None:
         message = f"{printable(folder.shown)} holds {printable(strange)}, and nothing beside it "
         message += "says that mgraph has made it"

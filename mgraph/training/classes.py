@@ -221,7 +221,7 @@ def _fixes(names: Sequence[Any], column: str, graph: Columns) -> Iterator[str]:
         pair = shlex.quote(f"{targets[0]}={column}")
         yield f"for numbers, and not classes, use --column {printable(pair)}"
     if max(2, len(targets)) < len(names) <= _FEW:
-        inputs = sum(graph.op(leaf) == INPUT for leaf in graph.leaves) - len(targets)
+        inputs = len(graph.inputs()) - len(targets)
         sizes = f"{inputs},16,{len(names)}"
         yield (
             f"for {len(names)} classes, use a network with {len(names)} scores: "

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from mgraph.errors import GraphError, quoted, some
-from mgraph.ops import INPUT
 from mgraph.training.classes import known_targets, off_value, targets_of
 from mgraph.training.scores import Judge, score_nodes, scores_of, threshold_of
 
@@ -101,7 +100,7 @@ def without_scores(graph: Columns, loss: str, split: Split) -> Iterator[str]:
         return
     targets = known_targets(graph)
     if targets or not unused:
-        inputs = sum(graph.op(leaf) == INPUT for leaf in graph.leaves)
+        inputs = len(graph.inputs())
         if inputs <= max(len(targets), 1):
             return  # there is nothing to predict from
         yield (

@@ -10,7 +10,6 @@ import numpy as np
 from mgraph.engine.evaluate import input_nodes, leaf_nodes, node_named, seeded_nodes
 from mgraph.engine.tape.replay import Replay
 from mgraph.errors import GraphError, quoted, some
-from mgraph.ops import INPUT
 from mgraph.service.inference.messages import OUTPUT_TYPE
 from mgraph.service.inference.seeds import SEED, SEEDED, with_seeds
 from mgraph.service.problems import Problem
@@ -84,7 +83,7 @@ class ServedModel:
     def metadata(self, name: str, version: str) -> dict[str, Any]:
         """Return what `GET /v2/models/NAME` says."""
         graph = self.graph
-        inputs = (graph.ids[node] for node in graph.leaves if graph.op(node) == INPUT)
+        inputs = (graph.ids[node] for node in graph.inputs())
         return {
             "name": name,
             "versions": [version],

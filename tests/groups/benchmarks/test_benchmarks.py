@@ -202,14 +202,19 @@ def test_every_comparison_was_measured() -> None:
 
 
 def test_the_readme_has_its_part(tmp_path: Path) -> None:
-    """Only the part between the marks is replaced; it is an error if the marks are missing."""
+    """Only the part between the marks is replaced; it is an error if the marks are missing.
+
+    What tables have in common, such as the versions, is said once.
+    """
     stored = tmp_path / "stored.json"
     figures = [{"phase": "build", "ratio": 0.25}]
-    store.save(stored, "values", store.StoredTable("## values", figures, "2026-01-02", "a machine"))
+    for name, machine in (("values", "2 cores"), ("files", "2 cores"), ("memory", "4 cores")):
+        table = store.StoredTable(f"## {name}", figures, "2026-01-02", f"Python 3 · {machine}")
+        store.save(stored, name, table)
     readme = page.README.read_text(encoding="utf-8")
     written = page.with_part(readme, store.load(stored))
     assert "| `Value`: building 100,000 nodes | micrograd | 0.25 |\n" in written
-    assert "Measured on 2026-01-02" in written
+    assert "Measured on 2026-01-02: Python 3 · 2 cores or 4 cores.\n" in written
     assert page.with_part(written, store.load(stored)) == written
     before, after = readme.index(page.START), readme.index(page.END)
     assert written.startswith(readme[:before])

@@ -75,8 +75,18 @@ class Visit:
             context.close()
 
 
+def screen(width: int, scheme: str) -> dict[str, Any]:
+    """Return the options of a page on a screen, to which scripts may be added."""
+    viewport = {"width": width, "height": 800}
+    return {"viewport": viewport, "color_scheme": scheme, "bypass_csp": True}
+
+
 def barriers(page: Page) -> list[str]:
-    """Return what axe finds, a line each."""
+    """Return what axe finds, a line each; the page must be one to which a script may be added."""
+    from axe_playwright_python.base import AXE_FILE_PATH  # noqa: PLC0415 - may not be installed
+
+    if not page.evaluate("() => 'axe' in window"):
+        page.add_script_tag(path=AXE_FILE_PATH)
     found: Mapping[str, Any] = page.evaluate("() => axe.run()")
     return [
         f"{rule['id']}: {place['html'][:120]} {place['failureSummary'][:300]}"

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mgraph.viewer import page as page_of
 from tests.groups.browser.chromium import Visit, started
-from tests.groups.browser.page import loaded
+from tests.groups.browser.page import page_file
 from tests.service.classroom import INSECURE
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
+    import mgraph
     from mgraph.viewer import CsvRows
 
 
@@ -40,18 +40,15 @@ def visit(browser: Browser, tmp_path: Path) -> Iterator[Visit]:
 
 @pytest.fixture
 def show(visit: Visit, tmp_path: Path) -> Callable[..., Page]:
-    """Write the page of a graph (a file, or plain data) and open it."""
+    """Write the page of a graph (a file, plain data, or itself) and open it."""
 
     def opened(
-        graph: Path | dict[str, Any],
+        graph: Path | dict[str, Any] | mgraph.Graph,
         *,
         quiz: bool = False,
         rows: CsvRows | None = None,
         **options: Any,  # noqa: ANN401 - playwright's
     ) -> Page:
-        path = tmp_path / "page.html"
-        chunks = page_of(loaded(graph), "graph.json", quiz=quiz, rows=rows)
-        path.write_bytes(b"".join(chunks))
-        return visit(path, **options)
+        return visit(page_file(tmp_path, graph, quiz=quiz, rows=rows), **options)
 
     return opened

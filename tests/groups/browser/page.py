@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import mgraph
+from mgraph.viewer import page as page_of
 from tests.command_line import FIXTURES, NEURON
 
 if TYPE_CHECKING:
@@ -24,6 +25,19 @@ GOLDEN = sorted([NEURON, *(FIXTURES / "run").rglob("*.json")])
 def loaded(graph: Path | dict[str, Any]) -> mgraph.Graph:
     """Return a graph from a file, or from a document."""
     return mgraph.load(graph) if isinstance(graph, Path) else mgraph.loads(json.dumps(graph))
+
+
+def page_file(
+    folder: Path,
+    graph: Path | dict[str, Any] | mgraph.Graph,
+    name: str = "graph.json",
+    **options: Any,  # noqa: ANN401 - those of `mgraph.viewer.page`
+) -> Path:
+    """Write the page of a graph into a folder."""
+    path = folder / "page.html"
+    shown = graph if isinstance(graph, mgraph.Graph) else loaded(graph)
+    path.write_bytes(b"".join(page_of(shown, name, **options)))
+    return path
 
 
 def document(
@@ -64,8 +78,8 @@ def box(page: Page, name: str) -> Any:  # noqa: ANN401 - playwright's
 
 def numbers_of(page: Page, name: str) -> tuple[str, str]:
     """Return what a box shows: data and grad."""
-    each = box(page, name)
-    return each.locator(".data").text_content(), each.locator(".grad").text_content()
+    shown = box(page, name)
+    return shown.locator(".data").text_content(), shown.locator(".grad").text_content()
 
 
 def at_the_end(page: Page) -> Page:

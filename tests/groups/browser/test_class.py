@@ -7,10 +7,9 @@ from math import tanh
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from axe_playwright_python.base import AXE_FILE_PATH
 
 from tests.command_line import NEURON
-from tests.groups.browser.chromium import READY, Visit, barriers
+from tests.groups.browser.chromium import READY, Visit, barriers, screen
 from tests.groups.browser.page import at_the_end, document, drop, leaf, node, numbers_of
 from tests.groups.browser.test_page_safety import HOSTILE
 from tests.service.classroom import CLASS, INSECURE, Classroom, held
@@ -540,15 +539,8 @@ def test_nothing_bars_anyone_in_a_class(
     """Axe finds no barrier on the page of the class, nor where a copy is saved and compared."""
     for name in ("ada", "ben", "group-1/ada"):
         room.put(f"{CLASS}/{name}", json.loads(NEURON.read_bytes()))
-    options = {
-        "viewport": {"width": width, "height": 800},
-        "color_scheme": scheme,
-        "bypass_csp": True,
-        "reduced_motion": "reduce",
-    }
-    page = opened(room.link, **options)
+    page = opened(room.link, reduced_motion="reduce", **screen(width, scheme))
     page.wait_for_function("() => document.images.length === 3")
-    page.add_script_tag(path=AXE_FILE_PATH)
     assert barriers(page) == []
     page.click("#pick")
     for name in ("ada", "ben"):
@@ -556,7 +548,6 @@ def test_nothing_bars_anyone_in_a_class(
     assert barriers(page) == []
     page.click("#compare-picked")
     page.wait_for_selector("#other-card:not([hidden])")
-    page.add_script_tag(path=AXE_FILE_PATH)
     assert barriers(page) == []
     set_leaf(page, "w1", -1.0)
     save_as(page, "ben")
@@ -564,5 +555,4 @@ def test_nothing_bars_anyone_in_a_class(
     assert barriers(page) == []
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     page.goto(f"{room.url}/g/nobody")
-    page.add_script_tag(path=AXE_FILE_PATH)
     assert barriers(page) == []

@@ -14,17 +14,16 @@ import pytest
 import mgraph
 from mgraph.graph.run import DEFAULT, EXACT, Tolerance
 from mgraph.ops import LEAVES, OPS
-from mgraph.viewer import page as page_of
 from tests.command_line import FIXTURES, HERE, NEURON
 from tests.groups.browser.chromium import READY
+from tests.groups.browser.page import GOLDEN, both, page_file, runs_of
+from tests.loops import looped
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
-from tests.groups.browser.page import GOLDEN, both, runs_of
-from tests.loops import looped
 
 LIBM_ULP = 4
 ASKS = """async ([data, questions]) => {
@@ -92,8 +91,7 @@ def answers(page: Page, path: Path) -> list[dict[str, tuple[float, float | None]
 @pytest.fixture(scope="session")
 def engine(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Page:
     """Return a page whose engine is asked directly."""
-    path = tmp_path_factory.mktemp("engine") / "page.html"
-    path.write_bytes(b"".join(page_of(mgraph.load(NEURON), "neuron.json")))
+    path = page_file(tmp_path_factory.mktemp("engine"), NEURON)
     page = browser.new_context().new_page()
     page.goto(path.as_uri())
     page.wait_for_selector(READY)

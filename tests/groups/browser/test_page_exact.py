@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import mgraph
-from mgraph.viewer import page as page_of
+from tests.groups.browser.page import page_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,9 +36,7 @@ def exact_page(visit: Visit, folder: Path) -> tuple[mgraph.Graph, Page]:
     """Open the page of the graph with a run in exact math."""
     graph = mgraph.loads(json.dumps(GRAPH))
     graph = graph.with_runs([graph.run(math="exact")])
-    path = folder / "exact.html"
-    path.write_bytes(b"".join(page_of(graph, "graph.json")))
-    return graph, visit(path)
+    return graph, visit(page_file(folder, graph))
 
 
 def test_the_page_has_the_bits_of_exact_math(visit: Visit, tmp_path: Path) -> None:

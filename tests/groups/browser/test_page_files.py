@@ -11,8 +11,17 @@ import msgpack
 import pytest
 
 import mgraph
-from mgraph.viewer import page as page_of
 from tests.command_line import FIXTURES, NEURON, Shell
+from tests.groups.browser.page import (
+    at_the_end,
+    document,
+    drop,
+    leaf,
+    loaded,
+    node,
+    numbers_of,
+    page_file,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +31,6 @@ if TYPE_CHECKING:
 
     from tests.groups.browser.chromium import Visit
 
-from tests.groups.browser.page import at_the_end, document, drop, leaf, loaded, node, numbers_of
 
 OTHER_DOCUMENT = document(
     leaf("p", 0.1), leaf("q", 0.2, "param"), node("r", "add", "p", "q"), name="other"
@@ -200,8 +208,7 @@ def test_links_carry_the_graph(show: Callable[..., Page], visit: Visit, tmp_path
     carried = json.loads(zlib.decompress(packed, wbits=-15))
     assert carried["nodes"] == json.loads(NEURON.read_bytes())["nodes"]
     assert [run["inputs"] for run in carried["runs"]] == [{"x2": 1.0}]
-    other = tmp_path / "other.html"
-    other.write_bytes(b"".join(page_of(loaded(OTHER_DOCUMENT), "other.json")))
+    other = page_file(tmp_path, OTHER_DOCUMENT)
     linked = visit(other, fragment=fragment)
     assert linked.locator("#name").inner_text() == "neuron"
     assert numbers_of(at_the_end(linked), "x2w2") == numbers_of(page, "x2w2")
@@ -214,8 +221,7 @@ def test_links_carry_the_graph(show: Callable[..., Page], visit: Visit, tmp_path
 )
 def test_damaged_links_do_no_harm(visit: Visit, tmp_path: Path, fragment: str) -> None:
     """A link that can't be read says so, and the page shows its own graph."""
-    path = tmp_path / "page.html"
-    path.write_bytes(b"".join(page_of(mgraph.load(NEURON), "neuron.json")))
+    path = page_file(tmp_path, NEURON)
     page = visit(path, fragment=fragment)
     assert "was not opened" in page.locator("#alert").inner_text()
     assert page.locator("#name").inner_text() == "neuron"
@@ -223,8 +229,7 @@ def test_damaged_links_do_no_harm(visit: Visit, tmp_path: Path, fragment: str) -
 
 def test_a_link_that_unpacks_to_very_much_is_refused(visit: Visit, tmp_path: Path) -> None:
     """A kilobyte that unpacks to many megabytes is not unpacked to the end."""
-    path = tmp_path / "page.html"
-    path.write_bytes(b"".join(page_of(mgraph.load(NEURON), "neuron.json")))
+    path = page_file(tmp_path, NEURON)
     deflate = zlib.compressobj(9, wbits=-15)
     bomb = deflate.compress(b" " * 50_000_000) + deflate.flush()
     text = base64.urlsafe_b64encode(bomb).decode().rstrip("=")

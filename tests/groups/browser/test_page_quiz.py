@@ -7,12 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.command_line import NEURON
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from playwright.sync_api import Page
-
 from tests.groups.browser.page import (
     answer,
     at_the_end,
@@ -24,6 +18,11 @@ from tests.groups.browser.page import (
     step_text,
     title,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
 
 
 def mistake(page: Page) -> str | None:

@@ -11,10 +11,9 @@ import msgpack
 
 import mgraph
 from mgraph.errors import GraphError
-from mgraph.viewer import page as page_of
 from tests.command_line import NEURON
 from tests.groups.browser.chromium import READY
-from tests.groups.browser.page import document, leaf, node
+from tests.groups.browser.page import document, leaf, node, page_file
 from tests.groups.browser.test_page_engine import READS
 
 if TYPE_CHECKING:
@@ -86,8 +85,7 @@ ALL: Final = f"(all) => Promise.all(all.map({READS}))"
 
 def test_the_page_accepts_and_refuses_what_check_does(browser: Browser, tmp_path: Path) -> None:
     """Null, empty or of another type, in JSON, msgpack and packed: one of the codes of `check`."""
-    path = tmp_path / "page.html"
-    path.write_bytes(b"".join(page_of(mgraph.load(NEURON), "neuron.json")))
+    path = page_file(tmp_path, NEURON)
     page = browser.new_page()
     page.goto(path.as_uri())
     page.wait_for_selector(READY)

@@ -7,19 +7,9 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.base import AXE_FILE_PATH
 
-import mgraph
-from mgraph.viewer import page as page_of
 from tests.command_line import NEURON
-from tests.groups.browser.chromium import Visit, barriers
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from playwright.sync_api import Browser, Page
-
+from tests.groups.browser.chromium import Visit, barriers, screen
 from tests.groups.browser.page import (
     answer,
     at_the_end,
@@ -27,11 +17,18 @@ from tests.groups.browser.page import (
     document,
     drop,
     leaf,
-    loaded,
     node,
     numbers_of,
+    page_file,
     to_step,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
 
 HOSTILE = '</script><script>window.bad = 1</script><img src=x onerror="window.bad = 2">&amp;"\''
 
@@ -46,9 +43,7 @@ def test_texts_of_a_graph_are_only_text(visit: Visit, tmp_path: Path) -> None:
         name=HOSTILE, doc=HOSTILE, meta={"__proto__": HOSTILE},
         runs=[{"origin": HOSTILE, "data": {"y": 4.0}}],
     )  # fmt: skip
-    path = tmp_path / "page.html"
-    path.write_bytes(b"".join(page_of(loaded(graph), f"{HOSTILE}.json")))
-    page = at_the_end(visit(path))
+    page = at_the_end(visit(page_file(tmp_path, graph, f"{HOSTILE}.json")))
     assert page.locator("#name").inner_text() == HOSTILE
     assert numbers_of(page, "y") == ("4.0", "1.0")
     page.evaluate("() => mgraph.goTo(0)")
@@ -65,8 +60,8 @@ def test_texts_of_a_graph_are_only_text(visit: Visit, tmp_path: Path) -> None:
 
 def test_the_policy_is_in_force(browser: Browser, tmp_path: Path) -> None:
     """A script that somebody adds to the page does not run, and nothing can be fetched."""
-    path = tmp_path / "page.html"
-    text = b"".join(page_of(mgraph.load(NEURON), "neuron.json")).decode()
+    path = page_file(tmp_path, NEURON)
+    text = path.read_text(encoding="utf-8")
     path.write_text(
         text.replace("</body>", "<script>window.bad = 1</script></body>"), encoding="utf-8"
     )
@@ -84,13 +79,7 @@ def test_the_policy_is_in_force(browser: Browser, tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_bars_anyone(show: Callable[..., Page], scheme: str, width: int) -> None:
     """Axe finds no barrier: at the end, in a backward step, with a node explained, in the quiz."""
-    options = {
-        "viewport": {"width": width, "height": 800},
-        "color_scheme": scheme,
-        "bypass_csp": True,
-    }
-    page = at_the_end(show(NEURON, reduced_motion="reduce", **options))
-    page.add_script_tag(path=AXE_FILE_PATH)
+    page = at_the_end(show(NEURON, reduced_motion="reduce", **screen(width, scheme)))
     assert barriers(page) == []
     to_step(page, "Backward, 3")
     box(page, "w1").click()

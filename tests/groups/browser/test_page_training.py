@@ -7,12 +7,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from axe_playwright_python.base import AXE_FILE_PATH
 
 from mgraph.build.network import mlp
 from mgraph.viewer import CsvRows
 from tests.command_line import HERE, NEURON
-from tests.groups.browser.chromium import barriers
+from tests.groups.browser.chromium import barriers, screen
 from tests.groups.browser.page import at_the_end, box, document, drop, leaf, node, numbers_of, title
 from tests.reference.arithmetic import Double
 from tests.rows.lines import line
@@ -412,13 +411,8 @@ def test_another_graph_forgets_the_rows(show: Show) -> None:
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_bars_anyone(show: Show, scheme: str, width: int) -> None:
     """Axe finds no barrier, nothing is wider than the screen, and the keyboard is enough."""
-    options = {
-        "viewport": {"width": width, "height": 800},
-        "color_scheme": scheme,
-        "bypass_csp": True,
-    }
-    page = show(network(2, 4, 1), rows=CsvRows("moons.csv", MOONS.decode()), **options)
-    page.add_script_tag(path=AXE_FILE_PATH)
+    rows = CsvRows("moons.csv", MOONS.decode())
+    page = show(network(2, 4, 1), rows=rows, **screen(width, scheme))
     page.focus("#rate")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import mgraph
-from mgraph.viewer import page as page_of
 from tests.command_line import FIXTURES, NEURON
 from tests.groups.browser.page import (
     at_the_end,
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from playwright.sync_api import Page
-
-    from tests.groups.browser.chromium import Visit
 
 
 # --- finding one's way -----------------------------------------------------------------------
@@ -111,16 +107,9 @@ def test_nodes_can_be_reached_by_keyboard(show: Callable[..., Page]) -> None:
 # --- large graphs ----------------------------------------------------------------------------
 
 
-def page_with(visit: Visit, graph: mgraph.Graph) -> Page:
-    """Open the page of a graph."""
-    path = visit.folder / "large.html"
-    path.write_bytes(b"".join(page_of(graph, "large.json")))
-    return visit(path)
-
-
-def test_networks_fold_to_groups(visit: Visit) -> None:
+def test_networks_fold_to_groups(show: Callable[..., Page]) -> None:
     """Above 300 nodes neurons are boxes, a line says so, and a click opens one of them."""
-    page = page_with(visit, mlp(2, 16, 16, 1))
+    page = show(mlp(2, 16, 16, 1))
     assert page.locator(".box.group").count() == 33
     assert "708 nodes, folded by their names" in page.locator("#scene-note").inner_text()
     page.click('.box[aria-label^="group layer1.neuron3,"]')
@@ -132,20 +121,20 @@ def test_networks_fold_to_groups(visit: Visit) -> None:
     assert page.locator(".box[data-item]").count() == 708
 
 
-def test_a_folded_group_shows_what_leaves_it(visit: Visit) -> None:
+def test_a_folded_group_shows_what_leaves_it(show: Callable[..., Page]) -> None:
     """A neuron's box has the value and gradient of the one node that others use."""
     graph = mlp(2, 16, 16, 1)
     values, grads = both(graph, {}, {})
-    page = at_the_end(page_with(visit, graph))
+    page = at_the_end(show(graph))
     data, grad = numbers_of(page, "group layer2.neuron5")
     name = "layer2.neuron5.out"
     assert float(data) == pytest.approx(values[name], rel=1e-3)
     assert float(grad) == pytest.approx(grads[name], rel=1e-3)
 
 
-def test_finding_a_node_opens_its_group(visit: Visit) -> None:
+def test_finding_a_node_opens_its_group(show: Callable[..., Page]) -> None:
     """A node in a folded group is found, its group opened, and the node is in sight."""
-    page = page_with(visit, mlp(2, 16, 16, 1))
+    page = show(mlp(2, 16, 16, 1))
     page.keyboard.press("/")
     page.keyboard.type("layer2.neuron7.w3")
     page.keyboard.press("Enter")
@@ -156,9 +145,9 @@ def test_finding_a_node_opens_its_group(visit: Visit) -> None:
     assert page.locator('.box[aria-label^="group layer2.neuron7,"]').count() == 1
 
 
-def test_a_large_graph_without_groups_shows_surroundings(visit: Visit) -> None:
+def test_a_large_graph_without_groups_shows_surroundings(show: Callable[..., Page]) -> None:
     """A thousand nodes without dots: some around the output; stepping and clicking move there."""
-    page = page_with(visit, mgraph.load(FIXTURES / "run" / "shapes" / "chain_1000.json"))
+    page = show(FIXTURES / "run" / "shapes" / "chain_1000.json")
     assert 1 < page.locator(".box[data-item]").count() <= 24
     note = page.locator("#scene-note").inner_text()
     assert "are shown. Click a node to see its surroundings" in note

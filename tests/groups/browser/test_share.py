@@ -6,13 +6,12 @@ import base64
 import json
 import mimetypes
 import zlib
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from axe_playwright_python.base import AXE_FILE_PATH
 
 from tests.command_line import NEURON, Shell
-from tests.groups.browser.chromium import READY, Visit, barriers
+from tests.groups.browser.chromium import READY, Visit, barriers, screen
 from tests.groups.browser.page import at_the_end, drop, numbers_of
 from tests.service.test_qr import picture, texts
 from tests.viewer.test_site import HOSTILE
@@ -206,14 +205,11 @@ def test_a_stranger_s_graph_in_a_site(visit: Visit, shell: Shell) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_bars_anyone_from_a_list(
-    visit: Visit, shell: Shell, scheme: Literal["light", "dark"], width: int
+    visit: Visit, shell: Shell, scheme: str, width: int
 ) -> None:
     """Axe finds no barrier in the list, nor in the page without a graph; nothing is too wide."""
-    page = visit.context(
-        viewport={"width": width, "height": 800}, bypass_csp=True, color_scheme=scheme
-    ).new_page()
+    page = visit.context(**screen(width, scheme)).new_page()
     for name in ("index.html", "page.html"):
         page.goto(shell.path(f"site/{name}").as_uri())
-        page.add_script_tag(path=AXE_FILE_PATH)
         assert barriers(page) == []
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
