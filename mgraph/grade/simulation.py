@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from functools import lru_cache
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.grade.early import early_order
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST: Final = 50_000
 """Limit of contributions in one backward pass: a graph walked path by path has too many."""
+_KEPT: Final = 512
+"""How many programs each order of the backward pass is kept for: as many as there are cases."""
 MOST_VISITS: Final = 5_000
 """Limit of visits where steps come again in an order of their own, or on each path by itself."""
 
@@ -429,14 +433,16 @@ def events_of(program: Program, step: int) -> Iterator[tuple[int, int]]:
 def all_operands(steps: Callable[[Program], Iterable[int]]) -> Order:
     """Return the order in which each of these steps passes on to all of its operands."""
 
-    def events(program: Program) -> Iterator[tuple[int, int]]:
-        for step in steps(program):
-            yield from events_of(program, step)
+    @lru_cache(_KEPT)
+    def events(program: Program) -> Sequence[tuple[int, int]]:
+        listed = chain.from_iterable(events_of(program, step) for step in steps(program))
+        most = MOST + 2 + sum(len(step.args) for step in program.steps)
+        return tuple(islice(listed, most))
 
     return events
 
 
-def as_written(program: Program) -> Iterator[tuple[int, int]]:
+def _descending(program: Program) -> Iterator[int]:
     """Yield the steps on which the root depends, from the last to the first."""
     needed = bytearray(len(program.steps))
     needed[program.root] = 1
@@ -444,7 +450,11 @@ def as_written(program: Program) -> Iterator[tuple[int, int]]:
         if needed[step]:
             for arg in program.steps[step].args:
                 needed[arg] = 1
-            yield from events_of(program, step)
+            yield step
+
+
+as_written: Final = all_operands(_descending)
+"""The order from the last step to the first, of those on which the root depends."""
 
 
 def distinct(program: Program) -> Program:
