@@ -1,8 +1,8 @@
 """Drive a foreign engine: build graphs with its operators, call its backward, read its numbers.
 
-Any Python from 3.8 runs this file; it needs nothing but the engine, and the files `driver_*.py`
-beside it. It reads one JSON object per line, and answers each with another. The first one names the
-engine:
+Any Python from 3.8 runs `driver_start.py`, which runs this file; it needs nothing but the engine,
+and the files `driver_*.py` beside it. It reads one JSON object per line, and answers each with
+another. The first one names the engine:
 
     {"target": "micrograd.engine:Value", "names": {"tanh": "activation:tanh"}}
 
@@ -69,7 +69,7 @@ if TYPE_CHECKING or __package__:
     from mgraph.grade.driver_hashes import SerialHashes, classes_of, with_subclasses
     from mgraph.grade.driver_memory import fill_holes
     from mgraph.grade.driver_numbers import as_float, differs
-else:  # it is run as a script, perhaps without its folder on the path
+else:  # it is imported by a script, perhaps without its folder on the path
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     from driver_compositions import UNKNOWN, Watcher, built_of_others, entered
     from driver_errors import (
@@ -859,8 +859,3 @@ def main() -> None:
             break
         reply = answer_program(engine, json.loads(line))
         gc.collect(0)
-
-
-if __name__ == "__main__":
-    main()
-    os._exit(0)  # without waiting for exit handlers and threads of the engine

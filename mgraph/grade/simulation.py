@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from functools import lru_cache
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.grade.early import early_order
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST: Final = 50_000
 """Limit of contributions in one backward pass: a graph walked path by path has too many."""
+_KEPT: Final = 512
+"""How many programs each order of the backward pass is kept for: as many as there are cases."""
 MOST_VISITS: Final = 5_000
 """Limit of visits where steps come again in an order of their own, or on each path by itself."""
 
@@ -41,6 +45,20 @@ class Simulated(NamedTuple):
 
     data: Sequence[float]
     grad: Sequence[float]
+    is_unknown: bool
+
+
+class Primals(NamedTuple):
+    """The primals of a program, and what follows from them alone.
+
+    Attributes:
+        data: The primals, by step.
+        partials: The right partials of the steps that have been asked for.
+        is_unknown: Whether some primals can't be known.
+    """
+
+    data: list[float]
+    partials: dict[int, Sequence[float]]
     is_unknown: bool
 
 
@@ -144,31 +162,25 @@ CHOOSING: Final = ("max", "min")
 """Ops that usually don't touch the adjoint of the operand that isn't chosen."""
 
 
-def simulate(
-    program: Program, rules: Rules, seen: Sequence[float | None] | None = None
-) -> Simulated:
+def simulate(program: Program, rules: Rules, primals: Primals | None = None) -> Simulated:
     """Run a program as an engine with these rules would.
 
     Args:
         program: The program.
         rules: How the engine behaves.
-        seen: Its primals, by step; None where they are not known. They replace those that follow
-            from the rules.
+        primals: Its primals; if None, those that follow from the rules.
     """
-    data, is_unknown = _forward(program, rules, seen)
+    primals = primals or forward(program, rules)
     if rules.shares or rules.shared:
         sharing = _shared_by_number if rules.shared else _with_shared_memory
-        return Simulated(data, sharing(program, rules, data), is_unknown)
-    if rules.by_path:
-        return _along_paths(program, rules, data, is_unknown=is_unknown)
-    return _in_order(program, rules, data, is_unknown=is_unknown)
+        return Simulated(primals.data, sharing(program, rules, primals), primals.is_unknown)
+    return (_along_paths if rules.by_path else _in_order)(program, rules, primals)
 
 
-def _in_order(
-    program: Program, rules: Rules, data: Sequence[float], *, is_unknown: bool
-) -> Simulated:
+def _in_order(program: Program, rules: Rules, primals: Primals) -> Simulated:
     """Return the numbers of an engine that visits steps, which pass on what they have."""
-    grad, passed_on = _start(program, rules, data), _passed_on(program, rules, data)
+    data, _, is_unknown = primals
+    grad, passed_on = _start(program, rules, data), _passed_on(program, rules, primals)
     last, olds = -1, dict[int, float]()
     lost = rules.lost(program) if rules.lost else -1
     for count, (step, operand) in enumerate(_events(program, rules, data)):
@@ -242,7 +254,7 @@ def _start(program: Program, rules: Rules, data: Sequence[float]) -> list[float]
 
 
 def early_rules(
-    program: Program, rules: Rules, seen: Sequence[float | None], grads: Sequence[float | None],
+    program: Program, rules: Rules, primals: Primals, grads: Sequence[float | None],
     near: Callable[[float | None, float], bool],
 ) -> tuple[Rules | None, int]:  # fmt: skip
     """Return rules with an order by which nodes pass on too early, and how many were tried.
@@ -250,12 +262,11 @@ def early_rules(
     Args:
         program: The program.
         rules: The other rules.
-        seen: The engine's primals, by step; None where they are not known.
-        grads: Its adjoints, likewise.
+        primals: The engine's primals.
+        grads: Its adjoints, by step; None where they are not known.
         near: Whether a number is the one that is expected.
     """
-    data, _ = _forward(program, rules, seen)
-    order, tries = early_order(program, _passed_on(program, rules, data), grads, near)
+    order, tries = early_order(program, _passed_on(program, rules, primals), grads, near)
     if order is None:
         return None, tries
     return rules._replace(is_early=False, order=all_operands(lambda _: order)), tries
@@ -295,10 +306,10 @@ def _partial_of(program: Program, rules: Rules, step: int, operand: int) -> int:
     return len(args) - 1 - args[::-1].index(args[operand])
 
 
-def _with_shared_memory(program: Program, rules: Rules, data: Sequence[float]) -> list[float]:
+def _with_shared_memory(program: Program, rules: Rules, primals: Primals) -> list[float]:
     """Return the adjoints of an engine in which several steps may hold the same array."""
-    passed_on = _passed_on(program, rules, data)
-    cell = [-1] * len(data)
+    passed_on = _passed_on(program, rules, primals)
+    cell = [-1] * len(program.steps)
     arrays = [1.0]
     cell[program.root] = 0
     for step, operand in (rules.order or as_written)(program):
@@ -321,12 +332,12 @@ def _with_shared_memory(program: Program, rules: Rules, data: Sequence[float]) -
     return [0.0 if i < 0 else arrays[i] for i in cell]
 
 
-def _shared_by_number(program: Program, rules: Rules, data: Sequence[float]) -> list[float]:
+def _shared_by_number(program: Program, rules: Rules, primals: Primals) -> list[float]:
     """Return the adjoints of an engine in which steps with equal primals share one.
 
     Plain numbers have one there, too, if the engine makes Values of them.
     """
-    passed_on = _passed_on(program, rules, data)
+    data, passed_on = primals.data, _passed_on(program, rules, primals)
     grads = {data[program.root]: _start(program, rules, data)[program.root]}
     for step, operand in (rules.shared or as_written)(program):
         if operand >= 0:
@@ -337,12 +348,11 @@ def _shared_by_number(program: Program, rules: Rules, data: Sequence[float]) -> 
     return [grads.get(x, 0.0) if i in reached else 0.0 for i, x in enumerate(data)]
 
 
-def _along_paths(
-    program: Program, rules: Rules, data: Sequence[float], *, is_unknown: bool
-) -> Simulated:
+def _along_paths(program: Program, rules: Rules, primals: Primals) -> Simulated:
     """Return the numbers of an engine that walks each path from the root by itself."""
-    passed_on = _passed_on(program, rules, data)
-    own = _passed_on(program, rules._replace(combines=None, bare=None), data)
+    data, _, is_unknown = primals
+    passed_on = _passed_on(program, rules, primals)
+    own = _passed_on(program, rules._replace(combines=None, bare=None), primals)
     grad = _start(program, rules, data)
     todo = [(program.root, grad[program.root])]
     grad[program.root] = 0.0
@@ -365,9 +375,15 @@ def _along_paths(
     return Simulated(data, grad, is_unknown=True)
 
 
-def _forward(
-    program: Program, rules: Rules, seen: Sequence[float | None] | None = None
-) -> tuple[list[float], bool]:
+def forward(program: Program, rules: Rules, seen: Sequence[float | None] | None = None) -> Primals:
+    """Return the primals of an engine.
+
+    Args:
+        program: The program.
+        rules: How the engine behaves.
+        seen: Its primals, by step; None where they are not known. They replace those that follow
+            from the rules.
+    """
     data: list[float] = []
     is_unknown = False
     for i, step in enumerate(program.steps):
@@ -387,31 +403,32 @@ def _forward(
                 data.append(wrong(xs) if wrong else OPS[step.op].value(xs))
             else:
                 data.append(OPS[step.op].value(xs))
-    return data, is_unknown
+    return Primals(data, {}, is_unknown)
 
 
 def _passed_on(
-    program: Program, rules: Rules, data: Sequence[float]
+    program: Program, rules: Rules, primals: Primals
 ) -> Callable[[int, int, float], float | None]:
-    known: dict[int, tuple[float, ...]] = {}
+    data, known, _ = primals
+    wrong_ops = dict.fromkeys(op for op, *_ in rules.slopes)
 
     def passed_on(i: int, operand: int, upstream: float) -> float | None:
-        step = program.steps[i]
-        if rules.bare and rules.bare(step.op):
+        op, args, _ = program.steps[i]
+        if rules.bare and rules.bare(op):
             return upstream
-        xs = [data[arg] for arg in step.args]
-        is_at_kink = step.op in rules.kinks and OPS[step.op].kink_distance(*xs) == 0.0
-        if rules.slopes and not is_at_kink:
-            key = (step.op, program.kinds(i)[:2], operand)
+        xs = [data[arg] for arg in args] if op in rules.kinks or op in wrong_ops else []
+        is_at_kink = op in rules.kinks and OPS[op].kink_distance(*xs) == 0.0
+        if op in wrong_ops and not is_at_kink:
+            key = (op, program.kinds(i)[:2], operand)
             if key in rules.slopes:
                 wrong = rules.slopes[key]
                 return wrong(xs, data[i], upstream) if wrong else None
-        if i not in known:
-            partials = rules.kinks[step.op] if is_at_kink else OPS[step.op].partials(xs, data[i])
-            known[i] = tuple(partials)
-        own = known[i][operand]
+        if not is_at_kink and i not in known:
+            known[i] = tuple(OPS[op].partials([data[arg] for arg in args], data[i]))
+        partials = rules.kinks[op] if is_at_kink else known[i]
+        own = partials[operand]
         if rules.running:
-            own *= math.prod(filter(rules.running, known[i][:operand]))
+            own *= math.prod(filter(rules.running, partials[:operand]))
         return rules.combines(own, upstream) if rules.combines else own * upstream
 
     return passed_on
@@ -429,14 +446,16 @@ def events_of(program: Program, step: int) -> Iterator[tuple[int, int]]:
 def all_operands(steps: Callable[[Program], Iterable[int]]) -> Order:
     """Return the order in which each of these steps passes on to all of its operands."""
 
-    def events(program: Program) -> Iterator[tuple[int, int]]:
-        for step in steps(program):
-            yield from events_of(program, step)
+    @lru_cache(_KEPT)
+    def events(program: Program) -> Sequence[tuple[int, int]]:
+        listed = chain.from_iterable(events_of(program, step) for step in steps(program))
+        most = MOST + 2 + sum(len(step.args) for step in program.steps)
+        return tuple(islice(listed, most))
 
     return events
 
 
-def as_written(program: Program) -> Iterator[tuple[int, int]]:
+def _descending(program: Program) -> Iterator[int]:
     """Yield the steps on which the root depends, from the last to the first."""
     needed = bytearray(len(program.steps))
     needed[program.root] = 1
@@ -444,7 +463,11 @@ def as_written(program: Program) -> Iterator[tuple[int, int]]:
         if needed[step]:
             for arg in program.steps[step].args:
                 needed[arg] = 1
-            yield from events_of(program, step)
+            yield step
+
+
+as_written: Final = all_operands(_descending)
+"""The order from the last step to the first, of those on which the root depends."""
 
 
 def distinct(program: Program) -> Program:
