@@ -22,7 +22,11 @@ MANY: Final = 3
 _MUCH_THE_SAME: Final = frozenset({"overwritten", "repeated"})
 """Causes of which one is a part of the other: x + x shows both."""
 
-_SUSPECT: Final = 4  # times as many failures must speak for a mistake of one op as against it
+_BY_ORDER: Final = frozenset({"overwritten", "repeated", "order", "twice", "aliased"})
+"""Causes whose numbers depend on the order of the backward pass; not all orders are tried."""
+
+_SUSPECT: Final = 4  # times as many failures must speak for a mistake as against it
+_FURTHER: Final = 2  # times as many failures must be explained by a further mistake as are left
 _TRIED: Final = 40  # a hypothesis that explains none of this many small failures is given up
 _MOST: Final = 6  # mistakes in one engine
 _WIDTH: Final = 3  # partial explanations that are pursued
@@ -227,17 +231,19 @@ class Search:
         """Return a mistake that too many failures speak against, the last one first.
 
         A failure speaks against a mistake that would change its numbers, but doesn't explain them.
-        As an op is in few graphs, a few of them are too many. Beside other mistakes, one that
-        explains no more than is left may be a part of whatever explains that.
+        A few of them are too many for a mistake of an op, as that is in few graphs, and for any
+        mistake that gives the same numbers whatever the order is. Beside other mistakes, one that
+        explains little more than is left may be a part of whatever explains that.
         """
         model = Model(self.base, proven.hypotheses)
         for hypothesis in reversed(proven.hypotheses if proven.left else ()):
             smaller = model.without(hypothesis)
             against = [s for s in proven.left if self._changes(s, smaller, model)]
-            weight = _SUSPECT if hypothesis.op and not hypothesis.is_seen else 1
+            is_exact = bool(hypothesis.op) or hypothesis.cause not in _BY_ORDER
+            weight = _SUSPECT if is_exact and not hypothesis.is_seen else 1
             only = len(self.only(model, hypothesis, proven.explained))
             is_further = len(proven.hypotheses) > 1 and not hypothesis.is_seen
-            if weight * len(against) > only or (is_further and len(proven.left) >= only):
+            if weight * len(against) > only or (is_further and _FURTHER * len(proven.left) >= only):
                 return hypothesis
         return None
 
