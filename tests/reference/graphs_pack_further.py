@@ -95,6 +95,13 @@ USERS = (
         Run(data=("y",), grad=("x", "w", "y")),
         Run({"x": -1.3}, data=("y",), grad=("x", "w", "y")),
     ),
+    lesson(
+        "nothing-computed",
+        "backward is called on a number from which nothing was computed: its gradient is 1.",
+        "x = param 1.5",
+        "x",
+        Run(),
+    ),
 )
 
 ZEROS = (
