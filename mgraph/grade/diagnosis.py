@@ -23,6 +23,7 @@ from mgraph.grade.crashes import find_crashes
 from mgraph.grade.driver import SAMPLE
 from mgraph.grade.evidence import Evidence, Sample, Simulator, gather, samples_of
 from mgraph.grade.hypotheses.hypothesis import Hypothesis
+from mgraph.grade.hypotheses.orders import right_orders
 from mgraph.grade.hypotheses.passes import passes_of_op, whole_passes
 from mgraph.grade.leaves import look_at_leaves
 from mgraph.grade.leftovers import (
@@ -342,7 +343,8 @@ def _explanation(
     right = learned.right
     if not slopes and any(f.operand is not None and not f.is_composed for f in learned.faults):
         return search.unambiguous(
-            search.single(whole) or search.stepwise(whole, lambda *_: ()), whole
+            search.single(whole) or search.stepwise(whole, lambda *_: ()),
+            [*right_orders(), *whole],
         )
     proven = (
         _narrowest(search, search.single(whole), slopes)
@@ -353,7 +355,7 @@ def _explanation(
     )
     if _is_patchwork(proven.hypotheses):
         return ProvenMistakes((), (), tuple(search.failed))
-    return search.unambiguous(proven, whole)
+    return search.unambiguous(proven, [*right_orders(), *whole])
 
 
 def _narrowest(
