@@ -142,6 +142,24 @@ ZEROS = (
         "loss",
     ),
     lesson(
+        "difference-of-equals",
+        "a - b is 0 and a/b is 1 if both have the same number, but each of them still changes y.",
+        """
+        a = input 1.5
+        b = param 1.5
+        v = param -0.6
+        w = param 2.3
+        d = sub a b
+        q = div b a
+        dv = mul d v
+        qw = mul q w
+        y = add dv qw
+        """,
+        "y",
+        Run(),
+        Run({"a": -0.8, "b": -0.8}),
+    ),
+    lesson(
         "x-to-the-1",
         "x to the power 1 is x: its slope is 1 everywhere, at 0, too.",
         "x = input 1.7\none = const 1.0\ny = pow x one",
