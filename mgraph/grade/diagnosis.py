@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -22,9 +23,16 @@ from mgraph.grade.crashes import find_crashes
 from mgraph.grade.driver import SAMPLE
 from mgraph.grade.evidence import Evidence, Sample, Simulator, gather, samples_of
 from mgraph.grade.hypotheses.hypothesis import Hypothesis
+from mgraph.grade.hypotheses.orders import right_orders
 from mgraph.grade.hypotheses.passes import passes_of_op, whole_passes
 from mgraph.grade.leaves import look_at_leaves
-from mgraph.grade.leftovers import afresh, find_in_leaves, find_leftovers
+from mgraph.grade.leftovers import (
+    afresh,
+    find_in_leaves,
+    find_in_lone_leaf,
+    find_leftovers,
+    is_of_leaf,
+)
 from mgraph.grade.observations import forms_of, observed, root_pair, uses
 from mgraph.grade.op_mistakes import partial_mistakes
 from mgraph.grade.op_rules import Learned, learn
@@ -91,6 +99,7 @@ def diagnose(outcomes: Sequence[Outcome]) -> Diagnosis:
     simulator = Simulator(leaves.precision, leaves.unit)
     if left:
         causes += _rules_and_passes(steady, leaves, left, simulator)
+    causes += find_in_lone_leaf(evidence, causes)
     if evidence.outcomes is not outcomes:
         causes = [*_as_reported(causes, outcomes), *leftovers]
     causes = _without_consequences([cause for cause in causes if cause.cases])
@@ -113,7 +122,9 @@ def _steady(evidence: Evidence, leaves: Leaves, causes: Iterable[Cause]) -> Evid
     """Return the evidence without numbers that change: nothing else can be told from those."""
     if any(cause.id == "stale" for cause in causes) or (leaves.is_mutated and not leaves.mutating):
         return Evidence(())
-    return evidence.without(leaves.mutating) if leaves.is_mutated else evidence
+    evidence = evidence.without(leaves.mutating) if leaves.is_mutated else evidence
+    computed = [outcome for outcome in evidence.outcomes if not is_of_leaf(outcome)]
+    return replace(evidence, outcomes=computed)
 
 
 def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
@@ -332,7 +343,8 @@ def _explanation(
     right = learned.right
     if not slopes and any(f.operand is not None and not f.is_composed for f in learned.faults):
         return search.unambiguous(
-            search.single(whole) or search.stepwise(whole, lambda *_: ()), whole
+            search.single(whole) or search.stepwise(whole, lambda *_: ()),
+            [*right_orders(), *whole],
         )
     proven = (
         _narrowest(search, search.single(whole), slopes)
@@ -343,7 +355,7 @@ def _explanation(
     )
     if _is_patchwork(proven.hypotheses):
         return ProvenMistakes((), (), tuple(search.failed))
-    return search.unambiguous(proven, whole)
+    return search.unambiguous(proven, [*right_orders(), *whole])
 
 
 def _narrowest(

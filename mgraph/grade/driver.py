@@ -487,19 +487,24 @@ class ForeignEngine:
         return is_method and op not in REDUCTIONS
 
     def only_numbers(self, kinds: str) -> bool:
-        """Whether the engine has powers only of a Value to a number."""
-        if kinds == "VN":
-            return False
-        try:
-            self.form("pow", "VN")
-        except (UnsupportedError, EngineError):
+        """Whether the engine has powers only of a Value to a number.
+
+        Those may fail in backward if every op does.
+        """
+        if kinds == "VN" or not self.computes("VN"):
             return False
         if kinds == "NV":  # a power of a number needs powers to Values first
-            try:
-                self.form("pow", "VV")
-            except (UnsupportedError, EngineError):
-                return True
+            return not self.computes("VV", is_right=self.computes("VN", is_right=True))
+        return self.computes("VN", is_right=True)
+
+    def computes(self, kinds: str, *, is_right: bool = False) -> bool:
+        """Whether the engine computes powers, and if that is asked, with a backward that works."""
+        try:
+            self.form("pow", kinds)
+        except UnsupportedError:
             return False
+        except EngineError as error:
+            return not is_right and error.evidence.get("phase") == "backward"
         return True
 
     def is_like(self, result: Any) -> bool:

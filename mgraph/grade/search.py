@@ -293,7 +293,8 @@ class Search:
 
         Args:
             proven: An explanation.
-            hypotheses: Those that concern all ops, which may explain the same.
+            hypotheses: Those that concern all ops, which may explain the same, and what is no
+                mistake, as another correct order.
         """
         if len(proven.hypotheses) == 1:
             return proven

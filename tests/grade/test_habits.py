@@ -185,7 +185,8 @@ def test_gradients_that_are_cleared_are_not_left_over(mgraph: Shell) -> None:
     """Of an engine that is graded by its leaves, no graph is said to depend on earlier ones."""
     found, says = graded(mgraph, changed(CLEARED))
     assert says == {}
-    assert {each["outcome"] for each in found["cases"]} == {"differing convention"}
+    inner = [each for each in found["cases"] if "nothing-computed" not in each["file"]]
+    assert {each["outcome"] for each in inner} == {"differing convention"}
     lost = {"            self.grad += other.data * out.grad\n": ""}
     found, says = graded(mgraph, changed(CLEARED | lost))
     assert {*says} == {("no-gradient", "mul")}

@@ -46,7 +46,7 @@ from mgraph.ops import OPS, ieee
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from mgraph.grade.simulation import Order, Rules
+    from mgraph.grade.simulation import Order, Passed, Rules
 
 
 FORGETS_UPSTREAM: Final = (
@@ -173,7 +173,7 @@ def passes_of_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
 def _nan_at_0(op: str, rules: Rules) -> Rules:
     """Return rules by which an op passes on NaN where its operand is 0."""
     key = op, "V", 0
-    gives = rules.slopes.get(key) or partial(_right, op)
+    gives = rules.slopes.get(key) or partial(_right, op, 0)
 
     def passed(xs: Sequence[float], y: float, upstream: float) -> float:
         return gives(xs, y, upstream) if xs[0] else math.nan
@@ -181,8 +181,26 @@ def _nan_at_0(op: str, rules: Rules) -> Rules:
     return rules._replace(slopes={**rules.slopes, key: passed})
 
 
-def _right(op: str, xs: Sequence[float], y: float, upstream: float) -> float:
-    return OPS[op].partials(xs, y)[0] * upstream
+def _nothing_to_equals(op: str, rules: Rules) -> Rules:
+    """Return rules by which an op passes nothing on if its operands have the same number."""
+
+    def nothing_to_equals(
+        k: int, before: Passed | None, xs: Sequence[float], y: float, upstream: float
+    ) -> float:
+        if xs[0] == xs[1]:
+            return 0.0
+        return (before or partial(_right, op, k))(xs, y, upstream)
+
+    slopes = {
+        key: partial(nothing_to_equals, k, rules.slopes.get(key))
+        for k in (0, 1)
+        for key in [(op, "VV", k)]
+    }
+    return rules._replace(slopes={**rules.slopes, **slopes})
+
+
+def _right(op: str, operand: int, xs: Sequence[float], y: float, upstream: float) -> float:
+    return OPS[op].partials(xs, y)[operand] * upstream
 
 
 def _repeated(op: str, but: Sequence[str] = ()) -> Iterator[Hypothesis]:
@@ -313,6 +331,12 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
             "must get; they must be told apart by `is`"
         )
         yield Hypothesis("no-gradient", op, says, setting(merges=partial(is_op, op)))
+    if op in _CANCELLING:
+        says = (
+            f"two operands of {op} with equal numbers get nothing in the end, as if the result "
+            "were a constant, or both operands were one"
+        )
+        yield Hypothesis("no-gradient", op, says, partial(_nothing_to_equals, op))
     if op in _WITH_SIGN:
         says = f"{op} passes on NaN where its operand is 0, as if it divided 0 by 0"
         yield Hypothesis("slope", op, says, partial(_nan_at_0, op))
