@@ -181,6 +181,21 @@ def _nan_at_0(op: str, rules: Rules) -> Rules:
     return rules._replace(slopes={**rules.slopes, key: passed})
 
 
+def _passing_nothing_on(op: str, rules: Rules) -> Rules:
+    """Return rules by which an op passes nothing on."""
+    keys = [
+        (op, kinds, k)
+        for kinds in ("V", "VV", "VN", "NV")
+        for k, kind in enumerate(kinds)
+        if kind == "V"
+    ]
+    return rules._replace(slopes={**rules.slopes, **dict.fromkeys(keys, _nothing)})
+
+
+def _nothing(*_: object) -> float:
+    return 0.0
+
+
 def _right(op: str, xs: Sequence[float], y: float, upstream: float) -> float:
     return OPS[op].partials(xs, y)[0] * upstream
 
@@ -316,6 +331,17 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
     if op in _WITH_SIGN:
         says = f"{op} passes on NaN where its operand is 0, as if it divided 0 by 0"
         yield Hypothesis("slope", op, says, partial(_nan_at_0, op))
+    if op == "relu":
+        says = (
+            "relu passes a gradient on if its operand's gradient is positive; it must ask if the "
+            "operand itself is"
+        )
+        yield Hypothesis("slope", op, says, setting(gated=partial(is_op, op)))
+    says = (
+        f"{op} passes nothing on to an operand that has no gradient yet; it may use that gradient "
+        "where it must use out.grad"
+    )  # explains as much as the next one unless some operand has a gradient before
+    yield Hypothesis("no-gradient", op, says, partial(_passing_nothing_on, op))
     for operands in ([*range(inputs)], *([k] for k in range(inputs if inputs > 1 else 0))):
         says = f"{op} uses the gradient of its operand where it must use out.grad"
         own = partial(is_one_of, op, tuple(operands))
