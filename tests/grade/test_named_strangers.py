@@ -42,6 +42,10 @@ def causes_of(name: str, titles: str) -> list[Cause]:
             "folds_over_immutables zero-or-one", "zero-beside-a-value",
             "conversion", "", "takes the plain number 0 for 1",
         ),
+        (
+            "grad_fn_chain all-need-grad", "2-plus-x 2-over-x x-squared x-times-2 op-mul",
+            "no-gradient", "", "an op of a Value and a plain number",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_said(name: str, titles: str, cause: str, op: str, words: str) -> None:
