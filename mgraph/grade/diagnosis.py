@@ -489,8 +489,9 @@ def _of_op(
             if mistake.cause in _SHOWN_BY_VALUES:
                 continue
             says = f"{op} {mistake.says}"
+            own = f"{op} with a plain number {mistake.says}" if "N" in key[1] else says
             slopes: dict[tuple[str, str, int], Passed | None] = {key: mistake.gives}
-            yield Hypothesis(mistake.cause, op, says, with_slopes(slopes))
+            yield Hypothesis(mistake.cause, op, own, with_slopes(slopes))
             derivative = OPS[op].partial_text(key[2])
             words = mistake.says.replace(f"is {derivative}", "").replace(f", {derivative}", "")
             for of in (key[2], None):

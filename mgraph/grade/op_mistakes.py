@@ -97,6 +97,7 @@ _ROUNDS: Final = "turns a plain number into a whole number"
 _CONVERSIONS: Final[tuple[tuple[str, Callable[[float], float]], ...]] = (
     *((_ROUNDS, convert) for convert in (int, round, math.floor, math.ceil)),
     ("drops the sign of a plain number", abs),
+    ("takes the plain number 0 for 1", lambda x: x or 1.0),
 )
 _LOSSY_CONVERSIONS: Final = tuple((f"takes a plain number {how}", loss) for how, loss in LOSSES)
 
@@ -217,7 +218,7 @@ def partial_mistakes(op: str, operand: int, kinds: str) -> Iterator[Mistake]:
 def _beside(op: str, operand: int, kinds: str) -> Iterator[Mistake]:
     """Yield the correct partial at another point: an operand is rounded, or moved a little."""
     if "N" in kinds:
-        for says, convert in (*_CONVERSIONS[:2], *_LOSSY_CONVERSIONS):
+        for says, convert in (*_CONVERSIONS[:2], _CONVERSIONS[-1], *_LOSSY_CONVERSIONS):
             point = partial(_converted, kinds.index("N"), convert)
             yield Mistake("conversion", says, guarded(partial(_partial_at, op, operand, point)))
     for eps in EPSILONS:

@@ -332,7 +332,7 @@ def _sentence(op: str, faults: Sequence[Fault], *, is_reflected: bool) -> Senten
     general = [fault for fault in faults if "N" not in fault.kinds] if is_value else []
     mistake = next((fault.mistake for fault in general or faults if fault.mistake), None)
     if is_reflected and not (mistake and mistake.cause == "conversion"):
-        what = f"it {mistake.says}" if mistake else "it computes another function"
+        what = f"it {mistake.says}" if mistake else "it is wrong, at least for some numbers"
         says = f"2 {SYMBOLS.get(op, op)} x ({reflected_method(op)}): {what}"
         return Sentence("reflected", op, says, faults)
     if mistake and not _is_part(mistake.cause, faults):

@@ -99,6 +99,8 @@ class Rules(NamedTuple):
         by_number: The order of the backward pass, if it depends on primals.
         own_upstream: Whether an op takes an operand's adjoint for its own, by op and index of the
             operand.
+        gated: Whether an op passes its adjoint on as it is if an operand's own is positive, and
+            nothing if not.
         seeded: The step whose adjoint starts at 1 instead of the root's.
         combines: What is made of a partial and the upstream adjoint instead of their product.
         only_leaves: Whether only the adjoints of leaves are overwritten, and changed by `clip` or
@@ -140,6 +142,7 @@ class Rules(NamedTuple):
     is_early: bool = False
     by_number: Callable[[Program, Sequence[float]], Iterable[int]] | None = None
     own_upstream: Callable[[str, int], bool] | None = None
+    gated: Callable[[str], bool] | None = None
     seeded: Callable[[Program], int] | None = None
     combines: Callable[[float, float], float] | None = None
     only_leaves: bool = False
@@ -204,6 +207,8 @@ def _in_order(program: Program, rules: Rules, primals: Primals) -> Simulated:
         passed = passed_on(step, _partial_of(program, rules, step, operand), upstream)
         if passed is None:
             return Simulated(data, grad, is_unknown=True)
+        if rules.gated and rules.gated(op):
+            passed = upstream if grad[arg] > 0.0 else 0.0
         if rules.only_leaves and program.steps[arg].op != LEAF:
             grad[arg] += passed
         else:

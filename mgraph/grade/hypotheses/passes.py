@@ -41,6 +41,7 @@ from mgraph.grade.hypotheses.orders import (
     wrong_orders,
 )
 from mgraph.grade.hypotheses.seeds import seeds, seeds_elsewhere, seeds_unseen
+from mgraph.grade.program import BY_OPERATOR
 from mgraph.ops import OPS, ieee
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ SWAPS_GRADIENTS: Final = "every op gives its operands their gradients in the rev
 """The sentences about mistakes that all ops have in common."""
 _TWICE: Final = ("add", "mul", "sub", "div")  # ops that often have one operand twice
 _WITH_SIGN: Final = ("abs", "relu")  # ops whose local derivative people write as x / |x|
+_WITH_NUMBERS: Final = [(op, kinds) for op in BY_OPERATOR for kinds in ("VN", "NV")]
 _CANCELLING: Final = ("sub", "div", "atan2")
 """Ops of which two equal operands get 0 together, as if the result were a constant."""
 
@@ -181,6 +183,22 @@ def _nan_at_0(op: str, rules: Rules) -> Rules:
     return rules._replace(slopes={**rules.slopes, key: passed})
 
 
+def _forms(op: str) -> list[tuple[str, str]]:
+    """Return an op with the kinds of operands that it may have."""
+    return [(op, kinds) for kinds in ("V", "VV", "VN", "NV")]
+
+
+def _passing_nothing_on(forms: Sequence[tuple[str, str]], rules: Rules) -> Rules:
+    """Return rules by which ops with operands of some kinds pass nothing on."""
+    keys = [(op, kinds, kinds.index("V")) for op, kinds in forms]
+    keys += [(op, kinds, 1) for op, kinds in forms if kinds == "VV"]
+    return rules._replace(slopes={**rules.slopes, **dict.fromkeys(keys, _nothing)})
+
+
+def _nothing(*_: object) -> float:
+    return 0.0
+
+
 def _nothing_to_equals(op: str, rules: Rules) -> Rules:
     """Return rules by which an op passes nothing on if its operands have the same number."""
 
@@ -300,6 +318,8 @@ def _never_reached() -> Iterator[Hypothesis]:
     )
     yield Hypothesis("no-gradient", "", says, setting(by_path=True, ends=_is_flat_or_cancelled))
     yield Hypothesis("no-gradient", "", says, setting(by_path=True, ends=_is_cancelled))
+    says = "an op of a Value and a plain number, as in x * 2, passes nothing on to the Value"
+    yield Hypothesis("no-gradient", "", says, partial(_passing_nothing_on, _WITH_NUMBERS))
     says = "every gradient starts at 1; only the output's must, the others must start at 0"
     yield Hypothesis("seed", "", says, setting(start=1.0))
     yield Hypothesis("seed", "", says, setting(start=1.0, start_all=False))
@@ -340,6 +360,17 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
     if op in _WITH_SIGN:
         says = f"{op} passes on NaN where its operand is 0, as if it divided 0 by 0"
         yield Hypothesis("slope", op, says, partial(_nan_at_0, op))
+    if op == "relu":
+        says = (
+            "relu passes a gradient on if its operand's gradient is positive; it must ask if the "
+            "operand itself is"
+        )
+        yield Hypothesis("slope", op, says, setting(gated=partial(is_op, op)))
+    says = (
+        f"{op} passes nothing on to an operand that has no gradient yet; it may use that gradient "
+        "where it must use out.grad"
+    )  # explains as much as the next one unless some operand has a gradient before
+    yield Hypothesis("no-gradient", op, says, partial(_passing_nothing_on, _forms(op)))
     for operands in ([*range(inputs)], *([k] for k in range(inputs if inputs > 1 else 0))):
         says = f"{op} uses the gradient of its operand where it must use out.grad"
         own = partial(is_one_of, op, tuple(operands))

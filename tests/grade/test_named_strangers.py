@@ -1,0 +1,62 @@
+"""Mistakes that strangers made in their engines, on the graphs that show them, and what is said."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mgraph.grade.processes import PythonEngine, ResourceLimits
+from mgraph.grade.runner import make_report, run_python_engine
+from tests.engines.__main__ import cases
+from tests.engines.population import STRANGERS, people
+
+if TYPE_CHECKING:
+    from mgraph.grade.causes import Cause
+
+
+def causes_of(name: str, titles: str) -> list[Cause]:
+    """Return the causes that some graphs show of a stranger's engine with a mistake."""
+    who, _, what = name.partition(" ")
+    person = next(person for person in people(STRANGERS) if person.name == who)
+    mistake = next(mistake for mistake in person.mistakes if mistake.name == what)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "engine.py")
+        path.write_text(person.with_([mistake]), encoding="utf-8")
+        engine = PythonEngine(f"{path}:{person.kind}", {}, "", ResourceLimits())
+        chosen = [case for case in cases() if case.title in titles.split()]
+        return [*make_report({}, list(run_python_engine(chosen, engine))).causes]
+
+
+@pytest.mark.parametrize(
+    ("name", "titles", "cause", "op", "words"),
+    [
+        (
+            "lecture_and_more relu-of-grad",
+            "around-relu inside-relu op-relu only-through-relu",
+            "slope", "relu", "if its operand's gradient is positive",
+        ),
+        (
+            "folds_over_immutables zero-or-one", "zero-beside-a-value",
+            "conversion", "", "takes the plain number 0 for 1",
+        ),
+        (
+            "grad_fn_chain all-need-grad", "2-plus-x 2-over-x x-squared x-times-2 op-mul",
+            "no-gradient", "", "an op of a Value and a plain number",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_said(name: str, titles: str, cause: str, op: str, words: str) -> None:
+    """The first cause that is named says what the engine does."""
+    first = causes_of(name, titles)[0]
+    assert (first.id, first.op) == (cause, op)
+    assert words in first.sentence
+
+
+def test_an_operand_without_a_gradient() -> None:
+    """Where no operand has a gradient yet, it isn't said to be the one that is passed on."""
+    (cause,) = causes_of("lecture_and_more relu-of-grad", "op-relu only-through-relu")
+    assert (cause.id, cause.op) == ("no-gradient", "relu")
+    assert "passes nothing on" in cause.sentence
