@@ -65,8 +65,8 @@ _CANCELLING: Final = ("sub", "div", "atan2")
 
 def whole_passes(  # noqa: PLR0913 - what is known of an engine
     roots: Sequence[tuple[float, float]], gots: Iterable[float], factors: Iterable[float],
-    alone: tuple[float, float] | None = None, *, repeatable: Sequence[str] = (), varies: bool,
-    is_seed_by_op: bool = False,
+    alone: tuple[float, float] | None = None, *, repeatable: Sequence[str] = (),
+    untold: Sequence[str] = (), varies: bool, is_seed_by_op: bool = False,
 ) -> Iterator[Hypothesis]:  # fmt: skip
     """Yield the mistakes that concern all ops, the most usual ones first.
 
@@ -76,6 +76,7 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
         factors: How many times too large gradients are, the most frequent first.
         alone: Data and gradient of a leaf after its own backward; None if they aren't known.
         repeatable: Ops that were seen to be right although they use an operand twice.
+        untold: Ops of which nothing can be told.
         varies: Whether the order of the backward pass may change from graph to graph.
         is_seed_by_op: Whether the gradient of an output depends on its op alone.
     """
@@ -84,9 +85,9 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     yield from seeds_elsewhere()
     yield from _without_chain_rule()
     yield from _overwriting(ANY_ORDER if varies else RIGHT_ORDERS)
-    yield from _repeated("")
-    if repeatable and any(op not in repeatable for op in _TWICE):
-        yield from _repeated("", but=repeatable)
+    yield from _repeated("", untold=untold)
+    if repeatable and any(op not in (*repeatable, *untold) for op in _TWICE):
+        yield from _repeated("", but=repeatable, untold=untold)
     for crossed in (always_true, chooses_nothing):
         yield Hypothesis("swapped", "", SWAPS_GRADIENTS, setting(crossed=crossed))
     yield from wrong_orders()
@@ -167,6 +168,7 @@ def passes_of_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
         yield Hypothesis(
             hypothesis.cause, op, hypothesis.says, hypothesis.change,
             forms=frozenset((op, kinds) for kinds in ("V", "VV", "VN", "NV")),
+            is_seen=hypothesis.is_seen, is_plain=hypothesis.is_plain,
         )  # fmt: skip
 
 
@@ -185,10 +187,10 @@ def _right(op: str, xs: Sequence[float], y: float, upstream: float) -> float:
     return OPS[op].partials(xs, y)[0] * upstream
 
 
-def _repeated(op: str, but: Sequence[str] = ()) -> Iterator[Hypothesis]:
+def _repeated(op: str, but: Sequence[str] = (), untold: Sequence[str] = ()) -> Iterator[Hypothesis]:
     """Yield how an operand that is used twice may count once, in one op, or in all but some."""
     is_one = partial(is_op, op) if op else partial(is_none_of, but)
-    examples = [f"x {SYMBOLS[x]} x" for x in _TWICE if x not in but]
+    examples = [f"x {SYMBOLS[x]} x" for x in _TWICE if x not in (*but, *untold)]
     rest = f", except by {', '.join(but)}" if but else ""
     says = (
         f"{op} counts an operand only once, even if it is used twice"
@@ -315,7 +317,8 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
         yield Hypothesis("no-gradient", op, says, setting(merges=partial(is_op, op)))
     if op in _WITH_SIGN:
         says = f"{op} passes on NaN where its operand is 0, as if it divided 0 by 0"
-        yield Hypothesis("slope", op, says, partial(_nan_at_0, op))
+        nan_at_0 = partial(_nan_at_0, op)
+        yield Hypothesis("slope", op, says, nan_at_0, is_seen=True, is_plain=True)
     for operands in ([*range(inputs)], *([k] for k in range(inputs if inputs > 1 else 0))):
         says = f"{op} uses the gradient of its operand where it must use out.grad"
         own = partial(is_one_of, op, tuple(operands))
