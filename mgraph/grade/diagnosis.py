@@ -22,7 +22,7 @@ from mgraph.grade.compositions import guessed, usual_parts
 from mgraph.grade.crashes import find_crashes
 from mgraph.grade.driver import SAMPLE
 from mgraph.grade.evidence import Evidence, Sample, Simulator, gather, samples_of
-from mgraph.grade.hypotheses.hypothesis import Hypothesis
+from mgraph.grade.hypotheses.hypothesis import Hypothesis, without_edges
 from mgraph.grade.hypotheses.orders import right_orders
 from mgraph.grade.hypotheses.passes import passes_of_op, whole_passes
 from mgraph.grade.leaves import look_at_leaves
@@ -334,8 +334,11 @@ def _explanation(
     alone, repeatable = _alone(evidence), _repeatable(search.fine)
     is_by_op = _is_seed_by_op(evidence)
     whole = [
-        *whole_passes(*hints, alone, repeatable=repeatable, varies=varies, is_seed_by_op=is_by_op)
-    ]
+        *whole_passes(
+            *hints, alone, repeatable=repeatable, untold=search.untold, varies=varies,
+            is_seed_by_op=is_by_op,
+        )
+    ]  # fmt: skip
     ops = dict.fromkeys(
         step.op for sample in search.failed for step in sample.program.steps if step.args
     )
@@ -351,11 +354,54 @@ def _explanation(
         or search.single(chain(slopes, of_ops, _of_every_failure(search, right)))
         or (search.together(slopes) if slopes else None)
         or (search.possible(slopes) if _are_seen(slopes, learned, evidence) else None)
+        or _beside_unknown(search, slopes, learned, evidence, (*whole, *of_ops))
+        or _beside_known(search, slopes, (*whole, *of_ops))
         or search.stepwise((*whole, *slopes, *of_ops), partial(_slopes_to_try, search, right))
     )
     if _is_patchwork(proven.hypotheses):
         return ProvenMistakes((), (), tuple(search.failed))
     return search.unambiguous(proven, [*right_orders(), *whole])
+
+
+def _beside_unknown(
+    search: Search, slopes: Sequence[Hypothesis], learned: Learned, evidence: Evidence,
+    passes: Sequence[Hypothesis],
+) -> ProvenMistakes | None:  # fmt: skip
+    """Explain what is wrong beside partials of few ops that are wrong in an unknown way.
+
+    Those were seen directly, and the graphs with such an op can't be simulated. All others must be
+    explained, by mistakes with which no mistake of the pass explains the graphs with it.
+    """
+    unknown = [each for each in slopes if each.op and each.is_unknown(search.base)]
+    if not unknown or not _are_seen(unknown, learned, evidence):
+        return None
+    rest = search.without([form for each in unknown for form in each.forms])
+    if len(files_of(rest.failed)) < MANY:
+        return None
+    others = [each for each in slopes if not any(each is one for one in unknown)]
+    proven = _explanation(rest, others, learned, evidence)
+    whole = [each for each in passes if not each.op]
+    if not proven.hypotheses or proven.left or rest.has_rivals(proven, whole):
+        return None
+    return search.with_unknown(proven, unknown, passes)
+
+
+def _beside_known(
+    search: Search, slopes: Sequence[Hypothesis], passes: Sequence[Hypothesis]
+) -> ProvenMistakes | None:
+    """Return one mistake of the pass that explains all failures beside the wrong partials.
+
+    An op that passes nothing on to an operand may not even know it, so that the pass doesn't go
+    from there to it.
+    """
+    if not slopes:
+        return None
+    lost = [each for each in slopes if each.op and each.cause == "no-gradient"]
+    cut = [without_edges(each) if each in lost else each for each in slopes]
+    for seen in [slopes, cut][: 1 + bool(lost)]:
+        if proven := search.beside(seen, passes):
+            return proven
+    return None
 
 
 def _narrowest(

@@ -93,6 +93,7 @@ class Rules(NamedTuple):
         unlinked: Whether an op doesn't keep an operand, so that the backward pass doesn't reach it
             from there, by op and index of the operand.
         replaced: Whether an op replaces how an operand passes on its adjoint, likewise.
+        cut: Whether an op has nothing to do with an operand in the backward pass, likewise.
         idle: Whether a step with an adjoint of 0 passes nothing on, as it may not be visited.
         is_early: Whether a step may pass on before all of its users have, in any order that gives
             the engine's adjoints.
@@ -138,6 +139,7 @@ class Rules(NamedTuple):
     bare: Callable[[str], bool] | None = None
     unlinked: Callable[[str, int], bool] | None = None
     replaced: Callable[[str, int], bool] | None = None
+    cut: Callable[[str, int], bool] | None = None
     idle: bool = False
     is_early: bool = False
     by_number: Callable[[Program, Sequence[float]], Iterable[int]] | None = None
@@ -279,6 +281,10 @@ def early_rules(
 
 def _events(program: Program, rules: Rules, data: Sequence[float]) -> Iterable[tuple[int, int]]:
     """Return the order of the backward pass, without the steps that don't take part in it."""
+    if rules.cut:
+        smaller, kept = _cut(program, rules.cut)
+        events = _events(smaller, rules._replace(cut=None), data)
+        return ((step, kept[step][k]) for step, k in events if kept[step])
     if rules.by_number:
         steps = rules.by_number(program, data)
         return (event for step in steps for event in events_of(program, step))
@@ -296,6 +302,24 @@ def _events(program: Program, rules: Rules, data: Sequence[float]) -> Iterable[t
             if rules.replaced and rules.replaced(step.op, k):
                 replaced[arg] = None
     return (event for event in events if reached[event[0]] and event[0] not in replaced)
+
+
+def _cut(
+    program: Program, is_cut: Callable[[str, int], bool]
+) -> tuple[Program, Sequence[Sequence[int]]]:
+    """Return a program without some operands, and which ones each step has kept.
+
+    A leaf has kept one, -1.
+    """
+    kept = [
+        [k for k in range(len(step.args)) if not is_cut(step.op, k)] if step.args else [-1]
+        for step in program.steps
+    ]
+    steps = tuple(
+        step._replace(args=tuple(step.args[k] for k in ks if k >= 0))
+        for step, ks in zip(program.steps, kept, strict=True)
+    )
+    return program._replace(steps=steps), kept
 
 
 def _partial_of(program: Program, rules: Rules, step: int, operand: int) -> int:
@@ -555,7 +579,7 @@ def without_stopped(program: Program, data: Sequence[float]) -> Program:
     steps = list(program.steps)
     for i, step in enumerate(program.steps):
         if step.op in STOPPING:
-            partials = OPS[step.op].partials([data[arg] for arg in step.args], data[i])
+            partials = _slopes(program, data, i)
             kept = (arg for arg, own in zip(step.args, partials, strict=True) if own != 0.0)
             steps[i] = step._replace(args=tuple(kept))
     return program._replace(steps=tuple(steps))
@@ -742,6 +766,14 @@ def added_again(  # noqa: PLR0913 - what an engine may do
     return order
 
 
+def _slopes(program: Program, data: Sequence[float], i: int) -> Sequence[float]:
+    """Return the partials of a step; 1 each, if some of its operands were cut off."""
+    op, args = OPS[program.steps[i].op] if program.steps[i].args else None, program.steps[i].args
+    if op is None or len(args) < op.inputs:
+        return (1.0,) * len(args)
+    return op.partials([data[arg] for arg in args], data[i])
+
+
 def ready_by_slopes(program: Program, data: Sequence[float]) -> list[int]:
     """List steps as `ready_first` does, but don't count down a user with a local derivative of 0.
 
@@ -752,9 +784,8 @@ def ready_by_slopes(program: Program, data: Sequence[float]) -> list[int]:
     waiting = uses(program, postorder(program))
     order = [program.root]
     for step in order:  # grows
-        op, args = program.steps[step].op, program.steps[step].args
-        partials = OPS[op].partials([data[arg] for arg in args], data[step]) if args else ()
-        for arg, slope in zip(args, partials, strict=True):
+        slopes = _slopes(program, data, step)
+        for arg, slope in zip(program.steps[step].args, slopes, strict=True):
             waiting[arg] -= slope != 0.0
             if not waiting[arg] and slope != 0.0:
                 order.append(arg)
