@@ -334,6 +334,8 @@ def test_programs(what: str, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> N
     """A program may write whatever it likes: what isn't an answer is told from one."""
     monkeypatch.setattr(processes, "_MAX_OUTPUT", 2**20)
     monkeypatch.setattr(processes, "_TOO_MUCH", "it wrote more than 1 MiB")
+    if what == "closes-its-output":
+        monkeypatch.setattr(processes, "_EXIT_WAIT", 0.2)
     does, outcome, note = SAYS[what]
     numbers = {str(run.get("inputs")): (run["data"], run["grad"]) for run in GRAPH["runs"]}
     head = SPEAKING.format(numbers=json.dumps(numbers))
