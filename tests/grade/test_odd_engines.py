@@ -194,7 +194,7 @@ ODD: Final = {
 """An engine that is odd in one way, and what comes of it; empty: whatever does."""
 
 
-@pytest.mark.parametrize("what", thinned(ODD, 3))
+@pytest.mark.parametrize("what", thinned(ODD, 5))
 def test_odd_classes(what: str, shell: Shell) -> None:
     """A class may be as odd as it likes: what counts are its numbers."""
     body, expected = ODD[what]

