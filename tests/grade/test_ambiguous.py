@@ -13,6 +13,7 @@ from mgraph.grade.processes import PythonEngine, ResourceLimits
 from mgraph.grade.runner import make_report, run_python_engine
 from tests.engines.__main__ import cases
 from tests.engines.population import STRANGERS, people
+from tests.loops import thinned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,6 +80,7 @@ def test_gradients_that_are_scaled_afterwards() -> None:
     assert "seed" not in {cause.id for cause in causes(ENGINE + AFTERWARDS + NORM)}
 
 
+@pytest.mark.thorough
 def test_a_seed_that_depends_on_the_op_of_the_output() -> None:
     """It depends on nothing else in the graph, as a scale of all gradients would."""
     (person,) = [each for each in people(STRANGERS) if each.name == "partials_when_made"]
@@ -102,7 +104,7 @@ FIRST: Final = """
 """
 
 
-@pytest.mark.parametrize("choose", ["", FIRST])
+@pytest.mark.parametrize("choose", thinned(["", FIRST], 2))
 def test_leaves_that_are_cleared_afterwards(choose: str) -> None:
     """They look as if they had never got a gradient; both are said."""
     cleared = f"""
