@@ -36,7 +36,7 @@ from mgraph.grade.leftovers import (
 from mgraph.grade.observations import forms_of, observed, root_pair, uses
 from mgraph.grade.op_mistakes import partial_mistakes
 from mgraph.grade.op_rules import Learned, learn
-from mgraph.grade.outcomes import Verdict, wrong_numbers
+from mgraph.grade.outcomes import Precision, Verdict, wrong_numbers
 from mgraph.grade.rule_causes import (
     known_rules,
     slope_hypotheses,
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
     from mgraph.grade.compositions import Known
     from mgraph.grade.leaves import Leaves
+    from mgraph.grade.observations import Observation
     from mgraph.grade.outcomes import Outcome
     from mgraph.grade.rule_causes import Sentence
     from mgraph.grade.simulation import Passed
@@ -195,6 +196,8 @@ def _rules_and_passes(
     sentences = value_sentences(learned, forms)
     opaque = [form for form, known in (evidence.compositions or {}).items() if known is None]
     certain = _certain(sentences, opaque, leaves)
+    if evidence.is_afresh:
+        certain = _of_ops_that_forget(certain, observations)
     doubtful = {(f.op, f.kinds) for each in sentences if each not in certain for f in each.faults}
     left = [x for x in left if not any(uses(x, op, [kinds]) for op, kinds in sorted(doubtful))]
     sentences = certain
@@ -250,6 +253,25 @@ def _certain(
         if any((fault.op, fault.kinds) not in opaque for fault in each.faults)
     ]
     return own or [*sentences]
+
+
+def _of_ops_that_forget(
+    sentences: Sequence[Sentence], observations: Iterable[Observation]
+) -> list[Sentence]:
+    """Leave out values that are wrong in an unknown way, and not always.
+
+    If something is left over from other graphs, it may be so within a graph, too.
+    """
+    right = dict.fromkeys(
+        (seen.op, seen.kinds[:2])
+        for seen in observations
+        if Precision().near(seen.y, OPS[seen.op].value(seen.xs))
+    )
+    return [
+        each
+        for each in sentences
+        if any(fault.mistake or (fault.op, fault.kinds) not in right for fault in each.faults)
+    ]
 
 
 def _not_only_in_wrong_values(

@@ -135,11 +135,13 @@ class Evidence:
         compositions: The ops that the engine composes of others; None if that isn't known, as for
             a program in another language.
         dropped: Failures that show nothing, because of what earlier graphs left.
+        is_afresh: Whether earlier graphs matter, so that some outcomes are those in new processes.
     """
 
     outcomes: Sequence[Outcome]
     precision: Precision = field(default_factory=Precision)
     dropped: Sequence[Outcome] = ()
+    is_afresh: bool = False
 
     @cached_property
     def numeric(self) -> list[Outcome]:

@@ -128,7 +128,7 @@ def afresh(evidence: Evidence) -> Evidence:
         error = outcome.answer.error
         is_telling = outcome.afresh or not outcome.failed or (error and error not in errors)
         (kept if is_telling else dropped).append(outcome.afresh or outcome)
-    return replace(evidence, outcomes=kept, dropped=dropped)
+    return replace(evidence, outcomes=kept, dropped=dropped, is_afresh=True)
 
 
 def _all_unsteady(unsteady: Sequence[Outcome], ran: Sequence[Outcome]) -> str:

@@ -537,7 +537,7 @@ def _second(case: Case, answer: Answer) -> Outcome | None:
     if all(Precision().near(ratio, 1.0) for ratio in ratios):
         note = "a second backward gives the same gradients again"
     else:
-        note = "a second backward adds to the gradients that interior nodes kept from the first"
+        note = "a second backward adds to the gradients that the results of ops kept from the first"
     return Outcome(case, answer, Verdict.CONVENTION, note=note, cause="second-backward")
 
 

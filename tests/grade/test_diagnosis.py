@@ -226,3 +226,18 @@ def test_engines_at_the_edges(mutant: str, share: float, tmp_path: Path) -> None
     outcomes = list(run_python_engine(cases, driven))
     assert len(outcomes) == len(cases) > 1000 * share
     assert_diagnosed(outcomes)
+
+
+def test_a_wrong_value_beside_what_is_left_over() -> None:
+    """If graphs depend on earlier ones, an op that is mostly right isn't blamed for a value."""
+    outcomes = []
+    for case in small_cases():
+        answer = right(case)
+        is_kept, is_left_over = (case.file.endswith(f"x-{how}-2.json") for how in ("times", "plus"))
+        if case.run == 0 and (is_kept or is_left_over):
+            answer = replace(answer, data=[*right(case).data[:-1], 7.0])
+        outcomes.append(judge(case, answer))
+        if outcomes[-1].failed:
+            outcomes[-1].afresh = judge(case, right(case) if is_left_over else answer)
+    assert sum(outcome.failed for outcome in outcomes) == 2
+    assert {cause.id for cause in diagnose(outcomes).causes} == {"stale"}
