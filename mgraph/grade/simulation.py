@@ -194,19 +194,21 @@ def _in_order(program: Program, rules: Rules, primals: Primals) -> Simulated:
         if operand < 0:  # visited, but a leaf has nothing to pass on
             grad[step] = rules.visit(grad[step]) if rules.visit else grad[step]
             continue
-        op = program.steps[step].op
+        op, args, _ = program.steps[step]
         if step != last or operand == 0:
             last, olds = step, {}
             if rules.visit and not rules.only_leaves:
                 grad[step] = rules.visit(grad[step])
-        arg = _receiver(program, rules, data, step, operand)
+        arg = _receiver(program, rules, data, step, operand) if rules.merges else args[operand]
         is_idle = rules.idle and grad[step] == 0.0
         if program.steps[arg].op == NUMBER or arg == lost or is_idle:
             continue
         of = arg if rules.own_upstream and rules.own_upstream(op, operand) else step
         upstream = data[of] if rules.of_data else grad[of]
         upstream = rules.upstream(upstream) if rules.upstream else upstream
-        passed = passed_on(step, _partial_of(program, rules, step, operand), upstream)
+        is_own = not (rules.crossed or rules.keyed)
+        which = operand if is_own else _partial_of(program, rules, step, operand)
+        passed = passed_on(step, which, upstream)
         if passed is None:
             return Simulated(data, grad, is_unknown=True)
         if rules.gated and rules.gated(op):
