@@ -81,6 +81,12 @@ def edge_cases() -> tuple[Case, ...]:
     return tuple(case for case in cases_of([str(FIXTURES / "run")]) if len(case.graph) <= 60)
 
 
+@cache
+def few_edge_cases() -> tuple[Case, ...]:
+    """Return every fourth of them, among which is every op."""
+    return edge_cases()[::4]
+
+
 def right(case: Case) -> Answer:
     """Return what a correct engine gives."""
     ran = simulate(case.program, CORRECT)
@@ -177,7 +183,14 @@ def test_any_failures_at_all(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize(
-    "cases", thinned([few_cases, small_cases, edge_cases], 3), ids=lambda cases: cases.__name__
+    "cases",
+    [
+        few_cases,
+        pytest.param(small_cases, marks=pytest.mark.thorough),
+        pytest.param(few_edge_cases, marks=pytest.mark.thorough),
+        pytest.param(edge_cases, marks=[pytest.mark.thorough, pytest.mark.soak]),
+    ],
+    ids=lambda cases: cases.__name__,
 )
 @pytest.mark.parametrize(("field", "what"), crossed(("data", "grad"), SPOILING))
 def test_numbers_that_are_spoilt_everywhere(
