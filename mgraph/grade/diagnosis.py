@@ -94,7 +94,7 @@ def diagnose(outcomes: Sequence[Outcome]) -> Diagnosis:
     if evidence.outcomes is outcomes:
         causes += leftovers
     steady = _steady(evidence, leaves, causes)
-    if not any(cause.id == "stale" for cause in (*causes, *leftovers)):
+    if not leftovers and not any(cause.id == "stale" for cause in causes):
         causes += find_in_leaves(evidence)
     left = _unexplained(steady.wrong, causes)
     simulator = Simulator(leaves.precision, leaves.unit)

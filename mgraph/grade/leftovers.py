@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from mgraph.grade import simulation as sim
 from mgraph.grade.causes import Cause
+from mgraph.grade.evidence import samples_of
+from mgraph.grade.hypotheses.orders import EARLY, descending
 from mgraph.grade.observations import root_pair, uses
-from mgraph.grade.outcomes import Verdict
+from mgraph.grade.outcomes import Verdict, matches, wrong_numbers
 from mgraph.grade.program import LEAF
 from mgraph.grade.search import MANY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mgraph.grade.evidence import Evidence
-    from mgraph.grade.outcomes import Outcome
+    from mgraph.grade.evidence import Evidence, Sample
+    from mgraph.grade.outcomes import Answer, Outcome, Precision
+    from mgraph.grade.program import Program
 
-_AFTER_OTHERS: Final = (
-    "a graph that is right on its own is wrong after others: something is shared between graphs, "
-    "or kept from the last backward"
+_CARRIED: Final = (
+    "something is shared between graphs, kept from the last backward, or counted on from graph to "
+    "graph"
 )
-_OTHERWISE: Final = (
-    "a graph gives other numbers after other graphs than on its own: something is shared between "
-    "graphs, or kept from the last backward"
+_AFTER_OTHERS: Final = f"a graph that is right on its own is wrong after others: {_CARRIED}"
+_OTHERWISE: Final = f"a graph gives other numbers after other graphs than on its own: {_CARRIED}"
+_AS_TEXT: Final = (
+    "from some number of nodes on, new nodes are visited after older ones, as if nodes were sorted "
+    f"by numbers that are compared as text, in which 10 comes before 9: {EARLY}"
 )
 _IN_TRAINING: Final = (
     "in a second graph of the same leaves, as in the next step of training, gradients are neither "
@@ -40,12 +47,17 @@ _OF_INTEGERS: Final = (
 )
 _OF_ALL_NODES: Final = ("seed", "no-gradient", "stale")
 """Causes from which a wrong gradient of a leaf alone may follow."""
+_SEVERAL: Final = 2  # graphs
+_WIDTH: Final = 100  # nodes between the newest with a wrong gradient and the first of the new ones
 _FEW: Final = 10  # fewer than one case in ten may have another reason
 
 
 def find_leftovers(evidence: Evidence) -> Iterator[Cause]:
     """Name a graph that depends on the graphs before it, and one that changes when rebuilt."""
     unsteady = evidence.unsteady
+    if older := _with_older_first(evidence):
+        yield Cause("order", "", _AS_TEXT, older)
+        return
     ran = [*evidence.numeric, *unsteady]
     if changed := [outcome for outcome in evidence.outcomes if outcome.is_changed]:
         is_right = any(outcome.afresh and not outcome.afresh.failed for outcome in changed)
@@ -64,6 +76,58 @@ def find_leftovers(evidence: Evidence) -> Iterator[Cause]:
             "something is kept from the last graph"
         )
         yield Cause("stale", "", says, unsteady)
+
+
+def _with_older_first(evidence: Evidence) -> list[Outcome]:
+    """Return all failures if in each of them new nodes come after older ones; else none.
+
+    Only some graphs are like that, whichever nodes they consist of, as when the serial number of a
+    node is the first one of more digits.
+    """
+    failed = [outcome for outcome in evidence.outcomes if outcome.failed]
+    if not any(x.is_changed or x.answer.again for x in failed):
+        return []
+    if len(dict.fromkeys(outcome.case.file for outcome in failed)) < _SEVERAL:
+        return []
+    samples = samples_of(failed, evidence.compositions or {})
+    is_so = all(_has_older_first(sample, evidence.precision) for sample in samples)
+    return failed if is_so else []
+
+
+def _has_older_first(sample: Sample, precision: Precision) -> bool:
+    """Whether a graph's gradients are those of an order in which new nodes come after older ones.
+
+    If it was built again, that may be so of either of them.
+    """
+    answer = sample.outcome.answer
+    if not answer.has_numbers:
+        return False
+    answers = [answer]
+    if answer.again:
+        answers.append(replace(answer, data=answer.again[0], grad=answer.again[1]))
+    wrong = [each for each in answers if any(wrong_numbers(sample.outcome.case, each))]
+    return bool(wrong) and all(_is_cut(sample, each, precision) for each in wrong)
+
+
+def _is_cut(sample: Sample, answer: Answer, precision: Precision) -> bool:
+    case, program = sample.outcome.case, sample.program
+    steps = dict(zip(case.graph.columns.ids, program.step_of_node, strict=True))
+    wrong = [*wrong_numbers(case, answer)]
+    if any(each.field != "grad" for each in wrong):
+        return False
+    last = max(steps[each.node] for each in wrong)
+    for cut in range(last + 1, min(last + _WIDTH, program.root) + 1):
+        order = sim.all_operands(partial(_older_first, cut))
+        rules = sim.CORRECT._replace(order=order)
+        predicted = sim.simulate(program, rules, sample.primals(rules))
+        if matches(case, answer, program, predicted.data, predicted.grad, precision):
+            return True
+    return False
+
+
+def _older_first(cut: int, program: Program) -> list[int]:
+    steps = descending(program)
+    return [*(i for i in steps if i < cut), *(i for i in steps if i >= cut)]
 
 
 def find_in_leaves(evidence: Evidence) -> Iterator[Cause]:

@@ -111,6 +111,7 @@ class Rules(NamedTuple):
         merges: Whether an op takes operands with equal primals for one, the first, by op.
         shared: The order of the backward pass, if adjoints are looked up by primal, so that steps
             with equal primals share one.
+        one_term: Whether steps of one op with the same operands are one and the same.
         by_path: Whether each path from the root is walked by itself: a step passes what it gets on
             at once, alone.
         ends: Whether such a path ends, from the partial and the step's adjoint so far.
@@ -152,6 +153,7 @@ class Rules(NamedTuple):
     lost: Callable[[Program], int] | None = None
     merges: Callable[[str], bool] | None = None
     shared: Order | None = None
+    one_term: bool = False
     by_path: bool = False
     ends: Callable[[float, float], bool] | None = None
     running: Callable[[float], bool] | None = None
@@ -176,6 +178,10 @@ def simulate(program: Program, rules: Rules, primals: Primals | None = None) -> 
         primals: Its primals; if None, those that follow from the rules.
     """
     primals = primals or forward(program, rules)
+    if rules.one_term:
+        terms, firsts = _with_each_term_once(program)
+        ran = simulate(terms, rules._replace(one_term=False), primals)
+        return ran._replace(grad=[ran.grad[first] for first in firsts])
     if rules.shares or rules.shared:
         sharing = _shared_by_number if rules.shared else _with_shared_memory
         return Simulated(primals.data, sharing(program, rules, primals), primals.is_unknown)
@@ -377,6 +383,18 @@ def _shared_by_number(program: Program, rules: Rules, primals: Primals) -> list[
             grads[x] = grads.get(x, 0.0) + passed
     reached = dict.fromkeys(postorder(program))
     return [grads.get(x, 0.0) if i in reached else 0.0 for i, x in enumerate(data)]
+
+
+def _with_each_term_once(program: Program) -> tuple[Program, list[int]]:
+    """Return a program that uses each term only as it was written first, and where that is."""
+    known: dict[tuple[str, tuple[int, ...], float], int] = {}
+    firsts: list[int] = []
+    steps = list(program.steps)
+    for i, step in enumerate(program.steps):
+        steps[i] = step._replace(args=tuple(firsts[arg] for arg in step.args))
+        term = step.op, steps[i].args, step.x
+        firsts.append(i if step.op == LEAF else known.setdefault(term, i))
+    return program._replace(steps=tuple(steps), root=firsts[program.root]), firsts
 
 
 def _along_paths(program: Program, rules: Rules, primals: Primals) -> Simulated:

@@ -170,22 +170,25 @@ ODD: Final = {
     "no-json": ("import json\njson.dumps = lambda *a: '{}'", ""),
     "no-import": ("builtins.__import__ = None", "ok"),
     "slow-json": ("import json\njson.dumps = lambda *a: 'x' * 10**6", ""),
-    "other-driver": ("sys.modules['__main__'].run = lambda *a: ({'data': 'x', 'grad': 3}, [])", ""),
+    "other-driver": (
+        "sys.modules['__main__'].driver.run = lambda *a: ({'data': 'x', 'grad': 3}, [])", "",
+    ),
     "other-failure": (
-        ("main = sys.modules['__main__']\ndef plus(a, b):\n"
+        ("main = sys.modules['__main__'].driver\ndef plus(a, b):\n"
         "    raise main.Failure('x', 10**9, 'nonsense')\nValue.__add__ = plus"), "crashed",
     ),
     "other-step": (
-        ("main = sys.modules['__main__']\ndef answer_program(*a):\n"
+        ("main = sys.modules['__main__'].driver\ndef answer_program(*a):\n"
         "    return {'error': 'x', 'kind': 'unsupported', 'step': 10**9}\n"
         "main.answer_program = answer_program"), "crashed",
     ),
     "shorter-answer": (
-        "sys.modules['__main__'].answer_program = lambda *a: {'data': [1.0], 'grad': [1.0]}",
+        "sys.modules['__main__'].driver.answer_program = lambda *a: {'data': [1.0], 'grad': [1.0]}",
         "crashed",
     ),
     "forged-again": (
-        ("sys.modules['__main__'].answer_program = lambda e, p: {'data': [1.0] * len(p['steps']), "
+        ("driver = sys.modules['__main__'].driver\n"
+        "driver.answer_program = lambda e, p: {'data': [1.0] * len(p['steps']), "
         "'grad': [1.0] * len(p['steps']), 'again': 7}"), "crashed",
     ),
     "traced": ("sys.settrace(lambda *a: 1 / 0)", ""),

@@ -104,6 +104,26 @@ USERS = (
     ),
 )
 
+TERMS = (
+    lesson(
+        "same-term-twice",
+        "x·w is written twice: the two terms are nodes of their own, each with its own gradient, "
+        "though they have the same operands.",
+        """
+        x = input 1.5
+        w = param -0.6
+        v = param 2.3
+        first = mul x w
+        again = mul x w
+        scaled = mul first v
+        y = add scaled again
+        """,
+        "y",
+        Run(),
+        Run({"x": -0.8, "w": 1.7}, {"y": 2.5}),
+    ),
+)
+
 ZEROS = (
     lesson(
         "inputs-of-zero",
@@ -283,4 +303,4 @@ TRAINING = (
     ),
 )
 
-FURTHER: tuple[Golden, ...] = (*USERS, *ZEROS, *NUMBERS, *TRAINING)
+FURTHER: tuple[Golden, ...] = (*USERS, *TERMS, *ZEROS, *NUMBERS, *TRAINING)

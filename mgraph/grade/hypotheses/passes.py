@@ -94,6 +94,7 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
         yield Hypothesis("swapped", "", SWAPS_GRADIENTS, setting(crossed=crossed))
     yield from wrong_orders()
     yield from _aliases()
+    yield from _one_term()
     yield from _shared_by_number()
     yield from bounds(gots)
     yield from other_numbers(factors)
@@ -256,6 +257,14 @@ def _aliases() -> Iterator[Hypothesis]:
                 own = {"order": order} if order else {}
                 change = setting(shares=shares, shares_root=only, **own)
                 yield Hypothesis("aliased", "", says, change)
+
+
+def _one_term() -> Iterator[Hypothesis]:
+    says = (
+        "a term that is written twice, as x * w, is one node with one gradient, although each of "
+        "the two must have its own: results are looked up by op and operands"
+    )
+    yield Hypothesis("aliased", "", says, setting(one_term=True))
 
 
 def _shared_by_number() -> Iterator[Hypothesis]:
