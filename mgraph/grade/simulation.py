@@ -115,6 +115,8 @@ class Rules(NamedTuple):
         by_path: Whether each path from the root is walked by itself: a step passes what it gets on
             at once, alone.
         ends: Whether such a path ends, from the partial and the step's adjoint so far.
+        stops: Whether the backward pass ends when it comes to a step with some adjoint.
+        silent: Whether a step passes nothing on, from its primal.
         running: Whether an operand's partial is multiplied by those of the operands before it: by
             which of them.
     """
@@ -156,6 +158,8 @@ class Rules(NamedTuple):
     one_term: bool = False
     by_path: bool = False
     ends: Callable[[float, float], bool] | None = None
+    stops: Callable[[Program, int, float], bool] | None = None
+    silent: Callable[[float], bool] | None = None
     running: Callable[[float], bool] | None = None
 
 
@@ -197,6 +201,8 @@ def _in_order(program: Program, rules: Rules, primals: Primals) -> Simulated:
     for count, (step, operand) in enumerate(_events(program, rules, data)):
         if count > MOST:
             return Simulated(data, grad, is_unknown=True)
+        if rules.stops and operand < 1 and rules.stops(program, step, grad[step]):
+            break
         if operand < 0:  # visited, but a leaf has nothing to pass on
             grad[step] = rules.visit(grad[step]) if rules.visit else grad[step]
             continue
@@ -207,6 +213,7 @@ def _in_order(program: Program, rules: Rules, primals: Primals) -> Simulated:
                 grad[step] = rules.visit(grad[step])
         arg = _receiver(program, rules, data, step, operand) if rules.merges else args[operand]
         is_idle = rules.idle and grad[step] == 0.0
+        is_idle = is_idle or (rules.silent is not None and rules.silent(data[step]))
         if program.steps[arg].op == NUMBER or arg == lost or is_idle:
             continue
         of = arg if rules.own_upstream and rules.own_upstream(op, operand) else step

@@ -138,3 +138,16 @@ def test_operands_that_are_cut_off() -> None:
     ]  # fmt: skip
     by_slopes = grads(LADDER, by_number=sim.ready_by_slopes, **cut)
     assert by_slopes == [6.0, 12.0, 6.0, 6.0, 1.0]
+
+
+def test_a_pass_that_ends_early() -> None:
+    """What is visited after v, to which u comes last, gets nothing more."""
+    assert grads(LADDER, stops=lambda program, step, _: program.steps[step].op == "add") == [
+        0.0, 0.0, 8.0, 6.0, 1.0,
+    ]  # fmt: skip
+    assert grads(LADDER, stops=lambda _, __, adjoint: adjoint == 14.0) == [6.0, 0.0, 14.0, 6.0, 1.0]
+
+
+def test_steps_that_are_silent() -> None:
+    """A step passes nothing on because of its primal; others do."""
+    assert grads(LADDER, silent=lambda x: x == 8.0) == [24.0, 16.0, 8.0, 6.0, 1.0]

@@ -41,12 +41,13 @@ from mgraph.grade.hypotheses.orders import (
     wrong_orders,
 )
 from mgraph.grade.hypotheses.seeds import seeds, seeds_elsewhere, seeds_unseen
-from mgraph.grade.program import BY_OPERATOR
+from mgraph.grade.program import BY_OPERATOR, LEAF, NUMBER
 from mgraph.ops import OPS, ieee
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from mgraph.grade.program import Program
     from mgraph.grade.simulation import Order, Passed, Rules
 
 
@@ -99,6 +100,7 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     yield from bounds(gots)
     yield from other_numbers(factors)
     yield from _never_reached()
+    yield from _ends_early()
     yield from left_out()
     yield from of_leaves(gots)
     says = f"a node passes its gradient on before it is complete: {EARLY}"
@@ -335,6 +337,40 @@ def _never_reached() -> Iterator[Hypothesis]:
     yield Hypothesis("seed", "", says, setting(start=1.0))
     yield Hypothesis("seed", "", says, setting(start=1.0, start_all=False))
     yield Hypothesis("seed", "", says, setting(start=1.0, seed=partial(always, 2.0)))
+
+
+def _ends_early() -> Iterator[Hypothesis]:
+    says = "a node whose value is 0 passes nothing on"
+    yield Hypothesis("no-gradient", "", says, setting(silent=_is_0))
+    for what, stops in (
+        ("plain number", partial(_is_leaf, (NUMBER,))),
+        ("leaf", partial(_is_leaf, (LEAF, NUMBER))),
+        ("leaf", _is_leaf_or_node),
+        ("leaf", partial(_is_leaf, (LEAF,))),
+        ("node whose gradient is 0", _has_no_adjoint),
+    ):
+        says = f"backward ends at the first {what} that it comes to: nodes after it get too little"
+        for order in RIGHT_ORDERS:
+            yield Hypothesis("no-gradient", "", says, setting(stops=stops, order=order))
+
+
+def _is_0(x: float) -> bool:
+    return x == 0.0
+
+
+def _is_leaf(kinds: Sequence[str], program: Program, i: int, _: float = 0.0) -> bool:
+    return program.steps[i].op in kinds
+
+
+def _is_leaf_or_node(program: Program, i: int, _: float) -> bool:
+    """Return whether a step is a leaf or a plain number that is no exponent: those are no nodes."""
+    exponents = (step.args[1] for step in program.steps if step.op == "pow")
+    return _is_leaf((LEAF,), program, i) or (_is_leaf((NUMBER,), program, i) and i not in exponents)
+
+
+def _has_no_adjoint(program: Program, i: int, adjoint: float) -> bool:
+    """Return whether a Value has an adjoint of 0: those of plain numbers aren't simulated."""
+    return adjoint == 0.0 and program.steps[i].op != NUMBER
 
 
 def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
