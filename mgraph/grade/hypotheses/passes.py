@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import simulation as sim
@@ -38,6 +39,7 @@ from mgraph.grade.hypotheses.orders import (
     pre_again,
     reversed_flipped,
     reversed_post,
+    without_last,
     wrong_orders,
 )
 from mgraph.grade.hypotheses.seeds import seeds, seeds_elsewhere, seeds_unseen
@@ -47,7 +49,7 @@ from mgraph.ops import OPS, ieee
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from mgraph.grade.simulation import Order, Rules
+    from mgraph.grade.simulation import Order, Passed, Rules
 
 
 FORGETS_UPSTREAM: Final = (
@@ -97,7 +99,7 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     yield from _shared_by_number()
     yield from bounds(gots)
     yield from other_numbers(factors)
-    yield from _never_reached()
+    yield from _never_reached(ANY_ORDER if varies else RIGHT_ORDERS)
     yield from left_out()
     yield from of_leaves(gots)
     says = f"a node passes its gradient on before it is complete: {EARLY}"
@@ -200,6 +202,23 @@ def _nothing(*_: object) -> float:
     return 0.0
 
 
+def _to_both_equals(op: str, rules: Rules) -> Rules:
+    """Return rules by which both operands get all if they are equal."""
+    slopes = {**rules.slopes}
+    for key in ((op, "VV", 0), (op, "VV", 1), (op, "VN", 0), (op, "NV", 1)):
+        gives = rules.slopes.get(key) or partial(_of_operand, op, key[2])
+        slopes[key] = partial(_all_of_equals, gives)
+    return rules._replace(slopes=slopes)
+
+
+def _all_of_equals(gives: Passed, xs: Sequence[float], y: float, upstream: float) -> float:
+    return upstream if xs[0] == xs[1] else gives(xs, y, upstream)
+
+
+def _of_operand(op: str, k: int, xs: Sequence[float], y: float, upstream: float) -> float:
+    return OPS[op].partials(xs, y)[k] * upstream
+
+
 def _right(op: str, xs: Sequence[float], y: float, upstream: float) -> float:
     return OPS[op].partials(xs, y)[0] * upstream
 
@@ -242,7 +261,7 @@ def _aliases() -> Iterator[Hypothesis]:
 def _one_term() -> Iterator[Hypothesis]:
     says = (
         "a term that is written twice, as x * w, is one node with one gradient, although each of "
-        "the two must have its own: results are looked up by op and operands"
+        "the two must have its own, as if results were looked up by op and operands"
     )
     yield Hypothesis("aliased", "", says, setting(one_term=True))
 
@@ -268,7 +287,7 @@ def _passes_on_sums(op: str, _: int) -> bool:
     return op in ("add", "sum")
 
 
-def _never_reached() -> Iterator[Hypothesis]:
+def _never_reached(right: Sequence[Order]) -> Iterator[Hypothesis]:
     for operand, which in ((1, "first"), (0, "last")):
         says = f"backward visits only the {which} operand of each op"
         cut = sim.all_operands(partial(along_one_operand, operand))
@@ -301,16 +320,32 @@ def _never_reached() -> Iterator[Hypothesis]:
         sim.first_of_equals,
         partial(sim.first_of_equals, flip=True),
         partial(sim.added_again, rank=newest, equal=True),
+        sim.one_of_equals_by_level,
     ):
-        yield Hypothesis("no-gradient", "", says, setting(by_number=steps))
+        for at_visits in (False, True):
+            change = setting(by_number=steps, at_visits=at_visits)
+            yield Hypothesis("no-gradient", "", says, change)
     says = (
         "a node whose gradient is 0 when it is visited passes nothing on, although the paths to it "
         "are walked one by one: what they bring may cancel out for a while"
     )
     yield Hypothesis("no-gradient", "", says, setting(by_path=True, ends=_is_flat_or_cancelled))
     yield Hypothesis("no-gradient", "", says, setting(by_path=True, ends=_is_cancelled))
+    says = (
+        "ops with plain numbers use the one that was used last when backward comes, as if one "
+        "Value held all of them"
+    )
+    yield Hypothesis("conversion", "", says, setting(one_number=True))
     says = "an op of a Value and a plain number, as in x * 2, passes nothing on to the Value"
     yield Hypothesis("no-gradient", "", says, partial(_passing_nothing_on, _WITH_NUMBERS))
+    says = "backward ends at the first node whose gradient is 0; those after it may have one"
+    for order in right:
+        yield Hypothesis("no-gradient", "", says, setting(order=order, stops=True))
+    says = "backward stops too early: the last nodes in its order pass nothing on"
+    for whole in (descending, reversed_post, reversed_flipped):
+        for count, of_all in product((2, 1, 3), (True, False)):
+            short = sim.all_operands(partial(without_last, whole, count, of_all=of_all))
+            yield Hypothesis("no-gradient", "", says, setting(order=short))
     says = "every gradient starts at 1; only the output's must, the others must start at 0"
     yield Hypothesis("seed", "", says, setting(start=1.0))
     yield Hypothesis("seed", "", says, setting(start=1.0, start_all=False))
@@ -345,12 +380,10 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
     if op in _WITH_SIGN:
         says = f"{op} passes on NaN where its operand is 0, as if it divided 0 by 0"
         yield Hypothesis("slope", op, says, partial(_nan_at_0, op))
-    if op == "relu":
-        says = (
-            "relu passes a gradient on if its operand's gradient is positive; it must ask if the "
-            "operand itself is"
-        )
-        yield Hypothesis("slope", op, says, setting(gated=partial(is_op, op)))
+    if op in sim.CHOOSING:
+        says = f"{op} passes all of its gradient on to each of two operands that are equal"
+        yield Hypothesis("slope", op, says, partial(_to_both_equals, op))
+    yield from _kept_for_backward(op)
     says = (
         f"{op} passes nothing on to an operand that has no gradient yet; it may use that gradient "
         "where it must use out.grad"
@@ -360,6 +393,38 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
         says = f"{op} uses the gradient of its operand where it must use out.grad"
         own = partial(is_one_of, op, tuple(operands))
         yield Hypothesis("upstream", op, says, partial(also, "own_upstream", own))
+
+
+def _kept_for_backward(op: str) -> Iterator[Hypothesis]:
+    """Yield what an op may look at instead of its own operands and result."""
+    if not OPS[op].fold:
+        says = (
+            f"{op} computes its local derivative from operands and result of another {op}, the one "
+            "that was made last, as if there were one place to keep them for all"
+        )
+        yield Hypothesis("slope", op, says, setting(of_last=partial(is_op, op)))
+    if op == "relu":
+        says = (
+            "relu passes a gradient on if its operand's gradient is positive; it must ask if the "
+            "operand itself is"
+        )
+        yield Hypothesis("slope", op, says, setting(gated=partial(is_op, op)))
+    for operand in range(OPS[op].inputs if OPS[op].inputs > 1 else 0):
+        says = (
+            f"{op} passes nothing on to its {('first', 'second')[operand]} operand, and doesn't "
+            "count: the operand waits for it without end"
+        )
+        for at_visits in (False, True):
+            order = sim.all_operands(partial(sim.missed, op, operand))
+            lost = partial(_losing, (op, operand), order, at_visits=at_visits)
+            yield Hypothesis("no-gradient", op, says, lost)
+
+
+def _losing(of: tuple[str, int], order: Order, rules: Rules, *, at_visits: bool) -> Rules:
+    """Return rules with another order by which an op passes nothing on to an operand."""
+    keys = [(of[0], kinds, of[1]) for kinds in ("VV", "VN", "NV")]
+    slopes = {**rules.slopes, **dict.fromkeys(keys, _nothing)}
+    return rules._replace(slopes=slopes, order=order, at_visits=at_visits)
 
 
 def _is_flat(own: float, _: float) -> bool:
