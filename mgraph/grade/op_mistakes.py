@@ -491,11 +491,17 @@ def _of_one_op(op: str, derivative: str) -> Iterator[tuple[str, str, Local]]:
         "abs": (("sign", "has -1 on both sides", lambda x, b, y: -1.0),),
         "max": (
             ("slope", "passes half of the gradient on to each operand", lambda x, b, y: 0.5),
-            ("slope", "passes the gradient on to both operands", lambda x, b, y: 1.0),
+            (
+                "slope", "passes the gradient on to an operand that isn't the largest",
+                lambda x, b, y: 1.0,
+            ),
         ),
         "min": (
             ("slope", "passes half of the gradient on to each operand", lambda x, b, y: 0.5),
-            ("slope", "passes the gradient on to both operands", lambda x, b, y: 1.0),
+            (
+                "slope", "passes the gradient on to an operand that isn't the smallest",
+                lambda x, b, y: 1.0,
+            ),
         ),
     }  # fmt: skip
     for cause, says, gives in wrong.get(op, ()):

@@ -39,9 +39,10 @@ def causes_of(name: str, titles: str) -> list[Cause]:
             "around-relu inside-relu op-relu only-through-relu",
             "slope", "relu", "if its operand's gradient is positive",
         ),
-        (
+        pytest.param(
             "folds_over_immutables zero-or-one", "zero-beside-a-value",
             "conversion", "", "takes the plain number 0 for 1",
+            marks=pytest.mark.thorough,
         ),
         (
             "grad_fn_chain all-need-grad", "2-plus-x 2-over-x x-squared x-times-2 op-mul",
@@ -75,6 +76,11 @@ def causes_of(name: str, titles: str) -> list[Cause]:
             "stamped one-scratch-constant", "constants tenths x-plus-2 x-times-2 x-squared",
             "conversion", "", "as if one Value held all of them",
         ),
+        pytest.param(
+            "if_elif b-from-the-left", "op-mul op-div op-max op-min op-sub",
+            "slope", "", "as if the second operand were the same as the first",
+            marks=pytest.mark.thorough,
+        ),
         (
             "grad_fn_chain tanh-result-on-the-class", "op-tanh net-tanh-squared-error recurrent",
             "slope", "tanh", "another tanh, the one that was made last",
@@ -89,7 +95,7 @@ def causes_of(name: str, titles: str) -> list[Cause]:
         ),
         (
             "grad_fn_chain zero-is-no-gradient",
-            "around-relu net-relu-hinge overflow-tanh zero-beside-a-value",
+            "inner-node-minus-itself around-relu net-relu-hinge overflow-tanh",
             "no-gradient", "", "passes 0 on to it",
         ),
         (

@@ -59,6 +59,9 @@ FORGETS_PARTIAL: Final = (
     "no op multiplies the upstream gradient by its local derivative, as the chain rule says"
 )
 SWAPS_GRADIENTS: Final = "every op gives its operands their gradients in the reverse order"
+TAKES_FIRST_TWICE: Final = (
+    "ops compute their local derivatives as if the second operand were the same as the first"
+)
 """The sentences about mistakes that all ops have in common."""
 _TWICE: Final = ("add", "mul", "sub", "div")  # ops that often have one operand twice
 _WITH_SIGN: Final = ("abs", "relu")  # ops whose local derivative people write as x / |x|
