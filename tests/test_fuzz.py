@@ -18,6 +18,7 @@ from tests.fuzz.attacks import ATTACKS, MANY, SQUARE
 from tests.fuzz.mutations import damaged, damaged_text
 from tests.fuzz.oracle import consume
 from tests.fuzz.seeds import READERS, seeds
+from tests.loops import shared
 
 ROOT = Path(__file__).parent.parent
 SEED: Final = 20
@@ -31,34 +32,35 @@ MOST_FOR_A_MILLION: Final = 20.0
 """Two are usual."""
 
 
-@settings(max_examples=400, derandomize=True, deadline=None)
+@settings(max_examples=200, derandomize=True, deadline=None)
 @given(st.binary(max_size=40))
 def test_any_bytes(data: bytes) -> None:
     """Any bytes are refused with a reason and a place, or are a graph that runs."""
     consume(data)
 
 
-@settings(max_examples=400, derandomize=True, deadline=None)
+@settings(max_examples=200, derandomize=True, deadline=None)
 @given(st.binary(max_size=40))
 def test_any_bytes_in_a_map(data: bytes) -> None:
     """So are bytes that begin as a msgpack graph file does."""
     consume(b"\x83\xa6mgraph\xa31.0\xa5nodes" + data)
 
 
-@settings(max_examples=400, derandomize=True, deadline=None)
+@settings(max_examples=200, derandomize=True, deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_in_an_object(words: str) -> None:
     """So are texts that begin as a JSON graph file does."""
     consume(b'{"mgraph": "1.0", "nodes": [' + words.encode(errors="surrogatepass"))
 
 
+@shared
 @pytest.mark.parametrize("reader", READERS)
-def test_damaged_fixtures(reader: str) -> None:
+def test_damaged_fixtures(reader: str, share: float) -> None:
     """Every fixture, damaged in a few places, is refused with a reason or is a graph that runs."""
     source = Random(SEED)  # noqa: S311 - scattered, not secret
     small = [data for data in seeds(reader) if len(data) < 3000]
     assert len(small) > 200
-    for data in small:
+    for data in small[:: round(1 / share)]:
         consume(data)
         for _ in range(4):
             changed = damaged(data, source)

@@ -59,29 +59,32 @@ def _module(name: str) -> str:
     return module
 
 
-IMPORTS = {
-    module: [*dict.fromkeys(each for each in imported(path) if each)]
-    for module, path in MODULES.items()
-}
+@pytest.fixture(scope="module")
+def imports() -> dict[str, list[str]]:
+    """Return what each module imports of the package."""
+    return {
+        module: [*dict.fromkeys(each for each in imported(path) if each)]
+        for module, path in MODULES.items()
+    }
 
 
-def test_imports_go_down() -> None:
+def test_imports_go_down(imports: dict[str, list[str]]) -> None:
     """A module imports only from those listed before it, type checking and late imports too."""
     place = {name: i for i, name in enumerate(ORDER)}
     upward = [
         (module, other)
-        for module, others in IMPORTS.items()
+        for module, others in imports.items()
         for other in others
         if place[other.split(".")[0]] > place[module.split(".")[0]]
     ]
     assert upward == [*EXCEPTIONS]
 
 
-def test_there_are_no_import_circles() -> None:
+def test_there_are_no_import_circles(imports: dict[str, list[str]]) -> None:
     """Modules can be sorted so that each imports only from earlier ones."""
     waiting = {
         module: {*others} - {other for name, other in EXCEPTIONS if name == module}
-        for module, others in IMPORTS.items()
+        for module, others in imports.items()
     }
     while ready := [module for module, others in waiting.items() if not others & waiting.keys()]:
         for module in ready:

@@ -155,7 +155,7 @@ def _cases(file: str, graph: Graph, tolerance: Tolerance | None) -> Iterator[Cas
         tolerated = tolerance or run.tolerance or DEFAULT
         case = Case(file, i, bare, run, tolerated, compose, backward, graphs, *flags)
         try:
-            case.composed(compose)
+            _ = case.composed(compose) if compose else case.program
         except ExpressionError as error:
             message = f"meta.{SECTION}.compose has a formula that can't be read: {error}"
             raise GraphError.of("type", message).named(file) from None

@@ -49,7 +49,7 @@ def find_crashes(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iter
     yield from refused
     done = {id(outcome) for cause in refused for outcome in cause.cases}
     left = [outcome for outcome in others if id(outcome) not in done]
-    yield from _exceptions(left)
+    yield from _exceptions(left, numeric)
     yield from _ends(left, numeric)
 
 
@@ -231,8 +231,9 @@ def _refusal(
 # --- exceptions ----------------------------------------------------------------------------------
 
 
-def _exceptions(crashed: Sequence[Outcome]) -> Iterator[Cause]:
+def _exceptions(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Cause]:
     """Name the exceptions in which cases end, each once, with its line and the ops."""
+    works = dict.fromkeys(form for outcome in numeric for form in forms_of(outcome))
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in crashed:
         failure = outcome.answer.failure
@@ -240,7 +241,7 @@ def _exceptions(crashed: Sequence[Outcome]) -> Iterator[Cause]:
             key = outcome.answer.error.partition(":")[0], _place(failure, outcome)
             groups.setdefault(key, []).append(outcome)
     for cases in _by_words(groups.values()):
-        yield _exception(cases)
+        yield _exception(cases, works)
 
 
 def _place(failure: Failure, outcome: Outcome) -> str:
@@ -265,7 +266,11 @@ def _by_words(groups: Iterable[list[Outcome]]) -> list[list[Outcome]]:
     return [*merged.values()]
 
 
-def _exception(cases: list[Outcome]) -> Cause:
+def _exception(cases: list[Outcome], works: Mapping[tuple[str, str], None]) -> Cause:
+    """Return the cause for an exception in which cases end.
+
+    If it is seen with integers only, an op that works with floats may not be to blame for it.
+    """
     first = min(cases, key=lambda outcome: len(outcome.case.graph))
     failure, error = first.answer.failure, first.answer.error
     ops = _root_ops(cases)
@@ -279,7 +284,11 @@ def _exception(cases: list[Outcome]) -> Cause:
         says = f"{', '.join(own)} {'raise' if len(own) > 1 else 'raises'} {error}{_where(failure)}"
         says += f" from about x = {x:g} on: an intermediate result overflows"
         return Cause("overflow", own[0] if len(own) == 1 else "", says, cases)
-    return Cause("error", single, f"{who} {verb} {error}{_where_all(cases)}", cases, victims)
+    says = f"{who} {verb} {error}{_where_all(cases)}"
+    if single and all(x.case.has_integers and forms_of(x).keys() <= works.keys() for x in cases):
+        says += ", seen only where Values are made of integers"
+        return Cause("error", "", says, cases, victims)
+    return Cause("error", single, says, cases, victims)
 
 
 def _ends(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Cause]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -21,14 +22,21 @@ from mgraph.grade.compositions import guessed, usual_parts
 from mgraph.grade.crashes import find_crashes
 from mgraph.grade.driver import SAMPLE
 from mgraph.grade.evidence import Evidence, Sample, Simulator, gather, samples_of
-from mgraph.grade.hypotheses.hypothesis import Hypothesis
+from mgraph.grade.hypotheses.hypothesis import Hypothesis, without_edges
+from mgraph.grade.hypotheses.orders import right_orders
 from mgraph.grade.hypotheses.passes import passes_of_op, whole_passes
 from mgraph.grade.leaves import look_at_leaves
-from mgraph.grade.leftovers import afresh, find_in_leaves, find_leftovers
+from mgraph.grade.leftovers import (
+    afresh,
+    find_in_leaves,
+    find_in_lone_leaf,
+    find_leftovers,
+    is_of_leaf,
+)
 from mgraph.grade.observations import forms_of, observed, root_pair, uses
 from mgraph.grade.op_mistakes import partial_mistakes
 from mgraph.grade.op_rules import Learned, learn
-from mgraph.grade.outcomes import Verdict, wrong_numbers
+from mgraph.grade.outcomes import Precision, Verdict, wrong_numbers
 from mgraph.grade.rule_causes import (
     known_rules,
     slope_hypotheses,
@@ -45,6 +53,7 @@ if TYPE_CHECKING:
 
     from mgraph.grade.compositions import Known
     from mgraph.grade.leaves import Leaves
+    from mgraph.grade.observations import Observation
     from mgraph.grade.outcomes import Outcome
     from mgraph.grade.rule_causes import Sentence
     from mgraph.grade.simulation import Passed
@@ -91,6 +100,7 @@ def diagnose(outcomes: Sequence[Outcome]) -> Diagnosis:
     simulator = Simulator(leaves.precision, leaves.unit)
     if left:
         causes += _rules_and_passes(steady, leaves, left, simulator)
+    causes += find_in_lone_leaf(evidence, causes)
     if evidence.outcomes is not outcomes:
         causes = [*_as_reported(causes, outcomes), *leftovers]
     causes = _without_consequences([cause for cause in causes if cause.cases])
@@ -113,7 +123,9 @@ def _steady(evidence: Evidence, leaves: Leaves, causes: Iterable[Cause]) -> Evid
     """Return the evidence without numbers that change: nothing else can be told from those."""
     if any(cause.id == "stale" for cause in causes) or (leaves.is_mutated and not leaves.mutating):
         return Evidence(())
-    return evidence.without(leaves.mutating) if leaves.is_mutated else evidence
+    evidence = evidence.without(leaves.mutating) if leaves.is_mutated else evidence
+    computed = [outcome for outcome in evidence.outcomes if not is_of_leaf(outcome)]
+    return replace(evidence, outcomes=computed)
 
 
 def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
@@ -184,6 +196,8 @@ def _rules_and_passes(
     sentences = value_sentences(learned, forms)
     opaque = [form for form, known in (evidence.compositions or {}).items() if known is None]
     certain = _certain(sentences, opaque, leaves)
+    if evidence.is_afresh:
+        certain = _of_ops_that_forget(certain, observations)
     doubtful = {(f.op, f.kinds) for each in sentences if each not in certain for f in each.faults}
     left = [x for x in left if not any(uses(x, op, [kinds]) for op, kinds in sorted(doubtful))]
     sentences = certain
@@ -239,6 +253,25 @@ def _certain(
         if any((fault.op, fault.kinds) not in opaque for fault in each.faults)
     ]
     return own or [*sentences]
+
+
+def _of_ops_that_forget(
+    sentences: Sequence[Sentence], observations: Iterable[Observation]
+) -> list[Sentence]:
+    """Leave out values that are wrong in an unknown way, and not always.
+
+    If something is left over from other graphs, it may be so within a graph, too.
+    """
+    right = dict.fromkeys(
+        (seen.op, seen.kinds[:2])
+        for seen in observations
+        if Precision().near(seen.y, OPS[seen.op].value(seen.xs))
+    )
+    return [
+        each
+        for each in sentences
+        if any(fault.mistake or (fault.op, fault.kinds) not in right for fault in each.faults)
+    ]
 
 
 def _not_only_in_wrong_values(
@@ -323,8 +356,11 @@ def _explanation(
     alone, repeatable = _alone(evidence), _repeatable(search.fine)
     is_by_op = _is_seed_by_op(evidence)
     whole = [
-        *whole_passes(*hints, alone, repeatable=repeatable, varies=varies, is_seed_by_op=is_by_op)
-    ]
+        *whole_passes(
+            *hints, alone, repeatable=repeatable, untold=search.untold, varies=varies,
+            is_seed_by_op=is_by_op,
+        )
+    ]  # fmt: skip
     ops = dict.fromkeys(
         step.op for sample in search.failed for step in sample.program.steps if step.args
     )
@@ -332,18 +368,62 @@ def _explanation(
     right = learned.right
     if not slopes and any(f.operand is not None and not f.is_composed for f in learned.faults):
         return search.unambiguous(
-            search.single(whole) or search.stepwise(whole, lambda *_: ()), whole
+            search.single(whole) or search.stepwise(whole, lambda *_: ()),
+            [*right_orders(), *whole],
         )
     proven = (
         _narrowest(search, search.single(whole), slopes)
         or search.single(chain(slopes, of_ops, _of_every_failure(search, right)))
         or (search.together(slopes) if slopes else None)
         or (search.possible(slopes) if _are_seen(slopes, learned, evidence) else None)
+        or _beside_unknown(search, slopes, learned, evidence, (*whole, *of_ops))
+        or _beside_known(search, slopes, (*whole, *of_ops))
         or search.stepwise((*whole, *slopes, *of_ops), partial(_slopes_to_try, search, right))
     )
     if _is_patchwork(proven.hypotheses):
         return ProvenMistakes((), (), tuple(search.failed))
-    return search.unambiguous(proven, whole)
+    return search.unambiguous(proven, [*right_orders(), *whole])
+
+
+def _beside_unknown(
+    search: Search, slopes: Sequence[Hypothesis], learned: Learned, evidence: Evidence,
+    passes: Sequence[Hypothesis],
+) -> ProvenMistakes | None:  # fmt: skip
+    """Explain what is wrong beside partials of few ops that are wrong in an unknown way.
+
+    Those were seen directly, and the graphs with such an op can't be simulated. All others must be
+    explained, by mistakes with which no mistake of the pass explains the graphs with it.
+    """
+    unknown = [each for each in slopes if each.op and each.is_unknown(search.base)]
+    if not unknown or not _are_seen(unknown, learned, evidence):
+        return None
+    rest = search.without([form for each in unknown for form in each.forms])
+    if len(files_of(rest.failed)) < MANY:
+        return None
+    others = [each for each in slopes if not any(each is one for one in unknown)]
+    proven = _explanation(rest, others, learned, evidence)
+    whole = [each for each in passes if not each.op]
+    if not proven.hypotheses or proven.left or rest.has_rivals(proven, whole):
+        return None
+    return search.with_unknown(proven, unknown, passes)
+
+
+def _beside_known(
+    search: Search, slopes: Sequence[Hypothesis], passes: Sequence[Hypothesis]
+) -> ProvenMistakes | None:
+    """Return one mistake of the pass that explains all failures beside the wrong partials.
+
+    An op that passes nothing on to an operand may not even know it, so that the pass doesn't go
+    from there to it.
+    """
+    if not slopes:
+        return None
+    lost = [each for each in slopes if each.op and each.cause == "no-gradient"]
+    cut = [without_edges(each) if each in lost else each for each in slopes]
+    for seen in [slopes, cut][: 1 + bool(lost)]:
+        if proven := search.beside(seen, passes):
+            return proven
+    return None
 
 
 def _narrowest(

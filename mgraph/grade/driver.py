@@ -1,8 +1,8 @@
 """Drive a foreign engine: build graphs with its operators, call its backward, read its numbers.
 
-Any Python from 3.8 runs this file; it needs nothing but the engine, and the files `driver_*.py`
-beside it. It reads one JSON object per line, and answers each with another. The first one names the
-engine:
+Any Python from 3.8 runs `driver_start.py`, which runs this file; it needs nothing but the engine,
+and the files `driver_*.py` beside it. It reads one JSON object per line, and answers each with
+another. The first one names the engine:
 
     {"target": "micrograd.engine:Value", "names": {"tanh": "activation:tanh"}}
 
@@ -69,7 +69,7 @@ if TYPE_CHECKING or __package__:
     from mgraph.grade.driver_hashes import SerialHashes, classes_of, with_subclasses
     from mgraph.grade.driver_memory import fill_holes
     from mgraph.grade.driver_numbers import as_float, differs
-else:  # it is run as a script, perhaps without its folder on the path
+else:  # it is imported by a script, perhaps without its folder on the path
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     from driver_compositions import UNKNOWN, Watcher, built_of_others, entered
     from driver_errors import (
@@ -487,19 +487,24 @@ class ForeignEngine:
         return is_method and op not in REDUCTIONS
 
     def only_numbers(self, kinds: str) -> bool:
-        """Whether the engine has powers only of a Value to a number."""
-        if kinds == "VN":
-            return False
-        try:
-            self.form("pow", "VN")
-        except (UnsupportedError, EngineError):
+        """Whether the engine has powers only of a Value to a number.
+
+        Those may fail in backward if every op does.
+        """
+        if kinds == "VN" or not self.computes("VN"):
             return False
         if kinds == "NV":  # a power of a number needs powers to Values first
-            try:
-                self.form("pow", "VV")
-            except (UnsupportedError, EngineError):
-                return True
+            return not self.computes("VV", is_right=self.computes("VN", is_right=True))
+        return self.computes("VN", is_right=True)
+
+    def computes(self, kinds: str, *, is_right: bool = False) -> bool:
+        """Whether the engine computes powers, and if that is asked, with a backward that works."""
+        try:
+            self.form("pow", kinds)
+        except UnsupportedError:
             return False
+        except EngineError as error:
+            return not is_right and error.evidence.get("phase") == "backward"
         return True
 
     def is_like(self, result: Any) -> bool:
@@ -859,8 +864,3 @@ def main() -> None:
             break
         reply = answer_program(engine, json.loads(line))
         gc.collect(0)
-
-
-if __name__ == "__main__":
-    main()
-    os._exit(0)  # without waiting for exit handlers and threads of the engine

@@ -17,7 +17,7 @@ from mgraph.grade.outcomes import (
     matches,
     wrong_numbers,
 )
-from mgraph.grade.simulation import STOPPING, early_rules, simulate
+from mgraph.grade.simulation import STOPPING, early_rules, forward, simulate
 from mgraph.ops import is_leaf
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mgraph.grade.outcomes import Outcome
     from mgraph.grade.program import Program
-    from mgraph.grade.simulation import Rules
+    from mgraph.grade.simulation import Primals, Rules
 
 BUDGET: Final = 1_000_000
 """Simulated steps, some seconds, after which no more hypotheses are tried."""
@@ -53,6 +53,7 @@ class Sample:
     outcome: Outcome
     program: Program
     opaque: Sequence[tuple[str, str]] = ()
+    _primals: tuple[Rules, Primals] | None = field(default=None, init=False, repr=False)
 
     @cached_property
     def seen(self) -> list[float | None]:
@@ -62,6 +63,13 @@ class Sample:
             if step >= 0:
                 numbers[step] = self.outcome.answer.data[node]
         return numbers
+
+    def primals(self, rules: Rules) -> Primals:
+        """Return the primals by some rules: kept from one call to the next."""
+        last = self._primals
+        if last is None or (last[0].values, last[0].leaf) != (rules.values, rules.leaf):
+            last = self._primals = rules, forward(self.program, rules, self.seen)
+        return last[1]
 
     @cached_property
     def grads(self) -> list[float | None]:
@@ -127,11 +135,13 @@ class Evidence:
         compositions: The ops that the engine composes of others; None if that isn't known, as for
             a program in another language.
         dropped: Failures that show nothing, because of what earlier graphs left.
+        is_afresh: Whether earlier graphs matter, so that some outcomes are those in new processes.
     """
 
     outcomes: Sequence[Outcome]
     precision: Precision = field(default_factory=Precision)
     dropped: Sequence[Outcome] = ()
+    is_afresh: bool = False
 
     @cached_property
     def numeric(self) -> list[Outcome]:
@@ -298,7 +308,7 @@ class Simulator:
                 if early is None:
                     continue
                 variant = early
-            predicted = simulate(sample.program, variant, sample.seen)
+            predicted = simulate(sample.program, variant, sample.primals(variant))
             if predicted.is_unknown:
                 return None
             case, answer = sample.outcome.case, sample.outcome.answer
@@ -308,14 +318,17 @@ class Simulator:
 
     def _early(self, sample: Sample, rules: Rules, precision: Precision) -> Rules | None:
         """Return rules with a wrong order that gives a sample's numbers, if there is one."""
-        early, tries = early_rules(sample.program, rules, sample.seen, sample.grads, precision.near)
+        primals, near = sample.primals(rules), precision.near
+        early, tries = early_rules(sample.program, rules, primals, sample.grads, near)
         self.left -= tries
         return early
 
     def differ(self, sample: Sample, some: Rules, others: Rules) -> bool:
         """Whether two sets of rules give a sample other adjoints, as far as both are known."""
         self.left -= 2 * len(sample.program.steps)
-        first, second = (simulate(sample.program, rules, sample.seen) for rules in (some, others))
+        first, second = (
+            simulate(sample.program, rules, sample.primals(rules)) for rules in (some, others)
+        )
         if first.is_unknown or second.is_unknown:
             return False
         return not all(map(self.precision.near, first.grad, second.grad))

@@ -11,8 +11,9 @@ from mgraph.grade import simulation as sim
 from mgraph.grade.causes import Cause
 from mgraph.grade.evidence import samples_of
 from mgraph.grade.hypotheses.orders import EARLY, descending
-from mgraph.grade.observations import uses
+from mgraph.grade.observations import root_pair, uses
 from mgraph.grade.outcomes import Verdict, matches, wrong_numbers
+from mgraph.grade.program import LEAF
 from mgraph.grade.search import MANY
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ _OF_INTEGERS: Final = (
     "/ is done as integer division if both Values are made of integers: Value(7)/Value(2) is 3.5, "
     "not 3"
 )
+_OF_ALL_NODES: Final = ("seed", "no-gradient", "stale")
+"""Causes from which a wrong gradient of a leaf alone may follow."""
 _SEVERAL: Final = 2  # graphs
 _WIDTH: Final = 100  # nodes between the newest with a wrong gradient and the first of the new ones
 _FEW: Final = 10  # fewer than one case in ten may have another reason
@@ -115,7 +118,8 @@ def _is_cut(sample: Sample, answer: Answer, precision: Precision) -> bool:
     last = max(steps[each.node] for each in wrong)
     for cut in range(last + 1, min(last + _WIDTH, program.root) + 1):
         order = sim.all_operands(partial(_older_first, cut))
-        predicted = sim.simulate(program, sim.CORRECT._replace(order=order), sample.seen)
+        rules = sim.CORRECT._replace(order=order)
+        predicted = sim.simulate(program, rules, sample.primals(rules))
         if matches(case, answer, program, predicted.data, predicted.grad, precision):
             return True
     return False
@@ -135,6 +139,34 @@ def find_in_leaves(evidence: Evidence) -> Iterator[Cause]:
         yield Cause("no-gradient", "", _OF_THE_FIRST, evidence.first)
     if evidence.following:
         yield Cause("stale", "", _IN_TRAINING, evidence.following)
+
+
+def is_of_leaf(outcome: Outcome) -> bool:
+    """Whether backward is called on a leaf, so that no op and no order of nodes is seen."""
+    program = outcome.answer.program
+    return program.steps[program.root].op == LEAF
+
+
+def find_in_lone_leaf(evidence: Evidence, causes: Sequence[Cause]) -> Iterator[Cause]:
+    """Name a wrong gradient of a leaf on which backward is called, if it is all that is wrong.
+
+    Otherwise it may follow from what is wrong with other graphs.
+    """
+    wrong = [x for x in evidence.wrong if x.outcome == Verdict.WRONG_GRADIENT]
+    alone = [outcome for outcome in wrong if is_of_leaf(outcome)]
+    others = [outcome for outcome in evidence.numeric if not is_of_leaf(outcome)]
+    outputs = [pair for outcome in others if (pair := root_pair(outcome)) is not None]
+    whole = [cause for cause in causes if cause.id in _OF_ALL_NODES and not cause.op]
+    if alone and whole:
+        whole[0].cases += alone
+    elif alone and outputs and not any(outcome.failed for outcome in others):
+        grad = alone[0].answer.grad[0]
+        if all(grad == 1.0 for _, grad in outputs) and grad is not None:
+            says = (
+                f"the gradient of a leaf on which backward is called is {grad:g}; it must start at "
+                "1, as that of any other output does"
+            )
+            yield Cause("seed", "", says, alone)
 
 
 def _is_divided_by_integers(outcome: Outcome) -> bool:
@@ -160,7 +192,7 @@ def afresh(evidence: Evidence) -> Evidence:
         error = outcome.answer.error
         is_telling = outcome.afresh or not outcome.failed or (error and error not in errors)
         (kept if is_telling else dropped).append(outcome.afresh or outcome)
-    return replace(evidence, outcomes=kept, dropped=dropped)
+    return replace(evidence, outcomes=kept, dropped=dropped, is_afresh=True)
 
 
 def _all_unsteady(unsteady: Sequence[Outcome], ran: Sequence[Outcome]) -> str:

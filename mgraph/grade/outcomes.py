@@ -372,7 +372,7 @@ def _is_cleared(numeric: Sequence[Outcome], *, is_output: bool) -> bool:
     due = [
         any(outcome.answer.grad[node] for node in nodes)
         for outcome in numeric
-        if (nodes := _due(outcome, is_output=is_output)) and _has_leaf_gradient(outcome)
+        if (nodes := _due(outcome, is_output=is_output)) and _have_leaves_received(outcome)
     ]
     return len(due) >= _MANY and not any(due)
 
@@ -389,9 +389,11 @@ def _due(outcome: Outcome, *, is_output: bool) -> list[int]:
     ]
 
 
-def _has_leaf_gradient(outcome: Outcome) -> bool:
+def _have_leaves_received(outcome: Outcome) -> bool:
+    """Whether leaves have more than a single gradient of 1, which may have been set there."""
     opcode = outcome.case.graph.columns.opcode
-    return any(got for node, got in enumerate(outcome.answer.grad) if is_leaf(opcode[node]))
+    grads = [got for node, got in enumerate(outcome.answer.grad) if got and is_leaf(opcode[node])]
+    return grads not in ([], [1.0])
 
 
 def _by_leaves(outcome: Outcome, *, has_outputs: bool) -> Outcome:
@@ -535,7 +537,7 @@ def _second(case: Case, answer: Answer) -> Outcome | None:
     if all(Precision().near(ratio, 1.0) for ratio in ratios):
         note = "a second backward gives the same gradients again"
     else:
-        note = "a second backward adds to the gradients that interior nodes kept from the first"
+        note = "a second backward adds to the gradients that the results of ops kept from the first"
     return Outcome(case, answer, Verdict.CONVENTION, note=note, cause="second-backward")
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from subprocess import Popen
     from typing import BinaryIO
 
-DRIVER: Final = Path(__file__).with_name("driver.py")
+DRIVER: Final = Path(__file__).with_name("driver_start.py")
 GUARD: Final = Path(__file__).with_name("guard.py")
 START_TIMEOUT: Final = 60.0
 """Time limit for importing an engine, in seconds."""
@@ -329,7 +329,7 @@ def _marked(mark: bytes) -> Iterator[int]:
 
 
 class PythonEngine:
-    """A Value class of another Python package, run by `driver.py` in a process of its own.
+    """A Value class of another Python package, run by `driver_start.py` in a process of its own.
 
     If the process ends or hangs, the next question gets a new one.
 

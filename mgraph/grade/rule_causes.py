@@ -337,7 +337,8 @@ def _sentences(
         reflected = [fault for fault in of_op if fault.kinds == "NV"]
         is_apart = any(fault.mistake and fault.mistake.cause not in causes for fault in reflected)
         if direct:
-            sentences.append(_sentence(op, direct if is_apart else of_op, is_reflected=False))
+            own = _by_operand(op, direct if is_apart else of_op)
+            sentences += [_sentence(op, each, is_reflected=False) for each in own]
         if reflected and (is_apart or not direct):
             has_other_forms = any(o == op and kinds != "NV" for o, kinds in forms)
             is_unclear = (op, "VN") in learned.unclear and not any(f.mistake for f in reflected)
@@ -346,13 +347,27 @@ def _sentences(
     return sentences
 
 
+def _by_operand(op: str, faults: Sequence[Fault]) -> Iterable[Sequence[Fault]]:
+    """Separate the rules of a power by base and exponent, if they are wrong in different ways."""
+    groups = [[fault for fault in faults if fault.operand == k] for k in (0, 1)]
+    of_base, of_exponent = ({f.mistake.cause if f.mistake else "" for f in own} for own in groups)
+    is_unclear = {"", "no-gradient"} & (of_base | of_exponent)
+    if op != "pow" or not all(groups) or is_unclear or of_base & of_exponent:
+        return [faults]
+    return groups if sum(map(len, groups)) == len(faults) else [faults]
+
+
 def _sentence(op: str, faults: Sequence[Fault], *, is_reflected: bool) -> Sentence:
     """Return the cause and the sentence for the faults of one op."""
     is_value = any(fault.operand is None for fault in faults)
     general = [fault for fault in faults if "N" not in fault.kinds] if is_value else []
     mistake = next((fault.mistake for fault in general or faults if fault.mistake), None)
     if is_reflected and not (mistake and mistake.cause == "conversion"):
-        what = f"it {mistake.says}" if mistake else "it is wrong, at least for some numbers"
+        what = "its local derivative is wrong"
+        if mistake:
+            what = f"it {mistake.says}"
+        elif is_value:
+            what = "it is wrong, at least for some numbers"
         says = f"2 {SYMBOLS.get(op, op)} x ({reflected_method(op)}): {what}"
         return Sentence("reflected", op, says, faults)
     if mistake and not _is_part(mistake.cause, faults):

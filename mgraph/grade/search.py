@@ -22,7 +22,11 @@ MANY: Final = 3
 _MUCH_THE_SAME: Final = frozenset({"overwritten", "repeated"})
 """Causes of which one is a part of the other: x + x shows both."""
 
-_SUSPECT: Final = 4  # times as many failures must speak for a mistake of one op as against it
+_BY_ORDER: Final = frozenset({"overwritten", "repeated", "order", "twice", "aliased"})
+"""Causes whose numbers depend on the order of the backward pass; not all orders are tried."""
+
+_SUSPECT: Final = 4  # times as many failures must speak for a mistake as against it
+_FURTHER: Final = 2  # times as many failures must be explained by a further mistake as are left
 _TRIED: Final = 40  # a hypothesis that explains none of this many small failures is given up
 _MOST: Final = 6  # mistakes in one engine
 _WIDTH: Final = 3  # partial explanations that are pursued
@@ -87,6 +91,7 @@ class Search:
         base: What is known about the engine.
         failed: The failures, the smallest first.
         fine: The right cases.
+        untold: Ops of which all cases were left out.
         simulator: Compares rules with cases; when its budget is spent, the search ends.
     """
 
@@ -98,6 +103,7 @@ class Search:
         self.failed = [each for each in failed if not (each.is_long or each.is_opaque)]
         self.fine = [each for each in fine if not (each.is_long or each.is_opaque)]
         self.simulator = simulator
+        self.untold: Sequence[str] = ()
 
     def single(self, hypotheses: Iterable[Hypothesis]) -> ProvenMistakes | None:
         """Return the first mistake that alone explains all failures."""
@@ -124,6 +130,24 @@ class Search:
             return None
         return self.proven(model)
 
+    def beside(
+        self, known: Sequence[Hypothesis], hypotheses: Iterable[Hypothesis]
+    ) -> ProvenMistakes | None:
+        """Return the first mistake that explains all failures beside some that are known."""
+        plain = Model(self.base, known)
+        left = self._left(plain)
+        for hypothesis in hypotheses:
+            if self.simulator.is_spent:
+                return None
+            model = plain.with_(hypothesis)
+            if not all(model.fits(sample, self.simulator) for sample in (*left, *self.failed)):
+                continue
+            if self.is_fine(model):
+                proven = self.proven(model)
+                if not proven.left:
+                    return proven
+        return None
+
     def possible(self, hypotheses: Sequence[Hypothesis]) -> ProvenMistakes | None:
         """Return an explanation of all failures by mistakes some of which are not known exactly.
 
@@ -140,6 +164,42 @@ class Search:
         if not is_each_needed or not self.is_fine(model):
             return None
         return ProvenMistakes(model.hypotheses, tuple(self.failed), ())
+
+    def without(self, forms: Sequence[tuple[str, str]]) -> Search:
+        """Return the search in the cases that have none of some ops."""
+        failed, fine = (
+            [sample for sample in samples if sample.forms.isdisjoint(forms)]
+            for samples in (self.failed, self.fine)
+        )
+        smaller = Search(self.base, failed, fine, self.simulator)
+        smaller.untold = [*dict.fromkeys(op for op, _ in forms)]
+        return smaller
+
+    def with_unknown(
+        self, proven: ProvenMistakes, unknown: Sequence[Hypothesis], rivals: Iterable[Hypothesis]
+    ) -> ProvenMistakes | None:
+        """Add mistakes that are not known exactly to those that explain all graphs without them.
+
+        Each must be needed, and none of its rivals may explain what it is needed for.
+        """
+        model = Model(self.base, proven.hypotheses)
+        for each in unknown:
+            own = [
+                sample
+                for sample in self.failed
+                if not each.forms.isdisjoint(sample.forms)
+                and model.fits(sample, self.simulator) is False
+            ]
+            if not own:
+                return None
+            for rival in rivals:
+                other = model.with_(rival)
+                if all(other.fits(sample, self.simulator) for sample in own):
+                    return None
+        whole = Model(self.base, (*proven.hypotheses, *unknown))
+        if self.simulator.is_spent or not self.is_fine(whole):
+            return None
+        return ProvenMistakes(whole.hypotheses, tuple(self.failed), ())
 
     def is_fine(self, model: Model) -> bool:
         """Whether the right cases stay right."""
@@ -227,17 +287,19 @@ class Search:
         """Return a mistake that too many failures speak against, the last one first.
 
         A failure speaks against a mistake that would change its numbers, but doesn't explain them.
-        As an op is in few graphs, a few of them are too many. Beside other mistakes, one that
-        explains no more than is left may be a part of whatever explains that.
+        A few of them are too many for a mistake of an op, as that is in few graphs, and for any
+        mistake that gives the same numbers whatever the order is. Beside other mistakes, one that
+        explains little more than is left may be a part of whatever explains that.
         """
         model = Model(self.base, proven.hypotheses)
         for hypothesis in reversed(proven.hypotheses if proven.left else ()):
             smaller = model.without(hypothesis)
             against = [s for s in proven.left if self._changes(s, smaller, model)]
-            weight = _SUSPECT if hypothesis.op and not hypothesis.is_seen else 1
+            is_exact = bool(hypothesis.op) or hypothesis.cause not in _BY_ORDER
+            weight = _SUSPECT if is_exact and not hypothesis.is_seen else 1
             only = len(self.only(model, hypothesis, proven.explained))
             is_further = len(proven.hypotheses) > 1 and not hypothesis.is_seen
-            if weight * len(against) > only or (is_further and len(proven.left) >= only):
+            if weight * len(against) > only or (is_further and _FURTHER * len(proven.left) >= only):
                 return hypothesis
         return None
 
@@ -251,7 +313,8 @@ class Search:
         is_whole = len(explained) == len(self.failed)
         for hypothesis in reversed(model.hypotheses):
             is_only = is_whole and len(model.hypotheses) == 1
-            least = 1 if is_only else 2 if hypothesis.op and is_whole else MANY
+            is_enough = is_only or hypothesis.is_plain
+            least = 1 if is_enough else 2 if hypothesis.op and is_whole else MANY
             only = self.only(model, hypothesis, explained)
             is_sure = is_whole or hypothesis.is_seen or not hypothesis.op
             is_thin = not is_sure and len(shapes_of(only)) < MANY
@@ -287,7 +350,8 @@ class Search:
 
         Args:
             proven: An explanation.
-            hypotheses: Those that concern all ops, which may explain the same.
+            hypotheses: Those that concern all ops, which may explain the same, and what is no
+                mistake, as another correct order.
         """
         if len(proven.hypotheses) == 1:
             return proven
@@ -299,6 +363,15 @@ class Search:
         if len(others) == len(proven.hypotheses):
             return proven
         return self._if_most(self.proven(Model(self.base, others)))
+
+    def has_rivals(self, proven: ProvenMistakes, hypotheses: Sequence[Hypothesis]) -> bool:
+        """Whether another cause explains as much as one of the mistakes that concern all ops."""
+        model = Model(self.base, proven.hypotheses)
+        return any(
+            self._has_rival(model.without(each), each, proven, hypotheses)
+            for each in proven.hypotheses
+            if not (each.op or each.is_seen)
+        )
 
     def _has_rival(
         self, smaller: Model, hypothesis: Hypothesis, proven: ProvenMistakes,
@@ -326,7 +399,12 @@ class Search:
     ) -> list[Sample]:
         """Return the failures that are not explained without one of the mistakes."""
         smaller = model.without(hypothesis)
-        return [sample for sample in explained if not smaller.fits(sample, self.simulator)]
+        return [
+            sample
+            for sample in explained
+            if smaller.fits(sample, self.simulator) is False
+            or (model.fits(sample, self.simulator) and not smaller.fits(sample, self.simulator))
+        ]
 
 
 def _is_of_all_ops(hypothesis: Hypothesis) -> bool:

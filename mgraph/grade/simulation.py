@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from functools import lru_cache
 from heapq import heappop, heappush
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.grade.early import early_order
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 MOST: Final = 50_000
 """Limit of contributions in one backward pass: a graph walked path by path has too many."""
+_KEPT: Final = 512
+"""How many programs each order of the backward pass is kept for: as many as there are cases."""
 MOST_VISITS: Final = 5_000
 """Limit of visits where steps come again in an order of their own, or on each path by itself."""
 
@@ -42,6 +46,20 @@ class Simulated(NamedTuple):
 
     data: Sequence[float]
     grad: Sequence[float]
+    is_unknown: bool
+
+
+class Primals(NamedTuple):
+    """The primals of a program, and what follows from them alone.
+
+    Attributes:
+        data: The primals, by step.
+        partials: The right partials of the steps that have been asked for.
+        is_unknown: Whether some primals can't be known.
+    """
+
+    data: list[float]
+    partials: dict[int, Sequence[float]]
     is_unknown: bool
 
 
@@ -76,6 +94,7 @@ class Rules(NamedTuple):
         unlinked: Whether an op doesn't keep an operand, so that the backward pass doesn't reach it
             from there, by op and index of the operand.
         replaced: Whether an op replaces how an operand passes on its adjoint, likewise.
+        cut: Whether an op has nothing to do with an operand in the backward pass, likewise.
         idle: Whether a step with an adjoint of 0 passes nothing on, as it may not be visited.
         is_early: Whether a step may pass on before all of its users have, in any order that gives
             the engine's adjoints.
@@ -128,6 +147,7 @@ class Rules(NamedTuple):
     bare: Callable[[str], bool] | None = None
     unlinked: Callable[[str, int], bool] | None = None
     replaced: Callable[[str, int], bool] | None = None
+    cut: Callable[[str, int], bool] | None = None
     idle: bool = False
     is_early: bool = False
     by_number: Callable[[Program, Sequence[float]], Iterable[int]] | None = None
@@ -160,35 +180,31 @@ CHOOSING: Final = ("max", "min")
 """Ops that usually don't touch the adjoint of the operand that isn't chosen."""
 
 
-def simulate(
-    program: Program, rules: Rules, seen: Sequence[float | None] | None = None
-) -> Simulated:
+def simulate(program: Program, rules: Rules, primals: Primals | None = None) -> Simulated:
     """Run a program as an engine with these rules would.
 
     Args:
         program: The program.
         rules: How the engine behaves.
-        seen: Its primals, by step; None where they are not known. They replace those that follow
-            from the rules.
+        primals: Its primals; if None, those that follow from the rules.
     """
+    primals = primals or forward(program, rules)
     if rules.one_term:
         terms, firsts = _with_each_term_once(program)
-        ran = simulate(terms, rules._replace(one_term=False), seen)
+        ran = simulate(terms, rules._replace(one_term=False), primals)
         return ran._replace(grad=[ran.grad[first] for first in firsts])
-    data, is_unknown = _forward(program, rules, seen)
     if rules.shares or rules.shared:
         sharing = _shared_by_number if rules.shared else _with_shared_memory
-        return Simulated(data, sharing(program, rules, data), is_unknown)
-    if rules.by_path:
-        return _along_paths(program, rules, data, is_unknown=is_unknown)
-    return _in_order(program, rules, data, is_unknown=is_unknown)
+        return Simulated(primals.data, sharing(program, rules, primals), primals.is_unknown)
+    return (_along_paths if rules.by_path else _in_order)(program, rules, primals)
 
 
 def _in_order(  # noqa: C901 - what may happen at each step
-    program: Program, rules: Rules, data: Sequence[float], *, is_unknown: bool
+    program: Program, rules: Rules, primals: Primals
 ) -> Simulated:
     """Return the numbers of an engine that visits steps, which pass on what they have."""
-    grad, passed_on = _start(program, rules, data), _passed_on(program, rules, data)
+    data, _, is_unknown = primals
+    grad, passed_on = _start(program, rules, data), _passed_on(program, rules, primals)
     last, olds, at_visits = -1, dict[int, float](), [0.0] * len(data)
     lost = rules.lost(program) if rules.lost else -1
     for count, (step, operand) in enumerate(_events(program, rules, data)):
@@ -201,18 +217,20 @@ def _in_order(  # noqa: C901 - what may happen at each step
         if operand < 0:  # visited, but a leaf has nothing to pass on
             grad[step] = rules.visit(grad[step]) if rules.visit else grad[step]
             continue
-        op = program.steps[step].op
+        op, args, _ = program.steps[step]
         if step != last or operand == 0:
             last, olds = step, {}
             if rules.visit and not rules.only_leaves:
                 grad[step] = rules.visit(grad[step])
-        arg = _receiver(program, rules, data, step, operand)
+        arg = _receiver(program, rules, data, step, operand) if rules.merges else args[operand]
         is_idle = rules.idle and grad[step] == 0.0
         is_number = program.steps[arg].op == NUMBER and not rules.stops
         if is_number or arg == lost or is_idle:
             continue
         upstream = _upstream(rules, data, grad, step, arg, by=(op, operand))
-        passed = passed_on(step, _partial_of(program, rules, step, operand), upstream)
+        is_own = not (rules.crossed or rules.keyed)
+        which = operand if is_own else _partial_of(program, rules, step, operand)
+        passed = passed_on(step, which, upstream)
         if passed is None:
             return Simulated(data, grad, is_unknown=True)
         if rules.gated and rules.gated(op):
@@ -277,7 +295,7 @@ def _start(program: Program, rules: Rules, data: Sequence[float]) -> list[float]
 
 
 def early_rules(
-    program: Program, rules: Rules, seen: Sequence[float | None], grads: Sequence[float | None],
+    program: Program, rules: Rules, primals: Primals, grads: Sequence[float | None],
     near: Callable[[float | None, float], bool],
 ) -> tuple[Rules | None, int]:  # fmt: skip
     """Return rules with an order by which nodes pass on too early, and how many were tried.
@@ -285,12 +303,11 @@ def early_rules(
     Args:
         program: The program.
         rules: The other rules.
-        seen: The engine's primals, by step; None where they are not known.
-        grads: Its adjoints, likewise.
+        primals: The engine's primals.
+        grads: Its adjoints, by step; None where they are not known.
         near: Whether a number is the one that is expected.
     """
-    data, _ = _forward(program, rules, seen)
-    order, tries = early_order(program, _passed_on(program, rules, data), grads, near)
+    order, tries = early_order(program, _passed_on(program, rules, primals), grads, near)
     if order is None:
         return None, tries
     return rules._replace(is_early=False, order=all_operands(lambda _: order)), tries
@@ -298,6 +315,10 @@ def early_rules(
 
 def _events(program: Program, rules: Rules, data: Sequence[float]) -> Iterable[tuple[int, int]]:
     """Return the order of the backward pass, without the steps that don't take part in it."""
+    if rules.cut:
+        smaller, kept = _cut(program, rules.cut)
+        events = _events(smaller, rules._replace(cut=None), data)
+        return ((step, kept[step][k]) for step, k in events if kept[step])
     if rules.by_number:
         steps = rules.by_number(program, data)
         return (event for step in steps for event in events_of(program, step))
@@ -317,6 +338,24 @@ def _events(program: Program, rules: Rules, data: Sequence[float]) -> Iterable[t
     return (event for event in events if reached[event[0]] and event[0] not in replaced)
 
 
+def _cut(
+    program: Program, is_cut: Callable[[str, int], bool]
+) -> tuple[Program, Sequence[Sequence[int]]]:
+    """Return a program without some operands, and which ones each step has kept.
+
+    A leaf has kept one, -1.
+    """
+    kept = [
+        [k for k in range(len(step.args)) if not is_cut(step.op, k)] if step.args else [-1]
+        for step in program.steps
+    ]
+    steps = tuple(
+        step._replace(args=tuple(step.args[k] for k in ks if k >= 0))
+        for step, ks in zip(program.steps, kept, strict=True)
+    )
+    return program._replace(steps=steps), kept
+
+
 def _partial_of(program: Program, rules: Rules, step: int, operand: int) -> int:
     """Return the operand whose partial is passed on.
 
@@ -330,10 +369,10 @@ def _partial_of(program: Program, rules: Rules, step: int, operand: int) -> int:
     return len(args) - 1 - args[::-1].index(args[operand])
 
 
-def _with_shared_memory(program: Program, rules: Rules, data: Sequence[float]) -> list[float]:
+def _with_shared_memory(program: Program, rules: Rules, primals: Primals) -> list[float]:
     """Return the adjoints of an engine in which several steps may hold the same array."""
-    passed_on = _passed_on(program, rules, data)
-    cell = [-1] * len(data)
+    passed_on = _passed_on(program, rules, primals)
+    cell = [-1] * len(program.steps)
     arrays = [1.0]
     cell[program.root] = 0
     for step, operand in (rules.order or as_written)(program):
@@ -356,12 +395,12 @@ def _with_shared_memory(program: Program, rules: Rules, data: Sequence[float]) -
     return [0.0 if i < 0 else arrays[i] for i in cell]
 
 
-def _shared_by_number(program: Program, rules: Rules, data: Sequence[float]) -> list[float]:
+def _shared_by_number(program: Program, rules: Rules, primals: Primals) -> list[float]:
     """Return the adjoints of an engine in which steps with equal primals share one.
 
     Plain numbers have one there, too, if the engine makes Values of them.
     """
-    passed_on = _passed_on(program, rules, data)
+    data, passed_on = primals.data, _passed_on(program, rules, primals)
     grads = {data[program.root]: _start(program, rules, data)[program.root]}
     for step, operand in (rules.shared or as_written)(program):
         if operand >= 0:
@@ -384,12 +423,11 @@ def _with_each_term_once(program: Program) -> tuple[Program, list[int]]:
     return program._replace(steps=tuple(steps), root=firsts[program.root]), firsts
 
 
-def _along_paths(
-    program: Program, rules: Rules, data: Sequence[float], *, is_unknown: bool
-) -> Simulated:
+def _along_paths(program: Program, rules: Rules, primals: Primals) -> Simulated:
     """Return the numbers of an engine that walks each path from the root by itself."""
-    passed_on = _passed_on(program, rules, data)
-    own = _passed_on(program, rules._replace(combines=None, bare=None), data)
+    data, _, is_unknown = primals
+    passed_on = _passed_on(program, rules, primals)
+    own = _passed_on(program, rules._replace(combines=None, bare=None), primals)
     grad = _start(program, rules, data)
     todo = [(program.root, grad[program.root])]
     grad[program.root] = 0.0
@@ -412,9 +450,15 @@ def _along_paths(
     return Simulated(data, grad, is_unknown=True)
 
 
-def _forward(
-    program: Program, rules: Rules, seen: Sequence[float | None] | None = None
-) -> tuple[list[float], bool]:
+def forward(program: Program, rules: Rules, seen: Sequence[float | None] | None = None) -> Primals:
+    """Return the primals of an engine.
+
+    Args:
+        program: The program.
+        rules: How the engine behaves.
+        seen: Its primals, by step; None where they are not known. They replace those that follow
+            from the rules.
+    """
     data: list[float] = []
     is_unknown = False
     for i, step in enumerate(program.steps):
@@ -434,40 +478,46 @@ def _forward(
                 data.append(wrong(xs) if wrong else OPS[step.op].value(xs))
             else:
                 data.append(OPS[step.op].value(xs))
-    return data, is_unknown
+    return Primals(data, {}, is_unknown)
 
 
 def _passed_on(
-    program: Program, rules: Rules, data: Sequence[float]
+    program: Program, rules: Rules, primals: Primals
 ) -> Callable[[int, int, float], float | None]:
-    known: dict[int, tuple[float, ...]] = {}
+    data, known, _ = primals
+    wrong_ops = dict.fromkeys(op for op, *_ in rules.slopes)
 
     if rules.one_number:
-        data = _with_one_number(program, data)
+        data, known = _with_one_number(program, data), {}
+    kept_at = _kept_at(program, rules.of_last) if rules.of_last else None
 
     def passed_on(i: int, operand: int, upstream: float) -> float | None:
-        step = program.steps[i]
-        if rules.of_last and rules.of_last(step.op):
-            i = max(k for k, other in enumerate(program.steps) if other.op == step.op)
-            step = program.steps[i]
-        if rules.bare and rules.bare(step.op):
+        i = kept_at[i] if kept_at else i
+        op, args, _ = program.steps[i]
+        if rules.bare and rules.bare(op):
             return upstream
-        xs = [data[arg] for arg in step.args]
-        is_at_kink = step.op in rules.kinks and OPS[step.op].kink_distance(*xs) == 0.0
-        if rules.slopes and not is_at_kink:
-            key = (step.op, program.kinds(i)[:2], operand)
+        xs = [data[arg] for arg in args] if op in rules.kinks or op in wrong_ops else []
+        is_at_kink = op in rules.kinks and OPS[op].kink_distance(*xs) == 0.0
+        if op in wrong_ops and not is_at_kink:
+            key = (op, program.kinds(i)[:2], operand)
             if key in rules.slopes:
                 wrong = rules.slopes[key]
                 return wrong(xs, data[i], upstream) if wrong else None
-        if i not in known:
-            partials = rules.kinks[step.op] if is_at_kink else OPS[step.op].partials(xs, data[i])
-            known[i] = tuple(partials)
-        own = known[i][operand]
+        if not is_at_kink and i not in known:
+            known[i] = tuple(OPS[op].partials([data[arg] for arg in args], data[i]))
+        partials = rules.kinks[op] if is_at_kink else known[i]
+        own = partials[operand]
         if rules.running:
-            own *= math.prod(filter(rules.running, known[i][:operand]))
+            own *= math.prod(filter(rules.running, partials[:operand]))
         return rules.combines(own, upstream) if rules.combines else own * upstream
 
     return passed_on
+
+
+def _kept_at(program: Program, of_last: Callable[[str], bool]) -> list[int]:
+    """Return for each step the one whose operands and result an op uses when it passes on."""
+    last = {step.op: i for i, step in enumerate(program.steps) if of_last(step.op)}
+    return [last.get(step.op, i) for i, step in enumerate(program.steps)]
 
 
 def _with_one_number(program: Program, data: Sequence[float]) -> list[float]:
@@ -490,14 +540,16 @@ def events_of(program: Program, step: int) -> Iterator[tuple[int, int]]:
 def all_operands(steps: Callable[[Program], Iterable[int]]) -> Order:
     """Return the order in which each of these steps passes on to all of its operands."""
 
-    def events(program: Program) -> Iterator[tuple[int, int]]:
-        for step in steps(program):
-            yield from events_of(program, step)
+    @lru_cache(_KEPT)
+    def events(program: Program) -> Sequence[tuple[int, int]]:
+        listed = chain.from_iterable(events_of(program, step) for step in steps(program))
+        most = MOST + 2 + sum(len(step.args) for step in program.steps)
+        return tuple(islice(listed, most))
 
     return events
 
 
-def as_written(program: Program) -> Iterator[tuple[int, int]]:
+def _descending(program: Program) -> Iterator[int]:
     """Yield the steps on which the root depends, from the last to the first."""
     needed = bytearray(len(program.steps))
     needed[program.root] = 1
@@ -505,7 +557,11 @@ def as_written(program: Program) -> Iterator[tuple[int, int]]:
         if needed[step]:
             for arg in program.steps[step].args:
                 needed[arg] = 1
-            yield from events_of(program, step)
+            yield step
+
+
+as_written: Final = all_operands(_descending)
+"""The order from the last step to the first, of those on which the root depends."""
 
 
 def distinct(program: Program) -> Program:
@@ -599,7 +655,7 @@ def without_stopped(program: Program, data: Sequence[float]) -> Program:
     steps = list(program.steps)
     for i, step in enumerate(program.steps):
         if step.op in STOPPING:
-            partials = OPS[step.op].partials([data[arg] for arg in step.args], data[i])
+            partials = _slopes(program, data, i)
             kept = (arg for arg, own in zip(step.args, partials, strict=True) if own != 0.0)
             steps[i] = step._replace(args=tuple(kept))
     return program._replace(steps=tuple(steps))
@@ -786,6 +842,14 @@ def added_again(  # noqa: PLR0913 - what an engine may do
     return order
 
 
+def _slopes(program: Program, data: Sequence[float], i: int) -> Sequence[float]:
+    """Return the partials of a step; 1 each, if some of its operands were cut off."""
+    op, args = OPS[program.steps[i].op] if program.steps[i].args else None, program.steps[i].args
+    if op is None or len(args) < op.inputs:
+        return (1.0,) * len(args)
+    return op.partials([data[arg] for arg in args], data[i])
+
+
 def ready_by_slopes(program: Program, data: Sequence[float]) -> list[int]:
     """List steps as `ready_first` does, but don't count down a user with a local derivative of 0.
 
@@ -796,9 +860,8 @@ def ready_by_slopes(program: Program, data: Sequence[float]) -> list[int]:
     waiting = uses(program, postorder(program))
     order = [program.root]
     for step in order:  # grows
-        op, args = program.steps[step].op, program.steps[step].args
-        partials = OPS[op].partials([data[arg] for arg in args], data[step]) if args else ()
-        for arg, slope in zip(args, partials, strict=True):
+        slopes = _slopes(program, data, step)
+        for arg, slope in zip(program.steps[step].args, slopes, strict=True):
             waiting[arg] -= slope != 0.0
             if not waiting[arg] and slope != 0.0:
                 order.append(arg)

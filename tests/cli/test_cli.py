@@ -31,7 +31,7 @@ from tests.command_line import (
     in_shell,
     is_usage_error,
 )
-from tests.loops import thinned
+from tests.loops import shared, thinned
 from tests.service.test_links import NODE
 
 if TYPE_CHECKING:
@@ -404,12 +404,13 @@ READERS = (
 )  # fmt: skip
 
 
+@shared
 @pytest.mark.parametrize("folder", thinned(sorted({path.parent.name for path in REJECTED}), 3))
-def test_no_command_accepts_a_bad_file(mgraph: Shell, folder: str) -> None:
+def test_no_command_accepts_a_bad_file(mgraph: Shell, folder: str, share: float) -> None:
     """Status 1, the code on standard error, no traceback, nothing written."""
     assert folder in CODES
     chosen = [path for path in REJECTED if path.parent.name == folder]
-    for path, line in product(chosen, READERS):
+    for path, line in [*product(chosen, READERS)][:: 1 if share == 1 else 3]:
         name = mgraph.write(f"bad{path.suffix}", path.read_bytes())
         said = mgraph(*(word.format(name) for word in line))
         assert said.status == 1, (path, line)

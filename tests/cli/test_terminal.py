@@ -261,7 +261,7 @@ def test_ctrl_c_is_quiet(folder: Path) -> None:
     for path in folder.iterdir():
         if path.name != "neuron.json":
             path.unlink()
-    for call in range(3, calls, calls // 10):  # the first two only lead to what is guarded
+    for call in range(3, calls, calls // 5):  # the first two only lead to what is guarded
         done = counting(folder, call)
         assert (done.returncode, done.stdout, done.stderr) == (130, b"", b""), call
         assert os.listdir(folder) == ["neuron.json"]

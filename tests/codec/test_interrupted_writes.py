@@ -17,6 +17,7 @@ import pytest
 
 from mgraph.codec import read_file, write_file
 from tests.codec.test_files import MEGABYTE, OLD, ROOT, child, limited, mounted, nobody
+from tests.loops import crossed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,8 +112,9 @@ def _kill(path: Path, steps: Steps) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM])
-@pytest.mark.parametrize("way", ["unnamed", "named"])
+@pytest.mark.parametrize(
+    ("way", "by"), crossed(["unnamed", "named"], [signal.SIGKILL, signal.SIGTERM])
+)
 def test_a_killed_writer(way: str, by: signal.Signals, tmp_path: Path) -> None:
     """Before the renaming there is the old file, after it the new one; then nothing remains.
 

@@ -59,6 +59,12 @@ def is_here(name: str) -> bool:
 HERE: Final = [name for name in VECTORS if is_here(name)]
 ALL_HERE: Final = [libraries.LIBM, *HERE, libraries.EXACT]
 
+CHECKED: Final = [
+    pytest.param(name, marks=() if name in (libraries.LIBM, "mgraph") else pytest.mark.thorough)
+    for name in ALL_HERE
+]
+"""Kernels that look at every index take seconds to compile, for each library."""
+
 
 # --- the text ---
 
@@ -205,7 +211,7 @@ def test_no_fixture_leads_astray(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_checked")
-@pytest.mark.parametrize("math_", ALL_HERE)
+@pytest.mark.parametrize("math_", CHECKED)
 @looped("seed", range(10))
 def test_no_random_graph_leads_astray(seed: int, math_: str) -> None:
     """Steps, calls and batches of any length stay in their arrays, with any math library."""
@@ -223,7 +229,7 @@ def test_no_random_graph_leads_astray(seed: int, math_: str) -> None:
 
 
 @pytest.mark.usefixtures("_checked")
-@pytest.mark.parametrize("math_", ALL_HERE)
+@pytest.mark.parametrize("math_", CHECKED)
 def test_vectors_do_not_read_beyond_their_run(math_: str) -> None:
     """What follows a run may be folds, whose arguments are counted, not placed: far beyond all."""
     x = Value.param(0.5, name="x")

@@ -118,24 +118,29 @@ def weighted() -> Graph:
 
 @pytest.fixture(
     params=[
-        (2**15, 16, 2**24, 2**29),
-        (1, 1, 2**7, 2**6),
-        (1, 3, 2**9, 2**10),
-        (2**15, 16, 2**12, 2**29),
+        (2**15, 16, 2**24, 2**29, 6007),
+        (1, 1, 2**7, 2**6, 807),
+        (1, 3, 2**9, 2**10, 1607),
+        (2**15, 16, 2**12, 2**29, 6007),
     ]
 )
-def _sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Change the width of blocks, how many rows are computed at once, and when sums are settled."""
+def longest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Change the width of blocks, how many rows are computed at once, and when sums are settled.
+
+    Returns:
+        A number of rows that takes several of each.
+    """
+    *sizes, rows = request.param
     names = ("_NEAR", "_WIDE", "_SLAB", "_SETTLED")
-    for name, value in zip(names, request.param, strict=True):
+    for name, value in zip(names, sizes, strict=True):
         monkeypatch.setattr(blocks, name, value)
+    return int(rows)
 
 
-@pytest.mark.usefixtures("_sizes")
 @looped("kind", KINDS)
-def test_gradients_are_added_up_exactly(kind: str) -> None:
+def test_gradients_are_added_up_exactly(kind: str, longest: int) -> None:
     """Sums and states of gradients are those of the columns, for any workers, blocks and rows."""
-    for rows in (1, 100, 6007):
+    for rows in (1, 100, longest):
         replay = weighted().compile()  # a new one: windows are kept
         x, y = np.resize(KINDS[kind](rows), rows), scaled(rows, 0, 0)
         states = {"w": ExactSum.of(x.tolist()), "v": ExactSum.of(y.tolist())}

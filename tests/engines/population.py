@@ -27,6 +27,7 @@ import tempfile
 import tomllib
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import combinations
@@ -147,12 +148,14 @@ class Score(NamedTuple):
         is_caught: Whether something failed.
         named: The causes named, with their ops and sentences.
         is_same: Whether a second report was the same.
+        hidden: Unnamed mistakes without which the engine gives the same numbers and errors.
     """
 
     trial: Trial
     is_caught: bool
     named: tuple[tuple[str, str, str], ...]
     is_same: bool
+    hidden: tuple[Mistake, ...] = ()
 
     @property
     def false(self) -> list[tuple[str, str, str]]:
@@ -178,6 +181,11 @@ class Score(NamedTuple):
     def is_right(self) -> bool:
         """Whether all mistakes were named, and nothing else."""
         return not self.false and len(self.seen) == len(self.trial.mistakes)
+
+    @property
+    def is_right_of_visible(self) -> bool:
+        """Whether all mistakes were named that another one doesn't hide, and nothing else."""
+        return not self.false and len(self.seen) + len(self.hidden) == len(self.trial.mistakes)
 
 
 def _is_true(mistake: Mistake, cause: str, op: str) -> bool:
@@ -241,14 +249,52 @@ def graded(trial: Trial, *, twice: bool = True) -> Score:
     first = _report(trial)
     again = _report(trial) if twice else first
     named = tuple((each["cause"], each["op"] or "", each["says"]) for each in first["causes"])
-    return Score(trial, first["summary"]["failed"], named, _comparable(first) == _comparable(again))
+    is_same = _comparable(first) == _comparable(again)
+    score = Score(trial, first["summary"]["failed"], named, is_same)
+    return score._replace(hidden=_hidden(score))
 
 
-def _report(trial: Trial) -> dict[str, Any]:
+def _hidden(score: Score) -> tuple[Mistake, ...]:
+    """Return the unnamed mistakes that can't be seen beside the others."""
+    mistakes, seen = score.trial.mistakes, score.seen
+    if len(mistakes) < 2 or score.false or len(seen) == len(mistakes):
+        return ()
+    both = _answers(score.trial)
+    return tuple(
+        mistake
+        for mistake in mistakes
+        if mistake not in seen
+        and _answers(Trial(score.trial.person, tuple(m for m in mistakes if m is not mistake)))
+        == both
+    )
+
+
+def _answers(trial: Trial) -> str:
+    """Return all numbers and errors of an engine, as text, where NaN is equal to itself."""
+    with _engine(trial) as engine:
+        try:
+            engine.start()
+        except EndedError as error:
+            return str(error)
+        answers = [outcome.answer for outcome in run_python_engine(cases(), engine)]
+        return repr([(_unsigned(each.data), _unsigned(each.grad), each.error) for each in answers])
+
+
+def _unsigned(numbers: Iterable[float | None]) -> list[float | None]:
+    """Return numbers with -0 as 0, which are not told apart."""
+    return [None if x is None else x + 0.0 for x in numbers]
+
+
+@contextmanager
+def _engine(trial: Trial) -> Iterator[PythonEngine]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"{trial.person.name}.py")
         path.write_text(trial.person.with_(trial.mistakes), encoding="utf-8")
-        engine = PythonEngine(f"{path}:{trial.person.kind}", {}, "", ResourceLimits(5.0))
+        yield PythonEngine(f"{path}:{trial.person.kind}", {}, "", ResourceLimits(5.0))
+
+
+def _report(trial: Trial) -> dict[str, Any]:
+    with _engine(trial) as engine:
         try:
             about = engine.start()
         except EndedError as error:
@@ -281,6 +327,8 @@ def table(results: Iterable[Score]) -> str:
         counts["engines"] += 1
         counts["caught"] += score.is_caught
         counts["right"] += score.is_right
+        if len(score.trial.mistakes) > 1:
+            counts["right of what can be seen"] += score.is_right_of_visible
         counts["with a false cause"] += bool(score.false)
         counts["the same twice"] += score.is_same
     return "\n".join(
@@ -328,7 +376,8 @@ def _print(score: Score) -> None:
         *(["CHANGES"] if not score.is_same else []),
         *(f"FALSE {cause} {op}: {says}" for cause, op, says in score.false),
         *(
-            f"unnamed: {mistake.name} {mistake.causes} {mistake.ops}"
+            f"{'hidden' if mistake in score.hidden else 'unnamed'}: {mistake.name} "
+            f"{mistake.causes} {mistake.ops}"
             for mistake in score.trial.mistakes
             if mistake not in score.seen
         ),

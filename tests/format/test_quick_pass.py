@@ -274,7 +274,7 @@ def test_three_readers_of_json_agree(share: float) -> None:
     assert seen[False] > 400 * share
 
 
-@settings(max_examples=400, derandomize=True, deadline=None)
+@settings(max_examples=200, derandomize=True, deadline=None)
 @given(st.text(alphabet='{}[]",:\\u0dD8c1-+.eEnNaItrue \n\x00é', max_size=12))
 @example('"\\uD83E\\uDD86"')
 @example('"\\uDD86\\uD83E"')
@@ -286,7 +286,7 @@ def test_three_readers_of_small_texts_agree(words: str) -> None:
     agree(words.encode())
 
 
-@settings(max_examples=400, derandomize=True, deadline=None)
+@settings(max_examples=200, derandomize=True, deadline=None)
 @given(st.binary(max_size=8))
 def test_three_readers_of_bytes_in_a_string_agree(raw: bytes) -> None:
     """UTF-8 is what Python says it is."""

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from mgraph.format.file import GraphFile
 
-often = settings(max_examples=100, derandomize=True, deadline=None)
-seldom = settings(max_examples=40, derandomize=True, deadline=None)
+often = settings(max_examples=40, derandomize=True, deadline=None)
+seldom = settings(max_examples=20, derandomize=True, deadline=None)
 
 FIELDS = ("$schema", "name", "doc", "meta", "nodes", "outputs", "runs")
 EMPTY_IS_NONE = ("inputs", "seed", "origin")

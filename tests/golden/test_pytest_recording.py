@@ -182,8 +182,15 @@ def test_many_tests_record(recorder: pytest.Pytester, workers: tuple[str, ...]) 
     assert done.ret == 0, lines_of(done)
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
-@pytest.mark.parametrize("before", [None, document(BY_HAND)])
+@pytest.mark.parametrize(
+    ("before", "workers"),
+    [
+        (None, ()),
+        (document(BY_HAND), ("-n", "2")),
+        pytest.param(None, ("-n", "2"), marks=pytest.mark.thorough),
+        pytest.param(document(BY_HAND), (), marks=pytest.mark.thorough),
+    ],
+)
 def test_a_conflict(
     recorder: pytest.Pytester, workers: tuple[str, ...], before: str | None
 ) -> None:
@@ -272,7 +279,7 @@ def test_no_orphans_in_a_part_of_a_session(
     [
         ("def test_four(): assert False", ()),
         ("import nowhere", ()),
-        ("import nowhere", ("-n", "1")),
+        pytest.param("import nowhere", ("-n", "1"), marks=pytest.mark.thorough),
         ("@pytest.fixture\ndef broken(): assert False\ndef test_four(broken): pass", ()),
     ],
 )
@@ -290,7 +297,7 @@ def test_no_orphans_after_a_failure(
     ("more", "workers"),
     [
         ("def test_four(): pytest.skip('no')", ()),
-        ("def test_four(): pytest.skip('no')", ("-n", "1")),
+        pytest.param("def test_four(): pytest.skip('no')", ("-n", "1"), marks=pytest.mark.thorough),
         ("pytest.skip('no', allow_module_level=True)", ()),
         ("pytest.skip('no', allow_module_level=True)", ("-n", "1")),
         ("@pytest.mark.xfail(strict=True)\ndef test_four(): assert False", ()),

@@ -151,6 +151,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.thorough
 def test_crashes_are_not_put_down_to_a_slope(shell: Shell) -> None:
     """A backward pass that calls itself, and exp of 800, are named beside an op that is wrong."""
     recursive = SOURCE[SOURCE.index("    def backward(self)") :]

@@ -94,16 +94,22 @@ def test_single_precision_hides_no_other_mistake(mgraph: Shell) -> None:
     assert unexplained(found) == []
 
 
-def test_the_operand_that_gets_nothing_is_named(mgraph: Shell) -> None:
+@pytest.mark.parametrize(
+    ("base", "said"),
+    [
+        ("self.grad += other", "pow passes nothing on to its exponent"),
+        pytest.param("0.0 * other", "pow passes nothing on", marks=pytest.mark.thorough),
+    ],
+)
+def test_the_operand_that_gets_nothing_is_named(mgraph: Shell, base: str, said: str) -> None:
     """A power without a slope by its exponent is told so; one without any, that it has none."""
     half = method("__pow__").replace("other.grad += out.data", "0.0 * out.data")
-    _, says = graded(mgraph, changed({method("__pow__"): half}), str(FIXTURES / "pack"))
-    assert says["no-gradient", "pow"] == "pow passes nothing on to its exponent"
-    none = half.replace("self.grad += other", "0.0 * other")
-    _, says = graded(mgraph, changed({method("__pow__"): none}), str(FIXTURES / "pack"))
-    assert says["no-gradient", "pow"] == "pow passes nothing on"
+    power = half.replace("self.grad += other", base)
+    _, says = graded(mgraph, changed({method("__pow__"): power}), str(FIXTURES / "pack"))
+    assert says["no-gradient", "pow"] == said
 
 
+@pytest.mark.thorough
 def test_what_is_added_against_division_by_zero(mgraph: Shell) -> None:
     """2e-8 beside the divisor is found, too."""
     edits = {"self.data / other.data, (self": "self.data / (other.data + 2e-8), (self"}
@@ -181,11 +187,13 @@ CLEARED: Final = {
 """Interior nodes lose their gradients when backward is done."""
 
 
+@pytest.mark.thorough
 def test_gradients_that_are_cleared_are_not_left_over(mgraph: Shell) -> None:
     """Of an engine that is graded by its leaves, no graph is said to depend on earlier ones."""
     found, says = graded(mgraph, changed(CLEARED))
     assert says == {}
-    assert {each["outcome"] for each in found["cases"]} == {"differing convention"}
+    inner = [each for each in found["cases"] if "nothing-computed" not in each["file"]]
+    assert {each["outcome"] for each in inner} == {"differing convention"}
     lost = {"            self.grad += other.data * out.grad\n": ""}
     found, says = graded(mgraph, changed(CLEARED | lost))
     assert {*says} == {("no-gradient", "mul")}

@@ -15,11 +15,11 @@ from tests.loops import thinned
 
 pytestmark = pytest.mark.soak
 
-PARTS = 32
+PARTS = 64
 SMALL = 12
 
 
-@pytest.mark.parametrize("part", thinned(range(0, PARTS, 8), 4))
+@pytest.mark.parametrize("part", thinned(range(0, PARTS, 8), 8))
 def test_the_quick_set_catches_every_mutant(part: int) -> None:
     """Not one engine with a mistake gets through the quick set.
 
@@ -39,7 +39,7 @@ def right(mutants: tuple[Mutant, ...]) -> list[str]:
     return [each.name for each in mutants if graded(each).is_right]
 
 
-@pytest.mark.parametrize("every", [160, pytest.param(48, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("every", [320, pytest.param(48, marks=pytest.mark.thorough)])
 def test_causes_are_named_rightly(every: int) -> None:
     """Of nine mutants in ten, held-out ones among them, what is named is what is wrong.
 

@@ -144,7 +144,7 @@ shift
 exec "$@"
 """
 DIES: Final = """
-case "$*" in *driver.py) exit {status};; esac
+case "$*" in *driver_start.py) exit {status};; esac
 while [ "$1" != -- ]; do shift; done
 shift
 exec "$@"

@@ -124,3 +124,17 @@ def test_nodes_with_equal_numbers() -> None:
 def test_a_leaf_that_is_left_out() -> None:
     """It keeps the 0 that it had before, and the others get theirs."""
     assert grads(LADDER, lost=lambda _: X) == [0.0, 28.0, 14.0, 6.0, 1.0]
+
+
+def test_operands_that_are_cut_off() -> None:
+    """No path leads through the first operand of a product: x gets 6 from v alone.
+
+    Nor is u visited for w; it passes on to c what v has given it.
+    """
+    cut = {"cut": lambda op, operand: (op, operand) == ("mul", 0)}
+    assert grads(LADDER, **cut) == [6.0, 12.0, 6.0, 6.0, 1.0]
+    assert grads(LADDER, order=sim.all_operands(partial(sim.postorder, revisit=True)), **cut) == [
+        0.0, 0.0, 0.0, 6.0, 1.0,
+    ]  # fmt: skip
+    by_slopes = grads(LADDER, by_number=sim.ready_by_slopes, **cut)
+    assert by_slopes == [6.0, 12.0, 6.0, 6.0, 1.0]

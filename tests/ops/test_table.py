@@ -243,7 +243,7 @@ def points(op: Op) -> st.SearchStrategy[tuple[float, ...]]:
 
 @pytest.mark.parametrize("op", TABLE, ids=lambda op: op.name)
 @given(data=st.data())
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=60, derandomize=True, deadline=None)
 def test_values_and_slopes_are_true(op: Op, data: st.DataObject) -> None:
     """Away from kinks, value and partials are those of calculus.
 

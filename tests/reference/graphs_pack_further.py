@@ -95,6 +95,13 @@ USERS = (
         Run(data=("y",), grad=("x", "w", "y")),
         Run({"x": -1.3}, data=("y",), grad=("x", "w", "y")),
     ),
+    lesson(
+        "nothing-computed",
+        "backward is called on a number from which nothing was computed: its gradient is 1.",
+        "x = param 1.5",
+        "x",
+        Run(),
+    ),
 )
 
 TERMS = (
@@ -153,6 +160,24 @@ ZEROS = (
         loss = pow miss two
         """,
         "loss",
+    ),
+    lesson(
+        "difference-of-equals",
+        "a - b is 0 and a/b is 1 if both have the same number, but each of them still changes y.",
+        """
+        a = input 1.5
+        b = param 1.5
+        v = param -0.6
+        w = param 2.3
+        d = sub a b
+        q = div b a
+        dv = mul d v
+        qw = mul q w
+        y = add dv qw
+        """,
+        "y",
+        Run(),
+        Run({"a": -0.8, "b": -0.8}),
     ),
     lesson(
         "x-to-the-1",

@@ -170,8 +170,8 @@ def test_each_batch_has_the_time_of_a_request() -> None:
     """A stream takes longer than the deadline, but none of its parts may."""
     headers, data = {"content-type": KIND}, streamed(TABLE, 1_000)
     third = len(data) // 3
-    body: list[Any] = [data[:third], 2.5, data[third : 2 * third], 2.5, data[2 * third :]]
-    with Serving(replace(OPEN, deadline=4.0)) as service:
+    body: list[Any] = [data[:third], 1.7, data[third : 2 * third], 1.7, data[2 * third :]]
+    with Serving(replace(OPEN, deadline=3.0)) as service:
         service.put(NEURON.read_bytes(), "neuron")
         send(service, data)  # compiles
         (answered,) = service.together(("POST", "/api/graphs/neuron/rows", body, headers))
@@ -348,7 +348,7 @@ WHOLE = streamed(TABLE.slice(0, 6), 3)
         max_size=4,
     )
 )
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_bytes_are_answered(serving: Serving, edits: list[tuple[int, int, bytes]]) -> None:
     """Streams with bytes cut out and put in: rows, a refusal, or a reply that is cut off."""
     data = WHOLE

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from mgraph import GraphError
 from mgraph.build.network import mlp
 from mgraph.training import data, memory, row_order, train
 from tests.command_line import codes
+from tests.loops import shared
 from tests.reference.arithmetic import Double
 from tests.rows.lines import line
 from tests.training import by_hand
@@ -99,28 +101,23 @@ def test_rows_that_are_read_again_have_the_bits_of_the_formulas(mgraph: Shell, t
         assert result.results["validation"]["loss"] == after
 
 
+@shared
 @pytest.mark.parametrize(
     "options", [{}, {"standardize": True, "validation": 0.1}, {"validation": "rows.csv"}]
 )
 def test_memory_and_threads_change_no_bits(
-    mgraph: Shell, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+    mgraph: Shell, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], share: float
 ) -> None:
     """Held in memory or not, with 1, 2 or 7 threads, in parts of any size, from any format."""
     graph = mlp((2, 4, 3), loss="cross-entropy")
-    *names, = written(mgraph.folder)  # fmt: skip
+    ways = ((10**9, 1, 64), (10**9, 7, 64), (0, 1, 64), (0, 2, 10**6), (0, 7, 50))
+    cases = [*product(written(mgraph.folder), ways)]
     expected = everything(train(graph, table(), **OPTIONS, **options))
-    for name in names:
-        for room, workers, rows in (
-            (10**9, 1, 64),
-            (10**9, 7, 64),
-            (0, 1, 64),
-            (0, 2, 10**6),
-            (0, 7, 50),
-        ):
-            monkeypatch.setattr(data, "available_memory", lambda room=room: room)
-            monkeypatch.setattr(data, "_PART_ROWS", rows)
-            result = train(graph, name, workers=workers, **OPTIONS, **options)
-            assert everything(result) == expected, (name, room, workers, rows)
+    for name, (room, workers, rows) in cases[:: round(1 / share)]:  # every format, every way
+        monkeypatch.setattr(data, "available_memory", lambda room=room: room)
+        monkeypatch.setattr(data, "_PART_ROWS", rows)
+        result = train(graph, name, workers=workers, **OPTIONS, **options)
+        assert everything(result) == expected, (name, room, workers, rows)
 
 
 def test_threads_change_no_bits_of_batches(mgraph: Shell) -> None:

@@ -220,7 +220,7 @@ def test_sums_of_nan_and_infinities(ask: Ask) -> None:
 def test_erf_is_within_2_ulp(ask: Ask) -> None:
     """JavaScript has no erf; that of the page is near the 50-digit value for all sizes of x."""
     generator = random.Random(5)  # noqa: S311 - numbers to compute with
-    numbers = [sign * k / 1000 for k in range(6500) for sign in (1, -1)]
+    numbers = [sign * k / 1000 for k in range(0, 6500, 5) for sign in (1, -1)]
     numbers += [2.0 ** generator.uniform(-1074, 3) for _ in range(2000)]
     numbers += [math.nextafter(x, to) for x in (1.0, 6.0) for to in (0.0, 9.0)]
     (got,) = ask("erf", [*map(str, numbers)])

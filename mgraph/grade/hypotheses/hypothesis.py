@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mgraph.grade import simulation as sim
@@ -27,6 +27,7 @@ class Hypothesis:
         forms: The ops, with the kinds of their first two operands, that are concerned; empty for
             all.
         is_seen: Whether it was seen directly in an op's numbers, not only by simulation.
+        is_plain: Whether a single graph is enough to show it.
     """
 
     cause: str
@@ -36,6 +37,22 @@ class Hypothesis:
     own_seed: bool = False
     forms: frozenset[tuple[str, str]] = frozenset()
     is_seen: bool = False
+    is_plain: bool = False
+
+    def is_unknown(self, base: Rules) -> bool:
+        """Whether it isn't known how some partial is wrong."""
+        slopes = self.change(base).slopes
+        return any(key[:2] in self.forms and gives is None for key, gives in slopes.items())
+
+
+def without_edges(lost: Hypothesis) -> Hypothesis:
+    """Return the mistake of an op that passes nothing on to operands because it has no such."""
+    keys = [(op, k) for (op, _, k) in lost.change(sim.CORRECT).slopes]
+
+    def change(rules: Rules) -> Rules:
+        return also("cut", lambda op, k: (op, k) in keys, lost.change(rules))
+
+    return replace(lost, change=change)
 
 
 def setting(**changes: object) -> Callable[[Rules], Rules]:

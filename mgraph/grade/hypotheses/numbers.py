@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import simulation as sim
 from mgraph.grade.hypotheses.hypothesis import (
@@ -14,14 +14,16 @@ from mgraph.grade.hypotheses.hypothesis import (
     overwriting,
     setting,
 )
-from mgraph.grade.hypotheses.orders import RIGHT_ORDERS
+from mgraph.grade.hypotheses.orders import RIGHT_ORDERS, first_found, first_found_flipped
 from mgraph.grade.op_mistakes import LOSSES, guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from mgraph.grade.program import Program
-    from mgraph.grade.simulation import Rules
+    from mgraph.grade.simulation import Order, Rules
+
+
+_FEW: Final = 2  # of the most frequent wrong gradients
 
 
 def bounds(gots: Sequence[float]) -> Iterator[Hypothesis]:
@@ -34,6 +36,7 @@ def bounds(gots: Sequence[float]) -> Iterator[Hypothesis]:
             setting(clip=partial(_clipped_part, bound)),
             setting(visit=cut),
             setting(upstream=cut),
+            *(_in_order(bound, order) for order in RIGHT_ORDERS if bound in gots[:_FEW]),
         ):
             yield Hypothesis("clipped", "", says, change)
         for side, one_sided, edge in (("above", min, bound), ("below", max, -bound)):
@@ -115,21 +118,18 @@ def left_out() -> Iterator[Hypothesis]:
         "the first leaf that backward finds has no gradient in the end: it is left out, or its "
         "gradient is set back to 0 afterwards"
     )
-    for lost in (_first_found, _first_found_flipped):
+    for lost in (first_found, first_found_flipped):
         yield Hypothesis("no-gradient", "", says, setting(lost=lost))
+
+
+def _in_order(bound: float, order: Order) -> Callable[[Rules], Rules]:
+    """Return the change that clips sums as they grow: what is lost depends on what comes first."""
+    return setting(clip=partial(_clipped_sum, bound), order=order)
 
 
 def _in_leaves(change: Callable[[Rules], Rules], rules: Rules) -> Rules:
     """Return the rules after a change that only leaves show."""
     return change(rules)._replace(only_leaves=True)
-
-
-def _first_found(program: Program) -> int:
-    return sim.postorder(program)[0]
-
-
-def _first_found_flipped(program: Program) -> int:
-    return sim.postorder(program, flip=True)[0]
 
 
 def clamp(bound: float, x: float) -> float:

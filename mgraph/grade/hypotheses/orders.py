@@ -178,6 +178,16 @@ def _late_again(program: Program) -> list[int]:
     return sorted(_breadth_again(program), reverse=True)
 
 
+def first_found(program: Program) -> int:
+    """Return the leaf that comes first in postorder."""
+    return sim.postorder(program)[0]
+
+
+def first_found_flipped(program: Program) -> int:
+    """Return the leaf that comes first in postorder, with the operands taken from the last."""
+    return sim.postorder(program, flip=True)[0]
+
+
 def all_descending(program: Program) -> range:
     """List all steps of a program, from the last made to the first."""
     return range(len(program.steps) - 1, -1, -1)
@@ -228,6 +238,12 @@ RIGHT_ORDERS: Final[tuple[Order, ...]] = (
     ),
 )
 """Correct orders; which one an engine has matters only if it overwrites gradients."""
+
+
+def right_orders() -> Iterator[Hypothesis]:
+    """Yield the correct orders, which are no mistakes: a wrong one must explain more than they."""
+    for order in RIGHT_ORDERS:
+        yield Hypothesis("", "", "", setting(order=order))
 
 
 def _mixed(bit: int, program: Program) -> list[int]:

@@ -72,8 +72,8 @@ _CANCELLING: Final = ("sub", "div", "atan2")
 
 def whole_passes(  # noqa: PLR0913 - what is known of an engine
     roots: Sequence[tuple[float, float]], gots: Iterable[float], factors: Iterable[float],
-    alone: tuple[float, float] | None = None, *, repeatable: Sequence[str] = (), varies: bool,
-    is_seed_by_op: bool = False,
+    alone: tuple[float, float] | None = None, *, repeatable: Sequence[str] = (),
+    untold: Sequence[str] = (), varies: bool, is_seed_by_op: bool = False,
 ) -> Iterator[Hypothesis]:  # fmt: skip
     """Yield the mistakes that concern all ops, the most usual ones first.
 
@@ -83,6 +83,7 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
         factors: How many times too large gradients are, the most frequent first.
         alone: Data and gradient of a leaf after its own backward; None if they aren't known.
         repeatable: Ops that were seen to be right although they use an operand twice.
+        untold: Ops of which nothing can be told.
         varies: Whether the order of the backward pass may change from graph to graph.
         is_seed_by_op: Whether the gradient of an output depends on its op alone.
     """
@@ -91,9 +92,9 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     yield from seeds_elsewhere()
     yield from _without_chain_rule()
     yield from _overwriting(ANY_ORDER if varies else RIGHT_ORDERS)
-    yield from _repeated("")
-    if repeatable and any(op not in repeatable for op in _TWICE):
-        yield from _repeated("", but=repeatable)
+    yield from _repeated("", untold=untold)
+    if repeatable and any(op not in (*repeatable, *untold) for op in _TWICE):
+        yield from _repeated("", but=repeatable, untold=untold)
     for crossed in (always_true, chooses_nothing):
         yield Hypothesis("swapped", "", SWAPS_GRADIENTS, setting(crossed=crossed))
     yield from wrong_orders()
@@ -175,13 +176,14 @@ def passes_of_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
         yield Hypothesis(
             hypothesis.cause, op, hypothesis.says, hypothesis.change,
             forms=frozenset((op, kinds) for kinds in ("V", "VV", "VN", "NV")),
+            is_seen=hypothesis.is_seen, is_plain=hypothesis.is_plain,
         )  # fmt: skip
 
 
 def _nan_at_0(op: str, rules: Rules) -> Rules:
     """Return rules by which an op passes on NaN where its operand is 0."""
     key = op, "V", 0
-    gives = rules.slopes.get(key) or partial(_right, op)
+    gives = rules.slopes.get(key) or partial(_right, op, 0)
 
     def passed(xs: Sequence[float], y: float, upstream: float) -> float:
         return gives(xs, y, upstream) if xs[0] else math.nan
@@ -209,7 +211,7 @@ def _to_both_equals(op: str, rules: Rules) -> Rules:
     """Return rules by which both operands get all if they are equal."""
     slopes = {**rules.slopes}
     for key in ((op, "VV", 0), (op, "VV", 1), (op, "VN", 0), (op, "NV", 1)):
-        gives = rules.slopes.get(key) or partial(_of_operand, op, key[2])
+        gives = rules.slopes.get(key) or partial(_right, op, key[2])
         slopes[key] = partial(_all_of_equals, gives)
     return rules._replace(slopes=slopes)
 
@@ -218,18 +220,32 @@ def _all_of_equals(gives: Passed, xs: Sequence[float], y: float, upstream: float
     return upstream if xs[0] == xs[1] else gives(xs, y, upstream)
 
 
-def _of_operand(op: str, k: int, xs: Sequence[float], y: float, upstream: float) -> float:
-    return OPS[op].partials(xs, y)[k] * upstream
+def _nothing_to_equals(op: str, rules: Rules) -> Rules:
+    """Return rules by which an op passes nothing on if its operands have the same number."""
+
+    def nothing_to_equals(
+        k: int, before: Passed | None, xs: Sequence[float], y: float, upstream: float
+    ) -> float:
+        if xs[0] == xs[1]:
+            return 0.0
+        return (before or partial(_right, op, k))(xs, y, upstream)
+
+    slopes = {
+        key: partial(nothing_to_equals, k, rules.slopes.get(key))
+        for k in (0, 1)
+        for key in [(op, "VV", k)]
+    }
+    return rules._replace(slopes={**rules.slopes, **slopes})
 
 
-def _right(op: str, xs: Sequence[float], y: float, upstream: float) -> float:
-    return OPS[op].partials(xs, y)[0] * upstream
+def _right(op: str, operand: int, xs: Sequence[float], y: float, upstream: float) -> float:
+    return OPS[op].partials(xs, y)[operand] * upstream
 
 
-def _repeated(op: str, but: Sequence[str] = ()) -> Iterator[Hypothesis]:
+def _repeated(op: str, but: Sequence[str] = (), untold: Sequence[str] = ()) -> Iterator[Hypothesis]:
     """Yield how an operand that is used twice may count once, in one op, or in all but some."""
     is_one = partial(is_op, op) if op else partial(is_none_of, but)
-    examples = [f"x {SYMBOLS[x]} x" for x in _TWICE if x not in but]
+    examples = [f"x {SYMBOLS[x]} x" for x in _TWICE if x not in (*but, *untold)]
     rest = f", except by {', '.join(but)}" if but else ""
     says = (
         f"{op} counts an operand only once, even if it is used twice"
@@ -374,24 +390,48 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
         for steps in (reversed_post, reversed_flipped, descending):
             late = partial(late_events, op, operand, steps)
             yield Hypothesis("no-gradient", op, says, setting(order=late))
-    if inputs == 2 and op not in _CANCELLING and not OPS[op].fold:  # noqa: PLR2004 - operands
+    yield from _of_equal_operands(op)
+    if op in _WITH_SIGN:
+        says = f"{op} passes on NaN where its operand is 0, as if it divided 0 by 0"
+        nan_at_0 = partial(_nan_at_0, op)
+        yield Hypothesis("slope", op, says, nan_at_0, is_seen=True, is_plain=True)
+    yield from _kept_for_backward(op)
+    yield from _by_own_gradient(op)
+
+
+def _of_equal_operands(op: str) -> Iterator[Hypothesis]:
+    """Yield how an op may treat two operands with the same number."""
+    if OPS[op].inputs == 2 and op not in _CANCELLING and not OPS[op].fold:  # noqa: PLR2004 - operands
         says = (
             f"{op} takes two operands with equal numbers for one, so that the first gets what both "
             "must get; they must be told apart by `is`"
         )
         yield Hypothesis("no-gradient", op, says, setting(merges=partial(is_op, op)))
-    if op in _WITH_SIGN:
-        says = f"{op} passes on NaN where its operand is 0, as if it divided 0 by 0"
-        yield Hypothesis("slope", op, says, partial(_nan_at_0, op))
     if op in sim.CHOOSING:
         says = f"{op} passes all of its gradient on to each of two operands that are equal"
         yield Hypothesis("slope", op, says, partial(_to_both_equals, op))
-    yield from _kept_for_backward(op)
+    if op in _CANCELLING:
+        says = (
+            f"two operands of {op} with equal numbers get nothing in the end, as if the result "
+            "were a constant, or both operands were one"
+        )
+        yield Hypothesis("no-gradient", op, says, partial(_nothing_to_equals, op))
+
+
+def _by_own_gradient(op: str) -> Iterator[Hypothesis]:
+    """Yield how an op may use the gradient of its operand where it must not."""
+    if op == "relu":
+        says = (
+            "relu passes a gradient on if its operand's gradient is positive; it must ask if the "
+            "operand itself is"
+        )
+        yield Hypothesis("slope", op, says, setting(gated=partial(is_op, op)))
     says = (
         f"{op} passes nothing on to an operand that has no gradient yet; it may use that gradient "
         "where it must use out.grad"
     )  # explains as much as the next one unless some operand has a gradient before
     yield Hypothesis("no-gradient", op, says, partial(_passing_nothing_on, _forms(op)))
+    inputs = OPS[op].inputs
     for operands in ([*range(inputs)], *([k] for k in range(inputs if inputs > 1 else 0))):
         says = f"{op} uses the gradient of its operand where it must use out.grad"
         own = partial(is_one_of, op, tuple(operands))
@@ -406,12 +446,6 @@ def _kept_for_backward(op: str) -> Iterator[Hypothesis]:
             "that was made last, as if there were one place to keep them for all"
         )
         yield Hypothesis("slope", op, says, setting(of_last=partial(is_op, op)))
-    if op == "relu":
-        says = (
-            "relu passes a gradient on if its operand's gradient is positive; it must ask if the "
-            "operand itself is"
-        )
-        yield Hypothesis("slope", op, says, setting(gated=partial(is_op, op)))
     for operand in range(OPS[op].inputs if OPS[op].inputs > 1 else 0):
         says = (
             f"{op} passes nothing on to its {('first', 'second')[operand]} operand, and doesn't "

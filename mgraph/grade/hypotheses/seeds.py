@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import simulation as sim
 from mgraph.grade.hypotheses.hypothesis import Hypothesis, always, number_text, setting
-from mgraph.grade.hypotheses.orders import all_descending
+from mgraph.grade.hypotheses.orders import all_descending, first_found, first_found_flipped
 from mgraph.grade.program import LEAF
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _NO_SEED: Final = (
 _SIGN_SEED: Final = (
     "the output's gradient starts at 1 or -1, the sign of the output's value; it must start at 1"
 )
+_FIRST_FOUND: Final = "the leaf that comes first in the topological order"
 _OWN_SEED: Final = "the output's gradient starts at the output's value; it must start at 1"
 
 
@@ -72,6 +73,8 @@ def seeds_elsewhere() -> Iterator[Hypothesis]:
         ("the first op's result", _first_op),
         ("the first leaf", _first_leaf),
         ("the last leaf", _last_leaf),
+        (_FIRST_FOUND, first_found),
+        (_FIRST_FOUND, first_found_flipped),
     ):
         says = f"the gradient of {where} is set to 1 instead of the output's"
         yield Hypothesis("seed", "", says, setting(seeded=seeded))

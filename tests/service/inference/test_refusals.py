@@ -191,7 +191,7 @@ EDIT = st.tuples(
 
 
 @given(st.lists(EDIT, max_size=4), st.none() | st.integers(-2, len(WHOLE) + 40))
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_bytes_are_answered(
     serving: Serving, edits: list[tuple[int, int, bytes]], size: int | None
 ) -> None:

@@ -1,0 +1,90 @@
+"""Which mistakes are named together, and which are not, in view of the failures that are left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from mgraph.grade.hypotheses.hypothesis import Hypothesis
+from mgraph.grade.search import Model, Search
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(eq=False)
+class Failure:
+    """Stands in for a sample.
+
+    Attributes:
+        name: The name of its graph, and of the only op in it.
+        why: The mistakes behind it.
+        touched: A mistake that would change its numbers.
+    """
+
+    name: str
+    why: frozenset[str]
+    touched: str
+    is_long = is_opaque = False
+
+    @property
+    def program(self) -> SimpleNamespace:
+        """The graph."""
+        return SimpleNamespace(steps=[SimpleNamespace(op=self.name, args=())])
+
+    @property
+    def outcome(self) -> SimpleNamespace:
+        """The case."""
+        return SimpleNamespace(case=SimpleNamespace(file=self.name))
+
+
+class Table:
+    """Stands in for the simulator: a failure is explained if the mistakes are those behind it."""
+
+    is_spent = False
+
+    def fits(self, sample: Failure, names: frozenset[str]) -> bool:
+        """Whether mistakes explain a failure."""
+        return sample.why <= names
+
+    def differ(self, sample: Failure, some: frozenset[str], others: frozenset[str]) -> bool:
+        """Whether a further mistake changes the numbers of a failure."""
+        return sample.touched in others - some
+
+
+def failures(count: int, why: str, touched: str = "") -> list[Failure]:
+    """Return failures that a mistake explains, in as many graphs of as many shapes."""
+    return [Failure(f"{why}{i}", frozenset({why}), touched) for i in range(count)]
+
+
+def named(failed: Sequence[Failure], *hypotheses: Hypothesis) -> list[str]:
+    """Return the mistakes that are proven."""
+    search = Search(frozenset(), failed, (), Table())  # type: ignore[arg-type]
+    model = Model(frozenset(), hypotheses)  # type: ignore[arg-type]
+    return [each.says for each in search.proven(model).hypotheses]
+
+
+def mistake(name: str, cause: str = "no-gradient", op: str = "") -> Hypothesis:
+    """Return a mistake with a name."""
+    change: Any = lambda names: names | {name}  # noqa: E731
+    return Hypothesis(cause, op, name, change)
+
+
+def test_few_failures_may_speak_against_a_mistake_of_the_whole_pass() -> None:
+    """In many graphs, other mistakes give the same numbers, as 0 where nothing is passed on.
+
+    Gradients that are overwritten depend on the order, which may be another one in some graphs.
+    """
+    failed = [*failures(20, "lost"), *failures(6, "unknown", touched="lost")]
+    assert named(failed, mistake("lost")) == []
+    assert named(failed, mistake("lost", "overwritten")) == ["lost"]
+    assert named(failed[:-2], mistake("lost")) == ["lost"]
+
+
+def test_a_further_mistake_explains_much_more_than_is_left() -> None:
+    """Otherwise it may be a part of what isn't known."""
+    failed = [*failures(40, "lost"), *failures(10, "replaced"), *failures(5, "unknown")]
+    lost, replaced = mistake("lost"), mistake("replaced", op="mul")
+    assert named(failed, lost, replaced) == ["lost"]
+    assert named(failed[:-1], lost, replaced) == ["lost", "replaced"]
