@@ -83,7 +83,7 @@ def causes_of(name: str, titles: str) -> list[Cause]:
         ),
         (
             "grad_fn_chain tanh-result-on-the-class", "op-tanh net-tanh-squared-error recurrent",
-            "slope", "tanh", "another tanh, the one that was made last",
+            "slope", "tanh", "another tanh, made later",
         ),
         (
             "grad_fn_chain dependencies-once", "diamond added-up directly-and-through x-cubed",

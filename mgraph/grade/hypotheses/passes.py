@@ -341,9 +341,9 @@ def _never_reached(right: Sequence[Order]) -> Iterator[Hypothesis]:
         partial(sim.added_again, rank=newest, equal=True),
         sim.one_of_equals_by_level,
     ):
-        for at_visits in (False, True):
-            change = setting(by_number=steps, at_visits=at_visits)
-            yield Hypothesis("no-gradient", "", says, change)
+        yield Hypothesis("no-gradient", "", says, setting(by_number=steps))
+    change = setting(by_number=sim.one_of_equals_by_level, at_visits=True)
+    yield Hypothesis("no-gradient", "", says, change)
     says = (
         "a node whose gradient is 0 when it is visited passes nothing on, although the paths to it "
         "are walked one by one: what they bring may cancel out for a while"
@@ -442,8 +442,8 @@ def _kept_for_backward(op: str) -> Iterator[Hypothesis]:
     """Yield what an op may look at instead of its own operands and result."""
     if not OPS[op].fold:
         says = (
-            f"{op} computes its local derivative from operands and result of another {op}, the one "
-            "that was made last, as if there were one place to keep them for all"
+            f"{op} computes its local derivative from what another {op}, made later, has kept, its "
+            "result or an operand, as if there were one place for both"
         )
         yield Hypothesis("slope", op, says, setting(of_last=partial(is_op, op)))
     for operand in range(OPS[op].inputs if OPS[op].inputs > 1 else 0):
