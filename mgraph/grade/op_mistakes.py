@@ -200,6 +200,12 @@ def partial_mistakes(op: str, operand: int, kinds: str) -> Iterator[Mistake]:
     for cause, says, local in _local(op, operand, kinds):
         yield Mistake(cause, says, guarded(partial(_times, op, local)))
     yield from _beside(op, operand, kinds)
+    for gives in _WITHOUT_BRACKETS.get(op, ()):
+        says = (
+            "multiplies the upstream gradient by the first part of its local derivative only, as "
+            f"if brackets were missing: it is {OPS[op].partial_text(operand)}"
+        )
+        yield Mistake("slope", says, guarded(partial(_of_point, gives)))
     if op == "relu":
         says = "passes on a gradient if that is positive; it must ask if its operand is"
         yield Mistake("slope", says, guarded(lambda xs, y, up: max(up, 0.0)))
@@ -213,6 +219,23 @@ def partial_mistakes(op: str, operand: int, kinds: str) -> Iterator[Mistake]:
     yield Mistake(
         "upstream", says, guarded(lambda xs, y, up: OPS[op].partials(xs, y)[operand] + up)
     )
+
+
+_WITHOUT_BRACKETS: Final[dict[str, tuple[Callable[[float, float, float], float], ...]]] = {
+    "tanh": (lambda x, y, up: up - y * y,),
+    "sigmoid": (lambda x, y, up: up * y - y, lambda x, y, up: y - y * up),
+    "tan": (lambda x, y, up: up + y * y,),
+    "atan": (lambda x, y, up: up + x * x,),
+    "log1p": (lambda x, y, up: up + x,),
+    "sqrt": (lambda x, y, up: up / 2.0 * y,),
+}
+"""What ops pass on without their brackets, from input, output and upstream adjoint."""
+
+
+def _of_point(
+    gives: Callable[[float, float, float], float], xs: Sequence[float], y: float, up: float
+) -> float:
+    return gives(xs[0], y, up)
 
 
 def _beside(op: str, operand: int, kinds: str) -> Iterator[Mistake]:
@@ -468,11 +491,17 @@ def _of_one_op(op: str, derivative: str) -> Iterator[tuple[str, str, Local]]:
         "abs": (("sign", "has -1 on both sides", lambda x, b, y: -1.0),),
         "max": (
             ("slope", "passes half of the gradient on to each operand", lambda x, b, y: 0.5),
-            ("slope", "passes the gradient on to both operands", lambda x, b, y: 1.0),
+            (
+                "slope", "passes the gradient on to an operand that isn't the largest",
+                lambda x, b, y: 1.0,
+            ),
         ),
         "min": (
             ("slope", "passes half of the gradient on to each operand", lambda x, b, y: 0.5),
-            ("slope", "passes the gradient on to both operands", lambda x, b, y: 1.0),
+            (
+                "slope", "passes the gradient on to an operand that isn't the smallest",
+                lambda x, b, y: 1.0,
+            ),
         ),
     }  # fmt: skip
     for cause, says, gives in wrong.get(op, ()):

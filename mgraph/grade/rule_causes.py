@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.grade.causes import SYMBOLS, Cause, reflected_method
 from mgraph.grade.hypotheses.hypothesis import Hypothesis
-from mgraph.grade.hypotheses.passes import FORGETS_PARTIAL, FORGETS_UPSTREAM, SWAPS_GRADIENTS
+from mgraph.grade.hypotheses.passes import (
+    FORGETS_PARTIAL,
+    FORGETS_UPSTREAM,
+    SWAPS_GRADIENTS,
+    TAKES_FIRST_TWICE,
+)
 from mgraph.grade.observations import shows_partial
+from mgraph.grade.op_mistakes import guarded
 from mgraph.grade.outcomes import Precision
+from mgraph.grade.simulation import CHOOSING
 from mgraph.ops import OPS
 
 if TYPE_CHECKING:
@@ -178,11 +185,14 @@ def _in_common(
         ("upstream", FORGETS_UPSTREAM, _partial_alone, [*ops]),
         ("inner", FORGETS_PARTIAL, _upstream_alone, [*ops]),
         ("swapped", SWAPS_GRADIENTS, _partial_of_the_other, binary),
+        ("slope", TAKES_FIRST_TWICE, _partial_of_first_twice, binary),
     ):
+        is_exact = cause != "slope"  # that may mean many things
         same = [
             each
             for each in found
-            if each.op in of and (each.cause == cause or _is_seen(each, gives, observations))
+            if each.op in of
+            and ((is_exact and each.cause == cause) or _is_seen(each, gives, observations))
         ]
         others = [op for op in of if not any(each.op == op for each in found)]
         is_common = len(same) >= _SEVERAL and 2 * len(same) >= len(of)
@@ -266,6 +276,16 @@ def _upstream_alone(seen: Observation, _: int) -> float:
 def _partial_of_the_other(seen: Observation, operand: int) -> float:
     """Return what an operand gets if it is what the other one must get."""
     return _right(seen, len(seen.xs) - 1 - operand)
+
+
+def _partial_of_first_twice(seen: Observation, operand: int) -> float:
+    """Return what an operand gets if the first one is taken for the second one, too."""
+    if seen.op in CHOOSING:
+        return 0.0 if operand else seen.upstream or 0.0
+    xs = [seen.xs[0]] * len(seen.xs)
+    y = seen.y if seen.op == "pow" else OPS[seen.op].value(xs)
+    slope = guarded(lambda: OPS[seen.op].partials(xs, y)[operand])()
+    return slope * (seen.upstream or 0.0)
 
 
 def value_causes(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from functools import lru_cache
+from heapq import heappop, heappush
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -98,6 +99,11 @@ class Rules(NamedTuple):
         is_early: Whether a step may pass on before all of its users have, in any order that gives
             the engine's adjoints.
         by_number: The order of the backward pass, if it depends on primals.
+        at_visits: Whether a step has what it had at each of its visits, added up, in the end.
+        of_last: Whether an op computes its partials from inputs and output of the last step that
+            has it.
+        one_number: Whether all plain numbers are the one that was used last, when partials are
+            computed.
         own_upstream: Whether an op takes an operand's adjoint for its own, by op and index of the
             operand.
         gated: Whether an op passes its adjoint on as it is if an operand's own is positive, and
@@ -148,6 +154,9 @@ class Rules(NamedTuple):
     by_number: Callable[[Program, Sequence[float]], Iterable[int]] | None = None
     own_upstream: Callable[[str, int], bool] | None = None
     gated: Callable[[str], bool] | None = None
+    at_visits: bool = False
+    of_last: Callable[[str], bool] | None = None
+    one_number: bool = False
     seeded: Callable[[Program], int] | None = None
     combines: Callable[[float, float], float] | None = None
     only_leaves: bool = False
@@ -192,17 +201,21 @@ def simulate(program: Program, rules: Rules, primals: Primals | None = None) -> 
     return (_along_paths if rules.by_path else _in_order)(program, rules, primals)
 
 
-def _in_order(program: Program, rules: Rules, primals: Primals) -> Simulated:
+def _in_order(  # noqa: C901 - what may happen at each step
+    program: Program, rules: Rules, primals: Primals
+) -> Simulated:
     """Return the numbers of an engine that visits steps, which pass on what they have."""
     data, _, is_unknown = primals
     grad, passed_on = _start(program, rules, data), _passed_on(program, rules, primals)
-    last, olds = -1, dict[int, float]()
+    last, olds, at_visits = -1, dict[int, float](), [0.0] * len(data)
     lost = rules.lost(program) if rules.lost else -1
     for count, (step, operand) in enumerate(_events(program, rules, data)):
         if count > MOST:
             return Simulated(data, grad, is_unknown=True)
         if rules.stops and operand < 1 and rules.stops(program, step, grad[step]):
             break
+        if operand <= 0:
+            at_visits[step] += grad[step]
         if operand < 0:  # visited, but a leaf has nothing to pass on
             grad[step] = rules.visit(grad[step]) if rules.visit else grad[step]
             continue
@@ -212,13 +225,10 @@ def _in_order(program: Program, rules: Rules, primals: Primals) -> Simulated:
             if rules.visit and not rules.only_leaves:
                 grad[step] = rules.visit(grad[step])
         arg = _receiver(program, rules, data, step, operand) if rules.merges else args[operand]
-        is_idle = rules.idle and grad[step] == 0.0
-        is_idle = is_idle or (rules.silent is not None and rules.silent(data[step]))
-        if program.steps[arg].op == NUMBER or arg == lost or is_idle:
+        is_number = program.steps[arg].op == NUMBER and not rules.stops
+        if is_number or arg == lost or _is_silent(rules, data[step], grad[step]):
             continue
-        of = arg if rules.own_upstream and rules.own_upstream(op, operand) else step
-        upstream = data[of] if rules.of_data else grad[of]
-        upstream = rules.upstream(upstream) if rules.upstream else upstream
+        upstream = _upstream(rules, data, grad, step, arg, by=(op, operand))
         is_own = not (rules.crossed or rules.keyed)
         which = operand if is_own else _partial_of(program, rules, step, operand)
         passed = passed_on(step, which, upstream)
@@ -230,7 +240,22 @@ def _in_order(program: Program, rules: Rules, primals: Primals) -> Simulated:
             grad[arg] += passed
         else:
             grad[arg] = _added(rules, (op, operand), arg, grad[arg], passed, olds)
-    return Simulated(data, grad, is_unknown)
+    return Simulated(data, at_visits if rules.at_visits else grad, is_unknown)
+
+
+def _is_silent(rules: Rules, data: float, adjoint: float) -> bool:
+    """Whether a step with these numbers passes nothing on."""
+    return (rules.idle and adjoint == 0.0) or (rules.silent is not None and rules.silent(data))
+
+
+def _upstream(  # noqa: PLR0913 - what is passed on, and by what to what
+    rules: Rules, data: Sequence[float], grad: Sequence[float], step: int, arg: int, *,
+    by: tuple[str, int],
+) -> float:  # fmt: skip
+    """Return the adjoint that an op multiplies by its partial."""
+    of = arg if rules.own_upstream and rules.own_upstream(*by) else step
+    upstream = data[of] if rules.of_data else grad[of]
+    return rules.upstream(upstream) if rules.upstream else upstream
 
 
 def _receiver(
@@ -468,7 +493,12 @@ def _passed_on(
     data, known, _ = primals
     wrong_ops = dict.fromkeys(op for op, *_ in rules.slopes)
 
+    if rules.one_number:
+        data, known = _with_one_number(program, data), {}
+    kept_at = _kept_at(program, rules.of_last) if rules.of_last else None
+
     def passed_on(i: int, operand: int, upstream: float) -> float | None:
+        i = kept_at[i] if kept_at else i
         op, args, _ = program.steps[i]
         if rules.bare and rules.bare(op):
             return upstream
@@ -488,6 +518,20 @@ def _passed_on(
         return rules.combines(own, upstream) if rules.combines else own * upstream
 
     return passed_on
+
+
+def _kept_at(program: Program, of_last: Callable[[str], bool]) -> list[int]:
+    """Return for each step the one whose operands and result an op uses when it passes on."""
+    last = {step.op: i for i, step in enumerate(program.steps) if of_last(step.op)}
+    return [last.get(step.op, i) for i, step in enumerate(program.steps)]
+
+
+def _with_one_number(program: Program, data: Sequence[float]) -> list[float]:
+    """Return primals with the number that was used last in place of all plain numbers."""
+    steps = program.steps
+    numbers = [arg for step in steps for arg in step.args if steps[arg].op == NUMBER]
+    last = data[numbers[-1]] if numbers else 0.0
+    return [last if step.op == NUMBER else x for step, x in zip(steps, data, strict=True)]
 
 
 # --- orders of the backward pass -----------------------------------------------------------------
@@ -594,6 +638,17 @@ def first_of_equals(program: Program, data: Sequence[float], *, flip: bool = Fal
             args = program.steps[step].args
             todo.extend((arg, False) for arg in (args if flip else reversed(args)))
     return order[::-1]
+
+
+def one_of_equals_by_level(program: Program, data: Sequence[float]) -> list[int]:
+    """List the steps below the root, but of the operands of a level with one primal only one."""
+    known = {program.root: None}
+    level = [program.root]
+    while level:
+        found = {data[arg]: arg for step in level for arg in program.steps[step].args}
+        level = [arg for arg in found.values() if arg not in known]
+        known |= dict.fromkeys(level)
+    return sorted(known, reverse=True)
 
 
 def without_stopped(program: Program, data: Sequence[float]) -> Program:
@@ -815,6 +870,71 @@ def ready_by_slopes(program: Program, data: Sequence[float]) -> list[int]:
         for arg, slope in zip(program.steps[step].args, slopes, strict=True):
             waiting[arg] -= slope != 0.0
             if not waiting[arg] and slope != 0.0:
+                order.append(arg)
+    return order
+
+
+def ready_by_passing(program: Program, data: Sequence[float]) -> list[int]:
+    """List steps as `ready_first` does, but don't count down a user that passes on 0.
+
+    Args:
+        program: The program.
+        data: Its primals, by step.
+    """
+    waiting = uses(program, postorder(program))
+    grad = [0.0] * len(program.steps)
+    grad[program.root] = 1.0
+    order = [program.root]
+    for step in order:  # grows
+        slopes = _slopes(program, data, step)
+        for arg, slope in zip(program.steps[step].args, slopes, strict=True):
+            passed = slope * grad[step]
+            grad[arg] += passed
+            waiting[arg] -= passed != 0.0
+            if not waiting[arg] and passed != 0.0:
+                order.append(arg)
+    return order
+
+
+def by_first_use(program: Program) -> list[int]:
+    """List the steps as they are reached, the newest first, as if leaves were made when first used.
+
+    A step is reached as soon as one of its users is listed.
+    """
+    made: dict[int, int] = {}
+    for step, instruction in enumerate(program.steps):
+        made.setdefault(step, 2 * step)
+        for arg in instruction.args:
+            if not program.steps[arg].args and made[arg] == 2 * arg:
+                made[arg] = 2 * step + 1
+    order: list[int] = []
+    todo = [(-made[program.root], program.root)]
+    seen = {program.root: None}
+    while todo:
+        _, step = heappop(todo)
+        order.append(step)
+        for arg in program.steps[step].args:
+            if arg not in seen:
+                seen[arg] = None
+                heappush(todo, (-made[arg], arg))
+    return order
+
+
+def missed(op: str, operand: int, program: Program) -> list[int]:
+    """List steps as `ready_first` does, but don't count down an op for one of its operands.
+
+    Args:
+        op: The op.
+        operand: The index of the operand.
+        program: The program.
+    """
+    waiting = uses(program, postorder(program))
+    order = [program.root]
+    for step in order:  # grows
+        for k, arg in enumerate(program.steps[step].args):
+            is_told = (program.steps[step].op, k) != (op, operand)
+            waiting[arg] -= is_told
+            if not waiting[arg] and is_told:
                 order.append(arg)
     return order
 

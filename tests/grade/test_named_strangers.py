@@ -39,9 +39,10 @@ def causes_of(name: str, titles: str) -> list[Cause]:
             "around-relu inside-relu op-relu only-through-relu",
             "slope", "relu", "if its operand's gradient is positive",
         ),
-        (
+        pytest.param(
             "folds_over_immutables zero-or-one", "zero-beside-a-value",
             "conversion", "", "takes the plain number 0 for 1",
+            marks=pytest.mark.thorough,
         ),
         (
             "grad_fn_chain all-need-grad", "2-plus-x 2-over-x x-squared x-times-2 op-mul",
@@ -50,6 +51,56 @@ def causes_of(name: str, titles: str) -> list[Cause]:
         (
             "folds_over_immutables pure-so-memoised", "same-term-twice",
             "aliased", "", "a term that is written twice",
+        ),
+        (
+            "if_elif tanh-without-brackets", "op-tanh",
+            "slope", "tanh", "as if brackets were missing",
+        ),
+        (
+            "records_and_reduce both-are-the-largest", "convention-max-of-equals op-max",
+            "slope", "max", "to each of two operands that are equal",
+        ),
+        (
+            "records_and_reduce unique-numbers", "inside-relu inside-abs zero-as-a-number diamond",
+            "no-gradient", "", "nodes with equal numbers",
+        ),
+        (
+            "if_elif stops-early", "op-tanh op-mul x-squared diamond exp-of-50 inside-exp",
+            "no-gradient", "", "stops too early",
+        ),
+        (
+            "lecture_and_more stops-at-zero", "op-relu inputs-of-zero around-relu net-relu-hinge",
+            "no-gradient", "", "ends at the first node whose gradient is 0",
+        ),
+        (
+            "stamped one-scratch-constant", "constants tenths x-plus-2 x-times-2 x-squared",
+            "conversion", "", "as if one Value held all of them",
+        ),
+        pytest.param(
+            "if_elif b-from-the-left", "op-mul op-div op-max op-min op-sub",
+            "slope", "", "as if the second operand were the same as the first",
+            marks=pytest.mark.thorough,
+        ),
+        (
+            "grad_fn_chain tanh-result-on-the-class", "op-tanh net-tanh-squared-error recurrent",
+            "slope", "tanh", "another tanh, made later",
+        ),
+        (
+            "grad_fn_chain dependencies-once", "diamond added-up directly-and-through x-cubed",
+            "order", "", "after it was visited is lost",
+        ),
+        (
+            "grad_fn_chain stack-without-dependencies", "diamond ladder x-plus-x op-mul x-times-x",
+            "twice", "", "all that it has got",
+        ),
+        (
+            "grad_fn_chain zero-is-no-gradient",
+            "inner-node-minus-itself around-relu net-relu-hinge overflow-tanh",
+            "no-gradient", "", "passes 0 on to it",
+        ),
+        (
+            "grad_fn_chain add-returns-one", "op-add x-plus-x diamond added-up one-neuron",
+            "no-gradient", "add", "waits for it without end",
         ),
     ],
 )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import simulation as sim
 from mgraph.grade.hypotheses.hypothesis import Hypothesis, setting
+from mgraph.grade.program import NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -79,6 +80,7 @@ def wrong_orders() -> Iterator[Hypothesis]:
     first = f"a node passes its gradient on as soon as one of its users has: {EARLY}"
     yield Hypothesis("order", "", first, setting(order=partial(sim.interleaved, revisit=False)))
     yield from _counts()
+    yield from _at_visits()
 
 
 def _counts() -> Iterator[Hypothesis]:
@@ -95,8 +97,36 @@ def _counts() -> Iterator[Hypothesis]:
         "a node passes nothing on if one of its users has a local derivative of 0, as a relu that "
         "lets nothing through: the node waits for that user forever"
     )
-    waiting = setting(by_number=sim.ready_by_slopes)
-    yield Hypothesis("no-gradient", "", says, waiting)
+    for at_visits in (False, True):
+        waiting = setting(by_number=sim.ready_by_slopes, at_visits=at_visits)
+        yield Hypothesis("no-gradient", "", says, waiting)
+    says = (
+        "a node passes nothing on if one of its users passes 0 on to it: the node waits for that "
+        "user forever"
+    )
+    for at_visits in (False, True):
+        waiting = setting(by_number=sim.ready_by_passing, at_visits=at_visits)
+        yield Hypothesis("no-gradient", "", says, waiting)
+
+
+def _at_visits() -> Iterator[Hypothesis]:
+    """Yield wrong orders in engines where a node has, in the end, what it had at its visits."""
+    says = f"what a node gets after it was visited is lost: {EARLY}"
+    for steps in (
+        sim.by_first_use,
+        sim.breadth_first,
+        _breadth_flipped,
+        sim.preorder,
+        _pre_flipped,
+    ):
+        change = setting(order=sim.all_operands(steps), at_visits=True)
+        yield Hypothesis("order", "", says, change)
+    says = (
+        f"at each visit a node passes on, and adds to its gradient, all that it has got: {_AGAIN}"
+    )
+    for steps in (pre_again, _pre_flip_again, _breadth_again, _breadth_flip_again):
+        change = setting(order=sim.all_operands(steps), at_visits=True)
+        yield Hypothesis("twice", "", says, change)
 
 
 _flipped = partial(sim.postorder, flip=True)
@@ -176,6 +206,22 @@ def descending(program: Program) -> list[int]:
 def reversed_flipped(program: Program) -> list[int]:
     """List the steps in reversed postorder, with the operands taken from the last."""
     return sim.postorder(program, flip=True)[::-1]
+
+
+def without_last(
+    steps: Callable[[Program], Sequence[int]], count: int, program: Program, *, of_all: bool
+) -> list[int]:
+    """List steps without the last ones of an order.
+
+    Args:
+        steps: The order.
+        count: How many are left out.
+        program: The program.
+        of_all: Whether plain numbers count, too, as Values that an engine makes of them.
+    """
+    order = steps(program)
+    counted = [i for i in order if of_all or program.steps[i].op != NUMBER]
+    return counted[:-count]
 
 
 RIGHT_ORDERS: Final[tuple[Order, ...]] = (

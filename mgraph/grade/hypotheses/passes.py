@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import simulation as sim
@@ -38,6 +39,7 @@ from mgraph.grade.hypotheses.orders import (
     pre_again,
     reversed_flipped,
     reversed_post,
+    without_last,
     wrong_orders,
 )
 from mgraph.grade.hypotheses.seeds import seeds, seeds_elsewhere, seeds_unseen
@@ -58,6 +60,9 @@ FORGETS_PARTIAL: Final = (
     "no op multiplies the upstream gradient by its local derivative, as the chain rule says"
 )
 SWAPS_GRADIENTS: Final = "every op gives its operands their gradients in the reverse order"
+TAKES_FIRST_TWICE: Final = (
+    "ops compute their local derivatives as if the second operand were the same as the first"
+)
 """The sentences about mistakes that all ops have in common."""
 _TWICE: Final = ("add", "mul", "sub", "div")  # ops that often have one operand twice
 _WITH_SIGN: Final = ("abs", "relu")  # ops whose local derivative people write as x / |x|
@@ -100,7 +105,7 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     yield from bounds(gots)
     yield from other_numbers(factors)
     yield from _never_reached()
-    yield from _ends_early()
+    yield from _ends_early(ANY_ORDER if varies else RIGHT_ORDERS)
     yield from left_out()
     yield from of_leaves(gots)
     says = f"a node passes its gradient on before it is complete: {EARLY}"
@@ -204,6 +209,19 @@ def _nothing(*_: object) -> float:
     return 0.0
 
 
+def _to_both_equals(op: str, rules: Rules) -> Rules:
+    """Return rules by which both operands get all if they are equal."""
+    slopes = {**rules.slopes}
+    for key in ((op, "VV", 0), (op, "VV", 1), (op, "VN", 0), (op, "NV", 1)):
+        gives = rules.slopes.get(key) or partial(_right, op, key[2])
+        slopes[key] = partial(_all_of_equals, gives)
+    return rules._replace(slopes=slopes)
+
+
+def _all_of_equals(gives: Passed, xs: Sequence[float], y: float, upstream: float) -> float:
+    return upstream if xs[0] == xs[1] else gives(xs, y, upstream)
+
+
 def _nothing_to_equals(op: str, rules: Rules) -> Rules:
     """Return rules by which an op passes nothing on if its operands have the same number."""
 
@@ -264,7 +282,7 @@ def _aliases() -> Iterator[Hypothesis]:
 def _one_term() -> Iterator[Hypothesis]:
     says = (
         "a term that is written twice, as x * w, is one node with one gradient, although each of "
-        "the two must have its own: results are looked up by op and operands"
+        "the two must have its own, as if results were looked up by op and operands"
     )
     yield Hypothesis("aliased", "", says, setting(one_term=True))
 
@@ -323,23 +341,36 @@ def _never_reached() -> Iterator[Hypothesis]:
         sim.first_of_equals,
         partial(sim.first_of_equals, flip=True),
         partial(sim.added_again, rank=newest, equal=True),
+        sim.one_of_equals_by_level,
     ):
         yield Hypothesis("no-gradient", "", says, setting(by_number=steps))
+    change = setting(by_number=sim.one_of_equals_by_level, at_visits=True)
+    yield Hypothesis("no-gradient", "", says, change)
     says = (
         "a node whose gradient is 0 when it is visited passes nothing on, although the paths to it "
         "are walked one by one: what they bring may cancel out for a while"
     )
     yield Hypothesis("no-gradient", "", says, setting(by_path=True, ends=_is_flat_or_cancelled))
     yield Hypothesis("no-gradient", "", says, setting(by_path=True, ends=_is_cancelled))
+    says = (
+        "ops with plain numbers use the one that was used last when backward comes, as if one "
+        "Value held all of them"
+    )
+    yield Hypothesis("conversion", "", says, setting(one_number=True))
     says = "an op of a Value and a plain number, as in x * 2, passes nothing on to the Value"
     yield Hypothesis("no-gradient", "", says, partial(_passing_nothing_on, _WITH_NUMBERS))
+    says = "backward stops too early: the last nodes in its order pass nothing on"
+    for whole in (descending, reversed_post, reversed_flipped):
+        for count, of_all in product((2, 1, 3), (True, False)):
+            short = sim.all_operands(partial(without_last, whole, count, of_all=of_all))
+            yield Hypothesis("no-gradient", "", says, setting(order=short))
     says = "every gradient starts at 1; only the output's must, the others must start at 0"
     yield Hypothesis("seed", "", says, setting(start=1.0))
     yield Hypothesis("seed", "", says, setting(start=1.0, start_all=False))
     yield Hypothesis("seed", "", says, setting(start=1.0, seed=partial(always, 2.0)))
 
 
-def _ends_early() -> Iterator[Hypothesis]:
+def _ends_early(right: Sequence[Order]) -> Iterator[Hypothesis]:
     says = "a node whose value is 0 passes nothing on"
     yield Hypothesis("no-gradient", "", says, setting(silent=_is_0))
     for what, stops in (
@@ -350,7 +381,7 @@ def _ends_early() -> Iterator[Hypothesis]:
         ("node whose gradient is 0", _has_no_adjoint),
     ):
         says = f"backward ends at the first {what} that it comes to: nodes after it get too little"
-        for order in RIGHT_ORDERS:
+        for order in right:
             yield Hypothesis("no-gradient", "", says, setting(stops=stops, order=order))
 
 
@@ -397,6 +428,7 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
         says = f"{op} passes on NaN where its operand is 0, as if it divided 0 by 0"
         nan_at_0 = partial(_nan_at_0, op)
         yield Hypothesis("slope", op, says, nan_at_0, is_seen=True, is_plain=True)
+    yield from _kept_for_backward(op)
     yield from _by_own_gradient(op)
 
 
@@ -408,6 +440,9 @@ def _of_equal_operands(op: str) -> Iterator[Hypothesis]:
             "must get; they must be told apart by `is`"
         )
         yield Hypothesis("no-gradient", op, says, setting(merges=partial(is_op, op)))
+    if op in sim.CHOOSING:
+        says = f"{op} passes all of its gradient on to each of two operands that are equal"
+        yield Hypothesis("slope", op, says, partial(_to_both_equals, op))
     if op in _CANCELLING:
         says = (
             f"two operands of {op} with equal numbers get nothing in the end, as if the result "
@@ -434,6 +469,32 @@ def _by_own_gradient(op: str) -> Iterator[Hypothesis]:
         says = f"{op} uses the gradient of its operand where it must use out.grad"
         own = partial(is_one_of, op, tuple(operands))
         yield Hypothesis("upstream", op, says, partial(also, "own_upstream", own))
+
+
+def _kept_for_backward(op: str) -> Iterator[Hypothesis]:
+    """Yield what an op may look at instead of its own operands and result."""
+    if not OPS[op].fold:
+        says = (
+            f"{op} computes its local derivative from what another {op}, made later, has kept, its "
+            "result or an operand, as if there were one place for both"
+        )
+        yield Hypothesis("slope", op, says, setting(of_last=partial(is_op, op)))
+    for operand in range(OPS[op].inputs if OPS[op].inputs > 1 else 0):
+        says = (
+            f"{op} passes nothing on to its {('first', 'second')[operand]} operand, and doesn't "
+            "count: the operand waits for it without end"
+        )
+        for at_visits in (False, True):
+            order = sim.all_operands(partial(sim.missed, op, operand))
+            lost = partial(_losing, (op, operand), order, at_visits=at_visits)
+            yield Hypothesis("no-gradient", op, says, lost)
+
+
+def _losing(of: tuple[str, int], order: Order, rules: Rules, *, at_visits: bool) -> Rules:
+    """Return rules with another order by which an op passes nothing on to an operand."""
+    keys = [(of[0], kinds, of[1]) for kinds in ("VV", "VN", "NV")]
+    slopes = {**rules.slopes, **dict.fromkeys(keys, _nothing)}
+    return rules._replace(slopes=slopes, order=order, at_visits=at_visits)
 
 
 def _is_flat(own: float, _: float) -> bool:
