@@ -880,9 +880,8 @@ def ready_by_passing(program: Program, data: Sequence[float]) -> list[int]:
     grad[program.root] = 1.0
     order = [program.root]
     for step in order:  # grows
-        op, args = program.steps[step].op, program.steps[step].args
-        partials = OPS[op].partials([data[arg] for arg in args], data[step]) if args else ()
-        for arg, slope in zip(args, partials, strict=True):
+        slopes = _slopes(program, data, step)
+        for arg, slope in zip(program.steps[step].args, slopes, strict=True):
             passed = slope * grad[step]
             grad[arg] += passed
             waiting[arg] -= passed != 0.0
