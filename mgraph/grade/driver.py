@@ -188,6 +188,21 @@ def plain(name: str) -> str:
     return name.replace("_", "").lower()
 
 
+def spellings(namespace: object) -> dict[str, list[str]]:
+    """Return the public names in a class or module, by how they are compared."""
+    names: dict[str, list[str]] = {}
+    for name in dir(namespace):
+        if not name.startswith("_"):
+            names.setdefault(plain(name), []).append(name)
+    return names
+
+
+def spelled_in(names: dict[str, list[str]], op: str) -> Iterator[str]:
+    """Yield those of some names that spell an op, the most usual ones first."""
+    for wanted in SPELLINGS.get(op, ()):
+        yield from names.get(wanted, ())
+
+
 class ForeignEngine:
     """A foreign Value class, and how it spells things."""
 
@@ -211,6 +226,7 @@ class ForeignEngine:
         self.compositions: dict[str, Any] = {}
         self.backward_codes: dict[str, dict[Any, None]] = {}
         self.alone: list[float | None] = []
+        self.backward_names: dict[int, tuple[Any, list[str]]] = {}
         self.has_begun = False
         self.gives_gradients = keywords(self.make)
         sample = self.sample()
@@ -305,6 +321,8 @@ class ForeignEngine:
 
     def number(self, thing: Any) -> float | None:
         """Return the number in an attribute; if it is a method, the number that it returns."""
+        if type(thing) is float:
+            return thing
         if callable(thing) and not hasattr(thing, "item") and not isinstance(thing, self.kind):
             thing = thing()
         return as_float(thing, self)
@@ -318,10 +336,11 @@ class ForeignEngine:
         for op, slot in SLOTS.items():
             yield op, getattr(self.kind, slot, None), False
             yield op, getattr(self.kind, "__r" + slot[2:], None), True
+        namespaces = [(each, spellings(each)) for each in (self.kind, *self.modules)]
         for op in (*SPELLINGS, "sum"):
             if op not in ("backward", "data", "grad"):
-                for namespace in (self.kind, *self.modules):
-                    for name in self.spelled(op, namespace):
+                for namespace, names in namespaces:
+                    for name in spelled_in(names, op):
                         yield op, getattr(namespace, name, None), False
 
     def read(self, value: Any, what: str) -> Any:
@@ -334,11 +353,7 @@ class ForeignEngine:
 
     def spelled(self, op: str, namespace: object) -> Iterator[str]:
         """Yield the names in a class or module that spell an op, the most usual ones first."""
-        names = [name for name in dir(namespace) if not name.startswith("_")]
-        for wanted in SPELLINGS.get(op, ()):
-            for name in names:
-                if plain(name) == wanted:
-                    yield name
+        yield from spelled_in(spellings(namespace), op)
 
     def candidates(self, op: str, kinds: str) -> Iterator[Callable[..., Any]]:
         """Yield functions that may do an op; last, those with plain numbers made into Values."""
@@ -532,11 +547,19 @@ class ForeignEngine:
         if "backward" in self.names:
             yield self.given(self.names["backward"]), (root,)
             return
-        for name in self.spelled("backward", type(root)):
+        for name in self.backwards_in(type(root)):
             yield getattr(root, name), ()
         for module in self.modules:
-            for name in self.spelled("backward", module):
+            for name in self.backwards_in(module):
                 yield getattr(module, name), (root,)
+
+    def backwards_in(self, namespace: object) -> list[str]:
+        """Return the names in a class or module that spell backward, as they were at first."""
+        key = id(namespace)
+        if key not in self.backward_names:
+            names = [*self.spelled("backward", namespace)]
+            self.backward_names[key] = namespace, names  # kept, so that nothing else has its id
+        return self.backward_names[key][1]
 
     def problem(self, sample: Any) -> str:
         """Say what is wrong with the backward of all Values; return an empty text if nothing is."""
@@ -558,8 +581,10 @@ class ForeignEngine:
 # --- programs --------------------------------------------------------------------------------
 
 
-def find_forms(engine: ForeignEngine, steps: list[Any]) -> None:
+def find_forms(engine: ForeignEngine, steps: list[Any]) -> list[tuple[Any, str]]:
     """Find the functions for the ops of a program before there is a graph, which samples may spoil.
+
+    With each comes its op and the kinds of its operands; leaves and numbers have none.
 
     A tape, say, that all graphs share is emptied by the backward pass of a sample, and keeps what
     was built before an op turned out to be missing.
@@ -568,21 +593,27 @@ def find_forms(engine: ForeignEngine, steps: list[Any]) -> None:
         UnsupportedError: If the engine lacks an op.
         EngineError: If the engine has it, and it fails.
     """
+    forms: list[tuple[Any, str]] = []
     for i, step in enumerate(steps):
-        if step[0] not in ("leaf", "number"):
+        if step[0] in ("leaf", "number"):
+            forms.append((None, ""))
+        else:
             try:
-                engine.form(step[0], kinds_of(steps, step))
+                kinds = kinds_of(steps, step)
+                forms.append((engine.form(step[0], kinds), step[0] + ":" + kinds))
             except (UnsupportedError, EngineError) as error:
                 error.step = i
                 raise
             except BaseException as error:
                 raise engine.failure(error, "build", i) from error
+    return forms
 
 
 def kinds_of(steps: list[Any], step: list[Any]) -> str:
     """Return which operands of a step are Values (V), and numbers (N); of a sum, two at most."""
-    kinds = "".join("N" if steps[k][0] == "number" else "V" for k in step[1:])
-    return "V" * min(len(kinds), 2) if step[0] == "sum" else kinds
+    if step[0] == "sum":
+        return "V" * min(len(step) - 1, 2)
+    return "".join(["N" if steps[k][0] == "number" else "V" for k in step[1:]])
 
 
 def build(
@@ -604,7 +635,7 @@ def build(
         EngineError: If it fails.
     """
     values: list[Any] = []
-    find_forms(engine, steps)
+    forms = find_forms(engine, steps)
     for i, step in enumerate(steps):
         try:
             if step[0] == "leaf":
@@ -613,8 +644,7 @@ def build(
                 values.append(step[1])
             else:
                 operands = [values[k] for k in step[1:]]
-                form = kinds_of(steps, step)
-                function, usual = engine.form(step[0], form), step[0] + ":" + form
+                function, usual = forms[i]
                 if parts is None or not engine.compositions.get(usual) or step[0] == "sum":
                     values.append(function(*operands))
                     continue

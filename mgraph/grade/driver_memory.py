@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import gc
 import sys
+from itertools import repeat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself takes time to import
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 LARGEST = 512  # bytes of an object for which Python has blocks of one size
@@ -23,6 +24,7 @@ POOL = 2**14 if sys.version_info >= (3, 10) else 2**12  # bytes of blocks of one
 ROOM = 4  # pools of each size in which there is room for new objects
 PINS = 2  # objects that keep a pool in use
 MOST = 20_000  # objects of each size
+SPARE = 4  # blocks of a pool that are not used for objects
 HEADER = 33  # bytes of an empty bytes object
 
 
@@ -49,13 +51,33 @@ def maker(size: int) -> Callable[[], Any]:
 
 
 def filling(make: Callable[[], Any], size: int) -> list[Any]:
-    """Return objects of a size, of which the last ones lie side by side."""
+    """Return objects of a size that fill all holes, and the pool in which the last one is."""
     objects: list[Any] = []
-    last = run = 0
-    wanted = POOL // size - BLOCK // 4  # nearly a whole pool, which was empty then
-    while run < wanted and len(objects) < MOST:
-        objects.append(make())
-        address = id(objects[-1])
-        run = run + 1 if address == last + size else 0
-        last = address
+    count, rest = 2 * POOL // size, None
+    while rest is None and len(objects) < MOST:
+        add(objects, make, repeat(None, count))
+        rest = room_after(objects[-count:], size)
+    add(objects, make, rest or ())
     return objects
+
+
+def add(objects: list[Any], make: Callable[[], Any], times: Iterable[None]) -> None:
+    """Make an object each time, and nothing else meanwhile: not even a number that counts them."""
+    for _ in times:
+        objects.append(make())  # noqa: PERF401 - a comprehension is an object, too
+
+
+def room_after(objects: list[Any], size: int) -> Iterable[None] | None:
+    """Return something for each object for which the pool of the last one of some has room.
+
+    It is None if no pool was empty when they were made, so that there may be holes elsewhere. Each
+    address is an object, too; that is why they are looked at only after a batch.
+    """
+    last = run = longest = 0
+    for address in map(id, objects):
+        run = run + 1 if address == last + size else 1
+        longest = max(longest, run)
+        last = address
+    if longest < POOL // size - SPARE:
+        return None
+    return repeat(None, (POOL - last % POOL) // size - 1)

@@ -322,10 +322,14 @@ def kill_all(mark: str) -> None:
 
 def _marked(mark: bytes) -> Iterator[int]:
     """Yield the numbers of the processes with a mark in their environment."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if mark in (folder / "environ").read_bytes().split(b"\0"):
-                yield int(folder.name)
+    try:
+        names = [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return
+    for name in names:
+        with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb", 0) as file:
+            if mark in file.read().split(b"\0"):
+                yield int(name)
 
 
 class PythonEngine:

@@ -114,13 +114,15 @@ HOLES: Final = """
 import sys
 from mgraph.grade.driver_memory import fill_holes
 count, is_filled = int(sys.argv[1]), sys.argv[2] == "filled"
-before = [bytes(31) for _ in range(1000 + count)]
-del before[:: 3 + count % 5]
+for make in (lambda: bytes(31), lambda: complex(1.0, 2.0)):
+    before = [make() for _ in range(1000 + count)]
+    del before[:: 3 + count % 5]
 kept = fill_holes() if is_filled else []
-things = [bytes(31) for _ in range(100)]
-del things[10:20]
-things += [bytes(31) for _ in range(30)]
-print([id(thing) - id(things[0]) for thing in things])
+for make in (lambda: bytes(31), lambda: complex(1.0, 2.0)):
+    things = [make() for _ in range(100)]
+    del things[10:20]
+    things += [make() for _ in range(30)]
+    print([id(thing) - id(things[0]) for thing in things])
 """
 """Leaves holes in memory, fills them if it is told so, and says where new objects are then."""
 

@@ -268,7 +268,7 @@ def late_events(
     """Yield the order if an op passes on when one of its operands should, and that one never."""
     instead: dict[int, int] = {}
     for step in sorted(steps(program)):
-        if program.steps[step].op == op:
+        if program.steps[step].op == op and operand < len(program.steps[step].args):
             instead[program.steps[step].args[operand]] = step
     for step in steps(program):
         if step in instead:
