@@ -192,34 +192,34 @@ def _in_order(program: Program, rules: Rules, primals: Primals) -> Simulated:
     """Return the numbers of an engine that visits steps, which pass on what they have."""
     data, _, is_unknown = primals
     grad, passed_on = _start(program, rules, data), _passed_on(program, rules, primals)
-    last, olds = -1, dict[int, float]()
+    steps, last, olds = program.steps, -1, dict[int, float]()
     lost = rules.lost(program) if rules.lost else -1
+    visit, is_own = rules.visit, not (rules.crossed or rules.keyed)
+    adds = not (rules.once or rules.overwrites or rules.clip)
     for count, (step, operand) in enumerate(_events(program, rules, data)):
         if count > MOST:
             return Simulated(data, grad, is_unknown=True)
         if operand < 0:  # visited, but a leaf has nothing to pass on
-            grad[step] = rules.visit(grad[step]) if rules.visit else grad[step]
+            grad[step] = visit(grad[step]) if visit else grad[step]
             continue
-        op, args, _ = program.steps[step]
+        op, args, _ = steps[step]
         if step != last or operand == 0:
             last, olds = step, {}
-            if rules.visit and not rules.only_leaves:
-                grad[step] = rules.visit(grad[step])
+            if visit and not rules.only_leaves:
+                grad[step] = visit(grad[step])
         arg = _receiver(program, rules, data, step, operand) if rules.merges else args[operand]
-        is_idle = rules.idle and grad[step] == 0.0
-        if program.steps[arg].op == NUMBER or arg == lost or is_idle:
+        if steps[arg].op == NUMBER or arg == lost or (rules.idle and grad[step] == 0.0):
             continue
         of = arg if rules.own_upstream and rules.own_upstream(op, operand) else step
         upstream = data[of] if rules.of_data else grad[of]
         upstream = rules.upstream(upstream) if rules.upstream else upstream
-        is_own = not (rules.crossed or rules.keyed)
         which = operand if is_own else _partial_of(program, rules, step, operand)
         passed = passed_on(step, which, upstream)
         if passed is None:
             return Simulated(data, grad, is_unknown=True)
         if rules.gated and rules.gated(op):
             passed = upstream if grad[arg] > 0.0 else 0.0
-        if rules.only_leaves and program.steps[arg].op != LEAF:
+        if adds or (rules.only_leaves and steps[arg].op != LEAF):
             grad[arg] += passed
         else:
             grad[arg] = _added(rules, (op, operand), arg, grad[arg], passed, olds)
