@@ -26,9 +26,7 @@ its own backward. What the engine prints is kept out.
 
 from __future__ import annotations
 
-import ast
 import gc
-import inspect
 import json
 import operator
 import os
@@ -56,6 +54,7 @@ if TYPE_CHECKING or __package__:
         converting,
         fits,
         followed_by,
+        keep_python_modules,
         keywords,
         load,
         member,
@@ -86,6 +85,7 @@ else:  # it is imported by a script, perhaps without its folder on the path
         converting,
         fits,
         followed_by,
+        keep_python_modules,
         keywords,
         load,
         member,
@@ -387,7 +387,7 @@ class ForeignEngine:
         for module in self.modules:
             for name in self.spelled(op, module):
                 function = getattr(module, name)
-                if callable(function) and not inspect.ismodule(function):
+                if callable(function) and not isinstance(function, type(sys)):
                     yield function
 
     def given(self, spelling: str) -> Callable[..., Any]:
@@ -397,7 +397,9 @@ class ForeignEngine:
         """
         if spelling.endswith(")"):
             name, _, argument = spelling[:-1].rpartition("(")
-            return followed_by(self.given(name), ast.literal_eval(argument))
+            from ast import literal_eval  # noqa: PLC0415 - for these spellings only
+
+            return followed_by(self.given(name), literal_eval(argument))
         module, colon, name = spelling.rpartition(":")
         if colon:
             function: Any = load(module)
@@ -857,6 +859,8 @@ def are_other(answer: dict[str, Any], other: dict[str, Any]) -> bool:
 def hello(settings: Any) -> tuple[ForeignEngine | None, dict[str, Any]]:
     """Import the engine; return it, and the answer to the first line."""
     sys.dont_write_bytecode = True  # it may be out of date a moment later, when a file is edited
+    file = settings["target"].rpartition(":")[0]
+    keep_python_modules([os.getcwd(), os.path.dirname(file)])
     sys.path[0] = os.getcwd()  # as `python -m` does; this file's folder has nothing to import
     try:
         engine = ForeignEngine(
@@ -866,7 +870,6 @@ def hello(settings: Any) -> tuple[ForeignEngine | None, dict[str, Any]]:
         return None, {"error": str(error)}
     except BaseException as error:  # noqa: BLE001 - whatever importing it does
         return None, {"error": last_line(error)}
-    file = settings["target"].rpartition(":")[0]
     is_file = file.endswith(".py")  # it belongs to no package
     version = None if is_file else version_of(engine.module)
     borrowed = borrowed_from(engine.kind, file, is_backward) if is_file else None

@@ -5,7 +5,6 @@ Like the driver, this file needs nothing of mgraph, and runs on any Python from 
 
 from __future__ import annotations
 
-import inspect
 import math
 import sys
 
@@ -19,6 +18,9 @@ BINARY = ("add", "sub", "mul", "div", "pow", "max", "min")
 
 FEW = 3
 """Code that more ops run, and more than one in so many, is no op's own."""
+
+VARARGS = 4
+"""The flag of functions that take any number of operands."""
 
 UNKNOWN = "unknown"
 """Stands for a composition that can't be told: a Value in it was made by no op."""
@@ -144,7 +146,7 @@ def operands_of(frame: Any, op: str, *, is_reflected: bool) -> list[Any]:
     code = frame.f_code
     count = code.co_argcount
     operands = [frame.f_locals[name] for name in code.co_varnames[:count]]
-    if code.co_flags & inspect.CO_VARARGS:
+    if code.co_flags & VARARGS:
         operands += frame.f_locals[code.co_varnames[count + code.co_kwonlyargcount]]
     if op != "sum":
         operands = operands[: 2 if op in BINARY else 1]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import inspect
 import math
 import os
 import sys
@@ -19,6 +18,7 @@ if TYPE_CHECKING:  # typing itself takes time to import
     from types import ModuleType
     from typing import Any
 if TYPE_CHECKING or __package__:
+    from mgraph.grade.driver_compositions import VARARGS
     from mgraph.grade.driver_errors import (
         HERE,
         INSTALLED,
@@ -29,6 +29,7 @@ if TYPE_CHECKING or __package__:
         shown,
     )
 else:  # the driver imports it as a script does
+    from driver_compositions import VARARGS
     from driver_errors import HERE, INSTALLED, NAME, EngineError, described, last_line, shown
 
 NEIGHBOURS = (
@@ -37,17 +38,34 @@ NEIGHBOURS = (
 )  # fmt: skip
 """Names of modules beside the engine's own in which to look for functions."""
 
-VARARGS = 4
-"""The flag of functions that take any number of operands."""
+LATE = ("inspect", "ast", "dis", "opcode", "annotationlib")
+"""Python's own modules that few engines need here, and that take long to import."""
 
 LIKELY = ("back", "rever", "propag", "grads", "gradients", "differentiate")
 """Parts of names that a backward pass may have."""
 
 
+def keep_python_modules(folders: list[str]) -> None:
+    """Import Python's own late modules now if others of these names are in an engine's folders."""
+    paths = [os.path.join(folder, name) for folder in folders for name in LATE]
+    if any(os.path.lexists(path) or os.path.lexists(path + ".py") for path in paths):
+        importlib.import_module("inspect")
+
+
+def signature(call: Any) -> Any:
+    """Return the signature of something, as `inspect` does."""
+    import inspect  # noqa: PLC0415 - for odd functions only
+
+    return inspect.signature(call)
+
+
 def keywords(make: Any) -> dict[str, bool]:
     """Return the arguments that ask a constructor for Values with gradients."""
+    names = names_of(make)
+    if names is not None:
+        return {"requires_grad": True} if "requires_grad" in names else {}
     try:
-        parameters = inspect.signature(make).parameters
+        parameters = signature(make).parameters
     except (TypeError, ValueError):
         return {}
     return {"requires_grad": True} if "requires_grad" in parameters else {}
@@ -61,7 +79,7 @@ def fits(call: Any, *operands: object, **more: object) -> bool:
     if counts is not None:
         return counts[0] <= len(operands) <= counts[1]
     try:
-        inspect.signature(call).bind(*operands, **more)
+        signature(call).bind(*operands, **more)
     except TypeError:
         return False
     except ValueError:
@@ -85,10 +103,24 @@ def takes(call: Any) -> tuple[int, float] | None:
     return least, math.inf if code.co_flags & VARARGS else code.co_argcount - is_bound
 
 
+def names_of(make: Any) -> tuple[str, ...] | None:
+    """Return the names of what a usual class takes; None if `inspect` must be asked."""
+    if type(make) is not type or make.__new__ is not object.__new__:  # type: ignore[comparison-overlap]
+        return None
+    function: Any = make.__init__  # type: ignore[misc]
+    if type(function) is not FunctionType or function.__dict__ or hasattr(make, "__signature__"):
+        return None
+    code = function.__code__
+    return code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+
+
 def takes_any(call: Any) -> bool:
     """Whether a function can be called with any number of operands."""
+    counts = takes(call)
+    if call is None or counts is not None:
+        return counts is not None and counts[1] == math.inf
     try:
-        parameters = inspect.signature(call).parameters.values()
+        parameters = signature(call).parameters.values()
     except (TypeError, ValueError):
         return False
     return any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
@@ -250,9 +282,7 @@ def without_backward(sample: Any, names: list[str]) -> str:
     if names:
         call, problem = getattr(sample, names[0]), f"{kind}.{names[0]}"
         if callable(call):
-            problem += " needs more arguments than a seed: " + shown(
-                inspect.signature(call), str, NAME
-            )
+            problem += " needs more arguments than a seed: " + shown(signature(call), str, NAME)
         else:
             problem += f" is not a function but {'None' if call is None else described(call)}"
     likely = [name for name in dir(sample) if is_like_backward(name) and name not in names]

@@ -302,7 +302,9 @@ class Simulator:
             precision = precision.at_least(0.0, self.unit * len(sample.program.steps) * sample.most)
         for kinks, idle in sample.variants:
             self.left -= len(sample.program.steps)
-            variant = rules._replace(kinks=kinks, idle=idle)
+            variant = rules
+            if idle != rules.idle or kinks != rules.kinks:  # a copy takes a while
+                variant = rules._replace(kinks=kinks, idle=idle)
             if rules.is_early:
                 early = self._early(sample, variant, precision)
                 if early is None:

@@ -72,7 +72,7 @@ class Program(NamedTuple):
     def kinds(self, step: int) -> str:
         """Return which operands of a step are Values (V), and which are plain numbers (N)."""
         args = self.steps[step].args
-        return "".join("N" if self.steps[arg].op == NUMBER else "V" for arg in args)
+        return "".join(["N" if self.steps[arg].op == NUMBER else "V" for arg in args])
 
     def values(self) -> list[int]:
         """Return the steps that are Values."""

@@ -162,7 +162,8 @@ def _shown(python: str, folders: Sequence[str], hidden: Sequence[Path]) -> dict[
     """Return what an interpreter needs beyond the system, by the path under which it is shown."""
     private = [Path.home(), *hidden]
     shown: dict[str, str] = {}
-    driver = sorted(map(str, DRIVER.parent.glob("driver*.py")))
+    compiled = DRIVER.parent.glob("__pycache__/driver*.pyc")  # by whichever Python
+    driver = sorted(map(str, [*DRIVER.parent.glob("driver*.py"), *compiled]))
     for name in (*folders, *_links(python), *driver):
         path = Path(os.path.abspath(name))
         is_needed = name and path.exists() and not path.is_relative_to("/usr")
@@ -189,7 +190,8 @@ def _options(shown: dict[str, str]) -> Iterator[str]:
         yield from ("--ro-bind-try", folder, folder)
     for path, source in shown.items():
         if not any(str(parent) in shown for parent in Path(path).parents):
-            yield from ("--ro-bind", source, path)
+            bind = "--ro-bind-try" if path.endswith(".pyc") else "--ro-bind"
+            yield from (bind, source, path)
     yield from ("--chdir", str(_PLACE))
 
 

@@ -201,14 +201,18 @@ def simulate(program: Program, rules: Rules, primals: Primals | None = None) -> 
     return (_along_paths if rules.by_path else _in_order)(program, rules, primals)
 
 
-def _in_order(  # noqa: C901 - what may happen at each step
+def _in_order(  # noqa: C901, PLR0912 - what may happen at each step
     program: Program, rules: Rules, primals: Primals
 ) -> Simulated:
     """Return the numbers of an engine that visits steps, which pass on what they have."""
     data, _, is_unknown = primals
     grad, passed_on = _start(program, rules, data), _passed_on(program, rules, primals)
-    last, olds, at_visits = -1, dict[int, float](), [0.0] * len(data)
+    steps, last, olds, at_visits = program.steps, -1, dict[int, float](), [0.0] * len(data)
     lost = rules.lost(program) if rules.lost else -1
+    visit, is_own = rules.visit, not (rules.crossed or rules.keyed)
+    is_plain = not (rules.own_upstream or rules.of_data or rules.upstream)
+    may_be_silent = rules.idle or rules.silent is not None
+    adds = not (rules.once or rules.overwrites or rules.clip)
     for count, (step, operand) in enumerate(_events(program, rules, data)):
         if count > MOST:
             return Simulated(data, grad, is_unknown=True)
@@ -217,26 +221,28 @@ def _in_order(  # noqa: C901 - what may happen at each step
         if operand <= 0:
             at_visits[step] += grad[step]
         if operand < 0:  # visited, but a leaf has nothing to pass on
-            grad[step] = rules.visit(grad[step]) if rules.visit else grad[step]
+            grad[step] = visit(grad[step]) if visit else grad[step]
             continue
-        op, args, _ = program.steps[step]
+        op, args, _ = steps[step]
         if step != last or operand == 0:
             last, olds = step, {}
-            if rules.visit and not rules.only_leaves:
-                grad[step] = rules.visit(grad[step])
+            if visit and not rules.only_leaves:
+                grad[step] = visit(grad[step])
         arg = _receiver(program, rules, data, step, operand) if rules.merges else args[operand]
-        is_number = program.steps[arg].op == NUMBER and not rules.stops
-        if is_number or arg == lost or _is_silent(rules, data[step], grad[step]):
+        if steps[arg].op == NUMBER and not rules.stops:
             continue
-        upstream = _upstream(rules, data, grad, step, arg, by=(op, operand))
-        is_own = not (rules.crossed or rules.keyed)
+        if arg == lost or (may_be_silent and _is_silent(rules, data[step], grad[step])):
+            continue
+        upstream = grad[step]
+        if not is_plain:
+            upstream = _upstream(rules, data, grad, step, arg, by=(op, operand))
         which = operand if is_own else _partial_of(program, rules, step, operand)
         passed = passed_on(step, which, upstream)
         if passed is None:
             return Simulated(data, grad, is_unknown=True)
         if rules.gated and rules.gated(op):
             passed = upstream if grad[arg] > 0.0 else 0.0
-        if rules.only_leaves and program.steps[arg].op != LEAF:
+        if adds or (rules.only_leaves and steps[arg].op != LEAF):
             grad[arg] += passed
         else:
             grad[arg] = _added(rules, (op, operand), arg, grad[arg], passed, olds)

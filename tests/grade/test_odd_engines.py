@@ -224,6 +224,26 @@ def test_files_by_any_name(name: str, shell: Shell) -> None:
         assert [each["outcome"] for each in graded(shell, engine_)] == ["ok"] * 2
 
 
+WRAPPED: Final = b"""
+import dataclasses
+import functools
+
+_own = Value.backward
+Value.backward = functools.wraps(_own)(lambda *operands: _own(*operands))
+"""
+"""Makes a backward whose signature must be looked up."""
+
+
+@pytest.mark.parametrize("name", ["ast.py", "inspect.py", "dis/__init__.py"])
+def test_files_named_like_modules_of_python(name: str, shell: Shell) -> None:
+    """A file beside an engine isn't taken for what Python's own modules import by that name."""
+    shell.path(name).parent.mkdir(exist_ok=True)
+    shell.write(name, b"raise SystemExit\n")
+    source = (ENGINES / "engine.py").read_bytes() + WRAPPED
+    shell.write("odd.py", source)
+    assert [each["outcome"] for each in graded(shell, "odd.py:Value")] == ["ok"] * 2
+
+
 @pytest.mark.parametrize("program", ["cat", "false", "true", "ls", "yes"])
 def test_an_interpreter_that_is_none(program: str, shell: Shell) -> None:
     """Another program than Python is told from it, whatever it says, and however much."""
