@@ -114,7 +114,7 @@ HERE_AND_NOW = [example for example in EXAMPLES if example not in ELSEWHERE]
 
 
 @pytest.mark.parametrize(
-    "example", thinned(HERE_AND_NOW, 3), ids=[line for _, line in HERE_AND_NOW]
+    "example", thinned(HERE_AND_NOW, 5), ids=[line for _, line in HERE_AND_NOW]
 )
 def test_examples_work(example: tuple[str, str], tmp_path: Path) -> None:
     """Each example works when it is typed into a shell in a folder with the files that it names."""

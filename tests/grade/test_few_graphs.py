@@ -91,6 +91,7 @@ def test_a_mistake_that_no_graph_shows(shell: Shell) -> None:
     assert (found["causes"], found["further"], found["summary"]["failed"]) == ([], 0, False)
 
 
+@pytest.mark.thorough
 def test_a_convention_shows_in_one_graph(shell: Shell) -> None:
     """An engine that clears the gradients of interior nodes is graded by the leaves.
 
@@ -107,6 +108,7 @@ def test_a_convention_shows_in_one_graph(shell: Shell) -> None:
         assert found["summary"]["failed"] is False, which
 
 
+@pytest.mark.thorough
 def test_skipped_cases_are_no_evidence(shell: Shell) -> None:
     """What is skipped isn't run, as evidence either; nor is what is graded anyway."""
     name = engine(shell, MISTAKES["add sets"][0])

@@ -183,7 +183,7 @@ SECRETS: Final = ("7.3125", "29.25", "0.0625", "SECRET")
 HIDDEN: Final = ("wrong value", "wrong gradient", "crashed", "not reproducible")
 
 
-@pytest.mark.parametrize("wrong", thinned(HIDDEN, 2))
+@pytest.mark.parametrize("wrong", thinned(HIDDEN, 4))
 def test_hidden_numbers(wrong: str, shell: Shell) -> None:
     """With --hide nothing that is printed tells the expected number, or how far off it is."""
     nodes = [
