@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mgraph.codec import text, text_scan
+from tests.fuzz.__main__ import fuzz
 from tests.fuzz.attacks import ATTACKS, MANY, SQUARE
 from tests.fuzz.mutations import damaged, damaged_text
 from tests.fuzz.oracle import consume
@@ -120,3 +121,12 @@ def test_attacks_are_survived() -> None:
     assert more["inputs times runs"] == SQUARE**2 - 100
     for name in ("unknown nodes", "unknown ops", "unknown fields"):
         assert more[name] == MANY - 100, name
+
+
+def test_a_fuzzer_that_dies_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its end counts as a failure."""
+    killed = subprocess.CompletedProcess((), -9, "", "")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: killed)
+    is_clean, lines = fuzz("json", 1, SEED, tmp_path / "corpus", tmp_path)
+    assert not is_clean
+    assert lines[0].endswith("FAILED")

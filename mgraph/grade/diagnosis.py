@@ -36,7 +36,7 @@ from mgraph.grade.leftovers import (
 from mgraph.grade.observations import forms_of, observed, root_pair, uses
 from mgraph.grade.op_mistakes import partial_mistakes
 from mgraph.grade.op_rules import Learned, learn
-from mgraph.grade.outcomes import Precision, Verdict, wrong_numbers
+from mgraph.grade.outcomes import Verdict, wrong_numbers
 from mgraph.grade.rule_causes import (
     known_rules,
     slope_hypotheses,
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from mgraph.grade.compositions import Known
     from mgraph.grade.leaves import Leaves
     from mgraph.grade.observations import Observation
-    from mgraph.grade.outcomes import Outcome
+    from mgraph.grade.outcomes import Outcome, Precision
     from mgraph.grade.rule_causes import Sentence
     from mgraph.grade.simulation import Passed
 
@@ -197,7 +197,7 @@ def _rules_and_passes(
     opaque = [form for form, known in (evidence.compositions or {}).items() if known is None]
     certain = _certain(sentences, opaque, leaves)
     if evidence.is_afresh:
-        certain = _of_ops_that_forget(certain, observations)
+        certain = _without_occasional(certain, observations, leaves.precision)
     doubtful = {(f.op, f.kinds) for each in sentences if each not in certain for f in each.faults}
     left = [x for x in left if not any(uses(x, op, [kinds]) for op, kinds in sorted(doubtful))]
     sentences = certain
@@ -255,17 +255,17 @@ def _certain(
     return own or [*sentences]
 
 
-def _of_ops_that_forget(
-    sentences: Sequence[Sentence], observations: Iterable[Observation]
+def _without_occasional(
+    sentences: Sequence[Sentence], observations: Iterable[Observation], precision: Precision
 ) -> list[Sentence]:
-    """Leave out values that are wrong in an unknown way, and not always.
+    """Leave out ops whose values are wrong in an unknown way, and right in some cases.
 
-    If something is left over from other graphs, it may be so within a graph, too.
+    If something is left over from other graphs, an op may also get it from within its graph.
     """
     right = dict.fromkeys(
         (seen.op, seen.kinds[:2])
         for seen in observations
-        if Precision().near(seen.y, OPS[seen.op].value(seen.xs))
+        if precision.near(seen.y, OPS[seen.op].value(seen.xs))
     )
     return [
         each

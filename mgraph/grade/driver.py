@@ -68,8 +68,7 @@ if TYPE_CHECKING or __package__:
     from mgraph.grade.driver_hashes import SerialHashes, classes_of, with_subclasses
     from mgraph.grade.driver_memory import fill_holes
     from mgraph.grade.driver_numbers import as_float, differs
-else:  # it is imported by a script, perhaps without its folder on the path
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+else:  # driver_start imports it as a script does
     from driver_compositions import UNKNOWN, Watcher, built_of_others, entered
     from driver_errors import (
         EngineError,
@@ -99,8 +98,6 @@ else:  # it is imported by a script, perhaps without its folder on the path
     from driver_hashes import SerialHashes, classes_of, with_subclasses
     from driver_memory import fill_holes
     from driver_numbers import as_float, differs
-
-    del sys.path[0]
 
 OPERATORS = {
     "add": operator.add,

@@ -38,7 +38,7 @@ NEIGHBOURS = (
 )  # fmt: skip
 """Names of modules beside the engine's own in which to look for functions."""
 
-LATE = ("inspect", "ast", "dis", "opcode", "annotationlib")
+LATE = ("inspect", "ast", "dis", "opcode", "annotationlib", "token", "tokenize")
 """Python's own modules that few engines need here, and that take long to import."""
 
 LIKELY = ("back", "rever", "propag", "grads", "gradients", "differentiate")

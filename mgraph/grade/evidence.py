@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -234,7 +234,7 @@ class Evidence:
             for outcome in self.outcomes
             if not any(uses(outcome, op, [kinds]) for op, kinds in (*forms, *users))
         ]
-        return Evidence(kept, self.precision)
+        return replace(self, outcomes=kept)
 
 
 def _is_wrong_in_first_value(outcome: Outcome) -> bool:

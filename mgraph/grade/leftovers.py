@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from mgraph.grade import simulation as sim
 from mgraph.grade.causes import Cause
 from mgraph.grade.evidence import samples_of
+from mgraph.grade.hypotheses.hypothesis import number_text
 from mgraph.grade.hypotheses.orders import EARLY, descending
 from mgraph.grade.observations import root_pair, uses
 from mgraph.grade.outcomes import Verdict, matches, wrong_numbers
@@ -160,11 +161,13 @@ def find_in_lone_leaf(evidence: Evidence, causes: Sequence[Cause]) -> Iterator[C
     if alone and whole:
         whole[0].cases += alone
     elif alone and outputs and not any(outcome.failed for outcome in others):
-        grad = alone[0].answer.grad[0]
-        if all(grad == 1.0 for _, grad in outputs) and grad is not None:
+        pairs = [root_pair(outcome) for outcome in alone]
+        grads = dict.fromkeys(pair[1] for pair in pairs if pair is not None)
+        if all(seed == 1.0 for _, seed in outputs) and len(grads) == 1 and 1.0 not in grads:
+            (grad,) = grads
             says = (
-                f"the gradient of a leaf on which backward is called is {grad:g}; it must start at "
-                "1, as that of any other output does"
+                f"the gradient of a leaf on which backward is called is {number_text(grad)}; it "
+                "must start at 1, as that of any other output does"
             )
             yield Cause("seed", "", says, alone)
 

@@ -202,8 +202,8 @@ def partial_mistakes(op: str, operand: int, kinds: str) -> Iterator[Mistake]:
     yield from _beside(op, operand, kinds)
     for gives in _WITHOUT_BRACKETS.get(op, ()):
         says = (
-            "multiplies the upstream gradient by the first part of its local derivative only, as "
-            f"if brackets were missing: it is {OPS[op].partial_text(operand)}"
+            "multiplies the upstream gradient by its local derivative as if brackets were missing: "
+            f"it is {OPS[op].partial_text(operand)}"
         )
         yield Mistake("slope", says, guarded(partial(_of_point, gives)))
     if op == "relu":

@@ -91,7 +91,7 @@ class Search:
         base: What is known about the engine.
         failed: The failures, the smallest first.
         fine: The right cases.
-        untold: Ops of which all cases were left out.
+        untold: Ops of which cases were left out.
         simulator: Compares rules with cases; when its budget is spent, the search ends.
     """
 
@@ -176,7 +176,7 @@ class Search:
         return smaller
 
     def with_unknown(
-        self, proven: ProvenMistakes, unknown: Sequence[Hypothesis], rivals: Iterable[Hypothesis]
+        self, proven: ProvenMistakes, unknown: Sequence[Hypothesis], rivals: Sequence[Hypothesis]
     ) -> ProvenMistakes | None:
         """Add mistakes that are not known exactly to those that explain all graphs without them.
 

@@ -229,9 +229,9 @@ def _in_order(  # noqa: C901, PLR0912 - what may happen at each step
             if visit and not rules.only_leaves:
                 grad[step] = visit(grad[step])
         arg = _receiver(program, rules, data, step, operand) if rules.merges else args[operand]
-        if steps[arg].op == NUMBER and not rules.stops:
+        if steps[arg].op == NUMBER or arg == lost:
             continue
-        if arg == lost or (may_be_silent and _is_silent(rules, data[step], grad[step])):
+        if may_be_silent and _is_silent(rules, data[step], grad[step]):
             continue
         upstream = grad[step]
         if not is_plain:

@@ -1,7 +1,7 @@
-"""What is said of wrong engines if no hypothesis describes their mistakes? It must not be false.
+"""Shows what is false of all that is said if no hypothesis describes an engine's mistake.
 
-    python -m tests.engines.ablation                     each 20th mistake of all that are seen
-    python -m tests.engines.ablation --each 5            each fifth
+    python -m tests.engines.ablation                     every 20th mistake, of engines not held out
+    python -m tests.engines.ablation --each 5            every fifth
     python -m tests.engines.ablation --whole --each 1    all that concern no single op
     python -m tests.engines.ablation --keep FOLDER       keep the outcomes, to diagnose them again
     python -m tests.engines.ablation kahn order          mistakes with these words in their names
@@ -113,7 +113,7 @@ def main() -> int:
     """Print what is false, and the counts."""
     parser = argparse.ArgumentParser(prog="python -m tests.engines.ablation", description=__doc__)
     parser.add_argument("words", nargs="*", help="words that an engine's or mistake's name has")
-    parser.add_argument("--each", type=int, default=20, metavar="N", help="each Nth mistake")
+    parser.add_argument("--each", type=int, default=20, metavar="N", help="every Nth mistake")
     parser.add_argument("--whole", action="store_true", help="only mistakes of no single op")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the outcomes in a folder")
     options = parser.parse_args()

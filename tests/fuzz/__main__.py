@@ -30,8 +30,8 @@ MEMORY: Final = 2048
 """MiB of memory after which an input counts as one that takes too much."""
 
 
-def fuzz(reader: str, seconds: int, seed: int, corpus: Path, kept: Path) -> list[str]:
-    """Fuzz one reader; return what was done, and what was found: one line if that is nothing."""
+def fuzz(reader: str, seconds: int, seed: int, corpus: Path, kept: Path) -> tuple[bool, list[str]]:
+    """Fuzz one reader; return whether nothing was found, and lines about what was done."""
     folder = corpus / reader
     folder.mkdir(parents=True, exist_ok=True)
     for data in seeds(reader):
@@ -56,10 +56,10 @@ def fuzz(reader: str, seconds: int, seed: int, corpus: Path, kept: Path) -> list
     found = sorted(kept.glob(f"{reader}-*"))
     clean = done.returncode == 0 and not found and count > 0
     verdict = "nothing found" if clean else "FAILED"
-    told = [f"{reader}: {taken:.0f} s, {count:,} executions, seed {seed}: {verdict}"]
+    lines = [f"{reader}: {taken:.0f} s, {count:,} executions, seed {seed}: {verdict}"]
     if not clean:
-        told += [*result.splitlines()[-60:], *(f"kept: {path}" for path in found)]
-    return told
+        lines += [*result.splitlines()[-60:], *(f"kept: {path}" for path in found)]
+    return clean, lines
 
 
 def say(*lines: str) -> None:
@@ -79,10 +79,10 @@ def main() -> int:
     kept = Path(tempfile.mkdtemp(prefix="mgraph-fuzz-"))
     corpus = asked.corpus or kept / "corpus"
     with ThreadPoolExecutor() as threads:
-        told = [*threads.map(lambda each: fuzz(each, asked.seconds, seed, corpus, kept), READERS)]
-    for lines in told:
+        done = [*threads.map(lambda name: fuzz(name, asked.seconds, seed, corpus, kept), READERS)]
+    for _, lines in done:
         say(*lines)
-    passed = [len(lines) == 1 for lines in told]
+    passed = [clean for clean, _ in done]
     if all(passed):
         shutil.rmtree(kept)
     say(f"{passed.count(True)} passed, {passed.count(False)} failed")

@@ -254,3 +254,29 @@ def test_a_wrong_value_beside_what_is_left_over() -> None:
             outcomes[-1].afresh = judge(case, right(case) if is_left_over else answer)
     assert sum(outcome.failed for outcome in outcomes) == 2
     assert {cause.id for cause in diagnose(outcomes).causes} == {"stale"}
+
+
+UNUSED: Final = """{"mgraph": "1.0", "nodes": [
+  {"id": "x", "op": "param", "data": 2.0}, {"id": "w", "op": "param", "data": 3.0}],
+  "outputs": ["w"], "runs": [{"data": {"w": 3.0}, "grad": {"x": 0.0, "w": 1.0}}]}"""
+
+
+def test_a_leaf_that_is_the_output_but_not_the_first_node(tmp_path: Path) -> None:
+    """What is said of the output's gradient isn't the gradient of another leaf."""
+    file = tmp_path / "unused.json"
+    file.write_text(UNUSED, encoding="utf-8")
+    (case,) = cases_of([str(file)])
+    outcomes = [judge(each, right(each)) for each in few_cases()]
+    outcomes.append(judge(case, replace(right(case), grad=[0.0, 2.0])))
+    (cause,) = diagnose(outcomes).causes
+    assert cause.says.startswith("the gradient of a leaf on which backward is called is 2; ")
+    outcomes[-1] = judge(case, replace(right(case), grad=[2.0, 1.0]))
+    assert diagnose(outcomes).causes == []
+
+
+def test_evidence_without_an_op_is_still_that_of_new_processes() -> None:
+    """What was dropped stays known, too."""
+    dropped = [judge(case, right(case)) for case in few_cases()[:1]]
+    fewer = evidence.Evidence((), dropped=dropped, is_afresh=True).without([("mul", "VV")])
+    assert fewer.dropped == dropped
+    assert fewer.is_afresh

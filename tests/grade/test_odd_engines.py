@@ -234,7 +234,7 @@ Value.backward = functools.wraps(_own)(lambda *operands: _own(*operands))
 """Makes a backward whose signature must be looked up."""
 
 
-@pytest.mark.parametrize("name", ["ast.py", "inspect.py", "dis/__init__.py"])
+@pytest.mark.parametrize("name", ["ast.py", "inspect.py", "dis/__init__.py", "token.py"])
 def test_files_named_like_modules_of_python(name: str, shell: Shell) -> None:
     """A file beside an engine isn't taken for what Python's own modules import by that name."""
     shell.path(name).parent.mkdir(exist_ok=True)

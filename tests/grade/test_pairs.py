@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from mgraph.grade.hypotheses.passes import whole_passes
+from mgraph.grade.hypotheses.passes import passes_of_op, whole_passes
+from mgraph.grade.simulation import CORRECT
 from tests.engines.population import people
 from tests.grade.test_ambiguous import ENGINE, causes
 
@@ -68,3 +69,16 @@ def test_nodes_that_are_visited_again_but_not_through_a_lost_operand() -> None:
     (person,) = [each for each in people() if each.name == "creation_heap"]
     pair = [each for each in person.mistakes if each.name in {"queued-again", "mul-one-yield"}]
     assert named(person.with_(pair), person.kind) == {("twice", ""), ("no-gradient", "mul")}
+
+
+def test_what_is_not_known_stays_so() -> None:
+    """A mistake that an op makes at some points says nothing of what it does at others."""
+    for op, kinds in (("abs", "V"), ("max", "VV"), ("sub", "VV")):
+        key = op, kinds, 0
+        unknown = CORRECT._replace(slopes={key: None})
+        told = [each for each in passes_of_op(op, varies=False) if "equal" in each.says]
+        told += [each for each in passes_of_op(op, varies=False) if "NaN" in each.says]
+        rules = [each.change(unknown) for each in told]
+        changed = [each.slopes for each in rules if each.slopes is not unknown.slopes]
+        assert changed, op
+        assert all(slopes[key] is None for slopes in changed), op

@@ -46,7 +46,7 @@ class Hypothesis:
 
 
 def without_edges(lost: Hypothesis) -> Hypothesis:
-    """Return the mistake of an op that passes nothing on to operands because it has no such."""
+    """Return the mistake of an op that loses operands, as one that doesn't know them at all."""
     keys = [(op, k) for (op, _, k) in lost.change(sim.CORRECT).slopes]
 
     def change(rules: Rules) -> Rules:
@@ -87,7 +87,7 @@ def also(name: str, is_so: Callable[[str, int], bool], rules: Rules) -> Rules:
 
 
 def always_true(*_: object) -> bool:
-    """Return True, of whatever."""
+    """Return True, whatever is asked."""
     return True
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _SCATTER: Final = 0x9E3779B1  # the bits of its multiples look random
 EARLY: Final = "a node must wait until all nodes that use it have passed on their gradients"
 _AGAIN: Final = "each node must pass its gradient on once, after all nodes that use it"
+_BY_PATHS: Final = f"nodes are visited once for each path to them: {_AGAIN}"
 _MORE: Final = (
     f"a node that gets more after it was visited passes all that it has on again: {_AGAIN}"
 )
@@ -27,38 +28,7 @@ _MORE: Final = (
 
 def wrong_orders() -> Iterator[Hypothesis]:
     """Yield wrong orders, the most usual ones first, and wrong counts of users."""
-    unreversed = (
-        "only the output passes its gradient on in time: the topological order isn't reversed, or "
-        f"backward stops after the first node; {EARLY}"
-    )
-    early = f"nodes are marked as visited too early: {EARLY}"
-    again = f"nodes are visited once for each path to them: {_AGAIN}"
-    for cause, says, steps in (
-        ("order", unreversed, sim.postorder),
-        ("order", unreversed, _flipped),
-        ("order", f"nodes are visited in the order in which they were made: {EARLY}", _ascending),
-        ("order", f"nodes are visited in preorder: {EARLY}", sim.preorder),
-        ("order", f"nodes are visited in preorder: {EARLY}", _pre_flipped),
-        ("order", f"nodes are visited level by level: {EARLY}", sim.breadth_first),
-        ("order", f"nodes are visited level by level: {EARLY}", _breadth_flipped),
-        ("order", early, _pushed),
-        ("order", early, _pushed_flipped),
-        ("order", f"nodes are sorted by their shortest path: {EARLY}", sim.by_distance),
-        ("order", f"nodes are sorted by their shortest path: {EARLY}", _by_height),
-        ("order", "backward stops after the operands of the operands", _root_and_operands),
-        ("order", f"nodes are visited in the wrong order: {EARLY}", _pre_reversed),
-        ("order", f"nodes are visited in the wrong order: {EARLY}", _pre_flipped_reversed),
-        ("order", f"nodes are visited in the wrong order: {EARLY}", _breadth_reversed),
-        ("twice", f"the output passes its gradient on twice: {_AGAIN}", _root_again),
-        ("twice", again, pre_again),
-        ("twice", again, _pre_flip_again),
-        ("twice", again, _post_again),
-        ("twice", again, _post_flip_again),
-        ("twice", again, _breadth_again),
-        ("twice", again, _breadth_flip_again),
-        ("twice", again, _high_again),
-        ("twice", again, _late_again),
-    ):
+    for cause, says, steps in _traversals():
         yield Hypothesis(cause, "", says, setting(order=sim.all_operands(steps)))
         if cause == "twice":  # operands in a set, in which each occurs once
             once = sim.all_operands(partial(_of_distinct, steps))
@@ -76,11 +46,46 @@ def wrong_orders() -> Iterator[Hypothesis]:
     for which, by_level in _levels_of_one():
         says = f"nodes are sorted by the level of their {which} operand: {EARLY}"
         yield Hypothesis("order", "", says, setting(order=sim.all_operands(by_level)))
-    yield Hypothesis("twice", "", again, setting(order=sim.interleaved))
+    yield Hypothesis("twice", "", _BY_PATHS, setting(order=sim.interleaved))
     first = f"a node passes its gradient on as soon as one of its users has: {EARLY}"
     yield Hypothesis("order", "", first, setting(order=partial(sim.interleaved, revisit=False)))
     yield from _counts()
     yield from _at_visits()
+
+
+def _traversals() -> Iterator[tuple[str, str, Callable[[Program], list[int]]]]:
+    """Yield wrong orders of whole nodes, with their causes and what is said of them."""
+    unreversed = (
+        "only the output passes its gradient on in time: the topological order isn't reversed, or "
+        f"backward stops after the first node; {EARLY}"
+    )
+    early = f"nodes are marked as visited too early: {EARLY}"
+    yield from (
+        ("order", unreversed, sim.postorder),
+        ("order", unreversed, _flipped),
+        ("order", f"nodes are visited in the order in which they were made: {EARLY}", _ascending),
+        ("order", f"nodes are visited in preorder: {EARLY}", sim.preorder),
+        ("order", f"nodes are visited in preorder: {EARLY}", _pre_flipped),
+        ("order", f"nodes are visited level by level: {EARLY}", sim.breadth_first),
+        ("order", f"nodes are visited level by level: {EARLY}", _breadth_flipped),
+        ("order", early, _pushed),
+        ("order", early, _pushed_flipped),
+        ("order", f"nodes are sorted by their shortest path: {EARLY}", sim.by_distance),
+        ("order", f"nodes are sorted by their shortest path: {EARLY}", _by_height),
+        ("order", "backward stops after the operands of the operands", _root_and_operands),
+        ("order", f"nodes are visited in the wrong order: {EARLY}", _pre_reversed),
+        ("order", f"nodes are visited in the wrong order: {EARLY}", _pre_flipped_reversed),
+        ("order", f"nodes are visited in the wrong order: {EARLY}", _breadth_reversed),
+        ("twice", f"the output passes its gradient on twice: {_AGAIN}", _root_again),
+        ("twice", _BY_PATHS, pre_again),
+        ("twice", _BY_PATHS, _pre_flip_again),
+        ("twice", _BY_PATHS, _post_again),
+        ("twice", _BY_PATHS, _post_flip_again),
+        ("twice", _BY_PATHS, _breadth_again),
+        ("twice", _BY_PATHS, _breadth_flip_again),
+        ("twice", _BY_PATHS, _high_again),
+        ("twice", _BY_PATHS, _late_again),
+    )
 
 
 def _counts() -> Iterator[Hypothesis]:
@@ -237,7 +242,7 @@ RIGHT_ORDERS: Final[tuple[Order, ...]] = (
         for first in (sim.discovered, reversed_post, descending)
     ),
 )
-"""Correct orders; which one an engine has matters only if it overwrites gradients."""
+"""Correct orders. Which one an engine has matters only beside some mistakes, as overwriting."""
 
 
 def right_orders() -> Iterator[Hypothesis]:

@@ -42,12 +42,12 @@ from mgraph.grade.hypotheses.orders import (
     without_last,
     wrong_orders,
 )
-from mgraph.grade.hypotheses.seeds import seeds, seeds_elsewhere, seeds_unseen
+from mgraph.grade.hypotheses.seeds import seeds, seeds_elsewhere, seeds_everywhere, seeds_unseen
 from mgraph.grade.program import BY_OPERATOR, LEAF, NUMBER
 from mgraph.ops import OPS, ieee
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mgraph.grade.program import Program
     from mgraph.grade.simulation import Order, Passed, Rules
@@ -100,11 +100,12 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
         yield Hypothesis("swapped", "", SWAPS_GRADIENTS, setting(crossed=crossed))
     yield from wrong_orders()
     yield from _aliases()
-    yield from _one_term()
-    yield from _shared_by_number()
+    yield from _shared_nodes()
     yield from bounds(gots)
     yield from other_numbers(factors)
     yield from _never_reached()
+    yield from _passed_over()
+    yield from seeds_everywhere()
     yield from _ends_early(ANY_ORDER if varies else RIGHT_ORDERS)
     yield from left_out()
     yield from of_leaves(gots)
@@ -182,15 +183,47 @@ def passes_of_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
         )  # fmt: skip
 
 
-def _nan_at_0(op: str, rules: Rules) -> Rules:
-    """Return rules by which an op passes on NaN where its operand is 0."""
-    key = op, "V", 0
-    gives = rules.slopes.get(key) or partial(_right, op, 0)
+def _where(
+    is_there: Callable[[Sequence[float]], bool], gives: Callable[[float], float],
+    keys: Sequence[tuple[str, str, int]], rules: Rules,
+) -> Rules:  # fmt: skip
+    """Return rules by which operands get something else if an op has certain operands.
 
-    def passed(xs: Sequence[float], y: float, upstream: float) -> float:
-        return gives(xs, y, upstream) if xs[0] else math.nan
+    Args:
+        is_there: Whether it has them, from their numbers.
+        gives: From the upstream gradient to what an operand gets then.
+        keys: The op, the kinds of its operands, and the index of an operand, for each of these.
+        rules: The other rules; a rule that isn't known stays so.
+    """
 
-    return rules._replace(slopes={**rules.slopes, key: passed})
+    def passed(usual: Passed, xs: Sequence[float], y: float, upstream: float) -> float:
+        return gives(upstream) if is_there(xs) else usual(xs, y, upstream)
+
+    slopes = {**rules.slopes}
+    for key in keys:
+        usual = slopes.get(key, partial(_right, key[0], key[2]))
+        slopes[key] = partial(passed, usual) if usual else None
+    return rules._replace(slopes=slopes)
+
+
+def _right(op: str, operand: int, xs: Sequence[float], y: float, upstream: float) -> float:
+    return OPS[op].partials(xs, y)[operand] * upstream
+
+
+def _is_first_0(xs: Sequence[float]) -> bool:
+    return xs[0] == 0.0
+
+
+def _are_equal(xs: Sequence[float]) -> bool:
+    return xs[0] == xs[1]
+
+
+def _nan(_: float) -> float:
+    return math.nan
+
+
+def _all(upstream: float) -> float:
+    return upstream
 
 
 def _forms(op: str) -> list[tuple[str, str]]:
@@ -202,46 +235,16 @@ def _passing_nothing_on(forms: Sequence[tuple[str, str]], rules: Rules) -> Rules
     """Return rules by which ops with operands of some kinds pass nothing on."""
     keys = [(op, kinds, kinds.index("V")) for op, kinds in forms]
     keys += [(op, kinds, 1) for op, kinds in forms if kinds == "VV"]
+    return _giving_nothing(keys, rules)
+
+
+def _giving_nothing(keys: Sequence[tuple[str, str, int]], rules: Rules) -> Rules:
+    """Return rules by which operands get nothing, by op, kinds and index of the operand."""
     return rules._replace(slopes={**rules.slopes, **dict.fromkeys(keys, _nothing)})
 
 
 def _nothing(*_: object) -> float:
     return 0.0
-
-
-def _to_both_equals(op: str, rules: Rules) -> Rules:
-    """Return rules by which both operands get all if they are equal."""
-    slopes = {**rules.slopes}
-    for key in ((op, "VV", 0), (op, "VV", 1), (op, "VN", 0), (op, "NV", 1)):
-        gives = rules.slopes.get(key) or partial(_right, op, key[2])
-        slopes[key] = partial(_all_of_equals, gives)
-    return rules._replace(slopes=slopes)
-
-
-def _all_of_equals(gives: Passed, xs: Sequence[float], y: float, upstream: float) -> float:
-    return upstream if xs[0] == xs[1] else gives(xs, y, upstream)
-
-
-def _nothing_to_equals(op: str, rules: Rules) -> Rules:
-    """Return rules by which an op passes nothing on if its operands have the same number."""
-
-    def nothing_to_equals(
-        k: int, before: Passed | None, xs: Sequence[float], y: float, upstream: float
-    ) -> float:
-        if xs[0] == xs[1]:
-            return 0.0
-        return (before or partial(_right, op, k))(xs, y, upstream)
-
-    slopes = {
-        key: partial(nothing_to_equals, k, rules.slopes.get(key))
-        for k in (0, 1)
-        for key in [(op, "VV", k)]
-    }
-    return rules._replace(slopes={**rules.slopes, **slopes})
-
-
-def _right(op: str, operand: int, xs: Sequence[float], y: float, upstream: float) -> float:
-    return OPS[op].partials(xs, y)[operand] * upstream
 
 
 def _repeated(op: str, but: Sequence[str] = (), untold: Sequence[str] = ()) -> Iterator[Hypothesis]:
@@ -279,15 +282,13 @@ def _aliases() -> Iterator[Hypothesis]:
                 yield Hypothesis("aliased", "", says, change)
 
 
-def _one_term() -> Iterator[Hypothesis]:
+def _shared_nodes() -> Iterator[Hypothesis]:
+    """Yield how several nodes may have one gradient: those of one term, or with one number."""
     says = (
         "a term that is written twice, as x * w, is one node with one gradient, although each of "
         "the two must have its own, as if results were looked up by op and operands"
     )
     yield Hypothesis("aliased", "", says, setting(one_term=True))
-
-
-def _shared_by_number() -> Iterator[Hypothesis]:
     says = (
         "nodes with equal numbers share one gradient: they must be told apart by `is` or `id`, not "
         "by `==` or by their numbers"
@@ -333,6 +334,10 @@ def _never_reached() -> Iterator[Hypothesis]:
         "their result"
     )
     yield Hypothesis("no-gradient", "", says, setting(order=lambda _: ()))
+
+
+def _passed_over() -> Iterator[Hypothesis]:
+    """Yield nodes that pass nothing on because of their numbers, or those of their operands."""
     says = (
         "of nodes with equal numbers only one passes its gradient on: nodes must be told apart by "
         "`is` or `id`, not by `==` or by their numbers"
@@ -359,18 +364,19 @@ def _never_reached() -> Iterator[Hypothesis]:
     yield Hypothesis("conversion", "", says, setting(one_number=True))
     says = "an op of a Value and a plain number, as in x * 2, passes nothing on to the Value"
     yield Hypothesis("no-gradient", "", says, partial(_passing_nothing_on, _WITH_NUMBERS))
+
+
+def _without_last() -> Iterator[Hypothesis]:
+    """Yield right orders in which the last nodes are missing."""
     says = "backward stops too early: the last nodes in its order pass nothing on"
     for whole in (descending, reversed_post, reversed_flipped):
         for count, of_all in product((2, 1, 3), (True, False)):
             short = sim.all_operands(partial(without_last, whole, count, of_all=of_all))
             yield Hypothesis("no-gradient", "", says, setting(order=short))
-    says = "every gradient starts at 1; only the output's must, the others must start at 0"
-    yield Hypothesis("seed", "", says, setting(start=1.0))
-    yield Hypothesis("seed", "", says, setting(start=1.0, start_all=False))
-    yield Hypothesis("seed", "", says, setting(start=1.0, seed=partial(always, 2.0)))
 
 
 def _ends_early(right: Sequence[Order]) -> Iterator[Hypothesis]:
+    yield from _without_last()
     says = "a node whose value is 0 passes nothing on"
     yield Hypothesis("no-gradient", "", says, setting(silent=_is_0))
     for what, stops in (
@@ -394,7 +400,10 @@ def _is_leaf(kinds: Sequence[str], program: Program, i: int, _: float = 0.0) -> 
 
 
 def _is_leaf_or_node(program: Program, i: int, _: float) -> bool:
-    """Return whether a step is a leaf or a plain number that is no exponent: those are no nodes."""
+    """Return whether a step is a leaf, or a plain number of which an engine makes a node.
+
+    Of exponents many make none.
+    """
     exponents = (step.args[1] for step in program.steps if step.op == "pow")
     return _is_leaf((LEAF,), program, i) or (_is_leaf((NUMBER,), program, i) and i not in exponents)
 
@@ -426,9 +435,11 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
     yield from _of_equal_operands(op)
     if op in _WITH_SIGN:
         says = f"{op} passes on NaN where its operand is 0, as if it divided 0 by 0"
-        nan_at_0 = partial(_nan_at_0, op)
+        # NaN has no other reason there, so that it is as good as seen directly, in a single graph.
+        nan_at_0 = partial(_where, _is_first_0, _nan, [(op, "V", 0)])
         yield Hypothesis("slope", op, says, nan_at_0, is_seen=True, is_plain=True)
     yield from _kept_for_backward(op)
+    yield from _waited_for(op)
     yield from _by_own_gradient(op)
 
 
@@ -442,13 +453,15 @@ def _of_equal_operands(op: str) -> Iterator[Hypothesis]:
         yield Hypothesis("no-gradient", op, says, setting(merges=partial(is_op, op)))
     if op in sim.CHOOSING:
         says = f"{op} passes all of its gradient on to each of two operands that are equal"
-        yield Hypothesis("slope", op, says, partial(_to_both_equals, op))
+        keys = [(op, "VV", 0), (op, "VV", 1), (op, "VN", 0), (op, "NV", 1)]
+        yield Hypothesis("slope", op, says, partial(_where, _are_equal, _all, keys))
     if op in _CANCELLING:
         says = (
             f"two operands of {op} with equal numbers get nothing in the end, as if the result "
             "were a constant, or both operands were one"
         )
-        yield Hypothesis("no-gradient", op, says, partial(_nothing_to_equals, op))
+        keys = [(op, "VV", 0), (op, "VV", 1)]
+        yield Hypothesis("no-gradient", op, says, partial(_where, _are_equal, _nothing, keys))
 
 
 def _by_own_gradient(op: str) -> Iterator[Hypothesis]:
@@ -479,22 +492,25 @@ def _kept_for_backward(op: str) -> Iterator[Hypothesis]:
             "result or an operand, as if there were one place for both"
         )
         yield Hypothesis("slope", op, says, setting(of_last=partial(is_op, op)))
+
+
+def _waited_for(op: str) -> Iterator[Hypothesis]:
+    """Yield how an operand may wait for an op without end."""
     for operand in range(OPS[op].inputs if OPS[op].inputs > 1 else 0):
-        says = (
-            f"{op} passes nothing on to its {('first', 'second')[operand]} operand, and doesn't "
-            "count: the operand waits for it without end"
-        )
+        which = ("first", "second")[operand]
+        says = f"{op} passes nothing on to its {which} operand, which waits for it without end"
+        keys = [(op, kinds, operand) for kinds in ("VV", "VN", "NV")]
+        order = sim.all_operands(partial(sim.missed, op, operand))
         for at_visits in (False, True):
-            order = sim.all_operands(partial(sim.missed, op, operand))
-            lost = partial(_losing, (op, operand), order, at_visits=at_visits)
-            yield Hypothesis("no-gradient", op, says, lost)
+            waiting = partial(_giving_nothing_in_order, keys, order, at_visits=at_visits)
+            yield Hypothesis("no-gradient", op, says, waiting)
 
 
-def _losing(of: tuple[str, int], order: Order, rules: Rules, *, at_visits: bool) -> Rules:
-    """Return rules with another order by which an op passes nothing on to an operand."""
-    keys = [(of[0], kinds, of[1]) for kinds in ("VV", "VN", "NV")]
-    slopes = {**rules.slopes, **dict.fromkeys(keys, _nothing)}
-    return rules._replace(slopes=slopes, order=order, at_visits=at_visits)
+def _giving_nothing_in_order(
+    keys: Sequence[tuple[str, str, int]], order: Order, rules: Rules, *, at_visits: bool
+) -> Rules:
+    """Return rules by which operands get nothing, and nodes are visited in another order."""
+    return _giving_nothing(keys, rules)._replace(order=order, at_visits=at_visits)
 
 
 def _is_flat(own: float, _: float) -> bool:

@@ -85,6 +85,14 @@ def seeds_elsewhere() -> Iterator[Hypothesis]:
     yield Hypothesis("seed", "", says, setting(visit=_one_for_zero))
 
 
+def seeds_everywhere() -> Iterator[Hypothesis]:
+    """Yield gradients that all start at 1."""
+    says = "every gradient starts at 1; only the output's must, the others must start at 0"
+    yield Hypothesis("seed", "", says, setting(start=1.0))
+    yield Hypothesis("seed", "", says, setting(start=1.0, start_all=False))
+    yield Hypothesis("seed", "", says, setting(start=1.0, seed=partial(always, 2.0)))
+
+
 def _last_of_all(program: Program) -> int:
     return len(program.steps) - 1
 
