@@ -130,7 +130,7 @@ def _environments(tables: Mapping[str, StoredTable]) -> Iterator[str]:
     for table in tables.values():
         versions, _, machine = table.environment.partition(SEPARATOR)
         machines.setdefault(versions, {})[machine] = None
-    yield from (versions + SEPARATOR + " or ".join(names) for versions, names in machines.items())
+    yield from (versions + SEPARATOR + ", or ".join(names) for versions, names in machines.items())
 
 
 def _short_rows(tables: Mapping[str, StoredTable]) -> Iterator[tuple[str, str, str]]:

@@ -459,8 +459,8 @@ def _print_varying(report: Report, *, err: bool) -> None:
 def _print_further(report: Report, *, err: bool) -> None:
     if report.causes and report.further:
         text = (
-            f"the causes were found with {counted(report.further, 'case')} of the golden set "
-            "besides, which aren't counted"
+            f"the causes were found with {counted(report.further, 'further case')} of the golden "
+            "set, which aren't counted"
         )
         click.echo(f"\n{prose(text, '  ', width(err=err))}", err=err)
 

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from mgraph.grade.program import Program
 
 _CARRIED: Final = (
-    "something is shared between graphs, kept from the last backward, or counted on from graph to "
-    "graph"
+    "something is shared between graphs, kept from the last backward, or counted across several "
+    "graphs"
 )
 _AFTER_OTHERS: Final = f"a graph that is right on its own is wrong after others: {_CARRIED}"
-_OTHERWISE: Final = f"a graph gives other numbers after other graphs than on its own: {_CARRIED}"
+_OTHERWISE: Final = f"a graph gives different numbers on its own and after others: {_CARRIED}"
 _AS_TEXT: Final = (
-    "from some number of nodes on, new nodes are visited after older ones, as if nodes were sorted "
+    "once there are enough nodes, new nodes are visited after older ones, as if nodes were sorted "
     f"by numbers that are compared as text, in which 10 comes before 9: {EARLY}"
 )
 _IN_TRAINING: Final = (
@@ -40,11 +40,11 @@ _IN_TRAINING: Final = (
 )
 _OF_THE_FIRST: Final = (
     "the first Value in the first graph of a process gets a wrong gradient, and the same graph is "
-    "right when it is built again: if Values are numbered, 0 may be taken for none"
+    "right when it is built again: if Values have ids, 0 may be taken for no id"
 )
 _OF_INTEGERS: Final = (
-    "/ is done as integer division if both Values are made of integers: Value(7)/Value(2) is 3.5, "
-    "not 3"
+    "/ is done as integer division if both Values are made of integers: Value(7)/Value(2) must be "
+    "3.5, not 3"
 )
 _OF_ALL_NODES: Final = ("seed", "no-gradient", "stale")
 """Causes from which a wrong gradient of a leaf alone may follow."""
@@ -68,13 +68,14 @@ def find_leftovers(evidence: Evidence) -> Iterator[Cause]:
         yield Cause("stale", "", _AFTER_OTHERS if is_right else _OTHERWISE, [*changed, *others])
     elif len(unsteady) >= MANY and (op := _all_unsteady(unsteady, ran)):
         says = (
-            f"{op} gives other numbers when the same graph is built again: it remembers something"
+            f"{op} gives different numbers when the same graph is built again: it remembers "
+            "something"
         )
         yield Cause("stale", op, says, unsteady)
     elif len(unsteady) >= MANY and _FEW * len(unsteady) > len(ran):
         says = (
-            "the same graph gives other numbers when it is built again: it uses random numbers, or "
-            "something is kept from the last graph"
+            "the same graph gives different numbers when it is built again: it uses random "
+            "numbers, or something is kept from the last graph"
         )
         yield Cause("stale", "", says, unsteady)
 
@@ -167,7 +168,7 @@ def find_in_lone_leaf(evidence: Evidence, causes: Sequence[Cause]) -> Iterator[C
             (grad,) = grads
             says = (
                 f"the gradient of a leaf on which backward is called is {number_text(grad)}; it "
-                "must start at 1, as that of any other output does"
+                "must start at 1, like that of any other output"
             )
             yield Cause("seed", "", says, alone)
 

@@ -99,7 +99,7 @@ _CONVERSIONS: Final[tuple[tuple[str, Callable[[float], float]], ...]] = (
     ("drops the sign of a plain number", abs),
     ("takes the plain number 0 for 1", lambda x: x or 1.0),
 )
-_LOSSY_CONVERSIONS: Final = tuple((f"takes a plain number {how}", loss) for how, loss in LOSSES)
+_LOSSY_CONVERSIONS: Final = tuple((f"uses a plain number {how}", loss) for how, loss in LOSSES)
 
 
 def value_mistakes(op: str, kinds: str) -> Iterator[Mistake]:
@@ -203,11 +203,11 @@ def partial_mistakes(op: str, operand: int, kinds: str) -> Iterator[Mistake]:
     for gives in _WITHOUT_BRACKETS.get(op, ()):
         says = (
             "multiplies the upstream gradient by its local derivative as if brackets were missing: "
-            f"it is {OPS[op].partial_text(operand)}"
+            f"that is {OPS[op].partial_text(operand)}"
         )
         yield Mistake("slope", says, guarded(partial(_of_point, gives)))
     if op == "relu":
-        says = "passes on a gradient if that is positive; it must ask if its operand is"
+        says = "passes a gradient on if the gradient is positive; it must check its operand instead"
         yield Mistake("slope", says, guarded(lambda xs, y, up: max(up, 0.0)))
     says = "multiplies its local derivative by the square of the upstream gradient"
     yield Mistake(
@@ -279,7 +279,7 @@ def _local(op: str, operand: int, kinds: str) -> Iterator[tuple[str, str, Local]
     if op in ("max", "min"):
         yield from _of_one_op(op, derivative)
     if len(kinds) == 2:  # noqa: PLR2004 - operands
-        says = f"uses the local derivative by the other operand; by this one it is {derivative}"
+        says = f"uses the local derivative for the other operand; for this one it is {derivative}"
         yield "swapped", says, lambda xs, y, p: p[1 - k]
         says = f"has its operands swapped in the local derivative, which is {derivative}"
         yield "swapped", says, lambda xs, y, p: _swapped_partials(op, xs, y)[k]
@@ -328,23 +328,23 @@ def _multiple(factor: float, k: int, _: object, __: object, p: Sequence[float]) 
 def _power(operand: int) -> Iterator[tuple[str, str, Local]]:
     power = ieee.power
     if operand == 1:
-        says = "has the base instead of y in its local derivative by the exponent, y·ln a"
+        says = "has the base instead of y in its local derivative for the exponent, y·ln a"
         yield "place", says, lambda xs, y, p: xs[0] * ieee.log(xs[0])
-        says = "forgets ln a in its local derivative by the exponent, y·ln a"
+        says = "forgets ln a in its local derivative for the exponent, y·ln a"
         yield "slope", says, lambda xs, y, p: y
         yield (
             "slope",
-            "forgets y in its local derivative by the exponent, y·ln a",
+            "forgets y in its local derivative for the exponent, y·ln a",
             lambda xs, y, p: ieee.log(xs[0]),
         )
         yield (
             "swapped",
-            "takes ln of the exponent in its local derivative by the exponent, y·ln a",
+            "takes ln of the exponent in its local derivative for the exponent, y·ln a",
             lambda xs, y, p: y * ieee.log(xs[1]),
         )  # fmt: skip
         yield (
             "swapped",
-            "takes ln of the exponent in its local derivative by the exponent, y·ln a",
+            "takes ln of the exponent in its local derivative for the exponent, y·ln a",
             lambda xs, y, p: y * ieee.log(xs[1]) if xs[1] > 0.0 else 0.0,
         )
         yield (
@@ -354,7 +354,7 @@ def _power(operand: int) -> Iterator[tuple[str, str, Local]]:
         )
         yield (
             "exponent",
-            "lowers the exponent in its local derivative by the exponent, y·ln a",
+            "lowers the exponent in its local derivative for the exponent, y·ln a",
             lambda xs, y, p: power(xs[0], xs[1] - 1.0) * ieee.log(xs[0]),
         )  # fmt: skip
         return
@@ -369,7 +369,7 @@ def _power(operand: int) -> Iterator[tuple[str, str, Local]]:
         ("has b - 1 instead of b everywhere", lambda a, b: (b - 1.0) * power(a, b - 2.0)),
         ("forgets a^(b-1)", lambda a, b: b),
         ("multiplies b by a instead of a power of a", lambda a, b: b * a),
-        ("multiplies a by b - 1 instead of raising it", lambda a, b: b * a * (b - 1.0)),
+        ("multiplies a by b - 1 instead of raising it to b - 1", lambda a, b: b * a * (b - 1.0)),
         ("has a constant 2 instead of b", lambda a, b: 2.0 * a),
         ("has a constant 2 instead of the factor b", lambda a, b: 2.0 * power(a, b - 1.0)),
         ("passes on the power itself", power),
@@ -379,10 +379,10 @@ def _power(operand: int) -> Iterator[tuple[str, str, Local]]:
         ("turns the factor b into a whole number", lambda a, b: float(int(b)) * power(a, b - 1.0)),
         ("has b·(a-1)", lambda a, b: b * (a - 1.0)),
         ("swaps base and exponent", lambda a, b: a * power(b, a - 1.0)),
-        ("uses the rule of an exponential", lambda a, b: power(a, b) * ieee.log(a)),
+        ("uses the rule for exponentials", lambda a, b: power(a, b) * ieee.log(a)),
         ("subtracts 1 from the product, not from the exponent", lambda a, b: b * power(a, b) - 1.0),
         ("subtracts 1 from the power, not from the exponent", lambda a, b: b * (power(a, b) - 1.0)),
-        ("multiplies by b before raising", lambda a, b: power(b * a, b - 1.0)),
+        ("multiplies a by b before raising it", lambda a, b: power(b * a, b - 1.0)),
         ("swaps base and exponent", lambda a, b: a * power(b, b - 1.0)),
         ("swaps base and exponent", lambda a, b: b * power(b - 1.0, a)),
         ("swaps base and exponent", lambda a, b: a * power(b - 1.0, a)),
@@ -459,7 +459,7 @@ def _of_one_op(op: str, derivative: str) -> Iterator[tuple[str, str, Local]]:
         ),
         "erf": (
             ("factor", "forgets the factor 2/√π", lambda x, b, y: ieee.exp(-x * x)),
-            ("sign", "has x·x without its sign", lambda x, b, y: _ERF * ieee.exp(x * x)),
+            ("sign", "has x·x without its minus sign", lambda x, b, y: _ERF * ieee.exp(x * x)),
             ("slope", "forgets to square x", lambda x, b, y: _ERF * ieee.exp(-x)),
         ),
         "log1p": (
@@ -481,7 +481,10 @@ def _of_one_op(op: str, derivative: str) -> Iterator[tuple[str, str, Local]]:
             ("slope", "passes the gradient on everywhere", lambda x, b, y: 1.0),
             ("slope", "leaks below zero", lambda x, b, y: 1.0 if x > 0.0 else 0.01),
             ("slope", "has x instead of 1", lambda x, b, y: max(0.0, x)),
-            ("slope", "passes it on below zero only", lambda x, b, y: 0.0 if x > 0.0 else 1.0),
+            (
+                "slope", "passes the gradient on below zero only",
+                lambda x, b, y: 0.0 if x > 0.0 else 1.0,
+            ),
         ),
         "softplus": (
             ("slope", "has the local derivative of sigmoid", _logistic_partial),
@@ -524,7 +527,7 @@ def _logistic_partial(x: float, *_: float) -> float:
 
 def _others(k: int, derivative: str) -> Iterator[tuple[str, str, Local]]:
     """Yield further wrong partials; the sentence only says what would be right."""
-    says = f"has a wrong local derivative; it is {derivative}"
+    says = f"has a wrong local derivative; the right one is {derivative}"
     for gives in (
         lambda xs, y, p: xs[k],
         lambda xs, y, p: y,

@@ -75,7 +75,7 @@ def _conversions(sentences: Sequence[Sentence]) -> list[Sentence]:
     several = {says: own for says, own in same.items() if len(own) > 1}
     merged = [
         Sentence(
-            "conversion", "", f"an op with a plain number, such as {own[0].op}, {says}",
+            "conversion", "", f"an op such as {own[0].op} {says}",
             [fault for sentence in own for fault in sentence.faults],
         )
         for says, own in several.items()
@@ -376,7 +376,7 @@ def _sentence(op: str, faults: Sequence[Fault], *, is_reflected: bool) -> Senten
     if is_value:
         return Sentence("value", op, f"{op} gives a wrong value", faults)
     derivative = OPS[op].partial_text(faults[0].operand or 0)
-    says = f"{op} has a wrong local derivative; it is {derivative}"
+    says = f"{op} has a wrong local derivative; the right one is {derivative}"
     return Sentence("slope", op, says, faults)
 
 

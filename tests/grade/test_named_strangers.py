@@ -100,7 +100,7 @@ def causes_of(name: str, titles: str) -> list[Cause]:
         ),
         (
             "grad_fn_chain add-returns-one", "op-add x-plus-x diamond added-up one-neuron",
-            "no-gradient", "add", "waits for it without end",
+            "no-gradient", "add", "waits for it forever",
         ),
     ],
 )  # fmt: skip

@@ -47,11 +47,11 @@ SAYS: Final[dict[str, dict[tuple[str, str], str]]] = {
     },
     "max-mutates-and-adds": {("mutated", "max"): "max changes the data of an operand"},
     "sets-of-values": {
-        ("no-gradient", ""): "of nodes with equal numbers only one passes its gradient on",
+        ("no-gradient", ""): "only one of several nodes with equal numbers passes its gradient on",
     },
     "visited-by-data": {
         ("depth", ""): "it crashes on a chain of 1,000 ops",
-        ("no-gradient", ""): "of nodes with equal numbers only one passes its gradient on",
+        ("no-gradient", ""): "only one of several nodes with equal numbers passes its gradient on",
     },
 }
 """What is said of some unusual mistakes: no more than their authors would say."""

@@ -22,7 +22,7 @@ EARLY: Final = "a node must wait until all nodes that use it have passed on thei
 _AGAIN: Final = "each node must pass its gradient on once, after all nodes that use it"
 _BY_PATHS: Final = f"nodes are visited once for each path to them: {_AGAIN}"
 _MORE: Final = (
-    f"a node that gets more after it was visited passes all that it has on again: {_AGAIN}"
+    f"a node that gets more after it was visited passes its whole gradient on again: {_AGAIN}"
 )
 
 
@@ -36,8 +36,8 @@ def wrong_orders() -> Iterator[Hypothesis]:
             passing = partial(_of_passing, steps)  # backward goes only where something is passed on
             yield Hypothesis(cause, "", says, setting(by_number=passing))
     says = (
-        "a node is added to the topological order once for each operand, as if by a line with one "
-        f"indent too many: {_AGAIN}"
+        "a node is added to the topological order once for each operand, as if a line were "
+        f"indented too far: {_AGAIN}"
     )
     for steps in (_appended, _appended_flipped):
         yield Hypothesis("twice", "", says, setting(order=sim.all_operands(steps)))
@@ -60,6 +60,9 @@ def _traversals() -> Iterator[tuple[str, str, Callable[[Program], list[int]]]]:
         f"backward stops after the first node; {EARLY}"
     )
     early = f"nodes are marked as visited too early: {EARLY}"
+    two_levels = (
+        "only the output and its operands pass their gradients on: backward stops after two levels"
+    )
     yield from (
         ("order", unreversed, sim.postorder),
         ("order", unreversed, _flipped),
@@ -72,7 +75,7 @@ def _traversals() -> Iterator[tuple[str, str, Callable[[Program], list[int]]]]:
         ("order", early, _pushed_flipped),
         ("order", f"nodes are sorted by their shortest path: {EARLY}", sim.by_distance),
         ("order", f"nodes are sorted by their shortest path: {EARLY}", _by_height),
-        ("order", "backward stops after the operands of the operands", _root_and_operands),
+        ("order", two_levels, _root_and_operands),
         ("order", f"nodes are visited in the wrong order: {EARLY}", _pre_reversed),
         ("order", f"nodes are visited in the wrong order: {EARLY}", _pre_flipped_reversed),
         ("order", f"nodes are visited in the wrong order: {EARLY}", _breadth_reversed),
@@ -91,16 +94,16 @@ def _traversals() -> Iterator[tuple[str, str, Callable[[Program], list[int]]]]:
 def _counts() -> Iterator[Hypothesis]:
     """Yield wrong counts of the users for which a node waits."""
     says = (
-        "a node that an op uses twice, as in a + a, passes its gradient on too early if others use "
-        "it, too: such an op is counted once, and counted down twice"
+        "a node that an op uses twice, as in a + a, passes its gradient on too early if other "
+        "ops use it, too: an op that uses it twice is counted once, and counted down twice"
     )
     for last in (False, True):
         for flip in (False, True):
             steps = partial(sim.ready_first, last=last, flip=flip, is_once=True)
             yield Hypothesis("order", "", says, setting(order=sim.all_operands(steps)))
     says = (
-        "a node passes nothing on if one of its users has a local derivative of 0, as a relu that "
-        "lets nothing through: the node waits for that user forever"
+        "a node passes nothing on if one of its users has a local derivative of 0, such as a relu "
+        "that lets nothing through: the node waits for that user forever"
     )
     for at_visits in (False, True):
         waiting = setting(by_number=sim.ready_by_slopes, at_visits=at_visits)
@@ -127,7 +130,8 @@ def _at_visits() -> Iterator[Hypothesis]:
         change = setting(order=sim.all_operands(steps), at_visits=True)
         yield Hypothesis("order", "", says, change)
     says = (
-        f"at each visit a node passes on, and adds to its gradient, all that it has got: {_AGAIN}"
+        "at each visit, a node adds all that it has got so far to its gradient, and passes that "
+        f"on: {_AGAIN}"
     )
     for steps in (pre_again, _pre_flip_again, _breadth_again, _breadth_flip_again):
         change = setting(order=sim.all_operands(steps), at_visits=True)

@@ -54,10 +54,10 @@ if TYPE_CHECKING:
 
 
 FORGETS_UPSTREAM: Final = (
-    "no op multiplies its local derivative by out.grad, as the chain rule says"
+    "no op multiplies its local derivative by out.grad, which the chain rule requires"
 )
 FORGETS_PARTIAL: Final = (
-    "no op multiplies the upstream gradient by its local derivative, as the chain rule says"
+    "no op multiplies the upstream gradient by its local derivative, which the chain rule requires"
 )
 SWAPS_GRADIENTS: Final = "every op gives its operands their gradients in the reverse order"
 TAKES_FIRST_TWICE: Final = (
@@ -152,8 +152,8 @@ def _overwriting(right: Sequence[Order]) -> Iterator[Hypothesis]:
             yield Hypothesis("overwritten", "", says, change)
     for which, is_it in (("first", is_first), ("last", is_last)):
         says = (
-            f"`=` instead of `+=` for the {which} operand of each op: what the operand has got "
-            "before is lost"
+            f"`=` instead of `+=` for the {which} operand of each op: what the operand had before "
+            "is lost"
         )
         for order in orders:
             yield Hypothesis("overwritten", "", says, overwriting(is_it, order))
@@ -262,8 +262,8 @@ def _repeated(op: str, but: Sequence[str] = (), untold: Sequence[str] = ()) -> I
         change = setting(once=is_one, order=order) if order else setting(once=is_one)
         yield Hypothesis("repeated", op, says, change)
     kept = (
-        "keeps its local derivatives by operand, so that of an operand that is used twice, as in "
-        "x - x, only the last one counts"
+        "keeps its local derivatives by operand, so that only the last one counts for an operand "
+        "that is used twice, as in x - x"
     )
     says = f"{op} {kept}" if op else f"an op {kept}{rest}"
     yield Hypothesis("repeated", op, says, setting(keyed=is_one))
@@ -271,8 +271,8 @@ def _repeated(op: str, but: Sequence[str] = (), untold: Sequence[str] = ()) -> I
 
 def _aliases() -> Iterator[Hypothesis]:
     says = (
-        "a gradient is kept without a copy, and added to in place: several nodes share one array; "
-        "write `a.grad = a.grad + g`, or copy it first"
+        "a gradient is kept without a copy and changed in place, so that several nodes share one "
+        "array; write `a.grad = a.grad + g`, or copy it first"
     )
     for shares in (_passes_as_it_is, _passes_as_it_is_to_first, _passes_on_sums):
         for order in (None, *RIGHT_ORDERS):
@@ -285,8 +285,8 @@ def _aliases() -> Iterator[Hypothesis]:
 def _shared_nodes() -> Iterator[Hypothesis]:
     """Yield how several nodes may have one gradient: those of one term, or with one number."""
     says = (
-        "a term that is written twice, as x * w, is one node with one gradient, although each of "
-        "the two must have its own, as if results were looked up by op and operands"
+        "a term that is written twice, such as x * w, is one node with one gradient, as if results "
+        "were looked up by op and operands; each of the two must have its own"
     )
     yield Hypothesis("aliased", "", says, setting(one_term=True))
     says = (
@@ -317,21 +317,21 @@ def _never_reached() -> Iterator[Hypothesis]:
     for of, which in ((sim.FIRST_OPERAND, "first"), (sim.LAST_OPERAND, "last")):
         says = (
             f"only the {which} operand of each op is visited, but the others count, too: a node "
-            "waits without end for users that never pass on to it"
+            "waits forever for users that never pass anything on to it"
         )
         yield Hypothesis("no-gradient", "", says, setting(order=partial(sim.counted, of=of)))
-    on = "and never passes its gradient on: count each user that backward reaches once"
+    on = "and never passes its gradient on: count each user once, if backward reaches it"
     for whom, users in (
         ("users on which the output doesn't depend", every_step),
-        ("a gradient by each path to its users", pre_again),
+        ("one gradient for each path to its users", pre_again),
     ):
         says = f"a node waits for {whom}, {on}"
         waits = sim.all_operands(partial(sim.ready_first, users=users))
         yield Hypothesis("no-gradient", "", says, setting(order=waits))
     says = (
         "only the output has a gradient: it is set after the others were computed, or the leaves "
-        "are visited first, or no op keeps its operands, or all use another gradient than that of "
-        "their result"
+        "are visited first, or no op keeps its operands, or all ops use a gradient other than "
+        "their result's"
     )
     yield Hypothesis("no-gradient", "", says, setting(order=lambda _: ()))
 
@@ -339,8 +339,8 @@ def _never_reached() -> Iterator[Hypothesis]:
 def _passed_over() -> Iterator[Hypothesis]:
     """Yield nodes that pass nothing on because of their numbers, or those of their operands."""
     says = (
-        "of nodes with equal numbers only one passes its gradient on: nodes must be told apart by "
-        "`is` or `id`, not by `==` or by their numbers"
+        "only one of several nodes with equal numbers passes its gradient on: nodes must be told "
+        "apart by `is` or `id`, not by `==` or by their numbers"
     )
     for steps in (
         sim.first_of_equals,
@@ -353,12 +353,12 @@ def _passed_over() -> Iterator[Hypothesis]:
     yield Hypothesis("no-gradient", "", says, change)
     says = (
         "a node whose gradient is 0 when it is visited passes nothing on, although the paths to it "
-        "are walked one by one: what they bring may cancel out for a while"
+        "are walked one by one: their contributions may cancel out for a while"
     )
     yield Hypothesis("no-gradient", "", says, setting(by_path=True, ends=_is_flat_or_cancelled))
     yield Hypothesis("no-gradient", "", says, setting(by_path=True, ends=_is_cancelled))
     says = (
-        "ops with plain numbers use the one that was used last when backward comes, as if one "
+        "in backward, all ops with plain numbers use the number that was used last, as if one "
         "Value held all of them"
     )
     yield Hypothesis("conversion", "", says, setting(one_number=True))
@@ -447,8 +447,8 @@ def _of_equal_operands(op: str) -> Iterator[Hypothesis]:
     """Yield how an op may treat two operands with the same number."""
     if OPS[op].inputs == 2 and op not in _CANCELLING and not OPS[op].fold:  # noqa: PLR2004 - operands
         says = (
-            f"{op} takes two operands with equal numbers for one, so that the first gets what both "
-            "must get; they must be told apart by `is`"
+            f"{op} takes two operands with equal numbers for the same one, so that the first gets "
+            "the gradients of both; they must be told apart by `is`"
         )
         yield Hypothesis("no-gradient", op, says, setting(merges=partial(is_op, op)))
     if op in sim.CHOOSING:
@@ -458,7 +458,7 @@ def _of_equal_operands(op: str) -> Iterator[Hypothesis]:
     if op in _CANCELLING:
         says = (
             f"two operands of {op} with equal numbers get nothing in the end, as if the result "
-            "were a constant, or both operands were one"
+            "were a constant, or both operands were one node"
         )
         keys = [(op, "VV", 0), (op, "VV", 1)]
         yield Hypothesis("no-gradient", op, says, partial(_where, _are_equal, _nothing, keys))
@@ -468,13 +468,13 @@ def _by_own_gradient(op: str) -> Iterator[Hypothesis]:
     """Yield how an op may use the gradient of its operand where it must not."""
     if op == "relu":
         says = (
-            "relu passes a gradient on if its operand's gradient is positive; it must ask if the "
-            "operand itself is"
+            "relu passes a gradient on if its operand's gradient is positive; it must check "
+            "whether the operand itself is"
         )
         yield Hypothesis("slope", op, says, setting(gated=partial(is_op, op)))
     says = (
         f"{op} passes nothing on to an operand that has no gradient yet; it may use that gradient "
-        "where it must use out.grad"
+        "instead of out.grad"
     )  # explains as much as the next one unless some operand has a gradient before
     yield Hypothesis("no-gradient", op, says, partial(_passing_nothing_on, _forms(op)))
     inputs = OPS[op].inputs
@@ -488,8 +488,8 @@ def _kept_for_backward(op: str) -> Iterator[Hypothesis]:
     """Yield what an op may look at instead of its own operands and result."""
     if not OPS[op].fold:
         says = (
-            f"{op} computes its local derivative from what another {op}, made later, has kept, its "
-            "result or an operand, as if there were one place for both"
+            f"{op} computes its local derivative from the result or an operand of another {op}, "
+            "made later, as if both were stored in one place"
         )
         yield Hypothesis("slope", op, says, setting(of_last=partial(is_op, op)))
 
@@ -498,7 +498,7 @@ def _waited_for(op: str) -> Iterator[Hypothesis]:
     """Yield how an operand may wait for an op without end."""
     for operand in range(OPS[op].inputs if OPS[op].inputs > 1 else 0):
         which = ("first", "second")[operand]
-        says = f"{op} passes nothing on to its {which} operand, which waits for it without end"
+        says = f"{op} passes nothing on to its {which} operand, which waits for it forever"
         keys = [(op, kinds, operand) for kinds in ("VV", "VN", "NV")]
         order = sim.all_operands(partial(sim.missed, op, operand))
         for at_visits in (False, True):

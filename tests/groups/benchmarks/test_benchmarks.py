@@ -214,7 +214,7 @@ def test_the_readme_has_its_part(tmp_path: Path) -> None:
     readme = page.README.read_text(encoding="utf-8")
     written = page.with_part(readme, store.load(stored))
     assert "| `Value`: building 100,000 nodes | micrograd | 0.25 |\n" in written
-    assert "Measured on 2026-01-02: Python 3 · 2 cores or 4 cores.\n" in written
+    assert "Measured on 2026-01-02: Python 3 · 2 cores, or 4 cores.\n" in written
     assert page.with_part(written, store.load(stored)) == written
     before, after = readme.index(page.START), readme.index(page.END)
     assert written.startswith(readme[:before])
