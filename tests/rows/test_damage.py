@@ -58,7 +58,7 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
 def test_damaged_files(tmp_path: Path, seed: int) -> None:
     """Whatever is read, and however it is written, there is a result or a GraphError."""
     files, chance, graph = whole(), random.Random(seed), line()  # noqa: S311 - not for secrets
-    for i in range(4_000 if seed else 250):
+    for i in range(2_000 if seed else 250):
         kind = chance.choice([*files])
         source, target = (
             tmp_path / f"rows.{kind}",

@@ -257,9 +257,17 @@ finally:
 """
 
 
+KINDS = ["parquet", "csv", "jsonl", "arrow"]
+TARGETS = ["parquet", "csv", "/"]
+GROWING = [
+    pytest.param(kind, target, marks=() if i % len(TARGETS) == j else pytest.mark.soak)
+    for i, kind in enumerate(KINDS)
+    for j, target in enumerate(TARGETS)
+]
+
+
 @pytest.mark.thorough
-@pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl", "arrow"])
-@pytest.mark.parametrize("target", ["parquet", "csv", "/"])
+@pytest.mark.parametrize(("kind", "target"), GROWING)
 def test_memory_does_not_grow_with_the_table(tmp_path: Path, kind: str, target: str) -> None:
     """Ten times the rows take at most 1.1 times the memory."""
     line().to_file(tmp_path / "line.json")
