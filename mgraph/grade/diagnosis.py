@@ -397,6 +397,9 @@ def _beside_unknown(
     unknown = [each for each in slopes if each.op and each.is_unknown(search.base)]
     if not unknown or not _are_seen(unknown, learned, evidence):
         return None
+    of_wrong_values = [fault.op for fault in learned.faults if fault.operand is None]
+    if any(each.op in of_wrong_values for each in unknown):  # partials of what it does compute
+        return None
     rest = search.without([form for each in unknown for form in each.forms])
     if len(files_of(rest.failed)) < MANY:
         return None

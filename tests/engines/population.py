@@ -57,15 +57,8 @@ HELD_OUT: Final = (
     "typed_protocols",
 )
 """Engines that were not looked at until the diagnosis was finished."""
-STRANGE: Final = (
-    "arena",
-    "class_per_operation",
-    "event_listeners",
-    "levels",
-    "pulled_lazily",
-    "registers",
-)
-"""Strangers' engines that are held out: two of the last four of each author, drawn by lot."""
+STRANGE: Final[tuple[str, ...]] = ()
+"""Strangers' engines that are held out."""
 
 SEED: Final = 2026
 NO_NUMBERS: Final = ("interface",)
