@@ -221,7 +221,8 @@ def _rules_and_passes(
         explanation, search, failed = again if again[0].hypotheses else found[0]
     _add_consequences(causes, left, learned, Model(search.base), search.simulator)
     found_causes = _causes_of(explanation, search, failed)
-    found_causes = _not_only_in_wrong_values(found_causes, explanation.hypotheses, causes)
+    least = MANY if evidence.is_afresh else 1
+    found_causes = _with_evidence(found_causes, explanation.hypotheses, causes, least)
     causes += _of_most(found_causes, causes, left)
     for cause in causes:
         if cause.id == "overwritten":  # which gradient comes last may depend on chance
@@ -274,18 +275,30 @@ def _without_occasional(
     ]
 
 
-def _not_only_in_wrong_values(
-    found: Sequence[Cause], hypotheses: Sequence[Hypothesis], values: Sequence[Cause]
+def _with_evidence(
+    found: Sequence[Cause], hypotheses: Sequence[Hypothesis], values: Sequence[Cause], least: int
 ) -> list[Cause]:
     """Leave out what was not seen directly, and only explains cases with values known to be wrong.
 
-    What such an op passes on may be that of the function that it computes.
+    What such an op passes on may be that of the function that it computes. What explains few graphs
+    is left out, too: if graphs share something, the nodes of one graph may share it as well, as
+    those with equal numbers.
+
+    Args:
+        found: The causes.
+        hypotheses: The mistakes of which they are the causes.
+        values: Causes of wrong values.
+        least: How many graphs are enough.
     """
     spoilt = {id(outcome) for cause in values for outcome in cause.cases}
     return [
         cause
         for cause, hypothesis in zip(found, hypotheses, strict=True)
-        if hypothesis.is_seen or not all(id(outcome) in spoilt for outcome in cause.cases)
+        if hypothesis.is_seen
+        or not (
+            all(id(outcome) in spoilt for outcome in cause.cases)
+            or len(dict.fromkeys(outcome.case.file for outcome in cause.cases)) < least
+        )
     ]
 
 

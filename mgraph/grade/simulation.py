@@ -125,6 +125,7 @@ class Rules(NamedTuple):
         silent: Whether a step passes nothing on, from its primal.
         running: Whether an operand's partial is multiplied by those of the operands before it: by
             which of them.
+        passes_newest: Whether a step passes on only what it got last, not the sum of all it got.
     """
 
     values: Mapping[tuple[str, str], Value | None] = {}
@@ -170,6 +171,7 @@ class Rules(NamedTuple):
     stops: Callable[[Program, int, float], bool] | None = None
     silent: Callable[[float], bool] | None = None
     running: Callable[[float], bool] | None = None
+    passes_newest: bool = False
 
 
 CORRECT: Final = Rules()
@@ -213,6 +215,7 @@ def _in_order(  # noqa: C901, PLR0912 - what may happen at each step
     is_plain = not (rules.own_upstream or rules.of_data or rules.upstream)
     may_be_silent = rules.idle or rules.silent is not None
     adds = not (rules.once or rules.overwrites or rules.clip)
+    newest: dict[int, float] = {}
     for count, (step, operand) in enumerate(_events(program, rules, data)):
         if count > MOST:
             return Simulated(data, grad, is_unknown=True)
@@ -233,7 +236,7 @@ def _in_order(  # noqa: C901, PLR0912 - what may happen at each step
             continue
         if may_be_silent and _is_silent(rules, data[step], grad[step]):
             continue
-        upstream = grad[step]
+        upstream = newest.get(step, grad[step])
         if not is_plain:
             upstream = _upstream(rules, data, grad, step, arg, by=(op, operand))
         which = operand if is_own else _partial_of(program, rules, step, operand)
@@ -242,6 +245,8 @@ def _in_order(  # noqa: C901, PLR0912 - what may happen at each step
             return Simulated(data, grad, is_unknown=True)
         if rules.gated and rules.gated(op):
             passed = upstream if grad[arg] > 0.0 else 0.0
+        if rules.passes_newest:
+            newest[arg] = passed
         if adds or (rules.only_leaves and steps[arg].op != LEAF):
             grad[arg] += passed
         else:

@@ -53,6 +53,15 @@ def causes_of(name: str, titles: str) -> list[Cause]:
             "aliased", "", "a term that is written twice",
         ),
         (
+            "event_listeners emit-the-last-message",
+            "inside-cos inside-exp inner-node-minus-itself diamond short-way-first short-way-last",
+            "upstream", "", "only the last of the gradients",
+        ),
+        (
+            "arena grad-starts-at-one", "op-sub op-mul op-exp inside-exp diamond", "seed", "",
+            "every leaf's gradient starts at 1",
+        ),
+        (
             "if_elif tanh-without-brackets", "op-tanh",
             "slope", "tanh", "as if brackets were missing",
         ),

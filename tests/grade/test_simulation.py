@@ -48,6 +48,11 @@ def test_right_gradients() -> None:
     assert grads(LADDER) == [48.0, 28.0, 14.0, 6.0, 1.0]
 
 
+def test_only_what_came_last_is_passed_on() -> None:
+    """U gets 8 from w, then 6 from v, and passes 3·6 on to x, which has 6 from v."""
+    assert grads(LADDER, passes_newest=True) == [24.0, 12.0, 14.0, 6.0, 1.0]
+
+
 def test_paths_that_are_walked_one_by_one() -> None:
     """As long as they multiply, their sum is right; if they add, each node adds for each path.
 

@@ -99,6 +99,12 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     for crossed in (always_true, chooses_nothing):
         yield Hypothesis("swapped", "", SWAPS_GRADIENTS, setting(crossed=crossed))
     yield from wrong_orders()
+    says = (
+        "a node passes on only the last of the gradients that it gets; it must pass on the sum of "
+        "all of them"
+    )
+    for order in RIGHT_ORDERS:
+        yield Hypothesis("upstream", "", says, setting(passes_newest=True, order=order))
     yield from _aliases()
     yield from _shared_nodes()
     yield from bounds(gots)
