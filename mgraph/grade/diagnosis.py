@@ -22,7 +22,7 @@ from mgraph.grade.compositions import guessed, usual_parts
 from mgraph.grade.crashes import find_crashes
 from mgraph.grade.driver import SAMPLE
 from mgraph.grade.evidence import Evidence, Sample, Simulator, gather, samples_of
-from mgraph.grade.hypotheses.hypothesis import Hypothesis, without_edges
+from mgraph.grade.hypotheses.hypothesis import Hypothesis, is_op, without_edges
 from mgraph.grade.hypotheses.orders import right_orders
 from mgraph.grade.hypotheses.passes import passes_of_op, whole_passes
 from mgraph.grade.leaves import look_at_leaves
@@ -366,7 +366,7 @@ def _explanation(
     """Return the fewest mistakes that explain the failures: one, wrong partials, or several."""
     varies = bool(evidence.unsteady) or any(x.answer.varies for x in evidence.outcomes)
     hints = _hints(evidence, search.failed)
-    alone, repeatable = _alone(evidence), _repeatable(search.fine)
+    alone, repeatable = _alone(evidence), _repeatable(search)
     is_by_op = _is_seed_by_op(evidence)
     whole = [
         *whole_passes(
@@ -513,10 +513,17 @@ def _alone(evidence: Evidence) -> tuple[float, float] | None:
     return (SAMPLE, grads[0]) if grads else None
 
 
-def _repeatable(fine: Iterable[Sample]) -> list[str]:
-    """Return the ops that right cases have with an operand that is used twice."""
-    steps = [step for sample in fine for step in sample.program.steps]
-    return [*dict.fromkeys(x.op for x in steps if len(dict.fromkeys(x.args)) < len(x.args))]
+def _repeatable(search: Search) -> list[str]:
+    """Return the ops of which right cases show that both uses of an operand count."""
+    ops: dict[str, None] = {}
+    for sample in search.fine:
+        steps = sample.program.steps
+        repeating = dict.fromkeys(x.op for x in steps if len(dict.fromkeys(x.args)) < len(x.args))
+        for op in repeating:
+            once = search.base._replace(once=partial(is_op, op))
+            if op not in ops and search.simulator.differ(sample, search.base, once):
+                ops[op] = None
+    return [*ops]
 
 
 def _slopes_to_try(

@@ -58,6 +58,11 @@ def causes_of(name: str, titles: str) -> list[Cause]:
             "upstream", "", "only the last of the gradients",
         ),
         (
+            "levels duplicates-dropped",
+            "x-plus-x x-times-x inputs-of-zero x-minus-x x-over-x x-to-the-x",
+            "repeated", "", "as in x + x or x * x, is counted only once, except by sub, div, pow",
+        ),
+        (
             "arena grad-starts-at-one", "op-sub op-mul op-exp inside-exp diamond", "seed", "",
             "every leaf's gradient starts at 1",
         ),
