@@ -78,6 +78,7 @@ class Rules(NamedTuple):
         once: Whether an op counts only the last use of an operand that it uses twice.
         keyed: Whether an op keeps its local derivatives by operand: an operand that it uses twice
             gets the last one twice.
+        keyed_by_first: Whether that is the first one.
         crossed: Whether an op gives its operands their gradients in the reverse order.
         shares: Whether an operand without an adjoint takes the op's own as it is, not a copy, and
             adds to it in place, by op and index of the operand.
@@ -172,6 +173,7 @@ class Rules(NamedTuple):
     silent: Callable[[float], bool] | None = None
     running: Callable[[float], bool] | None = None
     passes_newest: bool = False
+    keyed_by_first: bool = False
 
 
 CORRECT: Final = Rules()
@@ -376,13 +378,16 @@ def _cut(
 def _partial_of(program: Program, rules: Rules, step: int, operand: int) -> int:
     """Return the operand whose partial is passed on.
 
-    It is the last that is the same, if it is keyed; and the other one, if they are crossed.
+    It is the last or the first that is the same, if it is keyed; and the other one, if they are
+    crossed.
     """
     args = program.steps[step].args
     if rules.crossed and rules.crossed(program.steps[step].op):
         return len(args) - 1 - operand
     if not (rules.keyed and rules.keyed(program.steps[step].op)):
         return operand
+    if rules.keyed_by_first:
+        return args.index(args[operand])
     return len(args) - 1 - args[::-1].index(args[operand])
 
 
@@ -750,6 +755,47 @@ def by_distance(program: Program, *, up: bool = False) -> list[int]:
         for arg in program.steps[step].args:
             far[arg] = min(far[arg], far[step] + 1)
     return sorted(steps, key=lambda step: far[step])
+
+
+def taken_from_stack(program: Program) -> list[int]:
+    """List the steps that the root depends on as they are taken from a stack, each put there once.
+
+    A step puts all of its operands there, from the first to the last.
+    """
+    order: list[int] = []
+    seen = bytearray(len(program.steps))
+    seen[program.root] = 1
+    todo = [program.root]
+    while todo:
+        step = todo.pop()
+        order.append(step)
+        for arg in program.steps[step].args:
+            if not seen[arg]:
+                seen[arg] = 1
+                todo.append(arg)
+    return order
+
+
+def from_one_user(
+    steps: Callable[[Program], Iterable[int]], program: Program, *, last: bool
+) -> list[tuple[int, int]]:
+    """List how each step gets its adjoint from one of its users only, in a right order.
+
+    Args:
+        steps: The order in which users are found.
+        program: The program.
+        last: Whether the last user that is found counts, or else the first.
+    """
+    chosen: dict[int, tuple[int, int]] = {}
+    for step in steps(program):
+        for operand, arg in enumerate(program.steps[step].args):
+            if last or arg not in chosen:
+                chosen[arg] = step, operand
+    return [
+        (step, operand)
+        for step, operand in as_written(program)
+        if operand < 0 or chosen[program.steps[step].args[operand]] == (step, operand)
+    ]
 
 
 def discovered(program: Program) -> list[int]:

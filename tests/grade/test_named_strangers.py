@@ -58,6 +58,15 @@ def causes_of(name: str, titles: str) -> list[Cause]:
             "upstream", "", "only the last of the gradients",
         ),
         (
+            "pulled_lazily returns-in-loop",
+            "short-way-first short-way-last diamond ladder x-plus-x x-minus-x",
+            "overwritten", "", "only one of the gradients",
+        ),
+        (
+            "pulled_lazily place-by-index", "x-minus-x x-over-x x-plus-x x-to-the-x",
+            "slope", "", "its first local derivative twice",
+        ),
+        (
             "levels duplicates-dropped",
             "x-plus-x x-times-x inputs-of-zero x-minus-x x-over-x x-to-the-x",
             "repeated", "", "as in x + x or x * x, is counted only once, except by sub, div, pow",

@@ -53,6 +53,23 @@ def test_only_what_came_last_is_passed_on() -> None:
     assert grads(LADDER, passes_newest=True) == [24.0, 12.0, 14.0, 6.0, 1.0]
 
 
+def test_what_comes_from_one_user_only() -> None:
+    """Of w and v, the first or the last gives something to u, and of v and u to x."""
+    assert sim.taken_from_stack(LADDER) == [W, V, X, U, C]
+    first, last = (
+        partial(sim.from_one_user, sim.taken_from_stack, last=is_last) for is_last in (False, True)
+    )
+    assert grads(LADDER, order=first) == [6.0, 16.0, 8.0, 6.0, 1.0]
+    assert grads(LADDER, order=last) == [18.0, 12.0, 6.0, 6.0, 1.0]
+
+
+def test_a_place_that_is_looked_up() -> None:
+    """For an operand that is used twice, it is always the first one, or always the last."""
+    twice = Program((Instruction(LEAF, (), 2.0), Instruction("sub", (0, 0))), (0, 1), 1)
+    assert grads(twice, keyed=lambda _: True, keyed_by_first=True) == [2.0, 1.0]
+    assert grads(twice, keyed=lambda _: True) == [-2.0, 1.0]
+
+
 def test_paths_that_are_walked_one_by_one() -> None:
     """As long as they multiply, their sum is right; if they add, each node adds for each path.
 

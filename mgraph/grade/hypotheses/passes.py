@@ -167,6 +167,11 @@ def _overwriting(right: Sequence[Order]) -> Iterator[Hypothesis]:
     for order in orders:
         change = setting(clip=keep_first, order=order) if order else setting(clip=keep_first)
         yield Hypothesis("overwritten", "", says, change)
+    says = "a node keeps only one of the gradients that it gets; it must add up all of them"
+    for found in (sim.taken_from_stack, sim.preorder, sim.breadth_first, descending):
+        for last in (False, True):
+            order = partial(sim.from_one_user, found, last=last)
+            yield Hypothesis("overwritten", "", says, setting(order=order))
 
 
 def _in_turn() -> Iterator[Hypothesis]:
@@ -273,6 +278,12 @@ def _repeated(op: str, but: Sequence[str] = (), untold: Sequence[str] = ()) -> I
     )
     says = f"{op} {kept}" if op else f"an op {kept}{rest}"
     yield Hypothesis("repeated", op, says, setting(keyed=is_one))
+    if not but and op not in ("add", "mul"):
+        says = (
+            f"{op or 'an op'} uses its first local derivative twice for an operand that is used "
+            "twice, as in x - x; each place of the operand has its own"
+        ).replace("x - x", f"x {SYMBOLS[op]} x" if op in SYMBOLS else "x - x")
+        yield Hypothesis("slope", op, says, setting(keyed=is_one, keyed_by_first=True))
 
 
 def _aliases() -> Iterator[Hypothesis]:
