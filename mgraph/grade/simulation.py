@@ -667,6 +667,24 @@ def one_of_equals_by_level(program: Program, data: Sequence[float]) -> list[int]
     return sorted(known, reverse=True)
 
 
+def walked_by_number(program: Program, data: Sequence[float], *, last: bool) -> list[int]:
+    """List the steps found from the root, the newest first, but of those with one primal only one.
+
+    Args:
+        program: The program.
+        data: Its primals, by step.
+        last: Whether the walk goes on from the step that was found last, or else first.
+    """
+    known = {data[program.root]: program.root}
+    todo = deque([program.root])
+    while todo:
+        for arg in program.steps[todo.pop() if last else todo.popleft()].args:
+            if data[arg] not in known:
+                known[data[arg]] = arg
+                todo.append(arg)
+    return sorted(known.values(), reverse=True)
+
+
 def without_stopped(program: Program, data: Sequence[float]) -> Program:
     """Return a program without the operands to which `STOPPING` ops pass nothing on.
 
@@ -994,6 +1012,25 @@ def missed(op: str, operand: int, program: Program) -> list[int]:
             if not waiting[arg] and is_told:
                 order.append(arg)
     return order
+
+
+def told_once(program: Program, *, last: bool) -> Iterator[tuple[int, int]]:
+    """Pass on as `ready_first` does, but only once to an operand that waits for each of its places.
+
+    Args:
+        program: The program.
+        last: Whether it gets what the last of these places gets, or else the first.
+    """
+    waiting = uses(program, postorder(program))
+    ready = deque([program.root])
+    while ready:
+        step = ready.popleft()
+        args = program.steps[step].args
+        for arg in dict.fromkeys(args):
+            yield step, len(args) - 1 - args[::-1].index(arg) if last else args.index(arg)
+            waiting[arg] -= 1
+            if not waiting[arg]:
+                ready.append(arg)
 
 
 def counted(program: Program, *, of: slice = ALL_OPERANDS) -> Iterator[tuple[int, int]]:

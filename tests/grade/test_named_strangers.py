@@ -67,6 +67,20 @@ def causes_of(name: str, titles: str) -> list[Cause]:
             "slope", "", "its first local derivative twice",
         ),
         (
+            "pulled_lazily pushed-in-order-of-walk",
+            "short-way-first short-way-last diamond diamond-turned ladder",
+            "order", "", "after it was visited is lost",
+        ),
+        (
+            "event_listeners two-of-one-told-once",
+            "x-plus-x x-times-x inner-node-plus-itself inner-node-minus-itself",
+            "repeated", "", "gets something only once, and passes nothing on",
+        ),
+        (
+            "levels seen-by-value", "inside-relu inside-abs zero-as-a-number diamond equal-values",
+            "no-gradient", "", "only one of several nodes with equal numbers",
+        ),
+        (
             "levels duplicates-dropped",
             "x-plus-x x-times-x inputs-of-zero x-minus-x x-over-x x-to-the-x",
             "repeated", "", "as in x + x or x * x, is counted only once, except by sub, div, pow",

@@ -70,6 +70,22 @@ def test_a_place_that_is_looked_up() -> None:
     assert grads(twice, keyed=lambda _: True) == [-2.0, 1.0]
 
 
+def test_an_operand_that_is_told_only_once() -> None:
+    """It gets what its first or last place gets; it waits for the other, and passes nothing on."""
+    steps = Instruction(LEAF, (), 2.0), Instruction("neg", (0,)), Instruction("sub", (1, 1))
+    twice = Program(steps, (0, 1, 2), 2)
+    assert grads(twice, order=partial(sim.told_once, last=False)) == [0.0, 1.0, 1.0]
+    assert grads(twice, order=partial(sim.told_once, last=True)) == [0.0, -1.0, 1.0]
+
+
+def test_equal_numbers_on_a_walk() -> None:
+    """Of u and v, then of v and c, only the one that is found first is walked on from."""
+    for last in (False, True):
+        walked = partial(sim.walked_by_number, LADDER, last=last)
+        assert walked([2.0, 3.0, 6.0, 6.0, 36.0]) == [W, U, C, X]
+        assert walked([2.0, 8.0, 6.0, 8.0, 48.0]) == [W, V, U, X]
+
+
 def test_paths_that_are_walked_one_by_one() -> None:
     """As long as they multiply, their sum is right; if they add, each node adds for each path.
 

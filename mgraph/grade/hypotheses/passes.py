@@ -364,6 +364,8 @@ def _passed_over() -> Iterator[Hypothesis]:
         partial(sim.first_of_equals, flip=True),
         partial(sim.added_again, rank=newest, equal=True),
         sim.one_of_equals_by_level,
+        partial(sim.walked_by_number, last=True),
+        partial(sim.walked_by_number, last=False),
     ):
         yield Hypothesis("no-gradient", "", says, setting(by_number=steps))
     change = setting(by_number=sim.one_of_equals_by_level, at_visits=True)
