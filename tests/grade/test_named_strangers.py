@@ -81,6 +81,10 @@ def causes_of(name: str, titles: str) -> list[Cause]:
             "no-gradient", "", "only one of several nodes with equal numbers",
         ),
         (
+            "levels rounded-column", "op-exp op-tanh op-sqrt inside-exp op-mul",
+            "precision", "", "local derivatives are rounded to 4 decimals",
+        ),
+        (
             "levels duplicates-dropped",
             "x-plus-x x-times-x inputs-of-zero x-minus-x x-over-x x-to-the-x",
             "repeated", "", "as in x + x or x * x, is counted only once, except by sub, div, pow",
