@@ -74,6 +74,7 @@ class Rules(NamedTuple):
         order: The order of the backward pass.
         overwrites: Whether an op sets an operand's adjoint instead of adding to it, by op and
             index of the operand.
+        keeps: Ops that, overwriting, leave an operand as it is if they pass 0 on to it.
         resets: Whether an overwriting op sets the adjoint to zero once, and then adds.
         once: Whether an op counts only the last use of an operand that it uses twice.
         keyed: Whether an op keeps its local derivatives by operand: an operand that it uses twice
@@ -174,6 +175,7 @@ class Rules(NamedTuple):
     running: Callable[[float], bool] | None = None
     passes_newest: bool = False
     keyed_by_first: bool = False
+    keeps: Sequence[str] = ("max", "min")
 
 
 CORRECT: Final = Rules()
@@ -183,7 +185,7 @@ LAST_OPERAND: Final = slice(-1, None)
 STOPPING: Final = ("max", "min", "relu")
 """Ops that may pass nothing on."""
 CHOOSING: Final = ("max", "min")
-"""Ops that usually don't touch the adjoint of the operand that isn't chosen."""
+"""Ops that choose one of their operands."""
 
 
 def simulate(program: Program, rules: Rules, primals: Primals | None = None) -> Simulated:
@@ -297,7 +299,7 @@ def _added(  # noqa: PLR0913, PLR0917 - what an operand has, and what it gets
     if rules.once and rules.once(by[0]):
         base = olds.setdefault(arg, base)
     if rules.overwrites and rules.overwrites(*by):
-        is_kept = (passed == 0.0 and by[0] in CHOOSING) or (rules.resets and arg in olds)
+        is_kept = (passed == 0.0 and by[0] in rules.keeps) or (rules.resets and arg in olds)
         base = base if is_kept else 0.0
         olds[arg] = 0.0
     return rules.clip(base, passed) if rules.clip else base + passed

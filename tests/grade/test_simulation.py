@@ -86,6 +86,15 @@ def test_equal_numbers_on_a_walk() -> None:
         assert walked([2.0, 8.0, 6.0, 8.0, 48.0]) == [W, V, U, X]
 
 
+def test_a_relu_that_leaves_an_operand_as_it_is() -> None:
+    """Where relu(x) + x is x, relu sets its operand's adjoint to 0, or doesn't touch it."""
+    steps = Instruction(LEAF, (), -2.0), Instruction("relu", (0,)), Instruction("add", (1, 0))
+    program = Program(steps, (0, 1, 2), 2)
+    always = {"overwrites": lambda *_: True}
+    assert grads(program, **always)[0] == 0.0
+    assert grads(program, **always, keeps=("relu",))[0] == 1.0
+
+
 def test_paths_that_are_walked_one_by_one() -> None:
     """As long as they multiply, their sum is right; if they add, each node adds for each path.
 

@@ -153,8 +153,8 @@ def _overwriting(right: Sequence[Order]) -> Iterator[Hypothesis]:
     orders = (None, *right)
     says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
     for order in orders:
-        for resets in (False, True):
-            change = overwriting(always_true, order, resets=resets)
+        for resets, keeps in ((False, ()), (True, ()), (False, ("relu",))):
+            change = overwriting(always_true, order, resets=resets, keeps=keeps)
             yield Hypothesis("overwritten", "", says, change)
     for which, is_it in (("first", is_first), ("last", is_last)):
         says = (
