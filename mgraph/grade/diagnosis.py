@@ -367,11 +367,12 @@ def _explanation(
     varies = bool(evidence.unsteady) or any(x.answer.varies for x in evidence.outcomes)
     hints = _hints(evidence, search.failed)
     alone, repeatable = _alone(evidence), _repeatable(search)
+    repeating = [op for op in _repeating(search.failed) if op not in repeatable]
     is_by_op = _is_seed_by_op(evidence)
     whole = [
         *whole_passes(
-            *hints, alone, repeatable=repeatable, untold=search.untold, varies=varies,
-            is_seed_by_op=is_by_op,
+            *hints, alone, repeatable=repeatable, repeating=repeating, untold=search.untold,
+            varies=varies, is_seed_by_op=is_by_op,
         )
     ]  # fmt: skip
     ops = dict.fromkeys(
@@ -513,13 +514,17 @@ def _alone(evidence: Evidence) -> tuple[float, float] | None:
     return (SAMPLE, grads[0]) if grads else None
 
 
+def _repeating(samples: Iterable[Sample]) -> list[str]:
+    """Return the ops that cases have with an operand that is used twice."""
+    steps = [step for sample in samples for step in sample.program.steps]
+    return [*dict.fromkeys(x.op for x in steps if len(dict.fromkeys(x.args)) < len(x.args))]
+
+
 def _repeatable(search: Search) -> list[str]:
     """Return the ops of which right cases show that both uses of an operand count."""
     ops: dict[str, None] = {}
     for sample in search.fine:
-        steps = sample.program.steps
-        repeating = dict.fromkeys(x.op for x in steps if len(dict.fromkeys(x.args)) < len(x.args))
-        for op in repeating:
+        for op in _repeating([sample]):
             once = search.base._replace(once=partial(is_op, op))
             if op not in ops and search.simulator.differ(sample, search.base, once):
                 ops[op] = None

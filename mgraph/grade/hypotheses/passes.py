@@ -74,7 +74,8 @@ _CANCELLING: Final = ("sub", "div", "atan2")
 def whole_passes(  # noqa: PLR0913 - what is known of an engine
     roots: Sequence[tuple[float, float]], gots: Iterable[float], factors: Iterable[float],
     alone: tuple[float, float] | None = None, *, repeatable: Sequence[str] = (),
-    untold: Sequence[str] = (), varies: bool, is_seed_by_op: bool = False,
+    repeating: Sequence[str] = (), untold: Sequence[str] = (), varies: bool,
+    is_seed_by_op: bool = False,
 ) -> Iterator[Hypothesis]:  # fmt: skip
     """Yield the mistakes that concern all ops, the most usual ones first.
 
@@ -84,6 +85,7 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
         factors: How many times too large gradients are, the most frequent first.
         alone: Data and gradient of a leaf after its own backward; None if they aren't known.
         repeatable: Ops that were seen to be right although they use an operand twice.
+        repeating: Other ops that wrong cases have with an operand that is used twice.
         untold: Ops of which nothing can be told.
         varies: Whether the order of the backward pass may change from graph to graph.
         is_seed_by_op: Whether the gradient of an output depends on its op alone.
@@ -94,8 +96,9 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     yield from _without_chain_rule()
     yield from _overwriting(ANY_ORDER if varies else RIGHT_ORDERS)
     yield from _repeated("", untold=untold)
-    if repeatable and any(op not in (*repeatable, *untold) for op in _TWICE):
-        yield from _repeated("", but=repeatable, untold=untold)
+    if repeatable and len(repeating) > 1 and any(op in _TWICE for op in repeating):
+        others = [op for op in _TWICE if op not in repeating]
+        yield from _repeated("", but=repeatable, untold=(*untold, *others))
     for crossed in (always_true, chooses_nothing):
         yield Hypothesis("swapped", "", SWAPS_GRADIENTS, setting(crossed=crossed))
     yield from wrong_orders()
