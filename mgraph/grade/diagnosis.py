@@ -22,7 +22,7 @@ from mgraph.grade.compositions import guessed, usual_parts
 from mgraph.grade.crashes import find_crashes
 from mgraph.grade.driver import SAMPLE
 from mgraph.grade.evidence import Evidence, Sample, Simulator, gather, samples_of
-from mgraph.grade.hypotheses.hypothesis import Hypothesis, without_edges
+from mgraph.grade.hypotheses.hypothesis import Hypothesis, is_op, without_edges
 from mgraph.grade.hypotheses.orders import right_orders
 from mgraph.grade.hypotheses.passes import passes_of_op, whole_passes
 from mgraph.grade.leaves import look_at_leaves
@@ -221,7 +221,8 @@ def _rules_and_passes(
         explanation, search, failed = again if again[0].hypotheses else found[0]
     _add_consequences(causes, left, learned, Model(search.base), search.simulator)
     found_causes = _causes_of(explanation, search, failed)
-    found_causes = _not_only_in_wrong_values(found_causes, explanation.hypotheses, causes)
+    least = MANY if evidence.is_afresh else 1
+    found_causes = _with_evidence(found_causes, explanation.hypotheses, causes, least)
     causes += _of_most(found_causes, causes, left)
     for cause in causes:
         if cause.id == "overwritten":  # which gradient comes last may depend on chance
@@ -274,18 +275,30 @@ def _without_occasional(
     ]
 
 
-def _not_only_in_wrong_values(
-    found: Sequence[Cause], hypotheses: Sequence[Hypothesis], values: Sequence[Cause]
+def _with_evidence(
+    found: Sequence[Cause], hypotheses: Sequence[Hypothesis], values: Sequence[Cause], least: int
 ) -> list[Cause]:
     """Leave out what was not seen directly, and only explains cases with values known to be wrong.
 
-    What such an op passes on may be that of the function that it computes.
+    What such an op passes on may be that of the function that it computes. What explains few graphs
+    is left out, too: if graphs share something, the nodes of one graph may share it as well, as
+    those with equal numbers.
+
+    Args:
+        found: The causes.
+        hypotheses: The mistakes of which they are the causes.
+        values: Causes of wrong values.
+        least: How many graphs are enough.
     """
     spoilt = {id(outcome) for cause in values for outcome in cause.cases}
     return [
         cause
         for cause, hypothesis in zip(found, hypotheses, strict=True)
-        if hypothesis.is_seen or not all(id(outcome) in spoilt for outcome in cause.cases)
+        if hypothesis.is_seen
+        or not (
+            all(id(outcome) in spoilt for outcome in cause.cases)
+            or len(dict.fromkeys(outcome.case.file for outcome in cause.cases)) < least
+        )
     ]
 
 
@@ -353,12 +366,13 @@ def _explanation(
     """Return the fewest mistakes that explain the failures: one, wrong partials, or several."""
     varies = bool(evidence.unsteady) or any(x.answer.varies for x in evidence.outcomes)
     hints = _hints(evidence, search.failed)
-    alone, repeatable = _alone(evidence), _repeatable(search.fine)
+    alone, repeatable = _alone(evidence), _repeatable(search)
+    repeating = [op for op in _repeating(search.failed) if op not in repeatable]
     is_by_op = _is_seed_by_op(evidence)
     whole = [
         *whole_passes(
-            *hints, alone, repeatable=repeatable, untold=search.untold, varies=varies,
-            is_seed_by_op=is_by_op,
+            *hints, alone, repeatable=repeatable, repeating=repeating, untold=search.untold,
+            varies=varies, is_seed_by_op=is_by_op,
         )
     ]  # fmt: skip
     ops = dict.fromkeys(
@@ -500,10 +514,21 @@ def _alone(evidence: Evidence) -> tuple[float, float] | None:
     return (SAMPLE, grads[0]) if grads else None
 
 
-def _repeatable(fine: Iterable[Sample]) -> list[str]:
-    """Return the ops that right cases have with an operand that is used twice."""
-    steps = [step for sample in fine for step in sample.program.steps]
+def _repeating(samples: Iterable[Sample]) -> list[str]:
+    """Return the ops that cases have with an operand that is used twice."""
+    steps = [step for sample in samples for step in sample.program.steps]
     return [*dict.fromkeys(x.op for x in steps if len(dict.fromkeys(x.args)) < len(x.args))]
+
+
+def _repeatable(search: Search) -> list[str]:
+    """Return the ops of which right cases show that both uses of an operand count."""
+    ops: dict[str, None] = {}
+    for sample in search.fine:
+        for op in _repeating([sample]):
+            once = search.base._replace(once=partial(is_op, op))
+            if op not in ops and search.simulator.differ(sample, search.base, once):
+                ops[op] = None
+    return [*ops]
 
 
 def _slopes_to_try(

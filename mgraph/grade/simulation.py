@@ -74,10 +74,12 @@ class Rules(NamedTuple):
         order: The order of the backward pass.
         overwrites: Whether an op sets an operand's adjoint instead of adding to it, by op and
             index of the operand.
+        keeps: Ops that, overwriting, leave an operand as it is if they pass 0 on to it.
         resets: Whether an overwriting op sets the adjoint to zero once, and then adds.
         once: Whether an op counts only the last use of an operand that it uses twice.
         keyed: Whether an op keeps its local derivatives by operand: an operand that it uses twice
             gets the last one twice.
+        keyed_by_first: Whether that is the first one.
         crossed: Whether an op gives its operands their gradients in the reverse order.
         shares: Whether an operand without an adjoint takes the op's own as it is, not a copy, and
             adds to it in place, by op and index of the operand.
@@ -125,6 +127,7 @@ class Rules(NamedTuple):
         silent: Whether a step passes nothing on, from its primal.
         running: Whether an operand's partial is multiplied by those of the operands before it: by
             which of them.
+        passes_newest: Whether a step passes on only what it got last, not the sum of all it got.
     """
 
     values: Mapping[tuple[str, str], Value | None] = {}
@@ -170,6 +173,9 @@ class Rules(NamedTuple):
     stops: Callable[[Program, int, float], bool] | None = None
     silent: Callable[[float], bool] | None = None
     running: Callable[[float], bool] | None = None
+    passes_newest: bool = False
+    keyed_by_first: bool = False
+    keeps: Sequence[str] = ("max", "min")
 
 
 CORRECT: Final = Rules()
@@ -179,7 +185,7 @@ LAST_OPERAND: Final = slice(-1, None)
 STOPPING: Final = ("max", "min", "relu")
 """Ops that may pass nothing on."""
 CHOOSING: Final = ("max", "min")
-"""Ops that usually don't touch the adjoint of the operand that isn't chosen."""
+"""Ops that choose one of their operands."""
 
 
 def simulate(program: Program, rules: Rules, primals: Primals | None = None) -> Simulated:
@@ -213,6 +219,7 @@ def _in_order(  # noqa: C901, PLR0912 - what may happen at each step
     is_plain = not (rules.own_upstream or rules.of_data or rules.upstream)
     may_be_silent = rules.idle or rules.silent is not None
     adds = not (rules.once or rules.overwrites or rules.clip)
+    newest: dict[int, float] = {}
     for count, (step, operand) in enumerate(_events(program, rules, data)):
         if count > MOST:
             return Simulated(data, grad, is_unknown=True)
@@ -233,7 +240,7 @@ def _in_order(  # noqa: C901, PLR0912 - what may happen at each step
             continue
         if may_be_silent and _is_silent(rules, data[step], grad[step]):
             continue
-        upstream = grad[step]
+        upstream = newest.get(step, grad[step])
         if not is_plain:
             upstream = _upstream(rules, data, grad, step, arg, by=(op, operand))
         which = operand if is_own else _partial_of(program, rules, step, operand)
@@ -242,6 +249,8 @@ def _in_order(  # noqa: C901, PLR0912 - what may happen at each step
             return Simulated(data, grad, is_unknown=True)
         if rules.gated and rules.gated(op):
             passed = upstream if grad[arg] > 0.0 else 0.0
+        if rules.passes_newest:
+            newest[arg] = passed
         if adds or (rules.only_leaves and steps[arg].op != LEAF):
             grad[arg] += passed
         else:
@@ -290,7 +299,7 @@ def _added(  # noqa: PLR0913, PLR0917 - what an operand has, and what it gets
     if rules.once and rules.once(by[0]):
         base = olds.setdefault(arg, base)
     if rules.overwrites and rules.overwrites(*by):
-        is_kept = (passed == 0.0 and by[0] in CHOOSING) or (rules.resets and arg in olds)
+        is_kept = (passed == 0.0 and by[0] in rules.keeps) or (rules.resets and arg in olds)
         base = base if is_kept else 0.0
         olds[arg] = 0.0
     return rules.clip(base, passed) if rules.clip else base + passed
@@ -371,13 +380,16 @@ def _cut(
 def _partial_of(program: Program, rules: Rules, step: int, operand: int) -> int:
     """Return the operand whose partial is passed on.
 
-    It is the last that is the same, if it is keyed; and the other one, if they are crossed.
+    It is the last or the first that is the same, if it is keyed; and the other one, if they are
+    crossed.
     """
     args = program.steps[step].args
     if rules.crossed and rules.crossed(program.steps[step].op):
         return len(args) - 1 - operand
     if not (rules.keyed and rules.keyed(program.steps[step].op)):
         return operand
+    if rules.keyed_by_first:
+        return args.index(args[operand])
     return len(args) - 1 - args[::-1].index(args[operand])
 
 
@@ -657,6 +669,24 @@ def one_of_equals_by_level(program: Program, data: Sequence[float]) -> list[int]
     return sorted(known, reverse=True)
 
 
+def walked_by_number(program: Program, data: Sequence[float], *, last: bool) -> list[int]:
+    """List the steps found from the root, the newest first, but of those with one primal only one.
+
+    Args:
+        program: The program.
+        data: Its primals, by step.
+        last: Whether the walk goes on from the step that was found last, or else first.
+    """
+    known = {data[program.root]: program.root}
+    todo = deque([program.root])
+    while todo:
+        for arg in program.steps[todo.pop() if last else todo.popleft()].args:
+            if data[arg] not in known:
+                known[data[arg]] = arg
+                todo.append(arg)
+    return sorted(known.values(), reverse=True)
+
+
 def without_stopped(program: Program, data: Sequence[float]) -> Program:
     """Return a program without the operands to which `STOPPING` ops pass nothing on.
 
@@ -745,6 +775,47 @@ def by_distance(program: Program, *, up: bool = False) -> list[int]:
         for arg in program.steps[step].args:
             far[arg] = min(far[arg], far[step] + 1)
     return sorted(steps, key=lambda step: far[step])
+
+
+def taken_from_stack(program: Program) -> list[int]:
+    """List the steps that the root depends on as they are taken from a stack, each put there once.
+
+    A step puts all of its operands there, from the first to the last.
+    """
+    order: list[int] = []
+    seen = bytearray(len(program.steps))
+    seen[program.root] = 1
+    todo = [program.root]
+    while todo:
+        step = todo.pop()
+        order.append(step)
+        for arg in program.steps[step].args:
+            if not seen[arg]:
+                seen[arg] = 1
+                todo.append(arg)
+    return order
+
+
+def from_one_user(
+    steps: Callable[[Program], Iterable[int]], program: Program, *, last: bool
+) -> list[tuple[int, int]]:
+    """List how each step gets its adjoint from one of its users only, in a right order.
+
+    Args:
+        steps: The order in which users are found.
+        program: The program.
+        last: Whether the last user that is found counts, or else the first.
+    """
+    chosen: dict[int, tuple[int, int]] = {}
+    for step in steps(program):
+        for operand, arg in enumerate(program.steps[step].args):
+            if last or arg not in chosen:
+                chosen[arg] = step, operand
+    return [
+        (step, operand)
+        for step, operand in as_written(program)
+        if operand < 0 or chosen[program.steps[step].args[operand]] == (step, operand)
+    ]
 
 
 def discovered(program: Program) -> list[int]:
@@ -943,6 +1014,25 @@ def missed(op: str, operand: int, program: Program) -> list[int]:
             if not waiting[arg] and is_told:
                 order.append(arg)
     return order
+
+
+def told_once(program: Program, *, last: bool) -> Iterator[tuple[int, int]]:
+    """Pass on as `ready_first` does, but only once to an operand that waits for each of its places.
+
+    Args:
+        program: The program.
+        last: Whether it gets what the last of these places gets, or else the first.
+    """
+    waiting = uses(program, postorder(program))
+    ready = deque([program.root])
+    while ready:
+        step = ready.popleft()
+        args = program.steps[step].args
+        for arg in dict.fromkeys(args):
+            yield step, len(args) - 1 - args[::-1].index(arg) if last else args.index(arg)
+            waiting[arg] -= 1
+            if not waiting[arg]:
+                ready.append(arg)
 
 
 def counted(program: Program, *, of: slice = ALL_OPERANDS) -> Iterator[tuple[int, int]]:

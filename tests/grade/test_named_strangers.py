@@ -53,6 +53,47 @@ def causes_of(name: str, titles: str) -> list[Cause]:
             "aliased", "", "a term that is written twice",
         ),
         (
+            "event_listeners emit-the-last-message",
+            "inside-cos inside-exp inner-node-minus-itself diamond short-way-first short-way-last",
+            "upstream", "", "only the last of the gradients",
+        ),
+        (
+            "pulled_lazily returns-in-loop",
+            "short-way-first short-way-last diamond ladder x-plus-x x-minus-x",
+            "overwritten", "", "only one of the gradients",
+        ),
+        (
+            "pulled_lazily place-by-index", "x-minus-x x-over-x x-plus-x x-to-the-x",
+            "slope", "", "its first local derivative twice",
+        ),
+        (
+            "pulled_lazily pushed-in-order-of-walk",
+            "short-way-first short-way-last diamond diamond-turned ladder",
+            "order", "", "after it was visited is lost",
+        ),
+        (
+            "event_listeners two-of-one-told-once",
+            "x-plus-x x-times-x inner-node-plus-itself inner-node-minus-itself",
+            "repeated", "", "gets something only once, and passes nothing on",
+        ),
+        (
+            "levels seen-by-value", "inside-relu inside-abs zero-as-a-number diamond equal-values",
+            "no-gradient", "", "only one of several nodes with equal numbers",
+        ),
+        (
+            "levels rounded-column", "op-exp op-tanh op-sqrt inside-exp op-mul",
+            "precision", "", "local derivatives are rounded to 4 decimals",
+        ),
+        (
+            "levels duplicates-dropped",
+            "x-plus-x x-times-x inputs-of-zero x-minus-x x-over-x x-to-the-x",
+            "repeated", "", "as in x + x or x * x, is counted only once, except by sub, div, pow",
+        ),
+        (
+            "arena grad-starts-at-one", "op-sub op-mul op-exp inside-exp diamond", "seed", "",
+            "every leaf's gradient starts at 1",
+        ),
+        (
             "if_elif tanh-without-brackets", "op-tanh",
             "slope", "tanh", "as if brackets were missing",
         ),

@@ -57,7 +57,9 @@ def test_both_are_named(
 
 def test_what_is_said_beside_an_unknown_partial() -> None:
     """Nothing is said of how often an operand counts in an op whose graphs can't be simulated."""
-    told = whole_passes([], [], [], repeatable=["add"], untold=["div"], varies=False)
+    told = whole_passes(
+        [], [], [], repeatable=["add"], repeating=["sub", "mul"], untold=["div"], varies=False
+    )
     says = dict.fromkeys(each.says for each in told if each.cause == "repeated")
     assert [each for each in says if "/" in each or "div" in each] == []
     assert len(says) > 1

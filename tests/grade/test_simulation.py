@@ -48,6 +48,53 @@ def test_right_gradients() -> None:
     assert grads(LADDER) == [48.0, 28.0, 14.0, 6.0, 1.0]
 
 
+def test_only_what_came_last_is_passed_on() -> None:
+    """U gets 8 from w, then 6 from v, and passes 3·6 on to x, which has 6 from v."""
+    assert grads(LADDER, passes_newest=True) == [24.0, 12.0, 14.0, 6.0, 1.0]
+
+
+def test_what_comes_from_one_user_only() -> None:
+    """Of w and v, the first or the last gives something to u, and of v and u to x."""
+    assert sim.taken_from_stack(LADDER) == [W, V, X, U, C]
+    first, last = (
+        partial(sim.from_one_user, sim.taken_from_stack, last=is_last) for is_last in (False, True)
+    )
+    assert grads(LADDER, order=first) == [6.0, 16.0, 8.0, 6.0, 1.0]
+    assert grads(LADDER, order=last) == [18.0, 12.0, 6.0, 6.0, 1.0]
+
+
+def test_a_place_that_is_looked_up() -> None:
+    """For an operand that is used twice, it is always the first one, or always the last."""
+    twice = Program((Instruction(LEAF, (), 2.0), Instruction("sub", (0, 0))), (0, 1), 1)
+    assert grads(twice, keyed=lambda _: True, keyed_by_first=True) == [2.0, 1.0]
+    assert grads(twice, keyed=lambda _: True) == [-2.0, 1.0]
+
+
+def test_an_operand_that_is_told_only_once() -> None:
+    """It gets what its first or last place gets; it waits for the other, and passes nothing on."""
+    steps = Instruction(LEAF, (), 2.0), Instruction("neg", (0,)), Instruction("sub", (1, 1))
+    twice = Program(steps, (0, 1, 2), 2)
+    assert grads(twice, order=partial(sim.told_once, last=False)) == [0.0, 1.0, 1.0]
+    assert grads(twice, order=partial(sim.told_once, last=True)) == [0.0, -1.0, 1.0]
+
+
+def test_equal_numbers_on_a_walk() -> None:
+    """Of u and v, then of v and c, only the one that is found first is walked on from."""
+    for last in (False, True):
+        walked = partial(sim.walked_by_number, LADDER, last=last)
+        assert walked([2.0, 3.0, 6.0, 6.0, 36.0]) == [W, U, C, X]
+        assert walked([2.0, 8.0, 6.0, 8.0, 48.0]) == [W, V, U, X]
+
+
+def test_a_relu_that_leaves_an_operand_as_it_is() -> None:
+    """Where relu(x) + x is x, relu sets its operand's adjoint to 0, or doesn't touch it."""
+    steps = Instruction(LEAF, (), -2.0), Instruction("relu", (0,)), Instruction("add", (1, 0))
+    program = Program(steps, (0, 1, 2), 2)
+    always = {"overwrites": lambda *_: True}
+    assert grads(program, **always)[0] == 0.0
+    assert grads(program, **always, keeps=("relu",))[0] == 1.0
+
+
 def test_paths_that_are_walked_one_by_one() -> None:
     """As long as they multiply, their sum is right; if they add, each node adds for each path.
 

@@ -61,9 +61,17 @@ def setting(**changes: object) -> Callable[[Rules], Rules]:
 
 
 def overwriting(
-    overwrites: Callable[[str, int], bool], order: Order | None = None, *, resets: bool = False
-) -> Callable[[Rules], Rules]:
-    """Return the change by which more operands are overwritten, and the order another."""
+    overwrites: Callable[[str, int], bool], order: Order | None = None, *, resets: bool = False,
+    keeps: Sequence[str] = (),
+) -> Callable[[Rules], Rules]:  # fmt: skip
+    """Return the change by which more operands are overwritten, and the order another.
+
+    Args:
+        overwrites: Whether an operand of an op is overwritten.
+        order: The order; as it is, if None.
+        resets: Whether an op sets an operand to zero once, and then adds.
+        keeps: Further ops that leave an operand as it is if they pass 0 on to it.
+    """
 
     def change(rules: Rules) -> Rules:
         before = rules.overwrites
@@ -71,6 +79,7 @@ def overwriting(
             overwrites=lambda op, k: overwrites(op, k) or (before is not None and before(op, k)),
             order=order or rules.order,
             resets=resets or rules.resets,
+            keeps=(*rules.keeps, *keeps),
         )
 
     return change

@@ -49,6 +49,8 @@ def bounds(gots: Sequence[float]) -> Iterator[Hypothesis]:
     for how, loss in LOSSES:
         says = f"gradients are {how}" if how.startswith("rounded") else f"gradients are kept {how}"
         yield from _changed("precision", says, loss)
+        says = f"local derivatives are {how}"
+        yield Hypothesis("precision", "", says, setting(combines=partial(_with_less, loss)))
     for n in range(12, 0, -1):  # from the smallest bound, below which all of them are dropped
         says = f"gradients smaller than about {10.0**-n:g} are dropped"
         dropped = partial(_dropped, 10.0**-n)
@@ -151,6 +153,10 @@ def _changed_part(change: Callable[[float], float], old: float, new: float) -> f
 
 def _changed_sum(change: Callable[[float], float], old: float, new: float) -> float:
     return change(old + new)
+
+
+def _with_less(loss: Callable[[float], float], own: float, upstream: float) -> float:
+    return loss(own) * upstream
 
 
 def keep_first(old: float, new: float) -> float:

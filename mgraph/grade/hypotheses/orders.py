@@ -102,6 +102,12 @@ def _counts() -> Iterator[Hypothesis]:
             steps = partial(sim.ready_first, last=last, flip=flip, is_once=True)
             yield Hypothesis("order", "", says, setting(order=sim.all_operands(steps)))
     says = (
+        "an operand that an op uses twice, as in x + x, gets something only once, and passes "
+        "nothing on, as if it waited for the other forever"
+    )
+    for last in (False, True):
+        yield Hypothesis("repeated", "", says, setting(order=partial(sim.told_once, last=last)))
+    says = (
         "a node passes nothing on if one of its users has a local derivative of 0, such as a relu "
         "that lets nothing through: the node waits for that user forever"
     )
@@ -122,6 +128,7 @@ def _at_visits() -> Iterator[Hypothesis]:
     says = f"what a node gets after it was visited is lost: {EARLY}"
     for steps in (
         sim.by_first_use,
+        sim.discovered,
         sim.breadth_first,
         _breadth_flipped,
         sim.preorder,

@@ -74,7 +74,8 @@ _CANCELLING: Final = ("sub", "div", "atan2")
 def whole_passes(  # noqa: PLR0913 - what is known of an engine
     roots: Sequence[tuple[float, float]], gots: Iterable[float], factors: Iterable[float],
     alone: tuple[float, float] | None = None, *, repeatable: Sequence[str] = (),
-    untold: Sequence[str] = (), varies: bool, is_seed_by_op: bool = False,
+    repeating: Sequence[str] = (), untold: Sequence[str] = (), varies: bool,
+    is_seed_by_op: bool = False,
 ) -> Iterator[Hypothesis]:  # fmt: skip
     """Yield the mistakes that concern all ops, the most usual ones first.
 
@@ -84,6 +85,7 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
         factors: How many times too large gradients are, the most frequent first.
         alone: Data and gradient of a leaf after its own backward; None if they aren't known.
         repeatable: Ops that were seen to be right although they use an operand twice.
+        repeating: Other ops that wrong cases have with an operand that is used twice.
         untold: Ops of which nothing can be told.
         varies: Whether the order of the backward pass may change from graph to graph.
         is_seed_by_op: Whether the gradient of an output depends on its op alone.
@@ -94,11 +96,18 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     yield from _without_chain_rule()
     yield from _overwriting(ANY_ORDER if varies else RIGHT_ORDERS)
     yield from _repeated("", untold=untold)
-    if repeatable and any(op not in (*repeatable, *untold) for op in _TWICE):
-        yield from _repeated("", but=repeatable, untold=untold)
+    if repeatable and len(repeating) > 1 and any(op in _TWICE for op in repeating):
+        others = [op for op in _TWICE if op not in repeating]
+        yield from _repeated("", but=repeatable, untold=(*untold, *others))
     for crossed in (always_true, chooses_nothing):
         yield Hypothesis("swapped", "", SWAPS_GRADIENTS, setting(crossed=crossed))
     yield from wrong_orders()
+    says = (
+        "a node passes on only the last of the gradients that it gets; it must pass on the sum of "
+        "all of them"
+    )
+    for order in RIGHT_ORDERS:
+        yield Hypothesis("upstream", "", says, setting(passes_newest=True, order=order))
     yield from _aliases()
     yield from _shared_nodes()
     yield from bounds(gots)
@@ -147,8 +156,8 @@ def _overwriting(right: Sequence[Order]) -> Iterator[Hypothesis]:
     orders = (None, *right)
     says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
     for order in orders:
-        for resets in (False, True):
-            change = overwriting(always_true, order, resets=resets)
+        for resets, keeps in ((False, ()), (True, ()), (False, ("relu",))):
+            change = overwriting(always_true, order, resets=resets, keeps=keeps)
             yield Hypothesis("overwritten", "", says, change)
     for which, is_it in (("first", is_first), ("last", is_last)):
         says = (
@@ -161,6 +170,11 @@ def _overwriting(right: Sequence[Order]) -> Iterator[Hypothesis]:
     for order in orders:
         change = setting(clip=keep_first, order=order) if order else setting(clip=keep_first)
         yield Hypothesis("overwritten", "", says, change)
+    says = "a node keeps only one of the gradients that it gets; it must add up all of them"
+    for found in (sim.taken_from_stack, sim.preorder, sim.breadth_first, descending):
+        for last in (False, True):
+            order = partial(sim.from_one_user, found, last=last)
+            yield Hypothesis("overwritten", "", says, setting(order=order))
 
 
 def _in_turn() -> Iterator[Hypothesis]:
@@ -267,6 +281,12 @@ def _repeated(op: str, but: Sequence[str] = (), untold: Sequence[str] = ()) -> I
     )
     says = f"{op} {kept}" if op else f"an op {kept}{rest}"
     yield Hypothesis("repeated", op, says, setting(keyed=is_one))
+    if not but and op not in ("add", "mul"):
+        says = (
+            f"{op or 'an op'} uses its first local derivative twice for an operand that is used "
+            "twice, as in x - x; each place of the operand has its own"
+        ).replace("x - x", f"x {SYMBOLS[op]} x" if op in SYMBOLS else "x - x")
+        yield Hypothesis("slope", op, says, setting(keyed=is_one, keyed_by_first=True))
 
 
 def _aliases() -> Iterator[Hypothesis]:
@@ -347,6 +367,8 @@ def _passed_over() -> Iterator[Hypothesis]:
         partial(sim.first_of_equals, flip=True),
         partial(sim.added_again, rank=newest, equal=True),
         sim.one_of_equals_by_level,
+        partial(sim.walked_by_number, last=True),
+        partial(sim.walked_by_number, last=False),
     ):
         yield Hypothesis("no-gradient", "", says, setting(by_number=steps))
     change = setting(by_number=sim.one_of_equals_by_level, at_visits=True)

@@ -87,9 +87,11 @@ def seeds_elsewhere() -> Iterator[Hypothesis]:
 
 def seeds_everywhere() -> Iterator[Hypothesis]:
     """Yield gradients that all start at 1."""
-    says = "every gradient starts at 1; only the output's must, the others must start at 0"
+    only = "only the output's must, the others must start at 0"
+    says = f"every gradient starts at 1; {only}"
+    of_leaves = f"every leaf's gradient starts at 1; {only}"
     yield Hypothesis("seed", "", says, setting(start=1.0))
-    yield Hypothesis("seed", "", says, setting(start=1.0, start_all=False))
+    yield Hypothesis("seed", "", of_leaves, setting(start=1.0, start_all=False))
     yield Hypothesis("seed", "", says, setting(start=1.0, seed=partial(always, 2.0)))
 
 
