@@ -33,7 +33,7 @@ def wrong_orders() -> Iterator[Hypothesis]:
         if cause == "twice":  # operands in a set, in which each occurs once
             once = sim.all_operands(partial(_of_distinct, steps))
             yield Hypothesis(cause, "", says, setting(order=once))
-            passing = partial(_of_passing, steps)  # backward goes only where something is passed on
+            passing = partial(of_passing, steps)  # backward goes only where something is passed on
             yield Hypothesis(cause, "", says, setting(by_number=passing))
     says = (
         "a node is added to the topological order once for each operand, as if a line were "
@@ -353,9 +353,10 @@ def _breadth_reversed(program: Program) -> list[int]:
     return sim.breadth_first(program)[::-1]
 
 
-def _of_passing(
+def of_passing(
     steps: Callable[[Program], Iterable[int]], program: Program, data: Sequence[float]
 ) -> Iterable[int]:
+    """List the steps of a backward pass that goes only where something is passed on."""
     return steps(sim.without_stopped(program, data))
 
 

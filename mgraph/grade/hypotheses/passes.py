@@ -36,6 +36,7 @@ from mgraph.grade.hypotheses.orders import (
     every_step,
     late_events,
     newest,
+    of_passing,
     pre_again,
     reversed_flipped,
     reversed_post,
@@ -124,8 +125,12 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
 
 def _without_chain_rule() -> Iterator[Hypothesis]:
     """Yield what else ops may do than to multiply the upstream gradient by their partial."""
-    alone_on_paths = setting(upstream=partial(always, 1.0), order=sim.all_operands(pre_again))
-    for change in (setting(upstream=partial(always, 1.0)), alone_on_paths):
+    alone = partial(always, 1.0)
+    for change in (
+        setting(upstream=alone),
+        setting(upstream=alone, order=sim.all_operands(pre_again)),  # on each path by itself
+        setting(upstream=alone, by_number=partial(of_passing, pre_again)),
+    ):
         yield Hypothesis("upstream", "", FORGETS_UPSTREAM, change)
     says = "every op squares its local derivative"
     yield Hypothesis("slope", "", says, setting(combines=_own_squared))
