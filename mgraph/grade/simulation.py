@@ -79,7 +79,6 @@ class Rules(NamedTuple):
         once: Whether an op counts only the last use of an operand that it uses twice.
         keyed: Whether an op keeps its local derivatives by operand: an operand that it uses twice
             gets the last one twice.
-        keyed_by_first: Whether that is the first one.
         crossed: Whether an op gives its operands their gradients in the reverse order.
         shares: Whether an operand without an adjoint takes the op's own as it is, not a copy, and
             adds to it in place, by op and index of the operand.
@@ -174,7 +173,6 @@ class Rules(NamedTuple):
     silent: Callable[[float], bool] | None = None
     running: Callable[[float], bool] | None = None
     passes_newest: bool = False
-    keyed_by_first: bool = False
     keeps: Sequence[str] = ("max", "min")
 
 
@@ -380,16 +378,13 @@ def _cut(
 def _partial_of(program: Program, rules: Rules, step: int, operand: int) -> int:
     """Return the operand whose partial is passed on.
 
-    It is the last or the first that is the same, if it is keyed; and the other one, if they are
-    crossed.
+    It is the last that is the same, if it is keyed; and the other one, if they are crossed.
     """
     args = program.steps[step].args
     if rules.crossed and rules.crossed(program.steps[step].op):
         return len(args) - 1 - operand
     if not (rules.keyed and rules.keyed(program.steps[step].op)):
         return operand
-    if rules.keyed_by_first:
-        return args.index(args[operand])
     return len(args) - 1 - args[::-1].index(args[operand])
 
 

@@ -63,10 +63,6 @@ def causes_of(name: str, titles: str) -> list[Cause]:
             "overwritten", "", "only one of the gradients",
         ),
         (
-            "pulled_lazily place-by-index", "x-minus-x x-over-x x-plus-x x-to-the-x",
-            "slope", "", "its first local derivative twice",
-        ),
-        (
             "pulled_lazily pushed-in-order-of-walk",
             "short-way-first short-way-last diamond diamond-turned ladder",
             "order", "", "after it was visited is lost",

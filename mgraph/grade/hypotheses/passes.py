@@ -286,12 +286,6 @@ def _repeated(op: str, but: Sequence[str] = (), untold: Sequence[str] = ()) -> I
     )
     says = f"{op} {kept}" if op else f"an op {kept}{rest}"
     yield Hypothesis("repeated", op, says, setting(keyed=is_one))
-    if not but and op not in ("add", "mul"):
-        says = (
-            f"{op or 'an op'} uses its first local derivative twice for an operand that is used "
-            "twice, as in x - x; each place of the operand has its own"
-        ).replace("x - x", f"x {SYMBOLS[op]} x" if op in SYMBOLS else "x - x")
-        yield Hypothesis("slope", op, says, setting(keyed=is_one, keyed_by_first=True))
 
 
 def _aliases() -> Iterator[Hypothesis]:
