@@ -17,7 +17,8 @@ from mgraph.grade.outcomes import (
     matches,
     wrong_numbers,
 )
-from mgraph.grade.simulation import STOPPING, early_rules, forward, simulate
+from mgraph.grade.simulation import early_rules, forward, simulate
+from mgraph.grade.traversals import STOPPING
 from mgraph.ops import is_leaf
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import simulation as sim
+from mgraph.grade import traversals
 from mgraph.grade.causes import Cause
 from mgraph.grade.evidence import samples_of
 from mgraph.grade.hypotheses.hypothesis import number_text
@@ -119,7 +120,7 @@ def _is_cut(sample: Sample, answer: Answer, precision: Precision) -> bool:
         return False
     last = max(steps[each.node] for each in wrong)
     for cut in range(last + 1, min(last + _WIDTH, program.root) + 1):
-        order = sim.all_operands(partial(_older_first, cut))
+        order = traversals.all_operands(partial(_older_first, cut))
         rules = sim.CORRECT._replace(order=order)
         predicted = sim.simulate(program, rules, sample.primals(rules))
         if matches(case, answer, program, predicted.data, predicted.grad, precision):

@@ -94,10 +94,14 @@ LEAKS: Final = (0.01, 0.1, 0.2)
 _ERF: Final = 2.0 / math.sqrt(math.pi)
 _BASES: Final = {"2": math.log(2.0), "10": math.log(10.0)}
 _ROUNDS: Final = "turns a plain number into a whole number"
+_ZERO_FOR_ONE: Final[tuple[str, Callable[[float], float]]] = (
+    "takes the plain number 0 for 1",
+    lambda x: x or 1.0,
+)
 _CONVERSIONS: Final[tuple[tuple[str, Callable[[float], float]], ...]] = (
     *((_ROUNDS, convert) for convert in (int, round, math.floor, math.ceil)),
     ("drops the sign of a plain number", abs),
-    ("takes the plain number 0 for 1", lambda x: x or 1.0),
+    _ZERO_FOR_ONE,
 )
 _LOSSY_CONVERSIONS: Final = tuple((f"uses a plain number {how}", loss) for how, loss in LOSSES)
 
@@ -241,7 +245,7 @@ def _of_point(
 def _beside(op: str, operand: int, kinds: str) -> Iterator[Mistake]:
     """Yield the correct partial at another point: an operand is rounded, or moved a little."""
     if "N" in kinds:
-        for says, convert in (*_CONVERSIONS[:2], _CONVERSIONS[-1], *_LOSSY_CONVERSIONS):
+        for says, convert in (*_CONVERSIONS[:2], _ZERO_FOR_ONE, *_LOSSY_CONVERSIONS):
             point = partial(_converted, kinds.index("N"), convert)
             yield Mistake("conversion", says, guarded(partial(_partial_at, op, operand, point)))
     for eps in EPSILONS:

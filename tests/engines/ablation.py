@@ -17,16 +17,15 @@ from __future__ import annotations
 import argparse
 import pickle
 import sys
-import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
-from mgraph.grade.processes import EndedError, PythonEngine, ResourceLimits
+from mgraph.grade.processes import EndedError
 from mgraph.grade.runner import make_report, run_python_engine
 from tests.engines.__main__ import cases
-from tests.engines.population import FOLDER, STRANGERS, Score, people, singles
+from tests.engines.population import FOLDER, STRANGERS, Score, engine_of, people, singles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,10 +41,7 @@ WEAK: Final = ("has a wrong local derivative", "gives a wrong value", "computes 
 
 def outcomes(trial: Trial) -> list[Outcome]:
     """Run an engine with its mistakes; return nothing if it can't be run."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"{trial.person.name}.py")
-        path.write_text(trial.person.with_(trial.mistakes), encoding="utf-8")
-        engine = PythonEngine(f"{path}:{trial.person.kind}", {}, "", ResourceLimits(5.0))
+    with engine_of(trial) as engine:
         try:
             engine.start()
         except EndedError:

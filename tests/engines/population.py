@@ -264,7 +264,7 @@ def _hidden(score: Score) -> tuple[Mistake, ...]:
 
 def _answers(trial: Trial) -> str:
     """Return all numbers and errors of an engine, as text, where NaN is equal to itself."""
-    with _engine(trial) as engine:
+    with engine_of(trial) as engine:
         try:
             engine.start()
         except EndedError as error:
@@ -279,7 +279,8 @@ def _unsigned(numbers: Iterable[float | None]) -> list[float | None]:
 
 
 @contextmanager
-def _engine(trial: Trial) -> Iterator[PythonEngine]:
+def engine_of(trial: Trial) -> Iterator[PythonEngine]:
+    """Write an engine with its mistakes; it is not started yet."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"{trial.person.name}.py")
         path.write_text(trial.person.with_(trial.mistakes), encoding="utf-8")
@@ -287,7 +288,7 @@ def _engine(trial: Trial) -> Iterator[PythonEngine]:
 
 
 def _report(trial: Trial) -> dict[str, Any]:
-    with _engine(trial) as engine:
+    with engine_of(trial) as engine:
         try:
             about = engine.start()
         except EndedError as error:

@@ -6,7 +6,7 @@ import operator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from mgraph.grade import simulation as sim
+from mgraph.grade import traversals
 from mgraph.grade.program import LEAF, Instruction, Program
 from mgraph.grade.simulation import CORRECT, simulate
 
@@ -55,9 +55,10 @@ def test_only_what_came_last_is_passed_on() -> None:
 
 def test_what_comes_from_one_user_only() -> None:
     """Of w and v, the first or the last gives something to u, and of v and u to x."""
-    assert sim.taken_from_stack(LADDER) == [W, V, X, U, C]
+    assert traversals.taken_from_stack(LADDER) == [W, V, X, U, C]
     first, last = (
-        partial(sim.from_one_user, sim.taken_from_stack, last=is_last) for is_last in (False, True)
+        partial(traversals.from_one_user, traversals.taken_from_stack, last=is_last)
+        for is_last in (False, True)
     )
     assert grads(LADDER, order=first) == [6.0, 16.0, 8.0, 6.0, 1.0]
     assert grads(LADDER, order=last) == [18.0, 12.0, 6.0, 6.0, 1.0]
@@ -73,14 +74,14 @@ def test_an_operand_that_is_told_only_once() -> None:
     """It gets what its first or last place gets; it waits for the other, and passes nothing on."""
     steps = Instruction(LEAF, (), 2.0), Instruction("neg", (0,)), Instruction("sub", (1, 1))
     twice = Program(steps, (0, 1, 2), 2)
-    assert grads(twice, order=partial(sim.told_once, last=False)) == [0.0, 1.0, 1.0]
-    assert grads(twice, order=partial(sim.told_once, last=True)) == [0.0, -1.0, 1.0]
+    assert grads(twice, order=partial(traversals.told_once, last=False)) == [0.0, 1.0, 1.0]
+    assert grads(twice, order=partial(traversals.told_once, last=True)) == [0.0, -1.0, 1.0]
 
 
 def test_equal_numbers_on_a_walk() -> None:
     """Of u and v, then of v and c, only the one that is found first is walked on from."""
     for last in (False, True):
-        walked = partial(sim.walked_by_number, LADDER, last=last)
+        walked = partial(traversals.walked_by_number, LADDER, last=last)
         assert walked([2.0, 3.0, 6.0, 6.0, 36.0]) == [W, U, C, X]
         assert walked([2.0, 8.0, 6.0, 8.0, 48.0]) == [W, V, U, X]
 
@@ -111,22 +112,22 @@ def test_paths_that_end() -> None:
 
 def test_nodes_that_are_added_again() -> None:
     """In a queue, u comes before v, which gives it more; a heap of the newest is right."""
-    order = partial(sim.added_again, LADDER, [2.0, 3.0, 6.0, 8.0, 48.0])
+    order = partial(traversals.added_again, LADDER, [2.0, 3.0, 6.0, 8.0, 48.0])
     assert order() == [W, U, V, U]
     assert order(last=True) == [W, V, U]
     assert order(rank=newest) == [W, V, U]
-    assert grads(LADDER, by_number=sim.added_again)[X] == 3.0 * 8.0 + 6.0 + 3.0 * 14.0
+    assert grads(LADDER, by_number=traversals.added_again)[X] == 3.0 * 8.0 + 6.0 + 3.0 * 14.0
 
 
 def test_an_equal_node_is_not_added() -> None:
     """Of two results with one primal only the first is in the list."""
     same = [2.0, 3.0, 6.0, 6.0, 36.0]
-    assert sim.added_again(LADDER, same, rank=newest, equal=True) == [W, U]
+    assert traversals.added_again(LADDER, same, rank=newest, equal=True) == [W, U]
 
 
 def test_nodes_that_are_appended_for_each_operand() -> None:
     """The line is indented too far: each op stands there twice, and no leaf does."""
-    assert sim.appended_after_each(LADDER) == [U, U, W, V, V, W]
+    assert traversals.appended_after_each(LADDER) == [U, U, W, V, V, W]
 
 
 def test_nodes_that_wait_for_others() -> None:
@@ -134,23 +135,25 @@ def test_nodes_that_wait_for_others() -> None:
 
     X waits for two gradients from u if it is counted once for each of the paths to u.
     """
-    assert [*sim.counted(LADDER, of=sim.FIRST_OPERAND)] == [(W, 0)]
+    assert [*traversals.counted(LADDER, of=traversals.FIRST_OPERAND)] == [(W, 0)]
     more = LADDER._replace(steps=(*LADDER.steps, Instruction("exp", (U,))))
-    assert sim.ready_first(more, users=lambda program: range(len(program.steps))) == [W, V]
-    by_path = partial(sim.preorder, revisit=True)
-    assert sim.ready_first(LADDER, users=by_path) == [W, V, U]
-    assert sim.ready_first(LADDER) == [W, V, U, X, C]
-    assert sim.ready_first(more)[:3] == [W, V, U]
+    assert traversals.ready_first(more, users=lambda program: range(len(program.steps))) == [W, V]
+    by_path = partial(traversals.preorder, revisit=True)
+    assert traversals.ready_first(LADDER, users=by_path) == [W, V, U]
+    assert traversals.ready_first(LADDER) == [W, V, U, X, C]
+    assert traversals.ready_first(more)[:3] == [W, V, U]
 
 
 def test_only_what_gets_something_is_visited() -> None:
     """Of max(u, v) with u = 6 and v = 8, only v gets something; a relu of -1 passes nothing on."""
     larger = LADDER._replace(steps=(*LADDER.steps[:4], Instruction("max", (U, V))))
-    assert sim.preorder(larger, revisit=True) == [W, U, X, C, V, U, X, C, X]
-    passing = sim.without_stopped(larger, [2.0, 3.0, 6.0, 8.0, 8.0])
-    assert sim.preorder(passing, revisit=True) == [W, V, U, X, C, X]
+    assert traversals.preorder(larger, revisit=True) == [W, U, X, C, V, U, X, C, X]
+    passing = traversals.without_stopped(larger, [2.0, 3.0, 6.0, 8.0, 8.0])
+    assert traversals.preorder(passing, revisit=True) == [W, V, U, X, C, X]
     shut = LADDER._replace(steps=(*LADDER.steps[:4], Instruction("relu", (V,))))
-    assert sim.preorder(sim.without_stopped(shut, [-0.25, 3.0, -0.75, -1.0, 0.0])) == [W]
+    assert traversals.preorder(
+        traversals.without_stopped(shut, [-0.25, 3.0, -0.75, -1.0, 0.0])
+    ) == [W]
 
 
 def test_what_stands_in_the_place_of_an_adjoint() -> None:
@@ -162,7 +165,7 @@ def test_what_stands_in_the_place_of_an_adjoint() -> None:
 def test_nodes_with_equal_numbers() -> None:
     """Two factors of 3 share one adjoint, or the first gets what both must get."""
     assert grads(EQUAL) == [3.0, 3.0, 1.0]
-    assert grads(EQUAL, shared=sim.as_written) == [6.0, 6.0, 1.0]
+    assert grads(EQUAL, shared=traversals.as_written) == [6.0, 6.0, 1.0]
     assert grads(EQUAL, merges=lambda op: op == "mul") == [6.0, 0.0, 1.0]
     assert grads(EQUAL, merges=lambda op: op == "add") == [3.0, 3.0, 1.0]
 
@@ -179,10 +182,11 @@ def test_operands_that_are_cut_off() -> None:
     """
     cut = {"cut": lambda op, operand: (op, operand) == ("mul", 0)}
     assert grads(LADDER, **cut) == [6.0, 12.0, 6.0, 6.0, 1.0]
-    assert grads(LADDER, order=sim.all_operands(partial(sim.postorder, revisit=True)), **cut) == [
+    again = traversals.all_operands(partial(traversals.postorder, revisit=True))
+    assert grads(LADDER, order=again, **cut) == [
         0.0, 0.0, 0.0, 6.0, 1.0,
     ]  # fmt: skip
-    by_slopes = grads(LADDER, by_number=sim.ready_by_slopes, **cut)
+    by_slopes = grads(LADDER, by_number=traversals.ready_by_slopes, **cut)
     assert by_slopes == [6.0, 12.0, 6.0, 6.0, 1.0]
 
 

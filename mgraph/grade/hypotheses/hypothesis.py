@@ -11,7 +11,8 @@ from mgraph.ops import OPS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mgraph.grade.simulation import Order, Rules
+    from mgraph.grade.simulation import Rules
+    from mgraph.grade.traversals import Order
 
 
 @dataclass(frozen=True, eq=False)

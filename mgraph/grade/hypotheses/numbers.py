@@ -6,7 +6,7 @@ import operator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from mgraph.grade import simulation as sim
+from mgraph.grade import traversals
 from mgraph.grade.hypotheses.hypothesis import (
     Hypothesis,
     always_true,
@@ -20,7 +20,8 @@ from mgraph.grade.op_mistakes import LOSSES, guarded
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from mgraph.grade.simulation import Order, Rules
+    from mgraph.grade.simulation import Rules
+    from mgraph.grade.traversals import Order
 
 
 _FEW: Final = 2  # of the most frequent wrong gradients
@@ -89,7 +90,7 @@ def _changed(cause: str, says: str, change: Callable[[float], float]) -> Iterato
 def of_leaves(gots: Sequence[float]) -> Iterator[Hypothesis]:
     """Yield what is done to the gradients of leaves, and not to those of ops."""
     says = "`=` instead of `+=`: a leaf that is used twice keeps only the last gradient"
-    for order in (sim.as_written, *RIGHT_ORDERS[1:]):
+    for order in (traversals.as_written, *RIGHT_ORDERS[1:]):
         change = overwriting(always_true, order)
         yield Hypothesis("overwritten", "", says, partial(_in_leaves, change))
     for convert in (int, round):

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Final
 
-from mgraph.grade import simulation as sim
+from mgraph.grade import traversals
 from mgraph.grade.hypotheses.hypothesis import Hypothesis, setting
 from mgraph.grade.program import NUMBER
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mgraph.grade.program import Program
-    from mgraph.grade.simulation import Order
+    from mgraph.grade.traversals import Order
 
 
 _SCATTER: Final = 0x9E3779B1  # the bits of its multiples look random
@@ -29,9 +29,9 @@ _MORE: Final = (
 def wrong_orders() -> Iterator[Hypothesis]:
     """Yield wrong orders, the most usual ones first, and wrong counts of users."""
     for cause, says, steps in _traversals():
-        yield Hypothesis(cause, "", says, setting(order=sim.all_operands(steps)))
+        yield Hypothesis(cause, "", says, setting(order=traversals.all_operands(steps)))
         if cause == "twice":  # operands in a set, in which each occurs once
-            once = sim.all_operands(partial(_of_distinct, steps))
+            once = traversals.all_operands(partial(_of_distinct, steps))
             yield Hypothesis(cause, "", says, setting(order=once))
             passing = partial(of_passing, steps)  # backward goes only where something is passed on
             yield Hypothesis(cause, "", says, setting(by_number=passing))
@@ -40,15 +40,17 @@ def wrong_orders() -> Iterator[Hypothesis]:
         f"indented too far: {_AGAIN}"
     )
     for steps in (_appended, _appended_flipped):
-        yield Hypothesis("twice", "", says, setting(order=sim.all_operands(steps)))
+        yield Hypothesis("twice", "", says, setting(order=traversals.all_operands(steps)))
     for again_by in _again_by():
         yield Hypothesis("twice", "", _MORE, setting(by_number=again_by))
     for which, by_level in _levels_of_one():
         says = f"nodes are sorted by the level of their {which} operand: {EARLY}"
-        yield Hypothesis("order", "", says, setting(order=sim.all_operands(by_level)))
-    yield Hypothesis("twice", "", _BY_PATHS, setting(order=sim.interleaved))
+        yield Hypothesis("order", "", says, setting(order=traversals.all_operands(by_level)))
+    yield Hypothesis("twice", "", _BY_PATHS, setting(order=traversals.interleaved))
     first = f"a node passes its gradient on as soon as one of its users has: {EARLY}"
-    yield Hypothesis("order", "", first, setting(order=partial(sim.interleaved, revisit=False)))
+    yield Hypothesis(
+        "order", "", first, setting(order=partial(traversals.interleaved, revisit=False))
+    )
     yield from _counts()
     yield from _at_visits()
 
@@ -64,16 +66,16 @@ def _traversals() -> Iterator[tuple[str, str, Callable[[Program], list[int]]]]:
         "only the output and its operands pass their gradients on: backward stops after two levels"
     )
     yield from (
-        ("order", unreversed, sim.postorder),
+        ("order", unreversed, traversals.postorder),
         ("order", unreversed, _flipped),
         ("order", f"nodes are visited in the order in which they were made: {EARLY}", _ascending),
-        ("order", f"nodes are visited in preorder: {EARLY}", sim.preorder),
+        ("order", f"nodes are visited in preorder: {EARLY}", traversals.preorder),
         ("order", f"nodes are visited in preorder: {EARLY}", _pre_flipped),
-        ("order", f"nodes are visited level by level: {EARLY}", sim.breadth_first),
+        ("order", f"nodes are visited level by level: {EARLY}", traversals.breadth_first),
         ("order", f"nodes are visited level by level: {EARLY}", _breadth_flipped),
         ("order", early, _pushed),
         ("order", early, _pushed_flipped),
-        ("order", f"nodes are sorted by their shortest path: {EARLY}", sim.by_distance),
+        ("order", f"nodes are sorted by their shortest path: {EARLY}", traversals.by_distance),
         ("order", f"nodes are sorted by their shortest path: {EARLY}", _by_height),
         ("order", two_levels, _root_and_operands),
         ("order", f"nodes are visited in the wrong order: {EARLY}", _pre_reversed),
@@ -99,27 +101,29 @@ def _counts() -> Iterator[Hypothesis]:
     )
     for last in (False, True):
         for flip in (False, True):
-            steps = partial(sim.ready_first, last=last, flip=flip, is_once=True)
-            yield Hypothesis("order", "", says, setting(order=sim.all_operands(steps)))
+            steps = partial(traversals.ready_first, last=last, flip=flip, is_once=True)
+            yield Hypothesis("order", "", says, setting(order=traversals.all_operands(steps)))
     says = (
         "an operand that an op uses twice, as in x + x, gets something only once, and passes "
         "nothing on, as if it waited for the other forever"
     )
     for last in (False, True):
-        yield Hypothesis("repeated", "", says, setting(order=partial(sim.told_once, last=last)))
+        yield Hypothesis(
+            "repeated", "", says, setting(order=partial(traversals.told_once, last=last))
+        )
     says = (
         "a node passes nothing on if one of its users has a local derivative of 0, such as a relu "
         "that lets nothing through: the node waits for that user forever"
     )
     for at_visits in (False, True):
-        waiting = setting(by_number=sim.ready_by_slopes, at_visits=at_visits)
+        waiting = setting(by_number=traversals.ready_by_slopes, at_visits=at_visits)
         yield Hypothesis("no-gradient", "", says, waiting)
     says = (
         "a node passes nothing on if one of its users passes 0 on to it: the node waits for that "
         "user forever"
     )
     for at_visits in (False, True):
-        waiting = setting(by_number=sim.ready_by_passing, at_visits=at_visits)
+        waiting = setting(by_number=traversals.ready_by_passing, at_visits=at_visits)
         yield Hypothesis("no-gradient", "", says, waiting)
 
 
@@ -127,42 +131,42 @@ def _at_visits() -> Iterator[Hypothesis]:
     """Yield wrong orders in engines where a node has, in the end, what it had at its visits."""
     says = f"what a node gets after it was visited is lost: {EARLY}"
     for steps in (
-        sim.by_first_use,
-        sim.discovered,
-        sim.breadth_first,
+        traversals.by_first_use,
+        traversals.discovered,
+        traversals.breadth_first,
         _breadth_flipped,
-        sim.preorder,
+        traversals.preorder,
         _pre_flipped,
     ):
-        change = setting(order=sim.all_operands(steps), at_visits=True)
+        change = setting(order=traversals.all_operands(steps), at_visits=True)
         yield Hypothesis("order", "", says, change)
     says = (
         "at each visit, a node adds all that it has got so far to its gradient, and passes that "
         f"on: {_AGAIN}"
     )
     for steps in (pre_again, _pre_flip_again, _breadth_again, _breadth_flip_again):
-        change = setting(order=sim.all_operands(steps), at_visits=True)
+        change = setting(order=traversals.all_operands(steps), at_visits=True)
         yield Hypothesis("twice", "", says, change)
 
 
-_flipped = partial(sim.postorder, flip=True)
-_pre_flipped = partial(sim.preorder, flip=True)
-pre_again = partial(sim.preorder, revisit=True)
-_pre_flip_again = partial(sim.preorder, flip=True, revisit=True)
-_breadth_again = partial(sim.breadth_first, revisit=True)
-_breadth_flipped = partial(sim.breadth_first, flip=True)
-_breadth_flip_again = partial(sim.breadth_first, flip=True, revisit=True)
-_high_again = partial(sim.by_height, _breadth_again)
+_flipped = partial(traversals.postorder, flip=True)
+_pre_flipped = partial(traversals.preorder, flip=True)
+pre_again = partial(traversals.preorder, revisit=True)
+_pre_flip_again = partial(traversals.preorder, flip=True, revisit=True)
+_breadth_again = partial(traversals.breadth_first, revisit=True)
+_breadth_flipped = partial(traversals.breadth_first, flip=True)
+_breadth_flip_again = partial(traversals.breadth_first, flip=True, revisit=True)
+_high_again = partial(traversals.by_height, _breadth_again)
 
 
 def _again_by() -> Iterator[Callable[[Program, Sequence[float]], list[int]]]:
     """Yield orders of engines that add operands again, by what comes first."""
     for last, flip in product((False, True), repeat=2):  # a queue and a stack
-        yield partial(sim.added_again, last=last, flip=flip)
-    yield partial(sim.added_again, rank=_oldest)
+        yield partial(traversals.added_again, last=last, flip=flip)
+    yield partial(traversals.added_again, rank=_oldest)
     for rank in (_high_by_first, _high_by_last, _largest, _smallest):
         for last in (False, True):
-            yield partial(sim.added_again, rank=rank, last=last)
+            yield partial(traversals.added_again, rank=rank, last=last)
 
 
 def _oldest(program: Program, _: Sequence[float]) -> list[int]:
@@ -175,11 +179,11 @@ def newest(program: Program, _: Sequence[float]) -> list[int]:
 
 
 def _high_by_first(program: Program, _: Sequence[float]) -> list[int]:
-    return sim.heights(program, sim.FIRST_OPERAND)
+    return traversals.heights(program, traversals.FIRST_OPERAND)
 
 
 def _high_by_last(program: Program, _: Sequence[float]) -> list[int]:
-    return sim.heights(program, sim.LAST_OPERAND)
+    return traversals.heights(program, traversals.LAST_OPERAND)
 
 
 def _largest(_: Program, data: Sequence[float]) -> Sequence[float]:
@@ -196,12 +200,12 @@ def _late_again(program: Program) -> list[int]:
 
 def first_found(program: Program) -> int:
     """Return the leaf that comes first in postorder."""
-    return sim.postorder(program)[0]
+    return traversals.postorder(program)[0]
 
 
 def first_found_flipped(program: Program) -> int:
     """Return the leaf that comes first in postorder, with the operands taken from the last."""
-    return sim.postorder(program, flip=True)[0]
+    return traversals.postorder(program, flip=True)[0]
 
 
 def all_descending(program: Program) -> range:
@@ -211,17 +215,17 @@ def all_descending(program: Program) -> range:
 
 def reversed_post(program: Program) -> list[int]:
     """List the steps below the output as the lecture does: in reversed postorder."""
-    return sim.postorder(program)[::-1]
+    return traversals.postorder(program)[::-1]
 
 
 def descending(program: Program) -> list[int]:
     """List the steps below the output, from the last made to the first."""
-    return sorted(sim.postorder(program), reverse=True)
+    return sorted(traversals.postorder(program), reverse=True)
 
 
 def reversed_flipped(program: Program) -> list[int]:
     """List the steps in reversed postorder, with the operands taken from the last."""
-    return sim.postorder(program, flip=True)[::-1]
+    return traversals.postorder(program, flip=True)[::-1]
 
 
 def without_last(
@@ -241,16 +245,16 @@ def without_last(
 
 
 RIGHT_ORDERS: Final[tuple[Order, ...]] = (
-    sim.as_written,
-    sim.all_operands(reversed_post),
-    sim.all_operands(reversed_flipped),
-    sim.all_operands(sim.ready_first),
-    sim.all_operands(partial(sim.ready_first, last=True)),
-    sim.all_operands(partial(sim.ready_first, flip=True)),
-    sim.counted,
+    traversals.as_written,
+    traversals.all_operands(reversed_post),
+    traversals.all_operands(reversed_flipped),
+    traversals.all_operands(traversals.ready_first),
+    traversals.all_operands(partial(traversals.ready_first, last=True)),
+    traversals.all_operands(partial(traversals.ready_first, flip=True)),
+    traversals.counted,
     *(
-        sim.all_operands(partial(sim.by_height, first))
-        for first in (sim.discovered, reversed_post, descending)
+        traversals.all_operands(partial(traversals.by_height, first))
+        for first in (traversals.discovered, reversed_post, descending)
     ),
 )
 """Correct orders. Which one an engine has matters only beside some mistakes, as overwriting."""
@@ -268,12 +272,12 @@ def _mixed(bit: int, program: Program) -> list[int]:
         step._replace(args=step.args[::-1]) if i * _SCATTER >> bit & 1 else step
         for i, step in enumerate(program.steps)
     )
-    return sim.postorder(program._replace(steps=steps))[::-1]
+    return traversals.postorder(program._replace(steps=steps))[::-1]
 
 
 ANY_ORDER: Final = (
     *RIGHT_ORDERS,
-    *(sim.all_operands(partial(_mixed, bit)) for bit in range(8, 32)),
+    *(traversals.all_operands(partial(_mixed, bit)) for bit in range(8, 32)),
 )
 """Correct orders of an engine whose order changes from graph to graph."""
 
@@ -288,9 +292,9 @@ def late_events(
             instead[program.steps[step].args[operand]] = step
     for step in steps(program):
         if step in instead:
-            yield from sim.events_of(program, instead[step])
+            yield from traversals.events_of(program, instead[step])
         elif program.steps[step].op != op:
-            yield from sim.events_of(program, step)
+            yield from traversals.events_of(program, step)
 
 
 def every_step(program: Program) -> Iterable[int]:
@@ -304,7 +308,7 @@ def all_below(program: Program) -> list[int]:
 
 
 def _ascending(program: Program) -> list[int]:
-    return sorted(sim.postorder(program))
+    return sorted(traversals.postorder(program))
 
 
 def _root_and_operands(program: Program) -> list[int]:
@@ -312,29 +316,35 @@ def _root_and_operands(program: Program) -> list[int]:
 
 
 def _pushed(program: Program) -> list[int]:
-    return sim.marked_when_pushed(program)[::-1]
+    return traversals.marked_when_pushed(program)[::-1]
 
 
 def _pushed_flipped(program: Program) -> list[int]:
-    return sim.marked_when_pushed(program, flip=True)[::-1]
+    return traversals.marked_when_pushed(program, flip=True)[::-1]
 
 
-_by_height = partial(sim.by_distance, up=True)
+_by_height = partial(traversals.by_distance, up=True)
 
 
 def _levels_of_one() -> Iterator[tuple[str, Callable[[Program], list[int]]]]:
     """Yield orders by levels that count one operand of each op only."""
-    for which, of in (("first", sim.FIRST_OPERAND), ("last", sim.LAST_OPERAND)):
-        for first in (sim.discovered, sim.breadth_first, reversed_post, descending, _ascending):
-            yield which, partial(sim.by_height, first, of=of)
+    for which, of in (("first", traversals.FIRST_OPERAND), ("last", traversals.LAST_OPERAND)):
+        for first in (
+            traversals.discovered,
+            traversals.breadth_first,
+            reversed_post,
+            descending,
+            _ascending,
+        ):
+            yield which, partial(traversals.by_height, first, of=of)
 
 
 def _appended(program: Program) -> list[int]:
-    return sim.appended_after_each(program)[::-1]
+    return traversals.appended_after_each(program)[::-1]
 
 
 def _appended_flipped(program: Program) -> list[int]:
-    return sim.appended_after_each(program, flip=True)[::-1]
+    return traversals.appended_after_each(program, flip=True)[::-1]
 
 
 def _root_again(program: Program) -> list[int]:
@@ -342,26 +352,26 @@ def _root_again(program: Program) -> list[int]:
 
 
 def _pre_reversed(program: Program) -> list[int]:
-    return sim.preorder(program)[::-1]
+    return traversals.preorder(program)[::-1]
 
 
 def _pre_flipped_reversed(program: Program) -> list[int]:
-    return sim.preorder(program, flip=True)[::-1]
+    return traversals.preorder(program, flip=True)[::-1]
 
 
 def _breadth_reversed(program: Program) -> list[int]:
-    return sim.breadth_first(program)[::-1]
+    return traversals.breadth_first(program)[::-1]
 
 
 def of_passing(
     steps: Callable[[Program], Iterable[int]], program: Program, data: Sequence[float]
 ) -> Iterable[int]:
     """List the steps of a backward pass that goes only where something is passed on."""
-    return steps(sim.without_stopped(program, data))
+    return steps(traversals.without_stopped(program, data))
 
 
 def _of_distinct(steps: Callable[[Program], Iterable[int]], program: Program) -> Iterable[int]:
-    return steps(sim.distinct(program))
+    return steps(traversals.distinct(program))
 
 
 def along_one_operand(operand: int, program: Program) -> list[int]:
@@ -372,12 +382,12 @@ def along_one_operand(operand: int, program: Program) -> list[int]:
     steps = tuple(
         step._replace(args=step.args[:1] if operand else step.args[-1:]) for step in program.steps
     )
-    return sim.postorder(program._replace(steps=steps), flip=True)[::-1]
+    return traversals.postorder(program._replace(steps=steps), flip=True)[::-1]
 
 
 def _post_again(program: Program) -> list[int]:
-    return sim.postorder(program, revisit=True)[::-1]
+    return traversals.postorder(program, revisit=True)[::-1]
 
 
 def _post_flip_again(program: Program) -> list[int]:
-    return sim.postorder(program, flip=True, revisit=True)[::-1]
+    return traversals.postorder(program, flip=True, revisit=True)[::-1]

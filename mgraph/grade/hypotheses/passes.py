@@ -9,6 +9,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import simulation as sim
+from mgraph.grade import traversals
 from mgraph.grade.causes import SYMBOLS
 from mgraph.grade.hypotheses.hypothesis import (
     Hypothesis,
@@ -51,7 +52,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mgraph.grade.program import Program
-    from mgraph.grade.simulation import Order, Passed, Rules
+    from mgraph.grade.simulation import Passed, Rules
+    from mgraph.grade.traversals import Order
 
 
 FORGETS_UPSTREAM: Final = (
@@ -128,7 +130,7 @@ def _without_chain_rule() -> Iterator[Hypothesis]:
     alone = partial(always, 1.0)
     for change in (
         setting(upstream=alone),
-        setting(upstream=alone, order=sim.all_operands(pre_again)),  # on each path by itself
+        setting(upstream=alone, order=traversals.all_operands(pre_again)),  # on each path by itself
         setting(upstream=alone, by_number=partial(of_passing, pre_again)),
     ):
         yield Hypothesis("upstream", "", FORGETS_UPSTREAM, change)
@@ -146,7 +148,7 @@ def _without_chain_rule() -> Iterator[Hypothesis]:
             yield Hypothesis("upstream", "", says, change)
     yield from _in_turn()
     says = "every op multiplies its local derivative by out.data instead of out.grad"
-    for order in (None, sim.all_operands(all_below)):
+    for order in (None, traversals.all_operands(all_below)):
         yield Hypothesis("upstream", "", says, setting(of_data=True, order=order))
     for change in (
         setting(bare=always_true),
@@ -176,9 +178,14 @@ def _overwriting(right: Sequence[Order]) -> Iterator[Hypothesis]:
         change = setting(clip=keep_first, order=order) if order else setting(clip=keep_first)
         yield Hypothesis("overwritten", "", says, change)
     says = "a node keeps only one of the gradients that it gets; it must add up all of them"
-    for found in (sim.taken_from_stack, sim.preorder, sim.breadth_first, descending):
+    for found in (
+        traversals.taken_from_stack,
+        traversals.preorder,
+        traversals.breadth_first,
+        descending,
+    ):
         for last in (False, True):
-            order = partial(sim.from_one_user, found, last=last)
+            order = partial(traversals.from_one_user, found, last=last)
             yield Hypothesis("overwritten", "", says, setting(order=order))
 
 
@@ -197,7 +204,7 @@ def passes_of_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
     for hypothesis in _in_one_op(op, varies=varies):
         yield Hypothesis(
             hypothesis.cause, op, hypothesis.says, hypothesis.change,
-            forms=frozenset((op, kinds) for kinds in ("V", "VV", "VN", "NV")),
+            forms=frozenset(_forms(op)),
             is_seen=hypothesis.is_seen, is_plain=hypothesis.is_plain,
         )  # fmt: skip
 
@@ -331,21 +338,21 @@ def _passes_on_sums(op: str, _: int) -> bool:
 def _never_reached() -> Iterator[Hypothesis]:
     for operand, which in ((1, "first"), (0, "last")):
         says = f"backward visits only the {which} operand of each op"
-        cut = sim.all_operands(partial(along_one_operand, operand))
+        cut = traversals.all_operands(partial(along_one_operand, operand))
         yield Hypothesis("no-gradient", "", says, setting(order=cut))
-    for of, which in ((sim.FIRST_OPERAND, "first"), (sim.LAST_OPERAND, "last")):
+    for of, which in ((traversals.FIRST_OPERAND, "first"), (traversals.LAST_OPERAND, "last")):
         says = (
             f"only the {which} operand of each op is visited, but the others count, too: a node "
             "waits forever for users that never pass anything on to it"
         )
-        yield Hypothesis("no-gradient", "", says, setting(order=partial(sim.counted, of=of)))
+        yield Hypothesis("no-gradient", "", says, setting(order=partial(traversals.counted, of=of)))
     on = "and never passes its gradient on: count each user once, if backward reaches it"
     for whom, users in (
         ("users on which the output doesn't depend", every_step),
         ("one gradient for each path to its users", pre_again),
     ):
         says = f"a node waits for {whom}, {on}"
-        waits = sim.all_operands(partial(sim.ready_first, users=users))
+        waits = traversals.all_operands(partial(traversals.ready_first, users=users))
         yield Hypothesis("no-gradient", "", says, setting(order=waits))
     says = (
         "only the output has a gradient: it is set after the others were computed, or the leaves "
@@ -362,15 +369,15 @@ def _passed_over() -> Iterator[Hypothesis]:
         "apart by `is` or `id`, not by `==` or by their numbers"
     )
     for steps in (
-        sim.first_of_equals,
-        partial(sim.first_of_equals, flip=True),
-        partial(sim.added_again, rank=newest, equal=True),
-        sim.one_of_equals_by_level,
-        partial(sim.walked_by_number, last=True),
-        partial(sim.walked_by_number, last=False),
+        traversals.first_of_equals,
+        partial(traversals.first_of_equals, flip=True),
+        partial(traversals.added_again, rank=newest, equal=True),
+        traversals.one_of_equals_by_level,
+        partial(traversals.walked_by_number, last=True),
+        partial(traversals.walked_by_number, last=False),
     ):
         yield Hypothesis("no-gradient", "", says, setting(by_number=steps))
-    change = setting(by_number=sim.one_of_equals_by_level, at_visits=True)
+    change = setting(by_number=traversals.one_of_equals_by_level, at_visits=True)
     yield Hypothesis("no-gradient", "", says, change)
     says = (
         "a node whose gradient is 0 when it is visited passes nothing on, although the paths to it "
@@ -392,7 +399,7 @@ def _without_last() -> Iterator[Hypothesis]:
     says = "backward stops too early: the last nodes in its order pass nothing on"
     for whole in (descending, reversed_post, reversed_flipped):
         for count, of_all in product((2, 1, 3), (True, False)):
-            short = sim.all_operands(partial(without_last, whole, count, of_all=of_all))
+            short = traversals.all_operands(partial(without_last, whole, count, of_all=of_all))
             yield Hypothesis("no-gradient", "", says, setting(order=short))
 
 
@@ -521,7 +528,7 @@ def _waited_for(op: str) -> Iterator[Hypothesis]:
         which = ("first", "second")[operand]
         says = f"{op} passes nothing on to its {which} operand, which waits for it forever"
         keys = [(op, kinds, operand) for kinds in ("VV", "VN", "NV")]
-        order = sim.all_operands(partial(sim.missed, op, operand))
+        order = traversals.all_operands(partial(traversals.missed, op, operand))
         for at_visits in (False, True):
             waiting = partial(_giving_nothing_in_order, keys, order, at_visits=at_visits)
             yield Hypothesis("no-gradient", op, says, waiting)

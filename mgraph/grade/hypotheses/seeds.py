@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from mgraph.grade import simulation as sim
+from mgraph.grade import traversals
 from mgraph.grade.hypotheses.hypothesis import Hypothesis, always, number_text, setting
 from mgraph.grade.hypotheses.orders import all_descending, first_found, first_found_flipped
 from mgraph.grade.program import LEAF
@@ -79,7 +79,7 @@ def seeds_elsewhere() -> Iterator[Hypothesis]:
         says = f"the gradient of {where} is set to 1 instead of the output's"
         yield Hypothesis("seed", "", says, setting(seeded=seeded))
     says = "backward starts at the node that was made last, not at the one that it is called on"
-    order = sim.all_operands(all_descending)
+    order = traversals.all_operands(all_descending)
     yield Hypothesis("seed", "", says, setting(seeded=_last_of_all, order=order))
     says = "a gradient of 0 is replaced by 1; only the output's gradient must start at 1"
     yield Hypothesis("seed", "", says, setting(visit=_one_for_zero))
