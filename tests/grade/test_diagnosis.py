@@ -274,6 +274,20 @@ def test_a_leaf_that_is_the_output_but_not_the_first_node(tmp_path: Path) -> Non
     assert diagnose(outcomes).causes == []
 
 
+def test_a_leaf_that_is_cleared_as_other_outputs_are(tmp_path: Path) -> None:
+    """If no output keeps its gradient, a leaf alone is not said to be the only one."""
+    file = tmp_path / "unused.json"
+    file.write_text(UNUSED, encoding="utf-8")
+    (leaf,) = cases_of([str(file)])
+    outcomes = []
+    for case in few_cases():
+        answer = right(case)
+        cleared = judge(case, replace(answer, grad=[*answer.grad[:-1], 0.0]))
+        outcomes.append(replace(cleared, outcome=Verdict.CONVENTION))
+    outcomes.append(judge(leaf, replace(right(leaf), grad=[0.0, 0.0])))
+    assert diagnose(outcomes).causes == []
+
+
 def test_evidence_without_an_op_is_still_that_of_new_processes() -> None:
     """What was dropped stays known, too."""
     dropped = [judge(case, right(case)) for case in few_cases()[:1]]

@@ -167,3 +167,10 @@ def test_an_operand_without_a_gradient() -> None:
     (cause,) = causes_of("lecture_and_more relu-of-grad", "op-relu only-through-relu")
     assert (cause.id, cause.op) == ("no-gradient", "relu")
     assert "passes nothing on" in cause.sentence
+
+
+@pytest.mark.thorough
+def test_what_few_graphs_show_where_graphs_share_something() -> None:
+    """Leaves that are shared by their numbers don't make `max` pass on too much."""
+    (cause,) = causes_of("arena leaves-interned", "")
+    assert (cause.id, cause.op) == ("stale", "")
