@@ -121,10 +121,8 @@ class Value:
     def __pow__(self, o): return apply('pow', self, o)
     def __rpow__(self, o): return apply('pow', o, self)
     def __neg__(self): return apply('neg', self)
-    def __abs__(self): return apply('abs', self)
 
     def linear_extension(self):
-        """The nodes below self in a linear order that extends the partial one: operands first."""
         order, seen, stack = [], set(), [('enter', self)]
         while stack:
             mark, node = stack.pop()
