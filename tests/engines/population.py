@@ -57,7 +57,14 @@ HELD_OUT: Final = (
     "typed_protocols",
 )
 """Engines that were not looked at until the diagnosis was finished."""
-STRANGE: Final[tuple[str, ...]] = ()
+STRANGE: Final = (
+    "dict_of_partials",
+    "from_javascript",
+    "pool_of_slots",
+    "symbolic_derivatives",
+    "triangular",
+    "waits_for_consumers",
+)
 """Strangers' engines that are held out."""
 
 SEED: Final = 2026
