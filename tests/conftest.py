@@ -1,4 +1,4 @@
-"""What tests are handed: a folder with a command line."""
+"""What tests are handed: a folder with a command line; and how they are started."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ from tests.command_line import NEURON, Shell
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile mgraph as usual. Because it is also a plugin, pytest would rewrite its assertions.
+
+    At a cold start, every worker would spend seconds on hundreds of modules that hold none.
+    """
+    hook = config.pluginmanager.rewrite_hook
+    getattr(hook, "_must_rewrite", set()).discard("mgraph")
 
 
 @pytest.hookimpl(optionalhook=True)
