@@ -13,10 +13,12 @@ Exit status: 0 if nothing is missing, or what is missing is listed below with it
 
 from __future__ import annotations
 
+import mmap
 import struct
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -101,12 +103,23 @@ def _needs(requirement: Requirement, found: dict[str, Distribution]) -> list[Req
     if requirement.name == NAME:  # read from the project, as an installed copy may be older
         texts = [text for extra in sorted(requirement.extras) for text in extras()[extra]]
         return [Requirement(text) for text in texts]
-    each = found.setdefault(requirement.name.lower(), distribution(requirement.name))
-    needs = [Requirement(text) for text in each.requires or ()]
+    each = found.setdefault(requirement.name.lower(), _distribution(requirement.name))
+    needs = [Requirement(text) for text in _requires(each)]
     for need in needs:
         if need.marker is not None and _applies(need, ["", *sorted(requirement.extras)]):
             need.marker = None  # answered here, where the extra is known
     return needs
+
+
+@cache
+def _distribution(name: str) -> Distribution:
+    """Return an installed distribution, the same for all extras that have it."""
+    return distribution(name)
+
+
+@cache
+def _requires(found: Distribution) -> list[str]:
+    return found.requires or []
 
 
 def _applies(requirement: Requirement, wanted: list[str]) -> bool:
@@ -114,7 +127,14 @@ def _applies(requirement: Requirement, wanted: list[str]) -> bool:
     return marker is None or any(marker.evaluate({"extra": extra}) for extra in wanted)
 
 
-def needed(data: bytes) -> list[str]:
+@cache
+def needed_by(path: Path) -> list[str]:
+    """Return the libraries that a file asks for; of hundreds of megabytes, little is read."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return needed(data)
+
+
+def needed(data: bytes | mmap.mmap) -> list[str]:
     """Return the libraries that a 64-bit ELF file asks for; none if it is another kind of file."""
     if data[:6] != b"\x7fELF\x02\x01":
         return []
@@ -134,19 +154,29 @@ def needed(data: bytes) -> list[str]:
     return [_text(data, start + value) for tag, value in entries if tag == _NEEDED]
 
 
-def _segments(data: bytes) -> list[tuple[int, ...]]:
+def _segments(data: bytes | mmap.mmap) -> list[tuple[int, ...]]:
     """Return type, flags, offset, address, physical address and length of each segment."""
     (table,) = struct.unpack_from("<Q", data, 32)
     size, count = struct.unpack_from("<HH", data, 54)
     return [struct.unpack_from("<IIQQQQ", data, table + i * size) for i in range(count)]
 
 
-def _text(data: bytes, start: int) -> str:
-    return data[start : data.index(b"\0", start)].decode()
+def _text(data: bytes | mmap.mmap, start: int) -> str:
+    return data[start : data.find(b"\0", start)].decode()
 
 
-def libraries(found: Distribution) -> Iterator[Path]:
-    """Yield the shared libraries and programs of a distribution."""
+@cache
+def _name(found: Distribution) -> str:
+    return found.metadata["Name"].lower()
+
+
+@cache
+def libraries(found: Distribution) -> tuple[Path, ...]:
+    """Return the shared libraries and programs of a distribution."""
+    return tuple(_libraries(found))
+
+
+def _libraries(found: Distribution) -> Iterator[Path]:
     for entry in found.files or ():
         path = Path(str(entry.locate()))
         if path.suffix not in {".py", ".pyc"} and path.is_file() and not path.is_symlink():
@@ -155,6 +185,7 @@ def libraries(found: Distribution) -> Iterator[Path]:
                     yield path
 
 
+@cache
 def can_load(library: str) -> bool:
     """Say whether the system, or Python, has a library; asked in a process of its own."""
     script = "import ctypes, sys; ctypes.CDLL(sys.argv[1])"
@@ -171,10 +202,11 @@ def missing_libraries(found: list[Distribution]) -> dict[tuple[str, str], str]:
     asked: dict[tuple[str, str], str] = {}
     brought: dict[str, None] = {}
     for each in found:
+        name = _name(each)
         for path in libraries(each):
             brought[path.name] = None
-            for library in needed(path.read_bytes()):
-                asked.setdefault((each.metadata["Name"].lower(), library), path.name)
+            for library in needed_by(path):
+                asked.setdefault((name, library), path.name)
     names = sorted({library for _, library in asked} - brought.keys())
     absent = [library for library in names if not can_load(library)]
     return {key: file for key, file in asked.items() if key[1] in absent}

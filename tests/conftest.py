@@ -1,7 +1,8 @@
-"""What tests are handed: a folder with a command line."""
+"""What tests are handed: a folder with a command line; and how they are started."""
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,7 +10,28 @@ import pytest
 from tests.command_line import NEURON, Shell
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile mgraph as usual. Because it is also a plugin, pytest would rewrite its assertions.
+
+    At a cold start, every worker would spend seconds on hundreds of modules that hold none.
+    """
+    hook = config.pluginmanager.rewrite_hook
+    getattr(hook, "_must_rewrite", set()).discard("mgraph")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let the garbage collector pass over the million objects that thousands of tests are."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -59,6 +59,15 @@ def shared(test: _Test) -> _Test:
     return pytest.mark.parametrize("share", shares)(test)
 
 
+def sizes(usual: int, thorough: int, soak: int) -> list[Any]:
+    """Return sizes of a test as parameters: two of them are thorough, the last takes longest."""
+    return [
+        usual,
+        pytest.param(thorough, marks=pytest.mark.thorough),
+        pytest.param(soak, marks=[pytest.mark.thorough, pytest.mark.soak]),
+    ]
+
+
 def thinned(values: Iterable[object], every: int) -> list[Any]:
     """Return values as parameters; all but each so many-th are thorough."""
     return [

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the libra
 
 def compiled() -> Path:
     """Return a compiled module of the core."""
-    return next(bare_extras.libraries(distribution("jiter")))
+    return bare_extras.libraries(distribution("jiter"))[0]
 
 
 def unpacked(folder: Path, name: str, library: bytes) -> Distribution:

@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from tests.loops import crossed, looped, thinned
+from tests.loops import crossed, looped, sizes, thinned
 
 
 def test_a_loop_names_the_case_that_fails() -> None:
@@ -54,3 +54,11 @@ def test_every_third_is_not_thorough() -> None:
     params = [*thinned(range(7), 3)]
     assert [param.values for param in params] == [(i,) for i in range(7)]
     assert [param.values[0] for param in params if not param.marks] == [0, 3, 6]
+
+
+def test_the_largest_size_is_for_a_soak() -> None:
+    """The smallest is for everybody."""
+    usual, thorough, soak = sizes(1, 2, 3)
+    assert usual == 1
+    assert (thorough.values, [mark.name for mark in thorough.marks]) == ((2,), ["thorough"])
+    assert (soak.values, [mark.name for mark in soak.marks]) == ((3,), ["thorough", "soak"])

@@ -26,6 +26,7 @@ from mgraph.engine.tape.fast import (
     power,
     trigonometry,
 )
+from tests.loops import sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -421,14 +422,7 @@ def worst(name: str, count: int) -> float:
 
 
 @pytest.mark.skipif(libraries.lanes() == 0, reason="needs a processor with fused multiply-add")
-@pytest.mark.parametrize(
-    "count",
-    [
-        400,
-        pytest.param(20_000, marks=pytest.mark.thorough),
-        pytest.param(100_000, marks=[pytest.mark.thorough, pytest.mark.soak]),
-    ],
-)
+@pytest.mark.parametrize("count", sizes(400, 8_000, 100_000))
 def test_observed_errors_are_below_the_bounds(count: int) -> None:
     """Each pair, at random points, in 50-digit arithmetic."""
     bounds = derived()

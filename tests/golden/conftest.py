@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tests.golden.test_pytest_plugin import INI, NEURON_TEXT, TWO_RUNS, WRONG
+from tests.golden.test_pytest_plugin import INI, NEURON_TEXT, QUICK, TWO_RUNS, WRONG
 
 
 @pytest.fixture
 def quick(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out a plugin that takes a second to arrive, anew in every session."""
+    """Leave out plugins of others that take a second to arrive, anew in every process."""
     assert pytester.path.is_dir()  # made before: it drops the variable
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    monkeypatch.setenv("PYTEST_ADDOPTS", QUICK)
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
+def project(pytester: pytest.Pytester, quick: None) -> pytest.Pytester:  # noqa: ARG001
     """Return a project: a test, and folders of graphs of which one is right."""
     folder = pytester.mkdir("graphs")
     (folder / "neuron.json").write_text(NEURON_TEXT, encoding="utf-8")

@@ -65,6 +65,7 @@ def document(*runs: dict[str, Any]) -> str:
 BY_HAND = {"origin": "by hand", "data": {"y": -6.0}, "grad": {"a": -2.0, "b": 3.0}}
 OTHER = {"inputs": {"b": 0.5}, "origin": "by hand", "data": {"y": 1.5}}
 TWO_RUNS = document(BY_HAND, OTHER)
+QUICK = "-p no:hypothesispytest -p no:schemathesis -p no:anyio"
 ALL = ["graphs/neuron.json::run[0]", "graphs/deep/two.json::run[0]", "graphs/deep/two.json::run[1]"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.command_line import NEURON
+from tests.golden.test_pytest_plugin import QUICK
 
 PASSING = "def test_one(): pass\n"
 
@@ -12,7 +13,7 @@ PASSING = "def test_one(): pass\n"
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """Return a project with one test that passes, and two folders that are not what they seem."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    monkeypatch.setenv("PYTEST_ADDOPTS", QUICK)
     pytester.makepyfile(test_one=PASSING)
     for name in ("file.t", "upper.JSON", "neuron.json"):
         (pytester.path / name).write_bytes(NEURON.read_bytes())

@@ -11,6 +11,7 @@ from mgraph.grade.cases import cases_of, golden_set
 from mgraph.grade.quick_set import QUICK
 from tests.engines.mutants import SOURCE
 from tests.grade.test_class import PLUS_BY_HAND
+from tests.loops import thinned
 
 if TYPE_CHECKING:
     from tests.command_line import Shell
@@ -71,7 +72,7 @@ def shell(mgraph: Shell) -> Shell:
     return mgraph
 
 
-@pytest.mark.parametrize("name", MISTAKES)
+@pytest.mark.parametrize("name", thinned(MISTAKES, 2))
 def test_one_graph_is_enough(shell: Shell, name: str) -> None:
     """The true cause is named of a single graph; only that graph is counted."""
     edit, expected = MISTAKES[name]
@@ -120,14 +121,19 @@ def test_skipped_cases_are_no_evidence(shell: Shell) -> None:
     assert ("overwritten", "add") in [(each["cause"], each["op"]) for each in found["causes"]]
 
 
-def test_a_class_and_a_program(shell: Shell) -> None:
-    """The engines of a class get the same evidence, and so does a program in another language."""
+def test_a_class(shell: Shell) -> None:
+    """The engines of a class get the same evidence."""
     engine(shell, MISTAKES["add gives nothing to its second operand"][0])
     shell.path("class").mkdir()
     shell.path("engine.py").rename(shell.path("class/anna.py"))
     found = shell("grade", "--engines", "class", "--sandbox", "off", "twice.json", "--json").json
     assert [(each["cause"], each["op"]) for each in found[0]["causes"]] == [("no-gradient", "add")]
     assert (len(found[0]["cases"]), found[0]["further"]) == (1, GOLDEN)
+
+
+@pytest.mark.thorough
+def test_a_program(shell: Shell) -> None:
+    """So does a program in another language."""
     shell.write("program.py", PROGRAM)
     found = shell("grade", "--cmd", f"{sys.executable} program.py", "plus.json", "--json").json
     assert [each["cause"] for each in found["causes"]] == ["seed"]

@@ -34,7 +34,6 @@ pytestmark = pytest.mark.soak
 
 PEOPLE = [person for person in people() if not person.is_held_out]
 SINGLES = [t for t in singles(PEOPLE) if t.mistakes]
-EVERY = 160
 UNNAMED: Final = 2
 """Mistakes of the larger sample that may stay unnamed."""
 
@@ -89,7 +88,7 @@ def test_labels_are_causes_and_ops_that_exist() -> None:
             assert person.with_([mistake]) != person.source, mistake.name
 
 
-@pytest.mark.parametrize("person", people()[::12], ids=lambda person: person.name)
+@pytest.mark.parametrize("person", thinned(people()[::12], 3), ids=lambda person: person.name)
 def test_right_engines_are_not_blamed(person: object) -> None:
     """Of a right engine nothing is said but what is known of it, twice in the same words."""
     (trial,) = [t for t in singles(people()) if t.person is person and not t.mistakes]
@@ -99,12 +98,12 @@ def test_right_engines_are_not_blamed(person: object) -> None:
 
 
 def test_mistakes_are_caught_and_named() -> None:
-    """Every mistake is caught, no false cause is named, and the right one is in most cases."""
-    scores = [graded(trial, twice=False) for trial in SINGLES[40::EVERY]]
+    """Two mistakes are caught, the right causes are named, and no false one."""
+    scores = [graded(trial, twice=False) for trial in SINGLES[40::320]]
+    assert len(scores) == 2
     assert [score.trial.name for score in scores if not score.is_caught] == []
     assert [(score.trial.name, score.false) for score in scores if score.false] == []
-    unnamed = [score.trial.name for score in scores if not score.is_right]
-    assert len(unnamed) <= 1, unnamed
+    assert [score.trial.name for score in scores if not score.is_right] == []
 
 
 @pytest.mark.thorough

@@ -113,7 +113,12 @@ def clear(folder: Path) -> None:
     )
 
 
-SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(1, 10))]
+SEEDS = [
+    0,
+    *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(1, 4)),
+    *(pytest.param(seed, marks=[pytest.mark.thorough, pytest.mark.soak]) for seed in range(4, 10)),
+]
+"""Of the moments in which processes are killed."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -23,7 +23,7 @@ from mgraph.service.store.files import FileStore
 from mgraph.service.store.verify import Verification
 from tests.cli.test_cli import ENDLESS
 from tests.command_line import HERE, NEURON, process
-from tests.loops import thinned
+from tests.loops import sizes, thinned
 from tests.service.server import get, serving
 from tests.service.store.writers import neuron_with
 
@@ -60,7 +60,7 @@ def test_a_store_outlives_its_server(tmp_path: Path) -> None:
         assert refused.value.status == 403
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(30, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("rounds", sizes(1, 8, 30))
 def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path, rounds: int) -> None:
     """Two servers on one store are killed while clients write: what they answered is there."""
     promised: dict[str, bytes] = {}

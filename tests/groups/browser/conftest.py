@@ -11,13 +11,19 @@ from tests.groups.browser.page import page_file
 from tests.service.classroom import INSECURE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
     import mgraph
     from mgraph.viewer import CsvRows
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Start two workers for each core: half of the time, a test waits for its browser."""
+    return 2 * (yield)
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ from mgraph.service.store.files import FileStore
 from mgraph.service.store.runs import RunCache
 from mgraph.service.store.tokens import Quota, Scope, Usage
 from mgraph.service.store.verify import Verification
+from tests.loops import sizes
 from tests.service.store.writers import GRAPH, NEURON, neuron_with, started
 
 if TYPE_CHECKING:
@@ -331,7 +332,7 @@ def harm(path: Path, how: int, random: Random) -> None:
 
 
 @POSIX
-@pytest.mark.parametrize("count", [24, pytest.param(300, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("count", sizes(24, 90, 300))
 def test_a_harmed_store(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:

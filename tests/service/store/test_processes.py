@@ -12,6 +12,7 @@ import pytest
 from mgraph.service.store.cleaning import clean
 from mgraph.service.store.files import FileStore
 from mgraph.service.store.verify import Verification
+from tests.loops import sizes
 from tests.service.store.writers import GRAPH, NEURON, started
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs locks between processes")
 
 
-@pytest.mark.parametrize("count", [25, pytest.param(1000, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("count", sizes(25, 250, 1000))
 def test_swaps_are_exact(tmp_path: Path, count: int) -> None:
     """Of 4 writers, each sets a name so many times; all changes make one chain, without a gap."""
     folder = str(tmp_path / "store")
@@ -39,7 +40,7 @@ def test_swaps_are_exact(tmp_path: Path, count: int) -> None:
     assert at == store.get_name("counter").revision
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(30, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("rounds", sizes(2, 10, 30))
 def test_nothing_is_lost_when_writers_are_killed(tmp_path: Path, rounds: int) -> None:
     """Two processes on one store are killed again and again: all that was promised is there."""
     folder = str(tmp_path / "store")
