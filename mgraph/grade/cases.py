@@ -43,7 +43,7 @@ class Case:
         tolerance: How near an engine's numbers must be.
         compose: Formulas for ops that an engine may lack.
         backward: How often backward is called; the second call doubles the leaves' gradients.
-        graphs: How many graphs are made of the same leaves, each with its own backward.
+        then: The run whose graph is made next, of the same leaves; None if no other one is made.
         has_integers: Whether whole numbers in leaves are passed as integers.
         is_first: Whether the graph is the first one in a process.
     """
@@ -55,7 +55,7 @@ class Case:
     tolerance: Tolerance
     compose: Mapping[str, str]
     backward: int = 1
-    graphs: int = 1
+    then: Run | None = None
     has_integers: bool = False
     is_first: bool = False
 
@@ -87,11 +87,27 @@ class Case:
 
     def composed(self, formulas: Mapping[str, str]) -> Program:
         """Return the case as a program in which some ops are composed of others."""
-        graph, want = self.graph.columns, self.want
-        program = program_of(graph, want.inputs, want.seed, formulas, self.backward)
+        program = self._program(self.want, formulas)
+        following = None if self.then is None else self._program(self.then, formulas).root
         return program._replace(
-            graphs=self.graphs, has_integers=self.has_integers, is_first=self.is_first
+            following=following, has_integers=self.has_integers, is_first=self.is_first
         )
+
+    def _program(self, run: Run, formulas: Mapping[str, str]) -> Program:
+        return program_of(self.graph.columns, run.inputs, run.seed, formulas, self.backward)
+
+    def followed_by(self, runs: Sequence[Run]) -> Case:
+        """Return the case with a second graph of the same leaves.
+
+        It is that of the next run, after the last one that of the first, if only its output is
+        another one; else that of the case once more.
+
+        Args:
+            runs: All runs of the file.
+        """
+        steps, others = self.program.steps, (*runs[self.run + 1 :], *runs[: self.run])
+        then = (run for run in others if self._program(run, {}).steps == steps)
+        return replace(self, then=next(then, self.want))
 
     def document(self) -> bytes:
         """Return the case as a graph file on one line: inputs and seed, but no results."""
@@ -148,18 +164,17 @@ def without(cases: Sequence[Case], skipped: Sequence[str]) -> list[Case]:
 def _cases(file: str, graph: Graph, tolerance: Tolerance | None) -> Iterator[Case]:
     section = _section(graph, file)
     compose, backward = section.get("compose", {}), section.get("backward", 1)
-    graphs = section.get("graphs", 1)
     flags = (section.get("integers", False), section.get("first", False))
     bare = replace(graph, runs=())
     for i, run in enumerate(graph.runs):
         tolerated = tolerance or run.tolerance or DEFAULT
-        case = Case(file, i, bare, run, tolerated, compose, backward, graphs, *flags)
+        case = Case(file, i, bare, run, tolerated, compose, backward, None, *flags)
         try:
             _ = case.composed(compose) if compose else case.program
         except ExpressionError as error:
             message = f"meta.{SECTION}.compose has a formula that can't be read: {error}"
             raise GraphError.of("type", message).named(file) from None
-        yield case
+        yield case.followed_by(graph.runs) if section.get("graphs", 1) > 1 else case
 
 
 def _section(graph: Graph, file: str) -> Mapping[str, Any]:

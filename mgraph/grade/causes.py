@@ -54,7 +54,7 @@ LESSONS: Final[Mapping[str, tuple[str, ...]]] = {
     "twice": ("diamond", "diamond-turned", "ladder", "row-of-diamonds"),
     "aliased": ("x-plus-x", "inner-node-plus-itself", "x-minus-x"),
     "seed": ("output-gradient", "output-inside"),
-    "stale": ("next-step-of-training",),
+    "stale": ("another-loss-of-the-same-leaves", "next-step-of-training"),
     "upstream": ("inside-plus-minus-times",),
     "precision": ("more-than-seven-digits", "many-digits"),
     "overflow": (

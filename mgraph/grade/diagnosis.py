@@ -95,7 +95,7 @@ def diagnose(outcomes: Sequence[Outcome]) -> Diagnosis:
         causes += leftovers
     steady = _steady(evidence, leaves, causes)
     if not leftovers and not any(cause.id == "stale" for cause in causes):
-        causes += find_in_leaves(evidence)
+        causes += [*find_in_leaves(evidence, causes)]
     left = _unexplained(steady.wrong, causes)
     simulator = Simulator(leaves.precision, leaves.unit)
     if left:

@@ -11,9 +11,11 @@ Each further object is a program, a list of steps that refer to earlier ones by 
 
     {"steps": [["leaf", 2.0], ["number", 3], ["mul", 0, 1]], "root": 2, "backward": 1}
 
-A leaf becomes a Value, a number stays a plain number. With `"graphs": 2`, a second graph is made of
-the same leaves, and `next` are the gradients after its backward. With `"first": true`, the first
-Value of the process is in the graph, and nothing else has been built before it.
+A leaf becomes a Value, a number stays a plain number. With `"following": 3`, a second graph is made
+of the same leaves, and `next` are the gradients after backward from its step 3; then, after the
+leaves' gradients were set to 0, a third one, with `cleared`. `own` are those of such a graph of new
+leaves. With `"first": true`, the first Value of the process is in the graph, and nothing else has
+been built before it.
 
 The answer holds data and grad of every step that is a Value, and under `again` both once more if
 they differed when the graph was built a second time; with `"integers": true`, whole numbers are
@@ -726,7 +728,7 @@ def read_all(engine: ForeignEngine, steps: list[Any], values: list[Any], what: s
 def run(
     engine: ForeignEngine, program: Any, parts: dict[int, Any] | None = None
 ) -> tuple[dict[str, Any], list[Any]]:
-    """Build a graph, run backward, and read the numbers; return the answer, and the graph."""
+    """Build a graph, run backward, and read the numbers; return the answer, and all graphs."""
     steps, root = program["steps"], program["root"]
     values = first_of_all(engine, program) or build(engine, steps, parts)
     answer: dict[str, Any] = {"before": read_all(engine, steps, values, "data")}
@@ -746,25 +748,56 @@ def run(
     answer["data"] = read_all(engine, steps, values, "data")
     if answer["data"] == answer["before"]:
         del answer["before"]
-    if program.get("graphs", 1) > 1:
-        answer["next"] = run_again(engine, program, values)
-    return answer, values
+    graphs = [values]
+    if program.get("following") is not None:
+        is_same = program["following"] == program["root"]
+        answer["own"] = answer["grad"] if is_same else run_another(engine, program, graphs)
+        answer["next"] = run_another(engine, program, graphs, values)
+        if clear(engine, program["steps"], values):
+            with suppress(BaseException):  # it may not go on with gradients that it didn't set
+                answer["cleared"] = run_another(engine, program, graphs, values)
+    return answer, graphs
 
 
-def run_again(engine: ForeignEngine, program: Any, values: list[Any]) -> list[Any]:
-    """Build a second graph of the leaves of a first one; return the gradients after its backward.
+def run_another(
+    engine: ForeignEngine, program: Any, graphs: list[Any], leaves: list[Any] | None = None
+) -> list[Any]:
+    """Build another graph, and return the gradients after its backward.
 
-    That is what happens in every step of training but the first.
+    Args:
+        engine: The engine.
+        program: The program; backward starts from the step that is to follow.
+        graphs: Gets the graph, so that the next one has other addresses in memory.
+        leaves: The Values of an earlier graph whose leaves it is made of, as in each step of
+            training but the first; None for new leaves.
     """
     steps = program["steps"]
-    others = build(engine, steps, leaves=values)
+    values = build(engine, steps, leaves=leaves)
+    graphs.append(values)
     try:
-        engine.backward(others[program["root"]])
+        engine.backward(values[program["following"]])
     except EngineError:
         raise
     except BaseException as error:
         raise engine.failure(error, "backward") from error
-    return read_all(engine, steps, others, "grad")
+    return read_all(engine, steps, values, "grad")
+
+
+def clear(engine: ForeignEngine, steps: list[Any], values: list[Any]) -> bool:
+    """Set the gradients of leaves to those of new ones, as before each step of training.
+
+    Return whether all of them are 0, or none, then: not every engine lets one set them.
+    """
+    leaves = [(value, step[1]) for step, value in zip(steps, values) if step[0] == "leaf"]  # noqa: B905
+    try:
+        for value, x in leaves:
+            grad = engine.read(engine.leaf(x), "grad")
+            if callable(grad):  # a method
+                return False
+            setattr(value, engine.attribute["grad"], grad)
+        return not any(engine.number(engine.read(value, "grad")) for value, _ in leaves)
+    except BaseException:  # noqa: BLE001 - whatever the engine raises
+        return False
 
 
 def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:

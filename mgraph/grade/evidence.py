@@ -201,7 +201,7 @@ class Evidence:
 
     @cached_property
     def following(self) -> list[Outcome]:
-        """The outcomes of graphs whose leaves got wrong gradients from a second graph of them."""
+        """The outcomes of graphs whose leaves got wrong gradients from a further graph of them."""
         return [
             outcome
             for outcome in self.outcomes

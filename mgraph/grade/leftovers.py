@@ -14,7 +14,7 @@ from mgraph.grade.evidence import samples_of
 from mgraph.grade.hypotheses.hypothesis import number_text
 from mgraph.grade.hypotheses.orders import EARLY, descending
 from mgraph.grade.observations import root_pair, uses
-from mgraph.grade.outcomes import Verdict, matches, wrong_numbers
+from mgraph.grade.outcomes import Verdict, judge, matches, wrong_numbers
 from mgraph.grade.program import LEAF
 from mgraph.grade.search import MANY
 
@@ -38,6 +38,11 @@ _AS_TEXT: Final = (
 _IN_TRAINING: Final = (
     "in a second graph of the same leaves, as in the next step of training, gradients are neither "
     "those of that graph nor, in leaves, the sum of both: something is left over from the first"
+)
+_AFTER_ZEROS: Final = (
+    "if the gradients of leaves are set to 0 and a new graph is made of them, as in the next step "
+    "of training, they don't get the gradients of that graph: something is left over from an "
+    "earlier one"
 )
 _OF_THE_FIRST: Final = (
     "the first Value in the first graph of a process gets a wrong gradient, and the same graph is "
@@ -133,15 +138,21 @@ def _older_first(cut: int, program: Program) -> list[int]:
     return [*(i for i in steps if i < cut), *(i for i in steps if i >= cut)]
 
 
-def find_in_leaves(evidence: Evidence) -> Iterator[Cause]:
-    """Name what is left over in a graph's leaves, and what is wrong with those of some kind."""
+def find_in_leaves(evidence: Evidence, causes: Sequence[Cause]) -> Iterator[Cause]:
+    """Name what is left over in a graph's leaves, and what is wrong with those of some kind.
+
+    If data is changed, a second graph of the same leaves is another one.
+    """
     divided = [outcome for outcome in evidence.of_integers if _is_divided_by_integers(outcome)]
     if divided:
         yield Cause("int-division", "div", _OF_INTEGERS, divided)
     if evidence.first:
         yield Cause("no-gradient", "", _OF_THE_FIRST, evidence.first)
-    if evidence.following:
-        yield Cause("stale", "", _IN_TRAINING, evidence.following)
+    following = evidence.following
+    if following and not any(cause.id == "mutated" for cause in causes):
+        without = (judge(x.case, replace(x.answer, cleared=())) for x in following)
+        says = _IN_TRAINING if any(outcome.failed for outcome in without) else _AFTER_ZEROS
+        yield Cause("stale", "", says, following)
 
 
 def is_of_leaf(outcome: Outcome) -> bool:

@@ -35,7 +35,8 @@ class Verdict(StrEnum):
     CONVENTION = "differing convention"
 
 
-_FOLLOWING: Final = "second graph of the same leaves, as in the next step of training"
+_FOLLOWING: Final = "in a second graph of the same leaves, as in the next step of training"
+_CLEARED: Final = "in a third graph of the same leaves, after their gradients were set to 0"
 _MANY: Final = 3  # this many cases are not a coincidence
 
 FAILURES: Final = (
@@ -84,7 +85,10 @@ class Answer:
         grad: N adjoints; None where the engine has none.
         second: The adjoints after a second backward; empty if there was none.
         before: The primals before backward, if backward changed them; else empty.
-        following: The adjoints of a second graph of the same leaves; empty if there was none.
+        own: The adjoints of the graph that is made next, of new leaves; empty if none is made.
+        following: Its adjoints as a second graph of the same leaves; empty if there was none.
+        cleared: Its adjoints as a third one, before which those of the leaves were set to 0; empty
+            if there was none, or they can't be set.
         refused: The error that a second backward raised.
         again: Data and grad when the graph was built a second time, if they differ.
         error: The last line of the engine's error, if it failed.
@@ -105,7 +109,9 @@ class Answer:
     grad: Sequence[float | None] = ()
     second: Sequence[float | None] = ()
     before: Sequence[float | None] = ()
+    own: Sequence[float | None] = ()
     following: Sequence[float | None] = ()
+    cleared: Sequence[float | None] = ()
     refused: str = ""
     again: tuple[Sequence[float | None], Sequence[float | None]] | None = None
     error: str = ""
@@ -542,19 +548,21 @@ def _second(case: Case, answer: Answer) -> Outcome | None:
 
 
 def _following(case: Case, answer: Answer) -> Outcome | None:
-    """Return an outcome unless a second graph of the same leaves has the same gradients.
+    """Return an outcome unless further graphs of the same leaves have the gradients of a new one.
 
-    A leaf may add its gradient to that of the first graph.
+    In a second graph, a leaf may add its gradient to that of the first.
     """
-    graph, near = case.graph.columns, Precision(1e-6, 1e-9).near
-    for node, after in enumerate(answer.following):
-        before = answer.grad[node]
-        if before is None or near(after, before):
-            continue
-        if not (is_leaf(graph.opcode[node]) and near(after, 2.0 * before)):
-            name, op = graph.ids[node], graph.op(node)
-            note = f"grad of {name}: first {before!r}, then {after!r} in a {_FOLLOWING}"
-            return Outcome(case, answer, Verdict.NOT_REPRODUCIBLE, name, op, note=note)
+    opcode, near = case.graph.columns.opcode, Precision(1e-6, 1e-9).near
+    for grads, where in ((answer.following, _FOLLOWING), (answer.cleared, _CLEARED)):
+        for node, got in enumerate(grads):
+            own = answer.own[node]
+            if own is None or near(got, own):
+                continue
+            total = own + (answer.grad[node] or 0.0)
+            if not (grads is answer.following and is_leaf(opcode[node]) and near(got, total)):
+                name, op = case.graph.columns.ids[node], case.graph.columns.op(node)
+                note = f"grad of {name}: {own!r} with new leaves, {got!r} {where}"
+                return Outcome(case, answer, Verdict.NOT_REPRODUCIBLE, name, op, note=note)
     return None
 
 

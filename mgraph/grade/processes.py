@@ -469,7 +469,8 @@ def _is_answer(reply: object, steps: int) -> bool:
         )
     again = reply.get("again", reply)
     lists = [reply.get("data"), reply.get("grad")]
-    lists += [reply[key] for key in ("second", "before", "next") if key in reply]
+    others = ("second", "before", "own", "next", "cleared")
+    lists += [reply[key] for key in others if key in reply]
     return (
         isinstance(again, dict)
         and isinstance(reply.get("refused", ""), str)

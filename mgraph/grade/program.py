@@ -56,7 +56,8 @@ class Program(NamedTuple):
         step_of_node: The step of each node; -1 for a const that is only a number.
         root: The step from which backward starts.
         backward: How often backward is called.
-        graphs: How many graphs are made of the same leaves, one after the other.
+        following: The step from which backward starts in further graphs of the same leaves; None
+            if there are none.
         has_integers: Whether whole numbers in leaves are passed as integers.
         is_first: Whether it is the first thing that the engine does in its process.
     """
@@ -65,7 +66,7 @@ class Program(NamedTuple):
     step_of_node: tuple[int, ...]
     root: int
     backward: int = 1
-    graphs: int = 1
+    following: int | None = None
     has_integers: bool = False
     is_first: bool = False
 
@@ -86,7 +87,7 @@ class Program(NamedTuple):
             for step, whole in zip(self.steps, is_integer, strict=True)
         ]
         asked = {"steps": steps, "root": self.root, "backward": self.backward}
-        flags = {"graphs": self.graphs, "first": self.is_first, "integers": self.has_integers}
+        flags = {"following": self.following, "first": self.is_first, "integers": self.has_integers}
         return asked | flags
 
     def depth(self) -> int:

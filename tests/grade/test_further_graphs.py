@@ -6,23 +6,28 @@ leaves, and first of all in a process.
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from mgraph.grade.cases import cases_of
 from mgraph.grade.processes import PythonEngine, ResourceLimits
 from mgraph.grade.runner import make_report, run_python_engine
+from tests.engines import population
 from tests.engines.__main__ import cases
-from tests.engines.population import STRANGERS, people
+from tests.engines.population import STRANGERS, UNUSUAL, people, singles, written_later
 from tests.reference.graphs_pack_further import FURTHER
 
 if TYPE_CHECKING:
     from mgraph.grade.outcomes import Outcome
+    from tests.engines.population import Mistake
 
 OTHERS: Final = ("diamond", "op-sum", "seven-over-two", "sum-with-repeats")
 TITLES: Final = (*(golden.name for golden in FURTHER), *OTHERS)
+STEPS: Final = ("another-loss-of-the-same-leaves", "next-step-of-training")
 ENGINE: Final = (Path(__file__).parents[1] / "engines" / "engine.py").read_text(encoding="utf-8")
 
 NEVER_EMPTIED: Final = """
@@ -76,6 +81,21 @@ Value.__init__ = made
 """
 
 
+IN_AN_ATTRIBUTE: Final = ENGINE.replace(".grad", ".total")
+REFUSES_GRADIENTS: Final = """
+def refuse(self, grad):
+    raise TypeError("only backward sets gradients")
+Value.grad = property(lambda self: self.total, refuse)
+"""
+IN_ARRAYS: Final = "import numpy\n" + (
+    ENGINE.replace("self.grad = 0.0", "self.grad = numpy.zeros(())")
+    .replace("node.grad = 0.0", "node.grad = numpy.zeros(())")
+    .replace("self.grad = 1.0", "self.grad = numpy.ones(())")
+    .replace("self.grad += ", "self.grad[...] += ")
+    .replace("other.grad += ", "other.grad[...] += ")
+)
+
+
 def said(source: str, kind: str = "Value") -> tuple[list[Outcome], list[Any]]:
     """Return the outcomes and causes of an engine on the graphs."""
     with tempfile.TemporaryDirectory() as folder:
@@ -87,6 +107,18 @@ def said(source: str, kind: str = "Value") -> tuple[list[Outcome], list[Any]]:
     return [*report.outcomes], [*report.causes]
 
 
+def mistake_of(who: str, what: str) -> Mistake:
+    """Return a stranger's mistake by its name."""
+    person = next(person for person in people(STRANGERS) if person.name == who)
+    return next(mistake for mistake in person.mistakes if mistake.name == what)
+
+
+def of_stranger(who: str, what: str) -> tuple[list[Outcome], list[Any]]:
+    """Return the outcomes and causes of a stranger's engine with a mistake."""
+    person = next(person for person in people(STRANGERS) if person.name == who)
+    return said(person.with_([mistake_of(who, what)]), person.kind)
+
+
 def failed(source: str) -> set[str]:
     """Return the graphs that an engine fails."""
     return {outcome.case.title for outcome in said(source)[0] if outcome.failed}
@@ -96,16 +128,16 @@ def failed(source: str) -> set[str]:
     "name",
     [
         "counted_users users-not-edges", "counted_users zero-edges-skipped", "golfed pow-divides",
-        "lesson seed-unless-leaf", "parallel_lists handle-zero-is-null",
+        "lesson seed-unless-leaf", "levels all-records-ever", "parallel_lists handle-zero-is-null",
         "parallel_lists int-by-int", "parallel_lists root-is-the-last",
+        "pulled_lazily thunks-for-ever",
     ],
 )  # fmt: skip
 def test_mistakes_that_only_these_graphs_show(name: str) -> None:
     """Mistakes that strangers made, and no other golden graph shows, are found and named."""
     who, _, what = name.partition(" ")
-    person = next(person for person in people(STRANGERS) if person.name == who)
-    mistake = next(mistake for mistake in person.mistakes if mistake.name == what)
-    outcomes, causes = said(person.with_([mistake]), person.kind)
+    outcomes, causes = of_stranger(who, what)
+    mistake = mistake_of(who, what)
     assert {o.case.title for o in outcomes if o.failed} <= {golden.name for golden in FURTHER}
     assert [cause.id for cause in causes] == [mistake.causes[0]]
     assert {cause.op for cause in causes} <= {"", *mistake.ops}
@@ -122,10 +154,98 @@ def test_a_tape_that_is_never_emptied() -> None:
     """It shows in the second graph of the same leaves; what is said is what was seen."""
     outcomes, causes = said(ENGINE + NEVER_EMPTIED)
     wrong = [outcome for outcome in outcomes if outcome.failed]
-    assert [outcome.case.title for outcome in wrong] == ["next-step-of-training"]
-    assert wrong[0].outcome == "not reproducible"
-    assert "as in the next step of training" in wrong[0].note
+    assert {outcome.case.title for outcome in wrong} == {*STEPS}
+    assert {outcome.outcome for outcome in wrong} == {"not reproducible"}
+    assert all("as in the next step of training" in outcome.note for outcome in wrong)
     assert [(cause.id, cause.op) for cause in causes] == [("stale", "")]
+
+
+def test_what_is_left_when_gradients_were_set_to_zero() -> None:
+    """The sum of both graphs is right in the second one, but not after gradients were set to 0."""
+    outcomes, causes = of_stranger("levels", "all-records-ever")
+    wrong = [outcome for outcome in outcomes if outcome.failed]
+    assert {outcome.case.title for outcome in wrong} == {*STEPS}
+    assert all(outcome.note.endswith("after their gradients were set to 0") for outcome in wrong)
+    penalty = "grad of x: 0.0 with new leaves, -1.4 in a third graph"  # it has no x
+    assert wrong[0].note.startswith(penalty)  # the loss before it has: 2xw + b
+    step = next(outcome for outcome in wrong if outcome.case.title == STEPS[1])
+    first = 2 * 1.5 * 0.36 - 0.6 * 0.4  # the loss is x²w² + bxw
+    assert step.node == "x"
+    assert step.answer.following[0] == pytest.approx(2 * first)
+    assert step.answer.cleared[0] == pytest.approx(3 * first)
+    assert [cause.id for cause in causes] == ["stale"]
+    assert causes[0].says.startswith("if the gradients of leaves are set to 0")
+
+
+def test_a_gradient_that_is_kept_from_the_first_graph() -> None:
+    """It shows if the second graph is another one: the same one would give the same gradients."""
+    outcomes, _ = of_stranger("pulled_lazily", "thunks-for-ever")
+    wrong = [outcome for outcome in outcomes if outcome.failed]
+    assert [outcome.case.title for outcome in wrong] == [STEPS[0]] * 2
+    numbers = "grad of w: -0.48 with new leaves, 2.25 in a second graph of the same leaves"
+    assert wrong[0].note.startswith(numbers)  # 2bw, and x²
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        IN_AN_ATTRIBUTE + "Value.grad = lambda self: self.total",
+        IN_AN_ATTRIBUTE + "Value.grad = property(lambda self: self.total)",
+        IN_AN_ATTRIBUTE + REFUSES_GRADIENTS,
+    ],
+    ids=["method", "property", "refused"],
+)
+def test_gradients_that_cannot_be_set(source: str) -> None:
+    """It isn't a failure; the graph after they were set is left out."""
+    outcomes, causes = said(source)
+    steps = [outcome for outcome in outcomes if outcome.case.title in STEPS]
+    assert [outcome.outcome for outcome in steps] == ["ok"] * 3
+    assert all(outcome.answer.following and not outcome.answer.cleared for outcome in steps)
+    assert causes == []
+
+
+@pytest.mark.parametrize("source", [ENGINE, IN_ARRAYS], ids=["floats", "arrays"])
+def test_gradients_that_are_set(source: str) -> None:
+    """They get what a new Value has there, so that an engine which adds to an array has one."""
+    outcomes, causes = said(source)
+    steps = [outcome for outcome in outcomes if outcome.case.title in STEPS]
+    assert [outcome.outcome for outcome in steps] == ["ok"] * 3
+    assert all(outcome.answer.cleared for outcome in steps)
+    assert causes == []
+
+
+def test_the_next_graph_is_judged_by_itself() -> None:
+    """If it is wrong with new leaves, too, nothing is left over."""
+    outcomes, causes = of_stranger("parallel_lists", "left-assigned")
+    steps = [outcome.outcome for outcome in outcomes if outcome.case.title == STEPS[0]]
+    assert steps == ["wrong gradient", "ok"]
+    assert "stale" not in [cause.id for cause in causes]
+
+
+@pytest.mark.parametrize("name", ["dispatch_by_name sgd-inside", "edges_by_depth mul-inplace"])
+def test_leaves_that_are_changed(name: str) -> None:
+    """After a step of descent within backward, or * in place, it is another graph: no leftover."""
+    trials = (*written_later(UNUSUAL), *singles(people(population.OTHERS)))
+    trial = next(trial for trial in trials if trial.name == name)
+    outcomes, causes = said(trial.person.with_(trial.mistakes), trial.person.kind)
+    assert {*STEPS} <= {outcome.case.title for outcome in outcomes if outcome.failed}
+    assert [cause.id for cause in causes] == ["mutated"]
+
+
+def test_which_graph_is_next(tmp_path: Path) -> None:
+    """It is that of the next run if only the output is another one; else it is the same one."""
+    of_losses = [case for case in cases() if case.title == STEPS[0]]
+    steps = [of_losses[0].program.step_of_node[node] for node in of_losses[0].graph.columns.outputs]
+    assert [case.program.root for case in of_losses] == steps
+    assert [case.program.following for case in of_losses] == steps[::-1]
+    path = tmp_path / "seeds.json"
+    nodes = [{"id": "x", "op": "input", "data": 2.0}, {"id": "y", "op": "mul", "args": ["x", "x"]}]
+    runs = [{"inputs": {"x": 2.0}}, {"inputs": {"x": 3.0}}, {"seed": {"y": 2.5}}]
+    graph = {"mgraph": "1.0", "nodes": nodes, "outputs": ["y"], "runs": runs}
+    path.write_text(json.dumps(graph | {"meta": {"grade": {"graphs": 2}}}), encoding="utf-8")
+    assert [case.program.following for case in cases_of([str(path)])] == [1, 1, 3]
+    path.write_text(json.dumps(graph), encoding="utf-8")
+    assert [case.program.following for case in cases_of([str(path)])] == [None] * 3
 
 
 @pytest.mark.parametrize(

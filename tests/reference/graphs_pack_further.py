@@ -301,6 +301,26 @@ TRAINING = (
         Run(),
         grade={"graphs": 2},
     ),
+    lesson(
+        "another-loss-of-the-same-leaves",
+        "Two graphs are made of the same leaves, with a backward of each: that of the loss, and "
+        "that of a penalty for large weights. A leaf has the gradient of the second one, or the "
+        "sum of both; if its gradient was set to 0 between them, that of the second one only.",
+        """
+        x = input 1.5
+        w = param -0.6
+        b = param 0.4
+        xw = mul x w
+        n = add xw b
+        loss = mul n x
+        bw = mul b w
+        penalty = mul bw w
+        """,
+        "loss penalty",
+        Run(seed={"loss": 1.0}, data=("loss",), grad=("x", "w", "b", "xw", "n", "loss")),
+        Run(seed={"penalty": 1.0}, data=("penalty",), grad=("w", "b", "bw", "penalty")),
+        grade={"graphs": 2},
+    ),
 )
 
 FURTHER: tuple[Golden, ...] = (*USERS, *TERMS, *ZEROS, *NUMBERS, *TRAINING)
