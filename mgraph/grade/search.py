@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from mgraph.grade.hypotheses.orders import ANY_ORDER
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -26,7 +28,7 @@ _BY_ORDER: Final = frozenset({"overwritten", "repeated", "order", "twice", "alia
 """Causes whose numbers depend on the order of the backward pass; not all orders are tried."""
 
 _SUSPECT: Final = 4  # times as many failures must speak for a mistake as against it
-_FURTHER: Final = 2  # times as many failures must be explained by a further mistake as are left
+_FURTHER: Final = 2  # times as many failures must be explained, by all or the last one, as are left
 _TRIED: Final = 40  # a hypothesis that explains none of this many small failures is given up
 _MOST: Final = 6  # mistakes in one engine
 _WIDTH: Final = 3  # partial explanations that are pursued
@@ -233,8 +235,8 @@ class Search:
         return self._if_most(proven)
 
     def _if_most(self, proven: ProvenMistakes) -> ProvenMistakes:
-        """Return an explanation of most failures; else what else is wrong may be all there is."""
-        if len(proven.explained) < len(proven.left):
+        """Return an explanation of two failures in three; else what is left may be all there is."""
+        if len(proven.explained) < _FURTHER * len(proven.left):
             return ProvenMistakes((), (), tuple(self.failed))
         return proven
 
@@ -250,6 +252,8 @@ class Search:
             if self.simulator.is_spent:
                 break
             larger = model.with_(hypothesis)
+            if self._hides(hypothesis, model):
+                continue
             count = self._count(larger, hypothesis, left)
             if count:
                 scores.append((count, larger))
@@ -262,6 +266,18 @@ class Search:
             if len(kept) == len(done) and self.is_fine(larger):
                 grown.append((len(done) + count, larger))
         return grown
+
+    def _hides(self, hypothesis: Hypothesis, model: Model) -> bool:
+        """Whether a further mistake replaces what another one does, so that they don't add up.
+
+        A right order is no mistake: an engine with a wrong one doesn't have it.
+        """
+        alone = hypothesis.change(self.base)
+        both = hypothesis.change(model.rules)
+        for own, old, usual, new in zip(alone, model.rules, self.base, both, strict=True):
+            if own != usual != old and own != old and new == own and old not in ANY_ORDER:
+                return True
+        return False
 
     def _count(self, model: Model, hypothesis: Hypothesis, left: Sequence[Sample]) -> int:
         """Return how many failures an engine explains; 0 if none of the first ones."""

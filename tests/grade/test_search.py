@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgraph.grade.hypotheses.hypothesis import Hypothesis
 from mgraph.grade.search import Model, Search
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 @dataclass(eq=False)
@@ -88,3 +89,64 @@ def test_a_further_mistake_explains_much_more_than_is_left() -> None:
     lost, replaced = mistake("lost"), mistake("replaced", op="mul")
     assert named(failed, lost, replaced) == ["lost"]
     assert named(failed[:-1], lost, replaced) == ["lost", "replaced"]
+
+
+class Rules(NamedTuple):
+    """Stands in for the rules of an engine."""
+
+    order: str = "right"
+    visits: str = "usual"
+    slopes: str = "right"
+
+
+class TableOfRules(Table):
+    """Stands in for the simulator: a failure is explained by some of the rules."""
+
+    left = 1
+
+    def fits(self, sample: Failure, rules: Iterable[str]) -> bool:
+        """Whether rules explain a failure."""
+        return super().fits(sample, frozenset(rules))
+
+    def differ(self, *_: object) -> bool:
+        """Whether a further mistake changes numbers: none of those that it doesn't explain."""
+        return False
+
+
+def searched(failed: Sequence[Failure], *changes: dict[str, str]) -> list[str]:
+    """Return the mistakes that are found one by one, as changes of rules."""
+    hypotheses = [
+        Hypothesis("order", "", str(change), partial(_changed, change)) for change in changes
+    ]
+    search = Search(Rules(), failed, (), TableOfRules())  # type: ignore[arg-type]
+    return [each.says for each in search.stepwise(hypotheses, lambda *_: ()).hypotheses]
+
+
+def _changed(change: dict[str, str], rules: Any) -> Any:  # noqa: ANN401 - stands in for rules
+    return rules._replace(**change)
+
+
+def because(count: int, *rules: str) -> list[Failure]:
+    """Return failures of an engine with some rules."""
+    return [Failure(f"{rules}{i}", frozenset(rules), "") for i in range(count)]
+
+
+def test_mistakes_that_replace_each_other_are_not_named_together() -> None:
+    """There is only one order: what is left of the first mistake may fit in another way."""
+    first, second, slopes = (
+        {"order": "preorder", "visits": "kept"},
+        {"order": "none"},
+        {"slopes": "wrong"},
+    )
+    beside = [*because(30, "kept"), *because(40, "kept", "wrong")]
+    assert searched(beside, first, slopes) == [str(first), str(slopes)]
+    instead = [*because(30, "kept"), *because(40, "kept", "none")]
+    assert searched(instead, first, second) == []
+
+
+def test_a_mistake_that_leaves_much_unexplained() -> None:
+    """If it explains less than twice what is left, something like it may be the reason for all."""
+    failed = [*because(10, "preorder"), *because(5, "unknown")]
+    change = {"order": "preorder"}
+    assert searched(failed, change) == [str(change)]
+    assert searched(failed[1:], change) == []
