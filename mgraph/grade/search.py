@@ -305,7 +305,8 @@ class Search:
         A failure speaks against a mistake that would change its numbers, but doesn't explain them.
         A few of them are too many for a mistake of an op, as that is in few graphs, and for any
         mistake that gives the same numbers whatever the order is. Beside other mistakes, one that
-        explains little more than is left may be a part of whatever explains that.
+        explains little more than is left may be a part of whatever explains that; and so may one of
+        several that concern all ops, if anything is left.
         """
         model = Model(self.base, proven.hypotheses)
         for hypothesis in reversed(proven.hypotheses if proven.left else ()):
@@ -314,8 +315,11 @@ class Search:
             is_exact = bool(hypothesis.op) or hypothesis.cause not in _BY_ORDER
             weight = _SUSPECT if is_exact and not hypothesis.is_seen else 1
             only = len(self.only(model, hypothesis, proven.explained))
-            is_further = len(proven.hypotheses) > 1 and not hypothesis.is_seen
-            if weight * len(against) > only or (is_further and _FURTHER * len(proven.left) >= only):
+            further = [each for each in proven.hypotheses if each is not hypothesis]
+            is_further = bool(further) and not hypothesis.is_seen
+            is_one_of_all = _is_of_all_ops(hypothesis) and any(map(_is_of_all_ops, further))
+            is_little = is_further and _FURTHER * len(proven.left) >= only
+            if weight * len(against) > only or is_little or is_one_of_all:
                 return hypothesis
         return None
 

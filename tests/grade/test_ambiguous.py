@@ -216,3 +216,11 @@ def test_a_number_that_is_seen_on_the_left_only() -> None:
     """0 + x is wrong, and x + 0 is never tried: `__radd__` may not be to blame."""
     (cause,) = causes(ENGINE + THREE_FOR_ZERO, files=["zero-beside-a-value", "zero-as-a-number"])
     assert (cause.id, cause.op, cause.says) == ("value", "add", "add gives a wrong value")
+
+
+def test_gradients_that_are_scaled_when_they_are_passed_on() -> None:
+    """The output's own is 1.5 in the end, but it starts at 1: that is one mistake, not two."""
+    visit = "            node._backward()"
+    scaled = ENGINE.replace(visit, f"            node.grad *= 1.5\n{visit}")
+    (cause,) = causes(scaled)
+    assert (cause.id, cause.says) == ("factor", "every op passes on 1.5 times what it must")

@@ -91,6 +91,15 @@ def test_a_further_mistake_explains_much_more_than_is_left() -> None:
     assert named(failed[:-1], lost, replaced) == ["lost", "replaced"]
 
 
+def test_several_mistakes_of_all_ops_explain_everything() -> None:
+    """Otherwise the second may be what the first one leaves of something that isn't known."""
+    failed = [*failures(40, "dropped"), *failures(20, "kept"), *failures(1, "unknown")]
+    dropped, kept = mistake("dropped"), mistake("kept", "overwritten")
+    assert named(failed, dropped, kept) == ["dropped"]
+    assert named(failed[:-1], dropped, kept) == ["dropped", "kept"]
+    assert named(failed, dropped, mistake("kept", op="mul")) == ["dropped", "kept"]
+
+
 class Rules(NamedTuple):
     """Stands in for the rules of an engine."""
 
