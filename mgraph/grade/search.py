@@ -24,10 +24,7 @@ MANY: Final = 3
 _MUCH_THE_SAME: Final = frozenset({"overwritten", "repeated"})
 """Causes of which one is a part of the other: x + x shows both."""
 
-_BY_ORDER: Final = frozenset({"overwritten", "repeated", "order", "twice", "aliased"})
-"""Causes whose numbers depend on the order of the backward pass; not all orders are tried."""
-
-_SUSPECT: Final = 4  # times as many failures must speak for a mistake as against it
+_SUSPECT: Final = 8  # times as many failures must speak for a mistake as against it
 _FURTHER: Final = 2  # times as many failures must be explained, by all or the last one, as are left
 _TRIED: Final = 40  # a hypothesis that explains none of this many small failures is given up
 _MOST: Final = 6  # mistakes in one engine
@@ -303,17 +300,15 @@ class Search:
         """Return a mistake that too many failures speak against, the last one first.
 
         A failure speaks against a mistake that would change its numbers, but doesn't explain them.
-        A few of them are too many for a mistake of an op, as that is in few graphs, and for any
-        mistake that gives the same numbers whatever the order is. Beside other mistakes, one that
-        explains little more than is left may be a part of whatever explains that; and so may one of
-        several that concern all ops, if anything is left.
+        A few of them are too many. Beside other mistakes, one that explains little more than is
+        left may be a part of whatever explains that; and so may one of several that concern all
+        ops, if anything is left.
         """
         model = Model(self.base, proven.hypotheses)
         for hypothesis in reversed(proven.hypotheses if proven.left else ()):
             smaller = model.without(hypothesis)
             against = [s for s in proven.left if self._changes(s, smaller, model)]
-            is_exact = bool(hypothesis.op) or hypothesis.cause not in _BY_ORDER
-            weight = _SUSPECT if is_exact and not hypothesis.is_seen else 1
+            weight = 1 if hypothesis.is_seen else _SUSPECT
             only = len(self.only(model, hypothesis, proven.explained))
             further = [each for each in proven.hypotheses if each is not hypothesis]
             is_further = bool(further) and not hypothesis.is_seen

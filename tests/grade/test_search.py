@@ -72,15 +72,11 @@ def mistake(name: str, cause: str = "no-gradient", op: str = "") -> Hypothesis:
     return Hypothesis(cause, op, name, change)
 
 
-def test_few_failures_may_speak_against_a_mistake_of_the_whole_pass() -> None:
-    """In many graphs, other mistakes give the same numbers, as 0 where nothing is passed on.
-
-    Gradients that are overwritten depend on the order, which may be another one in some graphs.
-    """
-    failed = [*failures(20, "lost"), *failures(6, "unknown", touched="lost")]
-    assert named(failed, mistake("lost")) == []
-    assert named(failed, mistake("lost", "overwritten")) == ["lost"]
-    assert named(failed[:-2], mistake("lost")) == ["lost"]
+def test_few_failures_may_speak_against_a_mistake() -> None:
+    """In many graphs, other mistakes give the same numbers, as 0 where nothing is passed on."""
+    failed = [*failures(24, "lost"), *failures(4, "unknown", touched="lost")]
+    assert named(failed, mistake("lost")) == named(failed, mistake("lost", "order")) == []
+    assert named(failed[:-1], mistake("lost", "order")) == ["lost"]
 
 
 def test_a_further_mistake_explains_much_more_than_is_left() -> None:
