@@ -192,7 +192,7 @@ def _rules_and_passes(
     forms = dict.fromkeys((seen.op, seen.kinds[:2]) for seen in observations)
     blank = (*evidence.dropped, *evidence.crashed)
     unclear = dict.fromkeys(form for outcome in blank for form in forms_of(outcome))
-    learned = learned._replace(unclear=unclear)
+    learned = learned._replace(unclear=unclear | _untried(observations, leaves.precision))
     sentences = value_sentences(learned, forms)
     opaque = [form for form, known in (evidence.compositions or {}).items() if known is None]
     certain = _certain(sentences, opaque, leaves)
@@ -240,6 +240,26 @@ def _rules_and_passes(
             if sample.is_opaque
         ]
     return _merged(causes)
+
+
+def _untried(
+    observations: Iterable[Observation], precision: Precision
+) -> dict[tuple[str, str], None]:
+    """Return ops of which the numbers that are wrong on the left weren't seen on the right.
+
+    They may be wrong on both sides, as where 0 is taken for no number.
+    """
+    wrong: dict[str, dict[float, None]] = {}
+    right: dict[str, dict[float, None]] = {}
+    for seen in observations:
+        is_right = precision.near(seen.y, OPS[seen.op].value(seen.xs))
+        if seen.kinds[:2] == "NV" and not is_right:
+            wrong.setdefault(seen.op, {})[seen.xs[0]] = None
+        elif seen.kinds[:2] == "VN" and is_right:
+            right.setdefault(seen.op, {})[seen.xs[1]] = None
+    return {
+        (op, "VN"): None for op, xs in wrong.items() if not xs.keys() & right.get(op, {}).keys()
+    }
 
 
 def _certain(
@@ -379,7 +399,8 @@ def _explanation(
         step.op for sample in search.failed for step in sample.program.steps if step.args
     )
     of_ops = [each for op in ops for each in passes_of_op(op, varies=varies)]
-    right = learned.right
+    wrong = [(f.op, f.kinds, f.operand) for f in learned.faults if f.operand is not None]
+    told = learned.right | dict.fromkeys(wrong)
     if not slopes and any(f.operand is not None and not f.is_composed for f in learned.faults):
         return search.unambiguous(
             search.single(whole) or search.stepwise(whole, lambda *_: ()),
@@ -387,12 +408,12 @@ def _explanation(
         )
     proven = (
         _narrowest(search, search.single(whole), slopes)
-        or search.single(chain(slopes, of_ops, _of_every_failure(search, right)))
+        or search.single(chain(slopes, of_ops, _of_every_failure(search, told)))
         or (search.together(slopes) if slopes else None)
         or (search.possible(slopes) if _are_seen(slopes, learned, evidence) else None)
         or _beside_unknown(search, slopes, learned, evidence, (*whole, *of_ops))
         or _beside_known(search, slopes, (*whole, *of_ops))
-        or search.stepwise((*whole, *slopes, *of_ops), partial(_slopes_to_try, search, right))
+        or search.stepwise((*whole, *slopes, *of_ops), partial(_slopes_to_try, search, told))
     )
     if _is_patchwork(proven.hypotheses):
         return ProvenMistakes((), (), tuple(search.failed))
@@ -532,7 +553,7 @@ def _repeatable(search: Search) -> list[str]:
 
 
 def _slopes_to_try(
-    search: Search, right: Mapping[tuple[str, str, int], None], model: Model, left: Sequence[Sample]
+    search: Search, told: Mapping[tuple[str, str, int], None], model: Model, left: Sequence[Sample]
 ) -> Iterator[Hypothesis]:
     """Yield usual mistakes in partials that explain the smallest failure left with their op."""
     tried: dict[str, None] = {}
@@ -543,13 +564,13 @@ def _slopes_to_try(
             if op in tried or len(sample.program.steps) > _SMALL:
                 continue
             tried[op] = None
-            for hypothesis in _of_op(op, search, right):
+            for hypothesis in _of_op(op, search, told):
                 if model.with_(hypothesis).fits(sample, search.simulator):
                     yield hypothesis
 
 
 def _of_every_failure(
-    search: Search, right: Mapping[tuple[str, str, int], None]
+    search: Search, told: Mapping[tuple[str, str, int], None]
 ) -> Iterator[Hypothesis]:
     """Yield usual mistakes in the partials of ops that all failures have.
 
@@ -557,7 +578,7 @@ def _of_every_failure(
     """
     ops = dict.fromkeys(op for op, _ in sorted(search.failed[0].forms))
     common = [op for op in ops if all(sample.has(op) for sample in search.failed)]
-    hypotheses = chain.from_iterable(_of_op(op, search, right) for op in common)
+    hypotheses = chain.from_iterable(_of_op(op, search, told) for op in common)
     if len(files_of(search.failed)) >= MANY:
         yield from hypotheses
         return
@@ -567,9 +588,9 @@ def _of_every_failure(
 
 
 def _of_op(
-    op: str, search: Search, right: Mapping[tuple[str, str, int], None]
+    op: str, search: Search, told: Mapping[tuple[str, str, int], None]
 ) -> Iterator[Hypothesis]:
-    """Yield the usual mistakes in the partials of an op that weren't seen to be right.
+    """Yield the usual mistakes in the partials of an op that weren't seen directly.
 
     Those of a single form come first, then those that several have in common: of one operand, then
     of all.
@@ -581,7 +602,7 @@ def _of_op(
     ] = {}
     keys = [(*form, k) for form in forms for k, kind in enumerate(form[1]) if kind == "V"]
     for key in keys:
-        for mistake in partial_mistakes(op, key[2], key[1]) if key not in right else ():
+        for mistake in partial_mistakes(op, key[2], key[1]) if key not in told else ():
             if mistake.cause in _SHOWN_BY_VALUES:
                 continue
             says = f"{op} {mistake.says}"

@@ -32,6 +32,8 @@ _SINGLE: Final = 1e-5  # relative error of a few operations in single precision
 _FLAT: Final = 1e-6  # a partial that is nearly 0
 _MANY: Final = 3
 """Number of points that a factor must fit to be more than a coincidence."""
+_FORMULAS: Final = ("place", "exponent", "conversion", "value", "precision")
+"""Causes of which so many formulas are tried that some give one or two numbers by chance."""
 
 
 class Fault(NamedTuple):
@@ -250,9 +252,15 @@ class _Learner:
             rules, guess = self._frozen_rules(), _Guess(op, kinds, index, self.is_watched)
             self.slopes[key] = partial(_composed_passed, guess, rules, operand)
             return
+        slopes = dict.fromkeys(map(partial(_slope, operand), wrong))
+        is_formula_shown = len(slopes) >= _MANY
         mistake = (
             _first(
-                partial_mistakes(op, operand, kinds),
+                (
+                    each
+                    for each in partial_mistakes(op, operand, kinds)
+                    if is_formula_shown or each.cause not in _FORMULAS
+                ),
                 observations,
                 partial(self._has_passed, operand),
             )
@@ -371,6 +379,11 @@ class _Learner:
 
     def _is_near(self, got: float | None, x: float | None) -> bool:
         return x is not None and self.near(got, x)
+
+
+def _slope(operand: int, seen: Observation) -> str:
+    """Return the local derivative that an engine had, in so many digits as numbers agree in."""
+    return f"{(seen.passed[operand] or 0.0) / (seen.upstream or 1.0):.9g}"
 
 
 def _from_inputs(op: str, operand: int, xs: Sequence[float], _: float, upstream: float) -> float:

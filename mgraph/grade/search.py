@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from mgraph.grade.hypotheses.orders import ANY_ORDER
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -22,11 +24,8 @@ MANY: Final = 3
 _MUCH_THE_SAME: Final = frozenset({"overwritten", "repeated"})
 """Causes of which one is a part of the other: x + x shows both."""
 
-_BY_ORDER: Final = frozenset({"overwritten", "repeated", "order", "twice", "aliased"})
-"""Causes whose numbers depend on the order of the backward pass; not all orders are tried."""
-
-_SUSPECT: Final = 4  # times as many failures must speak for a mistake as against it
-_FURTHER: Final = 2  # times as many failures must be explained by a further mistake as are left
+_SUSPECT: Final = 8  # times as many failures must speak for a mistake as against it
+_FURTHER: Final = 2  # times as many failures must be explained, by all or the last one, as are left
 _TRIED: Final = 40  # a hypothesis that explains none of this many small failures is given up
 _MOST: Final = 6  # mistakes in one engine
 _WIDTH: Final = 3  # partial explanations that are pursued
@@ -233,8 +232,8 @@ class Search:
         return self._if_most(proven)
 
     def _if_most(self, proven: ProvenMistakes) -> ProvenMistakes:
-        """Return an explanation of most failures; else what else is wrong may be all there is."""
-        if len(proven.explained) < len(proven.left):
+        """Return an explanation of two failures in three; else what is left may be all there is."""
+        if len(proven.explained) < _FURTHER * len(proven.left):
             return ProvenMistakes((), (), tuple(self.failed))
         return proven
 
@@ -250,6 +249,8 @@ class Search:
             if self.simulator.is_spent:
                 break
             larger = model.with_(hypothesis)
+            if self._hides(hypothesis, model):
+                continue
             count = self._count(larger, hypothesis, left)
             if count:
                 scores.append((count, larger))
@@ -262,6 +263,18 @@ class Search:
             if len(kept) == len(done) and self.is_fine(larger):
                 grown.append((len(done) + count, larger))
         return grown
+
+    def _hides(self, hypothesis: Hypothesis, model: Model) -> bool:
+        """Whether a further mistake replaces what another one does, so that they don't add up.
+
+        A right order is no mistake: an engine with a wrong one doesn't have it.
+        """
+        alone = hypothesis.change(self.base)
+        both = hypothesis.change(model.rules)
+        for own, old, usual, new in zip(alone, model.rules, self.base, both, strict=True):
+            if own != usual != old and own != old and new == own and old not in ANY_ORDER:
+                return True
+        return False
 
     def _count(self, model: Model, hypothesis: Hypothesis, left: Sequence[Sample]) -> int:
         """Return how many failures an engine explains; 0 if none of the first ones."""
@@ -287,19 +300,21 @@ class Search:
         """Return a mistake that too many failures speak against, the last one first.
 
         A failure speaks against a mistake that would change its numbers, but doesn't explain them.
-        A few of them are too many for a mistake of an op, as that is in few graphs, and for any
-        mistake that gives the same numbers whatever the order is. Beside other mistakes, one that
-        explains little more than is left may be a part of whatever explains that.
+        A few of them are too many. Beside other mistakes, one that explains little more than is
+        left may be a part of whatever explains that; and so may one of several that concern all
+        ops, if anything is left.
         """
         model = Model(self.base, proven.hypotheses)
         for hypothesis in reversed(proven.hypotheses if proven.left else ()):
             smaller = model.without(hypothesis)
             against = [s for s in proven.left if self._changes(s, smaller, model)]
-            is_exact = bool(hypothesis.op) or hypothesis.cause not in _BY_ORDER
-            weight = _SUSPECT if is_exact and not hypothesis.is_seen else 1
+            weight = 1 if hypothesis.is_seen else _SUSPECT
             only = len(self.only(model, hypothesis, proven.explained))
-            is_further = len(proven.hypotheses) > 1 and not hypothesis.is_seen
-            if weight * len(against) > only or (is_further and _FURTHER * len(proven.left) >= only):
+            further = [each for each in proven.hypotheses if each is not hypothesis]
+            is_further = bool(further) and not hypothesis.is_seen
+            is_one_of_all = _is_of_all_ops(hypothesis) and any(map(_is_of_all_ops, further))
+            is_little = is_further and _FURTHER * len(proven.left) >= only
+            if weight * len(against) > only or is_little or is_one_of_all:
                 return hypothesis
         return None
 

@@ -372,7 +372,7 @@ def ready_first(
 
 def added_again(  # noqa: PLR0913 - what an engine may do
     program: Program, data: Sequence[float], *, rank: Rank | None = None, last: bool = False,
-    flip: bool = False, equal: bool = False,
+    flip: bool = False, equal: bool = False, once: bool = False,
 ) -> list[int]:  # fmt: skip
     """List the steps as they come from a list of steps to visit, to which each visit adds operands.
 
@@ -385,6 +385,7 @@ def added_again(  # noqa: PLR0913 - what an engine may do
         last: Whether of equal ones the step that was added last comes first.
         flip: Whether the last operand is added first.
         equal: Whether a step isn't added if one with the same primal is in the list.
+        once: Whether a step isn't added if it was visited.
     """
     ranks = rank(program, data) if rank else [0.0] * len(program.steps)
     order: list[int] = []
@@ -398,7 +399,7 @@ def added_again(  # noqa: PLR0913 - what an engine may do
         args = program.steps[step].args
         for arg in reversed(args) if flip else args:
             is_in = any(data[arg] == data[x] for x in todo) if equal else arg in todo
-            if program.steps[arg].args and not is_in:
+            if program.steps[arg].args and not is_in and not (once and arg in order):
                 todo.append(arg)
     return order
 

@@ -8,7 +8,7 @@
 
 Each engine is run once, and diagnosed twice: as it is, and without the hypotheses that yield one of
 the causes that are true of its mistake. What is said then and isn't true is printed, with how many
-failures the causes explain. Some of it holds in other words: a factor of -1 is a wrong sign. What
+failures the causes explain. What holds in other words is not: a factor of -1 is a wrong sign. What
 crashes and leaves show is not left out: no hypothesis is needed for that.
 """
 
@@ -99,10 +99,17 @@ def named(trial: Trial, ran: list[Outcome]) -> tuple[Score, dict[str, int]]:
     return Score(trial, report.failed, causes, is_same=True), counts
 
 
-def is_weak(trial: Trial, op: str, says: str) -> bool:
-    """Whether all that is said is that an op is wrong that really is."""
-    ops = [op for mistake in trial.mistakes for op in mistake.ops]
-    return op in ops and any(words in says for words in WEAK)
+def holds(mistake: Mistake, cause: str, op: str, says: str) -> bool:
+    """Whether what is said is true in other words, or of a part of what is wrong.
+
+    A factor of -1 is a wrong sign, as is the other local derivative of sub. If all ops are wrong,
+    each of them is.
+    """
+    if op in mistake.ops and any(words in says for words in WEAK):
+        return True
+    if "sign" in mistake.causes and (" -1 times " in says or (cause, op) == ("swapped", "sub")):
+        return op in mistake.ops
+    return cause in mistake.causes and not mistake.ops
 
 
 def main() -> int:
@@ -126,7 +133,7 @@ def main() -> int:
         right += named(trial, ran)[0].is_right
         with without(trial.mistakes[0]):
             score, counts = named(trial, ran)
-        wrong = [each for each in score.false if not is_weak(trial, *each[1:])]
+        wrong = [each for each in score.false if not holds(trial.mistakes[0], *each)]
         false += bool(wrong)
         for cause, op, says in wrong:
             print(f"{trial.name}: FALSE {cause} {op}: {says} ({counts[says]} failures)", flush=True)

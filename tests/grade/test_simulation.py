@@ -116,6 +116,8 @@ def test_nodes_that_are_added_again() -> None:
     assert order() == [W, U, V, U]
     assert order(last=True) == [W, V, U]
     assert order(rank=newest) == [W, V, U]
+    assert order(once=True) == [W, U, V]
+    assert order(once=True, last=True) == [W, V, U]
     assert grads(LADDER, by_number=traversals.added_again)[X] == 3.0 * 8.0 + 6.0 + 3.0 * 14.0
 
 

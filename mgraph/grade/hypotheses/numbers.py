@@ -68,7 +68,9 @@ def other_numbers(factors: Iterable[float]) -> Iterator[Hypothesis]:
         if factor == -1.0:
             says = "every op passes its gradients on with the wrong sign"
         cause = "sign" if factor == -1.0 else "factor"
-        yield Hypothesis(cause, "", says, setting(upstream=partial(operator.mul, factor)))
+        times = partial(operator.mul, factor)
+        for change in (setting(upstream=times), setting(visit=times)):  # the output's own, too
+            yield Hypothesis(cause, "", says, change)
     for convert in (int, round):
         says = "gradients are turned into whole numbers"
         yield from _changed("conversion", says, guarded(partial(_converted, convert)))

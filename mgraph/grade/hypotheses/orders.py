@@ -43,6 +43,13 @@ def wrong_orders() -> Iterator[Hypothesis]:
         yield Hypothesis("twice", "", says, setting(order=traversals.all_operands(steps)))
     for again_by in _again_by():
         yield Hypothesis("twice", "", _MORE, setting(by_number=again_by))
+    for which, from_list in (
+        ("made first", partial(traversals.added_again, once=True, rank=_oldest)),
+        ("added last", partial(traversals.added_again, once=True, last=True)),
+        ("added last", partial(traversals.added_again, once=True, last=True, flip=True)),
+    ):
+        says = f"of the nodes that wait for their visit, the one {which} comes first: {EARLY}"
+        yield Hypothesis("order", "", says, setting(by_number=from_list))
     for which, by_level in _levels_of_one():
         says = f"nodes are sorted by the level of their {which} operand: {EARLY}"
         yield Hypothesis("order", "", says, setting(order=traversals.all_operands(by_level)))
