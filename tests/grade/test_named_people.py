@@ -1,0 +1,32 @@
+"""Mistakes in engines that were held out at first, on graphs that show them, and what is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from mgraph.grade import runner
+from tests.engines.population import FOLDER
+from tests.grade.test_named_strangers import causes_of
+
+
+@pytest.fixture(autouse=True)
+def without_new_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Don't run failures again on their own: it takes most of the time."""
+    monkeypatch.setattr(runner, "_try_afresh", lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("name", "titles", "cause", "op", "words"),
+    [
+        (
+            "tape_of_integers no-chain-rule",
+            "op-add op-tanh inside-exp inside-plus-minus-times overflow-sigmoid",
+            "upstream", "", "no op multiplies its local derivative by out.grad",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_said(name: str, titles: str, cause: str, op: str, words: str) -> None:
+    """The only cause that is named says what the engine does."""
+    (only,) = causes_of(name, titles, FOLDER)
+    assert (only.id, only.op) == (cause, op)
+    assert words in only.sentence
