@@ -19,6 +19,10 @@ def without_new_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "titles", "cause", "op", "words"),
     [
         (
+            "generator_partial div-second-like-first", "op-div 2-over-x seven-over-two",
+            "slope", "div", "has -1/b",
+        ),
+        (
             "tape_of_integers no-chain-rule",
             "op-add op-tanh inside-exp inside-plus-minus-times overflow-sigmoid",
             "upstream", "", "no op multiplies its local derivative by out.grad",
