@@ -19,13 +19,28 @@ def without_new_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "titles", "cause", "op", "words"),
     [
         (
+            "generator_partial functions-assign",
+            "inside-exp inside-log inside-tanh inside-neg one-node-through-several-ops diamond",
+            "overwritten", "", "for the operand of each op that has only one",
+        ),
+        (
             "generator_partial div-second-like-first", "op-div 2-over-x seven-over-two",
             "slope", "div", "has -1/b",
+        ),
+        (
+            "generator_partial partial-of-first",
+            "diamond diamond-turned same-term-twice inside-max inside-pow 2-times-x tenths",
+            "no-gradient", "", "only the first operand of each op, except of max and min",
         ),
         (
             "tape_of_integers no-chain-rule",
             "op-add op-tanh inside-exp inside-plus-minus-times overflow-sigmoid",
             "upstream", "", "no op multiplies its local derivative by out.grad",
+        ),
+        (
+            "tape_of_integers second-only-if-different",
+            "x-plus-x x-minus-x x-times-x x-over-x inner-node-minus-itself",
+            "repeated", "", "is counted only once",
         ),
     ],
 )  # fmt: skip
