@@ -68,6 +68,10 @@ SWAPS_GRADIENTS: Final = "every op gives its operands their gradients in the rev
 TAKES_FIRST_TWICE: Final = (
     "ops compute their local derivatives as if the second operand were the same as the first"
 )
+EXCHANGES_PLACES: Final = (
+    "ops of one operand compute their local derivatives as if the input were the output, and the "
+    "output the input"
+)
 """The sentences about mistakes that all ops have in common."""
 _TWICE: Final = ("add", "mul", "sub", "div")  # ops that often have one operand twice
 _WITH_SIGN: Final = ("abs", "relu")  # ops whose local derivative people write as x / |x|
