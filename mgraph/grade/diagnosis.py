@@ -38,6 +38,7 @@ from mgraph.grade.op_mistakes import partial_mistakes
 from mgraph.grade.op_rules import Learned, learn
 from mgraph.grade.outcomes import Verdict, wrong_numbers
 from mgraph.grade.rule_causes import (
+    OPERANDS,
     known_rules,
     slope_hypotheses,
     value_causes,
@@ -382,7 +383,8 @@ def _explanation(
     right = learned.right
     if not slopes and any(f.operand is not None and not f.is_composed for f in learned.faults):
         return search.unambiguous(
-            search.single(whole) or search.stepwise(whole, lambda *_: ()),
+            search.single(whole)
+            or search.stepwise(whole, lambda *_: ()),
             [*right_orders(), *whole],
         )
     proven = (
@@ -592,7 +594,10 @@ def _of_op(
             words = mistake.says.replace(f"is {derivative}", "").replace(f", {derivative}", "")
             for of in (key[2], None):
                 shared.setdefault((mistake.cause, words, of), (says, {}))[1].update(slopes)
-    for (cause, *_), (says, several) in shared.items():
+            if OPS[op].fold:  # it may have any number of operands, which all get the same
+                further = {(*key[:2], k): mistake.gives for k in range(len(key[1]), OPERANDS)}
+                shared[mistake.cause, words, None][1].update(further)
+    for (cause, _, _), (says, several) in sorted(shared.items(), key=lambda x: x[0][2] is None):
         if len(several) > 1:
             yield Hypothesis(cause, op, says, with_slopes(several))
 

@@ -36,7 +36,7 @@ _KINK: Final = 1e-2  # relative difference of the slopes on both sides of a kink
 _ROUGHLY: Final = 1e-4  # relative error of central differences
 _SEVERAL: Final = 2  # ops
 _MANY: Final = 4  # ops whose local derivatives are wrong: it is hardly the ops that are wrong
-_OPERANDS: Final = 100  # of a sum, at most
+OPERANDS: Final = 100  # of a sum, at most
 _ALIKE: Final = ("add", "sum")  # their operands get the same
 
 
@@ -149,7 +149,7 @@ def _of_further_operands(
     for fault in faults:
         last = max((k for *form, k in seen if form == [fault.op, fault.kinds]), default=0)
         if OPS[fault.op].fold and fault.mistake is not None and fault.operand == last:
-            further = range(last + 1, _OPERANDS)
+            further = range(last + 1, OPERANDS)
             rules |= {(fault.op, fault.kinds, k): fault.mistake.gives for k in further}
     return rules
 

@@ -37,6 +37,10 @@ def without_new_processes(monkeypatch: pytest.MonkeyPatch) -> None:
             "no-gradient", "", "only the first operand of each op, except of max and min",
         ),
         (
+            "leaves_only sum-no-g", "op-sum op-add sum-with-repeats softmax logistic-regression",
+            "upstream", "sum", "without the upstream gradient",
+        ),
+        (
             "tape_of_integers no-chain-rule",
             "op-add op-tanh inside-exp inside-plus-minus-times overflow-sigmoid",
             "upstream", "", "no op multiplies its local derivative by out.grad",
