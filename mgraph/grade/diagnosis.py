@@ -384,6 +384,7 @@ def _explanation(
     if not slopes and any(f.operand is not None and not f.is_composed for f in learned.faults):
         return search.unambiguous(
             search.single(whole)
+            or _with_op(search, whole, right)
             or search.stepwise(whole, lambda *_: ()),
             [*right_orders(), *whole],
         )
@@ -441,6 +442,21 @@ def _beside_known(
     cut = [without_edges(each) if each in lost else each for each in slopes]
     for seen in [slopes, cut][: 1 + bool(lost)]:
         if proven := search.beside(seen, passes):
+            return proven
+    return None
+
+
+def _with_op(
+    search: Search, whole: Sequence[Hypothesis], right: Mapping[tuple[str, str, int], None]
+) -> ProvenMistakes | None:
+    """Return a mistake of the pass that explains most failures, and one of an op for all others.
+
+    A mistake such as gradients that start at 1 changes all that is seen of ops.
+    """
+    for model in search.explaining_most(whole):
+        left = [x for x in search.failed if not model.fits(x, search.simulator)]
+        tried = _slopes_to_try(search, right, model, left)
+        if proven := search.beside(model.hypotheses, tried):
             return proven
     return None
 

@@ -57,3 +57,26 @@ def test_what_is_said(name: str, titles: str, cause: str, op: str, words: str) -
     (only,) = causes_of(name, titles, FOLDER)
     assert (only.id, only.op) == (cause, op)
     assert words in only.sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "titles", "op"),
+    [
+        (
+            "numpy_scalars ones-like sigmoid-input",
+            "op-exp op-log op-neg op-abs op-sigmoid only-through-sigmoid sigmoid-far-out exp-of-50",
+            ("place", "sigmoid"),
+        ),
+        (
+            "typed_protocols all-start-at-one sub-adds",
+            "op-exp op-log op-neg op-relu op-mul op-div op-sub 2-minus-x x-minus-x ladder tenths",
+            ("sign", "sub"),
+        ),
+    ],
+)
+def test_an_op_beside_what_changes_all_gradients(
+    name: str, titles: str, op: tuple[str, str]
+) -> None:
+    """If all gradients start at 1, an op is named that explains all that is left beside it."""
+    seed, other = causes_of(name, titles, FOLDER)
+    assert [(seed.id, seed.op), (other.id, other.op)] == [("seed", ""), op]
