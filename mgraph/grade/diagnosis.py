@@ -38,6 +38,7 @@ from mgraph.grade.op_mistakes import partial_mistakes
 from mgraph.grade.op_rules import Learned, learn
 from mgraph.grade.outcomes import Verdict, wrong_numbers
 from mgraph.grade.rule_causes import (
+    OPERANDS,
     known_rules,
     slope_hypotheses,
     value_causes,
@@ -403,7 +404,9 @@ def _explanation(
     told = learned.right | dict.fromkeys(wrong)
     if not slopes and any(f.operand is not None and not f.is_composed for f in learned.faults):
         return search.unambiguous(
-            search.single(whole) or search.stepwise(whole, lambda *_: ()),
+            search.single(whole)
+            or _with_op(search, whole, learned.right)
+            or search.stepwise(whole, lambda *_: ()),
             [*right_orders(), *whole],
         )
     proven = (
@@ -460,6 +463,21 @@ def _beside_known(
     cut = [without_edges(each) if each in lost else each for each in slopes]
     for seen in [slopes, cut][: 1 + bool(lost)]:
         if proven := search.beside(seen, passes):
+            return proven
+    return None
+
+
+def _with_op(
+    search: Search, whole: Sequence[Hypothesis], right: Mapping[tuple[str, str, int], None]
+) -> ProvenMistakes | None:
+    """Return a mistake of the pass that explains most failures, and one of an op for all others.
+
+    A mistake such as gradients that start at 1 changes all that is seen of ops.
+    """
+    for model in search.explaining_most(whole):
+        left = [x for x in search.failed if not model.fits(x, search.simulator)]
+        tried = _slopes_to_try(search, right, model, left)
+        if proven := search.beside(model.hypotheses, tried):
             return proven
     return None
 
@@ -613,7 +631,10 @@ def _of_op(
             words = mistake.says.replace(f"is {derivative}", "").replace(f", {derivative}", "")
             for of in (key[2], None):
                 shared.setdefault((mistake.cause, words, of), (says, {}))[1].update(slopes)
-    for (cause, *_), (says, several) in shared.items():
+            if OPS[op].fold:  # it may have any number of operands, which all get the same
+                further = {(*key[:2], k): mistake.gives for k in range(len(key[1]), OPERANDS)}
+                shared[mistake.cause, words, None][1].update(further)
+    for (cause, _, _), (says, several) in sorted(shared.items(), key=lambda x: x[0][2] is None):
         if len(several) > 1:
             yield Hypothesis(cause, op, says, with_slopes(several))
 

@@ -88,9 +88,18 @@ class Sample:
 
     @cached_property
     def variants(self) -> list[tuple[dict[str, Sequence[float]], bool]]:
-        """What engines may do: partials at the kinks, and whether they pass an adjoint of 0 on."""
-        stops = any(self.has(op) for op in STOPPING) or 0.0 in self.outcome.answer.data
-        return [(kinks, idle) for kinks in self.kinks for idle in (False, True)[: 1 + stops]]
+        """What engines may do: partials at the kinks, and whether they don't pass 0 on."""
+        return [(kinks, idle) for kinks in self.kinks for idle in (False, True)]
+
+    @cached_property
+    def may_stop(self) -> bool:
+        """Whether an op may pass on nothing, or 0."""
+        return any(map(self.has, STOPPING)) or 0.0 in self.outcome.answer.data
+
+    @cached_property
+    def results(self) -> list[int]:
+        """The steps of ops."""
+        return [i for i, step in enumerate(self.program.steps) if step.args]
 
     @cached_property
     def root(self) -> tuple[float, float] | None:
@@ -301,7 +310,10 @@ class Simulator:
         precision = self.precision
         if self.unit:
             precision = precision.at_least(0.0, self.unit * len(sample.program.steps) * sample.most)
+        has_idle = sample.may_stop
         for kinks, idle in sample.variants:
+            if idle and not has_idle:
+                continue
             self.left -= len(sample.program.steps)
             variant = rules
             if idle != rules.idle or kinks != rules.kinks:  # a copy takes a while
@@ -317,6 +329,7 @@ class Simulator:
             case, answer = sample.outcome.case, sample.outcome.answer
             if matches(case, answer, sample.program, predicted.data, predicted.grad, precision):
                 return True
+            has_idle = has_idle or any(predicted.grad[step] == 0.0 for step in sample.results)
         return False
 
     def _early(self, sample: Sample, rules: Rules, precision: Precision) -> Rules | None:

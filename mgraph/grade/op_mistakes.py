@@ -280,7 +280,7 @@ def _local(op: str, operand: int, kinds: str) -> Iterator[tuple[str, str, Local]
     derivative = OPS[op].partial_text(operand)
     says = f"has the wrong sign in its local derivative, which is {derivative}"
     yield "sign", says, lambda xs, y, p: -p[k]
-    if op in ("max", "min"):
+    if op in ("max", "min", "div"):  # what is simpler than swapped operands comes first
         yield from _of_one_op(op, derivative)
     if len(kinds) == 2:  # noqa: PLR2004 - operands
         says = f"uses the local derivative for the other operand; for this one it is {derivative}"
@@ -446,6 +446,7 @@ def _of_one_op(op: str, derivative: str) -> Iterator[tuple[str, str, Local]]:
             ("slope", "has b instead of 1/b", lambda x, b, y: b),
             ("slope", "has -a·b", lambda x, b, y: -x * b),
             ("slope", "has -y", lambda x, b, y: -y),
+            ("slope", "has -1/b", lambda x, b, y: div(-1.0, b)),
             ("slope", "squares all of a/b", lambda x, b, y: -y * y),
             ("slope", "squares all of a/b", lambda x, b, y: y * y),
         ),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from mgraph.grade.causes import SYMBOLS, Cause, reflected_method
 from mgraph.grade.hypotheses.hypothesis import Hypothesis
 from mgraph.grade.hypotheses.passes import (
+    EXCHANGES_PLACES,
     FORGETS_PARTIAL,
     FORGETS_UPSTREAM,
     SWAPS_GRADIENTS,
@@ -35,7 +36,7 @@ _KINK: Final = 1e-2  # relative difference of the slopes on both sides of a kink
 _ROUGHLY: Final = 1e-4  # relative error of central differences
 _SEVERAL: Final = 2  # ops
 _MANY: Final = 4  # ops whose local derivatives are wrong: it is hardly the ops that are wrong
-_OPERANDS: Final = 100  # of a sum, at most
+OPERANDS: Final = 100  # of a sum, at most
 _ALIKE: Final = ("add", "sum")  # their operands get the same
 
 
@@ -148,7 +149,7 @@ def _of_further_operands(
     for fault in faults:
         last = max((k for *form, k in seen if form == [fault.op, fault.kinds]), default=0)
         if OPS[fault.op].fold and fault.mistake is not None and fault.operand == last:
-            further = range(last + 1, _OPERANDS)
+            further = range(last + 1, OPERANDS)
             rules |= {(fault.op, fault.kinds, k): fault.mistake.gives for k in further}
     return rules
 
@@ -180,14 +181,16 @@ def _in_common(
     If many ops are wrong, but not in one way, nothing is said: it is not the ops that are wrong.
     """
     ops = dict.fromkeys(op for op, kinds in forms if (op, kinds) not in learned.composed)
+    unary = [op for op in ops if OPS[op].inputs == 1]
     binary = [op for op in ops if OPS[op].inputs > 1 and op not in _ALIKE]
     for cause, says, gives, of in (
         ("upstream", FORGETS_UPSTREAM, _partial_alone, [*ops]),
         ("inner", FORGETS_PARTIAL, _upstream_alone, [*ops]),
         ("swapped", SWAPS_GRADIENTS, _partial_of_the_other, binary),
         ("slope", TAKES_FIRST_TWICE, _partial_of_first_twice, binary),
+        ("place", EXCHANGES_PLACES, _partial_of_exchanged, unary),
     ):
-        is_exact = cause != "slope"  # that may mean many things
+        is_exact = cause not in ("slope", "place")  # these may mean many things
         same = [
             each
             for each in found
@@ -285,6 +288,12 @@ def _partial_of_first_twice(seen: Observation, operand: int) -> float:
     xs = [seen.xs[0]] * len(seen.xs)
     y = seen.y if seen.op == "pow" else OPS[seen.op].value(xs)
     slope = guarded(lambda: OPS[seen.op].partials(xs, y)[operand])()
+    return slope * (seen.upstream or 0.0)
+
+
+def _partial_of_exchanged(seen: Observation, _: int) -> float:
+    """Return what an operand gets if it is taken for the result, and the result for it."""
+    slope = guarded(lambda: OPS[seen.op].partials([seen.y], seen.xs[0])[0])()
     return slope * (seen.upstream or 0.0)
 
 

@@ -103,6 +103,7 @@ class Search:
         self.fine = [each for each in fine if not (each.is_long or each.is_opaque)]
         self.simulator = simulator
         self.untold: Sequence[str] = ()
+        self._alone: dict[Hypothesis, Model] = {}
 
     def single(self, hypotheses: Iterable[Hypothesis]) -> ProvenMistakes | None:
         """Return the first mistake that alone explains all failures."""
@@ -115,10 +116,16 @@ class Search:
 
     def explains(self, hypothesis: Hypothesis) -> bool:
         """Whether a mistake alone explains all failures, and leaves the right cases right."""
-        model = Model(self.base, [hypothesis])
+        model = self._with(Model(self.base), hypothesis)
         return all(model.fits(sample, self.simulator) for sample in self.failed) and self.is_fine(
             model
         )
+
+    def _with(self, model: Model, hypothesis: Hypothesis) -> Model:
+        """Return an engine with one more mistake; if that is the first, what it fits is kept."""
+        if model.hypotheses:
+            return model.with_(hypothesis)
+        return self._alone.setdefault(hypothesis, model.with_(hypothesis))
 
     def together(self, hypotheses: Sequence[Hypothesis]) -> ProvenMistakes | None:
         """Return an explanation of all failures by these mistakes, or None if they don't."""
@@ -128,6 +135,11 @@ class Search:
         if not self.is_fine(model):
             return None
         return self.proven(model)
+
+    def explaining_most(self, hypotheses: Sequence[Hypothesis]) -> list[Model]:
+        """Return engines with one mistake that explains most failures, but not all."""
+        grown = self._grown(Model(self.base), hypotheses)
+        return [model for count, model in grown if 2 * count > len(self.failed)]
 
     def beside(
         self, known: Sequence[Hypothesis], hypotheses: Iterable[Hypothesis]
@@ -248,9 +260,9 @@ class Search:
         for hypothesis in hypotheses:
             if self.simulator.is_spent:
                 break
-            larger = model.with_(hypothesis)
             if self._hides(hypothesis, model):
                 continue
+            larger = self._with(model, hypothesis)
             count = self._count(larger, hypothesis, left)
             if count:
                 scores.append((count, larger))
@@ -344,7 +356,8 @@ class Search:
         """Whether a mistake explains some failure without the others.
 
         If it doesn't, it may be what an inexact hypothesis about the others leaves over; unless
-        those change all cases, or it is one of several mistakes that concern all ops.
+        those change all cases that have its op, or it is one of several mistakes that concern all
+        ops.
         """
         others = [each for each in model.hypotheses if each is not hypothesis]
         is_one_of_all = not hypothesis.op and any(_is_of_all_ops(each) for each in others)
@@ -354,7 +367,8 @@ class Search:
         if any(alone.fits(sample, self.simulator) for sample in only):
             return True
         plain, rest = Model(self.base), model.without(hypothesis)
-        return all(self._changes(sample, plain, rest) for sample in self.fine)
+        cases = [x for x in (*self.fine, *self.failed) if not hypothesis.op or x.has(hypothesis.op)]
+        return all(self._changes(sample, plain, rest) for sample in cases)
 
     def unambiguous(
         self, proven: ProvenMistakes, hypotheses: Sequence[Hypothesis]

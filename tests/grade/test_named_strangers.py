@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from mgraph.grade.causes import Cause
 
 
-def causes_of(name: str, titles: str) -> list[Cause]:
-    """Return the causes that some graphs, or all, show of a stranger's engine with a mistake."""
-    who, _, what = name.partition(" ")
-    person = next(person for person in people(STRANGERS) if person.name == who)
-    mistake = next(mistake for mistake in person.mistakes if mistake.name == what)
+def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
+    """Return the causes that some graphs, or all, show of someone's engine with mistakes."""
+    who, *names = name.split()
+    person = next(person for person in people(written) if person.name == who)
+    mistakes = [mistake for mistake in person.mistakes if mistake.name in names]
+    assert len(mistakes) == len(names)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "engine.py")
-        path.write_text(person.with_([mistake]), encoding="utf-8")
+        path.write_text(person.with_(mistakes), encoding="utf-8")
         engine = PythonEngine(f"{path}:{person.kind}", {}, "", ResourceLimits())
         chosen = [case for case in cases() if not titles or case.title in titles.split()]
         return [*make_report({}, list(run_python_engine(chosen, engine))).causes]

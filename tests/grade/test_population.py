@@ -70,10 +70,9 @@ def pair(*names: str) -> Trial:
 
 
 def test_there_are_many_people_and_mistakes() -> None:
-    """At least 24 engines, a third of them held out, with about twenty mistakes each."""
+    """At least 24 engines, with about twenty mistakes each."""
     assert len(people()) >= 24
     assert sorted(HELD_OUT) == [person.name for person in people() if person.is_held_out]
-    assert 3 * len(HELD_OUT) == len(people())
     assert all(len(person.mistakes) >= 20 for person in people())
 
 

@@ -381,13 +381,22 @@ def _of_distinct(steps: Callable[[Program], Iterable[int]], program: Program) ->
     return steps(traversals.distinct(program))
 
 
-def along_one_operand(operand: int, program: Program) -> list[int]:
-    """List the steps that backward reaches if every op keeps only one operand.
+def with_first_uses(program: Program) -> Iterator[tuple[int, int]]:
+    """Yield the right order, in which an operand that an op uses twice gets something only once."""
+    for step, k in traversals.as_written(program):
+        args = program.steps[step].args
+        if k < 0 or args.index(args[k]) == k:
+            yield step, k
+
+
+def along_one_operand(operand: int, but: Sequence[str], program: Program) -> list[int]:
+    """List the steps that backward reaches if every op but some keeps only one operand.
 
     That is the first if `operand` is 1, else the last.
     """
+    kept = slice(1) if operand else slice(-1, None)
     steps = tuple(
-        step._replace(args=step.args[:1] if operand else step.args[-1:]) for step in program.steps
+        step if step.op in but else step._replace(args=step.args[kept]) for step in program.steps
     )
     return traversals.postorder(program._replace(steps=steps), flip=True)[::-1]
 

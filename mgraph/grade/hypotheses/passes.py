@@ -21,6 +21,7 @@ from mgraph.grade.hypotheses.hypothesis import (
     is_last,
     is_none_of,
     is_one_of,
+    is_only,
     is_op,
     is_operand,
     overwriting,
@@ -41,6 +42,7 @@ from mgraph.grade.hypotheses.orders import (
     pre_again,
     reversed_flipped,
     reversed_post,
+    with_first_uses,
     without_last,
     wrong_orders,
 )
@@ -65,6 +67,10 @@ FORGETS_PARTIAL: Final = (
 SWAPS_GRADIENTS: Final = "every op gives its operands their gradients in the reverse order"
 TAKES_FIRST_TWICE: Final = (
     "ops compute their local derivatives as if the second operand were the same as the first"
+)
+EXCHANGES_PLACES: Final = (
+    "ops of one operand compute their local derivatives as if the input were the output, and the "
+    "output the input"
 )
 """The sentences about mistakes that all ops have in common."""
 _TWICE: Final = ("add", "mul", "sub", "div")  # ops that often have one operand twice
@@ -166,11 +172,12 @@ def _overwriting(right: Sequence[Order]) -> Iterator[Hypothesis]:
         for resets, keeps in ((False, ()), (True, ()), (False, ("relu",))):
             change = overwriting(always_true, order, resets=resets, keeps=keeps)
             yield Hypothesis("overwritten", "", says, change)
-    for which, is_it in (("first", is_first), ("last", is_last)):
-        says = (
-            f"`=` instead of `+=` for the {which} operand of each op: what the operand had before "
-            "is lost"
-        )
+    for which, is_it in (
+        ("the first operand of each op", is_first),
+        ("the last operand of each op", is_last),
+        ("the operand of each op that has only one", is_only),
+    ):
+        says = f"`=` instead of `+=` for {which}: what the operand had before is lost"
         for order in orders:
             yield Hypothesis("overwritten", "", says, overwriting(is_it, order))
     says = "a node keeps only the first gradient that it gets; it must add up all of them"
@@ -287,6 +294,8 @@ def _repeated(op: str, but: Sequence[str] = (), untold: Sequence[str] = ()) -> I
     for order in (None, *RIGHT_ORDERS):
         change = setting(once=is_one, order=order) if order else setting(once=is_one)
         yield Hypothesis("repeated", op, says, change)
+    if not op:
+        yield Hypothesis("repeated", op, says, setting(order=with_first_uses))
     kept = (
         "keeps its local derivatives by operand, so that only the last one counts for an operand "
         "that is used twice, as in x - x"
@@ -336,9 +345,11 @@ def _passes_on_sums(op: str, _: int) -> bool:
 
 
 def _never_reached() -> Iterator[Hypothesis]:
-    for operand, which in ((1, "first"), (0, "last")):
-        says = f"backward visits only the {which} operand of each op"
-        cut = traversals.all_operands(partial(along_one_operand, operand))
+    for (operand, which), (but, rest) in product(
+        ((1, "first"), (0, "last")), (((), ""), (sim.CHOOSING, ", except of max and min"))
+    ):
+        says = f"backward visits only the {which} operand of each op{rest}"
+        cut = traversals.all_operands(partial(along_one_operand, operand, but))
         yield Hypothesis("no-gradient", "", says, setting(order=cut))
     for of, which in ((traversals.FIRST_OPERAND, "first"), (traversals.LAST_OPERAND, "last")):
         says = (
