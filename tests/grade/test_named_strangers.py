@@ -139,6 +139,26 @@ def causes_of(name: str, titles: str) -> list[Cause]:
             "grad_fn_chain add-returns-one", "op-add x-plus-x diamond added-up one-neuron",
             "no-gradient", "add", "waits for it forever",
         ),
+        (
+            "statistics_teacher derivative-by-index",
+            "x-minus-x x-over-x x-to-the-x x-plus-x x-times-x inner-node-minus-itself op-sub",
+            "slope", "", "gets the first one twice",
+        ),
+        (
+            "requires_grad gradients-by-input",
+            "x-plus-x x-times-x x-to-the-x inner-node-plus-itself inner-node-minus-itself diamond",
+            "repeated", "", "has no gradient in the end, as if it got something only once",
+        ),
+        (
+            "few_words break-when-seen",
+            "used-early-and-late recurrent diamond ladder x-plus-x directly-and-through",
+            "no-gradient", "", "as if `break` stood for `continue`",
+        ),
+        (
+            "value_and_pullback seen-asked-before-push",
+            "inner-node-plus-itself around-relu short-way-first short-way-last diamond ladder",
+            "twice", "", "is asked when it is put on the stack",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_said(  # noqa: PLR0913, PLR0917 - what is expected

@@ -41,6 +41,7 @@ from mgraph.grade.hypotheses.orders import (
     pre_again,
     reversed_flipped,
     reversed_post,
+    until_seen,
     without_last,
     wrong_orders,
 )
@@ -293,6 +294,11 @@ def _repeated(op: str, but: Sequence[str] = (), untold: Sequence[str] = ()) -> I
     )
     says = f"{op} {kept}" if op else f"an op {kept}{rest}"
     yield Hypothesis("repeated", op, says, setting(keyed=is_one))
+    says = (
+        f"{op or 'an op'} looks its local derivatives up by operand, so that an operand that is "
+        f"used twice, as in x - x, gets the first one twice{rest}"
+    )
+    yield Hypothesis("slope", op, says, setting(keyed=is_one, keyed_first=True))
 
 
 def _aliases() -> Iterator[Hypothesis]:
@@ -360,6 +366,13 @@ def _never_reached() -> Iterator[Hypothesis]:
         "their result's"
     )
     yield Hypothesis("no-gradient", "", says, setting(order=lambda _: ()))
+    says = (
+        "backward leaves out operands that come after one that was visited before, as if `break` "
+        "stood for `continue`: some nodes are never reached"
+    )
+    for steps in until_seen():
+        until = setting(order=traversals.all_operands(steps))
+        yield Hypothesis("no-gradient", "", says, until)
 
 
 def _passed_over() -> Iterator[Hypothesis]:
