@@ -142,7 +142,7 @@ def causes_of(name: str, titles: str) -> list[Cause]:
         (
             "statistics_teacher derivative-by-index",
             "x-minus-x x-over-x x-to-the-x x-plus-x x-times-x inner-node-minus-itself op-sub",
-            "slope", "", "gets the first one twice",
+            "slope", "", "gets the first local derivative twice",
         ),
         (
             "requires_grad gradients-by-input",

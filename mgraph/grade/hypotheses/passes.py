@@ -294,9 +294,11 @@ def _repeated(op: str, but: Sequence[str] = (), untold: Sequence[str] = ()) -> I
     )
     says = f"{op} {kept}" if op else f"an op {kept}{rest}"
     yield Hypothesis("repeated", op, says, setting(keyed=is_one))
+    by_operand = "gets the first local derivative twice, as if it were looked up by operand"
     says = (
-        f"{op or 'an op'} looks its local derivatives up by operand, so that an operand that is "
-        f"used twice, as in x - x, gets the first one twice{rest}"
+        f"an operand that {op} uses twice {by_operand}"
+        if op
+        else f"an operand that is used twice, as in x - x, {by_operand}{rest}"
     )
     yield Hypothesis("slope", op, says, setting(keyed=is_one, keyed_first=True))
 
