@@ -99,6 +99,7 @@ class Rules(NamedTuple):
         is_early: Whether a step may pass on before all of its users have, in any order that gives
             the engine's adjoints.
         by_number: The order of the backward pass, if it depends on primals.
+        by_chance: Orders of which an engine may have any instead of that one.
         at_visits: Whether a step has what it had at each of its visits, added up, in the end.
         of_last: Whether an op computes its partials from inputs and output of the last step that
             has it.
@@ -154,6 +155,7 @@ class Rules(NamedTuple):
     idle: bool = False
     is_early: bool = False
     by_number: Callable[[Program, Sequence[float]], Iterable[int]] | None = None
+    by_chance: Callable[[Program, Sequence[float]], Iterable[Iterable[int]]] | None = None
     own_upstream: Callable[[str, int], bool] | None = None
     gated: Callable[[str], bool] | None = None
     at_visits: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from functools import lru_cache
 from heapq import heappop, heappush
-from itertools import chain, islice
+from itertools import chain, islice, product
 from typing import TYPE_CHECKING, Final
 
 from mgraph.grade.program import NUMBER
@@ -25,6 +25,8 @@ MOST: Final = 50_000
 """Limit of contributions in one backward pass: a graph walked path by path has too many."""
 MOST_VISITS: Final = 5_000
 """Limit of visits where steps come again in an order of their own, or on each path by itself."""
+_CHOICES: Final = 64
+"""Limit of the choices that are tried in one graph, where an engine may have any of them."""
 _KEPT: Final = 512
 """How many programs each order of the backward pass is kept for: as many as there are cases."""
 ALL_OPERANDS: Final = slice(None)
@@ -135,6 +137,20 @@ def first_of_equals(program: Program, data: Sequence[float], *, flip: bool = Fal
             args = program.steps[step].args
             todo.extend((arg, False) for arg in (args if flip else reversed(args)))
     return order[::-1]
+
+
+def any_of_equals(program: Program, data: Sequence[float]) -> Iterator[list[int]]:
+    """Yield orders in which, of the steps below the root with one primal, there is only one.
+
+    It may be any of them. Leaves pass nothing on, so that one of them stands for all.
+    """
+    ops: dict[float, list[int]] = {}
+    leaves: dict[float, list[int]] = {}
+    for step in _descending(program):
+        (ops if program.steps[step].args else leaves).setdefault(data[step], []).append(step)
+    equal = (leaves.get(x, [])[:1] + ops.get(x, []) for x in leaves | ops)
+    for kept in islice(product(*equal), _CHOICES):
+        yield sorted(kept, reverse=True)
 
 
 def one_of_equals_by_level(program: Program, data: Sequence[float]) -> list[int]:

@@ -159,6 +159,16 @@ def causes_of(name: str, titles: str) -> list[Cause]:
             "inner-node-plus-itself around-relu short-way-first short-way-last diamond ladder",
             "twice", "", "is asked when it is put on the stack",
         ),
+        (
+            "java_operations equals-and-hash-code",
+            "only-through-relu op-mul around-relu inside-relu inside-max inner-node-minus-itself",
+            "no-gradient", "", "only one of several nodes with equal numbers",
+        ),
+        pytest.param(
+            "few_words keyed-by-data", "",
+            "no-gradient", "", "only one of several nodes with equal numbers",
+            marks=pytest.mark.thorough,
+        ),
     ],
 )  # fmt: skip
 def test_what_is_said(  # noqa: PLR0913, PLR0917 - what is expected

@@ -94,6 +94,18 @@ def test_equal_numbers_on_a_walk() -> None:
         assert walked([2.0, 8.0, 6.0, 8.0, 48.0]) == [W, V, U, X]
 
 
+def test_any_of_equal_numbers() -> None:
+    """Of u and v, or of u and x, one is left; x and c pass nothing on, so that c stands for both.
+
+    What isn't decided is as if the leaf were left.
+    """
+    equals = partial(traversals.any_of_equals, LADDER)
+    assert [*equals([2.0, 3.0, 6.0, 6.0, 36.0])] == [[W, V, C, X], [W, U, C, X]]
+    assert [*equals([2.0, 3.0, 2.0, 5.0, 10.0])] == [[W, V, C, X], [W, V, U, C]]
+    assert [*equals([3.0, 3.0, 9.0, 12.0, 108.0])] == [[W, V, U, C]]
+    assert [*equals([2.0, 3.0, 6.0, 8.0, 48.0])] == [[W, V, U, C, X]]
+
+
 def test_a_relu_that_leaves_an_operand_as_it_is() -> None:
     """Where relu(x) + x is x, relu sets its operand's adjoint to 0, or doesn't touch it."""
     steps = Instruction(LEAF, (), -2.0), Instruction("relu", (0,)), Instruction("add", (1, 0))
