@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 
 from mgraph.grade.compositions import Composition, Known, expanded
@@ -22,7 +22,7 @@ from mgraph.grade.traversals import STOPPING
 from mgraph.ops import is_leaf
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mgraph.grade.outcomes import Outcome
     from mgraph.grade.program import Program
@@ -247,6 +247,10 @@ class Evidence:
         return replace(self, outcomes=kept)
 
 
+def _just(steps: Iterable[int], *_: object) -> Iterable[int]:
+    return steps
+
+
 def _is_wrong_in_first_value(outcome: Outcome) -> bool:
     """Whether only the gradient of the first Value is wrong."""
     program = outcome.answer.program
@@ -318,19 +322,27 @@ class Simulator:
             variant = rules
             if idle != rules.idle or kinks != rules.kinks:  # a copy takes a while
                 variant = rules._replace(kinks=kinks, idle=idle)
-            if rules.is_early:
-                early = self._early(sample, variant, precision)
-                if early is None:
-                    continue
-                variant = early
-            predicted = simulate(sample.program, variant, sample.primals(variant))
-            if predicted.is_unknown:
-                return None
-            case, answer = sample.outcome.case, sample.outcome.answer
-            if matches(case, answer, sample.program, predicted.data, predicted.grad, precision):
-                return True
-            has_idle = has_idle or any(predicted.grad[step] == 0.0 for step in sample.results)
+            for ran in self._ordered(sample, variant, precision):
+                predicted = simulate(sample.program, ran, sample.primals(ran))
+                if predicted.is_unknown:
+                    return None
+                case, answer = sample.outcome.case, sample.outcome.answer
+                if matches(case, answer, sample.program, predicted.data, predicted.grad, precision):
+                    return True
+                has_idle = has_idle or any(predicted.grad[i] == 0.0 for i in sample.results)
         return False
+
+    def _ordered(self, sample: Sample, rules: Rules, precision: Precision) -> Iterator[Rules]:
+        """Yield rules with the orders that an engine may have, if it isn't known which it has."""
+        if rules.is_early:
+            early = self._early(sample, rules, precision)
+            yield from () if early is None else (early,)
+        elif rules.by_chance:
+            for steps in rules.by_chance(sample.program, sample.primals(rules).data):
+                self.left -= len(sample.program.steps)
+                yield rules._replace(by_number=partial(_just, steps))
+        else:
+            yield rules
 
     def _early(self, sample: Sample, rules: Rules, precision: Precision) -> Rules | None:
         """Return rules with a wrong order that gives a sample's numbers, if there is one."""

@@ -77,6 +77,7 @@ class Rules(NamedTuple):
         once: Whether an op counts only the last use of an operand that it uses twice.
         keyed: Whether an op keeps its local derivatives by operand: an operand that it uses twice
             gets the last one twice.
+        keyed_first: Whether it gets the first one twice instead.
         crossed: Whether an op gives its operands their gradients in the reverse order.
         shares: Whether an operand without an adjoint takes the op's own as it is, not a copy, and
             adds to it in place, by op and index of the operand.
@@ -98,6 +99,7 @@ class Rules(NamedTuple):
         is_early: Whether a step may pass on before all of its users have, in any order that gives
             the engine's adjoints.
         by_number: The order of the backward pass, if it depends on primals.
+        by_chance: Orders of which an engine may have any instead of that one.
         at_visits: Whether a step has what it had at each of its visits, added up, in the end.
         of_last: Whether an op computes its partials from inputs and output of the last step that
             has it.
@@ -135,6 +137,7 @@ class Rules(NamedTuple):
     resets: bool = False
     once: Callable[[str], bool] | None = None
     keyed: Callable[[str], bool] | None = None
+    keyed_first: bool = False
     crossed: Callable[[str], bool] | None = None
     shares: Callable[[str, int], bool] | None = None
     shares_root: bool = False
@@ -152,6 +155,7 @@ class Rules(NamedTuple):
     idle: bool = False
     is_early: bool = False
     by_number: Callable[[Program, Sequence[float]], Iterable[int]] | None = None
+    by_chance: Callable[[Program, Sequence[float]], Iterable[Iterable[int]]] | None = None
     own_upstream: Callable[[str, int], bool] | None = None
     gated: Callable[[str], bool] | None = None
     at_visits: bool = False
@@ -369,13 +373,15 @@ def _cut(
 def _partial_of(program: Program, rules: Rules, step: int, operand: int) -> int:
     """Return the operand whose partial is passed on.
 
-    It is the last that is the same, if it is keyed; and the other one, if they are crossed.
+    It is the first or last that is the same, if it is keyed; the other one, if they are crossed.
     """
     args = program.steps[step].args
     if rules.crossed and rules.crossed(program.steps[step].op):
         return len(args) - 1 - operand
     if not (rules.keyed and rules.keyed(program.steps[step].op)):
         return operand
+    if rules.keyed_first:
+        return args.index(args[operand])
     return len(args) - 1 - args[::-1].index(args[operand])
 
 

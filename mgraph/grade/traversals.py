@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 from functools import lru_cache
 from heapq import heappop, heappush
-from itertools import chain, islice
+from itertools import chain, islice, product
 from typing import TYPE_CHECKING, Final
 
+from mgraph.grade.program import NUMBER
 from mgraph.ops import OPS
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ MOST: Final = 50_000
 """Limit of contributions in one backward pass: a graph walked path by path has too many."""
 MOST_VISITS: Final = 5_000
 """Limit of visits where steps come again in an order of their own, or on each path by itself."""
+_CHOICES: Final = 64
+"""Limit of the choices that are tried in one graph, where an engine may have any of them."""
 _KEPT: Final = 512
 """How many programs each order of the backward pass is kept for: as many as there are cases."""
 ALL_OPERANDS: Final = slice(None)
@@ -136,6 +139,20 @@ def first_of_equals(program: Program, data: Sequence[float], *, flip: bool = Fal
     return order[::-1]
 
 
+def any_of_equals(program: Program, data: Sequence[float]) -> Iterator[list[int]]:
+    """Yield orders in which, of the steps below the root with one primal, there is only one.
+
+    It may be any of them. Leaves pass nothing on, so that one of them stands for all.
+    """
+    ops: dict[float, list[int]] = {}
+    leaves: dict[float, list[int]] = {}
+    for step in _descending(program):
+        (ops if program.steps[step].args else leaves).setdefault(data[step], []).append(step)
+    equal = (leaves.get(x, [])[:1] + ops.get(x, []) for x in leaves | ops)
+    for kept in islice(product(*equal), _CHOICES):
+        yield sorted(kept, reverse=True)
+
+
 def one_of_equals_by_level(program: Program, data: Sequence[float]) -> list[int]:
     """List the steps below the root, but of the operands of a level with one primal only one."""
     known = {program.root: None}
@@ -231,6 +248,64 @@ def marked_when_pushed(program: Program, *, flip: bool = False) -> list[int]:
             if not seen[arg]:
                 seen[arg] = 1
                 todo.append((arg, False))
+    return order
+
+
+def asked_when_pushed(program: Program, *, flip: bool = False) -> list[int]:
+    """List steps as `postorder` does, but visit again what was put on the stack more than once."""
+    order: list[int] = []
+    seen = bytearray(len(program.steps))
+    todo = [(program.root, False)]
+    while todo:
+        step, is_done = todo.pop()
+        if is_done:
+            order.append(step)
+            continue
+        seen[step] = 1
+        todo.append((step, True))
+        args = program.steps[step].args
+        todo.extend((arg, False) for arg in (args if flip else reversed(args)) if not seen[arg])
+    return order
+
+
+def found_until_seen(program: Program, *, last: bool, flip: bool = False) -> list[int]:
+    """List the steps found from the root, but of no step the operands after one found before.
+
+    A plain number was never found before: an engine makes a new Value of it each time.
+
+    Args:
+        program: The program.
+        last: Whether the walk goes on from the step that was found last, or else first.
+        flip: Whether the last operand is looked at first.
+    """
+    seen = {program.root: None}
+    todo = deque([program.root])
+    while todo:
+        args = program.steps[todo.pop() if last else todo.popleft()].args
+        for arg in reversed(args) if flip else args:
+            if arg in seen and program.steps[arg].op != NUMBER:
+                break
+            seen[arg] = None
+            todo.append(arg)
+    return [*seen]
+
+
+def postorder_until_seen(program: Program, *, flip: bool = False) -> list[int]:
+    """List steps as `postorder` does, but visit no operands after one that was visited before.
+
+    Plain numbers don't count, as in `found_until_seen`.
+    """
+    order: list[int] = []
+    seen = bytearray(len(program.steps))
+    todo = [(program.root, 0)]
+    while todo:
+        step, count = todo.pop()
+        args = program.steps[step].args[:: -1 if flip else 1]
+        if count < len(args) and not seen[args[count]]:
+            seen[args[count]] = program.steps[args[count]].op != NUMBER
+            todo += [(step, count + 1), (args[count], 0)]
+        else:
+            order.append(step)
     return order
 
 
@@ -498,6 +573,8 @@ def missed(op: str, operand: int, program: Program) -> list[int]:
 def told_once(program: Program, *, last: bool) -> Iterator[tuple[int, int]]:
     """Pass on as `ready_first` does, but only once to an operand that waits for each of its places.
 
+    Each step is visited before it passes on, and a leaf, too.
+
     Args:
         program: The program.
         last: Whether it gets what the last of these places gets, or else the first.
@@ -507,8 +584,11 @@ def told_once(program: Program, *, last: bool) -> Iterator[tuple[int, int]]:
     while ready:
         step = ready.popleft()
         args = program.steps[step].args
-        for arg in dict.fromkeys(args):
-            yield step, len(args) - 1 - args[::-1].index(arg) if last else args.index(arg)
+        places = [len(args) - 1 - args[::-1].index(x) if last else args.index(x) for x in args]
+        if 0 not in places:
+            yield step, -1
+        for arg, place in dict(zip(args, places, strict=True)).items():
+            yield step, place
             waiting[arg] -= 1
             if not waiting[arg]:
                 ready.append(arg)

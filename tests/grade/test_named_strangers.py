@@ -140,6 +140,36 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
             "grad_fn_chain add-returns-one", "op-add x-plus-x diamond added-up one-neuron",
             "no-gradient", "add", "waits for it forever",
         ),
+        (
+            "statistics_teacher derivative-by-index",
+            "x-minus-x x-over-x x-to-the-x x-plus-x x-times-x inner-node-minus-itself op-sub",
+            "slope", "", "gets the first local derivative twice",
+        ),
+        (
+            "requires_grad gradients-by-input",
+            "x-plus-x x-times-x x-to-the-x inner-node-plus-itself inner-node-minus-itself diamond",
+            "repeated", "", "has no gradient in the end, as if it got something only once",
+        ),
+        (
+            "few_words break-when-seen",
+            "used-early-and-late recurrent diamond ladder x-plus-x directly-and-through",
+            "no-gradient", "", "as if `break` stood for `continue`",
+        ),
+        (
+            "value_and_pullback seen-asked-before-push",
+            "inner-node-plus-itself around-relu short-way-first short-way-last diamond ladder",
+            "twice", "", "is asked when it is put on the stack",
+        ),
+        (
+            "java_operations equals-and-hash-code",
+            "only-through-relu op-mul around-relu inside-relu inside-max inner-node-minus-itself",
+            "no-gradient", "", "only one of several nodes with equal numbers",
+        ),
+        pytest.param(
+            "few_words keyed-by-data", "",
+            "no-gradient", "", "only one of several nodes with equal numbers",
+            marks=pytest.mark.thorough,
+        ),
     ],
 )  # fmt: skip
 def test_what_is_said(  # noqa: PLR0913, PLR0917 - what is expected

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import traversals
-from mgraph.grade.program import LEAF, Instruction, Program
+from mgraph.grade.program import LEAF, NUMBER, Instruction, Program
 from mgraph.grade.simulation import CORRECT, simulate
 
 if TYPE_CHECKING:
@@ -65,17 +65,25 @@ def test_what_comes_from_one_user_only() -> None:
 
 
 def test_a_place_that_is_looked_up() -> None:
-    """For an operand that is used twice, it is always the last one."""
+    """For an operand that is used twice, it is always the last one, or always the first."""
     twice = Program((Instruction(LEAF, (), 2.0), Instruction("sub", (0, 0))), (0, 1), 1)
     assert grads(twice, keyed=lambda _: True) == [-2.0, 1.0]
+    assert grads(twice, keyed=lambda _: True, keyed_first=True) == [2.0, 1.0]
 
 
 def test_an_operand_that_is_told_only_once() -> None:
-    """It gets what its first or last place gets; it waits for the other, and passes nothing on."""
+    """It gets what its first or last place gets; it waits for the other, and passes nothing on.
+
+    If a node has what it had when it was visited, it has nothing.
+    """
     steps = Instruction(LEAF, (), 2.0), Instruction("neg", (0,)), Instruction("sub", (1, 1))
     twice = Program(steps, (0, 1, 2), 2)
     assert grads(twice, order=partial(traversals.told_once, last=False)) == [0.0, 1.0, 1.0]
     assert grads(twice, order=partial(traversals.told_once, last=True)) == [0.0, -1.0, 1.0]
+    for last in (False, True):
+        order = partial(traversals.told_once, last=last)
+        assert grads(twice, order=order, at_visits=True) == [0.0, 0.0, 1.0]
+        assert grads(LADDER, order=order, at_visits=True) == grads(LADDER)
 
 
 def test_equal_numbers_on_a_walk() -> None:
@@ -84,6 +92,18 @@ def test_equal_numbers_on_a_walk() -> None:
         walked = partial(traversals.walked_by_number, LADDER, last=last)
         assert walked([2.0, 3.0, 6.0, 6.0, 36.0]) == [W, U, C, X]
         assert walked([2.0, 8.0, 6.0, 8.0, 48.0]) == [W, V, U, X]
+
+
+def test_any_of_equal_numbers() -> None:
+    """Of u and v, or of u and x, one is left; x and c pass nothing on, so that c stands for both.
+
+    What isn't decided is as if the leaf were left.
+    """
+    equals = partial(traversals.any_of_equals, LADDER)
+    assert [*equals([2.0, 3.0, 6.0, 6.0, 36.0])] == [[W, V, C, X], [W, U, C, X]]
+    assert [*equals([2.0, 3.0, 2.0, 5.0, 10.0])] == [[W, V, C, X], [W, V, U, C]]
+    assert [*equals([3.0, 3.0, 9.0, 12.0, 108.0])] == [[W, V, U, C]]
+    assert [*equals([2.0, 3.0, 6.0, 8.0, 48.0])] == [[W, V, U, C, X]]
 
 
 def test_a_relu_that_leaves_an_operand_as_it_is() -> None:
@@ -130,6 +150,29 @@ def test_an_equal_node_is_not_added() -> None:
 def test_nodes_that_are_appended_for_each_operand() -> None:
     """The line is indented too far: each op stands there twice, and no leaf does."""
     assert traversals.appended_after_each(LADDER) == [U, U, W, V, V, W]
+
+
+def test_what_is_on_the_stack_twice() -> None:
+    """W puts u there, and v puts it there again if it is visited before u."""
+    assert traversals.asked_when_pushed(LADDER) == [X, C, U, V, W]
+    assert traversals.asked_when_pushed(LADDER, flip=True) == [X, C, U, V, U, W]
+
+
+def test_a_visited_operand_that_ends_a_loop() -> None:
+    """In x + x·exp(x), x is found first, so that the loop over x and exp(x) ends at once.
+
+    In 2 + 2·x, the second 2 is another Value.
+    """
+    steps = LADDER.steps[0], Instruction("exp", (0,)), Instruction("mul", (0, 1))
+    program = Program((*steps, Instruction("add", (0, 2))), (0, 1, 2, 3), 3)
+    assert traversals.postorder_until_seen(program) == [0, 2, 3]
+    assert traversals.postorder_until_seen(program, flip=True) == [0, 1, 2, 3]
+    numbers = Instruction(NUMBER, (), 2.0), Instruction("mul", (1, 0)), Instruction("add", (1, 2))
+    with_numbers = Program((LADDER.steps[0], *numbers), (0, 1, 2, 3), 3)
+    assert 0 in traversals.postorder_until_seen(with_numbers)
+    for last in (False, True):
+        assert traversals.found_until_seen(program, last=last) == [3, 0, 2]
+        assert 0 in traversals.found_until_seen(with_numbers, last=last)
 
 
 def test_nodes_that_wait_for_others() -> None:

@@ -41,6 +41,12 @@ def wrong_orders() -> Iterator[Hypothesis]:
     )
     for steps in (_appended, _appended_flipped):
         yield Hypothesis("twice", "", says, setting(order=traversals.all_operands(steps)))
+    says = (
+        "whether a node was visited is asked when it is put on the stack, and not again when it is "
+        f"taken from there, so that some are visited twice: {_AGAIN}"
+    )
+    for steps in (_asked, _asked_flipped):
+        yield Hypothesis("twice", "", says, setting(order=traversals.all_operands(steps)))
     for again_by in _again_by():
         yield Hypothesis("twice", "", _MORE, setting(by_number=again_by))
     for which, from_list in (
@@ -110,14 +116,19 @@ def _counts() -> Iterator[Hypothesis]:
         for flip in (False, True):
             steps = partial(traversals.ready_first, last=last, flip=flip, is_once=True)
             yield Hypothesis("order", "", says, setting(order=traversals.all_operands(steps)))
+    twice = "an operand that an op uses twice, as in x + x,"
     says = (
-        "an operand that an op uses twice, as in x + x, gets something only once, and passes "
-        "nothing on, as if it waited for the other forever"
+        f"{twice} gets something only once, and passes nothing on, as if it waited for the other "
+        "forever"
+    )
+    unvisited = (
+        f"{twice} has no gradient in the end, as if it got something only once, and waited for the "
+        "other forever"
     )
     for last in (False, True):
-        yield Hypothesis(
-            "repeated", "", says, setting(order=partial(traversals.told_once, last=last))
-        )
+        order = partial(traversals.told_once, last=last)
+        yield Hypothesis("repeated", "", says, setting(order=order))
+        yield Hypothesis("repeated", "", unvisited, setting(order=order, at_visits=True))
     says = (
         "a node passes nothing on if one of its users has a local derivative of 0, such as a relu "
         "that lets nothing through: the node waits for that user forever"
@@ -352,6 +363,30 @@ def _appended(program: Program) -> list[int]:
 
 def _appended_flipped(program: Program) -> list[int]:
     return traversals.appended_after_each(program, flip=True)[::-1]
+
+
+def _asked(program: Program) -> list[int]:
+    return traversals.asked_when_pushed(program)[::-1]
+
+
+def _asked_flipped(program: Program) -> list[int]:
+    return traversals.asked_when_pushed(program, flip=True)[::-1]
+
+
+def until_seen() -> Iterator[Callable[[Program], list[int]]]:
+    """Yield orders of the steps that are found if one that was found before ends a loop."""
+    for last, flip in product((True, False), repeat=2):  # a stack and a queue
+        yield partial(_newest_until_seen, last=last, flip=flip)
+    for flip in (False, True):
+        yield partial(_post_until_seen, flip=flip)
+
+
+def _newest_until_seen(program: Program, *, last: bool, flip: bool) -> list[int]:
+    return sorted(traversals.found_until_seen(program, last=last, flip=flip), reverse=True)
+
+
+def _post_until_seen(program: Program, *, flip: bool) -> list[int]:
+    return traversals.postorder_until_seen(program, flip=flip)[::-1]
 
 
 def _root_again(program: Program) -> list[int]:

@@ -42,6 +42,7 @@ from mgraph.grade.hypotheses.orders import (
     pre_again,
     reversed_flipped,
     reversed_post,
+    until_seen,
     with_first_uses,
     without_last,
     wrong_orders,
@@ -73,6 +74,10 @@ EXCHANGES_PLACES: Final = (
     "output the input"
 )
 """The sentences about mistakes that all ops have in common."""
+_ONE_OF_EQUALS: Final = (
+    "only one of several nodes with equal numbers passes its gradient on: nodes must be told apart "
+    "by `is` or `id`, not by `==` or by their numbers"
+)
 _TWICE: Final = ("add", "mul", "sub", "div")  # ops that often have one operand twice
 _WITH_SIGN: Final = ("abs", "relu")  # ops whose local derivative people write as x / |x|
 _WITH_NUMBERS: Final = [(op, kinds) for op in BY_OPERATOR for kinds in ("VN", "NV")]
@@ -127,6 +132,8 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     yield from _ends_early(ANY_ORDER if varies else RIGHT_ORDERS)
     yield from left_out()
     yield from of_leaves(gots)
+    change = setting(by_number=_one_of_equals, by_chance=traversals.any_of_equals)
+    yield Hypothesis("no-gradient", "", _ONE_OF_EQUALS, change)
     says = f"a node passes its gradient on before it is complete: {EARLY}"
     yield Hypothesis("order", "", says, setting(is_early=True))
 
@@ -302,6 +309,13 @@ def _repeated(op: str, but: Sequence[str] = (), untold: Sequence[str] = ()) -> I
     )
     says = f"{op} {kept}" if op else f"an op {kept}{rest}"
     yield Hypothesis("repeated", op, says, setting(keyed=is_one))
+    by_operand = "gets the first local derivative twice, as if it were looked up by operand"
+    says = (
+        f"an operand that {op} uses twice {by_operand}"
+        if op
+        else f"an operand that is used twice, as in x - x, {by_operand}{rest}"
+    )
+    yield Hypothesis("slope", op, says, setting(keyed=is_one, keyed_first=True))
 
 
 def _aliases() -> Iterator[Hypothesis]:
@@ -371,14 +385,17 @@ def _never_reached() -> Iterator[Hypothesis]:
         "their result's"
     )
     yield Hypothesis("no-gradient", "", says, setting(order=lambda _: ()))
+    says = (
+        "backward leaves out operands that come after one that was visited before, as if `break` "
+        "stood for `continue`: some nodes are never reached"
+    )
+    for steps in until_seen():
+        until = setting(order=traversals.all_operands(steps))
+        yield Hypothesis("no-gradient", "", says, until)
 
 
 def _passed_over() -> Iterator[Hypothesis]:
     """Yield nodes that pass nothing on because of their numbers, or those of their operands."""
-    says = (
-        "only one of several nodes with equal numbers passes its gradient on: nodes must be told "
-        "apart by `is` or `id`, not by `==` or by their numbers"
-    )
     for steps in (
         traversals.first_of_equals,
         partial(traversals.first_of_equals, flip=True),
@@ -387,9 +404,9 @@ def _passed_over() -> Iterator[Hypothesis]:
         partial(traversals.walked_by_number, last=True),
         partial(traversals.walked_by_number, last=False),
     ):
-        yield Hypothesis("no-gradient", "", says, setting(by_number=steps))
+        yield Hypothesis("no-gradient", "", _ONE_OF_EQUALS, setting(by_number=steps))
     change = setting(by_number=traversals.one_of_equals_by_level, at_visits=True)
-    yield Hypothesis("no-gradient", "", says, change)
+    yield Hypothesis("no-gradient", "", _ONE_OF_EQUALS, change)
     says = (
         "a node whose gradient is 0 when it is visited passes nothing on, although the paths to it "
         "are walked one by one: their contributions may cancel out for a while"
@@ -403,6 +420,10 @@ def _passed_over() -> Iterator[Hypothesis]:
     yield Hypothesis("conversion", "", says, setting(one_number=True))
     says = "an op of a Value and a plain number, as in x * 2, passes nothing on to the Value"
     yield Hypothesis("no-gradient", "", says, partial(_passing_nothing_on, _WITH_NUMBERS))
+
+
+def _one_of_equals(program: Program, data: Sequence[float]) -> list[int]:
+    return next(traversals.any_of_equals(program, data))
 
 
 def _without_last() -> Iterator[Hypothesis]:
