@@ -380,8 +380,8 @@ def _partial_of(program: Program, rules: Rules, step: int, operand: int) -> int:
         return len(args) - 1 - operand
     if not (rules.keyed and rules.keyed(program.steps[step].op)):
         return operand
-    if rules.keyed_first:
-        return args.index(args[operand])
+    if rules.keyed_first:  # what counts only once isn't what comes twice
+        return operand if rules.once else args.index(args[operand])
     return len(args) - 1 - args[::-1].index(args[operand])
 
 

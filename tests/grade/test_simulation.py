@@ -65,10 +65,15 @@ def test_what_comes_from_one_user_only() -> None:
 
 
 def test_a_place_that_is_looked_up() -> None:
-    """For an operand that is used twice, it is always the last one, or always the first."""
+    """For an operand that is used twice, it is always the last one, or always the first.
+
+    If it counts only once, the first doesn't come twice.
+    """
     twice = Program((Instruction(LEAF, (), 2.0), Instruction("sub", (0, 0))), (0, 1), 1)
     assert grads(twice, keyed=lambda _: True) == [-2.0, 1.0]
     assert grads(twice, keyed=lambda _: True, keyed_first=True) == [2.0, 1.0]
+    once = {"once": lambda _: True}
+    assert grads(twice, keyed=lambda _: True, keyed_first=True, **once) == grads(twice, **once)
 
 
 def test_an_operand_that_is_told_only_once() -> None:
