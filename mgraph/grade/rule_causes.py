@@ -205,12 +205,16 @@ def _in_common(
             change = partial(_all_changes, changes)
             whole = Hypothesis(cause, "", says, change, forms=concerned, is_seen=True)
             return [whole, *(each for each in found if not any(each is one for one in same))]
-    return _of_several_ops(found) if len(found) >= _MANY else found
+    return _of_several_ops(found, learned) if len(found) >= _MANY else found
 
 
-def _of_several_ops(found: Sequence[Hypothesis]) -> list[Hypothesis]:
-    """Put a mistake of several ops together; return nothing if they are wrong in different ways."""
-    if len(dict.fromkeys(each.cause for each in found)) > 1:
+def _of_several_ops(found: Sequence[Hypothesis], learned: Learned) -> list[Hypothesis]:
+    """Put a mistake of several ops together; return nothing if they are wrong in different ways.
+
+    Nor is anything said if it isn't known in which ways they are.
+    """
+    is_known = not any(each.is_unknown(learned.rules) for each in found)
+    if not is_known or len(dict.fromkeys(each.cause for each in found)) > 1:
         return []
     ops = ", ".join(dict.fromkeys(each.op for each in found))
     says = f"{ops} have the same mistake: {found[0].says}"
