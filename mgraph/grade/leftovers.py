@@ -90,14 +90,16 @@ def _with_older_first(evidence: Evidence) -> list[Outcome]:
     """Return all failures if in each of them new nodes come after older ones; else none.
 
     Only some graphs are like that, whichever nodes they consist of, as when the serial number of a
-    node is the first one of more digits.
+    node is the first one of more digits. If only a further graph of the same leaves is like that,
+    its numbers aren't looked at.
     """
     failed = [outcome for outcome in evidence.outcomes if outcome.failed]
-    if not any(x.is_changed or x.answer.again for x in failed):
+    own = [each for each in failed if not any(each is one for one in evidence.following)]
+    if not any(x.is_changed or x.answer.again for x in own):
         return []
-    if len(dict.fromkeys(outcome.case.file for outcome in failed)) < _SEVERAL:
+    if len(dict.fromkeys(outcome.case.file for outcome in own)) < _SEVERAL:
         return []
-    samples = samples_of(failed, evidence.compositions or {})
+    samples = samples_of(own, evidence.compositions or {})
     is_so = all(_has_older_first(sample, evidence.precision) for sample in samples)
     return failed if is_so else []
 
@@ -119,11 +121,14 @@ def _has_older_first(sample: Sample, precision: Precision) -> bool:
 
 def _is_cut(sample: Sample, answer: Answer, precision: Precision) -> bool:
     case, program = sample.outcome.case, sample.program
-    steps = dict(zip(case.graph.columns.ids, program.step_of_node, strict=True))
-    wrong = [*wrong_numbers(case, answer)]
-    if any(each.field != "grad" for each in wrong):
+    if any(each.field != "grad" for each in wrong_numbers(case, answer)):
         return False
-    last = max(steps[each.node] for each in wrong)
+    right = sim.simulate(program, sim.CORRECT, sample.primals(sim.CORRECT)).grad
+    grads = zip(program.step_of_node, answer.grad, strict=True)
+    wrong = [
+        i for i, got in grads if i >= 0 and got is not None and not precision.near(got, right[i])
+    ]
+    last = max(wrong, default=program.root)
     for cut in range(last + 1, min(last + _WIDTH, program.root) + 1):
         order = traversals.all_operands(partial(_older_first, cut))
         rules = sim.CORRECT._replace(order=order)
@@ -141,14 +146,16 @@ def _older_first(cut: int, program: Program) -> list[int]:
 def find_in_leaves(evidence: Evidence, causes: Sequence[Cause]) -> Iterator[Cause]:
     """Name what is left over in a graph's leaves, and what is wrong with those of some kind.
 
-    If data is changed, a second graph of the same leaves is another one.
+    If data is changed, a second graph of the same leaves is another one; and if one of new leaves
+    is wrong, so is whatever a further one may have.
     """
     divided = [outcome for outcome in evidence.of_integers if _is_divided_by_integers(outcome)]
     if divided:
         yield Cause("int-division", "div", _OF_INTEGERS, divided)
     if evidence.first:
         yield Cause("no-gradient", "", _OF_THE_FIRST, evidence.first)
-    following = evidence.following
+    wrong = dict.fromkeys(outcome.case.file for outcome in evidence.wrong)
+    following = [outcome for outcome in evidence.following if outcome.case.file not in wrong]
     if following and not any(cause.id == "mutated" for cause in causes):
         without = (judge(x.case, replace(x.answer, cleared=())) for x in following)
         says = _IN_TRAINING if any(outcome.failed for outcome in without) else _AFTER_ZEROS

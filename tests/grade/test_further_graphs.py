@@ -222,6 +222,14 @@ def test_the_next_graph_is_judged_by_itself() -> None:
     assert "stale" not in [cause.id for cause in causes]
 
 
+def test_a_graph_that_is_wrong_from_the_start() -> None:
+    """What a further graph of its leaves has may follow from what is wrong with it."""
+    outcomes, causes = of_stranger("grad_fn_chain", "dependencies-once")
+    steps = [outcome.outcome for outcome in outcomes if outcome.case.title == STEPS[0]]
+    assert steps == ["wrong gradient", "not reproducible"]
+    assert "stale" not in [cause.id for cause in causes]
+
+
 @pytest.mark.parametrize("name", ["dispatch_by_name sgd-inside", "edges_by_depth mul-inplace"])
 def test_leaves_that_are_changed(name: str) -> None:
     """After a step of descent within backward, or * in place, it is another graph: no leftover."""
