@@ -99,8 +99,8 @@ class Case:
     def followed_by(self, runs: Sequence[Run]) -> Case:
         """Return the case with a second graph of the same leaves.
 
-        It is that of the next run, after the last one that of the first, if only its output is
-        another one; else that of the case once more.
+        Its backward starts from the output of the next run that differs in nothing else; after the
+        last run comes the first. If there is none, the same graph is made once more.
 
         Args:
             runs: All runs of the file.

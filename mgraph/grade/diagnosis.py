@@ -401,7 +401,7 @@ def _explanation(
     )
     of_ops = [each for op in ops for each in passes_of_op(op, varies=varies)]
     wrong = [(f.op, f.kinds, f.operand) for f in learned.faults if f.operand is not None]
-    told = learned.right | dict.fromkeys(wrong)
+    known = learned.right | dict.fromkeys(wrong)
     if not slopes and any(f.operand is not None and not f.is_composed for f in learned.faults):
         return search.unambiguous(
             search.single(whole)
@@ -411,12 +411,12 @@ def _explanation(
         )
     proven = (
         _narrowest(search, search.single(whole), slopes)
-        or search.single(chain(slopes, of_ops, _of_every_failure(search, told)))
+        or search.single(chain(slopes, of_ops, _of_every_failure(search, known)))
         or (search.together(slopes) if slopes else None)
         or (search.possible(slopes) if _are_seen(slopes, learned, evidence) else None)
         or _beside_unknown(search, slopes, learned, evidence, (*whole, *of_ops))
         or _beside_known(search, slopes, (*whole, *of_ops))
-        or search.stepwise((*whole, *slopes, *of_ops), partial(_slopes_to_try, search, told))
+        or search.stepwise((*whole, *slopes, *of_ops), partial(_slopes_to_try, search, known))
     )
     if _is_patchwork(proven.hypotheses):
         return ProvenMistakes((), (), tuple(search.failed))
@@ -475,8 +475,7 @@ def _with_op(
     A mistake such as gradients that start at 1 changes all that is seen of ops.
     """
     for model in search.explaining_most(whole):
-        left = [x for x in search.failed if not model.fits(x, search.simulator)]
-        tried = _slopes_to_try(search, right, model, left)
+        tried = _slopes_to_try(search, right, model, search.left_by(model))
         if proven := search.beside(model.hypotheses, tried):
             return proven
     return None
@@ -571,7 +570,7 @@ def _repeatable(search: Search) -> list[str]:
 
 
 def _slopes_to_try(
-    search: Search, told: Mapping[tuple[str, str, int], None], model: Model, left: Sequence[Sample]
+    search: Search, known: Mapping[tuple[str, str, int], None], model: Model, left: Sequence[Sample]
 ) -> Iterator[Hypothesis]:
     """Yield usual mistakes in partials that explain the smallest failure left with their op."""
     tried: dict[str, None] = {}
@@ -582,13 +581,13 @@ def _slopes_to_try(
             if op in tried or len(sample.program.steps) > _SMALL:
                 continue
             tried[op] = None
-            for hypothesis in _of_op(op, search, told):
+            for hypothesis in _of_op(op, search, known):
                 if model.with_(hypothesis).fits(sample, search.simulator):
                     yield hypothesis
 
 
 def _of_every_failure(
-    search: Search, told: Mapping[tuple[str, str, int], None]
+    search: Search, known: Mapping[tuple[str, str, int], None]
 ) -> Iterator[Hypothesis]:
     """Yield usual mistakes in the partials of ops that all failures have.
 
@@ -596,7 +595,7 @@ def _of_every_failure(
     """
     ops = dict.fromkeys(op for op, _ in sorted(search.failed[0].forms))
     common = [op for op in ops if all(sample.has(op) for sample in search.failed)]
-    hypotheses = chain.from_iterable(_of_op(op, search, told) for op in common)
+    hypotheses = chain.from_iterable(_of_op(op, search, known) for op in common)
     if len(files_of(search.failed)) >= MANY:
         yield from hypotheses
         return
@@ -606,7 +605,7 @@ def _of_every_failure(
 
 
 def _of_op(
-    op: str, search: Search, told: Mapping[tuple[str, str, int], None]
+    op: str, search: Search, known: Mapping[tuple[str, str, int], None]
 ) -> Iterator[Hypothesis]:
     """Yield the usual mistakes in the partials of an op that weren't seen directly.
 
@@ -620,7 +619,7 @@ def _of_op(
     ] = {}
     keys = [(*form, k) for form in forms for k, kind in enumerate(form[1]) if kind == "V"]
     for key in keys:
-        for mistake in partial_mistakes(op, key[2], key[1]) if key not in told else ():
+        for mistake in partial_mistakes(op, key[2], key[1]) if key not in known else ():
             if mistake.cause in _SHOWN_BY_VALUES:
                 continue
             says = f"{op} {mistake.says}"

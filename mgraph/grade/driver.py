@@ -11,11 +11,11 @@ Each further object is a program, a list of steps that refer to earlier ones by 
 
     {"steps": [["leaf", 2.0], ["number", 3], ["mul", 0, 1]], "root": 2, "backward": 1}
 
-A leaf becomes a Value, a number stays a plain number. With `"following": 3`, a second graph is made
-of the same leaves, and `next` are the gradients after backward from its step 3; then, after the
-leaves' gradients were set to 0, a third one, with `cleared`. `own` are those of such a graph of new
-leaves. With `"first": true`, the first Value of the process is in the graph, and nothing else has
-been built before it.
+A leaf becomes a Value, a number stays a plain number. With `"following": 3`, backward is also run
+from step 3 in three more graphs. Their gradients are `own`, of new leaves; `next`, of the same
+leaves; and `cleared`, of the same leaves after their gradients were set to 0, if that can be done.
+With `"first": true`, the first Value of the process is in the graph, and nothing else has been
+built before it.
 
 The answer holds data and grad of every step that is a Value, and under `again` both once more if
 they differed when the graph was built a second time; with `"integers": true`, whole numbers are
@@ -750,10 +750,10 @@ def run(
         del answer["before"]
     graphs = [values]
     if program.get("following") is not None:
-        is_same = program["following"] == program["root"]
+        is_same = program["following"] == root
         answer["own"] = answer["grad"] if is_same else run_another(engine, program, graphs)
         answer["next"] = run_another(engine, program, graphs, values)
-        if clear(engine, program["steps"], values):
+        if clear(engine, steps, values):
             with suppress(BaseException):  # it may not go on with gradients that it didn't set
                 answer["cleared"] = run_another(engine, program, graphs, values)
     return answer, graphs
@@ -789,12 +789,17 @@ def clear(engine: ForeignEngine, steps: list[Any], values: list[Any]) -> bool:
     Return whether all of them are 0, or none, then: not every engine lets one set them.
     """
     leaves = [(value, step[1]) for step, value in zip(steps, values) if step[0] == "leaf"]  # noqa: B905
+    name = engine.attribute["grad"]
     try:
         for value, x in leaves:
-            grad = engine.read(engine.leaf(x), "grad")
+            new = engine.leaf(x)
+            engine.samples.append(new)  # so that the next graph has other addresses in memory
+            grad = engine.read(new, "grad")
             if callable(grad):  # a method
                 return False
-            setattr(value, engine.attribute["grad"], grad)
+            if name not in getattr(value, "__dict__", ()) and not hasattr(type(value), name):
+                return False  # `__getattr__` gives it: another attribute would only hide it
+            setattr(value, name, grad)
         return not any(engine.number(engine.read(value, "grad")) for value, _ in leaves)
     except BaseException:  # noqa: BLE001 - whatever the engine raises
         return False
@@ -811,18 +816,19 @@ def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
         restart_random_numbers()
         start, before = monotonic(), engine.hashes.restart()
         parts: dict[int, Any] = {}
-        answer, values = run(engine, program, parts)
+        answer, graphs = run(engine, program, parts)
         has_hashed, seconds = engine.hashes.serial != before, monotonic() - start
         engine.hashes.restart()
         again, others = run(engine, with_floats(program))
     except (UnsupportedError, EngineError) as error:
         return described_failure(error)
     may_vary = has_hashed and seconds < engine.patience and not are_other(answer, again)
-    if json.dumps(again) != json.dumps(answer):
+    first, second = [[each[what] for what in ("data", "grad")] for each in (answer, again)]
+    if json.dumps(second) != json.dumps(first):
         answer["again"] = again
     if may_vary and varies(engine, program, answer):
         answer["varies"] = True
-    del values, others  # kept until here, so that each graph gets other addresses in memory
+    del graphs, others  # kept until here, so that each graph gets other addresses in memory
     answer["compositions"], answer["parts"] = engine.compositions, parts
     answer["alone"] = engine.seed_of_leaf()
     return answer
@@ -864,7 +870,7 @@ def varies(engine: ForeignEngine, program: Any, answer: dict[str, Any]) -> bool:
     engine.hashes.restart(is_reversed=True)
     restart_random_numbers()  # so that only the order of sets is another one
     try:
-        other, _ = run(engine, dict(program, backward=1))
+        other, _ = run(engine, dict(program, backward=1, following=None))
     except (RecursionError, MemoryError):  # another order may need more of both
         return False
     except BaseException:  # noqa: BLE001 - whatever the engine raises

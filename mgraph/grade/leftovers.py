@@ -40,9 +40,9 @@ _IN_TRAINING: Final = (
     "those of that graph nor, in leaves, the sum of both: something is left over from the first"
 )
 _AFTER_ZEROS: Final = (
-    "if the gradients of leaves are set to 0 and a new graph is made of them, as in the next step "
-    "of training, they don't get the gradients of that graph: something is left over from an "
-    "earlier one"
+    "if the gradients of leaves are set to 0, and a new graph is made of these leaves, as in the "
+    "next step of training, the leaves don't get the gradients of that graph: something is left "
+    "over from an earlier one"
 )
 _OF_THE_FIRST: Final = (
     "the first Value in the first graph of a process gets a wrong gradient, and the same graph is "

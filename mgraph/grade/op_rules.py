@@ -64,7 +64,8 @@ class Learned(NamedTuple):
             composed of wrong ones, each with the ops it is composed of.
         composed: The ops that the engine composes of others.
         right: The partials that were seen to be right several times, and never wrong.
-        unclear: Ops with kinds of operands that are in failures without numbers that show anything.
+        unclear: Ops with kinds of operands that may be wrong although nothing shows it: they are
+            only in failures without numbers, or not tried with numbers that are wrong elsewhere.
     """
 
     rules: Rules
@@ -382,7 +383,7 @@ class _Learner:
 
 
 def _slope(operand: int, seen: Observation) -> str:
-    """Return the local derivative that an engine had, in so many digits as numbers agree in."""
+    """Return the local derivative an engine had, to as many digits as numbers must agree in."""
     return f"{(seen.passed[operand] or 0.0) / (seen.upstream or 1.0):.9g}"
 
 

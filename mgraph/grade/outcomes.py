@@ -553,13 +553,16 @@ def _following(case: Case, answer: Answer) -> Outcome | None:
     In a second graph, a leaf may add its gradient to that of the first.
     """
     opcode, near = case.graph.columns.opcode, Precision(1e-6, 1e-9).near
+    had = answer.second or answer.grad
     for grads, where in ((answer.following, _FOLLOWING), (answer.cleared, _CLEARED)):
         for node, got in enumerate(grads):
-            own = answer.own[node]
+            own, is_of_leaf = answer.own[node], is_leaf(opcode[node])
+            if own is None and got is not None and is_of_leaf:
+                own = 0.0
             if own is None or near(got, own):
                 continue
-            total = own + (answer.grad[node] or 0.0)
-            if not (grads is answer.following and is_leaf(opcode[node]) and near(got, total)):
+            total = own + (had[node] or 0.0)
+            if not (grads is answer.following and is_of_leaf and near(got, total)):
                 name, op = case.graph.columns.ids[node], case.graph.columns.op(node)
                 note = f"grad of {name}: {own!r} with new leaves, {got!r} {where}"
                 return Outcome(case, answer, Verdict.NOT_REPRODUCIBLE, name, op, note=note)

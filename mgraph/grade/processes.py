@@ -471,8 +471,10 @@ def _is_answer(reply: object, steps: int) -> bool:
     lists = [reply.get("data"), reply.get("grad")]
     others = ("second", "before", "own", "next", "cleared")
     lists += [reply[key] for key in others if key in reply]
+    is_compared = "own" in reply or not ("next" in reply or "cleared" in reply)
     return (
         isinstance(again, dict)
+        and is_compared
         and isinstance(reply.get("refused", ""), str)
         and isinstance(reply.get("varies", False), bool)
         and isinstance(reply.get("alone", 0.0), (float, type(None)))

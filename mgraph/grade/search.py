@@ -24,8 +24,9 @@ MANY: Final = 3
 _MUCH_THE_SAME: Final = frozenset({"overwritten", "repeated"})
 """Causes of which one is a part of the other: x + x shows both."""
 
-_SUSPECT: Final = 8  # times as many failures must speak for a mistake as against it
-_FURTHER: Final = 2  # times as many failures must be explained, by all or the last one, as are left
+_SUSPECT: Final = 4  # times as many failures must speak for a mistake of an op as against it
+_SUSPECT_OF_ALL: Final = 8  # and for one of the pass as a whole
+_FURTHER: Final = 2  # times as many must be explained as are left: by all, and by each further one
 _TRIED: Final = 40  # a hypothesis that explains none of this many small failures is given up
 _MOST: Final = 6  # mistakes in one engine
 _WIDTH: Final = 3  # partial explanations that are pursued
@@ -137,7 +138,7 @@ class Search:
         return self.proven(model)
 
     def explaining_most(self, hypotheses: Sequence[Hypothesis]) -> list[Model]:
-        """Return engines with one mistake that explains most failures, but not all."""
+        """Return a few engines whose one mistake explains the most failures, and more than half."""
         grown = self._grown(Model(self.base), hypotheses)
         return [model for count, model in grown if 2 * count > len(self.failed)]
 
@@ -146,7 +147,7 @@ class Search:
     ) -> ProvenMistakes | None:
         """Return the first mistake that explains all failures beside some that are known."""
         plain = Model(self.base, known)
-        left = self._left(plain)
+        left = self.left_by(plain)
         for hypothesis in hypotheses:
             if self.simulator.is_spent:
                 return None
@@ -231,30 +232,31 @@ class Search:
         for _ in range(_MOST):
             grown: list[tuple[int, Model]] = []
             for model in models:
-                grown += self._grown(model, [*hypotheses, *more(model, self._left(model))])
+                grown += self._grown(model, [*hypotheses, *more(model, self.left_by(model))])
             if not grown:
                 break
             grown.sort(key=lambda pair: -pair[0])
             models = [model for _, model in grown[:_WIDTH]]
-            if grown[0][0] > len(self.failed) - len(self._left(best)):
+            if grown[0][0] > len(self.failed) - len(self.left_by(best)):
                 best = models[0]
-            if not self._left(best):
+            if not self.left_by(best):
                 break
         proven = self.proven(best)
-        return self._if_most(proven)
+        return self._if_enough(proven)
 
-    def _if_most(self, proven: ProvenMistakes) -> ProvenMistakes:
+    def _if_enough(self, proven: ProvenMistakes) -> ProvenMistakes:
         """Return an explanation of two failures in three; else what is left may be all there is."""
         if len(proven.explained) < _FURTHER * len(proven.left):
             return ProvenMistakes((), (), tuple(self.failed))
         return proven
 
-    def _left(self, model: Model) -> list[Sample]:
+    def left_by(self, model: Model) -> list[Sample]:
+        """Return the failures that an engine doesn't explain."""
         return [sample for sample in self.failed if not model.fits(sample, self.simulator)]
 
     def _grown(self, model: Model, hypotheses: Sequence[Hypothesis]) -> list[tuple[int, Model]]:
         """Return the engine with each further mistake that explains more, and how much it does."""
-        left = self._left(model)
+        left = self.left_by(model)
         done = [sample for sample in self.failed if not any(sample is other for other in left)]
         scores: list[tuple[int, Model]] = []
         for hypothesis in hypotheses:
@@ -320,7 +322,8 @@ class Search:
         for hypothesis in reversed(proven.hypotheses if proven.left else ()):
             smaller = model.without(hypothesis)
             against = [s for s in proven.left if self._changes(s, smaller, model)]
-            weight = 1 if hypothesis.is_seen else _SUSPECT
+            weight = _SUSPECT if hypothesis.op else _SUSPECT_OF_ALL
+            weight = 1 if hypothesis.is_seen else weight
             only = len(self.only(model, hypothesis, proven.explained))
             further = [each for each in proven.hypotheses if each is not hypothesis]
             is_further = bool(further) and not hypothesis.is_seen
@@ -391,7 +394,7 @@ class Search:
         ]  # fmt: skip
         if len(others) == len(proven.hypotheses):
             return proven
-        return self._if_most(self.proven(Model(self.base, others)))
+        return self._if_enough(self.proven(Model(self.base, others)))
 
     def has_rivals(self, proven: ProvenMistakes, hypotheses: Sequence[Hypothesis]) -> bool:
         """Whether another cause explains as much as one of the mistakes that concern all ops."""

@@ -220,7 +220,8 @@ def _in_order(  # noqa: C901, PLR0912 - what may happen at each step
             break
         if operand <= 0:
             at_visits[step] += grad[step]
-        if operand < 0:  # visited, but a leaf has nothing to pass on
+        if operand < 0:  # only visited: it is a leaf, or passes on later
+            last, olds = step, {}
             grad[step] = visit(grad[step]) if visit else grad[step]
             continue
         op, args, _ = steps[step]
@@ -332,7 +333,7 @@ def _events(program: Program, rules: Rules, data: Sequence[float]) -> Iterable[t
     if rules.cut:
         smaller, kept = _cut(program, rules.cut)
         events = _events(smaller, rules._replace(cut=None), data)
-        return ((step, kept[step][k]) for step, k in events if kept[step])
+        return ((step, kept[step][k] if k >= 0 else -1) for step, k in events if kept[step])
     if rules.by_number:
         steps = rules.by_number(program, data)
         return (event for step in steps for event in events_of(program, step))
@@ -375,13 +376,14 @@ def _partial_of(program: Program, rules: Rules, step: int, operand: int) -> int:
 
     It is the first or last that is the same, if it is keyed; the other one, if they are crossed.
     """
-    args = program.steps[step].args
-    if rules.crossed and rules.crossed(program.steps[step].op):
+    op, args, _ = program.steps[step]
+    if rules.crossed and rules.crossed(op):
         return len(args) - 1 - operand
-    if not (rules.keyed and rules.keyed(program.steps[step].op)):
+    if not (rules.keyed and rules.keyed(op)):
         return operand
-    if rules.keyed_first:  # what counts only once isn't what comes twice
-        return operand if rules.once else args.index(args[operand])
+    if rules.keyed_first:
+        is_once = rules.once is not None and rules.once(op)  # then it doesn't come twice
+        return operand if is_once else args.index(args[operand])
     return len(args) - 1 - args[::-1].index(args[operand])
 
 

@@ -269,7 +269,7 @@ def asked_when_pushed(program: Program, *, flip: bool = False) -> list[int]:
 
 
 def found_until_seen(program: Program, *, last: bool, flip: bool = False) -> list[int]:
-    """List the steps found from the root, but of no step the operands after one found before.
+    """List the steps found from the root, if a step's operands after one found before are left out.
 
     A plain number was never found before: an engine makes a new Value of it each time.
 
@@ -573,7 +573,7 @@ def missed(op: str, operand: int, program: Program) -> list[int]:
 def told_once(program: Program, *, last: bool) -> Iterator[tuple[int, int]]:
     """Pass on as `ready_first` does, but only once to an operand that waits for each of its places.
 
-    Each step is visited before it passes on, and a leaf, too.
+    Each step is visited before it passes on; leaves are visited, too.
 
     Args:
         program: The program.

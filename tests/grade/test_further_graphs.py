@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from mgraph.grade.cases import cases_of
+from mgraph.grade.outcomes import judge
 from mgraph.grade.processes import PythonEngine, ResourceLimits
 from mgraph.grade.runner import make_report, run_python_engine
+from mgraph.ops import is_leaf
 from tests.engines import population
 from tests.engines.__main__ import cases
 from tests.engines.population import STRANGERS, UNUSUAL, people, singles, written_later
@@ -86,6 +89,13 @@ REFUSES_GRADIENTS: Final = """
 def refuse(self, grad):
     raise TypeError("only backward sets gradients")
 Value.grad = property(lambda self: self.total, refuse)
+"""
+GIVES_GRADIENTS: Final = """
+def given(self, name):
+    if name != "grad":
+        raise AttributeError(name)
+    return self.total
+Value.__getattr__ = given
 """
 IN_ARRAYS: Final = "import numpy\n" + (
     ENGINE.replace("self.grad = 0.0", "self.grad = numpy.zeros(())")
@@ -192,8 +202,9 @@ def test_a_gradient_that_is_kept_from_the_first_graph() -> None:
         IN_AN_ATTRIBUTE + "Value.grad = lambda self: self.total",
         IN_AN_ATTRIBUTE + "Value.grad = property(lambda self: self.total)",
         IN_AN_ATTRIBUTE + REFUSES_GRADIENTS,
+        IN_AN_ATTRIBUTE + GIVES_GRADIENTS,
     ],
-    ids=["method", "property", "refused"],
+    ids=["method", "property", "refused", "given"],
 )
 def test_gradients_that_cannot_be_set(source: str) -> None:
     """It isn't a failure; the graph after they were set is left out."""
@@ -228,6 +239,31 @@ def test_a_graph_that_is_wrong_from_the_start() -> None:
     steps = [outcome.outcome for outcome in outcomes if outcome.case.title == STEPS[0]]
     assert steps == ["wrong gradient", "not reproducible"]
     assert "stale" not in [cause.id for cause in causes]
+
+
+def test_a_graph_after_two_backward_passes() -> None:
+    """Leaves may add to what they have from both."""
+    (step,) = [outcome for outcome in said(ENGINE)[0] if outcome.case.title == STEPS[1]]
+    own, leaves = step.answer.own, [is_leaf(x) for x in step.case.graph.columns.opcode]
+    two, three = (
+        [x and (times * x if leaf else x) for x, leaf in zip(own, leaves, strict=True)]
+        for times in (2.0, 3.0)
+    )
+    twice = replace(step.case, backward=2)
+    answer = replace(step.answer, second=two, following=three, cleared=())
+    assert judge(twice, answer).outcome == "ok"
+    assert judge(twice, replace(answer, second=())).outcome == "not reproducible"
+
+
+def test_a_leaf_without_a_gradient() -> None:
+    """If it has none in a graph of new leaves, it must have none, or 0, in a further one."""
+    step = [outcome for outcome in said(ENGINE)[0] if outcome.case.title == STEPS[0]][0]
+    x = step.case.graph.columns.ids.index("x")  # which the penalty doesn't use
+    own = [None if node == x else grad for node, grad in enumerate(step.answer.own)]
+    left = [-1.4 if node == x else grad for node, grad in enumerate(step.answer.cleared)]
+    answer = replace(step.answer, own=own)
+    assert judge(step.case, answer).outcome == "ok"
+    assert judge(step.case, replace(answer, cleared=left)).node == "x"
 
 
 @pytest.mark.parametrize("name", ["dispatch_by_name sgd-inside", "edges_by_depth mul-inplace"])

@@ -21,7 +21,7 @@ def without_new_processes(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "generator_partial functions-assign",
             "inside-exp inside-log inside-tanh inside-neg one-node-through-several-ops diamond",
-            "overwritten", "", "for the operand of each op that has only one",
+            "overwritten", "", "for the operand of ops with a single operand",
         ),
         (
             "generator_partial arguments-turned", "op-exp op-log op-sin op-tanh op-abs op-relu",
@@ -34,7 +34,7 @@ def without_new_processes(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "generator_partial partial-of-first",
             "diamond diamond-turned same-term-twice inside-max inside-pow 2-times-x tenths",
-            "no-gradient", "", "only the first operand of each op, except of max and min",
+            "no-gradient", "", "only the first operand of each op except max and min",
         ),
         (
             "leaves_only sum-no-g", "op-sum op-add sum-with-repeats softmax logistic-regression",

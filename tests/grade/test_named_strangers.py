@@ -153,12 +153,12 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
         (
             "few_words break-when-seen",
             "used-early-and-late recurrent diamond ladder x-plus-x directly-and-through",
-            "no-gradient", "", "as if `break` stood for `continue`",
+            "no-gradient", "", "as if `break` were written where `continue` belongs",
         ),
         (
             "value_and_pullback seen-asked-before-push",
             "inner-node-plus-itself around-relu short-way-first short-way-last diamond ladder",
-            "twice", "", "is asked when it is put on the stack",
+            "twice", "", "is checked only when it is put on the stack",
         ),
         (
             "java_operations equals-and-hash-code",

@@ -191,6 +191,11 @@ ODD: Final = {
         "driver.answer_program = lambda e, p: {'data': [1.0] * len(p['steps']), "
         "'grad': [1.0] * len(p['steps']), 'again': 7}"), "crashed",
     ),
+    "forged-next": (
+        ("driver = sys.modules['__main__'].driver\n"
+        "driver.answer_program = lambda e, p: {'data': [1.0] * len(p['steps']), "
+        "'grad': [1.0] * len(p['steps']), 'next': [1.0] * len(p['steps'])}"), "crashed",
+    ),
     "traced": ("sys.settrace(lambda *a: 1 / 0)", ""),
     "low-limit": ("sys.setrecursionlimit(60)", ""),
 }  # fmt: skip

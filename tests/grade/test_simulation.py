@@ -74,6 +74,8 @@ def test_a_place_that_is_looked_up() -> None:
     assert grads(twice, keyed=lambda _: True, keyed_first=True) == [2.0, 1.0]
     once = {"once": lambda _: True}
     assert grads(twice, keyed=lambda _: True, keyed_first=True, **once) == grads(twice, **once)
+    other = {"once": lambda op: op == "mul"}
+    assert grads(twice, keyed=lambda _: True, keyed_first=True, **other) == [2.0, 1.0]
 
 
 def test_an_operand_that_is_told_only_once() -> None:

@@ -303,9 +303,10 @@ TRAINING = (
     ),
     lesson(
         "another-loss-of-the-same-leaves",
-        "Two graphs are made of the same leaves, with a backward of each: that of the loss, and "
-        "that of a penalty for large weights. A leaf has the gradient of the second one, or the "
-        "sum of both; if its gradient was set to 0 between them, that of the second one only.",
+        "Two graphs are made of the same leaves, one for a loss and one for a penalty for large "
+        "weights, and backward is called on each. A leaf then has the gradient of the second "
+        "graph, or the sum of both; if its gradient was set to 0 in between, only that of the "
+        "second.",
         """
         x = input 1.5
         w = param -0.6

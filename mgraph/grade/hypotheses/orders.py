@@ -42,8 +42,8 @@ def wrong_orders() -> Iterator[Hypothesis]:
     for steps in (_appended, _appended_flipped):
         yield Hypothesis("twice", "", says, setting(order=traversals.all_operands(steps)))
     says = (
-        "whether a node was visited is asked when it is put on the stack, and not again when it is "
-        f"taken from there, so that some are visited twice: {_AGAIN}"
+        "whether a node was visited is checked only when it is put on the stack, not when it is "
+        f"taken off, so some nodes are visited twice: {_AGAIN}"
     )
     for steps in (_asked, _asked_flipped):
         yield Hypothesis("twice", "", says, setting(order=traversals.all_operands(steps)))
@@ -118,12 +118,12 @@ def _counts() -> Iterator[Hypothesis]:
             yield Hypothesis("order", "", says, setting(order=traversals.all_operands(steps)))
     twice = "an operand that an op uses twice, as in x + x,"
     says = (
-        f"{twice} gets something only once, and passes nothing on, as if it waited for the other "
-        "forever"
+        f"{twice} gets something only once, and passes nothing on, as if it waited for the second "
+        "time forever"
     )
     unvisited = (
         f"{twice} has no gradient in the end, as if it got something only once, and waited for the "
-        "other forever"
+        "second time forever"
     )
     for last in (False, True):
         order = partial(traversals.told_once, last=last)
@@ -417,7 +417,7 @@ def _of_distinct(steps: Callable[[Program], Iterable[int]], program: Program) ->
 
 
 def with_first_uses(program: Program) -> Iterator[tuple[int, int]]:
-    """Yield the right order, in which an operand that an op uses twice gets something only once."""
+    """Yield the right order, but of an operand that an op uses twice only the first use."""
     for step, k in traversals.as_written(program):
         args = program.steps[step].args
         if k < 0 or args.index(args[k]) == k:

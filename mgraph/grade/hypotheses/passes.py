@@ -182,7 +182,7 @@ def _overwriting(right: Sequence[Order]) -> Iterator[Hypothesis]:
     for which, is_it in (
         ("the first operand of each op", is_first),
         ("the last operand of each op", is_last),
-        ("the operand of each op that has only one", is_only),
+        ("the operand of ops with a single operand", is_only),
     ):
         says = f"`=` instead of `+=` for {which}: what the operand had before is lost"
         for order in orders:
@@ -360,7 +360,7 @@ def _passes_on_sums(op: str, _: int) -> bool:
 
 def _never_reached() -> Iterator[Hypothesis]:
     for (operand, which), (but, rest) in product(
-        ((1, "first"), (0, "last")), (((), ""), (sim.CHOOSING, ", except of max and min"))
+        ((1, "first"), (0, "last")), (((), ""), (sim.CHOOSING, " except max and min"))
     ):
         says = f"backward visits only the {which} operand of each op{rest}"
         cut = traversals.all_operands(partial(along_one_operand, operand, but))
@@ -387,7 +387,7 @@ def _never_reached() -> Iterator[Hypothesis]:
     yield Hypothesis("no-gradient", "", says, setting(order=lambda _: ()))
     says = (
         "backward leaves out operands that come after one that was visited before, as if `break` "
-        "stood for `continue`: some nodes are never reached"
+        "were written where `continue` belongs: some nodes are never reached"
     )
     for steps in until_seen():
         until = setting(order=traversals.all_operands(steps))
