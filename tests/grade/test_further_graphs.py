@@ -257,7 +257,7 @@ def test_a_graph_after_two_backward_passes() -> None:
 
 def test_a_leaf_without_a_gradient() -> None:
     """If it has none in a graph of new leaves, it must have none, or 0, in a further one."""
-    step = [outcome for outcome in said(ENGINE)[0] if outcome.case.title == STEPS[0]][0]
+    step = next(outcome for outcome in said(ENGINE)[0] if outcome.case.title == STEPS[0])
     x = step.case.graph.columns.ids.index("x")  # which the penalty doesn't use
     own = [None if node == x else grad for node, grad in enumerate(step.answer.own)]
     left = [-1.4 if node == x else grad for node, grad in enumerate(step.answer.cleared)]
