@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from mgraph.grade.program import Program
 
 _CARRIED: Final = (
-    "something is shared between graphs, kept from the last backward, or counted across several "
-    "graphs"
+    "something is shared between graphs, kept from the last backward, counted across several "
+    "graphs, or sorted by addresses in memory"
 )
 _AFTER_OTHERS: Final = f"a graph that is right on its own is wrong after others: {_CARRIED}"
 _OTHERWISE: Final = f"a graph gives different numbers on its own and after others: {_CARRIED}"

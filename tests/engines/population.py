@@ -54,7 +54,7 @@ HELD_OUT: Final = (
     "triangular",
     "waits_for_consumers",
 )
-"""Strangers' engines that are held out: nobody who works on the diagnosis looks at them."""
+"""Strangers' engines that are held out: they were graded once, and not used for the diagnosis."""
 
 SEED: Final = 2026
 NO_NUMBERS: Final = ("interface",)
