@@ -13,7 +13,7 @@ from mgraph.document import Graph, as_graph
 from mgraph.errors import GraphError
 from mgraph.format.reading import inspect
 from mgraph.golden.rerun import graph_files
-from mgraph.grade.program import Program, program_of
+from mgraph.grade.program import Instruction, Program, program_of
 from mgraph.graph.run import DEFAULT, Run, Tolerance, is_complete
 
 if TYPE_CHECKING:
@@ -96,19 +96,6 @@ class Case:
     def _program(self, run: Run, formulas: Mapping[str, str]) -> Program:
         return program_of(self.graph.columns, run.inputs, run.seed, formulas, self.backward)
 
-    def followed_by(self, runs: Sequence[Run]) -> Case:
-        """Return the case with a second graph of the same leaves.
-
-        Its backward starts from the output of the next run that differs in nothing else; after the
-        last run comes the first. If there is none, the same graph is made once more.
-
-        Args:
-            runs: All runs of the file.
-        """
-        steps, others = self.program.steps, (*runs[self.run + 1 :], *runs[: self.run])
-        then = (run for run in others if self._program(run, {}).steps == steps)
-        return replace(self, then=next(then, self.want))
-
     def document(self) -> bytes:
         """Return the case as a graph file on one line: inputs and seed, but no results."""
         question = Run(None, None, inputs=self.want.inputs, seed=self.want.seed)
@@ -165,6 +152,7 @@ def _cases(file: str, graph: Graph, tolerance: Tolerance | None) -> Iterator[Cas
     section = _section(graph, file)
     compose, backward = section.get("compose", {}), section.get("backward", 1)
     flags = (section.get("integers", False), section.get("first", False))
+    cases: list[Case] = []
     bare = replace(graph, runs=())
     for i, run in enumerate(graph.runs):
         tolerated = tolerance or run.tolerance or DEFAULT
@@ -174,7 +162,25 @@ def _cases(file: str, graph: Graph, tolerance: Tolerance | None) -> Iterator[Cas
         except ExpressionError as error:
             message = f"meta.{SECTION}.compose has a formula that can't be read: {error}"
             raise GraphError.of("type", message).named(file) from None
-        yield case.followed_by(graph.runs) if section.get("graphs", 1) > 1 else case
+        cases.append(case)
+    yield from _each_followed(cases) if section.get("graphs", 1) > 1 else cases
+
+
+def _each_followed(cases: Sequence[Case]) -> list[Case]:
+    """Return a file's cases, each with a second graph of the same leaves.
+
+    Its backward starts from the output of the next run that differs in nothing else; after the last
+    run comes the first. If there is none, the same graph is made once more.
+    """
+    same: dict[tuple[Instruction, ...], list[Case]] = {}
+    for case in cases:
+        same.setdefault(case.program.steps, []).append(case)
+    then = {
+        case.run: other.want
+        for own in same.values()
+        for case, other in zip(own, (*own[1:], own[0]), strict=True)
+    }
+    return [replace(case, then=then[case.run]) for case in cases]
 
 
 def _section(graph: Graph, file: str) -> Mapping[str, Any]:

@@ -292,6 +292,18 @@ def test_which_graph_is_next(tmp_path: Path) -> None:
     assert [case.program.following for case in cases_of([str(path)])] == [None] * 3
 
 
+def test_the_graphs_of_many_runs(tmp_path: Path) -> None:
+    """After the last run that differs only in its output comes the first, past other inputs."""
+    nodes = [{"id": "x", "op": "input", "data": 2.0}]
+    nodes += [{"id": each, "op": "neg", "args": ["x"]} for each in "abc"]
+    runs = [{"seed": {each: 1.0}} for each in "abc"]
+    runs.insert(1, {"inputs": {"x": 3.0}, "seed": {"a": 1.0}})
+    graph = {"mgraph": "1.0", "nodes": nodes, "outputs": [*"abc"], "runs": runs}
+    path = tmp_path / "outputs.json"
+    path.write_text(json.dumps(graph | {"meta": {"grade": {"graphs": 2}}}), encoding="utf-8")
+    assert [case.program.following for case in cases_of([str(path)])] == [2, 1, 3, 1]
+
+
 @pytest.mark.parametrize(
     ("mistake", "where"),
     [

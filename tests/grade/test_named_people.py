@@ -37,6 +37,16 @@ def without_new_processes(monkeypatch: pytest.MonkeyPatch) -> None:
             "no-gradient", "", "only the first operand of each op except max and min",
         ),
         (
+            "camel_case queue-at-first-use",
+            "diamond ladder recurrent used-early-and-late around-relu",
+            "order", "", "the one added last comes first",
+        ),
+        (
+            "creation_heap oldest-first",
+            "diamond ladder recurrent used-early-and-late around-relu",
+            "order", "", "the one made first comes first",
+        ),
+        (
             "leaves_only sum-no-g", "op-sum op-add sum-with-repeats softmax logistic-regression",
             "upstream", "sum", "without the upstream gradient",
         ),

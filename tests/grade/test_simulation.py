@@ -86,7 +86,10 @@ def test_an_operand_that_is_told_only_once() -> None:
     steps = Instruction(LEAF, (), 2.0), Instruction("neg", (0,)), Instruction("sub", (1, 1))
     twice = Program(steps, (0, 1, 2), 2)
     assert grads(twice, order=partial(traversals.told_once, last=False)) == [0.0, 1.0, 1.0]
-    assert grads(twice, order=partial(traversals.told_once, last=True)) == [0.0, -1.0, 1.0]
+    told_last = partial(traversals.told_once, last=True)
+    assert grads(twice, order=told_last) == [0.0, -1.0, 1.0]
+    assert grads(twice, order=told_last, cut=lambda *_: False) == [0.0, -1.0, 1.0]
+    assert grads(twice, order=told_last, visit=lambda grad: 2.0 * grad) == [0.0, -2.0, 2.0]
     for last in (False, True):
         order = partial(traversals.told_once, last=last)
         assert grads(twice, order=order, at_visits=True) == [0.0, 0.0, 1.0]
