@@ -33,11 +33,16 @@ def fill_holes() -> list[Any]:
     gc.collect()
     kept: list[Any] = []
     for size in range(BLOCK, LARGEST + 1, BLOCK):
-        make = maker(size)
-        kept += filling(make, size)
-        room = [make() for _ in range(ROOM * POOL // size)]
-        kept += room[:: POOL // size // PINS]
-        del room
+        kept += filling(maker(size), size)
+    room: list[Any] = []
+    for size in range(BLOCK, LARGEST + 1, BLOCK):
+        objects: list[Any] = []
+        add(objects, maker(size), repeat(None, ROOM * POOL // size))
+        kept += objects[:: POOL // size // PINS]
+        room += objects
+    # All at once, at the end: what is made between two sizes would use some of the room again.
+    del objects, size
+    room.clear()
     return kept
 
 
