@@ -14,6 +14,8 @@ Each further object is a program, a list of steps that refer to earlier ones by 
 A leaf becomes a Value, a number stays a plain number. With `"following": 3`, backward is also run
 from step 3 in three more graphs. Their gradients are `own`, of new leaves; `next`, of the same
 leaves; and `cleared`, of the same leaves after their gradients were set to 0, if that can be done.
+None of their values is read before backward, nor in graphs of more than a thousand steps: so an
+engine that computes values when they are read must compute them in backward.
 With `"first": true`, the first Value of the process is in the graph, and nothing else has been
 built before it.
 
@@ -170,6 +172,7 @@ PLAIN = (0.0, 1.0, -1.0, 2.0, 0.5)
 SAMPLE = 0.5
 """The number of the first Values that are made."""
 
+LONG = 1000  # steps of a graph whose values are read only after backward
 REDUCTIONS = ("max", "min")
 """Methods that many engines have for the elements of one array."""
 
@@ -731,7 +734,9 @@ def run(
     """Build a graph, run backward, and read the numbers; return the answer, and all graphs."""
     steps, root = program["steps"], program["root"]
     values = first_of_all(engine, program) or build(engine, steps, parts)
-    answer: dict[str, Any] = {"before": read_all(engine, steps, values, "data")}
+    answer: dict[str, Any] = {}
+    if len(steps) <= LONG:
+        answer["before"] = read_all(engine, steps, values, "data")
     try:
         engine.backward(values[root])
     except EngineError:
@@ -746,12 +751,11 @@ def run(
         except BaseException as error:  # noqa: BLE001 - some engines refuse a second backward
             answer["refused"] = last_line(error)
     answer["data"] = read_all(engine, steps, values, "data")
-    if answer["data"] == answer["before"]:
+    if answer["data"] == answer.get("before"):
         del answer["before"]
     graphs = [values]
     if program.get("following") is not None:
-        is_same = program["following"] == root
-        answer["own"] = answer["grad"] if is_same else run_another(engine, program, graphs)
+        answer["own"] = run_another(engine, program, graphs)
         answer["next"] = run_another(engine, program, graphs, values)
         if clear(engine, steps, values):
             with suppress(BaseException):  # it may not go on with gradients that it didn't set

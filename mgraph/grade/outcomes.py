@@ -236,7 +236,8 @@ def judge(case: Case, answer: Answer) -> Outcome:
         note = "the numbers depend on the order in which a set iterates"
         return Outcome(case, answer, Verdict.NOT_REPRODUCIBLE, note=note)
     return (
-        _following(case, answer)
+        _unread(case, answer)
+        or _following(case, answer)
         or _second(case, answer)
         or _without_path(case, answer)
         or Outcome(case, answer, Verdict.OK)
@@ -545,6 +546,22 @@ def _second(case: Case, answer: Answer) -> Outcome | None:
     else:
         note = "a second backward adds to the gradients that the results of ops kept from the first"
     return Outcome(case, answer, Verdict.CONVENTION, note=note, cause="second-backward")
+
+
+def _unread(case: Case, answer: Answer) -> Outcome | None:
+    """Return an outcome if the same graph has other gradients when it is made of new leaves.
+
+    The only difference is that none of its values is read before backward.
+    """
+    if answer.program.following != answer.program.root:
+        return None
+    for node, (got, own) in enumerate(zip(answer.grad, answer.own, strict=False)):
+        if got is not None and not (own is not None and case.tolerance.allows(own, got)):
+            name, op = case.graph.columns.ids[node], case.graph.columns.op(node)
+            note = f"grad of {name}: {got!r}, but {own!r} if no value is read before backward"
+            alone = replace(answer, own=(), following=(), cleared=())
+            return Outcome(case, alone, Verdict.NOT_REPRODUCIBLE, name, op, note=note)
+    return None
 
 
 def _following(case: Case, answer: Answer) -> Outcome | None:

@@ -322,6 +322,25 @@ TRAINING = (
         Run(seed={"penalty": 1.0}, data=("penalty",), grad=("w", "b", "bw", "penalty")),
         grade={"graphs": 2},
     ),
+    lesson(
+        "values-not-read-yet",
+        "Both operands of an op are results of others. The graph is made again, and backward is "
+        "called on it before any of its values is read: an engine that computes values only when "
+        "they are read must do so for all of them now.",
+        """
+        a = input 1.5
+        b = param -0.6
+        c = param 0.8
+        ab = mul a b
+        bc = add b c
+        n = mul ab bc
+        p = add bc n
+        loss = mul ab p
+        """,
+        "loss",
+        Run(),
+        grade={"graphs": 2},
+    ),
 )
 
 FURTHER: tuple[Golden, ...] = (*USERS, *TERMS, *ZEROS, *NUMBERS, *TRAINING)
