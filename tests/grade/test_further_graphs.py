@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 OTHERS: Final = ("diamond", "op-sum", "seven-over-two", "sum-with-repeats")
 TITLES: Final = (*(golden.name for golden in FURTHER), *OTHERS)
-STEPS: Final = ("another-loss-of-the-same-leaves", "next-step-of-training")
+STEPS: Final = (
+    "another-loss-of-the-same-leaves",
+    "next-step-of-training",
+    "values-not-read-yet",
+)
 ENGINE: Final = (Path(__file__).parents[1] / "engines" / "engine.py").read_text(encoding="utf-8")
 
 NEVER_EMPTIED: Final = """
@@ -210,7 +214,7 @@ def test_gradients_that_cannot_be_set(source: str) -> None:
     """It isn't a failure; the graph after they were set is left out."""
     outcomes, causes = said(source)
     steps = [outcome for outcome in outcomes if outcome.case.title in STEPS]
-    assert [outcome.outcome for outcome in steps] == ["ok"] * 3
+    assert [outcome.outcome for outcome in steps] == ["ok"] * 4
     assert all(outcome.answer.following and not outcome.answer.cleared for outcome in steps)
     assert causes == []
 
@@ -220,7 +224,7 @@ def test_gradients_that_are_set(source: str) -> None:
     """They get what a new Value has there, so that an engine which adds to an array has one."""
     outcomes, causes = said(source)
     steps = [outcome for outcome in outcomes if outcome.case.title in STEPS]
-    assert [outcome.outcome for outcome in steps] == ["ok"] * 3
+    assert [outcome.outcome for outcome in steps] == ["ok"] * 4
     assert all(outcome.answer.cleared for outcome in steps)
     assert causes == []
 
@@ -290,6 +294,24 @@ def test_which_graph_is_next(tmp_path: Path) -> None:
     assert [case.program.following for case in cases_of([str(path)])] == [1, 1, 3]
     path.write_text(json.dumps(graph), encoding="utf-8")
     assert [case.program.following for case in cases_of([str(path)])] == [None] * 3
+
+
+@pytest.mark.parametrize("name", ["nothing-kept", "push-bound-late"])
+def test_an_engine_that_computes_values_when_they_are_read(name: str) -> None:
+    """If backward is wrong before that, nothing is left over from another graph."""
+    outcomes, causes = of_stranger("promises", name)
+    (wrong,) = [outcome for outcome in outcomes if outcome.case.title == STEPS[2]]
+    assert wrong.outcome == "not reproducible"
+    assert wrong.note.startswith("grad of a: 0.096")  # the loss is ab(b + c)(1 + ab)
+    assert wrong.note.endswith("if no value is read before backward")
+    assert causes == []
+
+
+def test_values_of_the_second_operand_that_nobody_has_read() -> None:
+    """The error is an error of backward."""
+    outcomes, causes = of_stranger("promises", "only-first-missing")
+    assert [outcome.case.title for outcome in outcomes if outcome.failed] == [STEPS[2]]
+    assert [(cause.id, cause.cases[0].outcome) for cause in causes] == [("error", "crashed")]
 
 
 def test_the_graphs_of_many_runs(tmp_path: Path) -> None:
