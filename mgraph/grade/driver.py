@@ -35,6 +35,7 @@ import os
 import sys
 from contextlib import suppress
 from time import monotonic
+from types import FunctionType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself takes time to import
@@ -56,6 +57,7 @@ if TYPE_CHECKING or __package__:
         converting,
         fits,
         followed_by,
+        is_slot,
         keep_python_modules,
         keywords,
         load,
@@ -86,6 +88,7 @@ else:  # driver_start imports it as a script does
         converting,
         fits,
         followed_by,
+        is_slot,
         keep_python_modules,
         keywords,
         load,
@@ -227,6 +230,7 @@ class ForeignEngine:
         self.alone: list[float | None] = []
         self.backward_names: dict[int, tuple[Any, list[str]]] = {}
         self.has_begun = False
+        self.has_numbers = False
         self.gives_gradients = keywords(self.make)
         sample = self.sample()
         self.samples: list[Any] = [sample]  # kept, so that no graph gets their addresses in memory
@@ -236,6 +240,8 @@ class ForeignEngine:
         self.attribute: dict[str, str] = {}
         self.attribute["data"] = self.find_attribute(sample, "data", SAMPLE)
         self.attribute["grad"] = self.find_attribute(sample, "grad", None)
+        first = [self.read(sample, what) for what in self.attribute]
+        self.has_numbers = not any(isinstance(thing, FunctionType) for thing in first)
         self.watcher = Watcher(self.kind, self.datum, self.op_functions())
         for name, spelling in names.items():
             if name not in self.attribute:
@@ -322,7 +328,10 @@ class ForeignEngine:
         """Return the number in an attribute; if it is a method, the number that it returns."""
         if type(thing) is float:
             return thing
-        if callable(thing) and not hasattr(thing, "item") and not isinstance(thing, self.kind):
+        is_function = callable(thing) and not hasattr(thing, "item")
+        if is_function and not isinstance(thing, self.kind):
+            if isinstance(thing, FunctionType) and self.has_numbers:
+                return as_float(thing, self)  # what an op put there; it must not be called
             thing = thing()
         return as_float(thing, self)
 
@@ -548,11 +557,16 @@ class ForeignEngine:
         if "backward" in self.names:
             yield self.given(self.names["backward"]), (root,)
             return
-        for name in self.backwards_in(type(root)):
-            yield getattr(root, name), ()
+        names = self.backwards_in(type(root))
+        slots = [name for name in names if is_slot(type(root), name)]  # what the op of root does
+        for name in names:
+            if name not in slots:
+                yield getattr(root, name), ()
         for module in self.modules:
             for name in self.backwards_in(module):
                 yield getattr(module, name), (root,)
+        for name in slots:
+            yield getattr(root, name), ()
 
     def backwards_in(self, namespace: object) -> list[str]:
         """Return the names in a class or module that spell backward, as they were at first."""
