@@ -39,6 +39,8 @@ def find_crashes(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iter
     yield from _depth(deep, numeric)
     others = [x for x in crashed if not any(x is y for y in deep)]
     others = [x for x in others if not any(x is y for y in endless)]
+    yield from _without_value([outcome for outcome in others if _culprit(outcome)])
+    others = [outcome for outcome in others if not _culprit(outcome)]
     refused: list[Cause] = []
     for cause in _refused(others, numeric):
         done = {id(outcome) for earlier in refused for outcome in earlier.cases}
@@ -114,6 +116,40 @@ def _endless(endless: Sequence[Outcome]) -> Iterator[Cause]:
         cause = "reflected" if len(reflected) == len(cases) else "error"
         victims = [op for op in _ops(cases) if op not in ops] if ops else []
         yield Cause(cause, ops[0] if len(ops) == 1 else "", says, cases, victims)
+
+
+# --- ops that give no Value ----------------------------------------------------------------------
+
+
+def _culprit(outcome: Outcome) -> str:
+    """Return the op that gave something other than a Value, with the kinds of its operands."""
+    failure = outcome.answer.failure
+    return failure.culprit if failure is not None else ""
+
+
+def _without_value(crashed: Sequence[Outcome]) -> Iterator[Cause]:
+    """Name ops that give something other than a Value, and those that fail because of it."""
+    groups: dict[str, list[Outcome]] = {}
+    for outcome in crashed:
+        failure = outcome.answer.failure
+        groups.setdefault(failure.gave if failure is not None else "", []).append(outcome)
+    for gave, cases in groups.items():
+        kinds: dict[str, list[str]] = {}
+        for outcome in cases:
+            op, _, form = _culprit(outcome).partition(":")
+            kinds.setdefault(op, []).append(form)
+        what = [formula for op, forms in kinds.items() for formula in _formulas(op, forms)]
+        says = f"{', '.join(what)} {'give' if len(what) > 1 else 'gives'} {gave}"
+        victims = [op for op in _ops(cases) if op not in kinds]
+        yield Cause("error", next(iter(kinds)) if len(kinds) == 1 else "", says, cases, victims)
+
+
+def _formulas(op: str, forms: Iterable[str]) -> list[str]:
+    """Return how to write an op with these kinds of operands: its name if it isn't a number's."""
+    symbol = SYMBOLS.get(op, op)
+    formulas = {"VN": f"x {symbol} 2", "NV": f"2 {symbol} x"}
+    kinds = dict.fromkeys(forms)
+    return [op] if kinds.keys() - formulas else [formulas[form] for form in kinds]
 
 
 # --- plain numbers that are refused --------------------------------------------------------------

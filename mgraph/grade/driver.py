@@ -47,8 +47,8 @@ if TYPE_CHECKING or __package__:
         EngineError,
         OwnFiles,
         UnsupportedError,
-        described,
         evidence,
+        instead_of_value,
         last_line,
     )
     from mgraph.grade.driver_functions import (
@@ -78,8 +78,8 @@ else:  # driver_start imports it as a script does
         EngineError,
         OwnFiles,
         UnsupportedError,
-        described,
         evidence,
+        instead_of_value,
         last_line,
     )
     from driver_functions import (
@@ -454,10 +454,15 @@ class ForeignEngine:
                     phase = "backward"
                     self.try_backward(result, op + ":" + kinds)
                     return candidate
-                raise TypeError("it gave a " + described(result))  # noqa: TRY301
+                self.watcher.others.append((None, op, kinds, result))
+                raise TypeError(f"{op} gave {instead_of_value(result)}")  # noqa: TRY301
             except Exception as error:  # noqa: BLE001 - whatever the engine raises
                 if failed is None and self.is_own(op, candidate):
                     failed = self.failure(error, phase)
+                    other = phase == "build" and self.watcher.without_value(error, self.is_like)
+                    if other:
+                        failed.evidence["culprit"] = ":".join(other[:2])
+                        failed.evidence["gave"] = instead_of_value(other[2])
                     is_refusal = isinstance(error, REFUSALS)
         if failed is None:
             raise UnsupportedError(f"the engine has no {op}")
