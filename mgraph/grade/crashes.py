@@ -179,6 +179,7 @@ def _refused(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator
             for (op, refused_kinds), cases in groups.items()
             if refused_kinds == kinds and (op, kinds) not in works and _works(op, kinds, works)
         }
+        refused |= _refused_alike(refused, kinds, groups)
         floats = _floats(refused, works)
         refused = {op: cases for op, cases in refused.items() if op not in floats}
         of_floats |= floats
@@ -193,6 +194,20 @@ def _refused(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator
             refused = {op: [*cases, *groups.get((op, "NV"), ())] for op, cases in refused.items()}
         if refused:
             yield _refusal(kinds, refused, _victims(refused, kinds, groups))
+
+
+def _refused_alike(
+    refused: Mapping[str, Sequence[Outcome]], kinds: str,
+    groups: Mapping[tuple[str, str], list[Outcome]],
+) -> dict[str, list[Outcome]]:  # fmt: skip
+    """Return ops that refuse a number by themselves, and in the words of ops that work without."""
+    texts = {_words(outcome.answer.error) for cases in refused.values() for outcome in cases}
+    return {
+        op: cases
+        for (op, other), cases in groups.items()
+        if (other, op in refused, _root_ops(cases)) == (kinds, False, [op])
+        and all(_words(outcome.answer.error) in texts for outcome in cases)
+    }
 
 
 def _floats(
