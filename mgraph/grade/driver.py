@@ -260,7 +260,9 @@ class ForeignEngine:
             return self.leaf(SAMPLE)
         except TypeError as error:
             if callable(self.make) and not fits(self.make, SAMPLE, **self.gives_gradients):
-                raise EngineError(f"{last_line(error)}; {FACTORY}") from error
+                has_init = getattr(self.make, "__init__", None) is not object.__init__
+                hint = FACTORY if has_init else "the class has no __init__"
+                raise EngineError(f"{last_line(error)}; {hint}") from error
             raise
 
     def seed_of_leaf(self) -> float | None:

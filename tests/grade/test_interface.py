@@ -190,6 +190,13 @@ def leaf(x):
 """
 
 
+def test_misspelt_init(shell: Shell) -> None:
+    """A class that takes no number because it has no __init__ is told so, not to write another."""
+    shell.write("node.py", (OF_EACH_NODE % ("", "backprop")).replace("__init__", "__inti__"))
+    line = refused(shell("grade", "node.py:Node", "graph.json"))
+    assert line.endswith("TypeError: Node() takes no arguments; the class has no __init__")
+
+
 def test_factory_function(shell: Shell) -> None:
     """A class that wants more than a number is graded through a function that makes its Values."""
     engine(shell, TAPE)
