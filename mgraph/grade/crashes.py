@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _SIGNALS: Final = ("SIGSEGV", "SIGABRT", "SIGBUS")
 _NAMES: Final = ("NameError", "AttributeError", "ImportError", "ModuleNotFoundError")
 """Exceptions about a name, which may be wrong in several lines."""
+_OF_TYPES: Final = ("TypeError", "AttributeError")
+"""Exceptions that an operand of another type raises."""
 _SHORT: Final = 50  # a graph of this depth exceeds no recursion limit
 _LARGE: Final = 30.0  # exp of this is still far from overflow
 
@@ -39,6 +41,8 @@ def find_crashes(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iter
     yield from _depth(deep, numeric)
     others = [x for x in crashed if not any(x is y for y in deep)]
     others = [x for x in others if not any(x is y for y in endless)]
+    yield from _without_value([outcome for outcome in others if _culprit(outcome)])
+    others = [outcome for outcome in others if not _culprit(outcome)]
     refused: list[Cause] = []
     for cause in _refused(others, numeric):
         done = {id(outcome) for earlier in refused for outcome in earlier.cases}
@@ -116,35 +120,115 @@ def _endless(endless: Sequence[Outcome]) -> Iterator[Cause]:
         yield Cause(cause, ops[0] if len(ops) == 1 else "", says, cases, victims)
 
 
+# --- ops that give no Value ----------------------------------------------------------------------
+
+
+def _culprit(outcome: Outcome) -> str:
+    """Return the op that gave something other than a Value, with the kinds of its operands."""
+    failure = outcome.answer.failure
+    return failure.culprit if failure is not None else ""
+
+
+def _without_value(crashed: Sequence[Outcome]) -> Iterator[Cause]:
+    """Name ops that give something other than a Value, and those that fail because of it."""
+    groups: dict[str, list[Outcome]] = {}
+    for outcome in crashed:
+        failure = outcome.answer.failure
+        groups.setdefault(failure.gave if failure is not None else "", []).append(outcome)
+    for gave, cases in groups.items():
+        kinds: dict[str, list[str]] = {}
+        for outcome in cases:
+            op, _, form = _culprit(outcome).partition(":")
+            kinds.setdefault(op, []).append(form)
+        what = [formula for op, forms in kinds.items() for formula in _formulas(op, forms)]
+        says = f"{', '.join(what)} {'give' if len(what) > 1 else 'gives'} {gave}"
+        victims = [op for op in _ops(cases) if op not in kinds]
+        yield Cause("error", next(iter(kinds)) if len(kinds) == 1 else "", says, cases, victims)
+
+
+def _formulas(op: str, forms: Iterable[str]) -> list[str]:
+    """Return how to write an op with these kinds of operands: its name if it isn't a number's."""
+    symbol = SYMBOLS.get(op, op)
+    formulas = {"VN": f"x {symbol} 2", "NV": f"2 {symbol} x"}
+    kinds = dict.fromkeys(forms)
+    return [op] if kinds.keys() - formulas else [formulas[form] for form in kinds]
+
+
 # --- plain numbers that are refused --------------------------------------------------------------
 
 
 def _refused(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Cause]:
     """Name operators that refuse a plain number, and the ops that fail because they use them."""
     works = dict.fromkeys(form for outcome in numeric for form in forms_of(outcome))
+    built = [outcome for outcome in crashed if _is_built(outcome)]
+    more = dict.fromkeys(form for x in built for form in forms_of(x) if form not in works)
     right = [outcome for outcome in numeric if outcome.outcome != Verdict.WRONG_VALUE]
-    fine = dict.fromkeys(form for outcome in right for form in forms_of(outcome))
+    fine = dict.fromkeys(form for outcome in right for form in forms_of(outcome)) | more
+    works |= more
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in crashed:
         failure = outcome.answer.failure
-        is_built = failure is None or failure.phase != "backward"
-        if outcome.answer.step is not None and is_built:
+        is_refused = failure is None or failure.phase != "backward"
+        if outcome.answer.step is not None and is_refused:
             program, step = outcome.answer.program, outcome.answer.step
             groups.setdefault((program.steps[step].op, program.kinds(step)), []).append(outcome)
+    of_floats: dict[str, list[Outcome]] = {}
     for kinds in ("VN", "NV"):
         refused = {
             op: cases
             for (op, refused_kinds), cases in groups.items()
             if refused_kinds == kinds and (op, kinds) not in works and _works(op, kinds, works)
         }
+        refused |= _refused_alike(refused, kinds, groups)
+        floats = _floats(refused, works)
+        refused = {op: cases for op, cases in refused.items() if op not in floats}
+        of_floats |= floats
+        if floats:
+            yield _refusal(kinds, floats, _victims(floats, kinds, groups))
         if kinds == "NV":  # an op that takes no number on either side is not asked twice
             both = [op for op in refused if (op, "VN") in groups and (op, "VN") not in works]
+            both = [op for op in both if op not in of_floats]
             both += [op for op in refused if (op, "VN") in works and (op, "VN") not in fine]
             refused = {op: cases for op, cases in refused.items() if op not in both}
         else:
             refused = {op: [*cases, *groups.get((op, "NV"), ())] for op, cases in refused.items()}
         if refused:
             yield _refusal(kinds, refused, _victims(refused, kinds, groups))
+
+
+def _refused_alike(
+    refused: Mapping[str, Sequence[Outcome]], kinds: str,
+    groups: Mapping[tuple[str, str], list[Outcome]],
+) -> dict[str, list[Outcome]]:  # fmt: skip
+    """Return ops that refuse a number by themselves, and in the words of ops that work without."""
+    texts = {_words(outcome.answer.error) for cases in refused.values() for outcome in cases}
+    return {
+        op: cases
+        for (op, other), cases in groups.items()
+        if (other, op in refused, _root_ops(cases)) == (kinds, False, [op])
+        and all(_words(outcome.answer.error) in texts for outcome in cases)
+    }
+
+
+def _floats(
+    refused: Mapping[str, list[Outcome]], works: Mapping[tuple[str, str], None]
+) -> dict[str, list[Outcome]]:
+    """Return the ops that refuse floats only, by themselves or in an op that they use."""
+    floats = {op: cases for op, cases in refused.items() if all(map(_is_of_floats, cases))}
+    own = [op for op, cases in floats.items() if _root_ops(cases) == [op]]
+    own += [op for op, kinds in works if kinds == "VN"]
+    return {op: cases for op, cases in floats.items() if all(x in own for x in _root_ops(cases))}
+
+
+def _is_of_floats(outcome: Outcome) -> bool:
+    """Whether an op refuses a float, although it was first called with a whole number."""
+    return "'float' object has no attribute" in outcome.answer.error
+
+
+def _is_built(outcome: Outcome) -> bool:
+    """Whether all ops of a graph could be called, and only its backward pass fails."""
+    failure = outcome.answer.failure
+    return failure is not None and failure.phase == "backward" and outcome.answer.step is None
 
 
 def _with_same_place(cause: Cause, crashed: Sequence[Outcome]) -> Cause:
@@ -199,9 +283,10 @@ def _victims(
 
 
 def _is_inside(outcome: Outcome, op: str) -> bool:
-    """Whether an exception was raised in a function of the engine that does an op."""
+    """Whether an exception was raised in a function of another op that one calls."""
     failure = outcome.answer.failure
-    return failure is not None and any(_op_of_function(name) == op for name in failure.caller)
+    ops = [each for each in map(_op_of_function, failure.caller) if each] if failure else []
+    return op in ops and ops[-1] != op
 
 
 def _words(error: str) -> str:
@@ -217,6 +302,12 @@ def _refusal(
     single = next(iter(refused)) if len(refused) == 1 else ""
     raise_ = "raises" if single else "raise"
     symbols = [SYMBOLS.get(op, op) for op in refused]
+    if all(_is_of_floats(outcome) for group in refused.values() for outcome in group):
+        formulas = ", ".join(
+            f"0.5 {symbol} x" if kinds == "NV" else f"x {symbol} 0.5" for symbol in symbols
+        )
+        says = f"{formulas} {raise_} {error}: turn floats into Values, too, not only whole numbers"
+        return Cause("conversion", single, says, cases, [*victims])
     if kinds == "NV":
         formulas = ", ".join(f"2 {symbol} x" for symbol in symbols)
         methods = ", ".join(map(reflected_method, refused))
@@ -224,6 +315,9 @@ def _refusal(
         says = f"{formulas} {raise_} {error}: {methods} {is_or_are} missing or wrong"
         return Cause("reflected", single, says, cases, [*victims])
     formulas = ", ".join(f"x {symbol} 2" for symbol in symbols)
+    if error not in _OF_TYPES:
+        says = f"{formulas} {raise_} {cases[0].answer.error}{_where(cases[0].answer.failure)}"
+        return Cause("error", single, says, cases, [*victims])
     says = f"{formulas} {raise_} {error}: turn a plain number into a Value first"
     return Cause("conversion", single, says, cases, [*victims])
 

@@ -138,8 +138,8 @@ def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
         if not all(map(_is_in_backward, cause.cases)):  # before it, only wrong values are to blame
             rules = [each for each in rules if any(map(_has_wrong_value, each.cases))]
         whose = [each for each in rules if all(uses(outcome, each.op) for outcome in cause.cases)]
-        whose = [each for each in whose if each is not cause]
         whose += [each for each in causes if each.id in _OF_ALL_NUMBERS and not each.op]
+        whose = [each for each in whose if each is not cause]
         lost = [each for each in whose if each.id == "no-gradient"]
         lossy = [each for each in causes if each.id == cause.id == "precision" and not each.op]
         if whose and all(map(_is_arithmetic, cause.cases)):

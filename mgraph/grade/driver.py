@@ -37,6 +37,7 @@ import os
 import sys
 from contextlib import suppress
 from time import monotonic
+from types import FunctionType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself takes time to import
@@ -48,8 +49,8 @@ if TYPE_CHECKING or __package__:
         EngineError,
         OwnFiles,
         UnsupportedError,
-        described,
         evidence,
+        instead_of_value,
         last_line,
     )
     from mgraph.grade.driver_functions import (
@@ -58,6 +59,7 @@ if TYPE_CHECKING or __package__:
         converting,
         fits,
         followed_by,
+        is_slot,
         keep_python_modules,
         keywords,
         load,
@@ -78,8 +80,8 @@ else:  # driver_start imports it as a script does
         EngineError,
         OwnFiles,
         UnsupportedError,
-        described,
         evidence,
+        instead_of_value,
         last_line,
     )
     from driver_functions import (
@@ -88,6 +90,7 @@ else:  # driver_start imports it as a script does
         converting,
         fits,
         followed_by,
+        is_slot,
         keep_python_modules,
         keywords,
         load,
@@ -230,6 +233,7 @@ class ForeignEngine:
         self.alone: list[float | None] = []
         self.backward_names: dict[int, tuple[Any, list[str]]] = {}
         self.has_begun = False
+        self.has_numbers = False
         self.gives_gradients = keywords(self.make)
         sample = self.sample()
         self.samples: list[Any] = [sample]  # kept, so that no graph gets their addresses in memory
@@ -239,6 +243,8 @@ class ForeignEngine:
         self.attribute: dict[str, str] = {}
         self.attribute["data"] = self.find_attribute(sample, "data", SAMPLE)
         self.attribute["grad"] = self.find_attribute(sample, "grad", None)
+        first = [self.read(sample, what) for what in self.attribute]
+        self.has_numbers = not any(isinstance(thing, FunctionType) for thing in first)
         self.watcher = Watcher(self.kind, self.datum, self.op_functions())
         for name, spelling in names.items():
             if name not in self.attribute:
@@ -257,7 +263,9 @@ class ForeignEngine:
             return self.leaf(SAMPLE)
         except TypeError as error:
             if callable(self.make) and not fits(self.make, SAMPLE, **self.gives_gradients):
-                raise EngineError(f"{last_line(error)}; {FACTORY}") from error
+                has_init = getattr(self.make, "__init__", None) is not object.__init__
+                hint = FACTORY if has_init else "the class has no __init__"
+                raise EngineError(f"{last_line(error)}; {hint}") from error
             raise
 
     def seed_of_leaf(self) -> float | None:
@@ -325,7 +333,10 @@ class ForeignEngine:
         """Return the number in an attribute; if it is a method, the number that it returns."""
         if type(thing) is float:
             return thing
-        if callable(thing) and not hasattr(thing, "item") and not isinstance(thing, self.kind):
+        is_function = callable(thing) and not hasattr(thing, "item")
+        if is_function and not isinstance(thing, self.kind):
+            if isinstance(thing, FunctionType) and self.has_numbers:
+                return as_float(thing, self)  # what an op put there; it must not be called
             thing = thing()
         return as_float(thing, self)
 
@@ -448,10 +459,15 @@ class ForeignEngine:
                     phase = "backward"
                     self.try_backward(result, op + ":" + kinds)
                     return candidate
-                raise TypeError("it gave a " + described(result))  # noqa: TRY301
+                self.watcher.others.append((None, op, kinds, result))
+                raise TypeError(f"{op} gave {instead_of_value(result)}")  # noqa: TRY301
             except Exception as error:  # noqa: BLE001 - whatever the engine raises
                 if failed is None and self.is_own(op, candidate):
                     failed = self.failure(error, phase)
+                    other = phase == "build" and self.watcher.without_value(error, self.is_like)
+                    if other:
+                        failed.evidence["culprit"] = ":".join(other[:2])
+                        failed.evidence["gave"] = instead_of_value(other[2])
                     is_refusal = isinstance(error, REFUSALS)
         if failed is None:
             raise UnsupportedError(f"the engine has no {op}")
@@ -551,11 +567,16 @@ class ForeignEngine:
         if "backward" in self.names:
             yield self.given(self.names["backward"]), (root,)
             return
-        for name in self.backwards_in(type(root)):
-            yield getattr(root, name), ()
+        names = self.backwards_in(type(root))
+        slots = [name for name in names if is_slot(type(root), name)]  # what the op of root does
+        for name in names:
+            if name not in slots:
+                yield getattr(root, name), ()
         for module in self.modules:
             for name in self.backwards_in(module):
                 yield getattr(module, name), (root,)
+        for name in slots:
+            yield getattr(root, name), ()
 
     def backwards_in(self, namespace: object) -> list[str]:
         """Return the names in a class or module that spell backward, as they were at first."""

@@ -51,6 +51,7 @@ class Watcher:
         self.kind = kind
         self.number = number
         self.codes: dict[Any, tuple[str, bool]] = {}
+        self.others: list[tuple[Any, str, str, Any]] = []
         shared = []
         for op, known, is_reflected in functions:
             for function in (known, getattr(known, "__wrapped__", None)):
@@ -67,6 +68,7 @@ class Watcher:
         """
         calls: list[Any] = []
         stack: list[Any] = []
+        others = self.others = []
 
         def watch(frame: Any, event: str, result: Any) -> None:
             name, is_reflected = self.codes.get(frame.f_code, ("", False))
@@ -74,6 +76,9 @@ class Watcher:
                 stack.append((frame, name, operands_of(frame, name, is_reflected=is_reflected)))
             elif name and event == "return" and stack and stack[-1][0] is frame:
                 calls.append((*stack.pop()[1:], result))
+                if not isinstance(result, self.kind):
+                    kinds = "".join(self.kind_of(arg) for arg in calls[-1][1])
+                    others.append((frame.f_code, name, kinds, result))
 
         result = watched(function, operands, watch)
         try:
@@ -86,6 +91,34 @@ class Watcher:
         if not isinstance(steps, list):
             return result, steps
         return result, {"steps": steps, "calls": names, "hidden": hidden}
+
+    def kind_of(self, operand: Any) -> str:
+        """Return V for a Value, and N for anything else."""
+        return "V" if isinstance(operand, self.kind) else "N"
+
+    def without_value(
+        self, error: BaseException, is_like: Callable[[Any], bool]
+    ) -> tuple[str, str, Any] | None:
+        """Return the first op of the last call that was given a Value and returned none.
+
+        Args:
+            error: What the call ended in. Functions that it went through returned nothing.
+            is_like: Whether an object of another class is like a Value.
+
+        Returns:
+            The op, the kinds of its operands, and what it returned.
+        """
+        passed = []
+        entry = error.__traceback__
+        while entry is not None:
+            passed.append(entry.tb_frame.f_code)
+            entry = entry.tb_next
+        for code, op, kinds, result in self.others:
+            is_raised = result is None and code in passed
+            is_none = is_raised or result is NotImplemented  # no result at all
+            if "V" in kinds and not is_none and not is_like(result):
+                return op, kinds, result
+        return None
 
 
 def watched(function: Callable[..., Any], operands: Iterable[Any], watch: Any) -> Any:

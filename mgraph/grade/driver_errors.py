@@ -69,6 +69,15 @@ def described(thing: object) -> str:
     return f"{shown(type(thing).__name__, str, START)}: {text}"
 
 
+def instead_of_value(thing: object) -> str:
+    """Describe what an op gave, which is not a Value."""
+    if thing is None:
+        return "None instead of a Value, as if a return were missing"
+    name = shown(type(thing).__name__, str, NAME)
+    article = "an" if name[:1].lower() in "aeiou" else "a"
+    return f"{article} {name} instead of a Value"
+
+
 class UnsupportedError(Exception):
     """The engine lacks an op, or doesn't take these kinds of operands."""
 

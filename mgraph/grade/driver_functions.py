@@ -10,7 +10,7 @@ import importlib.util
 import math
 import os
 import sys
-from types import FunctionType, MethodType
+from types import FunctionType, MemberDescriptorType, MethodType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself takes time to import
@@ -285,7 +285,13 @@ def without_backward(sample: Any, names: list[str]) -> str:
             problem += " needs more arguments than a seed: " + shown(signature(call), str, NAME)
         else:
             problem += f" is not a function but {'None' if call is None else described(call)}"
-    likely = [name for name in dir(sample) if is_like_backward(name) and name not in names]
+    likely = [name for name in dir(type(sample)) if is_like_backward(name) and name not in names]
+    own = [name for name in dir(sample) if is_like_backward(name)]
+    if not names and not likely and any(callable(getattr(sample, name, None)) for name in own):
+        return (
+            f"{problem} in the class; each {kind} has its own {own[0]}, for one op. Write a "
+            "function that does a whole pass, and name it: --op backward=MODULE:FUNCTION"
+        )
     if any(callable(getattr(sample, name, None)) for name in likely[:1]):
         return f"{problem}. If {likely[0]} does its work, add --op backward={likely[0]}"
     return f"{problem}. Name what does its work: --op backward=METHOD or backward=MODULE:FUNCTION"
@@ -316,6 +322,11 @@ def without_seed(call: Any, operands: tuple[Any, ...]) -> str:
     except BaseException:  # noqa: BLE001, S110 - the cases show what else is wrong
         pass
     return ""
+
+
+def is_slot(kind: type, name: str) -> bool:
+    """Whether a class only reserves a name in `__slots__` for what its objects have."""
+    return isinstance(getattr(kind, name, None), MemberDescriptorType)
 
 
 def is_like_backward(name: str) -> bool:

@@ -63,6 +63,9 @@ class Failure(NamedTuple):
         caller: The engine's functions from the outermost call to the innermost; if there are more
             than ten, the first and last five.
         repeating: For a RecursionError, the functions that call each other again and again.
+        culprit: The first op that gave something that is not a Value, and the kinds of its
+            operands, as in "neg:V"; empty if there was none.
+        gave: What it gave, in words.
     """
 
     exception: str
@@ -73,6 +76,8 @@ class Failure(NamedTuple):
     source: str = ""
     caller: tuple[str, ...] = ()
     repeating: tuple[str, ...] = ()
+    culprit: str = ""
+    gave: str = ""
 
 
 @dataclass(frozen=True)

@@ -490,7 +490,8 @@ def _is_failure(failure: object) -> bool:
     if not isinstance(failure, dict):
         return False
     line, lists = failure.get("line", 0), [failure.get(key, []) for key in ("caller", "repeating")]
-    texts = [failure.get(key, "") for key in ("exception", "phase", "file", "function", "source")]
+    keys = ("exception", "phase", "file", "function", "source", "culprit", "gave")
+    texts = [failure.get(key, "") for key in keys]
     return (
         type(line) is int
         and all(isinstance(names, list) for names in lists)

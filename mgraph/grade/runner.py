@@ -299,13 +299,15 @@ def _failure_of(reply: Mapping[str, Any] | None) -> Failure | None:
     """Return where an engine failed, in printable words."""
     if reply is None:
         return None
-    names = ("exception", "phase", "file", "function", "source")
-    exception, phase, file, function, source = (printable(reply.get(name, "")) for name in names)
+    names = ("exception", "phase", "file", "function", "source", "culprit", "gave")
+    exception, phase, file, function, source, culprit, gave = (
+        printable(reply.get(name, "")) for name in names
+    )
     caller, repeating = (
         tuple(map(printable, reply.get(name, ()))) for name in ("caller", "repeating")
     )
     line = reply.get("line", 0)
-    return Failure(exception, phase, file, line, function, source, caller, repeating)
+    return Failure(exception, phase, file, line, function, source, caller, repeating, culprit, gave)
 
 
 def _of_nodes(program: Program, numbers: Sequence[float | None]) -> list[float | None]:

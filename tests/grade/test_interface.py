@@ -113,6 +113,73 @@ def test_backward_of_results_only(shell: Shell) -> None:
     assert case["outcome"] == "ok"
 
 
+OF_EACH_NODE: Final = """
+class Node:
+    %s
+    def __init__(self, data, operands=()):
+        self.data, self.grad, self.operands = data, 0.0, operands
+        self.backward = lambda: None
+    def __add__(self, other):
+        out = Node(self.data + other.data, (self, other))
+        def backward():
+            self.grad += out.grad
+            other.grad += out.grad
+        out.backward = backward
+        return out
+    def __mul__(self, other):
+        out = Node(self.data * other.data, (self, other))
+        def backward():
+            self.grad += other.data * out.grad
+            other.grad += self.data * out.grad
+        out.backward = backward
+        return out
+    def %s(self):
+        nodes = [self]
+        for node in nodes:
+            nodes += [operand for operand in node.operands if operand not in nodes]
+        self.grad = 1.0
+        for node in nodes:
+            node.backward()
+"""
+"""Each node has a function `backward` for its op, and the class another one for all of them."""
+
+
+def test_backward_of_each_node(shell: Shell) -> None:
+    """What the op of a node does is not taken for the whole pass, nor named as what may be it."""
+    slots = "__slots__ = ('data', 'grad', 'operands', 'backward')"
+    shell.write("node.py", OF_EACH_NODE % (slots, "backprop"))
+    cases = graded(shell, "node.py:Node")
+    assert [case["outcome"] for case in cases] == ["ok"] * 2
+    says = {
+        "backward_all": (
+            "Node has no backward. If backward_all does its work, add --op backward=backward_all"
+        ),
+        "go": (
+            "Node has no backward in the class; each Node has its own backward, for one op. Write "
+            "a function that does a whole pass, and name it: --op backward=MODULE:FUNCTION"
+        ),
+    }
+    for name, sentence in says.items():
+        shell.write("node.py", OF_EACH_NODE % ("", name))
+        said = shell("grade", "node.py:Node", "graph.json", "--json")
+        assert said.json["problem"] == sentence
+
+
+def test_function_in_the_place_of_a_gradient(shell: Shell) -> None:
+    """A function that an op puts where the gradient belongs is not called, and is named."""
+    misplaced = """
+    add = Value.__add__
+    def __add__(self, other):
+        out = add(self, other)
+        out.grad = lambda: 3.0
+        return out
+    Value.__add__, Value.backward = __add__, lambda self: None
+    """
+    for case in graded(shell, engine(shell, misplaced)):
+        assert case["outcome"] == "wrong gradient"
+        assert "not a number but a function" in case["note"]
+
+
 TAPE: Final = """
 class Taped(Value):
     def __init__(self, data, tape):
@@ -121,6 +188,13 @@ class Taped(Value):
 def leaf(x):
     return Taped(x, [])
 """
+
+
+def test_misspelt_init(shell: Shell) -> None:
+    """A class that takes no number because it has no __init__ is told so, not to write another."""
+    shell.write("node.py", (OF_EACH_NODE % ("", "backprop")).replace("__init__", "__inti__"))
+    line = refused(shell("grade", "node.py:Node", "graph.json"))
+    assert line.endswith("TypeError: Node() takes no arguments; the class has no __init__")
 
 
 def test_factory_function(shell: Shell) -> None:

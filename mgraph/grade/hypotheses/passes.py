@@ -380,9 +380,9 @@ def _never_reached() -> Iterator[Hypothesis]:
         waits = traversals.all_operands(partial(traversals.ready_first, users=users))
         yield Hypothesis("no-gradient", "", says, setting(order=waits))
     says = (
-        "only the output has a gradient: it is set after the others were computed, or the leaves "
-        "are visited first, or no op keeps its operands, or all ops use a gradient other than "
-        "their result's"
+        "only the output has a gradient: it is set after the others were computed, or no node is "
+        "visited, or the leaves are visited first, or no op keeps its operands, or all ops use a "
+        "gradient other than their result's"
     )
     yield Hypothesis("no-gradient", "", says, setting(order=lambda _: ()))
     says = (

@@ -1,0 +1,171 @@
+"""What crashes have in common is said of the op that is wrong, not of those that only use it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from tests.command_line import Shell
+
+ENGINE: Final = """
+class Value:
+    def __init__(self, data, operands=()):
+        self.data, self.grad, self.operands = data, 0.0, operands
+        self.pass_on = lambda: None
+    def __add__(self, other):
+        other = other if isinstance(other, Value) else Value(other)
+        out = Value(self.data + other.data, (self, other))
+        def pass_on():
+            self.grad += out.grad
+            other.grad += out.grad
+        out.pass_on = pass_on
+        return out
+    def __mul__(self, other):
+        other = other if isinstance(other, Value) else Value(other)
+        out = Value(self.data * other.data, (self, other))
+        def pass_on():
+            self.grad += other.data * out.grad
+            other.grad += self.data * out.grad
+        out.pass_on = pass_on
+        return out
+    def __pow__(self, other):
+        out = Value(self.data ** other, (self,))
+        def pass_on():
+            self.grad += other * self.data ** (other - 1) * out.grad
+        out.pass_on = pass_on
+        return out
+    def __neg__(self):
+        return self * -1
+    def __sub__(self, other):
+        return self + -other
+    def __truediv__(self, other):
+        return self * other ** -1
+    def __radd__(self, other):
+        return self + other
+    def __rsub__(self, other):
+        return other + -self
+    def __rmul__(self, other):
+        return self * other
+    def __rtruediv__(self, other):
+        return other * self ** -1
+    def backward(self):
+        order, seen = [], set()
+        def visit(node):
+            if node not in seen:
+                seen.add(node)
+                for operand in node.operands:
+                    visit(operand)
+                order.append(node)
+        visit(self)
+        self.grad = 1.0
+        for node in reversed(order):
+            node.pass_on()
+"""
+"""A right engine; in each test some of its lines are changed."""
+
+TURNED: Final = "other = other if isinstance(other, Value) else Value(other)"
+
+
+def causes(shell: Shell, changes: dict[str, str]) -> dict[str, str]:
+    """Grade the engine with changes on the golden set; return what is said, and of which cause."""
+    source = ENGINE
+    for old, new in changes.items():
+        assert old in source, old
+        source = source.replace(old, new)
+    shell.write("engine.py", source)
+    skipped = [f"--skip=chain-{n}" for n in (500, 1000, 2000)]
+    said: Any = shell("grade", "engine.py:Value", "--quick", *skipped, "--json").json
+    return {each["says"]: each["cause"] for each in said["causes"]}
+
+
+def test_op_that_returns_nothing(shell: Shell) -> None:
+    """If the return of pow is missing, neither div nor 2 / x, which are made of it, is blamed."""
+    powers = "(other - 1) * out.grad\n        out.pass_on = pass_on\n        return out"
+    said = causes(shell, {powers: powers.replace("        return out", "")})
+    (says,) = [each for each in said if "None" in each]
+    assert says == (
+        "x ** 2 gives None instead of a Value, as if a return were missing; div uses it, and "
+        "fails, too"
+    )
+    assert "reflected" not in said.values()
+
+
+def test_op_that_returns_a_number(shell: Shell) -> None:
+    """If -x is a number, __rsub__ isn't said to be wrong, which only uses it."""
+    said = causes(shell, {"return self * -1": "return self.data * -1"})
+    assert said["neg gives a float instead of a Value; sub uses it, and fails, too"] == "error"
+    assert "reflected" not in said.values()
+
+
+def test_number_beside_a_value_gives_a_number(shell: Shell) -> None:
+    """That a method gives a number is no reason to turn its operand into a Value."""
+    half = "return self * other ** -1"
+    said = causes(shell, {half: f"{half} if isinstance(other, Value) else self.data / other"})
+    assert said == {"x / 2 gives a float instead of a Value": "error"}
+
+
+def test_operators_beside_a_failing_backward(shell: Shell) -> None:
+    """What can be built works, even if each backward fails, so only the other side is missing."""
+    changes = {
+        "visit(self)\n": "visit(output)\n",
+        "def __rsub__": "def from_number",
+    }
+    said = causes(shell, changes)
+    assert said["2 - x raises TypeError: __rsub__ is missing or wrong"] == "reflected"
+    assert not any(says.startswith("sub") for says in said)
+
+
+def test_ops_that_refuse_numbers_themselves(shell: Shell) -> None:
+    """An op that refuses a number in a line of its own isn't said to use others."""
+    changes = {
+        f"{TURNED}\n": "\n",
+        "self * -1": "self * Value(-1)",
+        "self.data ** other, (self,)": "self.data ** other.data, (self, other)",
+        "other * self.data ** (other - 1) * out.grad": "self.missing",
+    }
+    said = causes(shell, changes)
+    (says,) = [each for each, cause in said.items() if cause == "conversion"]
+    assert "pow" not in says, said
+    assert not any(each.startswith("pow raises AttributeError: 'int'") for each in said), said
+
+
+def test_floats_that_are_refused(shell: Shell) -> None:
+    """If only whole numbers are turned into Values, x + 2 is not said to raise an error."""
+    whole = "other = Value(other) if isinstance(other, int) else other"
+    changes = {
+        TURNED: whole,
+        "class Value:\n": "class Value:\n    __slots__ = ('data', 'grad', 'operands', 'pass_on')\n",
+        "def __truediv__": "def truediv",
+        "def __rtruediv__": "def rtruediv",
+    }
+    said = causes(shell, changes)
+    (says,) = [each for each, cause in said.items() if cause == "conversion"]
+    assert "float" in says
+    assert "x + 2" not in says
+    assert "x * 2" not in says
+
+
+def test_numbers_that_are_refused_as_floats(shell: Shell) -> None:
+    """If x * 2 is refused, too, x / 2 isn't said to refuse floats only, which 1 / 2 is."""
+    changes = {
+        f"{TURNED}\n        out = Value(self.data * o": "out = Value(self.data * o",
+        "self * -1": "self * Value(-1)",
+    }
+    said = causes(shell, changes)
+    assert not any("not only whole numbers" in says for says in said), said
+
+
+def test_number_that_an_op_cannot_use(shell: Shell) -> None:
+    """An error that is arithmetic's own stays a cause if it is the only one about numbers."""
+    changes = {
+        "self.data ** other, (self,)": "power(self.data, other), (self,)",
+        "return self * other ** -1": "return self * Value.of(other) ** -1",
+        "class Value:": (
+            "def power(x, y):\n    if type(x) is int and y < 0:\n"
+            "        raise ValueError('no negative powers of integers')\n    return x ** y\n\n"
+            "class Value:\n    @staticmethod\n    def of(x):\n"
+            "        return x if isinstance(x, Value) else Value(x)"
+        ),
+    }
+    said = causes(shell, changes)
+    assert any("no negative powers of integers" in says for says in said), said
