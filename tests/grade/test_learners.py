@@ -1,0 +1,134 @@
+"""What is said of mistakes, and of habits that are none, that were met in engines of learners."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from textwrap import dedent, indent
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from mgraph.grade.processes import PythonEngine, ResourceLimits
+from mgraph.grade.runner import make_report, run_python_engine
+from tests.engines.__main__ import cases
+
+if TYPE_CHECKING:
+    from mgraph.grade.runner import Report
+
+BASE: Final = """
+import math
+
+class Value:
+    def __init__(self, data, prev=()):
+        self.data, self.grad, self.prev = data, 0.0, tuple(prev)
+        self._backward = lambda: None
+
+    def __add__(self, other):
+        other = other if isinstance(other, Value) else Value(other)
+        out = Value(self.data + other.data, (self, other))
+        def _backward():
+            self.grad += out.grad
+            other.grad += out.grad
+        out._backward = _backward
+        return out
+
+    __radd__ = __add__
+
+    def __mul__(self, other):
+        other = other if isinstance(other, Value) else Value(other)
+        out = Value(self.data * other.data, (self, other))
+        def _backward():
+            self.grad += other.data * out.grad
+            other.grad += self.data * out.grad
+        out._backward = _backward
+        return out
+
+    __rmul__ = __mul__
+
+    def __neg__(self):
+        return self * -1
+
+    def __sub__(self, other):
+        return self + (-other)
+
+    def __rsub__(self, other):
+        return (-self) + other
+
+    def backward(self):
+        order, seen = [], set()
+        def visit(node):
+            if node not in seen:
+                seen.add(node)
+                for child in node.prev:
+                    visit(child)
+                order.append(node)
+        visit(self)
+        self.grad = 1.0
+        for node in reversed(order):
+            node._backward()
+"""  # fmt: skip
+
+
+def unary(name: str, value: str, passed: str) -> str:
+    """Return a method with one operand: its value, from x, and what its backward does."""
+    return f"""
+def {name}(self):
+    x = self.data
+    out = Value({value}, (self,))
+    def _backward():
+        {passed}
+    out._backward = _backward
+    return out
+"""
+
+
+def with_methods(*methods: str) -> str:
+    """Return the engine with further methods, or others in place of its own."""
+    return BASE + "".join(indent(dedent(method), "    ") for method in methods)
+
+
+def reported(source: str, titles: str) -> Report:
+    """Grade an engine with some graphs."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "engine.py")
+        path.write_text(source, encoding="utf-8")
+        engine = PythonEngine(f"{path}:Value", {}, "", ResourceLimits())
+        chosen = [case for case in cases() if case.title in titles.split()]
+        assert len({case.title for case in chosen}) == len(titles.split())
+        return make_report({}, list(run_python_engine(chosen, engine)))
+
+
+def said(source: str, titles: str) -> dict[tuple[str, str], str]:
+    """Return what is said of an engine, by cause and op."""
+    return {(cause.id, cause.op): cause.says for cause in reported(source, titles).causes}
+
+
+@pytest.mark.parametrize(
+    "passed",
+    ["self.grad += 1 - out.data**2 * out.grad", "self.grad += out.grad * 1 - out.data**2"],
+)
+def test_tanh_without_brackets(passed: str) -> None:
+    """Whether the upstream gradient is the last factor or the first, the brackets are missing."""
+    says = said(with_methods(unary("tanh", "math.tanh(x)", passed)), "op-tanh inside-tanh")
+    assert [*says] == [("slope", "tanh")]
+    assert "as if brackets were missing: that is 1 - y·y" in says["slope", "tanh"]
+
+
+@pytest.mark.parametrize(
+    "passed",
+    ["self.grad += n * x ** n - 1 * out.grad", "self.grad += out.grad * n * x ** n - 1"],
+)
+def test_a_power_without_brackets(passed: str) -> None:
+    """In `n * x ** n - 1 * out.grad`, the gradient is a factor of the 1 only."""
+    power = unary("__pow__", "x ** n", passed).replace("(self):", "(self, n):")
+    says = said(with_methods(power), "inside-pow x-squared x-cubed")
+    assert [*says] == [("slope", "pow")]
+    assert "as if brackets were missing: that is b·a^(b-1)" in says["slope", "pow"]
+
+
+def test_what_is_added_in_the_local_derivative_only() -> None:
+    """The value is that of the logarithm."""
+    log = unary("log", "math.log(x)", "self.grad += out.grad / (x + 1e-8)")
+    says = said(with_methods(log), "op-log inside-log")
+    assert says == {("slope", "log"): "log adds 1e-08 to an operand in its local derivative"}
