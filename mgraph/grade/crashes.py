@@ -23,6 +23,7 @@ _NAMES: Final = ("NameError", "AttributeError", "ImportError", "ModuleNotFoundEr
 """Exceptions about a name, which may be wrong in several lines."""
 _SHORT: Final = 50  # a graph of this depth exceeds no recursion limit
 _LARGE: Final = 30.0  # exp of this is still far from overflow
+_NO_VALUE: Final = "TypeError: it gave a "  # how the driver words that an op's result is no Value
 
 
 def find_crashes(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Cause]:
@@ -124,11 +125,12 @@ def _refused(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator
     works = dict.fromkeys(form for outcome in numeric for form in forms_of(outcome))
     right = [outcome for outcome in numeric if outcome.outcome != Verdict.WRONG_VALUE]
     fine = dict.fromkeys(form for outcome in right for form in forms_of(outcome))
+    working = dict.fromkeys(op for op, _ in works)
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in crashed:
         failure = outcome.answer.failure
         is_built = failure is None or failure.phase != "backward"
-        if outcome.answer.step is not None and is_built:
+        if outcome.answer.step is not None and is_built and not _is_in_broken(outcome, working):
             program, step = outcome.answer.program, outcome.answer.step
             groups.setdefault((program.steps[step].op, program.kinds(step)), []).append(outcome)
     for kinds in ("VN", "NV"):
@@ -204,6 +206,12 @@ def _is_inside(outcome: Outcome, op: str) -> bool:
     return failure is not None and any(_op_of_function(name) == op for name in failure.caller)
 
 
+def _is_in_broken(outcome: Outcome, working: Mapping[str, None]) -> bool:
+    """Whether an op failed only because it calls one that works nowhere."""
+    own = [op for op in _root_ops([outcome]) if op not in working]
+    return bool(own) and own != _ops([outcome])
+
+
 def _words(error: str) -> str:
     """Return the text of an error without what differs between kinds of plain numbers."""
     return re.sub(r"'(int|float)'", "number", error)
@@ -215,16 +223,18 @@ def _refusal(
     cases = [outcome for group in (*refused.values(), *victims.values()) for outcome in group]
     error = cases[0].answer.error.partition(":")[0]
     single = next(iter(refused)) if len(refused) == 1 else ""
-    raise_ = "raises" if single else "raise"
+    raises = f"{'raises' if single else 'raise'} {error}"
+    if any(outcome.answer.error.startswith(_NO_VALUE) for outcome in cases):
+        raises = f"{'gives' if single else 'give'} no Value"
     symbols = [SYMBOLS.get(op, op) for op in refused]
     if kinds == "NV":
         formulas = ", ".join(f"2 {symbol} x" for symbol in symbols)
         methods = ", ".join(map(reflected_method, refused))
         is_or_are = "is" if single else "are"
-        says = f"{formulas} {raise_} {error}: {methods} {is_or_are} missing or wrong"
+        says = f"{formulas} {raises}: {methods} {is_or_are} missing or wrong"
         return Cause("reflected", single, says, cases, [*victims])
     formulas = ", ".join(f"x {symbol} 2" for symbol in symbols)
-    says = f"{formulas} {raise_} {error}: turn a plain number into a Value first"
+    says = f"{formulas} {raises}: turn a plain number into a Value first"
     return Cause("conversion", single, says, cases, [*victims])
 
 
@@ -285,10 +295,20 @@ def _exception(cases: list[Outcome], works: Mapping[tuple[str, str], None]) -> C
         says += f" from about x = {x:g} on: an intermediate result overflows"
         return Cause("overflow", own[0] if len(own) == 1 else "", says, cases)
     says = f"{who} {verb} {error}{_where_all(cases)}"
+    if error.startswith(_NO_VALUE):
+        says = f"{who} {'give' if len(ops) > 1 else 'gives'} {_instead_of_value(error)}"
     if single and all(x.case.has_integers and forms_of(x).keys() <= works.keys() for x in cases):
         says += ", seen only where Values are made of integers"
         return Cause("error", "", says, cases, victims)
     return Cause("error", single, says, cases, victims)
+
+
+def _instead_of_value(error: str) -> str:
+    """Say what an op gives, from the error that it is no Value."""
+    kind, _, text = error.removeprefix(_NO_VALUE).partition(": ")
+    if text == "None":
+        return "None instead of a Value: is its `return` missing?"
+    return f"{text or 'an object'} ({kind}) instead of a Value"
 
 
 def _ends(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Cause]:
@@ -337,14 +357,14 @@ def _root_ops(cases: Sequence[Outcome]) -> list[str]:
 
 
 def _large_operand(cases: Sequence[Outcome]) -> float:
-    """Return the smallest operand at which an op failed, if all are large; else 0."""
-    smallest = []
+    """Return the operand nearest to 0 at which an op failed, if all are large; else 0."""
+    largest = []
     for outcome in cases:
         steps, step = outcome.answer.program.steps, outcome.answer.step
-        xs = [abs(steps[arg].x) for arg in steps[step].args] if step is not None else []
-        smallest.append(max(xs, default=0.0))
-    least = min(smallest, default=0.0)
-    return least if least > _LARGE else 0.0
+        xs = [steps[arg].x for arg in steps[step].args] if step is not None else []
+        largest.append(max(xs, key=abs, default=0.0))
+    least = min(largest, key=abs, default=0.0)
+    return least if abs(least) > _LARGE else 0.0
 
 
 def _where(failure: Failure | None) -> str:

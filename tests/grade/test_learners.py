@@ -127,6 +127,46 @@ def test_a_power_without_brackets(passed: str) -> None:
     assert "as if brackets were missing: that is b·a^(b-1)" in says["slope", "pow"]
 
 
+def test_an_op_that_overflows_far_below_zero() -> None:
+    """The exponential of -x overflows where x is negative."""
+    sigmoid = unary(
+        "sigmoid", "1 / (1 + math.exp(-x))", "self.grad += out.data * (1 - out.data) * out.grad"
+    )
+    says = said(with_methods(sigmoid), "overflow-sigmoid op-sigmoid")
+    assert "from about x = -800 on" in says["overflow", "sigmoid"]
+
+
+def test_a_broken_op_is_not_said_to_be_reflected() -> None:
+    """Where 2 / x fails because it calls a power, and all powers fail, it is the power."""
+    broken = """
+        def __pow__(self, n):
+            assert insintance(n, (int, float))
+        def __truediv__(self, other):
+            return self * other**-1
+        def __rtruediv__(self, other):
+            return other * self**-1
+    """
+    says = said(with_methods(broken), "2-over-x x-over-2 x-squared op-mul")
+    assert [*says] == [("error", "pow")]
+    assert says["error", "pow"].startswith("pow raises NameError: name 'insintance'")
+
+
+def test_an_op_without_return() -> None:
+    """An op that gives None didn't raise an error."""
+    lost = unary("exp", "math.exp(x)", "self.grad += out.data * out.grad")
+    says = said(with_methods(lost.replace("    return out\n", "")), "op-exp op-mul")
+    assert says["error", "exp"] == "exp gives None instead of a Value: is its `return` missing?"
+
+
+def test_an_op_that_gives_a_number() -> None:
+    """An op that gives a number didn't raise an error, nor did one with a number on the left."""
+    relu = "def relu(self):\n    return max(0.0, self.data)\n"
+    radd = "def __radd__(self, other):\n    return other + self.data\n"
+    says = said(with_methods(relu, radd), "op-relu 2-plus-x x-plus-2 op-mul op-add")
+    assert says["error", "relu"] == "relu gives 0.75 (float) instead of a Value"
+    assert says["reflected", "add"] == "2 + x gives no Value: __radd__ is missing or wrong"
+
+
 def test_what_is_added_in_the_local_derivative_only() -> None:
     """The value is that of the logarithm."""
     log = unary("log", "math.log(x)", "self.grad += out.grad / (x + 1e-8)")
