@@ -17,13 +17,14 @@ leaves; and `cleared`, of the same leaves after their gradients were set to 0, i
 With `"first": true`, the first Value of the process is in the graph, and nothing else has been
 built before it.
 
-The answer holds data and grad of every step that is a Value, and under `again` both once more if
-they differed when the graph was built a second time; with `"integers": true`, whole numbers are
-floats then. `varies` says that they differ if sets iterate the other way round. If an error was
-raised, the answer holds its last line (`error`), the step, and where in the engine's files it began
-(`failure`). `compositions` has the steps of ops that the engine composes of others, by op and kinds
-of operands, and `parts` those of single steps that differ. `alone` is the gradient of a leaf after
-its own backward. What the engine prints is kept out.
+The answer holds data and grad of every step that is a Value, grad only if it isn't the Value of an
+operand, and under `again` both once more if they differed when the graph was built a second time;
+with `"integers": true`, whole numbers are floats then. `varies` says that they differ if sets
+iterate the other way round. If an error was raised, the answer holds its last line (`error`), the
+step, and where in the engine's files it began (`failure`). `compositions` has the steps of ops that
+the engine composes of others, by op and kinds of operands, and `parts` those of single steps that
+differ. `alone` is the gradient of a leaf after its own backward. What the engine prints is kept
+out.
 """
 
 from __future__ import annotations
@@ -382,7 +383,7 @@ class ForeignEngine:
             yield added_up
         elif kinds[0] == "V":
             for name in self.spelled(op, self.kind):
-                yield methodcaller(name)
+                yield methodcaller(name, self.kind)
         for module in self.modules:
             for name in self.spelled(op, module):
                 function = getattr(module, name)
@@ -565,11 +566,13 @@ class ForeignEngine:
     def problem(self, sample: Any) -> str:
         """Say what is wrong with the backward of all Values; return an empty text if nothing is."""
         try:
-            for call, operands in self.backwards(sample):
+            for i, (call, operands) in enumerate(self.backwards(sample)):
                 if fits(call, *operands):
                     return ""
                 if fits(call, *operands, 1.0):
-                    return without_seed(call, operands)
+                    spare = self.leaf(SAMPLE)  # the sample may be in the first graph of all
+                    self.samples.append(spare)
+                    return without_seed(*[*self.backwards(spare)][i])
         except BaseException:  # noqa: BLE001 - a property may not work before there is a graph
             return ""
         for kind in with_subclasses(kind for kind in self.kind.__mro__ if kind is not object):
@@ -705,11 +708,13 @@ def make_leaf(engine: ForeignEngine, x: float) -> Any:
 
 
 def read_all(engine: ForeignEngine, steps: list[Any], values: list[Any], what: str) -> list[Any]:
-    """Read the data or grad of every step that is a Value; None for the others."""
+    """Read the data or grad of every step that is a Value of its own; None for the others."""
     numbers: list[Any] = []
     for i, (step, value) in enumerate(zip(steps, values)):  # noqa: B905 - strict came with 3.10
-        if step[0] == "number":
-            numbers.append(None)
+        is_op = step[0] not in ("leaf", "number")
+        is_operand = is_op and any(value is values[k] for k in step[1:])
+        if step[0] == "number" or (is_operand and what == "grad"):
+            numbers.append(None)  # an op that returns its operand: it has no gradient of its own
             continue
         try:
             numbers.append(engine.number(engine.read(value, what)))

@@ -136,6 +136,31 @@ def test_an_op_that_overflows_far_below_zero() -> None:
     assert "from about x = -800 on" in says["overflow", "sigmoid"]
 
 
+def test_the_first_value_is_not_used_before() -> None:
+    """A backward that wants a seed is tried out, but not on the Value that the first graph has."""
+    by_seed = """
+        def backward(self, seed):
+            self.grad += seed
+            for child, slope in self.slopes():
+                child.backward(slope * seed)
+        def slopes(self):
+            if self.op == "*":
+                return zip(self.prev, [each.data for each in reversed(self.prev)])
+            return [(each, 1.0) for each in self.prev]
+        def __mul__(self, other):
+            other = other if isinstance(other, Value) else Value(other)
+            out = Value(self.data * other.data, (self, other))
+            out.op = "*"
+            return out
+        def __add__(self, other):
+            return Value(self.data + other.data, (self, other))
+        op = ""
+    """
+    report = reported(with_methods(by_seed), "first-of-all op-mul")
+    assert not report.causes
+    assert not any(outcome.failed for outcome in report.outcomes)
+
+
 def test_a_broken_op_is_not_said_to_be_reflected() -> None:
     """Where 2 / x fails because it calls a power, and all powers fail, it is the power."""
     broken = """
@@ -165,6 +190,28 @@ def test_an_op_that_gives_a_number() -> None:
     says = said(with_methods(relu, radd), "op-relu 2-plus-x x-plus-2 op-mul op-add")
     assert says["error", "relu"] == "relu gives 0.75 (float) instead of a Value"
     assert says["reflected", "add"] == "2 + x gives no Value: __radd__ is missing or wrong"
+
+
+def test_static_methods() -> None:
+    """A function of the operand may stand in the class as a static method."""
+    static = """
+        @staticmethod
+        def exp(x):
+            out = Value(math.exp(x.data), (x,))
+            def _backward():
+                x.grad += out.data * out.grad
+            out._backward = _backward
+            return out
+    """
+    outcomes = reported(with_methods(static), "op-exp inside-exp").outcomes
+    assert [outcome.outcome for outcome in outcomes] == ["ok"] * len(outcomes)
+
+
+def test_an_op_that_returns_its_operand() -> None:
+    """The gradient of an operand is not that of an op that returns it as it is."""
+    relu = "def relu(self):\n    return self if self.data > 0.0 else Value(0.0)\n"
+    report = reported(with_methods(relu), "op-relu around-relu inside-relu only-through-relu")
+    assert not any(outcome.failed for outcome in report.outcomes)
 
 
 def test_what_is_added_in_the_local_derivative_only() -> None:
