@@ -214,8 +214,60 @@ def test_an_op_that_returns_its_operand() -> None:
     assert not any(outcome.failed for outcome in report.outcomes)
 
 
+def test_ops_without_a_backward_beside_gradients_that_are_set() -> None:
+    """An op that has no backward overwrites nothing, although all others do."""
+    lost = "def __sub__(self, other):\n    return Value(self.data - other.data, (self, other))\n"
+    source = with_methods(lost).replace("grad +=", "grad =")
+    titles = (
+        "op-sub difference-of-equals diamond diamond-turned ladder x-plus-x x-minus-x "
+        "short-way-first short-way-last directly-and-through shared-weight inner-node-minus-itself "
+        "added-up op-mul op-add"
+    )
+    says = said(source, titles)
+    assert {*says} == {("overwritten", ""), ("no-gradient", "sub")}
+
+
 def test_what_is_added_in_the_local_derivative_only() -> None:
     """The value is that of the logarithm."""
     log = unary("log", "math.log(x)", "self.grad += out.grad / (x + 1e-8)")
     says = said(with_methods(log), "op-log inside-log")
     assert says == {("slope", "log"): "log adds 1e-08 to an operand in its local derivative"}
+
+
+def test_a_gradient_is_no_bound_of_its_own() -> None:
+    """One gradient is wrong, in single precision; it isn't said to be clipped at just that."""
+    pytest.importorskip("numpy")
+    shifted = "(x + np.float32(1e-8))"
+    log = unary("log", f"np.log{shifted}", f"self.grad += out.grad / {shifted}")
+    source = with_methods(log).replace("= data, 0.0,", "= np.float32(data), np.float32(0.0),")
+    says = said(source.replace("import math", "import numpy as np"), "op-log inside-log op-mul")
+    assert [*says] == [("precision", "")]
+
+
+def test_an_op_that_others_show_to_be_right_is_not_blamed() -> None:
+    """Each node asks its users for its gradient; it takes those not yet asked for 1, and adds 1.
+
+    The first graphs show that every gradient starts at 1, and with that, products come out right.
+    """
+    asked = """
+        def __init__(self, data, *pairs):
+            self.data, self.grad, self.users, self.pairs = data, None, [(1.0, self)], pairs
+            for slope, child in pairs:
+                child.users.append((slope, self))
+        def __add__(self, other):
+            return Value(self.data + other.data, (1.0, self), (1.0, other))
+        def __mul__(self, other):
+            return Value(self.data * other.data, (other.data, self), (self.data, other))
+        def backward(self):
+            if self.grad is None:
+                gots = [(slope, user.grad) for slope, user in self.users]
+                self.grad = sum(slope * (1.0 if got is None else got) for slope, got in gots)
+            for _, child in self.pairs:
+                child.backward()
+    """
+    titles = (
+        "op-add op-sum added-up-by-plus same-term-twice sum-with-repeats x-plus-x op-mul "
+        "large-gradients diamond diamond-turned inner-node-plus-itself row-of-diamonds "
+        "shared-weight added-up x-times-x output-gradient"
+    )
+    assert not [cause for cause, _ in said(with_methods(asked), titles) if cause == "slope"]
