@@ -271,3 +271,19 @@ def test_an_op_that_others_show_to_be_right_is_not_blamed() -> None:
         "shared-weight added-up x-times-x output-gradient"
     )
     assert not [cause for cause, _ in said(with_methods(asked), titles) if cause == "slope"]
+
+
+@pytest.mark.parametrize("kept", ["tuple(prev)", "set(prev)"])
+def test_a_node_that_is_added_to_the_order_each_time_it_is_met(kept: str) -> None:
+    """The line that adds it stands after the `if`, not in it."""
+    source = BASE.replace("tuple(prev)", kept)
+    appended = "                order.append(node)\n"
+    assert appended in source
+    source = source.replace(appended, appended[4:])
+    titles = (
+        "diamond diamond-turned row-of-diamonds added-up-by-plus directly-and-through ladder "
+        "inner-node-plus-itself x-plus-x op-mul short-way-first short-way-last"
+    )
+    says = said(source, titles)
+    assert [*says] == [("twice", "")]
+    assert "as if a line were indented too little" in says["twice", ""]
