@@ -314,10 +314,23 @@ class ForeignEngine:
             return others[0]
         if what == "grad":  # some Values have one only after backward
             return "grad"
+        for name, thing in getattr(sample, "__dict__", {}).items():
+            if self.is_number(thing, expected):
+                raise EngineError(
+                    f"a Value of 0.5 has its number in {name}, which is not a usual name for it: "
+                    f"--op data={name}"
+                )
         names = ", ".join(name for name in dir(sample) if not name.startswith("_"))[:200]
         raise EngineError(
             f"a Value of 0.5 has no attribute with that number; it has: {names or 'none'}"
         )
+
+    def is_number(self, thing: Any, x: float | None) -> bool:
+        """Whether an attribute holds a number."""
+        try:
+            return as_float(thing, self) == x
+        except EngineError:
+            return False
 
     def number(self, thing: Any) -> float | None:
         """Return the number in an attribute; if it is a method, the number that it returns."""

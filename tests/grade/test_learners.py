@@ -287,3 +287,12 @@ def test_a_node_that_is_added_to_the_order_each_time_it_is_met(kept: str) -> Non
     says = said(source, titles)
     assert [*says] == [("twice", "")]
     assert "as if a line were indented too little" in says["twice", ""]
+
+
+def test_a_number_under_an_unusual_name() -> None:
+    """It is named, with the option that tells where it is; other attributes may be anything."""
+    source = BASE.replace("self.data,", "self.label, self.metrics,", 1).replace(
+        "= data, 0.0,", "= 'x', data, 0.0,"
+    )
+    says = said(source.replace(".data", ".metrics"), "op-mul")["error", ""]
+    assert "has its number in metrics, which is not a usual name for it: --op data=metrics" in says
