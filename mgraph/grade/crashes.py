@@ -165,11 +165,12 @@ def _refused(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator
     right = [outcome for outcome in numeric if outcome.outcome != Verdict.WRONG_VALUE]
     fine = dict.fromkeys(form for outcome in right for form in forms_of(outcome)) | more
     works |= more
+    broken = _in_broken(crashed, dict.fromkeys(op for op, _ in works))
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in crashed:
         failure = outcome.answer.failure
         is_refused = failure is None or failure.phase != "backward"
-        if outcome.answer.step is not None and is_refused:
+        if outcome.answer.step is not None and is_refused and id(outcome) not in broken:
             program, step = outcome.answer.program, outcome.answer.step
             groups.setdefault((program.steps[step].op, program.kinds(step)), []).append(outcome)
     of_floats: dict[str, list[Outcome]] = {}
@@ -287,6 +288,22 @@ def _is_inside(outcome: Outcome, op: str) -> bool:
     failure = outcome.answer.failure
     ops = [each for each in map(_op_of_function, failure.caller) if each] if failure else []
     return op in ops and ops[-1] != op
+
+
+def _in_broken(crashed: Sequence[Outcome], working: Mapping[str, None]) -> dict[int, None]:
+    """Return the cases, by `id`, in which an op fails only because it calls one that never works.
+
+    If ops that work refuse numbers in the same words, so does the one that it calls.
+    """
+    inside: list[Outcome] = []
+    words: dict[str, None] = {}
+    for outcome in crashed:
+        own = _root_ops([outcome])
+        if [op for op in own if op not in working] and own != _ops([outcome]):
+            inside.append(outcome)
+        elif own and own[0] in working:
+            words[_words(outcome.answer.error)] = None
+    return {id(each): None for each in inside if _words(each.answer.error) not in words}
 
 
 def _words(error: str) -> str:
@@ -431,14 +448,14 @@ def _root_ops(cases: Sequence[Outcome]) -> list[str]:
 
 
 def _large_operand(cases: Sequence[Outcome]) -> float:
-    """Return the smallest operand at which an op failed, if all are large; else 0."""
-    smallest = []
+    """Return the operand nearest to 0 at which an op failed, if all are large; else 0."""
+    largest = []
     for outcome in cases:
         steps, step = outcome.answer.program.steps, outcome.answer.step
-        xs = [abs(steps[arg].x) for arg in steps[step].args] if step is not None else []
-        smallest.append(max(xs, default=0.0))
-    least = min(smallest, default=0.0)
-    return least if least > _LARGE else 0.0
+        xs = [steps[arg].x for arg in steps[step].args] if step is not None else []
+        largest.append(max(xs, key=abs, default=0.0))
+    least = min(largest, key=abs, default=0.0)
+    return least if abs(least) > _LARGE else 0.0
 
 
 def _where(failure: Failure | None) -> str:

@@ -22,7 +22,12 @@ from mgraph.grade.compositions import guessed, usual_parts
 from mgraph.grade.crashes import find_crashes
 from mgraph.grade.driver import SAMPLE
 from mgraph.grade.evidence import Evidence, Sample, Simulator, gather, samples_of
-from mgraph.grade.hypotheses.hypothesis import Hypothesis, is_op, without_edges
+from mgraph.grade.hypotheses.hypothesis import (
+    Hypothesis,
+    is_op,
+    without_edges,
+    without_touching,
+)
 from mgraph.grade.hypotheses.orders import right_orders
 from mgraph.grade.hypotheses.passes import passes_of_op, whole_passes
 from mgraph.grade.leaves import look_at_leaves
@@ -455,13 +460,14 @@ def _beside_known(
     """Return one mistake of the pass that explains all failures beside the wrong partials.
 
     An op that passes nothing on to an operand may not even know it, so that the pass doesn't go
-    from there to it.
+    from there to it; or it has no backward that could overwrite what the operand has.
     """
     if not slopes:
         return None
     lost = [each for each in slopes if each.op and each.cause == "no-gradient"]
-    cut = [without_edges(each) if each in lost else each for each in slopes]
-    for seen in [slopes, cut][: 1 + bool(lost)]:
+    ways = (without_edges, without_touching) if lost else ()
+    changed = [[way(each) if each in lost else each for each in slopes] for way in ways]
+    for seen in [slopes, *changed]:
         if proven := search.beside(seen, passes):
             return proven
     return None
@@ -514,7 +520,10 @@ def _are_seen(slopes: Sequence[Hypothesis], learned: Learned, evidence: Evidence
 def _hints(
     evidence: Evidence, failed: Iterable[Sample]
 ) -> tuple[list[tuple[float, float]], list[float], list[float]]:
-    """Return data and gradient of the outputs, and the most frequent wrong gradients and ratios."""
+    """Return data and gradient of the outputs, and the most frequent wrong gradients and ratios.
+
+    A wrong gradient that is met only once is no bound: it would always explain itself.
+    """
     roots = [pair for outcome in evidence.numeric if (pair := root_pair(outcome)) is not None]
     wrong = [
         (each.got, each.expected)
@@ -524,7 +533,8 @@ def _hints(
     ]
     gots = Counter(abs(got) for got, _ in wrong)
     ratios = Counter(float(f"{got / want:.9g}") for got, want in wrong if want)
-    return roots, [x for x, _ in gots.most_common(5)], [x for x, _ in ratios.most_common(5)]
+    often = [x for x, count in gots.most_common(5) if count > 1]
+    return roots, often, [x for x, _ in ratios.most_common(5)]
 
 
 def _is_seed_by_op(evidence: Evidence) -> bool:

@@ -19,13 +19,14 @@ engine that computes values when they are read must compute them in backward.
 With `"first": true`, the first Value of the process is in the graph, and nothing else has been
 built before it.
 
-The answer holds data and grad of every step that is a Value, and under `again` both once more if
-they differed when the graph was built a second time; with `"integers": true`, whole numbers are
-floats then. `varies` says that they differ if sets iterate the other way round. If an error was
-raised, the answer holds its last line (`error`), the step, and where in the engine's files it began
-(`failure`). `compositions` has the steps of ops that the engine composes of others, by op and kinds
-of operands, and `parts` those of single steps that differ. `alone` is the gradient of a leaf after
-its own backward. What the engine prints is kept out.
+The answer holds data and grad of every step that is a Value, grad only if it isn't the Value of an
+operand, and under `again` both once more if they differed when the graph was built a second time;
+with `"integers": true`, whole numbers are floats then. `varies` says that they differ if sets
+iterate the other way round. If an error was raised, the answer holds its last line (`error`), the
+step, and where in the engine's files it began (`failure`). `compositions` has the steps of ops that
+the engine composes of others, by op and kinds of operands, and `parts` those of single steps that
+differ. `alone` is the gradient of a leaf after its own backward. What the engine prints is kept
+out.
 """
 
 from __future__ import annotations
@@ -324,10 +325,23 @@ class ForeignEngine:
             return others[0]
         if what == "grad":  # some Values have one only after backward
             return "grad"
+        for name, thing in getattr(sample, "__dict__", {}).items():
+            if self.is_number(thing, expected):
+                raise EngineError(
+                    f"a Value of 0.5 has its number in {name}, which is not a usual name for it: "
+                    f"--op data={name}"
+                )
         names = ", ".join(name for name in dir(sample) if not name.startswith("_"))[:200]
         raise EngineError(
             f"a Value of 0.5 has no attribute with that number; it has: {names or 'none'}"
         )
+
+    def is_number(self, thing: Any, x: float | None) -> bool:
+        """Whether an attribute holds a number."""
+        try:
+            return as_float(thing, self) == x
+        except EngineError:
+            return False
 
     def number(self, thing: Any) -> float | None:
         """Return the number in an attribute; if it is a method, the number that it returns."""
@@ -396,7 +410,7 @@ class ForeignEngine:
             yield added_up
         elif kinds[0] == "V":
             for name in self.spelled(op, self.kind):
-                yield methodcaller(name)
+                yield methodcaller(name, self.kind)
         for module in self.modules:
             for name in self.spelled(op, module):
                 function = getattr(module, name)
@@ -589,11 +603,13 @@ class ForeignEngine:
     def problem(self, sample: Any) -> str:
         """Say what is wrong with the backward of all Values; return an empty text if nothing is."""
         try:
-            for call, operands in self.backwards(sample):
+            for i, (call, operands) in enumerate(self.backwards(sample)):
                 if fits(call, *operands):
                     return ""
                 if fits(call, *operands, 1.0):
-                    return without_seed(call, operands)
+                    spare = self.leaf(SAMPLE)  # the sample may be in the first graph of all
+                    self.samples.append(spare)
+                    return without_seed(*[*self.backwards(spare)][i])
         except BaseException:  # noqa: BLE001 - a property may not work before there is a graph
             return ""
         for kind in with_subclasses(kind for kind in self.kind.__mro__ if kind is not object):
@@ -729,11 +745,13 @@ def make_leaf(engine: ForeignEngine, x: float) -> Any:
 
 
 def read_all(engine: ForeignEngine, steps: list[Any], values: list[Any], what: str) -> list[Any]:
-    """Read the data or grad of every step that is a Value; None for the others."""
+    """Read the data or grad of every step that is a Value of its own; None for the others."""
     numbers: list[Any] = []
     for i, (step, value) in enumerate(zip(steps, values)):  # noqa: B905 - strict came with 3.10
-        if step[0] == "number":
-            numbers.append(None)
+        is_op = step[0] not in ("leaf", "number")
+        is_operand = is_op and any(value is values[k] for k in step[1:])
+        if step[0] == "number" or (is_operand and what == "grad"):
+            numbers.append(None)  # an op that returns its operand: it has no gradient of its own
             continue
         try:
             numbers.append(engine.number(engine.read(value, what)))

@@ -126,8 +126,16 @@ def takes_any(call: Any) -> bool:
     return any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
 
 
-def methodcaller(name: str) -> Callable[..., Any]:
-    """Return a function that calls a method of its first operand with the others."""
+def methodcaller(name: str, kind: type | None = None) -> Callable[..., Any]:
+    """Return a function that calls a method of its first operand with the others.
+
+    If it is a static method of a class, all operands are passed to that. What is returned is a
+    function of this module, by which it is known to call a method.
+    """
+    classes = kind.__mro__ if kind is not None else ()
+    method = next((vars(each)[name] for each in classes if name in vars(each)), None)
+    if isinstance(method, staticmethod):
+        return lambda *operands: getattr(kind, name)(*operands)  # noqa: PLW0108 - see above
     return lambda first, *rest: getattr(first, name)(*rest)
 
 

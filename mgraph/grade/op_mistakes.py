@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     """From an op's inputs to the inputs that an engine uses instead."""
     Local = Callable[[Sequence[float], float, Sequence[float]], float]
     """From an op's inputs, its output and the correct partials to a wrong partial."""
+    Passed = Callable[[Sequence[float], float, float], float]
+    """From an op's inputs, its output and its upstream adjoint to what one operand receives."""
 
 
 class Mistake(NamedTuple):
@@ -204,12 +206,12 @@ def partial_mistakes(op: str, operand: int, kinds: str) -> Iterator[Mistake]:
     for cause, says, local in _local(op, operand, kinds):
         yield Mistake(cause, says, guarded(partial(_times, op, local)))
     yield from _beside(op, operand, kinds)
-    for gives in _WITHOUT_BRACKETS.get(op, ()):
+    for gives in _WITHOUT_BRACKETS.get((op, operand), ()):
         says = (
             "multiplies the upstream gradient by its local derivative as if brackets were missing: "
             f"that is {OPS[op].partial_text(operand)}"
         )
-        yield Mistake("slope", says, guarded(partial(_of_point, gives)))
+        yield Mistake("slope", says, guarded(gives))
     if op == "relu":
         says = "passes a gradient on if the gradient is positive; it must check its operand instead"
         yield Mistake("slope", says, guarded(lambda xs, y, up: max(up, 0.0)))
@@ -225,21 +227,25 @@ def partial_mistakes(op: str, operand: int, kinds: str) -> Iterator[Mistake]:
     )
 
 
-_WITHOUT_BRACKETS: Final[dict[str, tuple[Callable[[float, float, float], float], ...]]] = {
-    "tanh": (lambda x, y, up: up - y * y,),
-    "sigmoid": (lambda x, y, up: up * y - y, lambda x, y, up: y - y * up),
-    "tan": (lambda x, y, up: up + y * y,),
-    "atan": (lambda x, y, up: up + x * x,),
-    "log1p": (lambda x, y, up: up + x,),
-    "sqrt": (lambda x, y, up: up / 2.0 * y,),
+_WITHOUT_BRACKETS: Final[dict[tuple[str, int], tuple[Passed, ...]]] = {
+    ("tanh", 0): (lambda xs, y, up: up - y * y, lambda xs, y, up: 1.0 - y * y * up),
+    ("sigmoid", 0): (
+        lambda xs, y, up: up * y - y,
+        lambda xs, y, up: y - y * up,
+        lambda xs, y, up: up - y * y,
+        lambda xs, y, up: 1.0 - y * y * up,
+    ),
+    ("tan", 0): (lambda xs, y, up: up + y * y, lambda xs, y, up: 1.0 + y * y * up),
+    ("atan", 0): (lambda xs, y, up: up + xs[0] * xs[0], lambda xs, y, up: 1.0 + xs[0] * xs[0] * up),
+    ("log1p", 0): (lambda xs, y, up: up + xs[0], lambda xs, y, up: 1.0 + xs[0] * up),
+    ("sqrt", 0): (lambda xs, y, up: up / 2.0 * y,),
+    ("relu", 0): (lambda xs, y, up: 1.0 if up * xs[0] > 0.0 else 0.0,),
+    ("pow", 0): (lambda xs, y, up: xs[1] * y - up, lambda xs, y, up: up * xs[1] * y - 1.0),
 }
-"""What ops pass on without their brackets, from input, output and upstream adjoint."""
+"""What ops pass on to an operand without their brackets, from inputs, output and upstream adjoint.
 
-
-def _of_point(
-    gives: Callable[[float, float, float], float], xs: Sequence[float], y: float, up: float
-) -> float:
-    return gives(xs[0], y, up)
+The upstream adjoint may be the first factor, or the last.
+"""
 
 
 def _beside(op: str, operand: int, kinds: str) -> Iterator[Mistake]:
@@ -250,7 +256,7 @@ def _beside(op: str, operand: int, kinds: str) -> Iterator[Mistake]:
             yield Mistake("conversion", says, guarded(partial(_partial_at, op, operand, point)))
     for eps in EPSILONS:
         for moved in range(min(len(kinds), 2)):
-            says = f"adds {eps:g} to an operand"
+            says = f"adds {eps:g} to an operand in its local derivative"
             point = partial(_moved, moved, eps)
             yield Mistake("value", says, guarded(partial(_partial_at, op, operand, point)))
 

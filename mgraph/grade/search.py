@@ -192,17 +192,14 @@ class Search:
     ) -> ProvenMistakes | None:
         """Add mistakes that are not known exactly to those that explain all graphs without them.
 
-        Each must be needed, and none of its rivals may explain what it is needed for.
+        Each must be needed, and none of its rivals may explain what it is needed for. If the others
+        explain many graphs with its op, it isn't the op that is wrong.
         """
         model = Model(self.base, proven.hypotheses)
         for each in unknown:
-            own = [
-                sample
-                for sample in self.failed
-                if not each.forms.isdisjoint(sample.forms)
-                and model.fits(sample, self.simulator) is False
-            ]
-            if not own:
+            of_op = [x for x in self.failed if not each.forms.isdisjoint(x.forms)]
+            own = [x for x in of_op if model.fits(x, self.simulator) is False]
+            if 3 * len(own) <= 2 * len(of_op):
                 return None
             for rival in rivals:
                 other = model.with_(rival)

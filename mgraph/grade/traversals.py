@@ -75,13 +75,16 @@ def distinct(program: Program) -> Program:
     return program._replace(steps=steps)
 
 
-def postorder(program: Program, *, flip: bool = False, revisit: bool = False) -> list[int]:
+def postorder(
+    program: Program, *, flip: bool = False, revisit: bool = False, again: bool = False
+) -> list[int]:
     """List the steps that the root depends on in depth-first order, operands before users.
 
     Args:
         program: The program.
         flip: Whether to visit the last operand first.
         revisit: Whether to visit steps again that were visited before.
+        again: Whether to list such steps again, without visiting their operands.
     """
     order: list[int] = []
     seen = bytearray(len(program.steps))
@@ -95,6 +98,8 @@ def postorder(program: Program, *, flip: bool = False, revisit: bool = False) ->
             todo.append((step, True))
             args = program.steps[step].args
             todo.extend((arg, False) for arg in (args if flip else reversed(args)))
+        elif again:
+            order.append(step)
     return order
 
 

@@ -56,6 +56,19 @@ def without_edges(lost: Hypothesis) -> Hypothesis:
     return replace(lost, change=change)
 
 
+def without_touching(lost: Hypothesis) -> Hypothesis:
+    """Return the mistake of an op that loses operands, as one that has no backward at all.
+
+    If gradients are set with `=`, such an op leaves those of its operands as they are.
+    """
+
+    def change(rules: Rules) -> Rules:
+        changed = lost.change(rules)
+        return changed._replace(keeps=(*changed.keeps, lost.op))
+
+    return replace(lost, change=change)
+
+
 def setting(**changes: object) -> Callable[[Rules], Rules]:
     """Return the change that replaces some rules."""
     return lambda rules: rules._replace(**changes)  # type: ignore[arg-type]

@@ -42,6 +42,13 @@ def wrong_orders() -> Iterator[Hypothesis]:
     for steps in (_appended, _appended_flipped):
         yield Hypothesis("twice", "", says, setting(order=traversals.all_operands(steps)))
     says = (
+        "a node is added to the topological order each time that it is met, as if a line were "
+        f"indented too little: {_AGAIN}"
+    )
+    for steps in (_met, _met_flipped):
+        for listed in (steps, partial(_of_distinct, steps)):
+            yield Hypothesis("twice", "", says, setting(order=traversals.all_operands(listed)))
+    says = (
         "whether a node was visited is checked only when it is put on the stack, not when it is "
         f"taken off, so some nodes are visited twice: {_AGAIN}"
     )
@@ -355,6 +362,14 @@ def _levels_of_one() -> Iterator[tuple[str, Callable[[Program], list[int]]]]:
             _ascending,
         ):
             yield which, partial(traversals.by_height, first, of=of)
+
+
+def _met(program: Program) -> list[int]:
+    return traversals.postorder(program, again=True)[::-1]
+
+
+def _met_flipped(program: Program) -> list[int]:
+    return traversals.postorder(program, flip=True, again=True)[::-1]
 
 
 def _appended(program: Program) -> list[int]:
