@@ -374,13 +374,17 @@ def _explained(  # noqa: PLR0913, PLR0917
     """Explain the failures of an engine that composes some ops of others."""
     base = known_rules(learned)
     plain = Model(base)
-    failed = [
+    samples = samples_of(left, style, opaque)
+    failed = [sample for sample in samples if plain.fits(sample, simulator) is False]
+    # Cases that fail only by what is known, such as a few lost digits, must stay explained, too.
+    wrong = {id(sample.outcome) for sample in failed}
+    right = [outcome for outcome in evidence.numeric if id(outcome) not in wrong]
+    fine = [
         sample
-        for sample in samples_of(left, style, opaque)
-        if plain.fits(sample, simulator) is False
+        for sample in samples_of(right, style, opaque)
+        if not sample.outcome.failed or plain.fits(sample, simulator)
     ]
-    right = [x for x in evidence.numeric if x.outcome in (Verdict.OK, Verdict.CONVENTION)]
-    search = Search(base, failed, samples_of(right, style, opaque), simulator)
+    search = Search(base, failed, fine, simulator)
     if not search.failed:
         return ProvenMistakes((), (), ()), search, failed
     return _explanation(search, slopes, learned, evidence), search, failed

@@ -295,3 +295,17 @@ def test_a_number_under_an_unusual_name() -> None:
     )
     says = said(source.replace(".data", ".metrics"), "op-mul")["error", ""]
     assert "has its number in metrics, which is not a usual name for it: --op data=metrics" in says
+
+
+def test_cases_that_fail_only_by_rounding_are_evidence() -> None:
+    """If sigmoid alone overwrites in single precision, other ops of one operand aren't said to."""
+    engine = with_methods(
+        unary("sigmoid", "1 / (1 + numpy.exp(-x))", "self.grad *= out.data * (1 - out.data)"),
+        unary("relu", "x if x > 0 else x * 0", "self.grad += (x > 0) * out.grad"),
+    )
+    single = "import numpy\n" + engine.replace("= data, 0.0", "= numpy.float32(data), 0.0")
+    titles = "op-sigmoid inside-sigmoid only-through-sigmoid sigmoid-far-out overflow-sigmoid"
+    titles += " overflow-sigmoid-single op-relu inside-relu around-relu tenths many-digits"
+    says = said(single, titles)
+    assert ("overwritten", "sigmoid") in says
+    assert ("overwritten", "") not in says
