@@ -190,7 +190,7 @@ def test_which_mistakes_are_odd() -> None:
         ("keeps only the first gradient", True), ("only the last of the gradients", True),
         ("0.001 are dropped", True), ("in the reverse order", True), ("lets nothing", True),
         ("is checked only when", True), ("before it is complete", True),
-        ("ends at the first leaf", True),
+        ("ends at the first leaf", True), ("by their shortest path", True),
         ("written twice", True), ("adds the upstream", True), ("of the first leaf is set", True),
         ("mul passes nothing on to its first operand, which waits", True),
     ):  # fmt: skip

@@ -41,6 +41,14 @@ def wrong_orders() -> Iterator[Hypothesis]:
 
 def _odd_orders() -> Iterator[Hypothesis]:
     """Yield wrong orders that hardly any engine has."""
+    says = f"nodes are sorted by their shortest path: {EARLY}"
+    for steps in (traversals.by_distance, _by_height):
+        yield Hypothesis("order", "", says, setting(order=traversals.all_operands(steps)))
+    says = (
+        "only the output and its operands pass their gradients on: backward stops after two levels"
+    )
+    change = setting(order=traversals.all_operands(_root_and_operands))
+    yield Hypothesis("order", "", says, change)
     says = (
         "a node is added to the topological order once for each operand, as if a line were "
         f"indented too far: {_AGAIN}"
@@ -78,9 +86,6 @@ def _traversals() -> Iterator[tuple[str, str, Callable[[Program], list[int]]]]:
         f"backward stops after the first node; {EARLY}"
     )
     early = f"nodes are marked as visited too early: {EARLY}"
-    two_levels = (
-        "only the output and its operands pass their gradients on: backward stops after two levels"
-    )
     yield from (
         ("order", unreversed, traversals.postorder),
         ("order", unreversed, _flipped),
@@ -91,9 +96,6 @@ def _traversals() -> Iterator[tuple[str, str, Callable[[Program], list[int]]]]:
         ("order", f"nodes are visited level by level: {EARLY}", _breadth_flipped),
         ("order", early, _pushed),
         ("order", early, _pushed_flipped),
-        ("order", f"nodes are sorted by their shortest path: {EARLY}", traversals.by_distance),
-        ("order", f"nodes are sorted by their shortest path: {EARLY}", _by_height),
-        ("order", two_levels, _root_and_operands),
         ("order", f"nodes are visited in the wrong order: {EARLY}", _pre_reversed),
         ("order", f"nodes are visited in the wrong order: {EARLY}", _pre_flipped_reversed),
         ("order", f"nodes are visited in the wrong order: {EARLY}", _breadth_reversed),
