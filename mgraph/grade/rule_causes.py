@@ -397,9 +397,15 @@ def _sentence(op: str, faults: Sequence[Fault], *, is_reflected: bool) -> Senten
 
 
 def _is_part(cause: str, faults: Sequence[Fault]) -> bool:
-    """Whether one operand gets nothing, but others get something that is wrong."""
+    """Whether a cause is only a part of what is wrong with the operands of an op.
+
+    One operand gets nothing, but others get something that is wrong; or it isn't known how what
+    another operand gets is wrong.
+    """
     causes = {fault.mistake and fault.mistake.cause for fault in faults}
-    return cause == "no-gradient" and len(causes) > 1
+    known = {fault.kinds for fault in faults if fault.mistake}
+    is_unknown = any(fault.mistake is None and fault.kinds in known for fault in faults)
+    return is_unknown or (cause == "no-gradient" and len(causes) > 1)
 
 
 def _to_one(op: str, faults: Sequence[Fault]) -> str:

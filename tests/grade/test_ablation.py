@@ -14,6 +14,7 @@ from tests.engines.population import STRANGERS, Trial, engine_of, people
     ("name", "titles"),
     [
         ("levels abs-one", "op-abs inside-abs only-through-abs"),
+        ("coloured max-first", "op-max inside-max only-through-max"),
     ],
 )
 def test_what_is_said_without_the_true_hypotheses(name: str, titles: str) -> None:
