@@ -341,7 +341,8 @@ def _sentences(
 ) -> list[Sentence]:
     """Group faults by op, and those with a number on the left apart if they have another cause.
 
-    The side is no cause if it isn't known what is wrong, nor whether it is so on the right.
+    The side is no cause if it isn't known what is wrong, nor whether it is so on the right, or
+    between Values.
     """
     by_op: dict[str, list[Fault]] = {}
     for fault in faults:
@@ -357,7 +358,11 @@ def _sentences(
             sentences += [_sentence(op, each, is_reflected=False) for each in own]
         if reflected and (is_apart or not direct):
             has_other_forms = any(o == op and kinds != "NV" for o, kinds in forms)
-            is_unclear = (op, "VN") in learned.unclear and not any(f.mistake for f in reflected)
+            is_unclear = (op, "VN") in learned.unclear or any(
+                fault.operand is not None and (op, "VV", fault.operand) not in learned.right
+                for fault in reflected
+            )
+            is_unclear = is_unclear and not any(fault.mistake for fault in reflected)
             has_other_forms = has_other_forms and not is_unclear
             sentences.append(_sentence(op, reflected, is_reflected=has_other_forms))
     return sentences
