@@ -227,8 +227,9 @@ def _rules_and_passes(
         explanation, search, failed = again if again[0].hypotheses else found[0]
     _add_consequences(causes, left, learned, Model(search.base), search.simulator)
     found_causes = _causes_of(explanation, search, failed)
-    least = MANY if evidence.is_afresh else 1
-    found_causes = _with_evidence(found_causes, explanation.hypotheses, causes, least)
+    found_causes = _with_evidence(
+        found_causes, explanation.hypotheses, causes, is_afresh=evidence.is_afresh
+    )
     causes += _of_most(found_causes, causes, left)
     for cause in causes:
         if cause.id == "overwritten":  # which gradient comes last may depend on chance
@@ -302,21 +303,24 @@ def _without_occasional(
 
 
 def _with_evidence(
-    found: Sequence[Cause], hypotheses: Sequence[Hypothesis], values: Sequence[Cause], least: int
-) -> list[Cause]:
+    found: Sequence[Cause], hypotheses: Sequence[Hypothesis], values: Sequence[Cause], *,
+    is_afresh: bool,
+) -> list[Cause]:  # fmt: skip
     """Leave out what was not seen directly, and only explains cases with values known to be wrong.
 
-    What such an op passes on may be that of the function that it computes. What explains few graphs
-    is left out, too: if graphs share something, the nodes of one graph may share it as well, as
-    those with equal numbers.
+    What such an op passes on may be that of the function that it computes. If graphs share
+    something, the nodes of one graph may share it as well, as those with equal numbers: then what
+    explains few graphs is left out, too, and so is what is odd, as failures are left that weren't
+    tried on their own.
 
     Args:
         found: The causes.
         hypotheses: The mistakes of which they are the causes.
         values: Causes of wrong values.
-        least: How many graphs are enough.
+        is_afresh: Whether graphs share something.
     """
     spoilt = {id(outcome) for cause in values for outcome in cause.cases}
+    least = MANY if is_afresh else 1
     return [
         cause
         for cause, hypothesis in zip(found, hypotheses, strict=True)
@@ -324,6 +328,7 @@ def _with_evidence(
         or not (
             all(id(outcome) in spoilt for outcome in cause.cases)
             or len(dict.fromkeys(outcome.case.file for outcome in cause.cases)) < least
+            or (is_afresh and hypothesis.is_odd)
         )
     ]
 

@@ -203,7 +203,10 @@ def _in_common(
             concerned = frozenset(form for each in same for form in each.forms)
             changes = [each.change for each in same]
             change = partial(_all_changes, changes)
-            whole = Hypothesis(cause, "", says, change, forms=concerned, is_seen=True)
+            is_odd = cause not in ("upstream", "inner")
+            whole = Hypothesis(
+                cause, "", says, change, forms=concerned, is_seen=True, is_odd=is_odd
+            )
             return [whole, *(each for each in found if not any(each is one for one in same))]
     return _of_several_ops(found, learned) if len(found) >= _MANY else found
 
@@ -338,7 +341,8 @@ def _sentences(
 ) -> list[Sentence]:
     """Group faults by op, and those with a number on the left apart if they have another cause.
 
-    The side is no cause if it isn't known what is wrong, nor whether it is so on the right.
+    The side is no cause if it isn't known what is wrong, nor whether it is so on the right, or
+    between Values.
     """
     by_op: dict[str, list[Fault]] = {}
     for fault in faults:
@@ -354,7 +358,11 @@ def _sentences(
             sentences += [_sentence(op, each, is_reflected=False) for each in own]
         if reflected and (is_apart or not direct):
             has_other_forms = any(o == op and kinds != "NV" for o, kinds in forms)
-            is_unclear = (op, "VN") in learned.unclear and not any(f.mistake for f in reflected)
+            is_unclear = (op, "VN") in learned.unclear or any(
+                fault.operand is not None and (op, "VV", fault.operand) not in learned.right
+                for fault in reflected
+            )
+            is_unclear = is_unclear and not any(fault.mistake for fault in reflected)
             has_other_forms = has_other_forms and not is_unclear
             sentences.append(_sentence(op, reflected, is_reflected=has_other_forms))
     return sentences
@@ -394,9 +402,15 @@ def _sentence(op: str, faults: Sequence[Fault], *, is_reflected: bool) -> Senten
 
 
 def _is_part(cause: str, faults: Sequence[Fault]) -> bool:
-    """Whether one operand gets nothing, but others get something that is wrong."""
+    """Whether a cause is only a part of what is wrong with the operands of an op.
+
+    One operand gets nothing, but others get something that is wrong; or it isn't known how what
+    another operand gets is wrong.
+    """
     causes = {fault.mistake and fault.mistake.cause for fault in faults}
-    return cause == "no-gradient" and len(causes) > 1
+    known = {fault.kinds for fault in faults if fault.mistake}
+    is_unknown = any(fault.mistake is None and fault.kinds in known for fault in faults)
+    return is_unknown or (cause == "no-gradient" and len(causes) > 1)
 
 
 def _to_one(op: str, faults: Sequence[Fault]) -> str:

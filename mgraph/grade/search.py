@@ -252,14 +252,17 @@ class Search:
         return [sample for sample in self.failed if not model.fits(sample, self.simulator)]
 
     def _grown(self, model: Model, hypotheses: Sequence[Hypothesis]) -> list[tuple[int, Model]]:
-        """Return the engine with each further mistake that explains more, and how much it does."""
+        """Return the engine with each further mistake that explains more, and how much it does.
+
+        Odd ones are not tried: they must explain everything.
+        """
         left = self.left_by(model)
         done = [sample for sample in self.failed if not any(sample is other for other in left)]
         scores: list[tuple[int, Model]] = []
         for hypothesis in hypotheses:
             if self.simulator.is_spent:
                 break
-            if self._hides(hypothesis, model):
+            if hypothesis.is_odd or self._hides(hypothesis, model):
                 continue
             larger = self._with(model, hypothesis)
             count = self._count(larger, hypothesis, left)

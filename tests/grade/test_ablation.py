@@ -14,6 +14,11 @@ from tests.engines.population import STRANGERS, Trial, engine_of, people
     ("name", "titles"),
     [
         ("levels abs-one", "op-abs inside-abs only-through-abs"),
+        ("coloured max-first", "op-max inside-max only-through-max"),
+        (
+            "tape_machine pow-no-g-for-exponent",
+            "2-to-the-x inside-pow op-pow x-to-the-x only-through-pow",
+        ),
     ],
 )
 def test_what_is_said_without_the_true_hypotheses(name: str, titles: str) -> None:

@@ -12,7 +12,7 @@ from mgraph.grade import runner
 from mgraph.grade.processes import PythonEngine, ResourceLimits
 from mgraph.grade.runner import make_report, run_python_engine
 from tests.engines.__main__ import cases
-from tests.engines.population import STRANGERS, people
+from tests.engines.population import FOLDER, STRANGERS, people
 
 if TYPE_CHECKING:
     from mgraph.grade.causes import Cause
@@ -205,3 +205,10 @@ def test_what_few_graphs_show_where_graphs_share_something() -> None:
     """Leaves that are shared by their numbers don't make `max` pass on too much."""
     (cause,) = causes_of("arena leaves-interned", "")
     assert (cause.id, cause.op) == ("stale", "")
+
+
+@pytest.mark.thorough
+def test_odd_mistakes_are_not_named_where_graphs_share_something() -> None:
+    """Failures that aren't tried on their own may speak against them."""
+    pair = "tape_of_integers second-only-if-different one-slot-per-number"
+    assert [cause.id for cause in causes_of(pair, "", FOLDER)] == ["stale"]

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgraph.grade.hypotheses.hypothesis import Hypothesis
+from mgraph.grade.hypotheses.passes import passes_of_op, whole_passes
 from mgraph.grade.search import Model, Search
 
 if TYPE_CHECKING:
@@ -118,10 +119,13 @@ class TableOfRules(Table):
         return False
 
 
-def searched(failed: Sequence[Failure], *changes: dict[str, str]) -> list[str]:
+def searched(
+    failed: Sequence[Failure], *changes: dict[str, str], are_odd: bool = False
+) -> list[str]:
     """Return the mistakes that are found one by one, as changes of rules."""
     hypotheses = [
-        Hypothesis("order", "", str(change), partial(_changed, change)) for change in changes
+        Hypothesis("order", "", str(change), partial(_changed, change), is_odd=are_odd)
+        for change in changes
     ]
     search = Search(Rules(), failed, (), TableOfRules())  # type: ignore[arg-type]
     return [each.says for each in search.stepwise(hypotheses, lambda *_: ()).hypotheses]
@@ -155,3 +159,41 @@ def test_a_mistake_that_leaves_much_unexplained() -> None:
     change = {"order": "preorder"}
     assert searched(failed, change) == [str(change)]
     assert searched(failed[1:], change) == []
+
+
+def test_an_odd_mistake_must_explain_everything() -> None:
+    """There are so many of them that one may fit most failures by chance."""
+    failed = [*because(30, "kept"), *because(1, "unknown")]
+    change = {"visits": "kept"}
+    assert searched(failed, change) == [str(change)]
+    assert searched(failed, change, are_odd=True) == []
+
+
+def test_odd_mistakes_are_not_named_together() -> None:
+    """What one of them leaves over may fit many others."""
+    failed = [*because(30, "kept"), *because(40, "kept", "none")]
+    changes = {"visits": "kept"}, {"order": "none"}
+    assert searched(failed, *changes) == [*map(str, changes)]
+    assert searched(failed, *changes, are_odd=True) == []
+
+
+def test_which_mistakes_are_odd() -> None:
+    """Learners forget `+=`, the order and the chain rule; hardly any keep the first gradient."""
+    hypotheses = [*whole_passes([(2.0, 0.5)], [5.0], [2.0], varies=False)]
+    hypotheses += passes_of_op("mul", varies=False)
+    is_odd = {each.says: each.is_odd for each in hypotheses}
+    for words, odd in (
+        ("starts at 0.5", False), ("every gradient starts at 1", False), ("`=` instead", False),
+        ("counted only once", False), ("level by level", False), ("once for each path", False),
+        ("clipped at 5", False), ("2 times what it must", False), ("by out.grad", False),
+        ("for the first operand of each op", False), ("mul sets the gradients", False),
+        ("keeps only the first gradient", True), ("only the last of the gradients", True),
+        ("0.001 are dropped", True), ("in the reverse order", True), ("lets nothing", True),
+        ("is checked only when", True), ("before it is complete", True),
+        ("ends at the first leaf", True), ("by their shortest path", True),
+        ("written twice", True), ("adds the upstream", True), ("of the first leaf is set", True),
+        ("mul passes nothing on to its first operand, which waits", True),
+    ):  # fmt: skip
+        own = {says: is_ for says, is_ in is_odd.items() if words in says}
+        assert own, words
+        assert {*own.values()} == {odd}, own

@@ -9,7 +9,7 @@ from mgraph.grade import simulation as sim
 from mgraph.ops import OPS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mgraph.grade.simulation import Rules
     from mgraph.grade.traversals import Order
@@ -29,6 +29,8 @@ class Hypothesis:
             all.
         is_seen: Whether it was seen directly in an op's numbers, not only by simulation.
         is_plain: Whether a single graph is enough to show it.
+        is_odd: Whether hardly anyone makes it. There are many such mistakes, of which one may fit
+            by chance, so it must explain every failure, alone or beside what was seen directly.
     """
 
     cause: str
@@ -39,11 +41,17 @@ class Hypothesis:
     forms: frozenset[tuple[str, str]] = frozenset()
     is_seen: bool = False
     is_plain: bool = False
+    is_odd: bool = False
 
     def is_unknown(self, base: Rules) -> bool:
         """Whether it isn't known how some partial is wrong."""
         slopes = self.change(base).slopes
         return any(key[:2] in self.forms and gives is None for key, gives in slopes.items())
+
+
+def odd(hypotheses: Iterable[Hypothesis]) -> Iterator[Hypothesis]:
+    """Yield mistakes as those that hardly anyone makes."""
+    return (replace(each, is_odd=True) for each in hypotheses)
 
 
 def without_edges(lost: Hypothesis) -> Hypothesis:

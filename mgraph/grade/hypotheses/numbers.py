@@ -11,6 +11,7 @@ from mgraph.grade.hypotheses.hypothesis import (
     Hypothesis,
     always_true,
     number_text,
+    odd,
     overwriting,
     setting,
 )
@@ -52,6 +53,11 @@ def bounds(gots: Sequence[float]) -> Iterator[Hypothesis]:
         yield from _changed("precision", says, loss)
         says = f"local derivatives are {how}"
         yield Hypothesis("precision", "", says, setting(combines=partial(_with_less, loss)))
+    yield from odd(_dropping())
+
+
+def _dropping() -> Iterator[Hypothesis]:
+    """Yield bounds below which gradients are dropped."""
     for n in range(12, 0, -1):  # from the smallest bound, below which all of them are dropped
         says = f"gradients smaller than about {10.0**-n:g} are dropped"
         dropped = partial(_dropped, 10.0**-n)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import traversals
-from mgraph.grade.hypotheses.hypothesis import Hypothesis, setting
+from mgraph.grade.hypotheses.hypothesis import Hypothesis, odd, setting
 from mgraph.grade.program import NUMBER
 
 if TYPE_CHECKING:
@@ -35,6 +35,20 @@ def wrong_orders() -> Iterator[Hypothesis]:
             yield Hypothesis(cause, "", says, setting(order=once))
             passing = partial(of_passing, steps)  # backward goes only where something is passed on
             yield Hypothesis(cause, "", says, setting(by_number=passing))
+    yield Hypothesis("twice", "", _BY_PATHS, setting(order=traversals.interleaved))
+    yield from odd(chain(_odd_orders(), _counts(), _at_visits()))
+
+
+def _odd_orders() -> Iterator[Hypothesis]:
+    """Yield wrong orders that hardly any engine has."""
+    says = f"nodes are sorted by their shortest path: {EARLY}"
+    for steps in (traversals.by_distance, _by_height):
+        yield Hypothesis("order", "", says, setting(order=traversals.all_operands(steps)))
+    says = (
+        "only the output and its operands pass their gradients on: backward stops after two levels"
+    )
+    change = setting(order=traversals.all_operands(_root_and_operands))
+    yield Hypothesis("order", "", says, change)
     says = (
         "a node is added to the topological order once for each operand, as if a line were "
         f"indented too far: {_AGAIN}"
@@ -66,13 +80,10 @@ def wrong_orders() -> Iterator[Hypothesis]:
     for which, by_level in _levels_of_one():
         says = f"nodes are sorted by the level of their {which} operand: {EARLY}"
         yield Hypothesis("order", "", says, setting(order=traversals.all_operands(by_level)))
-    yield Hypothesis("twice", "", _BY_PATHS, setting(order=traversals.interleaved))
     first = f"a node passes its gradient on as soon as one of its users has: {EARLY}"
     yield Hypothesis(
         "order", "", first, setting(order=partial(traversals.interleaved, revisit=False))
     )
-    yield from _counts()
-    yield from _at_visits()
 
 
 def _traversals() -> Iterator[tuple[str, str, Callable[[Program], list[int]]]]:
@@ -82,9 +93,6 @@ def _traversals() -> Iterator[tuple[str, str, Callable[[Program], list[int]]]]:
         f"backward stops after the first node; {EARLY}"
     )
     early = f"nodes are marked as visited too early: {EARLY}"
-    two_levels = (
-        "only the output and its operands pass their gradients on: backward stops after two levels"
-    )
     yield from (
         ("order", unreversed, traversals.postorder),
         ("order", unreversed, _flipped),
@@ -95,9 +103,6 @@ def _traversals() -> Iterator[tuple[str, str, Callable[[Program], list[int]]]]:
         ("order", f"nodes are visited level by level: {EARLY}", _breadth_flipped),
         ("order", early, _pushed),
         ("order", early, _pushed_flipped),
-        ("order", f"nodes are sorted by their shortest path: {EARLY}", traversals.by_distance),
-        ("order", f"nodes are sorted by their shortest path: {EARLY}", _by_height),
-        ("order", two_levels, _root_and_operands),
         ("order", f"nodes are visited in the wrong order: {EARLY}", _pre_reversed),
         ("order", f"nodes are visited in the wrong order: {EARLY}", _pre_flipped_reversed),
         ("order", f"nodes are visited in the wrong order: {EARLY}", _breadth_reversed),

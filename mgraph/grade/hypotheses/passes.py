@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import operator
+from dataclasses import replace
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import simulation as sim
@@ -24,6 +25,7 @@ from mgraph.grade.hypotheses.hypothesis import (
     is_only,
     is_op,
     is_operand,
+    odd,
     overwriting,
     setting,
 )
@@ -106,40 +108,48 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     """
     gots, factors = [*gots], [*factors]
     yield from seeds(roots, is_by_op=is_seed_by_op) if roots else seeds_unseen(factors, alone)
-    yield from seeds_elsewhere()
+    yield from odd(seeds_elsewhere())
     yield from _without_chain_rule()
-    yield from _overwriting(ANY_ORDER if varies else RIGHT_ORDERS)
+    right = ANY_ORDER if varies else RIGHT_ORDERS
+    yield from _overwriting(right)
+    yield from odd(_keeping_one(right))
     yield from _repeated("", untold=untold)
     if repeatable and len(repeating) > 1 and any(op in _TWICE for op in repeating):
         others = [op for op in _TWICE if op not in repeating]
         yield from _repeated("", but=repeatable, untold=(*untold, *others))
     for crossed in (always_true, chooses_nothing):
-        yield Hypothesis("swapped", "", SWAPS_GRADIENTS, setting(crossed=crossed))
+        change = setting(crossed=crossed)
+        yield Hypothesis("swapped", "", SWAPS_GRADIENTS, change, is_odd=True)
     yield from wrong_orders()
+    yield from odd(_passing_newest())
+    yield from _aliases()
+    yield from odd(_shared_nodes())
+    yield from bounds(gots)
+    yield from other_numbers(factors)
+    yield from _along_one_operand()
+    yield from odd(chain(_never_reached(), _passed_over()))
+    yield from seeds_everywhere()
+    yield from odd(_ends_early(right))
+    yield from left_out()
+    yield from of_leaves(gots)
+    change = setting(by_number=_one_of_equals, by_chance=traversals.any_of_equals)
+    yield Hypothesis("no-gradient", "", _ONE_OF_EQUALS, change, is_odd=True)
+    says = f"a node passes its gradient on before it is complete: {EARLY}"
+    yield Hypothesis("order", "", says, setting(is_early=True), is_odd=True)
+
+
+def _passing_newest() -> Iterator[Hypothesis]:
+    """Yield nodes that pass on what came last."""
     says = (
         "a node passes on only the last of the gradients that it gets; it must pass on the sum of "
         "all of them"
     )
     for order in RIGHT_ORDERS:
         yield Hypothesis("upstream", "", says, setting(passes_newest=True, order=order))
-    yield from _aliases()
-    yield from _shared_nodes()
-    yield from bounds(gots)
-    yield from other_numbers(factors)
-    yield from _never_reached()
-    yield from _passed_over()
-    yield from seeds_everywhere()
-    yield from _ends_early(ANY_ORDER if varies else RIGHT_ORDERS)
-    yield from left_out()
-    yield from of_leaves(gots)
-    change = setting(by_number=_one_of_equals, by_chance=traversals.any_of_equals)
-    yield Hypothesis("no-gradient", "", _ONE_OF_EQUALS, change)
-    says = f"a node passes its gradient on before it is complete: {EARLY}"
-    yield Hypothesis("order", "", says, setting(is_early=True))
 
 
 def _without_chain_rule() -> Iterator[Hypothesis]:
-    """Yield what else ops may do than to multiply the upstream gradient by their partial."""
+    """Yield what ops may do instead of multiplying the upstream gradient by their partial."""
     alone = partial(always, 1.0)
     for change in (
         setting(upstream=alone),
@@ -147,6 +157,20 @@ def _without_chain_rule() -> Iterator[Hypothesis]:
         setting(upstream=alone, by_number=partial(of_passing, pre_again)),
     ):
         yield Hypothesis("upstream", "", FORGETS_UPSTREAM, change)
+    says = "every op multiplies its local derivative by out.data instead of out.grad"
+    for order in (None, traversals.all_operands(all_below)):
+        yield Hypothesis("upstream", "", says, setting(of_data=True, order=order))
+    for change in (
+        setting(bare=always_true),
+        setting(bare=chooses_nothing),
+        setting(combines=_upstream_unless_0),  # what is 0 may not be passed on at all
+    ):
+        yield Hypothesis("inner", "", FORGETS_PARTIAL, change)
+    yield from odd(_combining())
+
+
+def _combining() -> Iterator[Hypothesis]:
+    """Yield other ways in which all ops may combine the upstream gradient with their partial."""
     says = "every op squares its local derivative"
     yield Hypothesis("slope", "", says, setting(combines=_own_squared))
     for how, combines in (
@@ -160,15 +184,6 @@ def _without_chain_rule() -> Iterator[Hypothesis]:
             change = setting(combines=combines, by_path=True, ends=ends)
             yield Hypothesis("upstream", "", says, change)
     yield from _in_turn()
-    says = "every op multiplies its local derivative by out.data instead of out.grad"
-    for order in (None, traversals.all_operands(all_below)):
-        yield Hypothesis("upstream", "", says, setting(of_data=True, order=order))
-    for change in (
-        setting(bare=always_true),
-        setting(bare=chooses_nothing),
-        setting(combines=_upstream_unless_0),  # what is 0 may not be passed on at all
-    ):
-        yield Hypothesis("inner", "", FORGETS_PARTIAL, change)
 
 
 def _overwriting(right: Sequence[Order]) -> Iterator[Hypothesis]:
@@ -187,8 +202,12 @@ def _overwriting(right: Sequence[Order]) -> Iterator[Hypothesis]:
         says = f"`=` instead of `+=` for {which}: what the operand had before is lost"
         for order in orders:
             yield Hypothesis("overwritten", "", says, overwriting(is_it, order))
+
+
+def _keeping_one(right: Sequence[Order]) -> Iterator[Hypothesis]:
+    """Yield nodes that keep one of the gradients that they get, but not the last."""
     says = "a node keeps only the first gradient that it gets; it must add up all of them"
-    for order in orders:
+    for order in (None, *right):
         change = setting(clip=keep_first, order=order) if order else setting(clip=keep_first)
         yield Hypothesis("overwritten", "", says, change)
     says = "a node keeps only one of the gradients that it gets; it must add up all of them"
@@ -216,11 +235,7 @@ def _in_turn() -> Iterator[Hypothesis]:
 def passes_of_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
     """Yield the mistakes in the way in which one op takes part in the backward pass."""
     for hypothesis in _in_one_op(op, varies=varies):
-        yield Hypothesis(
-            hypothesis.cause, op, hypothesis.says, hypothesis.change,
-            forms=frozenset(_forms(op)),
-            is_seen=hypothesis.is_seen, is_plain=hypothesis.is_plain,
-        )  # fmt: skip
+        yield replace(hypothesis, op=op, forms=frozenset(_forms(op)))
 
 
 def _where(
@@ -358,13 +373,16 @@ def _passes_on_sums(op: str, _: int) -> bool:
     return op in ("add", "sum")
 
 
-def _never_reached() -> Iterator[Hypothesis]:
+def _along_one_operand() -> Iterator[Hypothesis]:
     for (operand, which), (but, rest) in product(
         ((1, "first"), (0, "last")), (((), ""), (sim.CHOOSING, " except max and min"))
     ):
         says = f"backward visits only the {which} operand of each op{rest}"
         cut = traversals.all_operands(partial(along_one_operand, operand, but))
         yield Hypothesis("no-gradient", "", says, setting(order=cut))
+
+
+def _never_reached() -> Iterator[Hypothesis]:
     for of, which in ((traversals.FIRST_OPERAND, "first"), (traversals.LAST_OPERAND, "last")):
         says = (
             f"only the {which} operand of each op is visited, but the others count, too: a node "
@@ -492,15 +510,13 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
         for steps in (reversed_post, reversed_flipped, descending):
             late = partial(late_events, op, operand, steps)
             yield Hypothesis("no-gradient", op, says, setting(order=late))
-    yield from _of_equal_operands(op)
+    yield from odd(_of_equal_operands(op))
     if op in _WITH_SIGN:
         says = f"{op} passes on NaN where its operand is 0, as if it divided 0 by 0"
         # NaN has no other reason there, so that it is as good as seen directly, in a single graph.
         nan_at_0 = partial(_where, _is_first_0, _nan, [(op, "V", 0)])
         yield Hypothesis("slope", op, says, nan_at_0, is_seen=True, is_plain=True)
-    yield from _kept_for_backward(op)
-    yield from _waited_for(op)
-    yield from _by_own_gradient(op)
+    yield from odd(chain(_kept_for_backward(op), _waited_for(op), _by_own_gradient(op)))
 
 
 def _of_equal_operands(op: str) -> Iterator[Hypothesis]:
