@@ -166,6 +166,11 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
             "no-gradient", "", "only one of several nodes with equal numbers",
         ),
         pytest.param(
+            "waits_for_consumers counted-once-a-consumer", "",
+            "order", "", "counted once, and counted down twice",
+            marks=pytest.mark.thorough,
+        ),
+        pytest.param(
             "few_words keyed-by-data", "",
             "no-gradient", "", "only one of several nodes with equal numbers",
             marks=pytest.mark.thorough,
