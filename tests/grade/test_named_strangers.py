@@ -170,6 +170,11 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
             "order", "", "counted once, and counted down twice",
             marks=pytest.mark.thorough,
         ),
+        (
+            "symbolic_derivatives rational-numbers",
+            "numbers-that-are-not-whole small-values tenths op-add op-neg op-mul",
+            "conversion", "", "doesn't keep the number that it is given",
+        ),
         pytest.param(
             "few_words keyed-by-data", "",
             "no-gradient", "", "only one of several nodes with equal numbers",
