@@ -203,6 +203,13 @@ def test_numbers_compared_as_text(name: str) -> None:
     assert "compared as text" in cause.sentence
 
 
+@pytest.mark.thorough
+def test_an_engine_that_carries_derivatives_forward() -> None:
+    """Beside another mistake, no order is named where it isn't seen what nodes pass on."""
+    causes = causes_of("dict_of_partials first-wins", "")
+    assert [cause for cause in causes if cause.id in {"order", "twice"}] == []
+
+
 def test_an_operand_without_a_gradient() -> None:
     """Where no operand has a gradient yet, it isn't said to be the one that is passed on."""
     (cause,) = causes_of("lecture_and_more relu-of-grad", "op-relu only-through-relu")
