@@ -175,6 +175,11 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
             "numbers-that-are-not-whole small-values tenths op-add op-neg op-mul",
             "conversion", "", "doesn't keep the number that it is given",
         ),
+        (
+            "symbolic_derivatives sorted-by-id",
+            "diamond ladder recurrent x-cubed inside-exp inside-cos inside-tanh inside-sqrt",
+            "stale", "", "addresses in memory",
+        ),
         pytest.param(
             "few_words keyed-by-data", "",
             "no-gradient", "", "only one of several nodes with equal numbers",
