@@ -228,6 +228,14 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
             "diamond ladder recurrent x-cubed inside-exp inside-cos inside-tanh inside-sqrt",
             "stale", "", "addresses in memory",
         ),
+        (
+            "dict_of_partials second-by-first-slope", "op-sub op-mul op-div op-max op-min",
+            "slope", "", "the local derivative for its first operand for the second one",
+        ),
+        (
+            "pool_of_slots slopes-see-operand", "op-exp op-tanh op-sqrt inside-exp op-div op-mul",
+            "place", "", "where their local derivative needs their result",
+        ),
         pytest.param(
             "few_words keyed-by-data", "",
             "no-gradient", "", "only one of several nodes with equal numbers",
