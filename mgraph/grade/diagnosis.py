@@ -66,6 +66,7 @@ if TYPE_CHECKING:
 
 _OF_ALL_NUMBERS: Final = ("conversion", "clipped", "precision", "mutated")
 _SEVERAL: Final = 3  # ops with the same mistake have it in common
+_OF_VISITS: Final = ("order", "twice")
 _LOOKUPS: Final = ("KeyError", "IndexError")
 _SAMPLES: Final = 20  # failures whose ops are looked at for more wrong partials
 _SMALL: Final = 15  # steps of a case that shows the partials of a single op
@@ -434,7 +435,19 @@ def _explanation(
     )
     if _is_patchwork(proven.hypotheses):
         return ProvenMistakes((), (), tuple(search.failed))
-    return search.unambiguous(proven, [*right_orders(), *whole])
+    proven = search.unambiguous(proven, [*right_orders(), *whole])
+    return proven if hints[0] else _without_unseen_orders(search, proven)
+
+
+def _without_unseen_orders(search: Search, proven: ProvenMistakes) -> ProvenMistakes:
+    """Leave out a wrong order beside other mistakes, for an engine with gradients of leaves only.
+
+    What its nodes pass on isn't seen, nor whether they do at all: it may carry derivatives forward.
+    """
+    others = [each for each in proven.hypotheses if each.cause not in _OF_VISITS]
+    if len(others) in (0, len(proven.hypotheses)):
+        return proven
+    return search.enough(others)
 
 
 def _beside_unknown(

@@ -62,7 +62,8 @@ def look_at_leaves(evidence: Evidence) -> Leaves:
         says = f"a Value clips its number at {bound:g}"
         causes = [Cause("clipped", "", says, evidence.wrong)]
         return Leaves(causes, partial(clamp, bound), evidence.precision)
-    return _mutated(evidence)
+    is_changed_later = _is_kept_elsewhere(seen) or any(x.answer.before for x in evidence.numeric)
+    return _mutated(evidence) if is_changed_later else _changed_when_made(evidence, seen)
 
 
 def _rounded_leaves(evidence: Evidence, says: str, loss: Callable[[float], float]) -> Leaves:
@@ -97,11 +98,36 @@ def _is_rounding(
     )
 
 
+def _changed_when_made(evidence: Evidence, seen: Sequence[tuple[float, float]]) -> Leaves:
+    """Name a number that every Value of it changes, however it is used.
+
+    Nothing is said if one op uses all of these Values: that may change them, and then it isn't
+    known what else is wrong.
+    """
+    causes: list[Cause] = []
+    if not _mutating(evidence):
+        x, got = next((x, got) for x, got in seen if x != got)
+        says = f"a Value doesn't keep the number that it is given: of {x!r} it makes {got!r}"
+        causes = [Cause("conversion", "", says, _spoilt(evidence))]
+    return Leaves(causes, None, evidence.precision, is_mutated=True)
+
+
+def _is_kept_elsewhere(seen: Sequence[tuple[float, float]]) -> bool:
+    """Whether a number that changes stays as it is in another leaf, or becomes another one."""
+    kept: dict[float, dict[float, None]] = {}
+    for x, got in seen:
+        kept.setdefault(x, {})[got] = None
+    return any(len(gots) > 1 for gots in kept.values())
+
+
+def _spoilt(evidence: Evidence) -> list[Outcome]:
+    """Return the failures in which the numbers of leaves have changed."""
+    return [x for x in evidence.wrong if any(got != given for given, got in leaf_pairs(x))]
+
+
 def _mutated(evidence: Evidence) -> Leaves:
     """Find the op that changes its operand."""
-    spoilt = [
-        outcome for outcome in evidence.wrong if any(got != x for x, got in leaf_pairs(outcome))
-    ]
+    spoilt = _spoilt(evidence)
     forms = _mutating(evidence)
     op = forms[0][0] if forms else ""
     says = f"{op or 'an op or backward'} changes the data of an operand: it must make a new Value"

@@ -81,7 +81,7 @@ def find_leftovers(evidence: Evidence) -> Iterator[Cause]:
     elif len(unsteady) >= MANY and _FEW * len(unsteady) > len(ran):
         says = (
             "the same graph gives different numbers when it is built again: it uses random "
-            "numbers, or something is kept from the last graph"
+            "numbers or addresses in memory, or something is kept from the last graph"
         )
         yield Cause("stale", "", says, unsteady)
 

@@ -386,6 +386,7 @@ def _power(operand: int) -> Iterator[tuple[str, str, Local]]:
         ("has b^2 instead of the factor b", lambda a, b: b * b * power(a, b - 1.0)),
         ("divides by b", lambda a, b: ieee.div(power(a, b - 1.0), b)),
         ("turns b - 1 into a whole number", lambda a, b: b * power(a, float(int(b - 1.0)))),
+        ("turns b into a whole number in b - 1", lambda a, b: b * power(a, float(int(b)) - 1.0)),
         ("turns the factor b into a whole number", lambda a, b: float(int(b)) * power(a, b - 1.0)),
         ("has b·(a-1)", lambda a, b: b * (a - 1.0)),
         ("swaps base and exponent", lambda a, b: a * power(b, a - 1.0)),

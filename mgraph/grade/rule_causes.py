@@ -13,6 +13,8 @@ from mgraph.grade.hypotheses.passes import (
     FORGETS_UPSTREAM,
     SWAPS_GRADIENTS,
     TAKES_FIRST_TWICE,
+    USES_FIRST_FOR_SECOND,
+    USES_OPERAND_FOR_RESULT,
 )
 from mgraph.grade.observations import shows_partial
 from mgraph.grade.op_mistakes import guarded
@@ -183,14 +185,19 @@ def _in_common(
     ops = dict.fromkeys(op for op, kinds in forms if (op, kinds) not in learned.composed)
     unary = [op for op in ops if OPS[op].inputs == 1]
     binary = [op for op in ops if OPS[op].inputs > 1 and op not in _ALIKE]
+    by_result = [op for op in unary if "y" in OPS[op].partial_text(0)]
+    is_by_operand = any(each.op in unary and each.op not in by_result for each in found)
+    exchanged = unary if is_by_operand else []  # the others don't show what becomes of the operand
     for cause, says, gives, of in (
         ("upstream", FORGETS_UPSTREAM, _partial_alone, [*ops]),
         ("inner", FORGETS_PARTIAL, _upstream_alone, [*ops]),
         ("swapped", SWAPS_GRADIENTS, _partial_of_the_other, binary),
+        ("slope", USES_FIRST_FOR_SECOND, _partial_of_first, binary),
         ("slope", TAKES_FIRST_TWICE, _partial_of_first_twice, binary),
-        ("place", EXCHANGES_PLACES, _partial_of_exchanged, unary),
+        ("place", EXCHANGES_PLACES, _partial_of_exchanged, exchanged),
+        ("place", USES_OPERAND_FOR_RESULT, _partial_of_operand, by_result),
     ):
-        is_exact = cause not in ("slope", "place")  # these may mean many things
+        is_exact = cause in ("upstream", "inner")  # the others may mean many things
         same = [
             each
             for each in found
@@ -286,6 +293,17 @@ def _upstream_alone(seen: Observation, _: int) -> float:
 def _partial_of_the_other(seen: Observation, operand: int) -> float:
     """Return what an operand gets if it is what the other one must get."""
     return _right(seen, len(seen.xs) - 1 - operand)
+
+
+def _partial_of_first(seen: Observation, _: int) -> float:
+    """Return what an operand gets if it is what the first one must get."""
+    return _right(seen, 0)
+
+
+def _partial_of_operand(seen: Observation, _: int) -> float:
+    """Return what an operand gets if the op takes it for its result."""
+    slope = guarded(lambda: OPS[seen.op].partials(seen.xs, seen.xs[0])[0])()
+    return slope * (seen.upstream or 0.0)
 
 
 def _partial_of_first_twice(seen: Observation, operand: int) -> float:

@@ -394,7 +394,11 @@ class Search:
         ]  # fmt: skip
         if len(others) == len(proven.hypotheses):
             return proven
-        return self._if_enough(self.proven(Model(self.base, others)))
+        return self.enough(others)
+
+    def enough(self, hypotheses: Sequence[Hypothesis]) -> ProvenMistakes:
+        """Return what is proven of some mistakes, if they explain two failures in three."""
+        return self._if_enough(self.proven(Model(self.base, hypotheses)))
 
     def has_rivals(self, proven: ProvenMistakes, hypotheses: Sequence[Hypothesis]) -> bool:
         """Whether another cause explains as much as one of the mistakes that concern all ops."""

@@ -89,6 +89,7 @@ class Rules(NamedTuple):
         clip: The new adjoint, from the old one and what is added to it.
         visit: A step's adjoint as it is kept when the step passes on.
         upstream: A step's adjoint as it is passed on.
+        afterwards: A step's adjoint as it is kept when the backward pass is over.
         kinks: Partials at the kinks, by op.
         bare: Whether an op passes its adjoint on without any partial.
         unlinked: Whether an op doesn't keep an operand, so that the backward pass doesn't reach it
@@ -147,6 +148,7 @@ class Rules(NamedTuple):
     clip: Callable[[float, float], float] | None = None
     visit: Callable[[float], float] | None = None
     upstream: Callable[[float], float] | None = None
+    afterwards: Callable[[float], float] | None = None
     kinks: Mapping[str, Sequence[float]] = {}
     bare: Callable[[str], bool] | None = None
     unlinked: Callable[[str, int], bool] | None = None
@@ -190,6 +192,9 @@ def simulate(program: Program, rules: Rules, primals: Primals | None = None) -> 
         primals: Its primals; if None, those that follow from the rules.
     """
     primals = primals or forward(program, rules)
+    if rules.afterwards:
+        ran = simulate(program, rules._replace(afterwards=None), primals)
+        return ran._replace(grad=[*map(rules.afterwards, ran.grad)])
     if rules.one_term:
         terms, firsts = _with_each_term_once(program)
         ran = simulate(terms, rules._replace(one_term=False), primals)
@@ -216,10 +221,10 @@ def _in_order(  # noqa: C901, PLR0912 - what may happen at each step
     for count, (step, operand) in enumerate(_events(program, rules, data)):
         if count > MOST:
             return Simulated(data, grad, is_unknown=True)
-        if rules.stops and operand < 1 and rules.stops(program, step, grad[step]):
-            break
         if operand <= 0:
             at_visits[step] += grad[step]
+        if rules.stops and operand < 1 and rules.stops(program, step, grad[step]):
+            break
         if operand < 0:  # only visited: it is a leaf, or passes on later
             last, olds = step, {}
             grad[step] = visit(grad[step]) if visit else grad[step]

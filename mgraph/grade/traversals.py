@@ -423,9 +423,10 @@ def uses(program: Program, users: Iterable[int], *, is_once: bool = False) -> li
     return count
 
 
-def ready_first(
+def ready_first(  # noqa: PLR0913 - what an engine may count
     program: Program, *, last: bool = False, flip: bool = False,
-    is_once: bool = False, users: Callable[[Program], Iterable[int]] | None = None,
+    is_once: bool = False, left: int = 0,
+    users: Callable[[Program], Iterable[int]] | None = None,
 ) -> list[int]:  # fmt: skip
     """List the steps that the root depends on as soon as all of their users are listed.
 
@@ -434,6 +435,7 @@ def ready_first(
         last: Whether the step that was ready last comes first, as from a stack.
         flip: Whether the last operand is counted first.
         is_once: Whether a user that has an operand twice is expected only once.
+        left: How many users aren't waited for; a step that has no more isn't listed.
         users: The users that are counted; those on which the root depends, if None.
     """
     waiting = uses(program, (users or postorder)(program), is_once=is_once)
@@ -445,7 +447,7 @@ def ready_first(
         args = program.steps[step].args
         for arg in reversed(args) if flip else args:
             waiting[arg] -= 1
-            if not waiting[arg]:
+            if waiting[arg] == left:
                 ready.append(arg)
     return order
 

@@ -165,6 +165,77 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
             "only-through-relu op-mul around-relu inside-relu inside-max inner-node-minus-itself",
             "no-gradient", "", "only one of several nodes with equal numbers",
         ),
+        (
+            "pool_of_slots right-assigned",
+            "diamond x-plus-x inside-exp overflow-tanh-single directly-and-through short-way-last",
+            "overwritten", "", "for the second operand of each op",
+        ),
+        (
+            "triangular substitution-assigned",
+            (
+                "diamond x-plus-x overflow-tanh overflow-sigmoid inner-node-plus-itself inside-exp "
+                "inside-tanh ladder short-way-last short-way-first directly-and-through "
+                "around-relu used-early-and-late net-relu-hinge x-times-x inside-sigmoid"
+            ),
+            "overwritten", "", "keeps only the last gradient",
+        ),
+        (
+            "triangular adjoints-clipped", "op-mul op-exp inside-exp op-div x-cubed x-plus-x",
+            "clipped", "", "clipped at 5",
+        ),
+        (
+            "waits_for_consumers one-is-left",
+            "diamond inside-exp inside-cos added-up-by-plus op-mul ladder x-plus-2",
+            "order", "", "when one of its users hasn't yet, and never if there is only one",
+        ),
+        pytest.param(
+            "waits_for_consumers counted-once-a-consumer", "",
+            "order", "", "counted once, and counted down twice",
+            marks=pytest.mark.thorough,
+        ),
+        (
+            "from_javascript or-one",
+            "inside-relu only-through-max inner-node-minus-itself diamond op-relu",
+            "upstream", "", "whose gradient is 0 passes 1 on",
+        ),
+        (
+            "from_javascript stop-at-first-leaf",
+            "diamond ladder directly-and-through x-minus-x added-up-by-plus op-mul",
+            "no-gradient", "", "ends at the first leaf",
+        ),
+        (
+            "symbolic_derivatives as-found",
+            "diamond ladder two-outputs output-inside one-node-through-several-ops short-way-last",
+            "order", "", "in the order in which they are found",
+        ),
+        (
+            "symbolic_derivatives found-by-number",
+            "overflow-tanh-single inside-relu op-mul same-term-twice diamond equal-values",
+            "no-gradient", "", "only one of several nodes with equal numbers",
+        ),
+        (
+            "symbolic_derivatives pow-whole-exponents",
+            "inside-sqrt op-sqrt x-to-the-half x-to-the-minus-three-halves x-squared x-cubed",
+            "exponent", "pow", "turns b into a whole number in b - 1",
+        ),
+        (
+            "symbolic_derivatives rational-numbers",
+            "numbers-that-are-not-whole small-values tenths op-add op-neg op-mul",
+            "conversion", "", "doesn't keep the number that it is given",
+        ),
+        (
+            "symbolic_derivatives sorted-by-id",
+            "diamond ladder recurrent x-cubed inside-exp inside-cos inside-tanh inside-sqrt",
+            "stale", "", "addresses in memory",
+        ),
+        (
+            "dict_of_partials second-by-first-slope", "op-sub op-mul op-div op-max op-min",
+            "slope", "", "the local derivative for its first operand for the second one",
+        ),
+        (
+            "pool_of_slots slopes-see-operand", "op-exp op-tanh op-sqrt inside-exp op-div op-mul",
+            "place", "", "where their local derivative needs their result",
+        ),
         pytest.param(
             "few_words keyed-by-data", "",
             "no-gradient", "", "only one of several nodes with equal numbers",
@@ -191,6 +262,13 @@ def test_numbers_compared_as_text(name: str) -> None:
     (cause,) = causes_of(name, "")
     assert (cause.id, cause.op) == ("order", "")
     assert "compared as text" in cause.sentence
+
+
+@pytest.mark.thorough
+def test_an_engine_that_carries_derivatives_forward() -> None:
+    """Beside another mistake, no order is named where it isn't seen what nodes pass on."""
+    causes = causes_of("dict_of_partials first-wins", "")
+    assert [cause for cause in causes if cause.id in {"order", "twice"}] == []
 
 
 def test_an_operand_without_a_gradient() -> None:

@@ -41,6 +41,32 @@ USERS = (
         Run({"x": -0.8, "w": 1.7}),
     ),
     lesson(
+        "doubled-and-used-far-away",
+        "a is doubled next to the output, and another op uses it far away; so is b, the other way "
+        "round. Whoever counts down how often a node is used must count a + a twice.",
+        """
+        x = input 1.5
+        w = param -0.6
+        v = param 2.3
+        a = mul x w
+        aa = add a a
+        av = sub a v
+        avx = mul av x
+        avxw = sub avx w
+        left = mul aa avxw
+        b = mul x v
+        bb = add b b
+        bw = sub b w
+        bwx = mul bw x
+        bwxv = sub bwx v
+        right = mul bwxv bb
+        y = sub left right
+        """,
+        "y",
+        Run(),
+        Run({"x": -0.8, "w": 1.7}),
+    ),
+    lesson(
         "one-node-through-several-ops",
         "u goes through exp, tanh, a square and a cube. Each of them needs what it computed itself "
         "when backward comes: it must not be kept where the others put theirs, in u.",

@@ -142,6 +142,11 @@ def is_last(op: str, operand: int) -> bool:
     return operand == max(OPS[op].inputs, 1) - 1
 
 
+def is_second(_: str, operand: int) -> bool:
+    """Return whether an operand is the second of its op."""
+    return operand == 1
+
+
 def is_only(op: str, _: int) -> bool:
     """Return whether an op has one operand."""
     return OPS[op].inputs == 1

@@ -38,6 +38,7 @@ def bounds(gots: Sequence[float]) -> Iterator[Hypothesis]:
             setting(clip=partial(_clipped_part, bound)),
             setting(visit=cut),
             setting(upstream=cut),
+            setting(afterwards=cut),
             *(_in_order(bound, order) for order in RIGHT_ORDERS if bound in gots[:_FEW]),
         ):
             yield Hypothesis("clipped", "", says, change)

@@ -101,6 +101,11 @@ def _traversals() -> Iterator[tuple[str, str, Callable[[Program], list[int]]]]:
         ("order", f"nodes are visited in preorder: {EARLY}", _pre_flipped),
         ("order", f"nodes are visited level by level: {EARLY}", traversals.breadth_first),
         ("order", f"nodes are visited level by level: {EARLY}", _breadth_flipped),
+        (
+            "order",
+            f"nodes are visited in the order in which they are found: {EARLY}",
+            traversals.discovered,
+        ),
         ("order", early, _pushed),
         ("order", early, _pushed_flipped),
         ("order", f"nodes are visited in the wrong order: {EARLY}", _pre_reversed),
@@ -128,6 +133,13 @@ def _counts() -> Iterator[Hypothesis]:
         for flip in (False, True):
             steps = partial(traversals.ready_first, last=last, flip=flip, is_once=True)
             yield Hypothesis("order", "", says, setting(order=traversals.all_operands(steps)))
+    says = (
+        "a node passes its gradient on when one of its users hasn't yet, and never if there is "
+        "only one: it must wait until none is left"
+    )
+    for last, flip in product((False, True), repeat=2):
+        steps = partial(traversals.ready_first, last=last, flip=flip, left=1)
+        yield Hypothesis("order", "", says, setting(order=traversals.all_operands(steps)))
     twice = "an operand that an op uses twice, as in x + x,"
     says = (
         f"{twice} gets something only once, and passes nothing on, as if it waited for the second "

@@ -25,6 +25,7 @@ from mgraph.grade.hypotheses.hypothesis import (
     is_only,
     is_op,
     is_operand,
+    is_second,
     odd,
     overwriting,
     setting,
@@ -70,6 +71,12 @@ FORGETS_PARTIAL: Final = (
 SWAPS_GRADIENTS: Final = "every op gives its operands their gradients in the reverse order"
 TAKES_FIRST_TWICE: Final = (
     "ops compute their local derivatives as if the second operand were the same as the first"
+)
+USES_FIRST_FOR_SECOND: Final = (
+    "every op uses the local derivative for its first operand for the second one, too"
+)
+USES_OPERAND_FOR_RESULT: Final = (
+    "ops of one operand use it where their local derivative needs their result"
 )
 EXCHANGES_PLACES: Final = (
     "ops of one operand compute their local derivatives as if the input were the output, and the "
@@ -191,12 +198,13 @@ def _overwriting(right: Sequence[Order]) -> Iterator[Hypothesis]:
     orders = (None, *right)
     says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
     for order in orders:
-        for resets, keeps in ((False, ()), (True, ()), (False, ("relu",))):
+        for resets, keeps in ((False, ()), (True, ()), (False, ("relu",)), (True, [*OPS])):
             change = overwriting(always_true, order, resets=resets, keeps=keeps)
             yield Hypothesis("overwritten", "", says, change)
     for which, is_it in (
         ("the first operand of each op", is_first),
         ("the last operand of each op", is_last),
+        ("the second operand of each op", is_second),
         ("the operand of ops with a single operand", is_only),
     ):
         says = f"`=` instead of `+=` for {which}: what the operand had before is lost"
@@ -423,8 +431,13 @@ def _passed_over() -> Iterator[Hypothesis]:
         partial(traversals.walked_by_number, last=False),
     ):
         yield Hypothesis("no-gradient", "", _ONE_OF_EQUALS, setting(by_number=steps))
-    change = setting(by_number=traversals.one_of_equals_by_level, at_visits=True)
-    yield Hypothesis("no-gradient", "", _ONE_OF_EQUALS, change)
+    for steps in (
+        traversals.one_of_equals_by_level,
+        partial(traversals.walked_by_number, last=True),
+        partial(traversals.walked_by_number, last=False),
+    ):
+        change = setting(by_number=steps, at_visits=True)
+        yield Hypothesis("no-gradient", "", _ONE_OF_EQUALS, change)
     says = (
         "a node whose gradient is 0 when it is visited passes nothing on, although the paths to it "
         "are walked one by one: their contributions may cancel out for a while"
@@ -465,8 +478,9 @@ def _ends_early(right: Sequence[Order]) -> Iterator[Hypothesis]:
         ("node whose gradient is 0", _has_no_adjoint),
     ):
         says = f"backward ends at the first {what} that it comes to: nodes after it get too little"
-        for order in right:
-            yield Hypothesis("no-gradient", "", says, setting(stops=stops, order=order))
+        for order, at_visits in product(right, (False, True)):
+            change = setting(stops=stops, order=order, at_visits=at_visits)
+            yield Hypothesis("no-gradient", "", says, change)
 
 
 def _is_0(x: float) -> bool:

@@ -83,6 +83,8 @@ def seeds_elsewhere() -> Iterator[Hypothesis]:
     yield Hypothesis("seed", "", says, setting(seeded=_last_of_all, order=order))
     says = "a gradient of 0 is replaced by 1; only the output's gradient must start at 1"
     yield Hypothesis("seed", "", says, setting(visit=_one_for_zero))
+    says = "a node whose gradient is 0 passes 1 on, as if 0 were no gradient"
+    yield Hypothesis("upstream", "", says, setting(upstream=_one_for_zero))
 
 
 def seeds_everywhere() -> Iterator[Hypothesis]:
