@@ -435,7 +435,7 @@ def _explanation(
     )
     if _is_patchwork(proven.hypotheses):
         return ProvenMistakes((), (), tuple(search.failed))
-    proven = search.unambiguous(proven, [*right_orders(), *whole])
+    proven = search.unambiguous(proven, [*right_orders(), *whole], of_ops)
     return proven if hints[0] else _without_unseen_orders(search, proven)
 
 

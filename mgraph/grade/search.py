@@ -374,19 +374,31 @@ class Search:
         return all(self._changes(sample, plain, rest) for sample in cases)
 
     def unambiguous(
-        self, proven: ProvenMistakes, hypotheses: Sequence[Hypothesis]
-    ) -> ProvenMistakes:
+        self, proven: ProvenMistakes, hypotheses: Sequence[Hypothesis],
+        of_ops: Sequence[Hypothesis] = (),
+    ) -> ProvenMistakes:  # fmt: skip
         """Leave out mistakes instead of which another cause explains as much, beside the others.
 
-        A single mistake is the simplest explanation; of several, each must be the only one.
+        A single mistake is the simplest explanation; of several, each must be the only one. So must
+        one that shows in a single graph, unless it was seen directly.
 
         Args:
             proven: An explanation.
             hypotheses: Those that concern all ops, which may explain the same, and what is no
                 mistake, as another correct order.
+            of_ops: Those that concern one op.
         """
         if len(proven.hypotheses) == 1:
-            return proven
+            (single,) = proven.hypotheses
+            is_rare = len(files_of(proven.explained)) == 1
+            if single.is_seen or single.is_plain or not is_rare:
+                return proven
+            has_rival = any(
+                self.explains(each)
+                for each in (*hypotheses, *of_ops)
+                if (each.cause, each.op) != (single.cause, single.op)
+            )
+            return ProvenMistakes((), (), tuple(self.failed)) if has_rival else proven
         model = Model(self.base, proven.hypotheses)
         others = [
             each for each in proven.hypotheses

@@ -476,6 +476,7 @@ def _ends_early(right: Sequence[Order]) -> Iterator[Hypothesis]:
         ("leaf", _is_leaf_or_node),
         ("leaf", partial(_is_leaf, (LEAF,))),
         ("node whose gradient is 0", _has_no_adjoint),
+        ("node whose gradient is 0", _is_result_without_adjoint),
     ):
         says = f"backward ends at the first {what} that it comes to: nodes after it get too little"
         for order, at_visits in product(right, (False, True)):
@@ -503,6 +504,11 @@ def _is_leaf_or_node(program: Program, i: int, _: float) -> bool:
 def _has_no_adjoint(program: Program, i: int, adjoint: float) -> bool:
     """Return whether a Value has an adjoint of 0: those of plain numbers aren't simulated."""
     return adjoint == 0.0 and program.steps[i].op != NUMBER
+
+
+def _is_result_without_adjoint(program: Program, i: int, adjoint: float) -> bool:
+    """Return whether the result of an op has an adjoint of 0: leaves pass nothing on anyway."""
+    return adjoint == 0.0 and bool(program.steps[i].args)
 
 
 def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
