@@ -67,6 +67,8 @@ if TYPE_CHECKING:
 _OF_ALL_NUMBERS: Final = ("conversion", "clipped", "precision", "mutated")
 _SEVERAL: Final = 3  # ops with the same mistake have it in common
 _OF_VISITS: Final = ("order", "twice")
+_OF_OPS: Final = ("upstream", "inner", "swapped", "sign", "factor", "slope", "place")
+"""Causes that, if they concern all ops, are in the ops themselves rather than in the pass."""
 _LOOKUPS: Final = ("KeyError", "IndexError")
 _SAMPLES: Final = 20  # failures whose ops are looked at for more wrong partials
 _SMALL: Final = 15  # steps of a case that shows the partials of a single op
@@ -457,7 +459,8 @@ def _beside_unknown(
     """Explain what is wrong beside partials of few ops that are wrong in an unknown way.
 
     Those were seen directly, and the graphs with such an op can't be simulated. All others must be
-    explained, by mistakes with which no mistake of the pass explains the graphs with it.
+    explained, by mistakes with which no mistake of the pass explains the graphs with it. What is
+    wrong with all ops may be what is wrong with these, if they are made of parts.
     """
     unknown = [each for each in slopes if each.op and each.is_unknown(search.base)]
     if not unknown or not _are_seen(unknown, learned, evidence):
@@ -473,6 +476,8 @@ def _beside_unknown(
     whole = [each for each in passes if not each.op]
     if not proven.hypotheses or proven.left or rest.has_rivals(proven, whole):
         return None
+    if any(not each.op and each.cause in _OF_OPS for each in proven.hypotheses):
+        return None  # what is wrong in an unknown way may be just that, within its parts
     return search.with_unknown(proven, unknown, passes)
 
 

@@ -452,12 +452,13 @@ def _along_paths(program: Program, rules: Rules, primals: Primals) -> Simulated:
     passed_on = _passed_on(program, rules, primals)
     own = _passed_on(program, rules._replace(combines=None, bare=None), primals)
     grad = _start(program, rules, data)
-    todo = [(program.root, grad[program.root])]
+    todo = [(program.root, grad[program.root], False)]
     grad[program.root] = 0.0
     for _ in range(MOST_VISITS):
         if not todo:
             return Simulated(data, grad, is_unknown)
-        step, gets = todo.pop()
+        step, gets, is_set = todo.pop()
+        grad[step] = 0.0 if is_set else grad[step]
         grad[step] = rules.clip(grad[step], gets) if rules.clip else grad[step] + gets
         upstream = rules.upstream(gets) if rules.upstream else gets
         for operand, arg in reversed([*enumerate(program.steps[step].args)]):
@@ -469,7 +470,8 @@ def _along_paths(program: Program, rules: Rules, primals: Primals) -> Simulated:
             passed = passed_on(step, which, upstream)
             if passed is None:
                 return Simulated(data, grad, is_unknown=True)
-            todo.append((arg, passed))
+            is_set = bool(rules.overwrites and rules.overwrites(program.steps[step].op, operand))
+            todo.append((arg, passed, is_set))
     return Simulated(data, grad, is_unknown=True)
 
 

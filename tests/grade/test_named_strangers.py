@@ -115,7 +115,7 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
             "conversion", "", "as if one Value held all of them",
         ),
         pytest.param(
-            "if_elif b-from-the-left", "op-mul op-div op-max op-min op-sub",
+            "if_elif b-from-the-left", "",
             "slope", "", "as if the second operand were the same as the first",
             marks=pytest.mark.thorough,
         ),
@@ -290,3 +290,17 @@ def test_odd_mistakes_are_not_named_where_graphs_share_something() -> None:
     """Failures that aren't tried on their own may speak against them."""
     pair = "tape_of_integers second-only-if-different one-slot-per-number"
     assert [cause.id for cause in causes_of(pair, "", FOLDER)] == ["stale"]
+
+
+@pytest.mark.thorough
+def test_each_path_by_itself_is_no_mistake() -> None:
+    """An engine may walk each path by itself; setting gradients with `=` is the only mistake."""
+    causes = causes_of("by_path assign", "")
+    assert [(cause.id, cause.op) for cause in causes] == [("overwritten", ""), ("depth", "")]
+
+
+@pytest.mark.thorough
+def test_what_is_wrong_with_all_ops_may_be_wrong_with_their_parts() -> None:
+    """Where all ops hand out their gradients in the wrong order, div, made of mul, isn't blamed."""
+    causes = causes_of("folds_over_immutables zipped-backwards", "")
+    assert {cause.op for cause in causes} <= {""}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgraph.grade.hypotheses.hypothesis import Hypothesis
 from mgraph.grade.hypotheses.passes import passes_of_op, whole_passes
-from mgraph.grade.search import Model, Search
+from mgraph.grade.search import Model, ProvenMistakes, Search
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -197,3 +197,15 @@ def test_which_mistakes_are_odd() -> None:
         own = {says: is_ for says, is_ in is_odd.items() if words in says}
         assert own, words
         assert {*own.values()} == {odd}, own
+
+
+def test_what_one_graph_shows_must_be_unambiguous() -> None:
+    """If another cause explains the only graph that fails, neither is named."""
+    one, rival = mistake("lost", op="max"), mistake("lost", "order")
+    for count, hypotheses, is_named in ((1, [rival], False), (2, [rival], True), (1, [one], True)):
+        failed = failures(count, "lost")
+        search = Search(frozenset(), failed, (), Table())  # type: ignore[arg-type]
+        proven = ProvenMistakes((one,), tuple(failed), ())  # type: ignore[arg-type]
+        found = search.unambiguous(proven, hypotheses)
+        assert found.hypotheses == ((one,) if is_named else ())
+        assert len(found.left) == (0 if is_named else count)

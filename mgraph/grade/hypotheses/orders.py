@@ -41,6 +41,7 @@ def wrong_orders() -> Iterator[Hypothesis]:
 
 def _odd_orders() -> Iterator[Hypothesis]:
     """Yield wrong orders that hardly any engine has."""
+    steps: Callable[[Program], list[int]]
     says = f"nodes are sorted by their shortest path: {EARLY}"
     for steps in (traversals.by_distance, _by_height):
         yield Hypothesis("order", "", says, setting(order=traversals.all_operands(steps)))
@@ -303,9 +304,13 @@ RIGHT_ORDERS: Final[tuple[Order, ...]] = (
 
 
 def right_orders() -> Iterator[Hypothesis]:
-    """Yield the correct orders, which are no mistakes: a wrong one must explain more than they."""
+    """Yield the correct orders, which are no mistakes: a wrong one must explain more than they.
+
+    To walk each path by itself is correct, too.
+    """
     for order in RIGHT_ORDERS:
         yield Hypothesis("", "", "", setting(order=order))
+    yield Hypothesis("", "", "", setting(by_path=True))
 
 
 def _mixed(bit: int, program: Program) -> list[int]:

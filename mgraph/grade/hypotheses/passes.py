@@ -201,6 +201,9 @@ def _overwriting(right: Sequence[Order]) -> Iterator[Hypothesis]:
         for resets, keeps in ((False, ()), (True, ()), (False, ("relu",)), (True, [*OPS])):
             change = overwriting(always_true, order, resets=resets, keeps=keeps)
             yield Hypothesis("overwritten", "", says, change)
+    for ends in (None, _is_flat):  # on each path by itself
+        change = setting(overwrites=always_true, by_path=True, ends=ends)
+        yield Hypothesis("overwritten", "", says, change)
     for which, is_it in (
         ("the first operand of each op", is_first),
         ("the last operand of each op", is_last),
