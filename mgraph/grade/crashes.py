@@ -272,15 +272,33 @@ def _victims(
     refused: Mapping[str, Sequence[Outcome]], kinds: str,
     groups: Mapping[tuple[str, str], Sequence[Outcome]],
 ) -> dict[str, list[Outcome]]:  # fmt: skip
-    """Return the ops that fail with the same words in other forms: they use a refused one."""
-    texts = {_words(outcome.answer.error) for cases in refused.values() for outcome in cases}
+    """Return the ops that fail with the same words in other forms: they use a refused one.
+
+    An error within a function of the engine is that function's; without one, Python refuses an
+    operator, wherever it is used.
+    """
+    first = [outcome for cases in refused.values() for outcome in cases]
+    texts = {_words(outcome.answer.error) for outcome in first}
+    outside = {_words(each.answer.error) for each in first if not _is_in_engine(each)}
     victims: dict[str, list[Outcome]] = {}
     for (op, other), cases in groups.items():
         same = [outcome for outcome in cases if _words(outcome.answer.error) in texts]
         is_own = op in refused and other in (kinds, "NV")
-        if same and not is_own and any(_is_inside(outcome, op) for outcome in same):
+        if (
+            same
+            and not is_own
+            and any(
+                _is_inside(outcome, op) or _words(outcome.answer.error) in outside
+                for outcome in same
+            )
+        ):
             victims.setdefault(op, []).extend(same)
     return victims
+
+
+def _is_in_engine(outcome: Outcome) -> bool:
+    """Whether an exception was raised in a function of the engine."""
+    return outcome.answer.failure is not None and bool(outcome.answer.failure.caller)
 
 
 def _is_inside(outcome: Outcome, op: str) -> bool:
