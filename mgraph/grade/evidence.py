@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mgraph.grade.program import Program
     from mgraph.grade.simulation import Primals, Rules
 
-BUDGET: Final = 1_000_000
+BUDGET: Final = 1_100_000
 """Simulated steps, some seconds, after which no more hypotheses are tried."""
 
 _COMPARED: Final = (

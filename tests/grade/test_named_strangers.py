@@ -171,15 +171,6 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
             "overwritten", "", "for the second operand of each op",
         ),
         (
-            "triangular substitution-assigned",
-            (
-                "diamond x-plus-x overflow-tanh overflow-sigmoid inner-node-plus-itself inside-exp "
-                "inside-tanh ladder short-way-last short-way-first directly-and-through "
-                "around-relu used-early-and-late net-relu-hinge x-times-x inside-sigmoid"
-            ),
-            "overwritten", "", "keeps only the last gradient",
-        ),
-        (
             "triangular adjoints-clipped", "op-mul op-exp inside-exp op-div x-cubed x-plus-x",
             "clipped", "", "clipped at 5",
         ),
@@ -187,6 +178,11 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
             "waits_for_consumers one-is-left",
             "diamond inside-exp inside-cos added-up-by-plus op-mul ladder x-plus-2",
             "order", "", "when one of its users hasn't yet, and never if there is only one",
+        ),
+        pytest.param(
+            "pool_of_slots stops-at-leaf", "",
+            "no-gradient", "", "ends at the first leaf",
+            marks=pytest.mark.thorough,
         ),
         pytest.param(
             "waits_for_consumers counted-once-a-consumer", "",

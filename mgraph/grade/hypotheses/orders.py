@@ -287,13 +287,18 @@ def without_last(
     return counted[:-count]
 
 
+READY_ORDERS: Final[tuple[Order, ...]] = (
+    traversals.all_operands(traversals.ready_first),
+    traversals.all_operands(partial(traversals.ready_first, last=True)),
+    traversals.all_operands(partial(traversals.ready_first, flip=True)),
+)
+"""Correct orders of engines that count users."""
+
 RIGHT_ORDERS: Final[tuple[Order, ...]] = (
     traversals.as_written,
     traversals.all_operands(reversed_post),
     traversals.all_operands(reversed_flipped),
-    traversals.all_operands(traversals.ready_first),
-    traversals.all_operands(partial(traversals.ready_first, last=True)),
-    traversals.all_operands(partial(traversals.ready_first, flip=True)),
+    *READY_ORDERS,
     traversals.counted,
     *(
         traversals.all_operands(partial(traversals.by_height, first))

@@ -34,6 +34,7 @@ from mgraph.grade.hypotheses.numbers import bounds, keep_first, left_out, of_lea
 from mgraph.grade.hypotheses.orders import (
     ANY_ORDER,
     EARLY,
+    READY_ORDERS,
     RIGHT_ORDERS,
     all_below,
     along_one_operand,
@@ -198,7 +199,7 @@ def _overwriting(right: Sequence[Order]) -> Iterator[Hypothesis]:
     orders = (None, *right)
     says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
     for order in orders:
-        for resets, keeps in ((False, ()), (True, ()), (False, ("relu",)), (True, [*OPS])):
+        for resets, keeps in ((False, ()), (True, ()), (False, ("relu",))):
             change = overwriting(always_true, order, resets=resets, keeps=keeps)
             yield Hypothesis("overwritten", "", says, change)
     for ends in (None, _is_flat):  # on each path by itself
@@ -482,8 +483,10 @@ def _ends_early(right: Sequence[Order]) -> Iterator[Hypothesis]:
         ("node whose gradient is 0", _is_result_without_adjoint),
     ):
         says = f"backward ends at the first {what} that it comes to: nodes after it get too little"
-        for order, at_visits in product(right, (False, True)):
-            change = setting(stops=stops, order=order, at_visits=at_visits)
+        for order in right:
+            yield Hypothesis("no-gradient", "", says, setting(stops=stops, order=order))
+        for order in READY_ORDERS if what == "leaf" else ():  # those after it aren't even listed
+            change = setting(stops=stops, order=order, at_visits=True)
             yield Hypothesis("no-gradient", "", says, change)
 
 
