@@ -692,11 +692,19 @@ def _causes_of(
 
 
 def _merged(causes: Sequence[Cause]) -> list[Cause]:
-    """Put causes of the same words together, and overwriting in several ops."""
+    """Put causes of the same words together, and overwriting in several ops.
+
+    What an op does to two Values, too, isn't due to a number on the left.
+    """
     merged: dict[tuple[str, str, str], Cause] = {}
     overwriting = [cause.op for cause in causes if cause.id == "overwritten" and cause.op]
     setting = [cause for cause in causes if cause.id == "overwritten"]
     for cause in causes:
+        what = cause.says.partition("): it ")[2] if cause.id == "reflected" else ""
+        same = [each for each in causes if what and each.says == f"{cause.op} {what}"]
+        if same:
+            same[0].cases += cause.cases
+            cause.cases = []
         sets = [each for each in setting if cause.op == each.op or (cause.op and not each.op)]
         if sets and cause.id == "repeated":
             sets[0].cases += cause.cases  # x + x shows it, too

@@ -300,3 +300,16 @@ def test_what_is_wrong_with_all_ops_may_be_wrong_with_their_parts() -> None:
     """Where all ops hand out their gradients in the wrong order, div, made of mul, isn't blamed."""
     causes = causes_of("folds_over_immutables zipped-backwards", "")
     assert {cause.op for cause in causes} <= {""}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("pair", "never"),
+    [
+        ("generator_partial unseeded pow-no-chain", ("reflected", "pow")),
+        ("function_classes order-as-built mul-without-upstream", ("no-gradient", "mul")),
+    ],
+)
+def test_what_is_not_said_beside_another_mistake(pair: str, never: tuple[str, str]) -> None:
+    """An op isn't wrong once more on the left, and an odd mistake must explain all that is left."""
+    assert never not in [(cause.id, cause.op) for cause in causes_of(pair, "", FOLDER)]

@@ -532,10 +532,11 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
         says = f"{op} doesn't keep its operand, so backward never reaches it"
         yield Hypothesis("no-gradient", op, says, partial(also, "unlinked", is_it))
         says = f"{op} sets _backward of its operand, which replaces the operand's own"
-        yield Hypothesis("no-gradient", op, says, partial(also, "replaced", is_it))
+        change = partial(also, "replaced", is_it)
+        yield Hypothesis("no-gradient", op, says, change, is_odd=True)
         for steps in (reversed_post, reversed_flipped, descending):
             late = partial(late_events, op, operand, steps)
-            yield Hypothesis("no-gradient", op, says, setting(order=late))
+            yield Hypothesis("no-gradient", op, says, setting(order=late), is_odd=True)
     yield from odd(_of_equal_operands(op))
     if op in _WITH_SIGN:
         says = f"{op} passes on NaN where its operand is 0, as if it divided 0 by 0"
