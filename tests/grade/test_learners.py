@@ -300,7 +300,9 @@ def test_a_number_under_an_unusual_name() -> None:
 def test_cases_that_fail_only_by_rounding_are_evidence() -> None:
     """If sigmoid alone overwrites in single precision, other ops of one operand aren't said to."""
     engine = with_methods(
-        unary("sigmoid", "1 / (1 + numpy.exp(-x))", "self.grad *= out.data * (1 - out.data)"),
+        unary(
+            "sigmoid", "1 / (1 + numpy.exp(-x))", "self.grad = out.data * (1 - out.data) * out.grad"
+        ),
         unary("relu", "x if x > 0 else x * 0", "self.grad += (x > 0) * out.grad"),
     )
     single = "import numpy\n" + engine.replace("= data, 0.0", "= numpy.float32(data), 0.0")
