@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from mgraph.grade.cases import cases_of, golden_set
+from mgraph.grade.crashes import find_crashes
+from mgraph.grade.outcomes import Answer, Failure, Outcome, Verdict
+
 if TYPE_CHECKING:
     from tests.command_line import Shell
 
@@ -206,3 +210,14 @@ def test_number_that_an_op_cannot_use(shell: Shell) -> None:
     }
     said = causes(shell, changes)
     assert any("no negative powers of integers" in says for says in said), said
+
+
+def test_culprit_that_is_not_an_op() -> None:
+    """What an engine may have written into its answer itself is not repeated as a finding."""
+    (case, *_) = cases_of([str(golden_set() / "op-neg.json")])
+    for culprit, ops in (("everything:V", [""]), (":", [""]), ("neg:V", ["neg"])):
+        failure = Failure("TypeError", "build", culprit=culprit, gave="a joke")
+        answer = Answer(case.program, error="TypeError: no", kind="crashed", failure=failure)
+        causes = [*find_crashes([Outcome(case, answer, Verdict.CRASHED)], [])]
+        said = [cause.op for cause in causes if "a joke" in cause.says]
+        assert (said or [""]) == ops, culprit
