@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 _SHOWN: Final = 12
 _TITLE: Final = 36
 _MIB: Final = 2**20
+_REVERSED: Final = {
+    "2 + x": "add", "2 - x": "sub", "2 * x": "mul", "2 / x": "div", "2 ** x": "pow",
+}  # fmt: skip
+"""Ops with a number on the left, which an engine may lack although it has the op."""
 _COLOURS: Final = {
     Verdict.OK: "green",
     Verdict.WRONG_VALUE: "red",
@@ -392,9 +396,11 @@ def _case_cells(report: Report, outcomes: Sequence[Outcome], *, hide: bool) -> t
 
 
 def _print_unsupported(report: Report, *, err: bool) -> None:
-    names = [_missing(x) for x in report.outcomes if x.outcome == Verdict.UNSUPPORTED]
+    unsupported = [x for x in report.outcomes if x.outcome == Verdict.UNSUPPORTED]
+    missing = dict.fromkeys(map(_missing, unsupported))
+    names = [x for x in missing if x == "2 ** x" or _REVERSED.get(x) not in missing]
     if names:
-        text = f"missing, and not graded: {printable(', '.join(dict.fromkeys(names)))}"
+        text = f"missing, and not graded: {printable(', '.join(names))}"
         click.echo(f"\n{prose(text, '  ', width(err=err))}", err=err)
 
 
@@ -404,7 +410,9 @@ def _missing(outcome: Outcome) -> str:
     if answer.step is None:
         return answer.error.partition("unsupported: ")[2] or answer.error
     op, kinds = answer.program.steps[answer.step].op, answer.program.kinds(answer.step)
-    return {("pow", "VV"): "x ** y", ("pow", "NV"): "2 ** x"}.get((op, kinds), op)
+    if kinds == "NV":
+        return next((formula for formula, of in _REVERSED.items() if of == op), op)
+    return "x ** y" if (op, kinds) == ("pow", "VV") else op
 
 
 def _print_cause(cause: Any, *, hide: bool, err: bool) -> None:  # noqa: ANN401 - imported when used

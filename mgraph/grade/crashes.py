@@ -12,6 +12,7 @@ from mgraph.grade import driver
 from mgraph.grade.causes import SYMBOLS, Cause, reflected_method
 from mgraph.grade.observations import SIMULATED, forms_of
 from mgraph.grade.outcomes import Verdict
+from mgraph.ops import OPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,7 +42,7 @@ def find_crashes(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iter
     yield from _depth(deep, numeric)
     others = [x for x in crashed if not any(x is y for y in deep)]
     others = [x for x in others if not any(x is y for y in endless)]
-    yield from _without_value([outcome for outcome in others if _culprit(outcome)])
+    yield from _without_value([outcome for outcome in others if _culprit(outcome)], numeric)
     others = [outcome for outcome in others if not _culprit(outcome)]
     refused: list[Cause] = []
     for cause in _refused(others, numeric):
@@ -60,7 +61,7 @@ def find_crashes(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iter
 def _without_refused(endless: Sequence[Outcome], refused: Sequence[Cause]) -> list[Outcome]:
     """Count operators that call each other over a number that none takes to its refusal."""
     conversion = next((cause for cause in refused if cause.id == "conversion"), None)
-    if conversion is None:
+    if conversion is None or all(map(_is_of_floats, conversion.cases)):  # it takes whole numbers
         return [*endless]
     ops = _ops(conversion.cases)
     same = [x for x in endless if _has_number(x) and (len(ops) > 1 or _ops([x]) == ops)]
@@ -126,22 +127,27 @@ def _endless(endless: Sequence[Outcome]) -> Iterator[Cause]:
 def _culprit(outcome: Outcome) -> str:
     """Return the op that gave something other than a Value, with the kinds of its operands."""
     failure = outcome.answer.failure
-    return failure.culprit if failure is not None else ""
+    culprit = failure.culprit if failure is not None else ""
+    return culprit if culprit.partition(":")[0] in OPS else ""
 
 
-def _without_value(crashed: Sequence[Outcome]) -> Iterator[Cause]:
+def _without_value(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Cause]:
     """Name ops that give something other than a Value, and those that fail because of it."""
-    groups: dict[str, list[Outcome]] = {}
+    works = dict.fromkeys(form for outcome in numeric for form in forms_of(outcome))
+    groups: dict[tuple[str, bool], list[Outcome]] = {}
     for outcome in crashed:
         failure = outcome.answer.failure
-        groups.setdefault(failure.gave if failure is not None else "", []).append(outcome)
-    for gave, cases in groups.items():
+        op, _, form = _culprit(outcome).partition(":")
+        key = failure.gave if failure is not None else "", (op, form) in works
+        groups.setdefault(key, []).append(outcome)
+    for (gave, is_sometimes), cases in groups.items():
         kinds: dict[str, list[str]] = {}
         for outcome in cases:
             op, _, form = _culprit(outcome).partition(":")
             kinds.setdefault(op, []).append(form)
         what = [formula for op, forms in kinds.items() for formula in _formulas(op, forms)]
-        says = f"{', '.join(what)} {'give' if len(what) > 1 else 'gives'} {gave}"
+        give = "give" if len(what) > 1 else "gives"
+        says = f"{', '.join(what)} {'sometimes ' if is_sometimes else ''}{give} {gave}"
         victims = [op for op in _ops(cases) if op not in kinds]
         yield Cause("error", next(iter(kinds)) if len(kinds) == 1 else "", says, cases, victims)
 
@@ -242,8 +248,9 @@ def _with_same_place(cause: Cause, crashed: Sequence[Outcome]) -> Cause:
     error = cause.cases[0].answer.error
     where = _where(cause.cases[0].answer.failure)
     ops = _ops([*cause.cases, *more])
-    says = f"a plain number beside a Value raises {error}{where}"
     cases = [*cause.cases, *more]
+    is_of_floats = all(map(_is_of_floats, cases))
+    says = cause.says if is_of_floats else f"a plain number beside a Value raises {error}{where}"
     return Cause(cause.id, ops[0] if len(ops) == 1 else "", says, cases, cause.victims)
 
 

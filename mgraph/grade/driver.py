@@ -47,6 +47,7 @@ if TYPE_CHECKING:  # typing itself takes time to import
 if TYPE_CHECKING or __package__:
     from mgraph.grade.driver_compositions import UNKNOWN, Watcher, built_of_others, entered
     from mgraph.grade.driver_errors import (
+        HEAP_TYPE,
         EngineError,
         OwnFiles,
         UnsupportedError,
@@ -78,6 +79,7 @@ if TYPE_CHECKING or __package__:
 else:  # driver_start imports it as a script does
     from driver_compositions import UNKNOWN, Watcher, built_of_others, entered
     from driver_errors import (
+        HEAP_TYPE,
         EngineError,
         OwnFiles,
         UnsupportedError,
@@ -407,7 +409,8 @@ class ForeignEngine:
         if op == "sum":  # a method of any number of operands, or additions
             if takes_any(getattr(self.kind, "sum", None)):
                 yield methodcaller("sum")
-            yield added_up
+            if any(hasattr(self.kind, name) for name in ("__add__", "__iadd__")):
+                yield added_up
         elif kinds[0] == "V":
             for name in self.spelled(op, self.kind):
                 yield methodcaller(name, self.kind)
@@ -563,6 +566,11 @@ class ForeignEngine:
         except Exception:  # noqa: BLE001
             return False
 
+    def is_other(self, result: Any) -> bool:
+        """Whether an object is of a type that comes with Python, such as a number, and no Value."""
+        is_own = isinstance(result, self.kind) or type(result).__flags__ & HEAP_TYPE
+        return not is_own and not self.is_like(result)
+
     def backward(self, root: Any) -> None:
         """Run the engine's backward pass from a Value; if it wants a seed, with 1.
 
@@ -702,8 +710,23 @@ def build(
             error.step = i
             raise
         except BaseException as error:
-            raise engine.failure(error, "build", i) from error
+            failure = without_value(engine, steps, values) or engine.failure(error, "build", i)
+            raise failure from error
     return values
+
+
+def without_value(engine: ForeignEngine, steps: list[Any], values: list[Any]) -> EngineError | None:
+    """Return the failure of the first op that gave None, a number or the like, if one did."""
+    for i, (step, value) in enumerate(zip(steps, values)):  # noqa: B905
+        is_op = step[0] not in ("leaf", "number")
+        if is_op and engine.is_other(value):
+            gave = instead_of_value(value)
+            failure = EngineError(f"TypeError: {step[0]} gave {gave}", i)
+            culprit = step[0] + ":" + kinds_of(steps, step)
+            failure.evidence = {"exception": "TypeError", "phase": "build"}
+            failure.evidence.update(culprit=culprit, gave=gave)
+            return failure
+    return None
 
 
 def first_of_all(engine: ForeignEngine, program: Any) -> list[Any]:
@@ -763,7 +786,8 @@ def read_all(engine: ForeignEngine, steps: list[Any], values: list[Any], what: s
             error.evidence = evidence(cause, "read", engine.own) if cause else {"phase": "read"}
             raise
         except BaseException as error:
-            raise engine.failure(error, "read", i) from error
+            failure = without_value(engine, steps, values) or engine.failure(error, "read", i)
+            raise failure from error
     return numbers
 
 

@@ -115,8 +115,8 @@ class Watcher:
             entry = entry.tb_next
         for code, op, kinds, result in self.others:
             is_raised = result is None and code in passed
-            is_none = is_raised or result is NotImplemented  # no result at all
-            if "V" in kinds and not is_none and not is_like(result):
+            is_tried = code is not None and result is NotImplemented  # Python asks the other one
+            if "V" in kinds and not (is_raised or is_tried) and not is_like(result):
                 return op, kinds, result
         return None
 

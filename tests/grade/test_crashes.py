@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from mgraph.grade.cases import cases_of, golden_set
+from mgraph.grade.crashes import find_crashes
+from mgraph.grade.outcomes import Answer, Failure, Outcome, Verdict
+
 if TYPE_CHECKING:
     from tests.command_line import Shell
 
@@ -104,6 +108,19 @@ def test_number_beside_a_value_gives_a_number(shell: Shell) -> None:
     assert said == {"x / 2 gives a float instead of a Value": "error"}
 
 
+def test_op_that_gives_a_number_at_times(shell: Shell) -> None:
+    """A relu that is a number where its operand is negative is blamed, not the op that meets it."""
+    relu = "    def relu(self):\n        return self if self.data > 0 else 0.0\n"
+    said = causes(shell, {"    def backward(self):\n": f"{relu}    def backward(self):\n"})
+    assert said == {"relu sometimes gives a float instead of a Value": "error"}
+
+
+def test_method_that_does_not_know_its_operand(shell: Shell) -> None:
+    """What a unary operator gives is named, although Python has a word for not giving it."""
+    said = causes(shell, {"return self * -1": "return NotImplemented"})
+    assert any(says.startswith("neg gives a NotImplementedType") for says in said), said
+
+
 def test_operators_beside_a_failing_backward(shell: Shell) -> None:
     """What can be built works, even if each backward fails, so only the other side is missing."""
     changes = {
@@ -145,6 +162,30 @@ def test_floats_that_are_refused(shell: Shell) -> None:
     assert "x * 2" not in says
 
 
+def test_floats_that_are_refused_on_both_sides(shell: Shell) -> None:
+    """If 0.5 * x fails at the line of x * 0.5, too, whole numbers still aren't said to be refused.
+
+    Nor is a method that calls itself, as 2 - x does, part of that.
+    """
+    whole = "other = Value(other) if isinstance(other, int) else other"
+    said = causes(shell, {TURNED: whole, "return other + -self": "return other - self"})
+    (says,) = [each for each, cause in said.items() if cause == "conversion"]
+    assert "turn floats into Values, too, not only whole numbers" in says
+    assert any(each.startswith("__rsub__ calls itself without end") for each in said), said
+
+
+def test_sum_without_a_plus(shell: Shell) -> None:
+    """An engine whose ops are functions isn't said to fail where it has no +; nor to lack add."""
+    changes = {"def __add__": "@staticmethod\n    def add", "def __radd__": "def radd"}
+    said = causes(shell, changes)
+    assert not any(says.startswith("sum") for says in said), said
+    text = shell("grade", "engine.py:Value", "--skip=chain-1000").out
+    missing = text.partition("missing, and not graded: ")[2].partition("\n\n")[0]
+    names = " ".join(missing.split()).split(", ")
+    assert {"2 + x", "sum"} <= {*names}
+    assert "add" not in names
+
+
 def test_numbers_that_are_refused_as_floats(shell: Shell) -> None:
     """If x * 2 is refused, too, x / 2 isn't said to refuse floats only, which 1 / 2 is."""
     changes = {
@@ -169,3 +210,14 @@ def test_number_that_an_op_cannot_use(shell: Shell) -> None:
     }
     said = causes(shell, changes)
     assert any("no negative powers of integers" in says for says in said), said
+
+
+def test_culprit_that_is_not_an_op() -> None:
+    """What an engine may have written into its answer itself is not repeated as a finding."""
+    (case, *_) = cases_of([str(golden_set() / "op-neg.json")])
+    for culprit, ops in (("everything:V", [""]), (":", [""]), ("neg:V", ["neg"])):
+        failure = Failure("TypeError", "build", culprit=culprit, gave="a joke")
+        answer = Answer(case.program, error="TypeError: no", kind="crashed", failure=failure)
+        causes = [*find_crashes([Outcome(case, answer, Verdict.CRASHED)], [])]
+        said = [cause.op for cause in causes if "a joke" in cause.says]
+        assert (said or [""]) == ops, culprit

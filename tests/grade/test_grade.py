@@ -281,7 +281,9 @@ def test_spellings_of_numbers_and_backward(shell: Shell) -> None:
         shell, ("def backward", "def go_back"), (".data", ".number"), (".grad", ".slope_"),
     )  # fmt: skip
     said = shell("grade", engine, "product.json")
-    assert "has no attribute with that number; it has: " in said.err
+    assert (
+        "has its number in number, which is not a usual name for it: --op data=number" in said.err
+    )
     more = ("--op", "data=number", "--op", "grad=slope_")
     said = shell("grade", engine, "product.json", *more)
     assert said.status == 1
