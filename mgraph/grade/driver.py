@@ -45,7 +45,7 @@ if TYPE_CHECKING:  # typing itself takes time to import
     from collections.abc import Callable, Iterator
     from typing import Any
 if TYPE_CHECKING or __package__:
-    from mgraph.grade.driver_compositions import UNKNOWN, Watcher, built_of_others, entered
+    from mgraph.grade.driver_compositions import UNKNOWN, Watcher, base_of, built_of_others, entered
     from mgraph.grade.driver_errors import (
         HEAP_TYPE,
         EngineError,
@@ -77,7 +77,7 @@ if TYPE_CHECKING or __package__:
     from mgraph.grade.driver_memory import fill_holes
     from mgraph.grade.driver_numbers import as_float, differs
 else:  # driver_start imports it as a script does
-    from driver_compositions import UNKNOWN, Watcher, built_of_others, entered
+    from driver_compositions import UNKNOWN, Watcher, base_of, built_of_others, entered
     from driver_errors import (
         HEAP_TYPE,
         EngineError,
@@ -248,7 +248,8 @@ class ForeignEngine:
         self.attribute["grad"] = self.find_attribute(sample, "grad", None)
         first = [self.read(sample, what) for what in self.attribute]
         self.has_numbers = not any(isinstance(thing, FunctionType) for thing in first)
-        self.watcher = Watcher(self.kind, self.datum, self.op_functions())
+        base = base_of(self.kind, self.own)
+        self.watcher = Watcher(base, self.datum, self.op_functions())
         for name, spelling in names.items():
             if name not in self.attribute:
                 self.given(spelling)  # raises an error now if it isn't there

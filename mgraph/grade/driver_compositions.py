@@ -121,6 +121,23 @@ class Watcher:
         return None
 
 
+def base_of(kind: type, own: Any) -> type:
+    """Return the most basic class of an engine's own that has operators, of which a Value is.
+
+    Leaves and the results of ops may be of different subclasses.
+
+    Args:
+        kind: The class of a Value.
+        own: The engine's own files.
+    """
+    for base in reversed(kind.__mro__):
+        file = getattr(sys.modules.get(base.__module__), "__file__", None)
+        is_own = isinstance(file, str) and file in own
+        if is_own and (hasattr(base, "__add__") or hasattr(base, "__mul__")):
+            return base
+    return kind
+
+
 def watched(function: Callable[..., Any], operands: Iterable[Any], watch: Any) -> Any:
     """Return what a function returns, while another one watches all calls."""
     before = sys.getprofile()

@@ -51,6 +51,33 @@ def halved(x):
     return Value(x.data / 2, (x,))
 """
 
+CLASSES: Final = """
+class Value:
+    def __new__(cls, *_):
+        return object.__new__(Leaf if cls is Value else cls)
+
+    def __init__(self, data, *operands):
+        self.data, self.grad, self.operands = data, 0.0, operands
+
+    def __add__(self, other):
+        return Sum(self.data + other.data, self, other)
+
+    def __neg__(self):
+        return Negative(-self.data, self)
+
+    def __sub__(self, other):
+        return self + (-other)
+
+    def backward(self):
+        pass
+
+
+class Leaf(Value): pass
+class Sum(Value): pass
+class Negative(Value): pass
+"""
+"""Leaves and results are of classes of their own."""
+
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Callable[[str], ForeignEngine]:
@@ -77,6 +104,16 @@ def test_ops_are_watched(engine: Callable[[str], ForeignEngine]) -> None:
         "neg:V": [number, ["mul", 0, 1]],
         "sub:VV": [number, ["mul", 1, 2], ["add", 0, 3]],
         "relu:V": None,
+    }
+
+
+def test_ops_with_a_class_each_are_watched(engine: Callable[[str], ForeignEngine]) -> None:
+    """The parts of an op needn't be of the class of leaves."""
+    driven = engine(CLASSES)
+    for op, kinds in (("add", "VV"), ("neg", "V"), ("sub", "VV")):
+        driven.form(op, kinds)
+    assert {key: made and made["steps"] for key, made in driven.compositions.items()} == {
+        "sub:VV": [["neg", 1], ["add", 0, 2]],
     }
 
 
