@@ -109,7 +109,7 @@ class Watcher:
             The op, the kinds of its operands, and what it returned.
         """
         passed = []
-        entry = error.__traceback__
+        entry = traceback_of(error)
         while entry is not None:
             passed.append(entry.tb_frame.f_code)
             entry = entry.tb_next
@@ -119,6 +119,11 @@ class Watcher:
             if "V" in kinds and not (is_raised or is_tried) and not is_like(result):
                 return op, kinds, result
         return None
+
+
+def traceback_of(error: BaseException) -> Any:
+    """Return the traceback of an exception; a class of the engine's may hide it."""
+    return BaseException.__dict__["__traceback__"].__get__(error)
 
 
 def base_of(kind: type, own: Any) -> type:
