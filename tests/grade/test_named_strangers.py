@@ -180,11 +180,6 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
             "order", "", "when one of its users hasn't yet, and never if there is only one",
         ),
         pytest.param(
-            "pool_of_slots stops-at-leaf", "",
-            "no-gradient", "", "ends at the first leaf",
-            marks=pytest.mark.thorough,
-        ),
-        pytest.param(
             "waits_for_consumers counted-once-a-consumer", "",
             "order", "", "counted once, and counted down twice",
             marks=pytest.mark.thorough,

@@ -532,8 +532,7 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
         says = f"{op} doesn't keep its operand, so backward never reaches it"
         yield Hypothesis("no-gradient", op, says, partial(also, "unlinked", is_it))
         says = f"{op} sets _backward of its operand, which replaces the operand's own"
-        change = partial(also, "replaced", is_it)
-        yield Hypothesis("no-gradient", op, says, change, is_odd=True)
+        yield Hypothesis("no-gradient", op, says, partial(also, "replaced", is_it))
         for steps in (reversed_post, reversed_flipped, descending):
             late = partial(late_events, op, operand, steps)
             yield Hypothesis("no-gradient", op, says, setting(order=late), is_odd=True)
