@@ -49,7 +49,6 @@ FURTHER: Final = Path(__file__).with_name("further.toml")
 HELD_OUT: Final = (
     "dependency_list",
     "entity_systems",
-    "kotlin_nodes",
     "module_tape",
 )
 """Strangers' engines that are held out: they were graded once, and not used for the diagnosis."""

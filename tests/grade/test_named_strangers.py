@@ -117,7 +117,7 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
         pytest.param(
             "if_elif b-from-the-left", "",
             "slope", "", "as if the second operand were the same as the first",
-            marks=pytest.mark.thorough,
+            marks=[pytest.mark.thorough, pytest.mark.soak],
         ),
         (
             "grad_fn_chain tanh-result-on-the-class", "op-tanh net-tanh-squared-error recurrent",
@@ -230,7 +230,7 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
         pytest.param(
             "few_words keyed-by-data", "",
             "no-gradient", "", "only one of several nodes with equal numbers",
-            marks=pytest.mark.thorough,
+            marks=[pytest.mark.thorough, pytest.mark.soak],
         ),
     ],
 )  # fmt: skip
@@ -256,6 +256,7 @@ def test_numbers_compared_as_text(name: str) -> None:
 
 
 @pytest.mark.thorough
+@pytest.mark.soak
 def test_an_engine_that_carries_derivatives_forward() -> None:
     """Beside another mistake, no order is named where it isn't seen what nodes pass on."""
     causes = causes_of("dict_of_partials first-wins", "")
@@ -277,6 +278,7 @@ def test_what_few_graphs_show_where_graphs_share_something() -> None:
 
 
 @pytest.mark.thorough
+@pytest.mark.soak
 def test_odd_mistakes_are_not_named_where_graphs_share_something() -> None:
     """Failures that aren't tried on their own may speak against them."""
     pair = "tape_of_integers second-only-if-different one-slot-per-number"
@@ -298,6 +300,7 @@ def test_what_is_wrong_with_all_ops_may_be_wrong_with_their_parts() -> None:
 
 
 @pytest.mark.thorough
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("pair", "never"),
     [
