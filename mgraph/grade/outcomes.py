@@ -556,14 +556,17 @@ def _second(case: Case, answer: Answer) -> Outcome | None:
 def _unread(case: Case, answer: Answer) -> Outcome | None:
     """Return an outcome if the same graph has other gradients when it is made of new leaves.
 
-    The only difference is that none of its values is read before backward.
+    None of its values is read before backward.
     """
     if answer.program.following != answer.program.root:
         return None
     for node, (got, own) in enumerate(zip(answer.grad, answer.own, strict=False)):
         if got is not None and not (own is not None and case.tolerance.allows(own, got)):
             name, op = case.graph.columns.ids[node], case.graph.columns.op(node)
-            note = f"grad of {name}: {got!r}, but {own!r} if no value is read before backward"
+            note = (
+                f"grad of {name}: {got!r}, but {own!r} in another graph with new leaves, of which "
+                "no value was read before backward"
+            )
             alone = replace(answer, own=(), following=(), cleared=())
             return Outcome(case, alone, Verdict.NOT_REPRODUCIBLE, name, op, note=note)
     return None

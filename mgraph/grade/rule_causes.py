@@ -210,9 +210,8 @@ def _in_common(
             concerned = frozenset(form for each in same for form in each.forms)
             changes = [each.change for each in same]
             change = partial(_all_changes, changes)
-            is_odd = cause not in ("upstream", "inner")
             whole = Hypothesis(
-                cause, "", says, change, forms=concerned, is_seen=True, is_odd=is_odd
+                cause, "", says, change, forms=concerned, is_seen=True, is_odd=not is_exact
             )
             return [whole, *(each for each in found if not any(each is one for one in same))]
     return _of_several_ops(found, learned) if len(found) >= _MANY else found

@@ -303,7 +303,7 @@ def test_an_engine_that_computes_values_when_they_are_read(name: str) -> None:
     (wrong,) = [outcome for outcome in outcomes if outcome.case.title == STEPS[2]]
     assert wrong.outcome == "not reproducible"
     assert wrong.note.startswith("grad of a: 0.096")  # the loss is ab(b + c)(1 + ab)
-    assert wrong.note.endswith("if no value is read before backward")
+    assert wrong.note.endswith("no value was read before backward")
     assert causes == []
 
 

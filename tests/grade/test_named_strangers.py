@@ -36,6 +36,10 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
     ("name", "titles", "cause", "op", "words"),
     [
         (
+            "promises keeps-by-calling-itself", "chain-500 chain-1000",  # no value was read
+            "depth", "", "but not on one of 500",
+        ),
+        (
             "lecture_and_more relu-of-grad",
             "around-relu inside-relu op-relu only-through-relu",
             "slope", "relu", "if its operand's gradient is positive",
