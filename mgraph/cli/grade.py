@@ -20,6 +20,7 @@ from mgraph.cli.parameters import CaseName, GraphPath, OpSpelling, OutputPath
 from mgraph.cli.terminal import clipped, counted, progress, prose, styled, table, width
 from mgraph.codec import read_file
 from mgraph.errors import GraphError, printable
+from mgraph.grade.causes import SYMBOLS
 from mgraph.grade.outcomes import Verdict
 from mgraph.suggestions import closest, did_you_mean
 
@@ -37,9 +38,7 @@ if TYPE_CHECKING:
 _SHOWN: Final = 12
 _TITLE: Final = 36
 _MIB: Final = 2**20
-_REVERSED: Final = {
-    "2 + x": "add", "2 - x": "sub", "2 * x": "mul", "2 / x": "div", "2 ** x": "pow",
-}  # fmt: skip
+_REVERSED: Final = {f"2 {symbol} x": op for op, symbol in SYMBOLS.items()}
 """Ops with a number on the left, which an engine may lack although it has the op."""
 _COLOURS: Final = {
     Verdict.OK: "green",
@@ -411,7 +410,7 @@ def _missing(outcome: Outcome) -> str:
         return answer.error.partition("unsupported: ")[2] or answer.error
     op, kinds = answer.program.steps[answer.step].op, answer.program.kinds(answer.step)
     if kinds == "NV":
-        return next((formula for formula, of in _REVERSED.items() if of == op), op)
+        return f"2 {SYMBOLS[op]} x" if op in SYMBOLS else op
     return "x ** y" if (op, kinds) == ("pow", "VV") else op
 
 
