@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 import click
 
@@ -219,6 +220,21 @@ def _streams_of_script(*, to_stderr: bool) -> Iterator[None]:
             with suppress(Exception):  # whatever the script has put there
                 stream.flush()
         sys.stdout, sys.stderr = ours
+        if to_stderr and all(map(_is_of_system, ours)):
+            sys.stdout = cast("TextIO", _OfThisThread(*ours))
+
+
+class _OfThisThread:
+    """What this thread writes goes to one stream, what the script's other threads do to another."""
+
+    def __init__(self, own: TextIO, of_others: TextIO) -> None:
+        self._thread = threading.get_ident()
+        self._own = own
+        self._of_others = of_others
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute of a stream
+        is_own = threading.get_ident() == self._thread
+        return getattr(self._own if is_own else self._of_others, name)
 
 
 def _duplicate(stream: TextIO) -> TextIO:

@@ -106,6 +106,18 @@ def test_what_a_script_prints_past_python(scripts: Scripts) -> None:
 
 
 @posix
+@pytest.mark.parametrize("end", ["", "os._exit(0)"])
+@pytest.mark.parametrize("options", [("-o", "-"), ("--json",)])
+def test_what_threads_print_meanwhile(scripts: Scripts, end: str, options: tuple[str, ...]) -> None:
+    """A thread that prints while the report is written doesn't get into it."""
+    chatter = "def chatter():\n    while True:\n        print('chatter')"
+    start = "threading.Thread(target=chatter, daemon=True).start()"
+    said = traced(scripts, f"{chatter}\n{start}\n{end}", *options)
+    assert said.json["runs" if "-" in options else "calls"]
+    assert "chatter\n" in said.err
+
+
+@posix
 @pytest.mark.parametrize(
     ("end", "status"),
     [("os._exit(0)", 0), ("os._exit(3)", 1), ("sys.exit(3)", 1), ("raise KeyboardInterrupt", 130)],
