@@ -8,8 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from mgraph.errors import some
-from mgraph.grade import driver
 from mgraph.grade.causes import SYMBOLS, Cause, reflected_method
+from mgraph.grade.driver_spellings import SLOTS, SPELLINGS
 from mgraph.grade.observations import SIMULATED, forms_of
 from mgraph.grade.outcomes import Verdict
 from mgraph.ops import OPS
@@ -503,11 +503,11 @@ def _where_all(cases: Sequence[Outcome]) -> str:
 @cache
 def _op_of_function(name: str) -> str:
     """Return the op that a function of an engine does by its name, or an empty string."""
-    for op, slot in driver.SLOTS.items():
+    for op, slot in SLOTS.items():
         if name in (slot, f"__r{slot[2:]}"):
             return op
     plain = name.replace("_", "").lower()
-    for op, names in driver.SPELLINGS.items():
+    for op, names in SPELLINGS.items():
         if plain in names and op not in ("backward", "data", "grad"):
             return op
     return ""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from mgraph.grade.causes import CAUSES, Cause
 from mgraph.grade.compositions import guessed, usual_parts
 from mgraph.grade.crashes import find_crashes
-from mgraph.grade.driver import SAMPLE
+from mgraph.grade.driver_engine import SAMPLE
 from mgraph.grade.evidence import Evidence, Sample, Simulator, gather, samples_of
 from mgraph.grade.hypotheses.hypothesis import (
     Hypothesis,

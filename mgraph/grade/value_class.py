@@ -6,7 +6,7 @@ import ast
 import warnings
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mgraph.grade.driver import is_backward, plain
+from mgraph.grade.driver_spellings import is_backward, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

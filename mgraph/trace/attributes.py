@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from mgraph.errors import quoted
-from mgraph.grade.driver import plain
+from mgraph.grade.driver_spellings import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

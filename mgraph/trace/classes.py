@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from mgraph import __version__
 from mgraph.engine.values import VALUE
-from mgraph.grade.driver import plain
+from mgraph.grade.driver_spellings import plain
 from mgraph.graph.run import SELF_RECORDED
 from mgraph.trace.spellings import USUAL
 from mgraph.value import Value

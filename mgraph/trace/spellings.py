@@ -6,7 +6,7 @@ from ast import literal_eval
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mgraph.grade import driver
+from mgraph.grade import driver_spellings as usual
 from mgraph.ops import OPS
 from mgraph.suggestions import closest, did_you_mean
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
-    op: driver.SPELLINGS.get(op, ("sum", "total")) for op in OPS
+    op: usual.SPELLINGS.get(op, ("sum", "total")) for op in OPS
 }
 """By op, the names of its methods and functions, in lower case and without underscores.
 
@@ -76,7 +76,7 @@ def _spelling(op: str, *, is_reflected: bool = False, argument: object = _NO_ARG
 def _usual_meanings() -> dict[str, tuple[Spelling, ...]]:
     meanings = {name: _spelling(op) for op in OPS for name in SPELLINGS[op]}
     for op in SYMBOLS.values():
-        name = driver.plain(driver.SLOTS[op])
+        name = usual.plain(usual.SLOTS[op])
         meanings[name] = _spelling(op)
         meanings[f"r{name}"] = _spelling(op, is_reflected=True)
         meanings[f"i{name}"] = _spelling(op)
@@ -126,7 +126,7 @@ class Spellings:
     @staticmethod
     def _attributes(what: str, given: Mapping[str, str]) -> tuple[str, ...]:
         name = given.get(what)
-        return driver.SPELLINGS[what] if name is None else (driver.plain(name),)
+        return usual.SPELLINGS[what] if name is None else (usual.plain(name),)
 
     def meanings_of(self, name: str) -> tuple[Spelling, ...]:
         """Return the meanings of a method or function name; none if mgraph has no such op.
@@ -136,13 +136,13 @@ class Spellings:
         if name in self._given:
             self.seen[name] = None
             return self._given[name]
-        return _USUAL.get(driver.plain(name), ())
+        return _USUAL.get(usual.plain(name), ())
 
     def is_backward(self, name: str) -> bool:
         """Whether a name starts the backward pass; `_backward` usually is for one op only."""
         if self._backward:
             return name == self._backward
-        return not name.startswith("_") and driver.plain(name) in driver.SPELLINGS["backward"]
+        return not name.startswith("_") and usual.plain(name) in usual.SPELLINGS["backward"]
 
 
 def name_in(text: str) -> str:

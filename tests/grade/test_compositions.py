@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from mgraph.grade.compositions import expanded, read_compositions
-from mgraph.grade.driver import ForeignEngine
 from mgraph.grade.driver_compositions import built_of_others
+from mgraph.grade.driver_engine import ForeignEngine
 from mgraph.grade.program import LEAF, Instruction, Program
 from tests.grade.test_habits import changed, graded, method
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import mgraph
-from mgraph.grade import driver
+from mgraph.grade.driver_spellings import SPELLINGS
 from mgraph.ops import OPS
 from mgraph.trace.spellings import Spellings, meaning_of
 from tests.trace.test_trace import Scripts, said
@@ -47,7 +47,7 @@ def spelled(**names: str) -> str:
 
 def test_every_spelling_of_the_grader() -> None:
     """The grader's driver has the table, and the recorder reads each name in it as the same op."""
-    for op, names in driver.SPELLINGS.items():
+    for op, names in SPELLINGS.items():
         for name in names:
             if op in OPS:
                 meaning = meaning_of(name)
@@ -63,7 +63,7 @@ def test_every_spelling_of_an_engine(scripts: Scripts) -> None:
     """An engine is recorded without options whatever it calls its number, gradient and methods."""
     places = {"data": "DATA", "grad": "GRAD", "backward": "BACKWARD", "add": "ADD", "mul": "MUL"}
     for op, place in places.items():
-        for name in driver.SPELLINGS[op]:
+        for name in SPELLINGS[op]:
             written = {"v": "v_", "item": "ITEM"}.get(name, name)  # as some engines write it
             graph = scripts.graph(spelled(**{place: written}))
             assert said(graph) == ["a param 2.0", "b param -3.0", "n2 mul a b", "L add n2 a"], name
