@@ -196,6 +196,28 @@ def test_numbers_that_are_refused_as_floats(shell: Shell) -> None:
     assert not any("not only whole numbers" in says for says in said), said
 
 
+def test_floats_that_another_op_refuses(shell: Shell) -> None:
+    """If x / 2 is x * 0.5, and x * 2 is refused, that is one cause, and not of floats only."""
+    source = ENGINE.replace(
+        f"{TURNED}\n        out = Value(self.data * o", "out = Value(self.data * o"
+    )
+    start, _, end = source.partition("    def __pow__")
+    division = """
+    def reciprocal(self):
+        out = Value(1 / self.data, (self,))
+        def pass_on():
+            self.grad -= out.data ** 2 * out.grad
+        out.pass_on = pass_on
+        return out
+    def __truediv__(self, other):
+        return self * (other.reciprocal() if isinstance(other, Value) else 1 / other)
+    def backward"""
+    shell.write("engine.py", start + division + end.partition("    def backward")[2])
+    said: Any = shell("grade", "engine.py:Value", "--json").json
+    says = [each["says"].partition(" raise")[0] for each in said["causes"]]
+    assert [each for each in says if "*" in each or "/" in each] == ["x * 2, x / 2"]
+
+
 def test_number_that_an_op_cannot_use(shell: Shell) -> None:
     """An error that is arithmetic's own stays a cause if it is the only one about numbers."""
     changes = {
