@@ -295,10 +295,17 @@ def found_until_seen(program: Program, *, last: bool, flip: bool = False) -> lis
     return [*seen]
 
 
-def postorder_until_seen(program: Program, *, flip: bool = False) -> list[int]:
+def postorder_until_seen(
+    program: Program, *, flip: bool = False, returns: bool = False
+) -> list[int]:
     """List steps as `postorder` does, but visit no operands after one that was visited before.
 
     Plain numbers don't count, as in `found_until_seen`.
+
+    Args:
+        program: The program.
+        flip: Whether the last operand is visited first.
+        returns: Whether a step with such an operand isn't listed either.
     """
     order: list[int] = []
     seen = bytearray(len(program.steps))
@@ -309,7 +316,7 @@ def postorder_until_seen(program: Program, *, flip: bool = False) -> list[int]:
         if count < len(args) and not seen[args[count]]:
             seen[args[count]] = program.steps[args[count]].op != NUMBER
             todo += [(step, count + 1), (args[count], 0)]
-        else:
+        elif count == len(args) or not returns:
             order.append(step)
     return order
 

@@ -157,7 +157,7 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
         (
             "few_words break-when-seen",
             "used-early-and-late recurrent diamond ladder x-plus-x directly-and-through",
-            "no-gradient", "", "as if `break` were written where `continue` belongs",
+            "no-gradient", "", "as if `break` or `return` were written",
         ),
         (
             "value_and_pullback seen-asked-before-push",

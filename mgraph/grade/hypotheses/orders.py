@@ -419,16 +419,16 @@ def until_seen() -> Iterator[Callable[[Program], list[int]]]:
     """Yield orders of the steps that are found if one that was found before ends a loop."""
     for last, flip in product((True, False), repeat=2):  # a stack and a queue
         yield partial(_newest_until_seen, last=last, flip=flip)
-    for flip in (False, True):
-        yield partial(_post_until_seen, flip=flip)
+    for returns, flip in product((False, True), repeat=2):
+        yield partial(_post_until_seen, flip=flip, returns=returns)
 
 
 def _newest_until_seen(program: Program, *, last: bool, flip: bool) -> list[int]:
     return sorted(traversals.found_until_seen(program, last=last, flip=flip), reverse=True)
 
 
-def _post_until_seen(program: Program, *, flip: bool) -> list[int]:
-    return traversals.postorder_until_seen(program, flip=flip)[::-1]
+def _post_until_seen(program: Program, *, flip: bool, returns: bool) -> list[int]:
+    return traversals.postorder_until_seen(program, flip=flip, returns=returns)[::-1]
 
 
 def _root_again(program: Program) -> list[int]:

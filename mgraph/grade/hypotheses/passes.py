@@ -417,7 +417,7 @@ def _never_reached() -> Iterator[Hypothesis]:
     yield Hypothesis("no-gradient", "", says, setting(order=lambda _: ()))
     says = (
         "backward leaves out operands that come after one that was visited before, as if `break` "
-        "were written where `continue` belongs: some nodes are never reached"
+        "or `return` were written where `continue` belongs: some nodes are never reached"
     )
     for steps in until_seen():
         until = setting(order=traversals.all_operands(steps))
