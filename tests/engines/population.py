@@ -50,6 +50,8 @@ HELD_OUT: Final = (
     "dependency_list",
     "entity_systems",
     "module_tape",
+    "ready_queue",
+    "wengert_registry",
 )
 """Strangers' engines that are held out: they were graded once, and not used for the diagnosis."""
 

@@ -160,6 +160,11 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
             "no-gradient", "", "as if `break` or `return` were written",
         ),
         (
+            "weekend returns-at-visited-parent",
+            "used-early-and-late recurrent diamond ladder x-plus-x directly-and-through",
+            "no-gradient", "", "as if `break` or `return` were written",
+        ),
+        (
             "value_and_pullback seen-asked-before-push",
             "inner-node-plus-itself around-relu short-way-first short-way-last diamond ladder",
             "twice", "", "is checked only when it is put on the stack",
