@@ -178,10 +178,7 @@ def _in_common(
     found: list[Hypothesis], learned: Learned, forms: Mapping[tuple[str, str], object],
     observations: Sequence[Observation],
 ) -> list[Hypothesis]:  # fmt: skip
-    """Put a mistake first that many ops have in common, instead of the same one for each op.
-
-    If many ops are wrong, but not in one way, nothing is said: it is not the ops that are wrong.
-    """
+    """Put a mistake first that many ops have in common, instead of the same one for each op."""
     ops = dict.fromkeys(op for op, kinds in forms if (op, kinds) not in learned.composed)
     unary = [op for op in ops if OPS[op].inputs == 1]
     binary = [op for op in ops if OPS[op].inputs > 1 and op not in _ALIKE]
@@ -205,7 +202,9 @@ def _in_common(
             and ((is_exact and each.cause == cause) or _is_seen(each, gives, observations))
         ]
         others = [op for op in of if not any(each.op == op for each in found)]
+        wrong = [each for each in found if each.op in of]  # what is inexact must be all that is
         is_common = len(same) >= _SEVERAL and 2 * len(same) >= len(of)
+        is_common = is_common and (is_exact or len(wrong) == len(same))
         if is_common and not _is_refuted(others, gives, observations):
             concerned = frozenset(form for each in same for form in each.forms)
             changes = [each.change for each in same]
@@ -218,18 +217,31 @@ def _in_common(
 
 
 def _of_several_ops(found: Sequence[Hypothesis], learned: Learned) -> list[Hypothesis]:
-    """Put a mistake of several ops together; return nothing if they are wrong in different ways.
+    """Put a mistake of several ops together; return nothing if it isn't known how they are wrong.
 
-    Nor is anything said if it isn't known in which ways they are.
+    It may not be the ops that are wrong.
     """
-    is_known = not any(each.is_unknown(learned.rules) for each in found)
-    if not is_known or len(dict.fromkeys(each.cause for each in found)) > 1:
+    if any(each.is_unknown(learned.rules) for each in found):
         return []
+    if _differ(found):
+        return [*found]
     ops = ", ".join(dict.fromkeys(each.op for each in found))
     says = f"{ops} have the same mistake: {found[0].says}"
     concerned = frozenset(form for each in found for form in each.forms)
     change = partial(_all_changes, [each.change for each in found])
     return [Hypothesis(found[0].cause, "", says, change, forms=concerned, is_seen=True)]
+
+
+def are_many(hypotheses: Sequence[Hypothesis]) -> bool:
+    """Whether many local derivatives are wrong, and in different ways.
+
+    It may not be the ops that are wrong.
+    """
+    return len(hypotheses) >= _MANY and _differ(hypotheses)
+
+
+def _differ(hypotheses: Sequence[Hypothesis]) -> bool:
+    return len(dict.fromkeys(each.cause for each in hypotheses)) > 1
 
 
 def _all_changes(changes: Sequence[Callable[[Rules], Rules]], rules: Rules) -> Rules:
