@@ -12,6 +12,7 @@ from mgraph.grade.causes import SYMBOLS, Cause, reflected_method
 from mgraph.grade.driver_spellings import SLOTS, SPELLINGS
 from mgraph.grade.observations import SIMULATED, forms_of
 from mgraph.grade.outcomes import Verdict
+from mgraph.grade.program import NUMBER
 from mgraph.ops import OPS
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def find_crashes(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iter
         cause.cases = [outcome for outcome in cause.cases if id(outcome) not in done]
         if cause.cases:
             refused.append(_with_same_place(cause, others))
-    yield from _endless(_without_refused(endless, refused))
+    yield from _endless(_without_refused(endless, refused, numeric))
     yield from refused
     done = {id(outcome) for cause in refused for outcome in cause.cases}
     left = [outcome for outcome in others if id(outcome) not in done]
@@ -58,15 +59,33 @@ def find_crashes(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iter
     yield from _ends(left, numeric)
 
 
-def _without_refused(endless: Sequence[Outcome], refused: Sequence[Cause]) -> list[Outcome]:
-    """Count operators that call each other over a number that none takes to its refusal."""
+def _without_refused(
+    endless: Sequence[Outcome], refused: Sequence[Cause], numeric: Sequence[Outcome]
+) -> list[Outcome]:
+    """Count operators that call each other over a number that none takes to its refusal.
+
+    If only floats are refused, that is so only for operators that work with whole numbers.
+    """
     conversion = next((cause for cause in refused if cause.id == "conversion"), None)
-    if conversion is None or all(map(_is_of_floats, conversion.cases)):  # it takes whole numbers
+    if conversion is None:
         return [*endless]
     ops = _ops(conversion.cases)
     same = [x for x in endless if _has_number(x) and (len(ops) > 1 or _ops([x]) == ops)]
+    if all(map(_is_of_floats, conversion.cases)):
+        ran = (*numeric, *endless)
+        works = dict.fromkeys(form for outcome in ran for form in _of_whole_numbers(outcome))
+        same = [x for x in same if all((op, _kinds(x)) in works for op in _ops([x]))]
     conversion.cases += same
     return [outcome for outcome in endless if not any(outcome is other for other in same)]
+
+
+def _of_whole_numbers(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    """Yield the ops that worked with a whole plain number, with the kinds of operands."""
+    program = outcome.answer.program
+    for i, step in enumerate(program.steps[: outcome.answer.step]):
+        operands = [program.steps[arg] for arg in step.args]
+        if any(each.op == NUMBER and each.x.is_integer() for each in operands):
+            yield step.op, program.kinds(i)
 
 
 # --- recursion -----------------------------------------------------------------------------------

@@ -202,9 +202,10 @@ def _in_common(
             and ((is_exact and each.cause == cause) or _is_seen(each, gives, observations))
         ]
         others = [op for op in of if not any(each.op == op for each in found)]
-        wrong = [each for each in found if each.op in of]  # what is inexact must be all that is
         is_common = len(same) >= _SEVERAL and 2 * len(same) >= len(of)
-        is_common = is_common and (is_exact or len(wrong) == len(same))
+        if not is_exact:  # what else is wrong must be so in a similar way
+            wrong = [each for each in found if each.op in of and each not in same]
+            is_common = is_common and all(each.cause == cause for each in wrong)
         if is_common and not _is_refuted(others, gives, observations):
             concerned = frozenset(form for each in same for form in each.forms)
             changes = [each.change for each in same]

@@ -174,6 +174,16 @@ def test_floats_that_are_refused_on_both_sides(shell: Shell) -> None:
     assert any(each.startswith("__rsub__ calls itself without end") for each in said), said
 
 
+def test_floats_over_which_operators_call_each_other(shell: Shell) -> None:
+    """If 2 - x works, and 0.5 - x never ends because x - 0.5 is refused, that is one cause."""
+    source = ENGINE.replace(TURNED, "other = Value(other) if isinstance(other, int) else other")
+    lifted = "return (Value(other) if isinstance(other, int) else other) - self"
+    shell.write("engine.py", source.replace("return other + -self", lifted))
+    skipped = [f"--skip=chain-{n}" for n in (500, 1000, 2000)]
+    said: Any = shell("grade", "engine.py:Value", *skipped, "--json").json
+    assert [each["cause"] for each in said["causes"]] == ["conversion"]
+
+
 def test_sum_without_a_plus(shell: Shell) -> None:
     """An engine whose ops are functions isn't said to fail where it has no +; nor to lack add."""
     changes = {"def __add__": "@staticmethod\n    def add", "def __radd__": "def radd"}
