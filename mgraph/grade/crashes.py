@@ -410,10 +410,13 @@ def _exception(cases: list[Outcome], works: Mapping[tuple[str, str], None]) -> C
     first = min(cases, key=lambda outcome: len(outcome.case.graph))
     failure, error = first.answer.failure, first.answer.error
     ops = _root_ops(cases)
-    victims = [op for op in _ops(cases) if op not in ops] if ops else []
-    who = ", ".join(ops) if ops else "backward" if failure and failure.phase == "backward" else "it"
-    verb = "raise" if len(ops) > 1 else "raises"
-    single = ops[0] if len(ops) == 1 else ""
+    own = [outcome for outcome in cases if _is_in_backward_alone(outcome, ops)]
+    users = [outcome for outcome in cases if not any(outcome is other for other in own)]
+    victims = [op for op in _ops(users) if op not in ops] if ops else []
+    whose = [*ops, "backward"] if own else ops
+    who = ", ".join(whose) or "it"
+    verb = "raise" if len(whose) > 1 else "raises"
+    single = ops[0] if len(ops) == len(whose) == 1 else ""
     is_overflow = failure is not None and failure.exception == "OverflowError"
     if is_overflow and (x := _large_operand(cases)):
         own = _ops(cases)  # not exp, which they call with a large number
@@ -425,6 +428,14 @@ def _exception(cases: list[Outcome], works: Mapping[tuple[str, str], None]) -> C
         says += ", seen only where Values are made of integers"
         return Cause("error", "", says, cases, victims)
     return Cause("error", single, says, cases, victims)
+
+
+def _is_in_backward_alone(outcome: Outcome, ops: Sequence[str]) -> bool:
+    """Whether an exception is that of the backward pass itself, and of none of the ops it calls."""
+    failure = outcome.answer.failure
+    if failure is None or failure.phase != "backward":
+        return False
+    return not any(_op_of_function(name) in ops for name in failure.caller)
 
 
 def _ends(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Cause]:

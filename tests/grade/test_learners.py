@@ -310,3 +310,33 @@ def test_cases_that_fail_only_by_rounding_are_evidence() -> None:
     says = said(single, titles)
     assert ("overwritten", "sigmoid") in says
     assert ("overwritten", "") not in says
+
+
+def test_a_name_that_is_missing_in_an_op_and_in_the_backward_of_another() -> None:
+    """The other op's own backward raises the error; it doesn't use the first op."""
+    engine = with_methods(
+        unary("exp", "maths.exp(x)", "self.grad += out.data * out.grad"),
+        unary("sqrt", "x ** 0.5", "self.grad += out.grad / (2 * maths.sqrt(x))"),
+    )
+    report = reported(engine, "op-add op-exp inside-exp op-sqrt inside-sqrt")
+    (cause,) = report.causes
+    assert cause.says.startswith("exp, backward raise NameError: name 'maths' is not defined")
+    assert not cause.victims
+    assert not cause.op
+
+
+def test_backward_of_the_operand_in_every_op() -> None:
+    """Only the last of several ops with the same first operand passes its gradient on."""
+    engine = with_methods(
+        unary("tanh", "math.tanh(x)", "self.grad += (1 - out.data**2) * out.grad")
+    )
+    engine = engine.replace("out._backward = _backward", "self._backward = _backward")
+    titles = (
+        "op-add op-mul op-tanh x-plus-x x-times-x inside-plus-minus-times inside-tanh diamond "
+        "diamond-turned added-up shared-weight recurrent one-neuron 2-times-x made-after-the-output"
+    )
+    report = reported(engine, titles)
+    (cause,) = report.causes
+    assert (cause.id, cause.op) == ("no-gradient", "")
+    assert "each op set _backward of that operand" in cause.says
+    assert not report.failed or all(x.cause for x in report.outcomes if x.failed)

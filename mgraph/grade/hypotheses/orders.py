@@ -349,6 +349,23 @@ def late_events(
             yield from traversals.events_of(program, step)
 
 
+def all_late_events(
+    steps: Callable[[Program], Iterable[int]], program: Program
+) -> Iterator[tuple[int, int]]:
+    """Yield the order if each op passes on when its first Value should, and that one never.
+
+    Of the ops with the same first Value, only the last one passes anything on.
+    """
+    instead: dict[int, int] = {}
+    for step, (_, args, _) in enumerate(program.steps):
+        first = next((arg for arg in args if program.steps[arg].op != NUMBER), None)
+        if first is not None:
+            instead[first] = step
+    for step in steps(program):
+        if step in instead:
+            yield from traversals.events_of(program, instead[step])
+
+
 def every_step(program: Program) -> Iterable[int]:
     """List all steps of a program, in the order in which they were made."""
     return range(len(program.steps))

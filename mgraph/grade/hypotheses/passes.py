@@ -37,6 +37,7 @@ from mgraph.grade.hypotheses.orders import (
     READY_ORDERS,
     RIGHT_ORDERS,
     all_below,
+    all_late_events,
     along_one_operand,
     descending,
     every_step,
@@ -415,6 +416,12 @@ def _never_reached() -> Iterator[Hypothesis]:
         "gradient other than their result's"
     )
     yield Hypothesis("no-gradient", "", says, setting(order=lambda _: ()))
+    says = (
+        "of several ops with the same first operand, only the last one passes its gradient on, as "
+        "if each op set _backward of that operand; it must set that of its result"
+    )
+    for steps in (reversed_post, reversed_flipped, descending):
+        yield Hypothesis("no-gradient", "", says, setting(order=partial(all_late_events, steps)))
     says = (
         "backward leaves out operands that come after one that was visited before, as if `break` "
         "were written where `continue` belongs: some nodes are never reached"
