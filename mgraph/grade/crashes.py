@@ -410,10 +410,10 @@ def _exception(cases: list[Outcome], works: Mapping[tuple[str, str], None]) -> C
     first = min(cases, key=lambda outcome: len(outcome.case.graph))
     failure, error = first.answer.failure, first.answer.error
     ops = _root_ops(cases)
-    own = [outcome for outcome in cases if _is_in_backward_alone(outcome, ops)]
-    users = [outcome for outcome in cases if not any(outcome is other for other in own)]
+    alone = [outcome for outcome in cases if _is_in_backward_alone(outcome, ops)]
+    users = [outcome for outcome in cases if not any(outcome is other for other in alone)]
     victims = [op for op in _ops(users) if op not in ops] if ops else []
-    whose = [*ops, "backward"] if own else ops
+    whose = [*ops, "backward"] if alone else ops
     who = ", ".join(whose) or "it"
     verb = "raise" if len(whose) > 1 else "raises"
     single = ops[0] if len(ops) == len(whose) == 1 else ""

@@ -340,3 +340,21 @@ def test_backward_of_the_operand_in_every_op() -> None:
     assert (cause.id, cause.op) == ("no-gradient", "")
     assert "each op set _backward of that operand" in cause.says
     assert not report.failed or all(x.cause for x in report.outcomes if x.failed)
+
+
+def test_backward_of_the_operand_in_ops_of_one_operand() -> None:
+    """Such ops replace what their operand passes on; a binary op with a number isn't one."""
+    methods = (
+        unary("tanh", "math.tanh(x)", "self.grad += (1 - out.data**2) * out.grad"),
+        unary("exp", "math.exp(x)", "self.grad += out.data * out.grad"),
+    )
+    late = (
+        each.replace("out._backward = _backward", "self._backward = _backward") for each in methods
+    )
+    titles = (
+        "op-add op-mul op-tanh op-exp x-plus-2 x-times-2 inside-exp inside-tanh only-through-exp "
+        "tanh-by-exp one-neuron recurrent one-node-through-several-ops diamond x-plus-x"
+    )
+    (cause,) = reported(with_methods(*late), titles).causes
+    assert (cause.id, cause.op) == ("no-gradient", "")
+    assert cause.says.startswith("ops of one operand set _backward of that operand")

@@ -37,11 +37,11 @@ from mgraph.grade.hypotheses.orders import (
     READY_ORDERS,
     RIGHT_ORDERS,
     all_below,
-    all_late_events,
     along_one_operand,
     descending,
     every_step,
     late_events,
+    late_events_of,
     newest,
     of_passing,
     pre_again,
@@ -136,7 +136,7 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     yield from bounds(gots)
     yield from other_numbers(factors)
     yield from _along_one_operand()
-    yield from odd(chain(_never_reached(), _passed_over()))
+    yield from odd(chain(_never_reached(), _late(), _passed_over()))
     yield from seeds_everywhere()
     yield from odd(_ends_early(right))
     yield from left_out()
@@ -417,18 +417,28 @@ def _never_reached() -> Iterator[Hypothesis]:
     )
     yield Hypothesis("no-gradient", "", says, setting(order=lambda _: ()))
     says = (
-        "of several ops with the same first operand, only the last one passes its gradient on, as "
-        "if each op set _backward of that operand; it must set that of its result"
-    )
-    for steps in (reversed_post, reversed_flipped, descending):
-        yield Hypothesis("no-gradient", "", says, setting(order=partial(all_late_events, steps)))
-    says = (
         "backward leaves out operands that come after one that was visited before, as if `break` "
         "were written where `continue` belongs: some nodes are never reached"
     )
     for steps in until_seen():
         until = setting(order=traversals.all_operands(steps))
         yield Hypothesis("no-gradient", "", says, until)
+
+
+def _late() -> Iterator[Hypothesis]:
+    """Yield what happens if ops set what their operand does in backward, not their result."""
+    each = (
+        "of several ops with the same first operand, only the last one passes its gradient on, as "
+        "if each op set _backward of that operand; it must set that of its result"
+    )
+    of_one = (
+        "ops of one operand set _backward of that operand, which replaces the operand's own; they "
+        "must set that of their result"
+    )
+    for says, single in ((each, False), (of_one, True)):
+        for steps in (reversed_post, reversed_flipped, descending):
+            change = setting(order=partial(late_events_of, steps, single=single))
+            yield Hypothesis("no-gradient", "", says, change)
 
 
 def _passed_over() -> Iterator[Hypothesis]:
