@@ -197,10 +197,25 @@ def _refused(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator
             both = [op for op in both if op not in of_floats]
             both += [op for op in refused if (op, "VN") in works and (op, "VN") not in fine]
             refused = {op: cases for op, cases in refused.items() if op not in both}
+            refused = _by_themselves(refused)
         else:
             refused = {op: [*cases, *groups.get((op, "NV"), ())] for op, cases in refused.items()}
         if refused:
             yield _refusal(kinds, refused, _victims(refused, kinds, groups))
+
+
+def _by_themselves(refused: Mapping[str, list[Outcome]]) -> dict[str, list[Outcome]]:
+    """Leave out ops whose own method runs, and only uses an operator that Python refuses."""
+    outside: dict[str, str] = {}
+    for op, cases in refused.items():
+        outside |= {_words(x.answer.error): op for x in cases if not _is_in_engine(x)}
+    return {
+        op: cases
+        for op, cases in refused.items()
+        if not all(
+            _is_in_engine(x) and outside.get(_words(x.answer.error), op) != op for x in cases
+        )
+    }
 
 
 def _refused_alike(

@@ -358,3 +358,12 @@ def test_backward_of_the_operand_in_ops_of_one_operand() -> None:
     (cause,) = reported(with_methods(*late), titles).causes
     assert (cause.id, cause.op) == ("no-gradient", "")
     assert cause.says.startswith("ops of one operand set _backward of that operand")
+
+
+def test_a_reflected_method_that_uses_one_that_is_missing() -> None:
+    """``2 - x`` is ``2 + (-x)`` here: the method for it is right, and __radd__ is missing."""
+    engine = BASE.replace("__radd__ = __add__", "").replace("(-self) + other", "other + (-self)")
+    (cause,) = reported(engine, "op-add op-sub 2-plus-x 2-minus-x 2-times-x").causes
+    assert (cause.id, cause.op) == ("reflected", "add")
+    assert "__rsub__" not in cause.says
+    assert [*cause.victims] == ["sub"]
