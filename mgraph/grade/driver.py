@@ -57,6 +57,7 @@ if TYPE_CHECKING or __package__:
     )
     from mgraph.grade.driver_functions import (
         added_up,
+        ask_for_gradient,
         borrowed_from,
         converting,
         fits,
@@ -89,6 +90,7 @@ else:  # driver_start imports it as a script does
     )
     from driver_functions import (
         added_up,
+        ask_for_gradient,
         borrowed_from,
         converting,
         fits,
@@ -289,7 +291,9 @@ class ForeignEngine:
 
     def leaf(self, x: float) -> Any:
         """Make a Value."""
-        return self.make(x, **self.gives_gradients)
+        leaf = self.make(x, **self.gives_gradients)
+        ask_for_gradient(leaf)
+        return leaf
 
     def find_attribute(self, sample: Any, what: str, expected: float | None) -> str:
         """Return the engine's name for the data or grad of a Value: the given one, or a usual one.

@@ -367,3 +367,17 @@ def test_a_reflected_method_that_uses_one_that_is_missing() -> None:
     assert (cause.id, cause.op) == ("reflected", "add")
     assert "__rsub__" not in cause.says
     assert [*cause.victims] == ["sub"]
+
+
+@pytest.mark.parametrize("given", ["", ", require_grad=False"])
+def test_leaves_ask_for_their_gradients(given: str) -> None:
+    """The attribute that says whether a Value gets a gradient is set, or the argument given."""
+    kept = "require_grad" if given else "False"
+    engine = BASE.replace("prev=()):", f"prev=(){given}):\n        self.require_grad = {kept}")
+    for each in ("self", "other"):
+        engine = engine.replace(
+            f"    {each}.grad +=", f"    if {each}.require_grad: {each}.grad +="
+        )
+    engine = engine.replace("return out", "out.require_grad = True\n        return out")
+    report = reported(engine, "op-add op-mul x-plus-x x-times-2 diamond")
+    assert not report.causes
