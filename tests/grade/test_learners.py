@@ -381,3 +381,18 @@ def test_leaves_ask_for_their_gradients(given: str) -> None:
     engine = engine.replace("return out", "out.require_grad = True\n        return out")
     report = reported(engine, "op-add op-mul x-plus-x x-times-2 diamond")
     assert not report.causes
+
+
+def test_a_quotient_that_passes_on_one_over_its_first_operand() -> None:
+    """What goes to the divisor is 1/a, which isn't -a/b² with other operands."""
+    div = """
+    def __truediv__(self, other):
+        out = Value(self.data / other.data, (self, other))
+        def _backward():
+            self.grad += out.grad / other.data
+            other.grad += out.grad / self.data
+        out._backward = _backward
+        return out
+    """
+    says = said(with_methods(dedent(div)), "op-div inside-div seven-over-two x-over-x op-mul")
+    assert says == {("slope", "div"): "div has 1/a: its local derivative is -y/b"}
