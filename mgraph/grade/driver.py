@@ -25,8 +25,8 @@ with `"integers": true`, whole numbers are floats then. `varies` says that they 
 iterate the other way round. If an error was raised, the answer holds its last line (`error`), the
 step, and where in the engine's files it began (`failure`). `compositions` has the steps of ops that
 the engine composes of others, by op and kinds of operands, and `parts` those of single steps that
-differ. `alone` is the gradient of a leaf after its own backward. What the engine prints is kept
-out.
+differ. `hidden` has the steps whose Values have a backward that hides the one of their class.
+`alone` is the gradient of a leaf after its own backward. What the engine prints is kept out.
 """
 
 from __future__ import annotations
@@ -605,6 +605,13 @@ class ForeignEngine:
         for name in slots:
             yield getattr(root, name), ()
 
+    def hides_backward(self, value: Any) -> bool:
+        """Whether a Value has a backward of its own, which hides the one of its class."""
+        attributes = getattr(value, "__dict__", None)
+        if not attributes or not isinstance(value, self.kind) or "backward" in self.names:
+            return False
+        return any(callable(attributes.get(name)) for name in self.backwards_in(type(value)))
+
     def backwards_in(self, namespace: object) -> list[str]:
         """Return the names in a class or module that spell backward, as they were at first."""
         key = id(namespace)
@@ -803,6 +810,9 @@ def run(
     steps, root = program["steps"], program["root"]
     values = first_of_all(engine, program) or build(engine, steps, parts)
     answer: dict[str, Any] = {}
+    hidden = [i for i, value in enumerate(values) if engine.hides_backward(value)]
+    if hidden and all(steps[i][0] not in ("leaf", "number") for i in hidden):
+        answer["hidden"] = hidden
     if len(steps) <= LONG:
         answer["before"] = read_all(engine, steps, values, "data")
     try:

@@ -396,3 +396,39 @@ def test_a_quotient_that_passes_on_one_over_its_first_operand() -> None:
     """
     says = said(with_methods(dedent(div)), "op-div inside-div seven-over-two x-over-x op-mul")
     assert says == {("slope", "div"): "div has 1/a: its local derivative is -y/b"}
+
+
+def test_a_result_whose_backward_hides_that_of_its_class() -> None:
+    """It is seen directly, so that another mistake can be told from the other graphs."""
+    tanh = unary("tanh", "math.tanh(x)", "self.grad += (1 - out.data**2) * out.grad")
+    exp = unary("exp", "math.exp(x)", "self.grad += out.grad")
+    engine = with_methods(tanh.replace("out._backward =", "out.backward ="), exp)
+    titles = "op-add op-mul op-tanh inside-tanh one-neuron recurrent op-exp inside-exp x-plus-x"
+    says = said(engine, titles)
+    assert says.keys() == {("no-gradient", "tanh"), ("inner", "exp")}
+    assert says["no-gradient", "tanh"].startswith("tanh sets backward of the result")
+
+
+def test_a_backward_for_each_result() -> None:
+    """If each result has its own, which calls those of its operands, that is how it works."""
+    engine = BASE.replace("out._backward =", "out.backward =")
+    engine = engine.replace("other.grad += out.grad\n", "other.grad += out.grad\n{calls}")
+    engine = engine.replace("self.data * out.grad\n", "self.data * out.grad\n{calls}")
+    calls = "            self.backward()\n            other.backward()\n"
+    engine = engine.replace("{calls}", calls).partition("    def backward")[0]
+    engine += "    def backward(self):\n        pass\n"
+    engine += "\n    def relu(self):\n        return Value(max(0.0, self.data), (self,))\n"
+    says = said(engine, "op-add op-mul op-relu x-plus-x diamond added-up inside-plus-minus-times")
+    assert not any("hides the backward" in sentence for sentence in says.values())
+
+
+def test_a_method_that_results_replace() -> None:
+    """Each result has its own _backward in place of the class's, which is for leaves."""
+    engine = BASE.replace("        self._backward = lambda: None\n", "")
+    engine += "\n    def _backward(self):\n        pass\n"
+    engine += indent(dedent("""
+        def relu(self):
+            return Value(max(0.0, self.data), (self,))
+    """), "    ")  # fmt: skip
+    says = said(engine, "op-add op-mul op-relu inside-relu around-relu x-plus-x diamond")
+    assert says == {("no-gradient", "relu"): "relu passes nothing on"}
