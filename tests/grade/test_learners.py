@@ -432,3 +432,34 @@ def test_a_method_that_results_replace() -> None:
     """), "    ")  # fmt: skip
     says = said(engine, "op-add op-mul op-relu inside-relu around-relu x-plus-x diamond")
     assert says == {("no-gradient", "relu"): "relu passes nothing on"}
+
+
+def test_an_operand_that_is_counted_once_or_raises_an_error() -> None:
+    """``x + x`` counts once where operands are in a set, but ``x * x`` can't be unpacked there."""
+    step = """
+    def step(self):
+        if self.op == "+":
+            for child in self.prev:
+                child.grad += self.grad
+        elif self.op == "*":
+            a, b = self.prev
+            a.grad += self.grad * b.data
+            b.grad += self.grad * a.data
+    """
+    engine = (
+        with_methods(step)
+        .replace("tuple(prev)", "set(prev)")
+        .replace("node._backward", "node.step")
+    )
+    for symbol in "+*":
+        made = f"self.data {symbol} other.data, (self, other))\n"
+        engine = engine.replace(made, f"{made}        out.op = '{symbol}'\n")
+    engine = engine.replace("self._backward = lambda: None", "self.op = ''")
+    says = said(
+        engine,
+        "op-add op-mul x-plus-x x-times-x inner-node-plus-itself sum-with-repeats shared-weight",
+    )
+    assert (
+        says["repeated", ""] == "an operand that is used twice, as in x + x, is counted only once"
+    )
+    assert says["error", ""].startswith("backward raises ValueError: not enough values to unpack")

@@ -122,9 +122,10 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     right = ANY_ORDER if varies else RIGHT_ORDERS
     yield from _overwriting(right)
     yield from odd(_keeping_one(right))
-    yield from _repeated("", untold=untold)
-    if repeatable and len(repeating) > 1 and any(op in _TWICE for op in repeating):
-        others = [op for op in _TWICE if op not in repeating]
+    shown = any(op in _TWICE for op in repeating)
+    others = [op for op in _TWICE if shown and op not in repeating]
+    yield from _repeated("", untold=(*untold, *others))
+    if repeatable and len(repeating) > 1 and shown:
         yield from _repeated("", but=repeatable, untold=(*untold, *others))
     for crossed in (always_true, chooses_nothing):
         change = setting(crossed=crossed)
