@@ -17,6 +17,7 @@ from mgraph.ops import OPS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from mgraph.grade.compositions import Known
     from mgraph.grade.outcomes import Failure, Outcome
 
 _SIGNALS: Final = ("SIGSEGV", "SIGABRT", "SIGBUS")
@@ -150,6 +151,25 @@ def _without_value(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> It
         says = f"{', '.join(what)} {'sometimes ' if is_sometimes else ''}{give} {gave}"
         victims = [op for op in _ops(cases) if op not in kinds]
         yield Cause("error", next(iter(kinds)) if len(kinds) == 1 else "", says, cases, victims)
+
+
+def find_no_numbers(outcomes: Iterable[Outcome], composed: Known) -> Iterator[Cause]:
+    """Name ops whose results hold something else than a number.
+
+    Args:
+        outcomes: The outcomes of all cases.
+        composed: The ops that the engine composes of others, which may be to blame.
+    """
+    groups: dict[tuple[str, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        answer, text = outcome.answer, outcome.answer.error.partition(":")[0]
+        if answer.kind != "no-number" or answer.what != "data" or answer.step is None:
+            continue
+        op, kinds = answer.program.steps[answer.step].op, _kinds(outcome)
+        if op in OPS and (op, kinds[:2]) not in composed and text.startswith("not a number"):
+            groups.setdefault((op, text), []).append(outcome)
+    for (op, text), cases in groups.items():
+        yield Cause("value", op, f"the data of what {op} gives is {text}", cases)
 
 
 def _formulas(op: str, forms: Iterable[str]) -> list[str]:

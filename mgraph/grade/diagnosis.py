@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.grade.causes import CAUSES, Cause
 from mgraph.grade.compositions import guessed, usual_parts
-from mgraph.grade.crashes import find_crashes
+from mgraph.grade.crashes import find_crashes, find_no_numbers
 from mgraph.grade.driver import SAMPLE
 from mgraph.grade.evidence import Evidence, Sample, Simulator, gather, samples_of
 from mgraph.grade.hidden import find_hidden
@@ -102,6 +102,7 @@ def diagnose(outcomes: Sequence[Outcome]) -> Diagnosis:
     leaves = look_at_leaves(evidence)
     hidden, concerned = find_hidden(evidence)
     causes = [*find_crashes(evidence.crashed, ran), *leaves.causes, *hidden]
+    causes += find_no_numbers(evidence.outcomes, evidence.compositions or {})
     if evidence.outcomes is outcomes:
         causes += leftovers
     steady = _steady(evidence, leaves, causes)

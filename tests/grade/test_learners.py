@@ -463,3 +463,10 @@ def test_an_operand_that_is_counted_once_or_raises_an_error() -> None:
         says["repeated", ""] == "an operand that is used twice, as in x + x, is counted only once"
     )
     assert says["error", ""].startswith("backward raises ValueError: not enough values to unpack")
+
+
+def test_an_op_that_gives_complex_numbers() -> None:
+    """`cmath.log` gives a complex number for a positive one, too."""
+    log = unary("log", "__import__('cmath').log(x)", "self.grad += out.grad / x")
+    says = said(with_methods(log), "op-add op-log inside-log op-mul")
+    assert says == {("value", "log"): "the data of what log gives is not a number but a complex"}
