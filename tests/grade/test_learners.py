@@ -470,3 +470,11 @@ def test_an_op_that_gives_complex_numbers() -> None:
     log = unary("log", "__import__('cmath').log(x)", "self.grad += out.grad / x")
     says = said(with_methods(log), "op-add op-log inside-log op-mul")
     assert says == {("value", "log"): "the data of what log gives is not a number but a complex"}
+
+
+def test_a_backward_that_is_not_written_yet() -> None:
+    """There is no gradient at all, which isn't the same as 0."""
+    engine = BASE.replace("data, 0.0,", "data, None,").partition("    def backward")[0]
+    engine += "    def backward(self):\n        pass\n"
+    (cause,) = reported(engine, "op-add op-mul x-plus-x diamond").causes
+    assert cause.says.startswith("every gradient is 0 in the end, or missing")
