@@ -18,6 +18,7 @@ from mgraph.ops import OPS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from mgraph.grade.compositions import Known
     from mgraph.grade.outcomes import Failure, Outcome
 
 _SIGNALS: Final = ("SIGSEGV", "SIGABRT", "SIGBUS")
@@ -171,6 +172,25 @@ def _without_value(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> It
         yield Cause("error", next(iter(kinds)) if len(kinds) == 1 else "", says, cases, victims)
 
 
+def find_no_numbers(outcomes: Iterable[Outcome], composed: Known) -> Iterator[Cause]:
+    """Name ops whose results hold something else than a number.
+
+    Args:
+        outcomes: The outcomes of all cases.
+        composed: The ops that the engine composes of others, which may be to blame.
+    """
+    groups: dict[tuple[str, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        answer, text = outcome.answer, outcome.answer.error.partition(":")[0]
+        if answer.kind != "no-number" or answer.what != "data" or answer.step is None:
+            continue
+        op, kinds = answer.program.steps[answer.step].op, _kinds(outcome)
+        if op in OPS and (op, kinds[:2]) not in composed and text.startswith("not a number"):
+            groups.setdefault((op, text), []).append(outcome)
+    for (op, text), cases in groups.items():
+        yield Cause("value", op, f"the data of what {op} gives is {text}", cases)
+
+
 def _formulas(op: str, forms: Iterable[str]) -> list[str]:
     """Return how to write an op with these kinds of operands: its name if it isn't a number's."""
     symbol = SYMBOLS.get(op, op)
@@ -216,10 +236,25 @@ def _refused(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator
             both = [op for op in both if op not in of_floats]
             both += [op for op in refused if (op, "VN") in works and (op, "VN") not in fine]
             refused = {op: cases for op, cases in refused.items() if op not in both}
+            refused = _by_themselves(refused)
         else:
             refused = {op: [*cases, *groups.get((op, "NV"), ())] for op, cases in refused.items()}
         if refused:
             yield _refusal(kinds, refused, _victims(refused, kinds, groups))
+
+
+def _by_themselves(refused: Mapping[str, list[Outcome]]) -> dict[str, list[Outcome]]:
+    """Leave out ops whose own method runs, and only uses an operator that Python refuses."""
+    outside: dict[str, str] = {}
+    for op, cases in refused.items():
+        outside |= {_words(x.answer.error): op for x in cases if not _is_in_engine(x)}
+    return {
+        op: cases
+        for op, cases in refused.items()
+        if not all(
+            _is_in_engine(x) and outside.get(_words(x.answer.error), op) != op for x in cases
+        )
+    }
 
 
 def _refused_alike(
@@ -429,10 +464,13 @@ def _exception(cases: list[Outcome], works: Mapping[tuple[str, str], None]) -> C
     first = min(cases, key=lambda outcome: len(outcome.case.graph))
     failure, error = first.answer.failure, first.answer.error
     ops = _root_ops(cases)
-    victims = [op for op in _ops(cases) if op not in ops] if ops else []
-    who = ", ".join(ops) if ops else "backward" if failure and failure.phase == "backward" else "it"
-    verb = "raise" if len(ops) > 1 else "raises"
-    single = ops[0] if len(ops) == 1 else ""
+    alone = [outcome for outcome in cases if _is_in_backward_alone(outcome, ops)]
+    users = [outcome for outcome in cases if not any(outcome is other for other in alone)]
+    victims = [op for op in _ops(users) if op not in ops] if ops else []
+    whose = [*ops, "backward"] if alone else ops
+    who = ", ".join(whose) or "it"
+    verb = "raise" if len(whose) > 1 else "raises"
+    single = ops[0] if len(ops) == len(whose) == 1 else ""
     is_overflow = failure is not None and failure.exception == "OverflowError"
     if is_overflow and (x := _large_operand(cases)):
         own = _ops(cases)  # not exp, which they call with a large number
@@ -444,6 +482,14 @@ def _exception(cases: list[Outcome], works: Mapping[tuple[str, str], None]) -> C
         says += ", seen only where Values are made of integers"
         return Cause("error", "", says, cases, victims)
     return Cause("error", single, says, cases, victims)
+
+
+def _is_in_backward_alone(outcome: Outcome, ops: Sequence[str]) -> bool:
+    """Whether an exception is that of the backward pass itself, and of none of the ops it calls."""
+    failure = outcome.answer.failure
+    if failure is None or failure.phase != "backward":
+        return False
+    return not any(_op_of_function(name) in ops for name in failure.caller)
 
 
 def _ends(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Cause]:

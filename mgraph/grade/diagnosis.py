@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.grade.causes import CAUSES, Cause
 from mgraph.grade.compositions import guessed, usual_parts
-from mgraph.grade.crashes import find_crashes
+from mgraph.grade.crashes import find_crashes, find_no_numbers
 from mgraph.grade.driver_engine import SAMPLE
 from mgraph.grade.evidence import Evidence, Sample, Simulator, gather, samples_of
+from mgraph.grade.hidden import find_hidden
 from mgraph.grade.hypotheses.hypothesis import (
     Hypothesis,
     is_op,
@@ -100,10 +101,15 @@ def diagnose(outcomes: Sequence[Outcome]) -> Diagnosis:
     leftovers, ran = [*find_leftovers(evidence)], evidence.numeric
     evidence = afresh(evidence)
     leaves = look_at_leaves(evidence)
-    causes = [*find_crashes(evidence.crashed, ran), *leaves.causes]
+    hidden, concerned = find_hidden(evidence)
+    causes = [*find_crashes(evidence.crashed, ran), *leaves.causes, *hidden]
+    causes += find_no_numbers(evidence.outcomes, evidence.compositions or {})
     if evidence.outcomes is outcomes:
         causes += leftovers
     steady = _steady(evidence, leaves, causes)
+    if hidden:
+        known = dict.fromkeys(map(id, concerned))
+        steady = replace(steady, outcomes=[x for x in steady.outcomes if id(x) not in known])
     if not leftovers and not any(cause.id == "stale" for cause in causes):
         causes += [*find_in_leaves(evidence, causes)]
     left = _unexplained(steady.wrong, causes)

@@ -26,8 +26,8 @@ with `"integers": true`, whole numbers are floats then. `varies` says that they 
 iterate the other way round. If an error was raised, the answer holds its last line (`error`), the
 step, and where in the engine's files it began (`failure`). `compositions` has the steps of ops that
 the engine composes of others, by op and kinds of operands, and `parts` those of single steps that
-differ. `alone` is the gradient of a leaf after its own backward. What the engine prints is kept
-out.
+differ. `hidden` has the steps whose Values have a backward that hides the one of their class.
+`alone` is the gradient of a leaf after its own backward. What the engine prints is kept out.
 """
 
 from __future__ import annotations
@@ -239,6 +239,9 @@ def run(
     steps, root = program["steps"], program["root"]
     values = first_of_all(engine, program) or build(engine, steps, parts)
     answer: dict[str, Any] = {}
+    hidden = [i for i, value in enumerate(values) if engine.hides_backward(value)]
+    if hidden and all(steps[i][0] not in ("leaf", "number") for i in hidden):
+        answer["hidden"] = hidden
     if len(steps) <= LONG:
         answer["before"] = read_all(engine, steps, values, "data")
     try:

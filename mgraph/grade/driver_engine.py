@@ -25,6 +25,7 @@ if TYPE_CHECKING or __package__:
     )
     from mgraph.grade.driver_functions import (
         added_up,
+        ask_for_gradient,
         converting,
         fits,
         followed_by,
@@ -61,6 +62,7 @@ else:  # driver_start imports it as a script does
     )
     from driver_functions import (
         added_up,
+        ask_for_gradient,
         converting,
         fits,
         followed_by,
@@ -171,7 +173,9 @@ class ForeignEngine:
 
     def leaf(self, x: float) -> Any:
         """Make a Value."""
-        return self.make(x, **self.gives_gradients)
+        leaf = self.make(x, **self.gives_gradients)
+        ask_for_gradient(leaf)
+        return leaf
 
     def find_attribute(self, sample: Any, what: str, expected: float | None) -> str:
         """Return the engine's name for the data or grad of a Value: the given one, or a usual one.
@@ -482,6 +486,13 @@ class ForeignEngine:
                 yield getattr(module, name), (root,)
         for name in slots:
             yield getattr(root, name), ()
+
+    def hides_backward(self, value: Any) -> bool:
+        """Whether a Value has a backward of its own, which hides the one of its class."""
+        attributes = getattr(value, "__dict__", None)
+        if not attributes or not isinstance(value, self.kind) or "backward" in self.names:
+            return False
+        return any(callable(attributes.get(name)) for name in self.backwards_in(type(value)))
 
     def backwards_in(self, namespace: object) -> list[str]:
         """Return the names in a class or module that spell backward, as they were at first."""

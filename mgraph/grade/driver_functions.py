@@ -41,6 +41,9 @@ NEIGHBOURS = (
 LATE = ("inspect", "ast", "dis", "opcode", "annotationlib", "token", "tokenize")
 """Python's own modules that few engines need here, and that take long to import."""
 
+ASKING = ("requires_grad", "require_grad")
+"""Usual names of what says whether a Value gets a gradient, if that isn't always so."""
+
 LIKELY = ("back", "rever", "propag", "grads", "gradients", "differentiate")
 """Parts of names that a backward pass may have."""
 
@@ -62,13 +65,20 @@ def signature(call: Any) -> Any:
 def keywords(make: Any) -> dict[str, bool]:
     """Return the arguments that ask a constructor for Values with gradients."""
     names = names_of(make)
-    if names is not None:
-        return {"requires_grad": True} if "requires_grad" in names else {}
-    try:
-        parameters = signature(make).parameters
-    except (TypeError, ValueError):
-        return {}
-    return {"requires_grad": True} if "requires_grad" in parameters else {}
+    if names is None:
+        try:
+            names = tuple(signature(make).parameters)
+        except (TypeError, ValueError):
+            return {}
+    return {name: True for name in names if name in ASKING}
+
+
+def ask_for_gradient(value: Any) -> None:
+    """Set the attribute of a Value that says whether it gets a gradient."""
+    attributes = getattr(value, "__dict__", {})
+    for name in ASKING:
+        if attributes.get(name) is False:
+            setattr(value, name, True)
 
 
 def fits(call: Any, *operands: object, **more: object) -> bool:

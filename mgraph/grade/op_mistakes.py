@@ -454,6 +454,8 @@ def _of_one_op(op: str, derivative: str) -> Iterator[tuple[str, str, Local]]:
             ("slope", "has -a·b", lambda x, b, y: -x * b),
             ("slope", "has -y", lambda x, b, y: -y),
             ("slope", "has -1/b", lambda x, b, y: div(-1.0, b)),
+            ("slope", "has 1/a", lambda x, b, y: div(1.0, x)),
+            ("slope", "has -1/a", lambda x, b, y: div(-1.0, x)),
             ("slope", "squares all of a/b", lambda x, b, y: -y * y),
             ("slope", "squares all of a/b", lambda x, b, y: y * y),
         ),

@@ -310,3 +310,171 @@ def test_cases_that_fail_only_by_rounding_are_evidence() -> None:
     says = said(single, titles)
     assert ("overwritten", "sigmoid") in says
     assert ("overwritten", "") not in says
+
+
+def test_a_name_that_is_missing_in_an_op_and_in_the_backward_of_another() -> None:
+    """The other op's own backward raises the error; it doesn't use the first op."""
+    engine = with_methods(
+        unary("exp", "maths.exp(x)", "self.grad += out.data * out.grad"),
+        unary("sqrt", "x ** 0.5", "self.grad += out.grad / (2 * maths.sqrt(x))"),
+    )
+    report = reported(engine, "op-add op-exp inside-exp op-sqrt inside-sqrt")
+    (cause,) = report.causes
+    assert cause.says.startswith("exp, backward raise NameError: name 'maths' is not defined")
+    assert not cause.victims
+    assert not cause.op
+
+
+def test_backward_of_the_operand_in_every_op() -> None:
+    """Only the last of several ops with the same first operand passes its gradient on."""
+    engine = with_methods(
+        unary("tanh", "math.tanh(x)", "self.grad += (1 - out.data**2) * out.grad")
+    )
+    engine = engine.replace("out._backward = _backward", "self._backward = _backward")
+    titles = (
+        "op-add op-mul op-tanh x-plus-x x-times-x inside-plus-minus-times inside-tanh diamond "
+        "diamond-turned added-up shared-weight recurrent one-neuron 2-times-x made-after-the-output"
+    )
+    report = reported(engine, titles)
+    (cause,) = report.causes
+    assert (cause.id, cause.op) == ("no-gradient", "")
+    assert "each op set _backward of that operand" in cause.says
+    assert not report.failed or all(x.cause for x in report.outcomes if x.failed)
+
+
+def test_backward_of_the_operand_in_ops_of_one_operand() -> None:
+    """Such ops replace what their operand passes on; a binary op with a number isn't one."""
+    methods = (
+        unary("tanh", "math.tanh(x)", "self.grad += (1 - out.data**2) * out.grad"),
+        unary("exp", "math.exp(x)", "self.grad += out.data * out.grad"),
+    )
+    late = (
+        each.replace("out._backward = _backward", "self._backward = _backward") for each in methods
+    )
+    titles = (
+        "op-add op-mul op-tanh op-exp x-plus-2 x-times-2 inside-exp inside-tanh only-through-exp "
+        "tanh-by-exp one-neuron recurrent one-node-through-several-ops diamond x-plus-x"
+    )
+    (cause,) = reported(with_methods(*late), titles).causes
+    assert (cause.id, cause.op) == ("no-gradient", "")
+    assert cause.says.startswith("ops of one operand set _backward of that operand")
+
+
+def test_a_reflected_method_that_uses_one_that_is_missing() -> None:
+    """``2 - x`` is ``2 + (-x)`` here: the method for it is right, and __radd__ is missing."""
+    engine = BASE.replace("__radd__ = __add__", "").replace("(-self) + other", "other + (-self)")
+    (cause,) = reported(engine, "op-add op-sub 2-plus-x 2-minus-x 2-times-x").causes
+    assert (cause.id, cause.op) == ("reflected", "add")
+    assert "__rsub__" not in cause.says
+    assert [*cause.victims] == ["sub"]
+
+
+@pytest.mark.parametrize("given", ["", ", require_grad=False"])
+def test_leaves_ask_for_their_gradients(given: str) -> None:
+    """The attribute that says whether a Value gets a gradient is set, or the argument given."""
+    kept = "require_grad" if given else "False"
+    engine = BASE.replace("prev=()):", f"prev=(){given}):\n        self.require_grad = {kept}")
+    for each in ("self", "other"):
+        engine = engine.replace(
+            f"    {each}.grad +=", f"    if {each}.require_grad: {each}.grad +="
+        )
+    engine = engine.replace("return out", "out.require_grad = True\n        return out")
+    report = reported(engine, "op-add op-mul x-plus-x x-times-2 diamond")
+    assert not report.causes
+
+
+def test_a_quotient_that_passes_on_one_over_its_first_operand() -> None:
+    """What goes to the divisor is 1/a, which isn't -a/b² with other operands."""
+    div = """
+    def __truediv__(self, other):
+        out = Value(self.data / other.data, (self, other))
+        def _backward():
+            self.grad += out.grad / other.data
+            other.grad += out.grad / self.data
+        out._backward = _backward
+        return out
+    """
+    says = said(with_methods(dedent(div)), "op-div inside-div seven-over-two x-over-x op-mul")
+    assert says == {("slope", "div"): "div has 1/a: its local derivative is -y/b"}
+
+
+def test_a_result_whose_backward_hides_that_of_its_class() -> None:
+    """It is seen directly, so that another mistake can be told from the other graphs."""
+    tanh = unary("tanh", "math.tanh(x)", "self.grad += (1 - out.data**2) * out.grad")
+    exp = unary("exp", "math.exp(x)", "self.grad += out.grad")
+    engine = with_methods(tanh.replace("out._backward =", "out.backward ="), exp)
+    titles = "op-add op-mul op-tanh inside-tanh one-neuron recurrent op-exp inside-exp x-plus-x"
+    says = said(engine, titles)
+    assert says.keys() == {("no-gradient", "tanh"), ("inner", "exp")}
+    assert says["no-gradient", "tanh"].startswith("tanh sets backward of the result")
+
+
+def test_a_backward_for_each_result() -> None:
+    """If each result has its own, which calls those of its operands, that is how it works."""
+    engine = BASE.replace("out._backward =", "out.backward =")
+    engine = engine.replace("other.grad += out.grad\n", "other.grad += out.grad\n{calls}")
+    engine = engine.replace("self.data * out.grad\n", "self.data * out.grad\n{calls}")
+    calls = "            self.backward()\n            other.backward()\n"
+    engine = engine.replace("{calls}", calls).partition("    def backward")[0]
+    engine += "    def backward(self):\n        pass\n"
+    engine += "\n    def relu(self):\n        return Value(max(0.0, self.data), (self,))\n"
+    says = said(engine, "op-add op-mul op-relu x-plus-x diamond added-up inside-plus-minus-times")
+    assert not any("hides the backward" in sentence for sentence in says.values())
+
+
+def test_a_method_that_results_replace() -> None:
+    """Each result has its own _backward in place of the class's, which is for leaves."""
+    engine = BASE.replace("        self._backward = lambda: None\n", "")
+    engine += "\n    def _backward(self):\n        pass\n"
+    engine += indent(dedent("""
+        def relu(self):
+            return Value(max(0.0, self.data), (self,))
+    """), "    ")  # fmt: skip
+    says = said(engine, "op-add op-mul op-relu inside-relu around-relu x-plus-x diamond")
+    assert says == {("no-gradient", "relu"): "relu passes nothing on"}
+
+
+def test_an_operand_that_is_counted_once_or_raises_an_error() -> None:
+    """``x + x`` counts once where operands are in a set, but ``x * x`` can't be unpacked there."""
+    step = """
+    def step(self):
+        if self.op == "+":
+            for child in self.prev:
+                child.grad += self.grad
+        elif self.op == "*":
+            a, b = self.prev
+            a.grad += self.grad * b.data
+            b.grad += self.grad * a.data
+    """
+    engine = (
+        with_methods(step)
+        .replace("tuple(prev)", "set(prev)")
+        .replace("node._backward", "node.step")
+    )
+    for symbol in "+*":
+        made = f"self.data {symbol} other.data, (self, other))\n"
+        engine = engine.replace(made, f"{made}        out.op = '{symbol}'\n")
+    engine = engine.replace("self._backward = lambda: None", "self.op = ''")
+    says = said(
+        engine,
+        "op-add op-mul x-plus-x x-times-x inner-node-plus-itself sum-with-repeats shared-weight",
+    )
+    assert (
+        says["repeated", ""] == "an operand that is used twice, as in x + x, is counted only once"
+    )
+    assert says["error", ""].startswith("backward raises ValueError: not enough values to unpack")
+
+
+def test_an_op_that_gives_complex_numbers() -> None:
+    """`cmath.log` gives a complex number for a positive one, too."""
+    log = unary("log", "__import__('cmath').log(x)", "self.grad += out.grad / x")
+    says = said(with_methods(log), "op-add op-log inside-log op-mul")
+    assert says == {("value", "log"): "the data of what log gives is not a number but a complex"}
+
+
+def test_a_backward_that_is_not_written_yet() -> None:
+    """There is no gradient at all, which isn't the same as 0."""
+    engine = BASE.replace("data, 0.0,", "data, None,").partition("    def backward")[0]
+    engine += "    def backward(self):\n        pass\n"
+    (cause,) = reported(engine, "op-add op-mul x-plus-x diamond").causes
+    assert cause.says.startswith("every gradient is 0 in the end, or missing")

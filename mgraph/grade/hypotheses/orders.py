@@ -349,6 +349,33 @@ def late_events(
             yield from traversals.events_of(program, step)
 
 
+def late_events_of(
+    steps: Callable[[Program], Iterable[int]], program: Program, *, single: bool
+) -> Iterator[tuple[int, int]]:
+    """Yield the order if ops pass on when their first Value should, and that one never.
+
+    Of such ops with the same first Value, only the last one passes anything on.
+
+    Args:
+        steps: Lists the steps in the order of the backward pass.
+        program: The program.
+        single: Whether only ops of one operand do so, and powers with a plain number.
+    """
+    instead: dict[int, int] = {}
+    late = bytearray(len(program.steps))
+    for step, (op, args, _) in enumerate(program.steps):
+        values = [arg for arg in args if program.steps[arg].op != NUMBER]
+        is_single = len(args) == 1 or (op == "pow" and len(values) == 1)
+        if values and (is_single or not single):
+            late[step] = 1
+            instead[values[0]] = step
+    for step in steps(program):
+        if step in instead:
+            yield from traversals.events_of(program, instead[step])
+        elif not late[step]:
+            yield from traversals.events_of(program, step)
+
+
 def every_step(program: Program) -> Iterable[int]:
     """List all steps of a program, in the order in which they were made."""
     return range(len(program.steps))

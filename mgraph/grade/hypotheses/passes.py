@@ -41,6 +41,7 @@ from mgraph.grade.hypotheses.orders import (
     descending,
     every_step,
     late_events,
+    late_events_of,
     newest,
     of_passing,
     pre_again,
@@ -121,9 +122,10 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     right = ANY_ORDER if varies else RIGHT_ORDERS
     yield from _overwriting(right)
     yield from odd(_keeping_one(right))
-    yield from _repeated("", untold=untold)
-    if repeatable and len(repeating) > 1 and any(op in _TWICE for op in repeating):
-        others = [op for op in _TWICE if op not in repeating]
+    shown = any(op in _TWICE for op in repeating)
+    others = [op for op in _TWICE if shown and op not in repeating]
+    yield from _repeated("", untold=(*untold, *others))
+    if repeatable and len(repeating) > 1 and shown:
         yield from _repeated("", but=repeatable, untold=(*untold, *others))
     for crossed in (always_true, chooses_nothing):
         change = setting(crossed=crossed)
@@ -135,7 +137,7 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     yield from bounds(gots)
     yield from other_numbers(factors)
     yield from _along_one_operand()
-    yield from odd(chain(_never_reached(), _passed_over()))
+    yield from odd(chain(_never_reached(), _late(), _passed_over()))
     yield from seeds_everywhere()
     yield from odd(_ends_early(right))
     yield from left_out()
@@ -422,6 +424,22 @@ def _never_reached() -> Iterator[Hypothesis]:
     for steps in until_seen():
         until = setting(order=traversals.all_operands(steps))
         yield Hypothesis("no-gradient", "", says, until)
+
+
+def _late() -> Iterator[Hypothesis]:
+    """Yield what happens if ops set what their operand does in backward, not their result."""
+    each = (
+        "of several ops with the same first operand, only the last one passes its gradient on, as "
+        "if each op set _backward of that operand; it must set that of its result"
+    )
+    of_one = (
+        "ops of one operand set _backward of that operand, which replaces the operand's own; they "
+        "must set that of their result"
+    )
+    for says, single in ((each, False), (of_one, True)):
+        for steps in (reversed_post, reversed_flipped, descending):
+            change = setting(order=partial(late_events_of, steps, single=single))
+            yield Hypothesis("no-gradient", "", says, change)
 
 
 def _passed_over() -> Iterator[Hypothesis]:
