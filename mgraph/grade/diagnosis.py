@@ -45,7 +45,6 @@ from mgraph.grade.op_rules import Learned, learn
 from mgraph.grade.outcomes import Verdict, wrong_numbers
 from mgraph.grade.rule_causes import (
     OPERANDS,
-    are_many,
     known_rules,
     slope_hypotheses,
     value_causes,
@@ -408,44 +407,8 @@ def _explained(  # noqa: PLR0913, PLR0917
 def _explanation(
     search: Search, slopes: Sequence[Hypothesis], learned: Learned, evidence: Evidence
 ) -> ProvenMistakes:
-    """Return the fewest mistakes that explain the failures: one, wrong partials, or several.
-
-    Many partials that are wrong in different ways are only said to be if they explain everything,
-    alone or beside one mistake of the pass: it may not be the ops that are wrong.
-    """
+    """Return the fewest mistakes that explain the failures: one, wrong partials, or several."""
     whole, of_ops = _passes(search, evidence)
-    if not are_many(slopes):
-        return _fewest(search, slopes, whole, of_ops, learned, evidence)
-    fewer = _fewest(search, [], whole, of_ops, learned, evidence)
-    if not fewer.left:
-        return fewer
-    many = search.together(slopes) or _beside_known(search, slopes, (*whole, *of_ops))
-    if many is None or many.left:
-        return fewer
-    return search.unambiguous(many, [*right_orders(), *whole], of_ops)
-
-
-def _passes(search: Search, evidence: Evidence) -> tuple[list[Hypothesis], list[Hypothesis]]:
-    """Return mistakes of the pass that concern all ops, and those that concern one."""
-    varies = bool(evidence.unsteady) or any(x.answer.varies for x in evidence.outcomes)
-    repeatable = _repeatable(search)
-    repeating = [op for op in _repeating(search.failed) if op not in repeatable]
-    whole = whole_passes(
-        *_hints(evidence, search.failed), _alone(evidence), repeatable=repeatable,
-        repeating=repeating, untold=search.untold, varies=varies,
-        is_seed_by_op=_is_seed_by_op(evidence),
-    )  # fmt: skip
-    ops = dict.fromkeys(
-        step.op for sample in search.failed for step in sample.program.steps if step.args
-    )
-    return [*whole], [each for op in ops for each in passes_of_op(op, varies=varies)]
-
-
-def _fewest(  # noqa: PLR0913, PLR0917
-    search: Search, slopes: Sequence[Hypothesis], whole: Sequence[Hypothesis],
-    of_ops: Sequence[Hypothesis], learned: Learned, evidence: Evidence,
-) -> ProvenMistakes:  # fmt: skip
-    """Return the fewest mistakes that explain the failures, or what is proven of some."""
     wrong = [(f.op, f.kinds, f.operand) for f in learned.faults if f.operand is not None]
     known = learned.right | dict.fromkeys(wrong)
     if not slopes and any(f.operand is not None and not f.is_composed for f in learned.faults):
@@ -469,6 +432,22 @@ def _fewest(  # noqa: PLR0913, PLR0917
     proven = search.unambiguous(proven, [*right_orders(), *whole], of_ops)
     has_roots = any(root_pair(outcome) is not None for outcome in evidence.numeric)
     return proven if has_roots else _without_unseen_orders(search, proven)
+
+
+def _passes(search: Search, evidence: Evidence) -> tuple[list[Hypothesis], list[Hypothesis]]:
+    """Return mistakes of the pass that concern all ops, and those that concern one."""
+    varies = bool(evidence.unsteady) or any(x.answer.varies for x in evidence.outcomes)
+    repeatable = _repeatable(search)
+    repeating = [op for op in _repeating(search.failed) if op not in repeatable]
+    whole = whole_passes(
+        *_hints(evidence, search.failed), _alone(evidence), repeatable=repeatable,
+        repeating=repeating, untold=search.untold, varies=varies,
+        is_seed_by_op=_is_seed_by_op(evidence),
+    )  # fmt: skip
+    ops = dict.fromkeys(
+        step.op for sample in search.failed for step in sample.program.steps if step.args
+    )
+    return [*whole], [each for op in ops for each in passes_of_op(op, varies=varies)]
 
 
 def _without_unseen_orders(search: Search, proven: ProvenMistakes) -> ProvenMistakes:

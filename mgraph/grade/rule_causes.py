@@ -217,32 +217,20 @@ def _in_common(
     return _of_several_ops(found, learned) if len(found) >= _MANY else found
 
 
-def _of_several_ops(found: Sequence[Hypothesis], learned: Learned) -> list[Hypothesis]:
+def _of_several_ops(found: list[Hypothesis], learned: Learned) -> list[Hypothesis]:
     """Put a mistake of several ops together; return nothing if it isn't known how they are wrong.
 
     It may not be the ops that are wrong.
     """
     if any(each.is_unknown(learned.rules) for each in found):
         return []
-    if _differ(found):
-        return [*found]
+    if len(dict.fromkeys(each.cause for each in found)) > 1:
+        return found
     ops = ", ".join(dict.fromkeys(each.op for each in found))
     says = f"{ops} have the same mistake: {found[0].says}"
     concerned = frozenset(form for each in found for form in each.forms)
     change = partial(_all_changes, [each.change for each in found])
     return [Hypothesis(found[0].cause, "", says, change, forms=concerned, is_seen=True)]
-
-
-def are_many(hypotheses: Sequence[Hypothesis]) -> bool:
-    """Whether many local derivatives are wrong, and in different ways.
-
-    It may not be the ops that are wrong.
-    """
-    return len(hypotheses) >= _MANY and _differ(hypotheses)
-
-
-def _differ(hypotheses: Sequence[Hypothesis]) -> bool:
-    return len(dict.fromkeys(each.cause for each in hypotheses)) > 1
 
 
 def _all_changes(changes: Sequence[Callable[[Rules], Rules]], rules: Rules) -> Rules:
