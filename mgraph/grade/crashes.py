@@ -223,7 +223,8 @@ def _refused(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator
         refused = {
             op: cases
             for (op, refused_kinds), cases in groups.items()
-            if refused_kinds == kinds and (op, kinds) not in works and _works(op, kinds, works)
+            if refused_kinds == kinds and (op, kinds) not in works
+            if _works(op, kinds, works) or (kinds == "NV" and _is_missing(op, cases))
         }
         refused |= _refused_alike(refused, kinds, groups)
         floats = _floats(refused, works)
@@ -233,6 +234,7 @@ def _refused(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator
             yield _refusal(kinds, floats, _victims(floats, kinds, groups))
         if kinds == "NV":  # an op that takes no number on either side is not asked twice
             both = [op for op in refused if (op, "VN") in groups and (op, "VN") not in works]
+            both = [op for op in both if (op, "VV") in works]
             both = [op for op in both if op not in of_floats]
             both += [op for op in refused if (op, "VN") in works and (op, "VN") not in fine]
             refused = {op: cases for op, cases in refused.items() if op not in both}
@@ -355,6 +357,19 @@ def _victims(
         ):
             victims.setdefault(op, []).extend(same)
     return victims
+
+
+def _is_missing(op: str, cases: Sequence[Outcome]) -> bool:
+    """Whether Python itself refuses an operator: no method of the engine takes it.
+
+    Many engines have no power of a plain number, so that isn't missed.
+    """
+    texts = [outcome.answer.error for outcome in cases if not _is_in_engine(outcome)]
+    return (
+        op != "pow"
+        and len(texts) == len(cases)
+        and all("unsupported operand type" in text for text in texts)
+    )
 
 
 def _is_in_engine(outcome: Outcome) -> bool:

@@ -351,7 +351,7 @@ class ForeignEngine:
     def find_form(self, op: str, kinds: str) -> Callable[..., Any]:
         """Try the candidates on a sample until one gives a Value."""
         failed: EngineError | None = None
-        is_refusal = False
+        is_refusal = is_slip = False
         for candidate in self.candidates(op, kinds):
             phase = "build"
             sample = [self.leaf(0.75 - 0.25 * i) if k == "V" else 2 for i, k in enumerate(kinds)]
@@ -373,9 +373,10 @@ class ForeignEngine:
                         failed.evidence["culprit"] = ":".join(other[:2])
                         failed.evidence["gave"] = instead_of_value(other[2])
                     is_refusal = isinstance(error, REFUSALS)
+                    is_slip = isinstance(error, NameError)
         if failed is None:
             raise UnsupportedError(f"the engine has no {op}")
-        if is_refusal or (op == "pow" and self.only_numbers(kinds)):
+        if is_refusal or (op == "pow" and not is_slip and self.only_numbers(kinds)):
             raise UnsupportedError(str(failed), failed.evidence)
         raise failed
 

@@ -132,6 +132,27 @@ def test_operators_beside_a_failing_backward(shell: Shell) -> None:
     assert not any(says.startswith("sub") for says in said)
 
 
+def test_name_that_is_missing_in_an_op_and_in_backward(shell: Shell) -> None:
+    """The line of a rule isn't said to be another op's; nor does a missing name refuse a number."""
+    power = "self.data ** other, (self,)"
+    changes = {
+        power: "self.data ** getattr(other, 'data', other), (self,)",
+        "self.grad += other * self.data ** (other - 1) * out.grad": (
+            "n = getattr(other, 'data', other)\n"
+            "            self.grad += n * self.data ** (n - 1) * out.grad\n"
+            "            if n is not other:\n"
+            "                other.grad += out.data * math.log(self.data) * out.grad"
+        ),
+        "    def __neg__": (
+            "    def exp(self):\n        return Value(math.exp(self.data), (self,))\n"
+            "    def __neg__"
+        ),
+    }
+    (says,) = [each for each in causes(shell, changes) if "'math'" in each]
+    assert says.startswith("exp, backward raise NameError: name 'math' is not defined (")
+    assert "uses it" not in says
+
+
 def test_ops_that_refuse_numbers_themselves(shell: Shell) -> None:
     """An op that refuses a number in a line of its own isn't said to use others."""
     changes = {
