@@ -477,4 +477,4 @@ def test_a_backward_that_is_not_written_yet() -> None:
     engine = BASE.replace("data, 0.0,", "data, None,").partition("    def backward")[0]
     engine += "    def backward(self):\n        pass\n"
     (cause,) = reported(engine, "op-add op-mul x-plus-x diamond").causes
-    assert cause.says.startswith("every gradient is 0 in the end, or missing")
+    assert cause.says.startswith("gradients are 0 in the end, or missing")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 _NO_SEED: Final = (
-    "every gradient is 0 in the end, or missing: the output's is not set to 1 before it is passed "
+    "gradients are 0 in the end, or missing: the output's is not set to 1 before it is passed "
     "on, or all of them are set back to 0"
 )
 _SIGN_SEED: Final = (
