@@ -60,6 +60,18 @@ class Composition(NamedTuple):
         """The ops it is composed of."""
         return dict.fromkeys((*(op for op, _ in self.steps if op in OPS), *self.calls))
 
+    def uses_numbers_first(self, op: str, kinds: str) -> bool:
+        """Whether it may use an op with a plain number on the left, as far as its steps tell.
+
+        Args:
+            op: The op.
+            kinds: Which of its own operands are Values (V), and which are plain numbers (N).
+        """
+        firsts = [args[0] for own, args in self.steps if own == op and args]
+        made = [own in (NUMBER, *_MADE) for own, _ in self.steps]
+        is_number = [*(kind == "N" for kind in kinds[: self.operands]), *made]
+        return not firsts or any(is_number[i] for i in firsts)
+
 
 Known = Mapping[tuple[str, str], Composition | None]
 """What ops are composed of, by op and kinds of operands; None if it can't be told."""

@@ -171,7 +171,12 @@ class _Learner:
             if is_known and not self.near(seen.y, value):
                 return False
         self.composed[op, kinds] = composition
-        of_parts = [fault for fault in self.faults if fault.op in composition.calls]
+        of_parts = [
+            fault
+            for fault in self.faults
+            if fault.op in composition.calls
+            and (fault.kinds != "NV" or composition.uses_numbers_first(fault.op, kinds))
+        ]
         if not any(fault.operand is None for fault in of_parts):
             self._look_at_composition(op, kinds, observations, only, only_value=bool(of_parts))
         return True

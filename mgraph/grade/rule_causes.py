@@ -337,12 +337,19 @@ def value_causes(
     for sentence in sentences:
         own = [(fault.op, fault.kinds) for fault in sentence.faults]
         ops = dict.fromkeys(op for op, _ in own)
-        followers = [form for form in seen_in if any(op in _parts(form, learned) for op in ops)]
+        followers = [form for form in seen_in if any(_follows(form, each, learned) for each in own)]
         victims = dict.fromkeys(form[0] for form in followers if form[0] not in ops)
         cases = {key: x for form in (*own, *followers) for key, x in seen_in.get(form, {}).items()}
         own_cases = [*cases.values()]
         causes.append(Cause(sentence.cause, sentence.op, sentence.says, own_cases, [*victims]))
     return causes
+
+
+def _follows(form: tuple[str, str], wrong: tuple[str, str], learned: Learned) -> bool:
+    """Whether an op may be wrong because another one is, with a certain kind of operands."""
+    (op, kinds), known = wrong, learned.composed.get(form)
+    is_free = kinds == "NV" and known is not None and not known.uses_numbers_first(op, form[1])
+    return op in _parts(form, learned) and not is_free
 
 
 def _parts(form: tuple[str, str], learned: Learned) -> dict[str, None]:
