@@ -427,6 +427,7 @@ def _explanation(
         or _beside_known(search, slopes, (*whole, *of_ops))
         or search.stepwise((*whole, *slopes, *of_ops), partial(_slopes_to_try, search, known))
     )
+    proven = _with_gradients(search, proven, of_ops)
     if _is_patchwork(proven.hypotheses):
         return ProvenMistakes((), (), tuple(search.failed))
     proven = search.unambiguous(proven, [*right_orders(), *whole], of_ops)
@@ -448,6 +449,24 @@ def _passes(search: Search, evidence: Evidence) -> tuple[list[Hypothesis], list[
         step.op for sample in search.failed for step in sample.program.steps if step.args
     )
     return [*whole], [each for op in ops for each in passes_of_op(op, varies=varies)]
+
+
+def _with_gradients(
+    search: Search, proven: ProvenMistakes, of_ops: Sequence[Hypothesis]
+) -> ProvenMistakes:
+    """Replace an op that passes nothing on by one that uses gradients for values, if they fit more.
+
+    Most operands have none yet, so that nothing is what they mostly get.
+    """
+    lost = [each for each in proven.hypotheses if each.cause == "no-gradient" and each.op]
+    for each in lost if proven.left else ():
+        for rival in of_ops:
+            if rival.op == each.op and rival.change(CORRECT).by_grads:
+                others = [rival if one is each else one for one in proven.hypotheses]
+                changed = search.enough(others)
+                if len(changed.left) < len(proven.left):
+                    return changed
+    return proven
 
 
 def _without_unseen_orders(search: Search, proven: ProvenMistakes) -> ProvenMistakes:

@@ -108,6 +108,7 @@ class Rules(NamedTuple):
             computed.
         own_upstream: Whether an op takes an operand's adjoint for its own, by op and index of the
             operand.
+        by_grads: Whether an op computes its partials from its operands' adjoints, by op.
         gated: Whether an op passes its adjoint on as it is if an operand's own is positive, and
             nothing if not.
         seeded: The step whose adjoint starts at 1 instead of the root's.
@@ -159,6 +160,7 @@ class Rules(NamedTuple):
     by_number: Callable[[Program, Sequence[float]], Iterable[int]] | None = None
     by_chance: Callable[[Program, Sequence[float]], Iterable[Iterable[int]]] | None = None
     own_upstream: Callable[[str, int], bool] | None = None
+    by_grads: Callable[[str], bool] | None = None
     gated: Callable[[str], bool] | None = None
     at_visits: bool = False
     of_last: Callable[[str], bool] | None = None
@@ -244,6 +246,8 @@ def _in_order(  # noqa: C901, PLR0912 - what may happen at each step
             upstream = _upstream(rules, data, grad, step, arg, by=(op, operand))
         which = operand if is_own else _partial_of(program, rules, step, operand)
         passed = passed_on(step, which, upstream)
+        if rules.by_grads and rules.by_grads(op):
+            passed = _by_grads(program, data, grad, step, operand)
         if passed is None:
             return Simulated(data, grad, is_unknown=True)
         if rules.gated and rules.gated(op):
@@ -255,6 +259,18 @@ def _in_order(  # noqa: C901, PLR0912 - what may happen at each step
         else:
             grad[arg] = _added(rules, (op, operand), arg, grad[arg], passed, olds)
     return Simulated(data, at_visits if rules.at_visits else grad, is_unknown)
+
+
+def _by_grads(
+    program: Program, data: Sequence[float], grad: Sequence[float], step: int, operand: int
+) -> float:
+    """Return what an operand gets if an op takes the adjoints of its operands for their primals.
+
+    Plain numbers are made Values, which have none.
+    """
+    op, args, _ = program.steps[step]
+    xs = [0.0 if program.steps[arg].op == NUMBER else grad[arg] for arg in args]
+    return OPS[op].partials(xs, data[step])[operand] * grad[step]
 
 
 def _is_silent(rules: Rules, data: float, adjoint: float) -> bool:

@@ -597,6 +597,13 @@ def _by_own_gradient(op: str) -> Iterator[Hypothesis]:
         "instead of out.grad"
     )  # explains as much as the next one unless some operand has a gradient before
     yield Hypothesis("no-gradient", op, says, partial(_passing_nothing_on, _forms(op)))
+    if op == "mul":
+        says = (
+            "mul multiplies out.grad by the gradient of the other operand; it must be its value, "
+            "as in other.data * out.grad"
+        )
+        for order in (traversals.as_written, *RIGHT_ORDERS):
+            yield Hypothesis("slope", op, says, setting(by_grads=partial(is_op, op), order=order))
     inputs = OPS[op].inputs
     for operands in ([*range(inputs)], *([k] for k in range(inputs if inputs > 1 else 0))):
         says = f"{op} uses the gradient of its operand where it must use out.grad"
