@@ -145,6 +145,7 @@ class _Learner:
         self.is_watched = known is not None
         self.composed: dict[tuple[str, str], Composition] = {}
         self.right: dict[tuple[str, str, int], None] = {}
+        self.doubled: dict[str, str] = {}
 
     def look(self, op: str, kinds: str, observations: Sequence[Observation]) -> None:
         """Find the rules of one op with operands of certain kinds."""
@@ -158,6 +159,30 @@ class _Learner:
                 if operand < len(seen.xs) and shows_partial(seen, operand)
             ]
             self._find_partial(op, kinds, operand, usable)
+        self._look_at_both(op, kinds, observations)
+
+    def _look_at_both(self, op: str, kinds: str, observations: Sequence[Observation]) -> None:
+        """Look for an operand that gets what both must get, if the other one gets nothing.
+
+        Beside a plain number, that is looked for if it is so between Values.
+        """
+        own = [fault for fault in self.faults if (fault.op, fault.kinds) == (op, kinds)]
+        own = [fault for fault in own if fault.operand is not None]
+        lost = [f for f in own if f.mistake is not None and f.mistake.cause == "no-gradient"]
+        is_shown = len(lost) == 1 and len(own) == 2 if kinds == "VV" else op in self.doubled  # noqa: PLR2004 - operands
+        if OPS[op].inputs != 2 or not own or not is_shown:  # noqa: PLR2004 - operands
+            return
+        k = 1 - (lost[0].operand or 0) if kinds == "VV" else own[0].operand or 0
+        which, name = ("first", "self") if k == 0 else ("second", "other")
+        says = f"gives its {which} operand what both must get, as if it had {name}.grad += twice"
+        both = Mistake("slope", self.doubled.get(op, says), guarded(partial(_sum_of_partials, op)))
+        if all(self._has_passed(k, both, seen) for seen in observations if shows_partial(seen, k)):
+            self.doubled.setdefault(op, says)
+            self.slopes[op, kinds, k] = both.gives
+            for fault in own:
+                self.faults.remove(fault)
+                gives = both.gives if fault.operand == k else _nothing
+                self.faults.append(fault._replace(mistake=both._replace(gives=gives)))
 
     def _is_composed(self, op: str, kinds: str, observations: Sequence[Observation]) -> bool:
         """Whether an op's values are those of the parts that it was seen to be composed of."""
@@ -390,6 +415,15 @@ class _Learner:
 def _slope(operand: int, seen: Observation) -> str:
     """Return the local derivative an engine had, to as many digits as numbers must agree in."""
     return f"{(seen.passed[operand] or 0.0) / (seen.upstream or 1.0):.9g}"
+
+
+def _nothing(*_: object) -> float:
+    return 0.0
+
+
+def _sum_of_partials(op: str, xs: Sequence[float], y: float, upstream: float) -> float:
+    """Return what all operands together must get."""
+    return sum(OPS[op].partials(xs, y)) * upstream
 
 
 def _from_inputs(op: str, operand: int, xs: Sequence[float], _: float, upstream: float) -> float:
