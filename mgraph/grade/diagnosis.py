@@ -408,7 +408,7 @@ def _explanation(
     search: Search, slopes: Sequence[Hypothesis], learned: Learned, evidence: Evidence
 ) -> ProvenMistakes:
     """Return the fewest mistakes that explain the failures: one, wrong partials, or several."""
-    whole, of_ops = _passes(search, evidence)
+    whole, of_ops = _passes(search, learned, evidence)
     wrong = [(f.op, f.kinds, f.operand) for f in learned.faults if f.operand is not None]
     known = learned.right | dict.fromkeys(wrong)
     if not slopes and any(f.operand is not None and not f.is_composed for f in learned.faults):
@@ -435,7 +435,9 @@ def _explanation(
     return proven if has_roots else _without_unseen_orders(search, proven)
 
 
-def _passes(search: Search, evidence: Evidence) -> tuple[list[Hypothesis], list[Hypothesis]]:
+def _passes(
+    search: Search, learned: Learned, evidence: Evidence
+) -> tuple[list[Hypothesis], list[Hypothesis]]:
     """Return mistakes of the pass that concern all ops, and those that concern one."""
     varies = bool(evidence.unsteady) or any(x.answer.varies for x in evidence.outcomes)
     repeatable = _repeatable(search)
@@ -443,7 +445,7 @@ def _passes(search: Search, evidence: Evidence) -> tuple[list[Hypothesis], list[
     whole = whole_passes(
         *_hints(evidence, search.failed), _alone(evidence), repeatable=repeatable,
         repeating=repeating, untold=search.untold, varies=varies,
-        is_seed_by_op=_is_seed_by_op(evidence),
+        is_seed_by_op=_is_seed_by_op(evidence), unary=_unary(evidence, learned),
     )  # fmt: skip
     ops = dict.fromkeys(
         step.op for sample in search.failed for step in sample.program.steps if step.args
@@ -570,6 +572,12 @@ def _are_seen(slopes: Sequence[Hypothesis], learned: Learned, evidence: Evidence
     may_follow = known is None or any(known.get((f.op, f.kinds), "") is None for f in unknown)
     is_few = len(dict.fromkeys(fault.op for fault in unknown)) < _SEVERAL
     return bool(slopes) and is_few and not (may_follow and len(slopes) > 1)
+
+
+def _unary(evidence: Evidence, learned: Learned) -> int:
+    """Return how many ops with a single operand have a backward of their own."""
+    forms = dict.fromkeys(form for outcome in evidence.numeric for form in forms_of(outcome))
+    return sum(kinds == "V" and (op, kinds) not in learned.composed for op, kinds in forms)
 
 
 def _hints(

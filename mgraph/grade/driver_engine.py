@@ -354,7 +354,8 @@ class ForeignEngine:
         is_refusal = is_slip = False
         for candidate in self.candidates(op, kinds):
             phase = "build"
-            sample = [self.leaf(0.75 - 0.25 * i) if k == "V" else 2 for i, k in enumerate(kinds)]
+            # no number is the inverse of another, for which it might be taken
+            sample = [self.leaf(0.75 - 0.1875 * i) if k == "V" else 2 for i, k in enumerate(kinds)]
             try:
                 result, composed = self.watcher.call(candidate, sample, op)
                 self.samples += [*sample, result]

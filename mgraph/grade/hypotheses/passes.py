@@ -100,7 +100,7 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     roots: Sequence[tuple[float, float]], gots: Iterable[float], factors: Iterable[float],
     alone: tuple[float, float] | None = None, *, repeatable: Sequence[str] = (),
     repeating: Sequence[str] = (), untold: Sequence[str] = (), varies: bool,
-    is_seed_by_op: bool = False,
+    is_seed_by_op: bool = False, unary: int = 2,
 ) -> Iterator[Hypothesis]:  # fmt: skip
     """Yield the mistakes that concern all ops, the most usual ones first.
 
@@ -114,13 +114,14 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
         untold: Ops of which nothing can be told.
         varies: Whether the order of the backward pass may change from graph to graph.
         is_seed_by_op: Whether the gradient of an output depends on its op alone.
+        unary: How many ops with a single operand were seen.
     """
     gots, factors = [*gots], [*factors]
     yield from seeds(roots, is_by_op=is_seed_by_op) if roots else seeds_unseen(factors, alone)
     yield from odd(seeds_elsewhere())
     yield from _without_chain_rule()
     right = ANY_ORDER if varies else RIGHT_ORDERS
-    yield from _overwriting(right)
+    yield from _overwriting(right, unary)
     yield from odd(_keeping_one(right))
     shown = any(op in _TWICE for op in repeating)
     others = [op for op in _TWICE if shown and op not in repeating]
@@ -196,8 +197,11 @@ def _combining() -> Iterator[Hypothesis]:
     yield from _in_turn()
 
 
-def _overwriting(right: Sequence[Order]) -> Iterator[Hypothesis]:
-    """Yield how gradients may be overwritten, given the right orders of the backward pass."""
+def _overwriting(right: Sequence[Order], unary: int) -> Iterator[Hypothesis]:
+    """Yield how gradients may be overwritten, given the right orders of the backward pass.
+
+    What a single op of one operand does isn't said of all of them.
+    """
     orders = (None, *right)
     says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
     for order in orders:
@@ -213,6 +217,8 @@ def _overwriting(right: Sequence[Order]) -> Iterator[Hypothesis]:
         ("the second operand of each op", is_second),
         ("the operand of ops with a single operand", is_only),
     ):
+        if is_it is is_only and unary < 2:  # noqa: PLR2004 - ops
+            continue
         says = f"`=` instead of `+=` for {which}: what the operand had before is lost"
         for order in orders:
             yield Hypothesis("overwritten", "", says, overwriting(is_it, order))
