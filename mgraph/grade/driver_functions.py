@@ -41,9 +41,6 @@ NEIGHBOURS = (
 LATE = ("inspect", "ast", "dis", "opcode", "annotationlib", "token", "tokenize")
 """Python's own modules that few engines need here, and that take long to import."""
 
-ASKING = ("requires_grad", "require_grad")
-"""Usual names of what says whether a Value gets a gradient, if that isn't always so."""
-
 LIKELY = ("back", "rever", "propag", "grads", "gradients", "differentiate")
 """Parts of names that a backward pass may have."""
 
@@ -70,14 +67,19 @@ def keywords(make: Any) -> dict[str, bool]:
             names = tuple(signature(make).parameters)
         except (TypeError, ValueError):
             return {}
-    return {name: True for name in names if name in ASKING}
+    return {name: True for name in names if asks_for_gradient(name)}
+
+
+def asks_for_gradient(name: str) -> bool:
+    """Whether a name such as `requires_grad` says that a Value gets a gradient."""
+    plain = name.replace("_", "").lower()
+    return "grad" in plain and plain.startswith(("requir", "need", "want", "track"))
 
 
 def ask_for_gradient(value: Any) -> None:
     """Set the attribute of a Value that says whether it gets a gradient."""
-    attributes = getattr(value, "__dict__", {})
-    for name in ASKING:
-        if attributes.get(name) is False:
+    for name, asked in [*getattr(value, "__dict__", {}).items()]:
+        if asked is False and asks_for_gradient(name):
             setattr(value, name, True)
 
 

@@ -478,3 +478,185 @@ def test_a_backward_that_is_not_written_yet() -> None:
     engine += "    def backward(self):\n        pass\n"
     (cause,) = reported(engine, "op-add op-mul x-plus-x diamond").causes
     assert cause.says.startswith("gradients are 0 in the end, or missing")
+
+
+@pytest.mark.parametrize(
+    ("op", "titles"),
+    [
+        ("mul", "op-mul op-sub diamond x-times-x shared-weight op-add"),
+        ("tanh", "op-tanh inside-tanh op-mul one-neuron"),
+        ("relu", "op-relu inside-relu around-relu only-through-relu op-mul"),
+    ],
+)
+def test_an_op_that_replaces_backward_of_its_result(op: str, titles: str) -> None:
+    """It sets out.backward, not out._backward; the output's gradient isn't said to be wrong."""
+    engine = with_methods(
+        unary("tanh", "math.tanh(x)", "self.grad += (1 - out.data**2) * out.grad"),
+        unary("relu", "max(x, 0.0)", "self.grad += (out.data > 0) * out.grad"),
+    )
+    before, start, rest = engine.partition(f"    def {'__mul__' if op == 'mul' else op}(")
+    source = before + start + rest.replace("out._backward =", "out.backward =", 1)
+    says = said(source, titles)
+    assert [*says] == [("no-gradient", op)]
+    assert "which hides the backward of the class" in says["no-gradient", op]
+
+
+def test_an_operator_that_is_missing_where_the_other_side_fails() -> None:
+    """Where no method takes a number on the left, that is said, even if the op never works."""
+    turned = "other = other if isinstance(other, Value) else Value(other)"
+    source = BASE.replace("return self + (-other)", f"{turned}\n        return self + -1 * other")
+    source = source.replace("__rmul__", "by_number").replace("__rsub__", "from_number")
+    says = said(source, "op-sub 2-minus-x x-minus-2 2-times-x op-mul op-add")
+    assert [*says] == [("reflected", "")]
+    assert "__rsub__" in says["reflected", ""]
+    assert "__rmul__" in says["reflected", ""]
+
+
+def test_a_number_on_the_left_of_an_op_that_cuts_its_operand_off() -> None:
+    """The new Value of a divisor's number isn't taken for one of the number on the left."""
+    power = """
+        def __pow__(self, n):
+            out = Value(self.data ** n, (self,))
+            def _backward():
+                self.grad += n * self.data ** (n - 1) * out.grad
+            out._backward = _backward
+            return out
+    """
+    cut = """
+        def __truediv__(self, other):
+            other = other if isinstance(other, Value) else Value(other)
+            return self * Value(other.data or 1e-15) ** -1
+        def __rtruediv__(self, other):
+            return other * Value(self.data or 1e-15) ** -1
+    """
+    titles = "op-div 2-over-x inside-div op-mul op-sub negative-numbers difference-of-equals"
+    report = reported(with_methods(power, cut), titles)
+    assert [(cause.id, cause.op) for cause in report.causes] == [("no-gradient", "div")]
+    assert all(outcome.cause for outcome in report.outcomes if outcome.failed)
+
+
+def test_values_that_want_no_gradient() -> None:
+    """If a Value must be asked for its gradient, that is among the reasons why there is none."""
+    source = BASE.replace("prev=()):", "prev=(), wanted=False):").replace(
+        "= lambda: None",
+        "= lambda: None\n        self.wanted = wanted or any(x.wanted for x in prev)",
+    )
+    source = source.replace(
+        "            node._backward()",
+        "            if node.wanted:\n                node._backward()",
+    )
+    says = said(source, "op-add op-mul op-sub diamond x-times-x shared-weight ladder")
+    assert [*says] == [("no-gradient", "")]
+    assert "or a Value gets none unless it is asked for" in says["no-gradient", ""]
+
+
+def test_a_power_without_upstream_where_no_output_starts_at_1() -> None:
+    """All other gradients are 0, which isn't said to come of ops that forget theirs."""
+    own = [
+        f"""
+        def {name}(self, other):
+            out = Value(self.data {symbol} other.data, (self, other))
+            def _backward():
+                self.grad += {first} * out.grad
+                other.grad += {second} * out.grad
+            out._backward = _backward
+            return out
+        """
+        for name, symbol, first, second in (
+            ("__add__", "+", "1", "1"),
+            ("__sub__", "-", "1", "-1"),
+            ("__mul__", "*", "other.data", "self.data"),
+            ("__truediv__", "/", "1 / other.data", "-self.data / other.data**2"),
+        )
+    ]
+    passed = "self.grad += n * x ** (n - 1)"
+    power = unary("__pow__", "x ** n", passed).replace("(self):", "(self, n):", 1)
+    source = with_methods(*own, power).replace("        self.grad = 1.0\n", "")
+    titles = (
+        "op-add op-mul op-sub op-div diamond x-times-x x-to-the-half x-squared x-to-the-minus-1 "
+        "x-to-the-minus-three-halves shared-weight inner-node-plus-itself"
+    )
+    says = said(source, titles)
+    assert says.keys() - {("conversion", "mul")} == {("seed", ""), ("upstream", "pow")}
+
+
+def test_two_operators_that_take_a_number_on_the_wrong_side() -> None:
+    """2 / x uses powers of Values, so it isn't wrong because 2 ** x is, but for the same reason."""
+    power = """
+        def __pow__(self, other):
+            other = other if isinstance(other, Value) else Value(other)
+            out = Value(self.data ** other.data, (self, other))
+            def _backward():
+                self.grad += other.data * self.data ** (other.data - 1) * out.grad
+            out._backward = _backward
+            return out
+        def __truediv__(self, other):
+            other = other if isinstance(other, Value) else Value(other)
+            return self * (other ** -1)
+        def __rpow__(self, other):
+            return self ** other
+        def __rtruediv__(self, other):
+            return self / other
+    """
+    report = reported(with_methods(power), "2-to-the-x 2-over-x op-div op-mul x-to-the-minus-1")
+    swapped = {cause.op for cause in report.causes if "operands in the wrong order" in cause.says}
+    assert swapped == {"pow", "div"}
+    assert not any(cause.victims for cause in report.causes)
+
+
+@pytest.mark.parametrize("name", ["requires_grad", "require_grad", "needs_gradient"])
+def test_values_that_are_asked_for_their_gradient(name: str) -> None:
+    """An argument that says so is set, however it is spelled."""
+    source = BASE.replace("prev=()):", f"prev=(), {name}=False):").replace(
+        "= lambda: None",
+        f"= lambda: None\n        self.wanted = {name} or any(x.wanted for x in prev)",
+    )
+    source = source.replace(
+        "            node._backward()",
+        "            if node.wanted:\n                node._backward()",
+    )
+    assert not said(source, "op-add op-mul op-sub diamond x-times-x shared-weight ladder")
+
+
+@pytest.mark.parametrize("has_more", [False, True])
+def test_products_that_use_gradients_for_values(*, has_more: bool) -> None:
+    """Most operands have no gradient yet, but mul isn't said to pass nothing on."""
+    source = BASE.replace("other.data * out.grad", "other.grad * out.grad")
+    source = source.replace("self.data * out.grad", "self.grad * out.grad")
+    titles = "op-mul op-add op-sub diamond inner-node-minus-itself row-of-diamonds two-outputs"
+    titles += " x-times-x shared-weight used-early-and-late one-neuron"
+    if has_more:
+        passed = "self.grad += (1 - out.data) ** 2 * out.grad"
+        source += indent(dedent(unary("tanh", "math.tanh(x)", passed)), "    ")
+        titles += " op-tanh inside-tanh"
+    says = said(source, titles)
+    assert says.keys() == {("slope", "mul"), *([("slope", "tanh")] if has_more else [])}
+    assert "by the gradient of the other operand" in says["slope", "mul"]
+
+
+@pytest.mark.parametrize(
+    ("op", "line"),
+    [("add", "other.grad += out.grad"), ("mul", "other.grad += self.data * out.grad")],
+)
+def test_self_where_other_belongs(op: str, line: str) -> None:
+    """One operand gets what both must get; add isn't said to pass on twice its derivative."""
+    assert line in BASE
+    source = BASE.replace(line, line.replace("other.grad +=", "self.grad +="))
+    titles = "op-mul op-add op-sub diamond x-times-2 x-plus-2 x-times-x used-early-and-late"
+    says = said(source, titles)
+    assert [*says] == [("slope", op)]
+    assert says["slope", op].endswith(
+        "gives its first operand what both must get, as if it had self.grad += twice"
+    )
+
+
+def test_the_only_op_of_one_operand_that_overwrites() -> None:
+    """What a single op does isn't said of all ops with a single operand: exp fails before that."""
+    engine = with_methods(
+        unary("tanh", "math.tanh(x)", "self.grad = (1 - out.data**2) * out.grad"),
+        unary("exp", "math.exp(x)(self,)", "self.grad += out.data * out.grad"),
+    )
+    titles = "op-tanh inside-tanh overflow-tanh op-exp op-mul x-plus-x x-times-x diamond"
+    report = reported(engine, titles)
+    assert "overwritten" not in [cause.id for cause in report.causes if not cause.op]
+    assert "tanh" in [cause.op for cause in report.causes if cause.id == "overwritten"]

@@ -420,7 +420,7 @@ def _never_reached() -> Iterator[Hypothesis]:
     says = (
         "only the output has a gradient: it is set after the others were computed, or no node is "
         "visited, or the leaves are visited first, or no op keeps its operands, or all ops use a "
-        "gradient other than their result's"
+        "gradient other than their result's, or a Value gets none unless it is asked for"
     )
     yield Hypothesis("no-gradient", "", says, setting(order=lambda _: ()))
     says = (
