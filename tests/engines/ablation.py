@@ -25,7 +25,7 @@ from unittest.mock import patch
 from mgraph.grade.processes import EndedError
 from mgraph.grade.runner import make_report, run_python_engine
 from tests.engines.__main__ import cases
-from tests.engines.population import FOLDER, STRANGERS, Score, engine_of, people, singles
+from tests.engines.population import FOLDER, STRANGERS, Score, caught, engine_of, people, singles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -96,7 +96,7 @@ def named(trial: Trial, ran: list[Outcome]) -> tuple[Score, dict[str, int]]:
     report = make_report({}, ran)
     causes = tuple((cause.id, cause.op, cause.sentence) for cause in report.causes)
     counts = {cause.sentence: len(cause.cases) for cause in report.causes}
-    return Score(trial, report.failed, causes, is_same=True), counts
+    return Score(trial, caught(trial, report.as_json()), causes, is_same=True), counts
 
 
 def holds(mistake: Mistake, cause: str, op: str, says: str) -> bool:
