@@ -288,6 +288,10 @@ def _local(op: str, operand: int, kinds: str) -> Iterator[tuple[str, str, Local]
     yield "sign", says, lambda xs, y, p: -p[k]
     if op in ("max", "min", "div"):  # what is simpler than swapped operands comes first
         yield from _of_one_op(op, derivative)
+    if op == "div" and k == 1:  # which isn't -a/b² with other operands
+        says = f"its local derivative is {derivative}"
+        yield "slope", f"has 1/a: {says}", lambda xs, y, p: ieee.div(1.0, xs[0])
+        yield "slope", f"has -1/a: {says}", lambda xs, y, p: ieee.div(-1.0, xs[0])
     if len(kinds) == 2:  # noqa: PLR2004 - operands
         says = f"uses the local derivative for the other operand; for this one it is {derivative}"
         yield "swapped", says, lambda xs, y, p: p[1 - k]
@@ -454,8 +458,6 @@ def _of_one_op(op: str, derivative: str) -> Iterator[tuple[str, str, Local]]:
             ("slope", "has -a·b", lambda x, b, y: -x * b),
             ("slope", "has -y", lambda x, b, y: -y),
             ("slope", "has -1/b", lambda x, b, y: div(-1.0, b)),
-            ("slope", "has 1/a", lambda x, b, y: div(1.0, x)),
-            ("slope", "has -1/a", lambda x, b, y: div(-1.0, x)),
             ("slope", "squares all of a/b", lambda x, b, y: -y * y),
             ("slope", "squares all of a/b", lambda x, b, y: y * y),
         ),

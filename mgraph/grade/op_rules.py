@@ -32,6 +32,7 @@ _SINGLE: Final = 1e-5  # relative error of a few operations in single precision
 _FLAT: Final = 1e-6  # a partial that is nearly 0
 _MANY: Final = 3
 """Number of points that a factor must fit to be more than a coincidence."""
+_CHOOSING: Final = ("max", "min")
 _FORMULAS: Final = ("place", "exponent", "conversion", "value", "precision")
 """Causes of which so many formulas are tried that some give one or two numbers by chance."""
 
@@ -164,13 +165,14 @@ class _Learner:
     def _look_at_both(self, op: str, kinds: str, observations: Sequence[Observation]) -> None:
         """Look for an operand that gets what both must get, if the other one gets nothing.
 
-        Beside a plain number, that is looked for if it is so between Values.
+        Beside a plain number, that is looked for if it is so between Values. Of an op that chooses
+        an operand, it would be the one that is chosen each time.
         """
         own = [fault for fault in self.faults if (fault.op, fault.kinds) == (op, kinds)]
         own = [fault for fault in own if fault.operand is not None]
         lost = [f for f in own if f.mistake is not None and f.mistake.cause == "no-gradient"]
         is_shown = len(lost) == 1 and len(own) == 2 if kinds == "VV" else op in self.doubled  # noqa: PLR2004 - operands
-        if OPS[op].inputs != 2 or not own or not is_shown:  # noqa: PLR2004 - operands
+        if OPS[op].inputs != 2 or op in _CHOOSING or not own or not is_shown:  # noqa: PLR2004 - operands
             return
         k = 1 - (lost[0].operand or 0) if kinds == "VV" else own[0].operand or 0
         which, name = ("first", "self") if k == 0 else ("second", "other")
