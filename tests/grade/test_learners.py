@@ -477,7 +477,7 @@ def test_a_backward_that_is_not_written_yet() -> None:
     engine = BASE.replace("data, 0.0,", "data, None,").partition("    def backward")[0]
     engine += "    def backward(self):\n        pass\n"
     (cause,) = reported(engine, "op-add op-mul x-plus-x diamond").causes
-    assert cause.says.startswith("gradients are 0 in the end, or missing")
+    assert cause.says.startswith("the output's gradient is not set to 1")
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 _NO_SEED: Final = (
-    "gradients are 0 in the end, or missing: the output's is not set to 1 before it is passed "
-    "on, or all of them are set back to 0"
+    "the output's gradient is not set to 1 before it is passed on, or all gradients are set back "
+    "to 0 afterwards"
 )
 _SIGN_SEED: Final = (
     "the output's gradient starts at 1 or -1, the sign of the output's value; it must start at 1"
