@@ -219,6 +219,17 @@ def preorder(program: Program, *, flip: bool = False, revisit: bool = False) -> 
     return order
 
 
+def operands_listed_first(program: Program, *, flip: bool = False) -> list[int]:
+    """List the root, then on each path all operands of a step, before those of its first one."""
+    order = [program.root]
+    todo = [program.root]
+    while todo and len(order) < MOST:
+        args = program.steps[todo.pop()].args[:: -1 if flip else 1]
+        order.extend(args)
+        todo.extend(reversed(args))
+    return order
+
+
 def breadth_first(program: Program, *, flip: bool = False, revisit: bool = False) -> list[int]:
     """List the steps that the root depends on, level by level from the root."""
     order: list[int] = []

@@ -660,3 +660,21 @@ def test_the_only_op_of_one_operand_that_overwrites() -> None:
     report = reported(engine, titles)
     assert "overwritten" not in [cause.id for cause in report.causes if not cause.op]
     assert "tanh" in [cause.op for cause in report.causes if cause.id == "overwritten"]
+
+
+def test_all_operands_are_listed_on_each_path() -> None:
+    """A node is listed with the others of its user, and again for each further path to it."""
+    start, _, end = BASE.partition("        order, seen = [], set()\n")
+    listed = """        order = [self]
+        def visit(node):
+            order.extend(node.prev)
+            for child in node.prev:
+                visit(child)
+        visit(self)
+        self.grad = 1.0
+        for node in order:
+            node._backward()
+"""
+    says = said(start + listed, "diamond x-times-x directly-and-through short-way-first op-mul")
+    assert end
+    assert [*says] == [("twice", "")]

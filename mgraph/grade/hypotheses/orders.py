@@ -119,6 +119,8 @@ def _traversals() -> Iterator[tuple[str, str, Callable[[Program], list[int]]]]:
         ("twice", _BY_PATHS, _post_flip_again),
         ("twice", _BY_PATHS, _breadth_again),
         ("twice", _BY_PATHS, _breadth_flip_again),
+        ("twice", _BY_PATHS, traversals.operands_listed_first),
+        ("twice", _BY_PATHS, partial(traversals.operands_listed_first, flip=True)),
         ("twice", _BY_PATHS, _high_again),
         ("twice", _BY_PATHS, _late_again),
     )
