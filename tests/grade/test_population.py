@@ -96,7 +96,7 @@ def test_right_engines_are_not_blamed(person: object) -> None:
 
 def test_mistakes_are_caught_and_named() -> None:
     """Two mistakes are caught, the right causes are named, and no false one."""
-    scores = [graded(trial, twice=False) for trial in (SINGLES[40], SINGLES[360])]
+    scores = [graded(trial, twice=False) for trial in (SINGLES[40], SINGLES[300])]
     assert [score.trial.name for score in scores if not score.is_caught] == []
     assert [(score.trial.name, score.false) for score in scores if score.false] == []
     assert [score.trial.name for score in scores if not score.is_right] == []
