@@ -211,13 +211,18 @@ def _refused(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator
     fine = dict.fromkeys(form for outcome in right for form in forms_of(outcome)) | more
     works |= more
     broken = _in_broken(crashed, dict.fromkeys(op for op, _ in works))
+    # What an op computes late, and can't between two Values, isn't refused because of a number.
+    late = [x for x in crashed if x.answer.failure and x.answer.failure.phase == "read"]
+    lines = dict.fromkeys((op, _line(x)) for x in late if not _has_number(x) for op in _ops([x]))
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in crashed:
         failure = outcome.answer.failure
         is_refused = failure is None or failure.phase != "backward"
         if outcome.answer.step is not None and is_refused and id(outcome) not in broken:
             program, step = outcome.answer.program, outcome.answer.step
-            groups.setdefault((program.steps[step].op, program.kinds(step)), []).append(outcome)
+            op = program.steps[step].op
+            if (op, _line(outcome)) not in lines:
+                groups.setdefault((op, program.kinds(step)), []).append(outcome)
     of_floats: dict[str, list[Outcome]] = {}
     for kinds in ("VN", "NV"):
         refused = {

@@ -160,6 +160,11 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
             "no-gradient", "", "as if `break` or `return` were written",
         ),
         (
+            "java_operations right-gets-slope-of-left",
+            "op-mul op-sub op-div op-pow op-max op-min x-over-x diamond convention-max-of-equals",
+            "slope", "", "for the second one, too",
+        ),
+        (
             "weekend returns-at-visited-parent",
             "used-early-and-late recurrent diamond ladder x-plus-x directly-and-through",
             "no-gradient", "", "as if `break` or `return` were written",
@@ -262,6 +267,13 @@ def test_numbers_compared_as_text(name: str) -> None:
     (cause,) = causes_of(name, "")
     assert (cause.id, cause.op) == ("order", "")
     assert "compared as text" in cause.sentence
+
+
+@pytest.mark.thorough
+def test_an_error_in_what_is_computed_late() -> None:
+    """If it is met between Values, too, a plain number isn't what is refused."""
+    causes = causes_of("pulled_lazily operands-collected-per-op", "")
+    assert [cause.id for cause in causes] == ["error"]
 
 
 @pytest.mark.thorough
