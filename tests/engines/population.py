@@ -246,7 +246,9 @@ def graded(trial: Trial, *, twice: bool = True) -> Score:
 def caught(trial: Trial, report: Mapping[str, Any]) -> bool:
     """Whether something fails in a report, beside what even the right engine is known for."""
     wrong = [each for each in report.get("cases", ()) if each["outcome"] not in FINE]
-    is_known = bool(wrong) and all(each["cause"] in trial.person.known for each in wrong)
+    own = [cause for mistake in trial.mistakes for cause in mistake.causes]
+    known = [cause for cause in trial.person.known if cause not in own]
+    is_known = bool(wrong) and all(each["cause"] in known for each in wrong)
     return bool(report["summary"]["failed"]) and not is_known
 
 
