@@ -398,9 +398,7 @@ def _explained(  # noqa: PLR0913, PLR0917
         for sample in samples_of(right, style, opaque)
         if not sample.outcome.failed or plain.fits(sample, simulator)
     ]
-    # With a wrong rule, it isn't known what an engine does where right ones differ.
-    clear = [sample for sample in failed if len(sample.kinks) == 1]
-    search = Search(base, clear or failed, fine, simulator)
+    search = Search(base, failed, fine, simulator)
     if not search.failed:
         return ProvenMistakes((), (), ()), search, failed
     return _explanation(search, slopes, learned, evidence), search, failed

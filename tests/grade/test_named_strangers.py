@@ -160,11 +160,6 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
             "no-gradient", "", "as if `break` or `return` were written",
         ),
         (
-            "java_operations right-gets-slope-of-left",
-            "op-mul op-sub op-div op-pow op-max op-min x-over-x diamond convention-max-of-equals",
-            "slope", "", "for the second one, too",
-        ),
-        (
             "weekend returns-at-visited-parent",
             "used-early-and-late recurrent diamond ladder x-plus-x directly-and-through",
             "no-gradient", "", "as if `break` or `return` were written",
