@@ -22,6 +22,7 @@ from mgraph.ops import is_leaf
 from tests.engines import population
 from tests.engines.__main__ import cases
 from tests.engines.population import STRANGERS, UNUSUAL, people, singles, written_later
+from tests.loops import thinned
 from tests.reference.graphs_pack_further import FURTHER
 
 if TYPE_CHECKING:
@@ -270,7 +271,9 @@ def test_a_leaf_without_a_gradient() -> None:
     assert judge(step.case, replace(answer, cleared=left)).node == "x"
 
 
-@pytest.mark.parametrize("name", ["dispatch_by_name sgd-inside", "edges_by_depth mul-inplace"])
+@pytest.mark.parametrize(
+    "name", thinned(["dispatch_by_name sgd-inside", "edges_by_depth mul-inplace"], 2)
+)
 def test_leaves_that_are_changed(name: str) -> None:
     """After a step of descent within backward, or * in place, it is another graph: no leftover."""
     trials = (*written_later(UNUSUAL), *singles(people(population.OTHERS)))
@@ -296,7 +299,7 @@ def test_which_graph_is_next(tmp_path: Path) -> None:
     assert [case.program.following for case in cases_of([str(path)])] == [None] * 3
 
 
-@pytest.mark.parametrize("name", ["nothing-kept", "push-bound-late"])
+@pytest.mark.parametrize("name", thinned(["nothing-kept", "push-bound-late"], 2))
 def test_an_engine_that_computes_values_when_they_are_read(name: str) -> None:
     """If backward is wrong before that, nothing is left over from another graph."""
     outcomes, causes = of_stranger("promises", name)

@@ -313,6 +313,7 @@ def test_a_gradient_that_comes_with_backward(shell: Shell) -> None:
     assert outcomes(shell, engine, "product.json", "--op", "grad=slope") == ["ok"]
 
 
+@pytest.mark.thorough
 def test_memory(shell: Shell) -> None:
     """--memory is what an engine may take; 0 is any amount."""
     engine = edited(shell, (TIMES, "more = bytearray(2**28)\n        " + TIMES))
@@ -520,7 +521,7 @@ ELSEWHERE: Final = {"aliased": "alias.py", "overflow": "nanclip.py", "error": "n
 """Causes that other engines show, which have a recursion limit, too."""
 
 
-@pytest.mark.parametrize("cause", thinned(CAUSES, 8))
+@pytest.mark.parametrize("cause", thinned(CAUSES, 12))
 def test_every_cause_is_named(cause: str, shell: Shell) -> None:
     """One mistake, its cause: told by the command, with the smallest lesson and how to see it."""
     mutants = {each.name: each for each in MUTANTS if not is_held_out(each.name)}
