@@ -219,11 +219,16 @@ def afresh(evidence: Evidence) -> Evidence:
 
 
 def _all_unsteady(unsteady: Sequence[Outcome], ran: Sequence[Outcome]) -> str:
-    """Return the op whose cases are exactly those that aren't reproducible, or an empty string."""
-    ops = dict.fromkeys(step.op for step in unsteady[0].answer.program.steps if step.args)
-    for op in ops:
-        if all(
-            uses(outcome, op) == (outcome.outcome == Verdict.NOT_REPRODUCIBLE) for outcome in ran
-        ):
-            return op
-    return ""
+    """Return the op whose cases are exactly those that aren't reproducible, or an empty string.
+
+    It must be the only one, and several graphs must be reproducible without it.
+    """
+    steady = [outcome for outcome in ran if outcome.outcome != Verdict.NOT_REPRODUCIBLE]
+    ops = [
+        op
+        for op in dict.fromkeys(x.op for x in unsteady[0].answer.program.steps if x.args)
+        if all(uses(outcome, op) for outcome in unsteady)
+        and not any(uses(outcome, op) for outcome in steady)
+    ]
+    files = dict.fromkeys(outcome.case.file for outcome in steady)
+    return ops[0] if len(ops) == 1 and len(files) >= MANY else ""

@@ -18,7 +18,7 @@ from mgraph.grade.op_mistakes import (
 )
 from mgraph.grade.outcomes import Precision, at_kink
 from mgraph.grade.program import LEAF, NUMBER, Instruction, Program
-from mgraph.grade.simulation import CORRECT, simulate
+from mgraph.grade.simulation import CHOOSING, CORRECT, simulate
 from mgraph.ops import OPS, ieee
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ _SINGLE: Final = 1e-5  # relative error of a few operations in single precision
 _FLAT: Final = 1e-6  # a partial that is nearly 0
 _MANY: Final = 3
 """Number of points that a factor must fit to be more than a coincidence."""
-_CHOOSING: Final = ("max", "min")
 _FORMULAS: Final = ("place", "exponent", "conversion", "value", "precision")
 """Causes of which so many formulas are tried that some give one or two numbers by chance."""
 
@@ -172,7 +171,7 @@ class _Learner:
         own = [fault for fault in own if fault.operand is not None]
         lost = [f for f in own if f.mistake is not None and f.mistake.cause == "no-gradient"]
         is_shown = len(lost) == 1 and len(own) == 2 if kinds == "VV" else op in self.doubled  # noqa: PLR2004 - operands
-        if OPS[op].inputs != 2 or op in _CHOOSING or not own or not is_shown:  # noqa: PLR2004 - operands
+        if OPS[op].inputs != 2 or op in CHOOSING or not own or not is_shown:  # noqa: PLR2004 - operands
             return
         k = 1 - (lost[0].operand or 0) if kinds == "VV" else own[0].operand or 0
         which, name = ("first", "self") if k == 0 else ("second", "other")
@@ -183,7 +182,8 @@ class _Learner:
             self.slopes[op, kinds, k] = both.gives
             for fault in own:
                 self.faults.remove(fault)
-                gives = both.gives if fault.operand == k else _nothing
+                mistake = lost[0].mistake if fault in lost else None
+                gives = mistake.gives if mistake else both.gives
                 self.faults.append(fault._replace(mistake=both._replace(gives=gives)))
 
     def _is_composed(self, op: str, kinds: str, observations: Sequence[Observation]) -> bool:
@@ -417,10 +417,6 @@ class _Learner:
 def _slope(operand: int, seen: Observation) -> str:
     """Return the local derivative an engine had, to as many digits as numbers must agree in."""
     return f"{(seen.passed[operand] or 0.0) / (seen.upstream or 1.0):.9g}"
-
-
-def _nothing(*_: object) -> float:
-    return 0.0
 
 
 def _sum_of_partials(op: str, xs: Sequence[float], y: float, upstream: float) -> float:

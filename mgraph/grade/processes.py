@@ -478,6 +478,7 @@ def _is_answer(reply: object, steps: int) -> bool:
         and isinstance(reply.get("refused", ""), str)
         and isinstance(reply.get("varies", False), bool)
         and isinstance(reply.get("alone", 0.0), (float, type(None)))
+        and _are_steps(reply.get("hidden", []), steps)
         and all(
             _are_numbers(numbers, steps)
             for numbers in (*lists, again.get("data"), again.get("grad"))
@@ -497,6 +498,10 @@ def _is_failure(failure: object) -> bool:
         and all(isinstance(names, list) for names in lists)
         and all(isinstance(text, str) for text in (*texts, *lists[0], *lists[1]))
     )
+
+
+def _are_steps(indices: object, count: int) -> bool:
+    return isinstance(indices, list) and all(type(i) is int and 0 <= i < count for i in indices)
 
 
 def _are_numbers(numbers: object, count: int) -> bool:

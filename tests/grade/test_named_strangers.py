@@ -223,11 +223,10 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
             "numbers-that-are-not-whole small-values tenths op-add op-neg op-mul",
             "conversion", "", "doesn't keep the number that it is given",
         ),
-        pytest.param(  # where objects lie depends on what the machine does besides
+        (
             "symbolic_derivatives sorted-by-id",
             "diamond ladder recurrent x-cubed inside-exp inside-cos inside-tanh inside-sqrt",
             "stale", "", "addresses in memory",
-            marks=[pytest.mark.thorough, pytest.mark.soak],
         ),
         (
             "dict_of_partials second-by-first-slope", "op-sub op-mul op-div op-max op-min",

@@ -138,7 +138,7 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     yield from bounds(gots)
     yield from other_numbers(factors)
     yield from _along_one_operand()
-    yield from odd(chain(_never_reached(), _late(), _passed_over()))
+    yield from odd(chain(_never_reached(), _late(unary), _passed_over()))
     yield from seeds_everywhere()
     yield from odd(_ends_early(right))
     yield from left_out()
@@ -432,7 +432,7 @@ def _never_reached() -> Iterator[Hypothesis]:
         yield Hypothesis("no-gradient", "", says, until)
 
 
-def _late() -> Iterator[Hypothesis]:
+def _late(unary: int) -> Iterator[Hypothesis]:
     """Yield what happens if ops set what their operand does in backward, not their result."""
     each = (
         "of several ops with the same first operand, only the last one passes its gradient on, as "
@@ -442,7 +442,7 @@ def _late() -> Iterator[Hypothesis]:
         "ops of one operand set _backward of that operand, which replaces the operand's own; they "
         "must set that of their result"
     )
-    for says, single in ((each, False), (of_one, True)):
+    for says, single in ((each, False), (of_one, True)) if unary > 1 else ((each, False),):
         for steps in (reversed_post, reversed_flipped, descending):
             change = setting(order=partial(late_events_of, steps, single=single))
             yield Hypothesis("no-gradient", "", says, change)
