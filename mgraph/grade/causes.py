@@ -126,7 +126,8 @@ class Cause:
         """Return the golden graphs that were made for the cause, or for its op; the best first."""
         is_reflected = self.id == "reflected"
         usual = _REFLECTED.get(self.op, ()) if is_reflected else LESSONS.get(self.id, ())
-        of_op = (f"op-{self.op}", f"inside-{self.op}") if self.op else ()
+        ways = ("op-{}", "inside-{}", "convention-{}-of-equals")
+        of_op = tuple(way.format(self.op) for way in ways) if self.op else ()
         return (*usual, *(of_op if self.id != "upstream" else reversed(of_op)))
 
     def _rank(self, case: Case) -> tuple[int, int, int, int]:

@@ -26,11 +26,12 @@ from mgraph.grade.hidden import find_hidden
 from mgraph.grade.hypotheses.hypothesis import (
     Hypothesis,
     is_op,
+    odd,
     without_edges,
     without_touching,
 )
 from mgraph.grade.hypotheses.orders import right_orders
-from mgraph.grade.hypotheses.passes import passes_of_op, whole_passes
+from mgraph.grade.hypotheses.passes import passes_of_op, where_equal, whole_passes
 from mgraph.grade.leaves import look_at_leaves
 from mgraph.grade.leftovers import (
     afresh,
@@ -52,7 +53,7 @@ from mgraph.grade.rule_causes import (
     with_slopes,
 )
 from mgraph.grade.search import MANY, Model, ProvenMistakes, Search, files_of
-from mgraph.grade.simulation import CORRECT
+from mgraph.grade.simulation import CHOOSING, CORRECT
 from mgraph.ops import OPS
 
 if TYPE_CHECKING:
@@ -450,7 +451,9 @@ def _passes(
     ops = dict.fromkeys(
         step.op for sample in search.failed for step in sample.program.steps if step.args
     )
-    return [*whole], [each for op in ops for each in passes_of_op(op, varies=varies)]
+    choosing = [op for op in CHOOSING if op in ops]
+    of_both = odd(where_equal(*choosing)) if len(choosing) > 1 else ()
+    return [*whole, *of_both], [each for op in ops for each in passes_of_op(op, varies=varies)]
 
 
 def _with_gradients(

@@ -434,8 +434,8 @@ def _by_leaves(outcome: Outcome, *, has_outputs: bool) -> Outcome:
 KINK_SLOPES: Final = {
     "relu": ((0.0,), (0.5,), (1.0,)),
     "abs": ((0.0,), (1.0,), (-1.0,)),
-    "max": ((0.5, 0.5), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0)),
-    "min": ((0.5, 0.5), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0)),
+    "max": ((0.5, 0.5), (1.0, 0.0), (0.0, 1.0)),
+    "min": ((0.5, 0.5), (1.0, 0.0), (0.0, 1.0)),
 }
 """Partials that engines choose at a kink, by op, one for each operand."""
 

@@ -73,6 +73,7 @@ class Rules(NamedTuple):
         overwrites: Whether an op sets an operand's adjoint instead of adding to it, by op and
             index of the operand.
         keeps: Ops that, overwriting, leave an operand as it is if they pass 0 on to it.
+        touches: Ops that, though they are among these, set it to 0.
         resets: Whether an overwriting op sets the adjoint to zero once, and then adds.
         once: Whether an op counts only the last use of an operand that it uses twice.
         keyed: Whether an op keeps its local derivatives by operand: an operand that it uses twice
@@ -180,6 +181,7 @@ class Rules(NamedTuple):
     running: Callable[[float], bool] | None = None
     passes_newest: bool = False
     keeps: Sequence[str] = CHOOSING
+    touches: Sequence[str] = ()
 
 
 CORRECT: Final = Rules()
@@ -314,7 +316,8 @@ def _added(  # noqa: PLR0913, PLR0917 - what an operand has, and what it gets
     if rules.once and rules.once(by[0]):
         base = olds.setdefault(arg, base)
     if rules.overwrites and rules.overwrites(*by):
-        is_kept = (passed == 0.0 and by[0] in rules.keeps) or (rules.resets and arg in olds)
+        keeps = by[0] in rules.keeps and by[0] not in rules.touches
+        is_kept = (passed == 0.0 and keeps) or (rules.resets and arg in olds)
         base = base if is_kept else 0.0
         olds[arg] = 0.0
     return rules.clip(base, passed) if rules.clip else base + passed

@@ -84,7 +84,7 @@ def setting(**changes: object) -> Callable[[Rules], Rules]:
 
 def overwriting(
     overwrites: Callable[[str, int], bool], order: Order | None = None, *, resets: bool = False,
-    keeps: Sequence[str] = (),
+    keeps: Sequence[str] = (), touches: Sequence[str] = (),
 ) -> Callable[[Rules], Rules]:  # fmt: skip
     """Return the change by which more operands are overwritten, and the order another.
 
@@ -93,6 +93,7 @@ def overwriting(
         order: The order; as it is, if None.
         resets: Whether an op sets an operand to zero once, and then adds.
         keeps: Further ops that leave an operand as it is if they pass 0 on to it.
+        touches: Ops that don't.
     """
 
     def change(rules: Rules) -> Rules:
@@ -102,6 +103,7 @@ def overwriting(
             order=order or rules.order,
             resets=resets or rules.resets,
             keeps=(*rules.keeps, *keeps),
+            touches=(*rules.touches, *touches),
         )
 
     return change

@@ -205,8 +205,8 @@ def _overwriting(right: Sequence[Order], unary: int) -> Iterator[Hypothesis]:
     orders = (None, *right)
     says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
     for order in orders:
-        for resets, keeps in ((False, ()), (True, ()), (False, ("relu",))):
-            change = overwriting(always_true, order, resets=resets, keeps=keeps)
+        for ways in ({}, {"resets": True}, {"keeps": ("relu",)}, {"touches": sim.CHOOSING}):
+            change = overwriting(always_true, order, **ways)
             yield Hypothesis("overwritten", "", says, change)
     for ends in (None, _is_flat):  # on each path by itself
         change = setting(overwrites=always_true, by_path=True, ends=ends)
@@ -548,9 +548,11 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
     inputs = OPS[op].inputs
     every = [partial(is_op, op)]
     single = [partial(is_operand, op, operand) for operand in range(inputs if inputs > 1 else 0)]
-    for overwrites in (*every, *single):
-        for order in (None, *(ANY_ORDER if varies else RIGHT_ORDERS)):
-            yield Hypothesis("overwritten", op, says, overwriting(overwrites, order))
+    for touches in ((), (op,)) if op in sim.CHOOSING else ((),):
+        for overwrites in (*every, *single):
+            for order in (None, *(ANY_ORDER if varies else RIGHT_ORDERS)):
+                change = overwriting(overwrites, order, touches=touches)
+                yield Hypothesis("overwritten", op, says, change)
     for operand in range(inputs):
         is_it = partial(is_operand, op, operand)
         says = f"{op} doesn't keep its operand, so backward never reaches it"
@@ -578,9 +580,7 @@ def _of_equal_operands(op: str) -> Iterator[Hypothesis]:
         )
         yield Hypothesis("no-gradient", op, says, setting(merges=partial(is_op, op)))
     if op in sim.CHOOSING:
-        says = f"{op} passes all of its gradient on to each of two operands that are equal"
-        keys = [(op, "VV", 0), (op, "VV", 1), (op, "VN", 0), (op, "NV", 1)]
-        yield Hypothesis("slope", op, says, partial(_where, _are_equal, _all, keys))
+        yield from where_equal(op)
     if op in _CANCELLING:
         says = (
             f"two operands of {op} with equal numbers get nothing in the end, as if the result "
@@ -588,6 +588,23 @@ def _of_equal_operands(op: str) -> Iterator[Hypothesis]:
         )
         keys = [(op, "VV", 0), (op, "VV", 1)]
         yield Hypothesis("no-gradient", op, says, partial(_where, _are_equal, _nothing, keys))
+
+
+def where_equal(*ops: str) -> Iterator[Hypothesis]:
+    """Yield what ops that choose an operand may pass on where there is nothing to choose."""
+    kinds = (("VV", 0), ("VV", 1), ("VN", 0), ("NV", 1))
+    keys = [(op, *kind) for op in ops for kind in kinds]
+    both, is_one = " and ".join(ops), len(ops) == 1
+    passes, gradient = ("passes", "its gradient") if is_one else ("pass", "their gradients")
+    says = f"{both} {passes} all of {gradient} on to each of two operands that are equal"
+    change = partial(_where, _are_equal, _all, keys)
+    yield Hypothesis("slope", ops[0] if is_one else "", says, change)
+    says = (
+        f"{both} {passes} nothing on where both operands are equal: there, too, one of them must "
+        "get the gradient, or each half of it"
+    )
+    change = partial(_where, _are_equal, _nothing, keys)
+    yield Hypothesis("no-gradient", ops[0] if is_one else "", says, change)
 
 
 def _by_own_gradient(op: str) -> Iterator[Hypothesis]:
