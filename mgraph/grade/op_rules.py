@@ -193,11 +193,16 @@ class _Learner:
             return False
         only = {(op, kinds): composition}
         rules = self._frozen_rules()
+        bare: list[Observation] = []
         for seen in observations:
             value, is_known = _value_of_parts(seen, only, rules)
             if is_known and not self.near(seen.y, value):
                 return False
+            if not is_known and op == "pow" and seen.y == seen.xs[0] != OPS[op].value(seen.xs):
+                bare.append(seen)
         self.composed[op, kinds] = composition
+        if bare:
+            self.faults.append(Fault(op, kinds, None, _as_it_is(bare), is_composed=True))
         of_parts = [
             fault
             for fault in self.faults
@@ -439,6 +444,12 @@ def _value_of_parts(
     parts = _parts(seen, known)
     ran = simulate(parts, rules._replace(leaf=None, order=lambda _: ()))
     return ran.data[parts.root], not ran.is_unknown
+
+
+def _as_it_is(bare: Sequence[Observation]) -> Mistake:
+    """Return the mistake of a power that gives its base for some exponents, as loops may do."""
+    exponents = ", ".join(f"{n:g}" for n in dict.fromkeys(seen.xs[1] for seen in bare))
+    return Mistake("value", f"gives its base as it is for x ** {exponents}", lambda xs, *_: xs[0])
 
 
 def _made_of_right_parts(

@@ -11,6 +11,7 @@ from mgraph.grade.driver_compositions import built_of_others
 from mgraph.grade.driver_engine import ForeignEngine
 from mgraph.grade.program import LEAF, Instruction, Program
 from tests.grade.test_habits import changed, graded, method
+from tests.grade.test_learners import reported, with_methods
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -169,3 +170,24 @@ def test_ops_that_are_built_of_others_without_calling_them() -> None:
     }
     runs = {form: codes | everywhere for form, codes in runs.items()}
     assert built_of_others(runs) == ["neg:V", "sqrt:V", "pow:VV"]
+
+
+def test_a_power_by_a_loop_that_gives_its_base() -> None:
+    """For x ** -1 the loop doesn't run at all; div, which uses that, isn't said to compute mul."""
+    source = with_methods("""
+def __pow__(self, power):
+    out = self
+    for _ in range(power - 1):
+        out = out * self
+    return out
+
+def __truediv__(self, other):
+    return self * other ** -1
+""")
+    titles = "op-div inside-div x-over-x x-squared x-cubed x-to-the-minus-1 one-over-a-whole-number"
+    report = reported(source, titles)
+    assert [(cause.id, cause.op, [*cause.victims]) for cause in report.causes] == [
+        ("value", "pow", ["div"])
+    ]
+    assert report.causes[0].says == "pow gives its base as it is for x ** -1"
+    assert all(case.cause == "value" for case in report.outcomes if case.failed)
