@@ -1,8 +1,4 @@
-"""Homework 2: scalar autodiff.
-
-Fill in every part marked TODO. Do not change the names of functions or classes,
-the autograder imports them.
-"""
+"""Homework 2: scalar autodiff. Fill in every part marked TODO; do not rename anything."""
 import math
 
 
@@ -12,13 +8,12 @@ def wrap_number(x):
 
 
 def wrap_tuple(x):
-    """derivative() may return a number or a tuple; always return a tuple."""
+    """derivative() may return a number or a tuple."""
     return x if isinstance(x, tuple) else (x,)
 
 
 class Operation:
-    """Subclasses give forward(a, b) -> float and derivative(upstream, a, b) -> (float, float)."""
-
+    """Static: forward(a, b) and derivative(upstream, a, b) are called on the class, without self."""
     @classmethod
     def apply(cls, *args):
         inputs = tuple(wrap_number(x) for x in args)
@@ -26,142 +21,65 @@ class Operation:
         return Value(c, _ctx=(cls, inputs))
 
 
-class Add(Operation):
-    # TODO 1.1
-    @staticmethod
-    def forward(a, b):
-        return a + b
+class Add(Operation):  # TODO 1.1
+    def forward(a, b): return a + b
+    def derivative(upstream, a, b): return upstream, upstream
 
-    @staticmethod
-    def derivative(upstream, a, b):
-        return upstream, upstream
+class Sub(Operation):  # TODO 1.2
+    def forward(a, b): return a - b
+    def derivative(upstream, a, b): return upstream, -upstream
 
+class Mul(Operation):  # TODO 1.3
+    def forward(a, b): return a * b
+    def derivative(upstream, a, b): return upstream * b, upstream * a
 
-class Sub(Operation):
-    # TODO 1.2
-    @staticmethod
-    def forward(a, b):
-        return a - b
-
-    @staticmethod
-    def derivative(upstream, a, b):
-        return upstream, -upstream
-
-
-class Mul(Operation):
-    # TODO 1.3
-    @staticmethod
-    def forward(a, b):
-        return a * b
-
-    @staticmethod
-    def derivative(upstream, a, b):
-        return upstream * b, upstream * a
-
-
-class Div(Operation):
-    # TODO 1.4
-    @staticmethod
-    def forward(a, b):
-        return a / b
-
-    @staticmethod
+class Div(Operation):  # TODO 1.4
+    def forward(a, b): return a / b
     def derivative(upstream, a, b):
         da = upstream / b
         db = -upstream * a / (b * b)
         return da, db
 
-
-class Pow(Operation):
-    # TODO 1.5 (the exponent can be a Value, too!)
-    @staticmethod
-    def forward(a, b):
-        return a ** b
-
-    @staticmethod
+class Pow(Operation):  # TODO 1.5 (the exponent can be a Value, too!)
+    def forward(a, b): return a ** b
     def derivative(upstream, a, b):
         base = upstream * b * a ** (b - 1) if b != 0 else 0.0
         exponent = upstream * a ** b * math.log(a) if a > 0 else 0.0
         return base, exponent
 
+class Neg(Operation):  # TODO 1.6
+    def forward(a): return -a
+    def derivative(upstream, a): return -upstream
 
-class Neg(Operation):
-    # TODO 1.6
-    @staticmethod
-    def forward(a):
-        return -a
+class Exp(Operation):  # TODO 1.7
+    def forward(a): return math.exp(a)
+    def derivative(upstream, a): return upstream * math.exp(a)
 
-    @staticmethod
-    def derivative(upstream, a):
-        return -upstream
+class Log(Operation):  # TODO 1.8
+    def forward(a): return math.log(a)
+    def derivative(upstream, a): return upstream / a
 
-
-class Exp(Operation):
-    # TODO 1.7
-    @staticmethod
-    def forward(a):
-        return math.exp(a)
-
-    @staticmethod
-    def derivative(upstream, a):
-        return upstream * math.exp(a)
-
-
-class Log(Operation):
-    # TODO 1.8
-    @staticmethod
-    def forward(a):
-        return math.log(a)
-
-    @staticmethod
-    def derivative(upstream, a):
-        return upstream / a
-
-
-class Tanh(Operation):
-    # TODO 1.9
-    @staticmethod
-    def forward(a):
-        return math.tanh(a)
-
-    @staticmethod
+class Tanh(Operation):  # TODO 1.9
+    def forward(a): return math.tanh(a)
     def derivative(upstream, a):
         t = math.tanh(a)
         return upstream * (1 - t * t)
 
-
-class Sigmoid(Operation):
-    # TODO 1.10 (watch out for large negative inputs)
-    @staticmethod
+class Sigmoid(Operation):  # TODO 1.10 (watch out for large negative inputs)
     def forward(a):
         if a >= 0:
             return 1 / (1 + math.exp(-a))
         return math.exp(a) / (1 + math.exp(a))
-
-    @staticmethod
     def derivative(upstream, a):
         s = Sigmoid.forward(a)
         return upstream * s * (1 - s)
 
+class ReLU(Operation):  # TODO 1.11
+    def forward(a): return a if a > 0 else 0.0
+    def derivative(upstream, a): return upstream if a > 0 else 0.0
 
-class ReLU(Operation):
-    # TODO 1.11
-    @staticmethod
-    def forward(a):
-        return a if a > 0 else 0.0
-
-    @staticmethod
-    def derivative(upstream, a):
-        return upstream if a > 0 else 0.0
-
-
-class Max(Operation):
-    # TODO 1.12
-    @staticmethod
-    def forward(a, b):
-        return max(a, b)
-
-    @staticmethod
+class Max(Operation):  # TODO 1.12
+    def forward(a, b): return max(a, b)
     def derivative(upstream, a, b):
         if a > b:
             return upstream, 0.0
@@ -174,27 +92,19 @@ class Value:
         self.grad = 0.0
         self._ctx = _ctx
 
-    def __repr__(self):
-        return f"Value(data={self.data}, grad={self.grad})"
+    def is_leaf(self): return self._ctx is None
 
-    def is_leaf(self):
-        return self._ctx is None
-
-    def accumulate(self, d):
-        # TODO 2.1
+    def accumulate(self, d):  # TODO 2.1
         self.grad += d
 
-    def chain_rule(self):
+    def chain_rule(self):  # TODO 2.2
         """Pairs (input, gradient for it) of the operation that made this Value."""
-        # TODO 2.2
         op, inputs = self._ctx
         grads = op.derivative(self.grad, *[x.data for x in inputs])
         return list(zip(inputs, wrap_tuple(grads)))
 
-    def backward(self):
-        backpropagate(self, 1.0)
+    def backward(self): backpropagate(self, 1.0)
 
-    # TODO 2.3: operators
     def __add__(self, other): return Add.apply(self, other)
     def __radd__(self, other): return Add.apply(other, self)
     def __sub__(self, other): return Sub.apply(self, other)
@@ -215,9 +125,8 @@ class Value:
     def sqrt(self): return self ** 0.5
 
 
-def topological_sort(root):
+def topological_sort(root):  # TODO 3.1
     """All Values that root depends on, root first, every Value before its inputs."""
-    # TODO 3.1
     visited = set()
     result = []
 
@@ -229,14 +138,12 @@ def topological_sort(root):
             for inp in v._ctx[1]:
                 visit(inp)
         result.insert(0, v)
-
     visit(root)
     return result
 
 
-def backpropagate(root, seed):
+def backpropagate(root, seed):  # TODO 3.2
     """Add d root / d v, times seed, to the gradient of every v that root depends on."""
-    # TODO 3.2
     root.accumulate(seed)
     for v in topological_sort(root):
         if v.is_leaf():
