@@ -49,8 +49,10 @@ FURTHER: Final = Path(__file__).with_name("further.toml")
 HELD_OUT: Final = (
     "dependency_list",
     "entity_systems",
+    "evening_class",
     "module_tape",
     "ready_queue",
+    "unary_binary_factories",
     "wengert_registry",
 )
 """Strangers' engines that are held out: they were graded once, and not used for the diagnosis."""
