@@ -175,7 +175,6 @@ class _Writer:
         self.graph = graph
         self.steps: list[Instruction] = []
         self.value: dict[int, int] = {}
-        self.number: dict[int, int] = {}
 
     def add(self, op: str, args: tuple[int, ...] = (), x: float = 0.0) -> int:
         self.steps.append(Instruction(op, args, x))
@@ -194,9 +193,8 @@ class _Writer:
         return self.value[node]
 
     def as_number(self, node: int) -> int:
-        if node not in self.number:
-            self.number[node] = self.add(NUMBER, x=self.primal(node))
-        return self.number[node]
+        """Return a step of a const's number; each use has its own, of which engines make Values."""
+        return self.add(NUMBER, x=self.primal(node))
 
     def write(self, node: int, compose: Mapping[str, str]) -> None:
         graph = self.graph

@@ -107,6 +107,11 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
             "no-gradient", "", "nodes with equal numbers",
         ),
         (
+            "homework_skeleton break-at-leaf",
+            "tenths numbers-that-are-not-whole tanh-by-exp op-add op-mul diamond inside-tanh",
+            "no-gradient", "", "backward ends at the first leaf",
+        ),
+        (
             "if_elif stops-early", "op-tanh op-mul x-squared diamond exp-of-50 inside-exp",
             "no-gradient", "", "stops too early",
         ),
