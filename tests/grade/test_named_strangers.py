@@ -107,6 +107,16 @@ def causes_of(name: str, titles: str, written: Path = STRANGERS) -> list[Cause]:
             "no-gradient", "", "nodes with equal numbers",
         ),
         (
+            "opcode_enum no-plus",
+            "op-sub op-neg op-cos inside-neg inside-cos diamond x-plus-x x-minus-x x-times-x",
+            "overwritten", "", "what is subtracted from it after that with `-=`",
+        ),
+        (
+            "opcode_enum marked-late",
+            "doubled-and-used-again around-relu diamond x-plus-x op-mul ladder",
+            "twice", "", "checked only when it is put on the stack",
+        ),
+        (
             "homework_skeleton break-at-leaf",
             "tenths numbers-that-are-not-whole tanh-by-exp op-add op-mul diamond inside-tanh",
             "no-gradient", "", "backward ends at the first leaf",

@@ -67,7 +67,7 @@ def _odd_orders() -> Iterator[Hypothesis]:
         "whether a node was visited is checked only when it is put on the stack, not when it is "
         f"taken off, so some nodes are visited twice: {_AGAIN}"
     )
-    for steps in (_asked, _asked_flipped):
+    for steps in (_asked, _asked_flipped, _asked_by_age, _asked_flipped_by_age):
         yield Hypothesis("twice", "", says, setting(order=traversals.all_operands(steps)))
     for again_by in _again_by():
         yield Hypothesis("twice", "", _MORE, setting(by_number=again_by))
@@ -442,6 +442,14 @@ def _asked(program: Program) -> list[int]:
 
 def _asked_flipped(program: Program) -> list[int]:
     return traversals.asked_when_pushed(program, flip=True)[::-1]
+
+
+def _asked_by_age(program: Program) -> list[int]:
+    return sorted(traversals.asked_when_pushed(program), reverse=True)
+
+
+def _asked_flipped_by_age(program: Program) -> list[int]:
+    return sorted(traversals.asked_when_pushed(program, flip=True), reverse=True)
 
 
 def until_seen() -> Iterator[Callable[[Program], list[int]]]:

@@ -18,19 +18,15 @@ from mgraph.grade.hypotheses.hypothesis import (
     always,
     always_true,
     chooses_nothing,
-    is_first,
-    is_last,
     is_none_of,
     is_one_of,
-    is_only,
     is_op,
     is_operand,
-    is_second,
     odd,
     overwriting,
     setting,
 )
-from mgraph.grade.hypotheses.numbers import bounds, keep_first, left_out, of_leaves, other_numbers
+from mgraph.grade.hypotheses.numbers import bounds, left_out, of_leaves, other_numbers
 from mgraph.grade.hypotheses.orders import (
     ANY_ORDER,
     EARLY,
@@ -52,6 +48,7 @@ from mgraph.grade.hypotheses.orders import (
     without_last,
     wrong_orders,
 )
+from mgraph.grade.hypotheses.overwritten import is_flat, keeping_one, overwritten
 from mgraph.grade.hypotheses.seeds import seeds, seeds_elsewhere, seeds_everywhere, seeds_unseen
 from mgraph.grade.program import BY_OPERATOR, LEAF, NUMBER
 from mgraph.ops import OPS, ieee
@@ -121,8 +118,8 @@ def whole_passes(  # noqa: PLR0913 - what is known of an engine
     yield from odd(seeds_elsewhere())
     yield from _without_chain_rule()
     right = ANY_ORDER if varies else RIGHT_ORDERS
-    yield from _overwriting(right, unary)
-    yield from odd(_keeping_one(right))
+    yield from overwritten(right, unary)
+    yield from odd(keeping_one(right))
     shown = any(op in _TWICE for op in repeating)
     others = [op for op in _TWICE if shown and op not in repeating]
     yield from _repeated("", untold=(*untold, *others))
@@ -191,55 +188,10 @@ def _combining() -> Iterator[Hypothesis]:
     ):
         says = f"every op {how} its local derivative; it must multiply them, as the chain rule says"
         yield Hypothesis("upstream", "", says, setting(combines=combines))
-        for ends in (None, _is_flat):  # on each path by itself, their sum is another number
+        for ends in (None, is_flat):  # on each path by itself, their sum is another number
             change = setting(combines=combines, by_path=True, ends=ends)
             yield Hypothesis("upstream", "", says, change)
     yield from _in_turn()
-
-
-def _overwriting(right: Sequence[Order], unary: int) -> Iterator[Hypothesis]:
-    """Yield how gradients may be overwritten, given the right orders of the backward pass.
-
-    What a single op of one operand does isn't said of all of them.
-    """
-    orders = (None, *right)
-    says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
-    for order in orders:
-        for ways in ({}, {"resets": True}, {"keeps": ("relu",)}, {"touches": sim.CHOOSING}):
-            change = overwriting(always_true, order, **ways)
-            yield Hypothesis("overwritten", "", says, change)
-    for ends in (None, _is_flat):  # on each path by itself
-        change = setting(overwrites=always_true, by_path=True, ends=ends)
-        yield Hypothesis("overwritten", "", says, change)
-    for which, is_it in (
-        ("the first operand of each op", is_first),
-        ("the last operand of each op", is_last),
-        ("the second operand of each op", is_second),
-        ("the operand of ops with a single operand", is_only),
-    ):
-        if is_it is is_only and unary < 2:  # noqa: PLR2004 - ops
-            continue
-        says = f"`=` instead of `+=` for {which}: what the operand had before is lost"
-        for order in orders:
-            yield Hypothesis("overwritten", "", says, overwriting(is_it, order))
-
-
-def _keeping_one(right: Sequence[Order]) -> Iterator[Hypothesis]:
-    """Yield nodes that keep one of the gradients that they get, but not the last."""
-    says = "a node keeps only the first gradient that it gets; it must add up all of them"
-    for order in (None, *right):
-        change = setting(clip=keep_first, order=order) if order else setting(clip=keep_first)
-        yield Hypothesis("overwritten", "", says, change)
-    says = "a node keeps only one of the gradients that it gets; it must add up all of them"
-    for found in (
-        traversals.taken_from_stack,
-        traversals.preorder,
-        traversals.breadth_first,
-        descending,
-    ):
-        for last in (False, True):
-            order = partial(traversals.from_one_user, found, last=last)
-            yield Hypothesis("overwritten", "", says, setting(order=order))
 
 
 def _in_turn() -> Iterator[Hypothesis]:
@@ -661,10 +613,6 @@ def _giving_nothing_in_order(
 ) -> Rules:
     """Return rules by which operands get nothing, and nodes are visited in another order."""
     return _giving_nothing(keys, rules)._replace(order=order, at_visits=at_visits)
-
-
-def _is_flat(own: float, _: float) -> bool:
-    return own == 0.0
 
 
 def _is_cancelled(_: float, adjoint: float) -> bool:

@@ -1,0 +1,99 @@
+"""Hypotheses about gradients that are overwritten where they must be added up."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import combinations
+from typing import TYPE_CHECKING, Final
+
+from mgraph.grade import simulation as sim
+from mgraph.grade import traversals
+from mgraph.grade.hypotheses.hypothesis import (
+    Hypothesis,
+    always_true,
+    is_first,
+    is_last,
+    is_only,
+    is_second,
+    overwriting,
+    setting,
+)
+from mgraph.grade.hypotheses.numbers import keep_first
+from mgraph.grade.hypotheses.orders import descending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mgraph.grade.traversals import Order
+
+_MINUS: Final = (("sub", 1), ("neg", 0), ("div", 1), ("cos", 0))
+"""Operands with a minus in their local derivative."""
+
+_SUBTRACTING: Final = tuple(
+    some for count in range(1, len(_MINUS) + 1) for some in combinations(_MINUS, count)
+)
+"""Where gradients may be subtracted, as in `other.grad -= out.grad`."""
+
+
+def overwritten(right: Sequence[Order], unary: int) -> Iterator[Hypothesis]:
+    """Yield how gradients may be overwritten, given the right orders of the backward pass.
+
+    What a single op of one operand does isn't said of all of them.
+    """
+    orders = (None, *right)
+    says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
+    for order in orders:
+        for ways in ({}, {"resets": True}, {"keeps": ("relu",)}, {"touches": sim.CHOOSING}):
+            change = overwriting(always_true, order, **ways)
+            yield Hypothesis("overwritten", "", says, change)
+    for subtracting in _SUBTRACTING:
+        says = (
+            "`=` instead of `+=`: a node that is used twice keeps only the last gradient, and what "
+            "is subtracted from it after that with `-=`"
+        )
+        for order in orders:
+            change = overwriting(partial(_is_added, subtracting), order)
+            yield Hypothesis("overwritten", "", says, change)
+    says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
+    for ends in (None, is_flat):  # on each path by itself
+        change = setting(overwrites=always_true, by_path=True, ends=ends)
+        yield Hypothesis("overwritten", "", says, change)
+    for which, is_it in (
+        ("the first operand of each op", is_first),
+        ("the last operand of each op", is_last),
+        ("the second operand of each op", is_second),
+        ("the operand of ops with a single operand", is_only),
+    ):
+        if is_it is is_only and unary < 2:  # noqa: PLR2004 - ops
+            continue
+        says = f"`=` instead of `+=` for {which}: what the operand had before is lost"
+        for order in orders:
+            yield Hypothesis("overwritten", "", says, overwriting(is_it, order))
+
+
+def _is_added(subtracting: Sequence[tuple[str, int]], op: str, operand: int) -> bool:
+    """Whether an op adds to the gradient of an operand, or would if it were right."""
+    return (op, operand) not in subtracting
+
+
+def keeping_one(right: Sequence[Order]) -> Iterator[Hypothesis]:
+    """Yield nodes that keep one of the gradients that they get, but not the last."""
+    says = "a node keeps only the first gradient that it gets; it must add up all of them"
+    for order in (None, *right):
+        change = setting(clip=keep_first, order=order) if order else setting(clip=keep_first)
+        yield Hypothesis("overwritten", "", says, change)
+    says = "a node keeps only one of the gradients that it gets; it must add up all of them"
+    for found in (
+        traversals.taken_from_stack,
+        traversals.preorder,
+        traversals.breadth_first,
+        descending,
+    ):
+        for last in (False, True):
+            order = partial(traversals.from_one_user, found, last=last)
+            yield Hypothesis("overwritten", "", says, setting(order=order))
+
+
+def is_flat(own: float, _: float) -> bool:
+    """Whether a local derivative is 0."""
+    return own == 0.0
