@@ -82,14 +82,20 @@ class Sample:
         return numbers
 
     @cached_property
-    def kinks(self) -> list[dict[str, Sequence[float]]]:
-        """The partials that an engine may choose at the kinks of the program; first the usual."""
-        return [{}, *choices(self.program)]
+    def choosing(self) -> list[str]:
+        """The ops of two operands that are at a kink in some step."""
+        kinks = next(choices(self.program), {})
+        return [op for op, partials in kinks.items() if len(partials) > 1]
 
     @cached_property
     def variants(self) -> list[tuple[dict[str, Sequence[float]], bool]]:
         """What engines may do: partials at the kinks, and whether they don't pass 0 on."""
-        return [(kinks, idle) for kinks in self.kinks for idle in (False, True)]
+        return _with_idle(choices(self.program))
+
+    @cached_property
+    def wrong_variants(self) -> list[tuple[dict[str, Sequence[float]], bool]]:
+        """What engines may do whose partials are wrong elsewhere, too."""
+        return _with_idle(choices(self.program, self.choosing))
 
     @cached_property
     def may_stop(self) -> bool:
@@ -247,6 +253,13 @@ class Evidence:
         return replace(self, outcomes=kept)
 
 
+def _with_idle(
+    choices: Iterable[dict[str, Sequence[float]]],
+) -> list[tuple[dict[str, Sequence[float]], bool]]:
+    """Return partials at the kinks, first the usual, each with whether 0 is not passed on."""
+    return [(kinks, idle) for kinks in ({}, *choices) for idle in (False, True)]
+
+
 def _just(steps: Iterable[int], *_: object) -> Iterable[int]:
     return steps
 
@@ -317,13 +330,14 @@ class Simulator:
         has_idle = sample.may_stop
         # If outputs start at 0, and 0 isn't passed on, then it isn't in any graph.
         is_all_0 = rules.seed is not None and rules.seed(1.0) == 0.0
-        for kinks, idle in sample.variants:
+        is_wrong = any(op in sample.choosing for op, _, _ in rules.slopes)
+        for kinks, idle in sample.wrong_variants if is_wrong else sample.variants:
             if idle and (is_all_0 or not has_idle):
                 continue
             self.left -= len(sample.program.steps)
             variant = rules
-            if idle != rules.idle or kinks != rules.kinks:  # a copy takes a while
-                variant = rules._replace(kinks=kinks, idle=idle)
+            if idle != rules.idle or kinks:  # a copy takes a while
+                variant = rules._replace(kinks={**kinks, **rules.kinks}, idle=idle)
             for ran in self._ordered(sample, variant, precision):
                 predicted = simulate(sample.program, ran, sample.primals(ran))
                 if predicted.is_unknown:

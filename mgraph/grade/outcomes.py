@@ -439,6 +439,9 @@ KINK_SLOPES: Final = {
 }
 """Partials that engines choose at a kink, by op, one for each operand."""
 
+WRONG_AT_KINKS: Final = ((0.0, 0.0), (1.0, 1.0))
+"""Those of an op of two operands whose local derivatives are wrong elsewhere, too."""
+
 
 def at_kink(op: str, xs: Sequence[float]) -> bool:
     """Whether an op has several acceptable partials at a point."""
@@ -456,10 +459,16 @@ def kinked(program: Program, primals: Sequence[float]) -> list[str]:
     ]
 
 
-def choices(program: Program) -> Iterator[dict[str, Sequence[float]]]:
-    """Yield the acceptable partials at a program's kinks, by op; nothing if it has no kinks."""
+def choices(program: Program, wrong: Sequence[str] = ()) -> Iterator[dict[str, Sequence[float]]]:
+    """Yield the acceptable partials at a program's kinks, by op; nothing if it has no kinks.
+
+    Args:
+        program: The program.
+        wrong: Ops whose partials may be wrong there, as they are elsewhere.
+    """
     ops = kinked(program, simulate(program, CORRECT).data)
-    for choice in product(*(KINK_SLOPES[op] for op in ops)) if ops else ():
+    of_each = [KINK_SLOPES[op] + (WRONG_AT_KINKS if op in wrong else ()) for op in ops]
+    for choice in product(*of_each) if ops else ():
         yield dict(zip(ops, choice, strict=True))
 
 

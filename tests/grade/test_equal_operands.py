@@ -94,3 +94,11 @@ def test_the_smaller_operand_is_set_to_0() -> None:
     report = reported(source, f"{TITLES} {FURTHER}")
     assert [(cause.id, cause.op) for cause in report.causes] == [("overwritten", "")]
     assert all(case.cause == "overwritten" for case in report.outcomes if case.failed)
+
+
+def test_a_wrong_local_derivative_holds_for_equal_operands_too() -> None:
+    """An op that gives the second operand what the first must get passes (1, 1), or (0, 0)."""
+    for condition in ("a > b", "not b > a"):
+        says = said(choosing(condition, condition), TITLES)
+        assert {op for _, op in says} <= {"max", "min", ""}, says
+        assert "equal" not in " ".join(says.values())

@@ -54,7 +54,7 @@ from mgraph.grade.program import BY_OPERATOR, LEAF, NUMBER
 from mgraph.ops import OPS, ieee
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mgraph.grade.program import Program
     from mgraph.grade.simulation import Passed, Rules
@@ -247,10 +247,6 @@ def _are_equal(xs: Sequence[float]) -> bool:
 
 def _nan(_: float) -> float:
     return math.nan
-
-
-def _all(upstream: float) -> float:
-    return upstream
 
 
 def _forms(op: str) -> list[tuple[str, str]]:
@@ -544,19 +540,24 @@ def _of_equal_operands(op: str) -> Iterator[Hypothesis]:
 
 def where_equal(*ops: str) -> Iterator[Hypothesis]:
     """Yield what ops that choose an operand may pass on where there is nothing to choose."""
-    kinds = (("VV", 0), ("VV", 1), ("VN", 0), ("NV", 1))
-    keys = [(op, *kind) for op in ops for kind in kinds]
     both, is_one = " and ".join(ops), len(ops) == 1
     passes, gradient = ("passes", "its gradient") if is_one else ("pass", "their gradients")
-    says = f"{both} {passes} all of {gradient} on to each of two operands that are equal"
-    change = partial(_where, _are_equal, _all, keys)
-    yield Hypothesis("slope", ops[0] if is_one else "", says, change)
-    says = (
+    to_both = f"{both} {passes} all of {gradient} on to each of two operands that are equal"
+    to_none = (
         f"{both} {passes} nothing on where both operands are equal: there, too, one of them must "
         "get the gradient, or each half of it"
     )
-    change = partial(_where, _are_equal, _nothing, keys)
-    yield Hypothesis("no-gradient", ops[0] if is_one else "", says, change)
+    for cause, partials, says in (
+        ("slope", (1.0, 1.0), to_both),
+        ("no-gradient", (0.0, 0.0), to_none),
+    ):
+        change = partial(_at_kinks, dict.fromkeys(ops, partials))
+        yield Hypothesis(cause, ops[0] if is_one else "", says, change)
+
+
+def _at_kinks(partials: Mapping[str, Sequence[float]], rules: Rules) -> Rules:
+    """Return rules by which ops have some partials at their kinks."""
+    return rules._replace(kinks={**rules.kinks, **partials})
 
 
 def _by_own_gradient(op: str) -> Iterator[Hypothesis]:
