@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.grade.causes import CAUSES, Cause
 from mgraph.grade.compositions import guessed, usual_parts
-from mgraph.grade.crashes import find_crashes, find_no_numbers
+from mgraph.grade.crashes import find_crashes, find_no_numbers, is_in_backward
 from mgraph.grade.driver_engine import SAMPLE
 from mgraph.grade.evidence import Evidence, Sample, Simulator, gather, samples_of
 from mgraph.grade.hidden import find_hidden
@@ -149,7 +149,7 @@ def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
     stale = [cause for cause in causes if cause.id == "stale"]
     for cause in causes:
         rules = [each for each in causes if each.op and each.id not in ("error", "overflow")]
-        if not all(map(_is_in_backward, cause.cases)):  # before it, only wrong values are to blame
+        if not all(map(is_in_backward, cause.cases)):  # before it, only wrong values are to blame
             rules = [each for each in rules if any(map(_has_wrong_value, each.cases))]
         whose = [each for each in rules if all(uses(outcome, each.op) for outcome in cause.cases)]
         whose += [each for each in causes if each.id in _OF_ALL_NUMBERS and not each.op]
@@ -160,7 +160,7 @@ def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
             whose[0].cases += cause.cases
         elif lossy and cause.op:
             lossy[0].cases += cause.cases
-        elif lost and cause.id == "error" and all(map(_is_in_backward, cause.cases)):
+        elif lost and cause.id == "error" and all(map(is_in_backward, cause.cases)):
             lost[0].cases += cause.cases
         elif stale and cause.id == "error" and all(map(_is_lookup, cause.cases)):
             stale[0].cases += cause.cases
@@ -172,16 +172,11 @@ def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
 def _is_lookup(outcome: Outcome) -> bool:
     """Whether backward didn't find what it looked for."""
     failure = outcome.answer.failure
-    return _is_in_backward(outcome) and failure is not None and failure.exception in _LOOKUPS
+    return is_in_backward(outcome) and failure is not None and failure.exception in _LOOKUPS
 
 
 def _has_wrong_value(outcome: Outcome) -> bool:
     return outcome.outcome == Verdict.WRONG_VALUE
-
-
-def _is_in_backward(outcome: Outcome) -> bool:
-    failure = outcome.answer.failure
-    return failure is not None and failure.phase == "backward"
 
 
 def _is_arithmetic(outcome: Outcome) -> bool:
