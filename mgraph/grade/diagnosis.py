@@ -34,6 +34,7 @@ from mgraph.grade.hypotheses.passes import passes_of_op, whole_passes
 from mgraph.grade.leaves import look_at_leaves
 from mgraph.grade.leftovers import (
     afresh,
+    are_random,
     find_in_leaves,
     find_in_lone_leaf,
     find_leftovers,
@@ -136,10 +137,13 @@ def _as_reported(causes: Sequence[Cause], outcomes: Sequence[Outcome]) -> Sequen
 
 def _steady(evidence: Evidence, leaves: Leaves, causes: Iterable[Cause]) -> Evidence:
     """Return the evidence without numbers that change: nothing else can be told from those."""
-    if any(cause.id == "stale" for cause in causes) or (leaves.is_mutated and not leaves.mutating):
+    stale = [cause for cause in causes if cause.id == "stale"]
+    changing = [cause for cause in stale if not are_random(cause.cases)]
+    if changing or (leaves.is_mutated and not leaves.mutating):
         return Evidence(())
     evidence = evidence.without(leaves.mutating) if leaves.is_mutated else evidence
     computed = [outcome for outcome in evidence.outcomes if not is_of_leaf(outcome)]
+    computed = [x for x in computed if not (stale and x.answer.is_random)]
     return replace(evidence, outcomes=computed)
 
 

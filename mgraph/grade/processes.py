@@ -476,7 +476,7 @@ def _is_answer(reply: object, steps: int) -> bool:
         isinstance(again, dict)
         and is_compared
         and isinstance(reply.get("refused", ""), str)
-        and isinstance(reply.get("varies", False), bool)
+        and all(isinstance(reply.get(key, False), bool) for key in ("varies", "random"))
         and isinstance(reply.get("alone", 0.0), (float, type(None)))
         and _are_steps(reply.get("hidden", []), steps)
         and all(

@@ -29,6 +29,8 @@ ALONE: Final = 3
 """Number of small failed cases of each verdict that are run again, each in a new process."""
 AFRESH: Final = 60
 """Number of those if some are right in a new process, so that graphs before them are to blame."""
+SEVERAL: Final = 8
+"""Number of those that must have the same numbers in one more process: by chance, they don't."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,9 @@ def _try_afresh(outcomes: Sequence[Outcome], engine: PythonEngine) -> None:
             outcome.afresh = _afresh(outcome.case, engine)
     changed = [outcome for outcome in failed if outcome.is_changed]
     other = [x for x in changed if x.afresh and x.answer.differs_from(x.afresh.answer)]
-    if other and not _depends_on_others(other[0], outcomes, engine):
+    is_by_chance = any(x.answer.is_random for x in changed)
+    is_by_chance = is_by_chance or any(_differs_again(x, engine) for x in changed[:SEVERAL])
+    if is_by_chance or (other and not _depends_on_others(other[0], outcomes, engine)):
         for outcome in failed:
             outcome.afresh = None
     elif changed:
@@ -214,14 +218,21 @@ def _try_afresh(outcomes: Sequence[Outcome], engine: PythonEngine) -> None:
             outcome.afresh = _afresh(outcome.case, engine)
 
 
+def _differs_again(outcome: Outcome, engine: PythonEngine) -> bool:
+    """Whether a case has other numbers in each new process, which no graph before it explains.
+
+    They are random, or come from a clock.
+    """
+    own = outcome.answer if outcome.afresh is None else outcome.afresh.answer
+    return own.differs_from(_afresh(outcome.case, engine).answer)
+
+
 def _depends_on_others(outcome: Outcome, outcomes: Sequence[Outcome], engine: PythonEngine) -> bool:
     """Whether a case that is different on its own is always so, and not only after a crash.
 
-    A crash may leave half a graph behind; and other numbers in each new process are random.
+    A crash may leave half a graph behind.
     """
     own = outcome.answer if outcome.afresh is None else outcome.afresh.answer
-    if own.differs_from(_afresh(outcome.case, engine).answer):
-        return False
     engine.close()
     for before in takewhile(lambda each: each is not outcome, outcomes):
         if before.answer.has_numbers:
@@ -291,6 +302,7 @@ def _ask_once(program: Program, engine: PythonEngine) -> Answer:
         compositions=read_compositions(reply.get("compositions")),
         parts=read_parts(program, reply.get("parts")),
         varies=reply.get("varies", False),
+        is_random=reply.get("random", False),
         hidden=[i for i in reply.get("hidden", ()) if program.steps[i].args],
         alone=reply.get("alone"),
     )
