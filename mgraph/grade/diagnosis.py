@@ -226,7 +226,8 @@ def _rules_and_passes(
     found = [
         _explained(evidence, learned, slopes, left, style, opaque, simulator) for style in styles
     ]
-    explanation, search, failed = min(found, key=lambda each: len(each[0].left))
+    best = min(range(len(found)), key=lambda i: len(found[i][0].left))
+    explanation, search, failed = found[best]
     unsure = [each.op for each in slopes if each.op and not each.forms.isdisjoint(opaque)]
     parts = [part for op in unsure for part in usual_parts(op)]
     if opaque and not any(each.op in ("", *parts) for each in explanation.hypotheses):
@@ -235,16 +236,21 @@ def _rules_and_passes(
         explanation, search, failed = again if again[0].hypotheses else found[0]
     _add_consequences(causes, left, learned, Model(search.base), search.simulator)
     found_causes = _causes_of(explanation, search, failed)
+    proven = [*zip(found_causes, explanation.hypotheses, strict=True)]
     found_causes = _with_evidence(
         found_causes, explanation.hypotheses, causes, is_afresh=evidence.is_afresh
     )
     causes += _of_most(found_causes, causes, left)
+    if proven and (turned := _turned(evidence.outcomes, styles[best], opaque)):
+        passes = [*chain(*_passes(search, learned, evidence))]
+        _add_turned(proven, turned, passes, search)
     for cause in causes:
         if cause.id == "overwritten":  # which gradient comes last may depend on chance
             cause.cases += [
                 outcome
                 for outcome in evidence.outcomes
                 if outcome.outcome == Verdict.NOT_REPRODUCIBLE
+                and not any(outcome is other for other in cause.cases)
                 and (not cause.op or cause.op in _concerned(outcome, learned))
             ]
     whole = [cause for cause in causes if not cause.op]
@@ -724,6 +730,42 @@ def _causes_of(
         long = [sample for sample in failed if sample.is_long]
         causes[0].cases += [s.outcome for s in long if model.fits(s, search.simulator) is not False]
     return causes
+
+
+def _turned(
+    outcomes: Iterable[Outcome], style: Known, opaque: Sequence[tuple[str, str]]
+) -> list[tuple[Outcome, Sample]]:
+    """Return the cases that are wrong only if sets iterate the other way, with those numbers."""
+    pairs = []
+    for outcome in outcomes:
+        answer = outcome.answer
+        if outcome.outcome == Verdict.NOT_REPRODUCIBLE and not answer.again and answer.turned:
+            data, grad = answer.turned
+            turned = replace(outcome, answer=replace(answer, data=data, grad=grad))
+            pairs += [(outcome, sample) for sample in samples_of([turned], style, opaque)]
+    return pairs
+
+
+def _add_turned(
+    proven: Sequence[tuple[Cause, Hypothesis]], turned: Sequence[tuple[Outcome, Sample]],
+    passes: Sequence[Hypothesis], search: Search,
+) -> None:  # fmt: skip
+    """Count cases to the cause that explains their numbers in the other order of sets.
+
+    Args:
+        proven: The causes, with the mistakes in one of the orders that a set may have.
+        turned: The cases, with their numbers in the other order.
+        passes: The mistakes of the pass, among which are the same ones in other orders.
+        search: The search that found them.
+    """
+    for cause, hypothesis in proven:
+        others = Model(search.base, [each for _, each in proven if each is not hypothesis])
+        same = [x for x in passes if (x.cause, x.op, x.says) == (cause.id, cause.op, cause.says)]
+        for outcome, sample in turned:
+            if others.fits(sample, search.simulator) is False and any(
+                others.with_(each).fits(sample, search.simulator) for each in same
+            ):
+                cause.cases.append(outcome)
 
 
 def _merged(causes: Sequence[Cause]) -> list[Cause]:

@@ -344,8 +344,8 @@ def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
         answer["again"] = again
     if is_random and (not are_other(answer, again) or is_same(engine, program, answer)):
         answer["random"] = True
-    if may_vary and varies(engine, program, answer):
-        answer["varies"] = True
+    if may_vary:
+        note_order(engine, program, answer)
     del graphs, others  # kept until here, so that each graph gets other addresses in memory
     answer["compositions"], answer["parts"] = engine.compositions, parts
     restart_random_numbers(engine, None)  # whatever program was the first
@@ -421,24 +421,37 @@ def described_failure(error: UnsupportedError | EngineError) -> dict[str, Any]:
     return answer
 
 
-def varies(engine: ForeignEngine, program: Any, answer: dict[str, Any]) -> bool:
-    """Whether other numbers come out, beyond rounding, if small sets iterate the other way."""
-    return not is_same(engine, program, answer, is_reversed=True)
-
-
-def is_same(
-    engine: ForeignEngine, program: Any, answer: dict[str, Any], *, is_reversed: bool = False
-) -> bool:
+def is_same(engine: ForeignEngine, program: Any, answer: dict[str, Any]) -> bool:
     """Whether a program gives an answer once more, with the same random numbers."""
+    other = run_once_more(engine, program)
+    return other is None or ("grad" in other and not are_other(answer, other))
+
+
+def note_order(engine: ForeignEngine, program: Any, answer: dict[str, Any]) -> None:
+    """Note in an answer if other numbers come out when small sets iterate the other way."""
+    other = run_once_more(engine, program, is_reversed=True)
+    if other is not None and ("grad" not in other or are_other(answer, other)):
+        answer["varies"] = True
+        if "grad" in other:
+            answer["turned"] = other
+
+
+def run_once_more(
+    engine: ForeignEngine, program: Any, *, is_reversed: bool = False
+) -> dict[str, Any] | None:
+    """Return data and grad of a program with the same random numbers, in an order of small sets.
+
+    None if the order of sets may need more memory or recursion; nothing if the engine fails.
+    """
     engine.hashes.restart(is_reversed=is_reversed)
     restart_random_numbers(engine, program)
     try:
         other, _ = run(engine, dict(program, backward=1, following=None))
-    except (RecursionError, MemoryError):  # another order may need more of both
-        return True
+    except (RecursionError, MemoryError):
+        return None
     except BaseException:  # noqa: BLE001 - whatever the engine raises
-        return False
-    return not are_other(answer, other)
+        return {}
+    return {what: other[what] for what in ("data", "grad")}
 
 
 def are_other(answer: dict[str, Any], other: dict[str, Any]) -> bool:

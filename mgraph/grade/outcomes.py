@@ -106,6 +106,7 @@ class Answer:
         failure: Where it failed, if the engine is a class and its process did not end.
         varies: Whether the numbers depend on more than the question: on the order in which sets
             iterate, or for a program, on chance.
+        turned: Data and grad if small sets iterate the other way, if they differ.
         is_random: Whether the engine used random numbers.
         hidden: The steps whose Values have a backward of their own, which hides their class's.
         alone: The gradient of a leaf after its own backward; None if it isn't known.
@@ -129,6 +130,7 @@ class Answer:
     parts: Mapping[int, Composition | None] = field(default_factory=dict)
     failure: Failure | None = None
     varies: bool = False
+    turned: tuple[Sequence[float | None], Sequence[float | None]] | None = None
     is_random: bool = False
     hidden: Sequence[int] = ()
     alone: float | None = None

@@ -287,7 +287,10 @@ def _ask_once(program: Program, engine: PythonEngine) -> Answer:
             what=reply.get("what", ""),
             failure=_failure_of(reply.get("failure")),
         )
-    again = reply.get("again")
+    again, turned = (
+        one and (_of_nodes(program, one["data"]), _of_nodes(program, one["grad"]))
+        for one in (reply.get("again"), reply.get("turned"))
+    )
     return Answer(
         program,
         _of_nodes(program, reply["data"]),
@@ -298,10 +301,11 @@ def _ask_once(program: Program, engine: PythonEngine) -> Answer:
         following=_of_nodes(program, reply["next"]) if "next" in reply else (),
         cleared=_of_nodes(program, reply["cleared"]) if "cleared" in reply else (),
         refused=printable(reply.get("refused", "")),
-        again=again and (_of_nodes(program, again["data"]), _of_nodes(program, again["grad"])),
+        again=again,
         compositions=read_compositions(reply.get("compositions")),
         parts=read_parts(program, reply.get("parts")),
         varies=reply.get("varies", False),
+        turned=turned,
         is_random=reply.get("random", False),
         hidden=[i for i in reply.get("hidden", ()) if program.steps[i].args],
         alone=reply.get("alone"),
