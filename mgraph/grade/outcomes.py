@@ -385,6 +385,18 @@ def graded_by_leaves(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
     ]
 
 
+def has_leaves_only(outcomes: Sequence[Outcome]) -> bool:
+    """Whether an engine has gradients of leaves, and none of the nodes inside of its graphs."""
+    due = [
+        all(outcome.answer.grad[node] is None for node in nodes)
+        for outcome in outcomes
+        if outcome.answer.has_numbers
+        and (nodes := _due(outcome, is_output=False))
+        and _have_leaves_received(outcome)
+    ]
+    return len(due) >= _MANY and all(due)
+
+
 def _is_cleared(numeric: Sequence[Outcome], *, is_output: bool) -> bool:
     """Whether no op has a gradient where it should, although leaves have."""
     due = [

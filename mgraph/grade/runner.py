@@ -14,7 +14,15 @@ from mgraph.errors import printable, render
 from mgraph.format.reading import inspect
 from mgraph.grade.compositions import read_compositions, read_parts
 from mgraph.grade.diagnosis import Cause, diagnose
-from mgraph.grade.outcomes import Answer, Failure, Outcome, Verdict, graded_by_leaves, judge
+from mgraph.grade.outcomes import (
+    Answer,
+    Failure,
+    Outcome,
+    Verdict,
+    graded_by_leaves,
+    has_leaves_only,
+    judge,
+)
 from mgraph.grade.processes import CommandEngine, EndedError, PythonEngine, TimedOutError
 
 if TYPE_CHECKING:
@@ -64,6 +72,11 @@ class Report:
     def failed(self) -> bool:
         """Whether the engine fails."""
         return bool(self.problem) or any(map(self.fails, self.outcomes))
+
+    @property
+    def has_leaves_only(self) -> bool:
+        """Whether the engine has gradients of leaves, and none of other nodes."""
+        return has_leaves_only(self.outcomes)
 
     @property
     def borrowed(self) -> str:
