@@ -356,6 +356,7 @@ def _print(report: Report, rounding: Rounding | None, *, hide: bool, err: bool) 
         _print_cause(cause, hide=hide, err=err)
     _print_unknown(report, err=err)
     _print_varying(report, err=err)
+    _print_leaves_only(report, err=err)
     _print_further(report, err=err)
     if report.borrowed:
         click.echo(f"\nnote: {report.borrowed}", err=err)
@@ -459,6 +460,15 @@ def _print_varying(report: Report, *, err: bool) -> None:
         text = (
             f"{counted(varying, 'case')}: the numbers change between runs, for example because the "
             "engine goes through a set; they were graded in one order"
+        )
+        click.echo(f"\n{prose(text, '  ', width(err=err))}", err=err)
+
+
+def _print_leaves_only(report: Report, *, err: bool) -> None:
+    """Say that an engine has gradients of leaves only, unless its cases say so."""
+    if report.has_leaves_only and not any(x.cause == "interior" for x in report.outcomes):
+        text = (
+            "interior nodes have no gradients, which is a convention: it was graded by the leaves"
         )
         click.echo(f"\n{prose(text, '  ', width(err=err))}", err=err)
 

@@ -27,6 +27,7 @@ _NAMES: Final = ("NameError", "AttributeError", "ImportError", "ModuleNotFoundEr
 _OF_TYPES: Final = ("TypeError", "AttributeError")
 """Exceptions that an operand of another type raises."""
 _SHORT: Final = 50  # a graph of this depth exceeds no recursion limit
+_FEW: Final = 3  # ops
 _LARGE: Final = 30.0  # exp of this is still far from overflow
 
 
@@ -37,8 +38,12 @@ def find_crashes(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iter
         crashed: The outcomes of cases in which the engine crashed.
         numeric: The outcomes with numbers, which show what works.
     """
-    deep = [outcome for outcome in crashed if _is_too_deep(outcome)]
+    works = dict.fromkeys(op for outcome in numeric for op in _ops_of(outcome))
+    deep = [outcome for outcome in crashed if _is_too_deep(outcome, works)]
     endless = [outcome for outcome in crashed if _is_endless(outcome)]
+    loops = {names for outcome in endless if (names := _loop(outcome))}
+    endless += [outcome for outcome in deep if _loop(outcome) in loops]  # of a small graph, too
+    deep = [outcome for outcome in deep if _loop(outcome) not in loops]
     if endless and not any(outcome.answer.program.depth() > _SHORT for outcome in numeric):
         endless, deep = endless + deep, []  # short chains fail, too, and no long one passes
     yield from _depth(deep, numeric)
@@ -92,11 +97,14 @@ def _of_whole_numbers(outcome: Outcome) -> Iterator[tuple[str, str]]:
 # --- recursion -----------------------------------------------------------------------------------
 
 
-def _is_too_deep(outcome: Outcome) -> bool:
-    """Whether a long chain crashed, and not an operator that calls itself."""
+def _is_too_deep(outcome: Outcome, works: Mapping[str, None]) -> bool:
+    """Whether a long chain crashed, and not an operator that calls itself.
+
+    A signal says nothing of its reason. The chain is too long only if its ops work elsewhere.
+    """
     text, depth = outcome.answer.error, outcome.answer.program.depth()
     if any(signal in text for signal in _SIGNALS):
-        return depth > SIMULATED
+        return depth > SIMULATED and all(op in works for op in _ops_of(outcome))
     return "recursion" in text.lower() and depth > _SHORT and not _is_endless(outcome)
 
 
@@ -107,6 +115,12 @@ def _is_endless(outcome: Outcome) -> bool:
     failure = outcome.answer.failure
     is_built = failure is not None and failure.phase == "build"
     return is_built or outcome.answer.program.depth() <= _SHORT
+
+
+def _loop(outcome: Outcome) -> tuple[str, ...]:
+    """Return the names of the functions that call each other until an exception is raised."""
+    failure = outcome.answer.failure
+    return tuple(sorted(failure.repeating)) if failure is not None else ()
 
 
 def _depth(deep: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Cause]:
@@ -127,9 +141,8 @@ def _endless(endless: Sequence[Outcome]) -> Iterator[Cause]:
     """Name functions that call themselves without end."""
     groups: dict[tuple[str, ...], list[Outcome]] = {}
     for outcome in endless:
-        failure = outcome.answer.failure
-        groups.setdefault(tuple(sorted(failure.repeating)) if failure else (), []).append(outcome)
-    for names, cases in groups.items():
+        groups.setdefault(_loop(outcome), []).append(outcome)
+    for names, cases in _of_one_backward(groups).items():
         ops = [op for op in dict.fromkeys(map(_op_of_function, names)) if op]
         whose = " and ".join(f"{name}" for name in names[:3]) or "a function of the engine"
         verb = "call each other" if len(names) > 1 else "calls itself"
@@ -139,6 +152,30 @@ def _endless(endless: Sequence[Outcome]) -> Iterator[Cause]:
         cause = "reflected" if len(reflected) == len(cases) else "error"
         victims = [op for op in _ops(cases) if op not in ops] if ops else []
         yield Cause(cause, ops[0] if len(ops) == 1 else "", says, cases, victims)
+
+
+def _of_one_backward(
+    groups: Mapping[tuple[str, ...], list[Outcome]],
+) -> dict[tuple[str, ...], list[Outcome]]:
+    """Put backward passes that end in parts of one loop together, under its most frequent part.
+
+    Where such a loop reaches the limit differs from graph to graph.
+    """
+    merged: dict[tuple[str, ...], list[Outcome]] = {}
+    for names, cases in sorted(groups.items(), key=lambda group: -len(group[1])):
+        whole = [
+            others
+            for others, known in merged.items()
+            if not {*names}.isdisjoint(others) and all(map(is_in_backward, (*cases, *known)))
+        ]
+        merged.setdefault(whole[0] if whole else names, []).extend(cases)
+    return merged
+
+
+def is_in_backward(outcome: Outcome) -> bool:
+    """Whether a backward pass raised an exception."""
+    failure = outcome.answer.failure
+    return failure is not None and failure.phase == "backward"
 
 
 # --- ops that give no Value ----------------------------------------------------------------------
@@ -484,6 +521,9 @@ def _exception(cases: list[Outcome], works: Mapping[tuple[str, str], None]) -> C
     first = min(cases, key=lambda outcome: len(outcome.case.graph))
     failure, error = first.answer.failure, first.answer.error
     ops = _root_ops(cases)
+    if not ops and (only := _ops_of_all(cases, dict.fromkeys(op for op, _ in works))):
+        says = f"in graphs with {' or '.join(only)}, backward raises {error}{_where_all(cases)}"
+        return Cause("error", only[0] if len(only) == 1 else "", says, cases)
     alone = [outcome for outcome in cases if _is_in_backward_alone(outcome, ops)]
     users = [outcome for outcome in cases if not any(outcome is other for other in alone)]
     victims = [op for op in _ops(users) if op not in ops] if ops else []
@@ -515,8 +555,7 @@ def _is_in_backward_alone(outcome: Outcome, ops: Sequence[str]) -> bool:
 def _ends(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Cause]:
     """Name the errors with which a process ended in several cases, each once.
 
-    All that is known of a program in another language is what it said last. An op is named if it
-    is the only one that all these cases have, and that works nowhere, while other graphs work.
+    All that is known of a program in another language is what it said last.
     """
     groups: dict[str, list[Outcome]] = {}
     for outcome in crashed:
@@ -525,18 +564,27 @@ def _ends(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Ca
     works = dict.fromkeys(op for outcome in numeric for op in _ops_of(outcome))
     for error, cases in groups.items():
         if len(cases) > 1:
-            ops = [
-                op
-                for op in _ops_of(cases[0])
-                if op not in works and all(op in _ops_of(case) for case in cases)
-            ]
-            op = ops[0] if works and len(ops) == 1 else ""
-            yield Cause("error", op, f"in graphs with {op}, {error}" if op else error, cases)
+            ops = _ops_of_all(cases, works)
+            says = f"in graphs with {' or '.join(ops)}, {error}" if ops else error
+            yield Cause("error", ops[0] if len(ops) == 1 else "", says, cases)
+
+
+def _ops_of_all(cases: Sequence[Outcome], works: Mapping[str, None]) -> list[str]:
+    """Return the few ops of which each case has one, and that work nowhere, while others work.
+
+    Each of them must be the only such op of some case.
+    """
+    broken = [[op for op in _ops_of(outcome) if op not in works] for outcome in cases]
+    alone = dict.fromkeys(ops[0] for ops in broken if len(ops) == 1)
+    is_in_all = all(any(op in alone for op in ops) for ops in broken)
+    return [*alone] if works and is_in_all and len(alone) <= _FEW else []
 
 
 def _ops_of(outcome: Outcome) -> dict[str, None]:
-    """Return the ops of the program of a case."""
-    return dict.fromkeys(step.op for step in outcome.answer.program.steps if step.args)
+    """Return the ops of the program of a case, without those that only state its seed."""
+    program = outcome.answer.program
+    nodes = program.steps[: max(program.step_of_node, default=-1) + 1]
+    return dict.fromkeys(step.op for step in nodes if step.args)
 
 
 def _ops(cases: Sequence[Outcome]) -> list[str]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgraph.grade.causes import CAUSES, Cause
 from mgraph.grade.compositions import guessed, usual_parts
-from mgraph.grade.crashes import find_crashes, find_no_numbers
+from mgraph.grade.crashes import find_crashes, find_no_numbers, is_in_backward
 from mgraph.grade.driver_engine import SAMPLE
 from mgraph.grade.evidence import Evidence, Sample, Simulator, gather, samples_of
 from mgraph.grade.hidden import find_hidden
@@ -35,6 +35,7 @@ from mgraph.grade.hypotheses.passes import passes_of_op, where_equal, whole_pass
 from mgraph.grade.leaves import look_at_leaves
 from mgraph.grade.leftovers import (
     afresh,
+    are_random,
     find_in_leaves,
     find_in_lone_leaf,
     find_leftovers,
@@ -137,10 +138,13 @@ def _as_reported(causes: Sequence[Cause], outcomes: Sequence[Outcome]) -> Sequen
 
 def _steady(evidence: Evidence, leaves: Leaves, causes: Iterable[Cause]) -> Evidence:
     """Return the evidence without numbers that change: nothing else can be told from those."""
-    if any(cause.id == "stale" for cause in causes) or (leaves.is_mutated and not leaves.mutating):
+    stale = [cause for cause in causes if cause.id == "stale"]
+    changing = [cause for cause in stale if not are_random(cause.cases)]
+    if changing or (leaves.is_mutated and not leaves.mutating):
         return Evidence(())
     evidence = evidence.without(leaves.mutating) if leaves.is_mutated else evidence
     computed = [outcome for outcome in evidence.outcomes if not is_of_leaf(outcome)]
+    computed = [x for x in computed if not (stale and x.answer.is_random)]
     return replace(evidence, outcomes=computed)
 
 
@@ -150,7 +154,7 @@ def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
     stale = [cause for cause in causes if cause.id == "stale"]
     for cause in causes:
         rules = [each for each in causes if each.op and each.id not in ("error", "overflow")]
-        if not all(map(_is_in_backward, cause.cases)):  # before it, only wrong values are to blame
+        if not all(map(is_in_backward, cause.cases)):  # before it, only wrong values are to blame
             rules = [each for each in rules if any(map(_has_wrong_value, each.cases))]
         whose = [each for each in rules if all(uses(outcome, each.op) for outcome in cause.cases)]
         whose += [each for each in causes if each.id in _OF_ALL_NUMBERS and not each.op]
@@ -161,7 +165,7 @@ def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
             whose[0].cases += cause.cases
         elif lossy and cause.op:
             lossy[0].cases += cause.cases
-        elif lost and cause.id == "error" and all(map(_is_in_backward, cause.cases)):
+        elif lost and cause.id == "error" and all(map(is_in_backward, cause.cases)):
             lost[0].cases += cause.cases
         elif stale and cause.id == "error" and all(map(_is_lookup, cause.cases)):
             stale[0].cases += cause.cases
@@ -173,16 +177,11 @@ def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
 def _is_lookup(outcome: Outcome) -> bool:
     """Whether backward didn't find what it looked for."""
     failure = outcome.answer.failure
-    return _is_in_backward(outcome) and failure is not None and failure.exception in _LOOKUPS
+    return is_in_backward(outcome) and failure is not None and failure.exception in _LOOKUPS
 
 
 def _has_wrong_value(outcome: Outcome) -> bool:
     return outcome.outcome == Verdict.WRONG_VALUE
-
-
-def _is_in_backward(outcome: Outcome) -> bool:
-    failure = outcome.answer.failure
-    return failure is not None and failure.phase == "backward"
 
 
 def _is_arithmetic(outcome: Outcome) -> bool:
@@ -228,7 +227,8 @@ def _rules_and_passes(
     found = [
         _explained(evidence, learned, slopes, left, style, opaque, simulator) for style in styles
     ]
-    explanation, search, failed = min(found, key=lambda each: len(each[0].left))
+    best = min(range(len(found)), key=lambda i: len(found[i][0].left))
+    explanation, search, failed = found[best]
     unsure = [each.op for each in slopes if each.op and not each.forms.isdisjoint(opaque)]
     parts = [part for op in unsure for part in usual_parts(op)]
     if opaque and not any(each.op in ("", *parts) for each in explanation.hypotheses):
@@ -237,16 +237,21 @@ def _rules_and_passes(
         explanation, search, failed = again if again[0].hypotheses else found[0]
     _add_consequences(causes, left, learned, Model(search.base), search.simulator)
     found_causes = _causes_of(explanation, search, failed)
+    proven = [*zip(found_causes, explanation.hypotheses, strict=True)]
     found_causes = _with_evidence(
         found_causes, explanation.hypotheses, causes, is_afresh=evidence.is_afresh
     )
     causes += _of_most(found_causes, causes, left)
+    if proven and (turned := _turned(evidence.outcomes, styles[best], opaque)):
+        passes = [*chain(*_passes(search, learned, evidence))]
+        _add_turned(proven, turned, passes, search)
     for cause in causes:
         if cause.id == "overwritten":  # which gradient comes last may depend on chance
             cause.cases += [
                 outcome
                 for outcome in evidence.outcomes
                 if outcome.outcome == Verdict.NOT_REPRODUCIBLE
+                and not any(outcome is other for other in cause.cases)
                 and (not cause.op or cause.op in _concerned(outcome, learned))
             ]
     whole = [cause for cause in causes if not cause.op]
@@ -728,6 +733,42 @@ def _causes_of(
         long = [sample for sample in failed if sample.is_long]
         causes[0].cases += [s.outcome for s in long if model.fits(s, search.simulator) is not False]
     return causes
+
+
+def _turned(
+    outcomes: Iterable[Outcome], style: Known, opaque: Sequence[tuple[str, str]]
+) -> list[tuple[Outcome, Sample]]:
+    """Return the cases that are wrong only if sets iterate the other way, with those numbers."""
+    pairs = []
+    for outcome in outcomes:
+        answer = outcome.answer
+        if outcome.outcome == Verdict.NOT_REPRODUCIBLE and not answer.again and answer.turned:
+            data, grad = answer.turned
+            turned = replace(outcome, answer=replace(answer, data=data, grad=grad))
+            pairs += [(outcome, sample) for sample in samples_of([turned], style, opaque)]
+    return pairs
+
+
+def _add_turned(
+    proven: Sequence[tuple[Cause, Hypothesis]], turned: Sequence[tuple[Outcome, Sample]],
+    passes: Sequence[Hypothesis], search: Search,
+) -> None:  # fmt: skip
+    """Count cases to the cause that explains their numbers in the other order of sets.
+
+    Args:
+        proven: The causes, with the mistakes in one of the orders that a set may have.
+        turned: The cases, with their numbers in the other order.
+        passes: The mistakes of the pass, among which are the same ones in other orders.
+        search: The search that found them.
+    """
+    for cause, hypothesis in proven:
+        others = Model(search.base, [each for _, each in proven if each is not hypothesis])
+        same = [x for x in passes if (x.cause, x.op, x.says) == (cause.id, cause.op, cause.says)]
+        for outcome, sample in turned:
+            if others.fits(sample, search.simulator) is False and any(
+                others.with_(each).fits(sample, search.simulator) for each in same
+            ):
+                cause.cases.append(outcome)
 
 
 def _merged(causes: Sequence[Cause]) -> list[Cause]:

@@ -124,6 +124,7 @@ class ForeignEngine:
         self.gives_gradients = keywords(self.make)
         sample = self.sample()
         self.samples: list[Any] = [sample]  # kept, so that no graph gets their addresses in memory
+        self.generators: list[Any] = []  # of random numbers, which start anew with each graph
         self.kind = type(sample)
         self.modules = modules_beside(self.module, self.kind)
         self.own = OwnFiles(self.module, self.kind)

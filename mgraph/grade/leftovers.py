@@ -19,7 +19,7 @@ from mgraph.grade.program import LEAF
 from mgraph.grade.search import MANY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mgraph.grade.evidence import Evidence, Sample
     from mgraph.grade.outcomes import Answer, Outcome, Precision
@@ -54,6 +54,9 @@ _OF_INTEGERS: Final = (
 )
 _OF_ALL_NODES: Final = ("seed", "no-gradient", "stale")
 """Causes from which a wrong gradient of a leaf alone may follow."""
+_BY_CHANCE: Final = (
+    "the same graph gives different numbers when it is built again: the engine uses random numbers"
+)
 _SEVERAL: Final = 2  # graphs
 _WIDTH: Final = 100  # nodes between the newest with a wrong gradient and the first of the new ones
 _FEW: Final = 10  # fewer than one case in ten may have another reason
@@ -65,6 +68,9 @@ def find_leftovers(evidence: Evidence) -> Iterator[Cause]:
     if older := _with_older_first(evidence):
         yield Cause("order", "", _AS_TEXT, older)
         return
+    if unsteady and are_random(unsteady):
+        yield Cause("stale", "", _BY_CHANCE, unsteady)
+        return
     ran = [*evidence.numeric, *unsteady]
     if changed := [outcome for outcome in evidence.outcomes if outcome.is_changed]:
         is_right = any(outcome.afresh and not outcome.afresh.failed for outcome in changed)
@@ -75,7 +81,7 @@ def find_leftovers(evidence: Evidence) -> Iterator[Cause]:
     elif len(unsteady) >= MANY and (op := _all_unsteady(unsteady, ran)):
         says = (
             f"{op} gives different numbers when the same graph is built again: it remembers "
-            "something"
+            "something or uses random numbers"
         )
         yield Cause("stale", op, says, unsteady)
     elif len(unsteady) >= MANY and _FEW * len(unsteady) > len(ran):
@@ -84,6 +90,11 @@ def find_leftovers(evidence: Evidence) -> Iterator[Cause]:
             "numbers or addresses in memory, or something is kept from the last graph"
         )
         yield Cause("stale", "", says, unsteady)
+
+
+def are_random(outcomes: Iterable[Outcome]) -> bool:
+    """Whether the engine used random numbers in all of these cases."""
+    return all(outcome.answer.is_random for outcome in outcomes)
 
 
 def _with_older_first(evidence: Evidence) -> list[Outcome]:

@@ -106,6 +106,8 @@ class Answer:
         failure: Where it failed, if the engine is a class and its process did not end.
         varies: Whether the numbers depend on more than the question: on the order in which sets
             iterate, or for a program, on chance.
+        turned: Data and grad if small sets iterate the other way, if they differ.
+        is_random: Whether the engine used random numbers.
         hidden: The steps whose Values have a backward of their own, which hides their class's.
         alone: The gradient of a leaf after its own backward; None if it isn't known.
     """
@@ -128,6 +130,8 @@ class Answer:
     parts: Mapping[int, Composition | None] = field(default_factory=dict)
     failure: Failure | None = None
     varies: bool = False
+    turned: tuple[Sequence[float | None], Sequence[float | None]] | None = None
+    is_random: bool = False
     hidden: Sequence[int] = ()
     alone: float | None = None
 
@@ -379,6 +383,18 @@ def graded_by_leaves(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
         _by_leaves(outcome, has_outputs=has_outputs) if outcome.answer.has_numbers else outcome
         for outcome in outcomes
     ]
+
+
+def has_leaves_only(outcomes: Sequence[Outcome]) -> bool:
+    """Whether an engine has gradients of leaves, and none of the nodes inside of its graphs."""
+    due = [
+        all(outcome.answer.grad[node] is None for node in nodes)
+        for outcome in outcomes
+        if outcome.answer.has_numbers
+        and (nodes := _due(outcome, is_output=False))
+        and _have_leaves_received(outcome)
+    ]
+    return len(due) >= _MANY and all(due)
 
 
 def _is_cleared(numeric: Sequence[Outcome], *, is_output: bool) -> bool:

@@ -1,8 +1,8 @@
 """Points: what the ops, causes and cases of a report are worth, and which of them an engine gets.
 
 An op is right if no cause names it, no case that has only this op fails without a cause, and some
-case that uses it is right, or wrong only because of a mistake that is not the op's. So one mistake
-in the backward pass doesn't cost the points of all ops.
+case that uses it is right, or has numbers that are wrong only because of a mistake that is not the
+op's. So one mistake in the backward pass doesn't cost the points of all ops. A crash shows nothing.
 """
 
 from __future__ import annotations
@@ -146,7 +146,8 @@ def standing_of_ops(report: Report) -> dict[str, Standing]:
     """Return for each op of the cases whether the engine has it, and has it right."""
     explained = {id(outcome) for cause in report.causes for outcome in cause.cases}
     named = {cause.op for cause in report.causes}
-    excused = {id(x) for cause in report.causes if not cause.op for x in cause.cases}
+    others = [x for cause in report.causes if not cause.op for x in cause.cases]
+    excused = {id(outcome) for outcome in others if outcome.answer.has_numbers}
     uses: dict[str, list[Outcome]] = {}
     standing: dict[str, Standing] = {}
     for outcome in report.outcomes:
@@ -168,7 +169,10 @@ def standing_of_ops(report: Report) -> dict[str, Standing]:
 
 
 def _standing_of_cause(report: Report, name: str) -> Standing:
-    """Return whether a mistake was not made; an engine with nothing right has made it."""
-    is_known = any(is_right(outcome) or outcome.cause for outcome in report.outcomes)
+    """Return whether a mistake was not made; an engine with nothing right has made it.
+
+    So has one whose numbers are wrong for no known reason, and one that gives none.
+    """
+    is_known = any(is_right(x) or (x.cause and x.answer.has_numbers) for x in report.outcomes)
     is_made = any(cause.id == name for cause in report.causes)
     return Standing.RIGHT if is_known and not is_made else Standing.WRONG

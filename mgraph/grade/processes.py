@@ -467,21 +467,25 @@ def _is_answer(reply: object, steps: int) -> bool:
             and all(isinstance(text, str) for text in texts)
             and _is_failure(reply.get("failure", {}))
         )
-    again = reply.get("again", reply)
+    again, turned = reply.get("again", reply), reply.get("turned", reply)
     lists = [reply.get("data"), reply.get("grad")]
     others = ("second", "before", "own", "next", "cleared")
     lists += [reply[key] for key in others if key in reply]
     is_compared = "own" in reply or not ("next" in reply or "cleared" in reply)
     return (
         isinstance(again, dict)
+        and isinstance(turned, dict)
         and is_compared
         and isinstance(reply.get("refused", ""), str)
-        and isinstance(reply.get("varies", False), bool)
+        and all(isinstance(reply.get(key, False), bool) for key in ("varies", "random"))
         and isinstance(reply.get("alone", 0.0), (float, type(None)))
         and _are_steps(reply.get("hidden", []), steps)
         and all(
             _are_numbers(numbers, steps)
-            for numbers in (*lists, again.get("data"), again.get("grad"))
+            for numbers in (
+                *lists,
+                *(x.get(key) for x in (again, turned) for key in ("data", "grad")),
+            )
         )
     )
 

@@ -14,7 +14,15 @@ from mgraph.errors import printable, render
 from mgraph.format.reading import inspect
 from mgraph.grade.compositions import read_compositions, read_parts
 from mgraph.grade.diagnosis import Cause, diagnose
-from mgraph.grade.outcomes import Answer, Failure, Outcome, Verdict, graded_by_leaves, judge
+from mgraph.grade.outcomes import (
+    Answer,
+    Failure,
+    Outcome,
+    Verdict,
+    graded_by_leaves,
+    has_leaves_only,
+    judge,
+)
 from mgraph.grade.processes import CommandEngine, EndedError, PythonEngine, TimedOutError
 
 if TYPE_CHECKING:
@@ -29,6 +37,8 @@ ALONE: Final = 3
 """Number of small failed cases of each verdict that are run again, each in a new process."""
 AFRESH: Final = 60
 """Number of those if some are right in a new process, so that graphs before them are to blame."""
+SEVERAL: Final = 8
+"""Number of those that must have the same numbers in one more process: by chance, they don't."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,11 @@ class Report:
     def failed(self) -> bool:
         """Whether the engine fails."""
         return bool(self.problem) or any(map(self.fails, self.outcomes))
+
+    @property
+    def has_leaves_only(self) -> bool:
+        """Whether the engine has gradients of leaves, and none of other nodes."""
+        return has_leaves_only(self.outcomes)
 
     @property
     def borrowed(self) -> str:
@@ -206,7 +221,9 @@ def _try_afresh(outcomes: Sequence[Outcome], engine: PythonEngine) -> None:
             outcome.afresh = _afresh(outcome.case, engine)
     changed = [outcome for outcome in failed if outcome.is_changed]
     other = [x for x in changed if x.afresh and x.answer.differs_from(x.afresh.answer)]
-    if other and not _depends_on_others(other[0], outcomes, engine):
+    is_by_chance = any(x.answer.is_random for x in changed)
+    is_by_chance = is_by_chance or any(_differs_again(x, engine) for x in changed[:SEVERAL])
+    if is_by_chance or (other and not _depends_on_others(other[0], outcomes, engine)):
         for outcome in failed:
             outcome.afresh = None
     elif changed:
@@ -214,14 +231,21 @@ def _try_afresh(outcomes: Sequence[Outcome], engine: PythonEngine) -> None:
             outcome.afresh = _afresh(outcome.case, engine)
 
 
+def _differs_again(outcome: Outcome, engine: PythonEngine) -> bool:
+    """Whether a case has other numbers in each new process, which no graph before it explains.
+
+    They are random, or come from a clock.
+    """
+    own = outcome.answer if outcome.afresh is None else outcome.afresh.answer
+    return own.differs_from(_afresh(outcome.case, engine).answer)
+
+
 def _depends_on_others(outcome: Outcome, outcomes: Sequence[Outcome], engine: PythonEngine) -> bool:
     """Whether a case that is different on its own is always so, and not only after a crash.
 
-    A crash may leave half a graph behind; and other numbers in each new process are random.
+    A crash may leave half a graph behind.
     """
     own = outcome.answer if outcome.afresh is None else outcome.afresh.answer
-    if own.differs_from(_afresh(outcome.case, engine).answer):
-        return False
     engine.close()
     for before in takewhile(lambda each: each is not outcome, outcomes):
         if before.answer.has_numbers:
@@ -276,7 +300,10 @@ def _ask_once(program: Program, engine: PythonEngine) -> Answer:
             what=reply.get("what", ""),
             failure=_failure_of(reply.get("failure")),
         )
-    again = reply.get("again")
+    again, turned = (
+        one and (_of_nodes(program, one["data"]), _of_nodes(program, one["grad"]))
+        for one in (reply.get("again"), reply.get("turned"))
+    )
     return Answer(
         program,
         _of_nodes(program, reply["data"]),
@@ -287,10 +314,12 @@ def _ask_once(program: Program, engine: PythonEngine) -> Answer:
         following=_of_nodes(program, reply["next"]) if "next" in reply else (),
         cleared=_of_nodes(program, reply["cleared"]) if "cleared" in reply else (),
         refused=printable(reply.get("refused", "")),
-        again=again and (_of_nodes(program, again["data"]), _of_nodes(program, again["grad"])),
+        again=again,
         compositions=read_compositions(reply.get("compositions")),
         parts=read_parts(program, reply.get("parts")),
         varies=reply.get("varies", False),
+        turned=turned,
+        is_random=reply.get("random", False),
         hidden=[i for i in reply.get("hidden", ()) if program.steps[i].args],
         alone=reply.get("alone"),
     )

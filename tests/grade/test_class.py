@@ -324,6 +324,17 @@ def test_points(shell: Shell) -> None:
     assert "adds  3.25/7.75  1/5     value in mul" in said.out
 
 
+@pytest.mark.parametrize("end", ["raise KeyError('x')", "import os; os.abort()"])
+def test_points_of_a_backward_that_never_works(shell: Shell, end: str) -> None:
+    """What always crashes shows neither that ops are right nor that a mistake wasn't made."""
+    assert "self.grad = 1.0" in SOURCE
+    hand_in(shell, {"dies.py": SOURCE.replace("self.grad = 1.0", end)})
+    shell.write("points.json", {"mul": 4, "add": 2, "overwritten": 1, "seed": 1, "op-mul": 1})
+    report = graded(shell, "--points", "points.json", *pack("op-mul", "op-add"))["dies"]
+    assert (report["points"], report["points_of"]) == (0.0, 9.0)
+    assert {each["cause"] for each in report["causes"]} == {"error"}, "the reason is known"
+
+
 def test_what_an_op_is_blamed_for() -> None:
     """An op is wrong if a cause names it, or if it fails alone without a cause."""
     cases = [*cases_of(pack("op-mul", "x-times-x"))]

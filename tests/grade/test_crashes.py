@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
+
+import pytest
 
 from mgraph.grade.cases import cases_of, golden_set
 from mgraph.grade.crashes import find_crashes
@@ -274,3 +277,67 @@ def test_culprit_that_is_not_an_op() -> None:
         causes = [*find_crashes([Outcome(case, answer, Verdict.CRASHED)], [])]
         said = [cause.op for cause in causes if "a joke" in cause.says]
         assert (said or [""]) == ops, culprit
+
+
+EXP: Final = """    def exp(self):
+        out = Value(math.exp(self.data), (self,))
+        def pass_on():
+            self.grad += out.data * out.grad
+        out.pass_on = pass_on
+        return out
+    def backward(self):
+"""
+"""One more op for the engine."""
+
+
+@pytest.mark.parametrize(
+    ("mistake", "error"),
+    [
+        (("= pass_on", "= pass_on()"), "TypeError: 'NoneType' object is not callable"),
+        (("out.data *", "out.dta *"), "AttributeError: 'Value' object has no attribute 'dta'"),
+    ],
+)
+def test_op_of_a_failing_backward(shell: Shell, mistake: tuple[str, str], error: str) -> None:
+    """Where backward fails in all graphs with an op, and only there, the op is named."""
+    changes = {
+        "class Value:": "import math\nclass Value:",
+        "    def backward(self):\n": EXP.replace(*mistake),
+    }
+    (says,) = causes(shell, changes)
+    assert says.startswith(f"in graphs with exp, backward raises {error} (engine.py, line "), says
+
+
+def test_backward_of_an_op_that_does_not_end(shell: Shell) -> None:
+    """Long chains with an op whose backward calls itself are not too long: short ones fail, too."""
+    product = "            self.grad += other.data * out.grad\n"
+    engine = ENGINE.replace(product, f"            out.pass_on()\n{product}")
+    shell.write("engine.py", engine)
+    skipped = [f"--skip=chain-{n}" for n in (1000, 2000)]
+    said: Any = shell("grade", "engine.py:Value", *skipped, "--json").json
+    assert [(each["cause"], each["op"]) for each in said["causes"]] == [("error", None)], said
+    assert said["causes"][0]["says"].startswith("pass_on calls itself without end (engine.py")
+
+
+def test_backward_that_calls_itself_by_others(shell: Shell) -> None:
+    """A backward that begins anew at each node is one cause, wherever it reaches the limit."""
+    said = causes(shell, {"node.pass_on()": "node.backward()"})
+    (says,) = [each for each in said if "RecursionError" in each]
+    assert says.startswith("backward and visit call each other without end")
+    assert "depth" not in said.values()
+
+
+def test_signal_in_a_long_chain() -> None:
+    """A chain that ends by a signal is too long only if its ops work elsewhere."""
+    files = [str(golden_set() / f"{name}.json") for name in ("chain-500", "op-add", "op-mul")]
+    chain, *short = (Outcome(x, Answer(x.program), Verdict.OK) for x in cases_of(files))
+    died = replace(chain.answer, error="its process was ended by SIGSEGV", kind="crashed")
+    long = replace(chain, answer=died, outcome=Verdict.CRASHED)
+    crashed = [replace(x, answer=replace(x.answer, error=died.error)) for x in short]
+    by_op = {op: [x for x in short if op in x.case.file] for op in ("add", "mul")}
+    for fine, failed, expected in (
+        (short, [], ["depth"]),
+        (by_op["add"], [x for x in crashed if "mul" in x.case.file], ["error"]),
+        ([], crashed, ["error"]),
+    ):
+        causes = [*find_crashes([long, *failed], fine)]
+        assert [cause.id for cause in causes] == expected, [cause.says for cause in causes]

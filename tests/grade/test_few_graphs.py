@@ -109,6 +109,19 @@ def test_a_convention_shows_in_one_graph(shell: Shell) -> None:
         assert found["summary"]["failed"] is False, which
 
 
+def test_gradients_of_leaves_only_are_a_convention(shell: Shell) -> None:
+    """An engine whose interior nodes have no gradient at all is right, and told what was graded."""
+    kept = "            node._backward()\n"
+    names = ("diamond", "inside-tanh", "op-mul", "x-squared", "shared-weight")
+    files = [str(golden_set() / f"{name}.json") for name in names]
+    told = "interior nodes have no gradients, which is a convention: it was graded by the leaves"
+    dropped = f"{kept}            if node._prev:\n                node.grad = None\n"
+    for change, is_told in ((kept, False), (dropped, True)):
+        said = shell("grade", engine(shell, (kept, change)), *files)
+        assert said.status == 0
+        assert (told in " ".join(said.out.split())) == is_told
+
+
 @pytest.mark.thorough
 def test_skipped_cases_are_no_evidence(shell: Shell) -> None:
     """What is skipped isn't run, as evidence either; nor is what is graded anyway."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from mgraph.grade.outcomes import Verdict
 from mgraph.grade.processes import PythonEngine, ResourceLimits
 from mgraph.grade.runner import make_report, run_python_engine
 from tests.engines.__main__ import cases
@@ -286,6 +287,20 @@ def test_a_node_that_is_added_to_the_order_each_time_it_is_met(kept: str) -> Non
     says = said(source, titles)
     assert [*says] == [("twice", "")]
     assert "as if a line were indented too little" in says["twice", ""]
+
+
+def test_a_mistake_that_shows_in_one_order_of_a_set_only() -> None:
+    """`n - n` is made of `n + -n`: without a visited check it is right if n is visited after -n."""
+    source = BASE.replace("tuple(prev)", "set(prev)").replace("node not in seen", "True")
+    titles = (
+        "inner-node-minus-itself diamond diamond-turned ladder inner-node-plus-itself op-mul "
+        "short-way-first short-way-last row-of-diamonds doubled-and-used-again"
+    )
+    report = reported(source, titles)
+    assert [cause.id for cause in report.causes] == ["twice"]
+    unsteady = [each for each in report.outcomes if each.outcome == Verdict.NOT_REPRODUCIBLE]
+    assert unsteady
+    assert all(each.cause == "twice" for each in report.outcomes if each.failed)
 
 
 def test_a_number_under_an_unusual_name() -> None:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from itertools import count, repeat
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
-from mgraph.grade.cases import cases_of
+from mgraph.grade import runner
+from mgraph.grade.cases import cases_of, golden_set
+from mgraph.grade.outcomes import Answer, Outcome, Verdict
 from mgraph.grade.processes import CommandEngine, PythonEngine, ResourceLimits
 from mgraph.grade.runner import run_command_engine
+from tests.engines.mutants import SOURCE
 from tests.grade.test_hostile import ENGINES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from mgraph.grade.cases import Case
     from tests.command_line import Shell
 
 POST_ORDER: Final = """
@@ -175,8 +181,8 @@ def test_small_sets(slots: str, more: str, ask: Any) -> None:  # noqa: ANN401
     """A small set iterates in the order of its elements, with any layout and equality."""
     source = ORDER.format(slots=slots, more=more)
     answers = ask(source, *map(of_sum, (2, 3, 4, 2)))
-    for count, answer in zip((2, 3, 4, 2), answers, strict=True):
-        assert answer["grad"][-1] == float("1234"[:count])
+    for number, answer in zip((2, 3, 4, 2), answers, strict=True):
+        assert answer["grad"][-1] == float("1234"[:number])
         assert "again" not in answer
         assert answer["varies"] is True
 
@@ -267,8 +273,17 @@ def test_leftovers_are_not_order(ask: Any) -> None:  # noqa: ANN401
     assert "varies" not in answer
 
 
-@pytest.mark.parametrize("module", ["random", "numpy.random"])
-def test_random_numbers(module: str, ask: Any) -> None:  # noqa: ANN401
+@pytest.mark.parametrize(
+    ("module", "made"),
+    [
+        ("random", ""),
+        ("random", "random = random.Random()"),
+        ("numpy.random", ""),
+        ("numpy.random", "random = random.default_rng()"),
+        ("numpy.random", "random = random.RandomState()"),
+    ],
+)
+def test_random_numbers(module: str, made: str, ask: Any) -> None:  # noqa: ANN401
     """An engine that uses random numbers has the same ones each time, whatever was run before.
 
     That it uses them shows when the graph is built again; it is not taken for the order of a set.
@@ -277,12 +292,59 @@ def test_random_numbers(module: str, ask: Any) -> None:  # noqa: ANN401
     source = ORDER.format(slots="", more="").replace(
         'float("".join(map(str, self.order)) or 0)', "random.random()"
     )
-    source = f"import {module} as random\n{source}"
+    source = f"import {module} as random\n{made}\n{source}"
     (first,) = ask(source, of_sum(2))
     _, second = ask(source, of_sum(3), of_sum(2))
     assert first == second
     assert first["again"]["grad"] != first["grad"]
     assert "varies" not in first
+    assert first["random"]
+
+
+def test_random_numbers_that_change_nothing(ask: Any) -> None:  # noqa: ANN401
+    """Random ids of nodes aren't why a graph is other than the one before, if something is kept."""
+    source = (
+        ORDER.format(slots="", more="")
+        .replace('float("".join(map(str, self.order)) or 0)', "float(len(kept))")
+        .replace("return Value(", "kept.append(random.random()); return Value(")
+    )
+    (answer,) = ask("import random\nkept = []\n" + source, of_sum(2))
+    assert answer["again"]["grad"] != answer["grad"]
+    assert "random" not in answer
+
+
+def test_what_is_said_of_random_numbers(shell: Shell) -> None:
+    """That numbers are random is a fact; the same is said each time, and nothing is left over."""
+    right = "self.grad += (1 - t**2) * out.grad"
+    assert SOURCE.count(right) == 1
+    source = SOURCE.replace(right, f"{right} * chance.choice([1, 2, 3])")
+    shell.write("engine.py", f"import random\nchance = random.Random()\n{source}")
+    files = [str(golden_set() / f"{name}.json") for name in ("op-tanh", "one-neuron", "op-exp")]
+    said = [shell("grade", "engine.py:Value", *files, "--json").json for _ in range(2)]
+    assert said[0] == said[1]
+    (cause,) = [each for each in said[0]["causes"] if each["cause"] == "stale"]
+    assert cause["says"] == (
+        "the same graph gives different numbers when it is built again: the engine uses random "
+        "numbers"
+    )
+
+
+def test_numbers_that_change_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If new processes give a case different numbers, no graph before it is to blame."""
+    cases = cases_of([str(golden_set() / f"{name}.json") for name in ("op-exp", "op-mul")])
+
+    def outcome(case: Case, number: float) -> Outcome:
+        numbers = [number] * len(case.graph)
+        return Outcome(case, Answer(case.program, numbers, numbers), Verdict.OK)
+
+    for others, is_other in ((lambda: repeat(2.0), False), (lambda: count(2.0), True)):
+        numbers = {id(case): others() for case in cases}
+        monkeypatch.setattr(
+            runner, "_afresh", lambda case, _, of=numbers: outcome(case, next(of[id(case)]))
+        )
+        failed = [replace(outcome(x, 2.0), outcome=Verdict.NOT_REPRODUCIBLE) for x in cases]
+        runner._try_afresh(failed, cast("Any", None))  # noqa: SLF001 - chance can't be tried out
+        assert all((each.afresh is None) == is_other for each in failed)
 
 
 def test_texts_in_sets(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
