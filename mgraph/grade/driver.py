@@ -38,7 +38,6 @@ import os
 import sys
 from contextlib import suppress
 from time import monotonic
-from zlib import crc32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself takes time to import
@@ -68,9 +67,6 @@ else:  # driver_start imports it as a script does
 
 PLAIN = (0.0, 1.0, -1.0, 2.0, 0.5)
 """Numbers that Values in a composition are made of, if no op has made them."""
-
-RANDOM = {"random": ("Random",), "numpy.random": ("Generator", "RandomState")}
-"""Modules with random numbers, and their classes of generators."""
 
 LONG = 1000  # steps of a graph whose values are read only after backward
 
@@ -328,12 +324,12 @@ def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
     try:
         if not program.get("first"):  # a graph of the first Value must come before other Values
             find_forms(engine, program["steps"])  # which tries ops that it meets for the first time
-        restart_random_numbers(engine, program)
+        engine.random.restart(program)
         start, before = monotonic(), engine.hashes.restart()
         parts: dict[int, Any] = {}
         answer, graphs = run(engine, program, parts)
         has_hashed, seconds = engine.hashes.serial != before, monotonic() - start
-        is_random = uses_random_numbers(engine, program)
+        is_random = engine.random.are_used(program)
         engine.hashes.restart()
         again, others = run(engine, with_floats(program))
     except (UnsupportedError, EngineError) as error:
@@ -348,58 +344,9 @@ def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
         note_order(engine, program, answer)
     del graphs, others  # kept until here, so that each graph gets other addresses in memory
     answer["compositions"], answer["parts"] = engine.compositions, parts
-    restart_random_numbers(engine, None)  # whatever program was the first
+    engine.random.restart(None)  # whatever program was the first
     answer["alone"] = engine.seed_of_leaf()
     return answer
-
-
-def generators() -> list[Any]:
-    """Return the generators of random numbers, of Python and of NumPy, that an engine has made."""
-    kinds: list[type] = []
-    for module, names in RANDOM.items():
-        with suppress(Exception):  # the engine may have put anything there
-            kinds += [getattr(sys.modules[module], name) for name in names]
-    return [each for each in gc.get_objects() if issubclass(type(each), tuple(kinds))]
-
-
-def restart_random_numbers(engine: ForeignEngine, program: Any) -> None:
-    """Begin the random numbers of Python and NumPy anew, if the engine has imported them.
-
-    An engine that uses them then has the same numbers each time it is graded. Each program has
-    others, so that they don't look like a rule; and its second run goes on with others, which shows
-    that its numbers depend on them. Generators that the engine makes after it was imported, and
-    torch's, go on as they are.
-    """
-    seed = crc32(json.dumps(program).encode())
-    for generator in random_numbers(engine):
-        with suppress(Exception):  # its class may be the engine's
-            if hasattr(generator, "bit_generator"):
-                bits = generator.bit_generator
-                bits.state = type(bits)(seed).state
-            else:
-                generator.seed(seed)
-
-
-def uses_random_numbers(engine: ForeignEngine, program: Any) -> bool:
-    """Whether random numbers were used since they began anew for a program."""
-    after = next_random_numbers(engine)
-    restart_random_numbers(engine, program)
-    return after != next_random_numbers(engine)
-
-
-def next_random_numbers(engine: ForeignEngine) -> list[float | None]:
-    """Return the next number of each generator."""
-    numbers: list[float | None] = []
-    for generator in random_numbers(engine):
-        numbers.append(None)
-        with suppress(Exception):  # its class may be the engine's
-            numbers[-1] = float(generator.random())
-    return numbers
-
-
-def random_numbers(engine: ForeignEngine) -> list[Any]:
-    """Return the generators of random numbers, and the modules that have one of their own."""
-    return [sys.modules[name] for name in RANDOM if name in sys.modules] + engine.generators
 
 
 def with_floats(program: Any) -> Any:
@@ -444,7 +391,7 @@ def run_once_more(
     None if the order of sets may need more memory or recursion; nothing if the engine fails.
     """
     engine.hashes.restart(is_reversed=is_reversed)
-    restart_random_numbers(engine, program)
+    engine.random.restart(program)
     try:
         other, _ = run(engine, dict(program, backward=1, following=None))
     except (RecursionError, MemoryError):
@@ -481,7 +428,7 @@ def hello(settings: Any) -> tuple[ForeignEngine | None, dict[str, Any]]:
     version = None if is_file else version_of(engine.module)
     borrowed = borrowed_from(engine.kind, file, is_backward) if is_file else None
     versions = {"python": sys.version.split()[0], "version": version, "borrowed": borrowed}
-    engine.generators += generators()
+    engine.random.find_generators()
     engine.samples.append(fill_holes())
     return engine, {"engine": versions, **({"problem": engine.lacks} if engine.lacks else {})}
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING or __package__:
     )
     from mgraph.grade.driver_hashes import SerialHashes, classes_of, with_subclasses
     from mgraph.grade.driver_numbers import as_float
+    from mgraph.grade.driver_random import RandomNumbers
     from mgraph.grade.driver_spellings import (
         OPERATORS,
         SLOTS,
@@ -78,6 +79,7 @@ else:  # driver_start imports it as a script does
     )
     from driver_hashes import SerialHashes, classes_of, with_subclasses
     from driver_numbers import as_float
+    from driver_random import RandomNumbers
     from driver_spellings import OPERATORS, SLOTS, SPELLINGS, plain, spelled_in, spellings
 
 SAMPLE = 0.5
@@ -124,7 +126,7 @@ class ForeignEngine:
         self.gives_gradients = keywords(self.make)
         sample = self.sample()
         self.samples: list[Any] = [sample]  # kept, so that no graph gets their addresses in memory
-        self.generators: list[Any] = []  # of random numbers, which start anew with each graph
+        self.random = RandomNumbers()
         self.kind = type(sample)
         self.modules = modules_beside(self.module, self.kind)
         self.own = OwnFiles(self.module, self.kind)

@@ -313,6 +313,13 @@ def test_random_numbers_that_change_nothing(ask: Any) -> None:  # noqa: ANN401
     assert "random" not in answer
 
 
+def test_random_numbers_that_are_only_imported(ask: Any) -> None:  # noqa: ANN401
+    """A library such as numpy imports `secrets`, whose generator can't start anew."""
+    source = "import secrets\nchance = secrets.SystemRandom()\n" + ORDER.format(slots="", more="")
+    (answer,) = ask(source, of_sum(2))
+    assert "random" not in answer
+
+
 def test_what_is_said_of_random_numbers(shell: Shell) -> None:
     """That numbers are random is a fact; the same is said each time, and nothing is left over."""
     right = "self.grad += (1 - t**2) * out.grad"
