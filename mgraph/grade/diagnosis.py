@@ -144,14 +144,21 @@ def _steady(evidence: Evidence, leaves: Leaves, causes: Iterable[Cause]) -> Evid
 
 
 def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
-    """Count crashes by arithmetic to the wrong rule of an op, if one was found."""
+    """Count crashes by arithmetic to the wrong rule of an op, if one was found.
+
+    What is wrong with a plain number on the left is to blame only where there is one.
+    """
     kept: list[Cause] = []
     stale = [cause for cause in causes if cause.id == "stale"]
     for cause in causes:
         rules = [each for each in causes if each.op and each.id not in ("error", "overflow")]
         if not all(map(_is_in_backward, cause.cases)):  # before it, only wrong values are to blame
             rules = [each for each in rules if any(map(_has_wrong_value, each.cases))]
-        whose = [each for each in rules if all(uses(outcome, each.op) for outcome in cause.cases)]
+        whose = [
+            each
+            for each in rules
+            if all(uses(x, each.op, ["NV"] if each.id == "reflected" else ()) for x in cause.cases)
+        ]
         whose += [each for each in causes if each.id in _OF_ALL_NUMBERS and not each.op]
         whose = [each for each in whose if each is not cause]
         lost = [each for each in whose if each.id == "no-gradient"]
@@ -547,11 +554,15 @@ def _with_op(
 def _narrowest(
     search: Search, proven: ProvenMistakes | None, slopes: Sequence[Hypothesis]
 ) -> ProvenMistakes | None:
-    """Return a mistake of one op if it explains as much as the same mistake of all ops."""
+    """Return a mistake of one op if it explains as much as the same mistake of all ops.
+
+    Where no other op works, it can't be told which of them it is.
+    """
     if proven is None:
         return None
     cause = proven.hypotheses[0].cause
-    same = [each for each in slopes if each.op and each.cause == cause]
+    ops = {op for sample in (*search.failed, *search.fine) for op, _ in sample.forms}
+    same = [each for each in slopes if each.op and each.cause == cause and ops != {each.op}]
     return search.single(same) or proven
 
 

@@ -694,3 +694,35 @@ def test_an_op_that_is_not_reproducible(titles: str, op: str) -> None:
     says = said(f"import os\n{BASE}".replace(passed, by_chance), titles)
     assert [*says] == [("stale", op)]
     assert "gives different numbers" in says["stale", op]
+
+
+def test_a_number_on_the_left_is_not_to_blame_for_other_powers() -> None:
+    """The logarithm of a negative base has nothing to do with 2 ** x, which is wrong as well."""
+    power = """
+        def __pow__(self, n):
+            n = n if isinstance(n, Value) else Value(n)
+            out = Value(self.data**n.data, (self, n))
+            def _backward():
+                self.grad += n.data * self.data ** (n.data - 1) * out.grad
+                n.grad += out.data * math.log(self.data) * out.grad
+            out._backward = _backward
+            return out
+        def __rpow__(self, other):
+            return self**other
+    """
+    report = reported(with_methods(power), "2-to-the-x x-squared x-cubed op-pow op-mul")
+    found = {(cause.id, cause.op): cause for cause in report.causes}
+    assert {*found} == {("error", ""), ("reflected", "pow")}
+    assert found["error", ""].says.startswith("backward raises ValueError: ")
+    assert {x.case.title for x in found["error", ""].cases} >= {"x-squared", "x-cubed"}
+    assert {x.case.title for x in found["reflected", "pow"].cases} == {"2-to-the-x"}
+
+
+def test_the_only_op_that_works_is_not_blamed_for_the_pass() -> None:
+    """No node is visited, because `visit` isn't called; powers are right, but nothing else runs."""
+    power = unary("__pow__", "x**n", "self.grad += n * x ** (n - 1) * out.grad")
+    source = with_methods(power.replace("(self):", "(self, n):"))
+    source = source.replace("        visit(self)\n", "").replace("other.data, ", "self.other, ")
+    says = said(source, "x-squared x-cubed x-to-the-1 op-mul op-add")
+    assert {*says} == {("error", ""), ("no-gradient", "")}
+    assert "or no node is visited" in says["no-gradient", ""]

@@ -403,6 +403,13 @@ def _along_one_operand() -> Iterator[Hypothesis]:
 
 
 def _never_reached() -> Iterator[Hypothesis]:
+    says = (
+        "only the output has a gradient: it is set after the others were computed, or no node is "
+        "visited, or the leaves are visited first, or no op keeps its operands, or passes anything "
+        "on to them, or all ops use a gradient other than their result's, or a Value gets none "
+        "unless it is asked for"
+    )
+    yield Hypothesis("no-gradient", "", says, setting(order=lambda _: ()))
     for of, which in ((traversals.FIRST_OPERAND, "first"), (traversals.LAST_OPERAND, "last")):
         says = (
             f"only the {which} operand of each op is visited, but the others count, too: a node "
@@ -417,12 +424,6 @@ def _never_reached() -> Iterator[Hypothesis]:
         says = f"a node waits for {whom}, {on}"
         waits = traversals.all_operands(partial(traversals.ready_first, users=users))
         yield Hypothesis("no-gradient", "", says, setting(order=waits))
-    says = (
-        "only the output has a gradient: it is set after the others were computed, or no node is "
-        "visited, or the leaves are visited first, or no op keeps its operands, or all ops use a "
-        "gradient other than their result's, or a Value gets none unless it is asked for"
-    )
-    yield Hypothesis("no-gradient", "", says, setting(order=lambda _: ()))
     says = (
         "backward leaves out operands that come after one that was visited before, as if `break` "
         "or `return` were written where `continue` belongs: some nodes are never reached"
