@@ -240,7 +240,7 @@ def run(
     values = first_of_all(engine, program) or build(engine, steps, parts)
     answer: dict[str, Any] = {}
     hidden = [i for i, value in enumerate(values) if engine.hides_backward(value)]
-    if hidden and all(steps[i][0] not in ("leaf", "number") for i in hidden):
+    if hidden:
         answer["hidden"] = hidden
     if len(steps) <= LONG:
         answer["before"] = read_all(engine, steps, values, "data")

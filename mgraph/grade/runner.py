@@ -291,7 +291,7 @@ def _ask_once(program: Program, engine: PythonEngine) -> Answer:
         compositions=read_compositions(reply.get("compositions")),
         parts=read_parts(program, reply.get("parts")),
         varies=reply.get("varies", False),
-        hidden=[i for i in reply.get("hidden", ()) if program.steps[i].args],
+        hidden=reply.get("hidden", ()),
         alone=reply.get("alone"),
     )
 

@@ -726,3 +726,12 @@ def test_the_only_op_that_works_is_not_blamed_for_the_pass() -> None:
     says = said(source, "x-squared x-cubed x-to-the-1 op-mul op-add")
     assert {*says} == {("error", ""), ("no-gradient", "")}
     assert "or no node is visited" in says["no-gradient", ""]
+
+
+def test_every_value_hides_the_backward_of_its_class() -> None:
+    """`self.backward = lambda: None` in __init__: backward is right, but never runs."""
+    source = BASE.replace("self._backward = lambda: None", "self.backward = lambda: None", 1)
+    report = reported(source, "op-mul op-add diamond x-plus-x output-gradient")
+    (cause,) = report.causes
+    assert cause.says.startswith("each Value has a backward of its own, as if __init__ set it")
+    assert len(cause.cases) == sum(outcome.failed for outcome in report.outcomes)
