@@ -735,3 +735,17 @@ def test_every_value_hides_the_backward_of_its_class() -> None:
     (cause,) = report.causes
     assert cause.says.startswith("each Value has a backward of its own, as if __init__ set it")
     assert len(cause.cases) == sum(outcome.failed for outcome in report.outcomes)
+
+
+def test_every_node_starts_at_1() -> None:
+    """A backward that calls itself sets each node's gradient to 1, as if it were the output."""
+    recursive = """
+        def backward(self):
+            self.grad = 1.0
+            self._backward()
+            for child in self.prev:
+                child.backward()
+    """
+    says = said(with_methods(recursive), "op-mul op-add diamond x-plus-x x-times-x ladder")
+    assert [*says] == [("seed", "")]
+    assert says["seed", ""].startswith("every gradient is 1 in the end")

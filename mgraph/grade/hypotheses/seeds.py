@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import traversals
 from mgraph.grade.hypotheses.hypothesis import Hypothesis, always, number_text, setting
-from mgraph.grade.hypotheses.orders import all_descending, first_found, first_found_flipped
+from mgraph.grade.hypotheses.orders import (
+    all_descending,
+    descending,
+    first_found,
+    first_found_flipped,
+)
 from mgraph.grade.program import LEAF
 
 if TYPE_CHECKING:
@@ -95,6 +100,12 @@ def seeds_everywhere() -> Iterator[Hypothesis]:
     yield Hypothesis("seed", "", says, setting(start=1.0))
     yield Hypothesis("seed", "", of_leaves, setting(start=1.0, start_all=False))
     yield Hypothesis("seed", "", says, setting(start=1.0, seed=partial(always, 2.0)))
+    says = (
+        "every gradient is 1 in the end, as if each node were the output; only the output's must "
+        "be set to 1"
+    )
+    change = setting(visit=partial(always, 1.0), order=traversals.all_operands(descending))
+    yield Hypothesis("seed", "", says, change, is_odd=True)
 
 
 def _last_of_all(program: Program) -> int:
