@@ -749,3 +749,16 @@ def test_every_node_starts_at_1() -> None:
     says = said(with_methods(recursive), "op-mul op-add diamond x-plus-x x-times-x ladder")
     assert [*says] == [("seed", "")]
     assert says["seed", ""].startswith("every gradient is 1 in the end")
+
+
+@pytest.mark.parametrize("says_0", ["self.grad = 0.0", "self.grad = 0 * out.grad"])
+def test_relu_that_sets_the_gradient_to_0(says_0: str) -> None:
+    """Below 0, relu must leave the gradient as it is, which others may have added to."""
+    passed = (
+        f"if out.data > 0:\n            self.grad += out.grad\n        else:\n            {says_0}"
+    )
+    source = with_methods(unary("relu", "max(0.0, x)", passed))
+    titles = "op-relu inside-relu around-relu only-through-relu op-mul diamond op-add x-plus-x"
+    says = said(source, f"{titles} zero-beside-a-value inner-node-minus-itself ladder")
+    assert [*says] == [("overwritten", "relu")]
+    assert says["overwritten", "relu"].startswith("relu sets its operand's gradient to 0 where")

@@ -562,6 +562,15 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
             late = partial(late_events, op, operand, steps)
             yield Hypothesis("no-gradient", op, says, setting(order=late), is_odd=True)
     yield from odd(_of_equal_operands(op))
+    if op == "relu":
+        says = (
+            "relu sets its operand's gradient to 0 where the operand is negative, as in "
+            "`else: self.grad = 0`; what other ops have passed on to it is lost"
+        )
+        yield Hypothesis("overwritten", op, says, setting(zeroes=partial(is_op, op)))
+        for order in ANY_ORDER if varies else RIGHT_ORDERS:
+            change = setting(zeroes=partial(is_op, op), order=order)
+            yield Hypothesis("overwritten", op, says, change)
     if op in _WITH_SIGN:
         says = f"{op} passes on NaN where its operand is 0, as if it divided 0 by 0"
         # NaN has no other reason there, so that it is as good as seen directly, in a single graph.
