@@ -17,7 +17,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mgraph.grade.causes import CAUSES, Cause
+from mgraph.grade.causes import CAUSES, Cause, with_number
 from mgraph.grade.compositions import guessed, usual_parts
 from mgraph.grade.crashes import find_crashes, find_no_numbers
 from mgraph.grade.driver_engine import SAMPLE
@@ -73,6 +73,10 @@ _OF_OPS: Final = ("upstream", "inner", "swapped", "sign", "factor", "slope", "pl
 _LOOKUPS: Final = ("KeyError", "IndexError")
 _SAMPLES: Final = 20  # failures whose ops are looked at for more wrong partials
 _SMALL: Final = 15  # steps of a case that shows the partials of a single op
+_OR_BY_GRADIENTS: Final = (
+    ", or multiplies out.grad by the gradients of its operands, which they don't have yet; it must "
+    "multiply it by their values"
+)
 _SHOWN_BY_VALUES: Final = ("value", "conversion", "precision")
 
 __all__ = ["CAUSES", "Cause", "Diagnosis", "diagnose"]
@@ -465,16 +469,23 @@ def _with_gradients(
 ) -> ProvenMistakes:
     """Replace an op that passes nothing on by one that uses gradients for values, if they fit more.
 
-    Most operands have none yet, so that nothing is what they mostly get.
+    Most operands have none yet, so that nothing is what they mostly get. If it is all they get, it
+    can't be told which of them it is.
     """
     lost = [each for each in proven.hypotheses if each.cause == "no-gradient" and each.op]
-    for each in lost if proven.left else ():
-        for rival in of_ops:
-            if rival.op == each.op and rival.change(CORRECT).by_grads:
-                others = [rival if one is each else one for one in proven.hypotheses]
-                changed = search.enough(others)
-                if len(changed.left) < len(proven.left):
-                    return changed
+    for each in lost:
+        changed = [
+            search.enough([rival if one is each else one for one in proven.hypotheses])
+            for rival in of_ops
+            if rival.op == each.op and rival.change(CORRECT).by_grads
+        ]
+        best = min(changed, key=lambda other: len(other.left), default=proven)
+        if len(best.left) < len(proven.left):
+            return best
+        if changed and len(best.left) == len(proven.left):
+            either = replace(each, says=f"{each.says}{_OR_BY_GRADIENTS}")
+            hypotheses = tuple(either if one is each else one for one in proven.hypotheses)
+            return proven._replace(hypotheses=hypotheses)
     return proven
 
 
@@ -707,7 +718,7 @@ def _of_op(
             if mistake.cause in _SHOWN_BY_VALUES:
                 continue
             says = f"{op} {mistake.says}"
-            own = f"{op} with a plain number {mistake.says}" if "N" in key[1] else says
+            own = f"{with_number(op, key[1])} {mistake.says}" if "N" in key[1] else says
             slopes: dict[tuple[str, str, int], Passed | None] = {key: mistake.gives}
             yield Hypothesis(mistake.cause, op, own, with_slopes(slopes))
             derivative = OPS[op].partial_text(key[2])
@@ -732,6 +743,13 @@ def _causes_of(
         only = search.only(model, hypothesis, explanation.explained)
         cases = [sample.outcome for sample in only]
         causes.append(Cause(hypothesis.cause, hypothesis.op, hypothesis.says, cases))
+    done = {id(outcome) for cause in causes for outcome in cause.cases}
+    either = [sample for sample in explanation.explained if id(sample.outcome) not in done]
+    for sample in either:  # one of several mistakes is enough, and none is needed
+        alone = [Model(search.base, [each]) for each in explanation.hypotheses]
+        fits = [each.fits(sample, search.simulator) for each in alone]
+        if any(fits):
+            causes[fits.index(True)].cases.append(sample.outcome)
     if causes and not explanation.left:
         long = [sample for sample in failed if sample.is_long]
         causes[0].cases += [s.outcome for s in long if model.fits(s, search.simulator) is not False]

@@ -762,3 +762,42 @@ def test_relu_that_sets_the_gradient_to_0(says_0: str) -> None:
     says = said(source, f"{titles} zero-beside-a-value inner-node-minus-itself ladder")
     assert [*says] == [("overwritten", "relu")]
     assert says["overwritten", "relu"].startswith("relu sets its operand's gradient to 0 where")
+
+
+def test_nothing_or_the_gradients_of_the_operands() -> None:
+    """`other.grad * out.grad` is 0 where no operand has a gradient yet; so is what isn't passed."""
+    mul = """
+        def __mul__(self, other):
+            other = other if isinstance(other, Value) else Value(other)
+            out = Value(self.data * other.data, (self, other))
+            def _backward():
+                self.grad += other.grad * out.grad
+                other.grad += self.grad * out.grad
+            out._backward = _backward
+            return out
+    """
+    says = said(with_methods(mul), "op-mul op-add op-neg")
+    assert [*says] == [("no-gradient", "mul")]
+    assert "or multiplies out.grad by the gradients of its operands" in says["no-gradient", "mul"]
+
+
+def test_a_number_on_the_left_that_is_not_seen_directly() -> None:
+    """If nodes have no gradient before they get one, 2 + x shows little; x + 2 is right."""
+    reflected = "def __radd__(self, other):\n    return Value(self.data + other)\n"
+    exp = unary("exp", "math.exp(x)", "self.grad += out.data * out.grad")
+    power = unary("__pow__", "x**n", "self.grad += n * x ** (n - 1) * out.grad")
+    div = """
+        def __truediv__(self, other):
+            return self * other**-1
+        def __rtruediv__(self, other):
+            return self**-1 * other
+    """
+    source = with_methods(reflected, exp, power.replace("(self):", "(self, n):"), div)
+    source = source.replace("data, 0.0, tuple", "data, None, tuple")
+    for name in ("self", "other"):
+        source = source.replace(f"{name}.grad +=", f"{name}.grad = ({name}.grad or 0.0) +")
+    titles = (
+        "2-plus-x x-plus-2 2-minus-x 2-over-x zero-beside-a-value sigmoid-by-exp op-add op-mul "
+        "op-exp inside-exp inside-plus-minus-times diamond x-plus-x ladder"
+    )
+    assert said(source, titles) == {("no-gradient", "add"): "2 + x (__radd__) passes nothing on"}
