@@ -801,3 +801,13 @@ def test_a_number_on_the_left_that_is_not_seen_directly() -> None:
         "op-exp inside-exp inside-plus-minus-times diamond x-plus-x ladder"
     )
     assert said(source, titles) == {("no-gradient", "add"): "2 + x (__radd__) passes nothing on"}
+
+
+def test_a_missing_operator_is_seen_in_single_precision() -> None:
+    """That x - 2 isn't exact has nothing to do with 2 - x, which Python itself refuses."""
+    source = BASE.replace("= data, 0.0,", "= struct.unpack('f', struct.pack('f', data))[0], 0.0,")
+    source = source.replace("import math", "import struct").replace("__rsub__", "from_the_right")
+    titles = "2-minus-x x-minus-2 op-sub op-mul op-add x-times-2 2-times-x more-than-seven-digits"
+    says = said(source, titles)
+    assert {*says} == {("precision", ""), ("reflected", "sub")}
+    assert says["reflected", "sub"] == "2 - x raises TypeError: __rsub__ is missing or wrong"
