@@ -737,18 +737,19 @@ def test_every_value_hides_the_backward_of_its_class() -> None:
     assert len(cause.cases) == sum(outcome.failed for outcome in report.outcomes)
 
 
-def test_every_node_starts_at_1() -> None:
-    """A backward that calls itself sets each node's gradient to 1, as if it were the output."""
-    recursive = """
+@pytest.mark.parametrize("which", ["True", "not self.prev"])
+def test_every_node_starts_at_1(which: str) -> None:
+    """A backward that calls itself sets each node's gradient to 1, or each leaf's."""
+    recursive = f"""
         def backward(self):
-            self.grad = 1.0
+            self.grad = 1.0 if {which} else self.grad
             self._backward()
             for child in self.prev:
                 child.backward()
     """
     says = said(with_methods(recursive), "op-mul op-add diamond x-plus-x x-times-x ladder")
     assert [*says] == [("seed", "")]
-    assert says["seed", ""].startswith("every gradient is 1 in the end")
+    assert says["seed", ""].startswith("every leaf's gradient is 1 in the end")
 
 
 @pytest.mark.parametrize("says_0", ["self.grad = 0.0", "self.grad = 0 * out.grad"])
