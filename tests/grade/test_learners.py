@@ -812,3 +812,15 @@ def test_a_missing_operator_is_seen_in_single_precision() -> None:
     says = said(source, titles)
     assert {*says} == {("precision", ""), ("reflected", "sub")}
     assert says["reflected", "sub"] == "2 - x raises TypeError: __rsub__ is missing or wrong"
+
+
+def test_a_line_indented_too_little_beside_another_mistake() -> None:
+    """Nodes are listed each time that they are met; with that, what is wrong in relu isn't told."""
+    passed = "self.grad = self.grad + out.grad if out.data > 0 else 0.0"
+    source = with_methods(unary("relu", "max(0.0, x)", passed))
+    source = source.replace("                order.append(node)", "            order.append(node)")
+    titles = "diamond diamond-turned ladder shared-weight x-plus-x around-relu op-relu op-mul"
+    report = reported(source, f"{titles} op-add")
+    (cause,) = report.causes
+    assert "added to the topological order each time that it is met" in cause.says
+    assert [x.case.title for x in report.outcomes if x.failed and not x.cause] == ["around-relu"]

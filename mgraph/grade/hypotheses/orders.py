@@ -36,6 +36,13 @@ def wrong_orders() -> Iterator[Hypothesis]:
             passing = partial(of_passing, steps)  # backward goes only where something is passed on
             yield Hypothesis(cause, "", says, setting(by_number=passing))
     yield Hypothesis("twice", "", _BY_PATHS, setting(order=traversals.interleaved))
+    says = (
+        "a node is added to the topological order each time that it is met, as if a line were "
+        f"indented too little: {_AGAIN}"
+    )
+    for steps in (_met, _met_flipped):
+        for listed in (steps, partial(_of_distinct, steps)):
+            yield Hypothesis("twice", "", says, setting(order=traversals.all_operands(listed)))
     yield from odd(chain(_odd_orders(), _counts(), _at_visits()))
 
 
@@ -56,13 +63,6 @@ def _odd_orders() -> Iterator[Hypothesis]:
     )
     for steps in (_appended, _appended_flipped):
         yield Hypothesis("twice", "", says, setting(order=traversals.all_operands(steps)))
-    says = (
-        "a node is added to the topological order each time that it is met, as if a line were "
-        f"indented too little: {_AGAIN}"
-    )
-    for steps in (_met, _met_flipped):
-        for listed in (steps, partial(_of_distinct, steps)):
-            yield Hypothesis("twice", "", says, setting(order=traversals.all_operands(listed)))
     says = (
         "whether a node was visited is checked only when it is put on the stack, not when it is "
         f"taken off, so some nodes are visited twice: {_AGAIN}"
