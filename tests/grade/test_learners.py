@@ -824,3 +824,12 @@ def test_a_line_indented_too_little_beside_another_mistake() -> None:
     (cause,) = report.causes
     assert "added to the topological order each time that it is met" in cause.says
     assert [x.case.title for x in report.outcomes if x.failed and not x.cause] == ["around-relu"]
+
+
+def test_an_op_without_its_operand() -> None:
+    """`Value(math.exp(x))` passes on to x, but x may have passed on before that, or never does."""
+    exp = unary("exp", "math.exp(x)", "self.grad += out.data * out.grad")
+    titles = "op-exp inside-exp only-through-exp op-mul op-add diamond directly-and-through"
+    says = said(with_methods(exp.replace("(x), (self,))", "(x))")), titles)
+    assert [*says] == [("no-gradient", "exp")]
+    assert says["no-gradient", "exp"].startswith("exp doesn't keep its operand")

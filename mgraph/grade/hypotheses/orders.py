@@ -351,6 +351,29 @@ def late_events(
             yield from traversals.events_of(program, step)
 
 
+def unlinked_events(
+    op: str, operand: int, steps: Callable[[Program], Iterable[int]], program: Program
+) -> Iterator[tuple[int, int]]:
+    """Yield the order if an op doesn't keep an operand, but passes on to it all the same.
+
+    Other ops may lead to the operand, which then doesn't wait for this one.
+
+    Args:
+        op: The op.
+        operand: The index of the operand.
+        steps: Lists the steps in the order of the backward pass.
+        program: The program.
+    """
+    kept = [
+        step._replace(args=(*step.args[:operand], *step.args[operand + 1 :]))
+        if step.op == op
+        else step
+        for step in program.steps
+    ]
+    for step in steps(program._replace(steps=tuple(kept))):
+        yield from traversals.events_of(program, step)
+
+
 def late_events_of(
     steps: Callable[[Program], Iterable[int]], program: Program, *, single: bool
 ) -> Iterator[tuple[int, int]]:

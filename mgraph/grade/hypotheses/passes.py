@@ -47,6 +47,7 @@ from mgraph.grade.hypotheses.orders import (
     pre_again,
     reversed_flipped,
     reversed_post,
+    unlinked_events,
     until_seen,
     with_first_uses,
     without_last,
@@ -554,8 +555,11 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
             yield Hypothesis("overwritten", op, says, overwriting(overwrites, order))
     for operand in range(inputs):
         is_it = partial(is_operand, op, operand)
-        says = f"{op} doesn't keep its operand, so backward never reaches it"
+        says = f"{op} doesn't keep its operand, so that backward doesn't reach it from there"
         yield Hypothesis("no-gradient", op, says, partial(also, "unlinked", is_it))
+        for steps in (reversed_post, reversed_flipped, descending):
+            alone = partial(unlinked_events, op, operand, steps)
+            yield Hypothesis("no-gradient", op, says, setting(order=alone), is_odd=True)
         says = f"{op} sets _backward of its operand, which replaces the operand's own"
         yield Hypothesis("no-gradient", op, says, partial(also, "replaced", is_it))
         for steps in (reversed_post, reversed_flipped, descending):
