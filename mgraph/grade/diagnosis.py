@@ -31,6 +31,7 @@ from mgraph.grade.hypotheses.hypothesis import (
 )
 from mgraph.grade.hypotheses.orders import right_orders
 from mgraph.grade.hypotheses.passes import passes_of_op, whole_passes
+from mgraph.grade.hypotheses.seeds import NO_SEED
 from mgraph.grade.leaves import look_at_leaves
 from mgraph.grade.leftovers import (
     afresh,
@@ -123,7 +124,11 @@ def diagnose(outcomes: Sequence[Outcome]) -> Diagnosis:
     if evidence.outcomes is not outcomes:
         causes = [*_as_reported(causes, outcomes), *leftovers]
     causes = _without_consequences([cause for cause in causes if cause.cases])
+    starters = dict.fromkeys(name for outcome in outcomes for name in outcome.answer.starters)
     for cause in causes:
+        if cause.says == NO_SEED and starters:
+            name = next(iter(starters))
+            cause.says = f"{NO_SEED}; if {name} starts it, add --op backward={name}"
         for outcome in cause.cases:
             outcome.cause = outcome.cause or cause.id
     is_complete = not (simulator.is_spent and _unexplained(evidence.wrong, causes))

@@ -27,7 +27,8 @@ iterate the other way round. If an error was raised, the answer holds its last l
 step, and where in the engine's files it began (`failure`). `compositions` has the steps of ops that
 the engine composes of others, by op and kinds of operands, and `parts` those of single steps that
 differ. `hidden` has the steps whose Values have a backward that hides the one of their class.
-`alone` is the gradient of a leaf after its own backward. What the engine prints is kept out.
+`alone` is the gradient of a leaf after its own backward, and `starters` are methods that call
+backward. What the engine prints is kept out.
 """
 
 from __future__ import annotations
@@ -342,6 +343,7 @@ def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
     del graphs, others  # kept until here, so that each graph gets other addresses in memory
     answer["compositions"], answer["parts"] = engine.compositions, parts
     answer["alone"] = engine.seed_of_leaf()
+    answer["starters"] = engine.starters()
     return answer
 
 

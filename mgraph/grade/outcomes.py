@@ -108,6 +108,7 @@ class Answer:
             iterate, or for a program, on chance.
         hidden: The steps whose Values have a backward of their own, which hides their class's.
         alone: The gradient of a leaf after its own backward; None if it isn't known.
+        starters: The methods that call backward, one of which may be meant to start it.
     """
 
     program: Program
@@ -130,6 +131,7 @@ class Answer:
     varies: bool = False
     hidden: Sequence[int] = ()
     alone: float | None = None
+    starters: Sequence[str] = ()
 
     @property
     def has_numbers(self) -> bool:

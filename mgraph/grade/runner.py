@@ -293,6 +293,7 @@ def _ask_once(program: Program, engine: PythonEngine) -> Answer:
         varies=reply.get("varies", False),
         hidden=reply.get("hidden", ()),
         alone=reply.get("alone"),
+        starters=[printable(name) for name in reply.get("starters", ())],
     )
 
 

@@ -833,3 +833,21 @@ def test_an_op_without_its_operand() -> None:
     says = said(with_methods(exp.replace("(x), (self,))", "(x))")), titles)
     assert [*says] == [("no-gradient", "exp")]
     assert says["no-gradient", "exp"].startswith("exp doesn't keep its operand")
+
+
+def test_another_method_starts_the_pass() -> None:
+    """`backward` passes on, and `backpropagation` sets the output's gradient before that."""
+    recursive = """
+        def backward(self):
+            self._backward()
+            for child in self.prev:
+                child.backward()
+        def backpropagation(self):
+            self.grad = 1.0
+            self.backward()
+    """
+    says = said(with_methods(recursive), "op-mul op-add diamond x-plus-x output-gradient")
+    assert [*says] == [("seed", "")]
+    assert says["seed", ""].endswith(
+        "; if backpropagation starts it, add --op backward=backpropagation"
+    )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mgraph.grade.program import Program
 
 
-_NO_SEED: Final = (
+NO_SEED: Final = (
     "the output's gradient is not set to 1 before it is passed on, or all gradients are set back "
     "to 0 afterwards"
 )
@@ -42,7 +42,7 @@ def seeds(roots: Sequence[tuple[float, float]], *, is_by_op: bool) -> Iterator[H
     if not wrong:
         return
     if all(grad == 0.0 for _, grad in roots):
-        yield Hypothesis("seed", "", _NO_SEED, setting(seed=lambda _: 0.0))
+        yield Hypothesis("seed", "", NO_SEED, setting(seed=lambda _: 0.0))
     if all(grad == data for data, grad in roots):
         yield Hypothesis("seed", "", _OWN_SEED, setting(seed=lambda data: data))
     if all(grad == _sign(data) for data, grad in roots):
@@ -63,7 +63,7 @@ def seeds_unseen(
     A leaf that is the output itself shows its own gradient.
     """
     if alone is None or alone[1] == 0.0:
-        yield Hypothesis("seed", "", _NO_SEED, setting(seed=lambda _: 0.0))
+        yield Hypothesis("seed", "", NO_SEED, setting(seed=lambda _: 0.0))
     if alone is None or alone[1] in (alone[0], 0.0):
         yield Hypothesis("seed", "", _OWN_SEED, setting(seed=lambda data: data))
     for factor in factors:
