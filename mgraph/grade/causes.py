@@ -142,3 +142,11 @@ class Cause:
 def reflected_method(op: str) -> str:
     """Return the name of the method for an operator with a plain number on the left."""
     return f"__r{'truediv' if op == 'div' else op}__"
+
+
+def with_number(op: str, kinds: str) -> str:
+    """Return how an op with a plain number is written, with its method if that is on the left."""
+    if op not in SYMBOLS:
+        return f"{op} with a plain number"
+    symbol = SYMBOLS[op]
+    return f"2 {symbol} x ({reflected_method(op)})" if kinds == "NV" else f"x {symbol} 2"

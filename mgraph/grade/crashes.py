@@ -278,7 +278,8 @@ def _refused(crashed: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator
             both = [op for op in refused if (op, "VN") in groups and (op, "VN") not in works]
             both = [op for op in both if (op, "VV") in works]
             both = [op for op in both if op not in of_floats]
-            both += [op for op in refused if (op, "VN") in works and (op, "VN") not in fine]
+            wrong = [op for op in refused if (op, "VN") in works and (op, "VN") not in fine]
+            both += [op for op in wrong if not _is_missing(op, refused[op])]
             refused = {op: cases for op, cases in refused.items() if op not in both}
             refused = _by_themselves(refused)
         else:

@@ -17,7 +17,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mgraph.grade.causes import CAUSES, Cause
+from mgraph.grade.causes import CAUSES, Cause, with_number
 from mgraph.grade.compositions import guessed, usual_parts
 from mgraph.grade.crashes import find_crashes, find_no_numbers, is_in_backward
 from mgraph.grade.driver_engine import SAMPLE
@@ -32,6 +32,7 @@ from mgraph.grade.hypotheses.hypothesis import (
 )
 from mgraph.grade.hypotheses.orders import right_orders
 from mgraph.grade.hypotheses.passes import passes_of_op, where_equal, whole_passes
+from mgraph.grade.hypotheses.seeds import NO_SEED
 from mgraph.grade.leaves import look_at_leaves
 from mgraph.grade.leftovers import (
     afresh,
@@ -75,6 +76,10 @@ _OF_OPS: Final = ("upstream", "inner", "swapped", "sign", "factor", "slope", "pl
 _LOOKUPS: Final = ("KeyError", "IndexError")
 _SAMPLES: Final = 20  # failures whose ops are looked at for more wrong partials
 _SMALL: Final = 15  # steps of a case that shows the partials of a single op
+_OR_BY_GRADIENTS: Final = (
+    ", or multiplies out.grad by the gradients of its operands, which they don't have yet; it must "
+    "multiply it by their values"
+)
 _SHOWN_BY_VALUES: Final = ("value", "conversion", "precision")
 
 __all__ = ["CAUSES", "Cause", "Diagnosis", "diagnose"]
@@ -121,7 +126,11 @@ def diagnose(outcomes: Sequence[Outcome]) -> Diagnosis:
     if evidence.outcomes is not outcomes:
         causes = [*_as_reported(causes, outcomes), *leftovers]
     causes = _without_consequences([cause for cause in causes if cause.cases])
+    starters = dict.fromkeys(name for outcome in outcomes for name in outcome.answer.starters)
     for cause in causes:
+        if cause.says == NO_SEED and starters:
+            name = next(iter(starters))
+            cause.says = f"{NO_SEED}; if {name} starts it, add --op backward={name}"
         for outcome in cause.cases:
             outcome.cause = outcome.cause or cause.id
     is_complete = not (simulator.is_spent and _unexplained(evidence.wrong, causes))
@@ -149,14 +158,21 @@ def _steady(evidence: Evidence, leaves: Leaves, causes: Iterable[Cause]) -> Evid
 
 
 def _without_consequences(causes: Sequence[Cause]) -> list[Cause]:
-    """Count crashes by arithmetic to the wrong rule of an op, if one was found."""
+    """Count crashes by arithmetic to the wrong rule of an op, if one was found.
+
+    What is wrong with a plain number on the left is to blame only where there is one.
+    """
     kept: list[Cause] = []
     stale = [cause for cause in causes if cause.id == "stale"]
     for cause in causes:
         rules = [each for each in causes if each.op and each.id not in ("error", "overflow")]
         if not all(map(is_in_backward, cause.cases)):  # before it, only wrong values are to blame
             rules = [each for each in rules if any(map(_has_wrong_value, each.cases))]
-        whose = [each for each in rules if all(uses(outcome, each.op) for outcome in cause.cases)]
+        whose = [
+            each
+            for each in rules
+            if all(uses(x, each.op, ["NV"] if each.id == "reflected" else ()) for x in cause.cases)
+        ]
         whose += [each for each in causes if each.id in _OF_ALL_NUMBERS and not each.op]
         whose = [each for each in whose if each is not cause]
         lost = [each for each in whose if each.id == "no-gradient"]
@@ -466,16 +482,23 @@ def _with_gradients(
 ) -> ProvenMistakes:
     """Replace an op that passes nothing on by one that uses gradients for values, if they fit more.
 
-    Most operands have none yet, so that nothing is what they mostly get.
+    Most operands have none yet, so that nothing is what they mostly get. If it is all they get, it
+    can't be told which of them it is.
     """
     lost = [each for each in proven.hypotheses if each.cause == "no-gradient" and each.op]
-    for each in lost if proven.left else ():
-        for rival in of_ops:
-            if rival.op == each.op and rival.change(CORRECT).by_grads:
-                others = [rival if one is each else one for one in proven.hypotheses]
-                changed = search.enough(others)
-                if len(changed.left) < len(proven.left):
-                    return changed
+    for each in lost:
+        changed = [
+            search.enough([rival if one is each else one for one in proven.hypotheses])
+            for rival in of_ops
+            if rival.op == each.op and rival.change(CORRECT).by_grads
+        ]
+        best = min(changed, key=lambda other: len(other.left), default=proven)
+        if len(best.left) < len(proven.left):
+            return best
+        if changed and len(best.left) == len(proven.left):
+            either = replace(each, says=f"{each.says}{_OR_BY_GRADIENTS}")
+            hypotheses = tuple(either if one is each else one for one in proven.hypotheses)
+            return proven._replace(hypotheses=hypotheses)
     return proven
 
 
@@ -555,11 +578,15 @@ def _with_op(
 def _narrowest(
     search: Search, proven: ProvenMistakes | None, slopes: Sequence[Hypothesis]
 ) -> ProvenMistakes | None:
-    """Return a mistake of one op if it explains as much as the same mistake of all ops."""
+    """Return a mistake of one op if it explains as much as the same mistake of all ops.
+
+    Where no other op works, it can't be told which of them it is.
+    """
     if proven is None:
         return None
     cause = proven.hypotheses[0].cause
-    same = [each for each in slopes if each.op and each.cause == cause]
+    ops = {op for sample in (*search.failed, *search.fine) for op, _ in sample.forms}
+    same = [each for each in slopes if each.op and each.cause == cause and ops != {each.op}]
     return search.single(same) or proven
 
 
@@ -704,7 +731,7 @@ def _of_op(
             if mistake.cause in _SHOWN_BY_VALUES:
                 continue
             says = f"{op} {mistake.says}"
-            own = f"{op} with a plain number {mistake.says}" if "N" in key[1] else says
+            own = f"{with_number(op, key[1])} {mistake.says}" if "N" in key[1] else says
             slopes: dict[tuple[str, str, int], Passed | None] = {key: mistake.gives}
             yield Hypothesis(mistake.cause, op, own, with_slopes(slopes))
             derivative = OPS[op].partial_text(key[2])
@@ -729,6 +756,13 @@ def _causes_of(
         only = search.only(model, hypothesis, explanation.explained)
         cases = [sample.outcome for sample in only]
         causes.append(Cause(hypothesis.cause, hypothesis.op, hypothesis.says, cases))
+    done = {id(outcome) for cause in causes for outcome in cause.cases}
+    either = [sample for sample in explanation.explained if id(sample.outcome) not in done]
+    for sample in either:  # one of several mistakes is enough, and none is needed
+        alone = [Model(search.base, [each]) for each in explanation.hypotheses]
+        fits = [each.fits(sample, search.simulator) for each in alone]
+        if any(fits):
+            causes[fits.index(True)].cases.append(sample.outcome)
     if causes and not explanation.left:
         long = [sample for sample in failed if sample.is_long]
         causes[0].cases += [s.outcome for s in long if model.fits(s, search.simulator) is not False]

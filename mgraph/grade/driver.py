@@ -27,7 +27,8 @@ iterate the other way round. If an error was raised, the answer holds its last l
 step, and where in the engine's files it began (`failure`). `compositions` has the steps of ops that
 the engine composes of others, by op and kinds of operands, and `parts` those of single steps that
 differ. `hidden` has the steps whose Values have a backward that hides the one of their class.
-`alone` is the gradient of a leaf after its own backward. What the engine prints is kept out.
+`alone` is the gradient of a leaf after its own backward, and `starters` are methods that call
+backward. What the engine prints is kept out.
 """
 
 from __future__ import annotations
@@ -240,7 +241,7 @@ def run(
     values = first_of_all(engine, program) or build(engine, steps, parts)
     answer: dict[str, Any] = {}
     hidden = [i for i, value in enumerate(values) if engine.hides_backward(value)]
-    if hidden and all(steps[i][0] not in ("leaf", "number") for i in hidden):
+    if hidden:
         answer["hidden"] = hidden
     if len(steps) <= LONG:
         answer["before"] = read_all(engine, steps, values, "data")
@@ -346,6 +347,7 @@ def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
     answer["compositions"], answer["parts"] = engine.compositions, parts
     engine.random.restart(None)  # whatever program was the first
     answer["alone"] = engine.seed_of_leaf()
+    answer["starters"] = engine.starters()
     return answer
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING or __package__:
         converting,
         fits,
         followed_by,
+        is_like_backward,
         is_slot,
         keywords,
         load,
@@ -67,6 +68,7 @@ else:  # driver_start imports it as a script does
         converting,
         fits,
         followed_by,
+        is_like_backward,
         is_slot,
         keywords,
         load,
@@ -173,6 +175,13 @@ class ForeignEngine:
             except BaseException:  # noqa: BLE001 - whatever the engine raises
                 self.alone.append(None)
         return self.alone[0]
+
+    def starters(self) -> list[str]:
+        """Return the methods that call backward, one of which may be meant to start it."""
+        own = [] if "backward" in self.names else self.backwards_in(self.kind)[:1]
+        likely = [name for name in dir(self.kind) if is_like_backward(name) and name not in own]
+        codes = {name: getattr(getattr(self.kind, name), "__code__", None) for name in likely}
+        return [name for name, code in codes.items() if code and {*own} & {*code.co_names}]
 
     def leaf(self, x: float) -> Any:
         """Make a Value."""

@@ -328,12 +328,17 @@ def without_seed(call: Any, operands: tuple[Any, ...]) -> str:
         call: A function that can be called with one argument more.
         operands: Its other operands.
     """
+    name = shown(getattr(call, "__qualname__", "backward"), str, NAME)
+    if switch := _switch(call, len(operands)):
+        return (
+            f"{name} wants {switch}, which is True or False, and not a seed. Write a function of a "
+            "Value that calls it, and name that: --op backward=MODULE:FUNCTION"
+        )
     try:
         call(*operands, Seed(1.0))
     except (TypeError, AttributeError) as error:
         error_line = last_line(error)
         if f"'{Seed.__name__}'" in error_line:
-            name = shown(getattr(call, "__qualname__", "backward"), str, NAME)
             text = error_line.replace(f"'{Seed.__name__}'", "'float'")
             return (
                 f"{name} can't be called with a seed: {text}. Write a function of a Value that "
@@ -342,6 +347,16 @@ def without_seed(call: Any, operands: tuple[Any, ...]) -> str:
     except BaseException:  # noqa: BLE001, S110 - the cases show what else is wrong
         pass
     return ""
+
+
+def _switch(call: Any, before: int) -> str:
+    """Return the name of the argument after the other operands if it is annotated as a bool."""
+    try:
+        parameters = [*signature(call).parameters.values()][before:]
+    except (TypeError, ValueError):
+        return ""
+    is_bool = bool(parameters) and parameters[0].annotation in (bool, "bool")
+    return shown(parameters[0].name, str, NAME) if is_bool else ""
 
 
 def is_slot(kind: type, name: str) -> bool:

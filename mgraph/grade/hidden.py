@@ -1,4 +1,4 @@
-"""The cause that shows where results of ops have a backward that hides the one of their class."""
+"""The cause that shows where Values have a backward that hides the one of their class."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from mgraph.grade.causes import Cause
 from mgraph.grade.observations import forms_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mgraph.grade.evidence import Evidence
     from mgraph.grade.outcomes import Outcome
 
@@ -15,11 +17,15 @@ if TYPE_CHECKING:
 def find_hidden(evidence: Evidence) -> tuple[list[Cause], list[Outcome]]:
     """Name ops that set backward of their result, where others set what that calls.
 
-    There must be a graph that is right without: else it may be how the engine works.
+    There must be a graph that is right without: else it may be how the engine works, unless nothing
+    is passed on in any graph.
 
     Returns:
         The cause, if there is one, and all outcomes with such ops, of which nothing else is known.
     """
+    if any(map(_is_in_leaf, evidence.outcomes)):  # it may be how the engine works
+        causes = [*_in_every_value(evidence)]
+        return causes, [*evidence.outcomes] if causes else []
     composed = evidence.compositions or {}
     hidden = dict.fromkeys(form for outcome in evidence.numeric for form in _hidden(outcome))
     ops = dict.fromkeys(op for op, kinds in hidden if (op, kinds) not in composed)
@@ -49,6 +55,23 @@ def find_hidden(evidence: Evidence) -> tuple[list[Cause], list[Outcome]]:
     return [
         Cause("no-gradient", next(iter(ops)) if len(ops) == 1 else "", says, cases, [*victims])
     ], concerned
+
+
+def _in_every_value(evidence: Evidence) -> Iterator[Cause]:
+    """Yield the cause if leaves have a backward of their own, too, and none passes anything on."""
+    numeric = evidence.numeric
+    if all(map(_is_in_leaf, numeric)) and not any(any(x.answer.grad) for x in numeric):
+        says = (
+            "each Value has a backward of its own, as if __init__ set it, which hides the backward "
+            "of the class: that never runs"
+        )
+        yield Cause("no-gradient", "", says, [*evidence.wrong])
+
+
+def _is_in_leaf(outcome: Outcome) -> bool:
+    """Whether a leaf has a backward of its own."""
+    steps = outcome.answer.program.steps
+    return any(not steps[i].args for i in outcome.answer.hidden)
 
 
 def _passes_on(outcome: Outcome) -> bool:

@@ -110,6 +110,7 @@ class Answer:
         is_random: Whether the engine used random numbers.
         hidden: The steps whose Values have a backward of their own, which hides their class's.
         alone: The gradient of a leaf after its own backward; None if it isn't known.
+        starters: The methods that call backward, one of which may be meant to start it.
     """
 
     program: Program
@@ -134,6 +135,7 @@ class Answer:
     is_random: bool = False
     hidden: Sequence[int] = ()
     alone: float | None = None
+    starters: Sequence[str] = ()
 
     @property
     def has_numbers(self) -> bool:

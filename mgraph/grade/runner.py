@@ -320,8 +320,9 @@ def _ask_once(program: Program, engine: PythonEngine) -> Answer:
         varies=reply.get("varies", False),
         turned=turned,
         is_random=reply.get("random", False),
-        hidden=[i for i in reply.get("hidden", ()) if program.steps[i].args],
+        hidden=reply.get("hidden", ()),
         alone=reply.get("alone"),
+        starters=[printable(name) for name in reply.get("starters", ())],
     )
 
 

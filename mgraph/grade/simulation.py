@@ -75,6 +75,7 @@ class Rules(NamedTuple):
         keeps: Ops that, overwriting, leave an operand as it is if they pass 0 on to it.
         touches: Ops that, though they are among these, set it to 0.
         resets: Whether an overwriting op sets the adjoint to zero once, and then adds.
+        zeroes: Whether an op sets an operand's adjoint to zero where it must add nothing to it.
         once: Whether an op counts only the last use of an operand that it uses twice.
         keyed: Whether an op keeps its local derivatives by operand: an operand that it uses twice
             gets the last one twice.
@@ -138,6 +139,7 @@ class Rules(NamedTuple):
     order: Order | None = None
     overwrites: Callable[[str, int], bool] | None = None
     resets: bool = False
+    zeroes: Callable[[str], bool] | None = None
     once: Callable[[str], bool] | None = None
     keyed: Callable[[str], bool] | None = None
     keyed_first: bool = False
@@ -220,7 +222,7 @@ def _in_order(  # noqa: C901, PLR0912 - what may happen at each step
     visit, is_own = rules.visit, not (rules.crossed or rules.keyed)
     is_plain = not (rules.own_upstream or rules.of_data or rules.upstream)
     may_be_silent = rules.idle or rules.silent is not None
-    adds = not (rules.once or rules.overwrites or rules.clip)
+    adds = not (rules.once or rules.overwrites or rules.clip or rules.zeroes)
     newest: dict[int, float] = {}
     for count, (step, operand) in enumerate(_events(program, rules, data)):
         if count > MOST:
@@ -320,6 +322,8 @@ def _added(  # noqa: PLR0913, PLR0917 - what an operand has, and what it gets
         is_kept = (passed == 0.0 and keeps) or (rules.resets and arg in olds)
         base = base if is_kept else 0.0
         olds[arg] = 0.0
+    if passed == 0.0 and rules.zeroes and rules.zeroes(by[0]):
+        base = 0.0
     return rules.clip(base, passed) if rules.clip else base + passed
 
 

@@ -30,6 +30,9 @@ WITHOUT: Final = {
     "Value.backward = lambda a, gradient: gradient.data": (
         "<lambda> can't be called with a seed: AttributeError: 'float' object has no attribute"
     ),
+    "Value.backward = lambda a, update: None; Value.backward.__annotations__['update'] = bool": (
+        "<lambda> wants update, which is True or False, and not a seed. Write a function of a Value"
+    ),
     "Value.backward = property(lambda a: None)": "Value.backward is not a function but None. Name",
 }
 """What is done to the class, and what is said."""

@@ -36,6 +36,13 @@ def wrong_orders() -> Iterator[Hypothesis]:
             passing = partial(of_passing, steps)  # backward goes only where something is passed on
             yield Hypothesis(cause, "", says, setting(by_number=passing))
     yield Hypothesis("twice", "", _BY_PATHS, setting(order=traversals.interleaved))
+    says = (
+        "a node is added to the topological order each time that it is met, as if a line were "
+        f"indented too little: {_AGAIN}"
+    )
+    for steps in (_met, _met_flipped):
+        for listed in (steps, partial(_of_distinct, steps)):
+            yield Hypothesis("twice", "", says, setting(order=traversals.all_operands(listed)))
     yield from odd(chain(_odd_orders(), _counts(), _at_visits()))
 
 
@@ -56,13 +63,6 @@ def _odd_orders() -> Iterator[Hypothesis]:
     )
     for steps in (_appended, _appended_flipped):
         yield Hypothesis("twice", "", says, setting(order=traversals.all_operands(steps)))
-    says = (
-        "a node is added to the topological order each time that it is met, as if a line were "
-        f"indented too little: {_AGAIN}"
-    )
-    for steps in (_met, _met_flipped):
-        for listed in (steps, partial(_of_distinct, steps)):
-            yield Hypothesis("twice", "", says, setting(order=traversals.all_operands(listed)))
     says = (
         "whether a node was visited is checked only when it is put on the stack, not when it is "
         f"taken off, so some nodes are visited twice: {_AGAIN}"
@@ -349,6 +349,29 @@ def late_events(
             yield from traversals.events_of(program, instead[step])
         elif program.steps[step].op != op:
             yield from traversals.events_of(program, step)
+
+
+def unlinked_events(
+    op: str, operand: int, steps: Callable[[Program], Iterable[int]], program: Program
+) -> Iterator[tuple[int, int]]:
+    """Yield the order if an op doesn't keep an operand, but passes on to it all the same.
+
+    Other ops may lead to the operand, which then doesn't wait for this one.
+
+    Args:
+        op: The op.
+        operand: The index of the operand.
+        steps: Lists the steps in the order of the backward pass.
+        program: The program.
+    """
+    kept = [
+        step._replace(args=(*step.args[:operand], *step.args[operand + 1 :]))
+        if step.op == op
+        else step
+        for step in program.steps
+    ]
+    for step in steps(program._replace(steps=tuple(kept))):
+        yield from traversals.events_of(program, step)
 
 
 def late_events_of(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import simulation as sim
@@ -14,23 +13,28 @@ from mgraph.grade.hypotheses.hypothesis import (
     is_first,
     is_last,
     is_only,
+    is_op,
+    is_operand,
     is_second,
     overwriting,
     setting,
 )
 from mgraph.grade.hypotheses.numbers import keep_first
-from mgraph.grade.hypotheses.orders import descending
+from mgraph.grade.hypotheses.orders import ANY_ORDER, RIGHT_ORDERS, descending
+from mgraph.ops import OPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mgraph.grade.traversals import Order
 
-_MINUS: Final = (("sub", 1), ("neg", 0), ("div", 1), ("cos", 0))
+_SUB, _NEG, _DIV, _COS = ("sub", 1), ("neg", 0), ("div", 1), ("cos", 0)
 """Operands with a minus in their local derivative."""
 
-_SUBTRACTING: Final = tuple(
-    some for count in range(1, len(_MINUS) + 1) for some in combinations(_MINUS, count)
+_SUBTRACTING: Final = (
+    *((_SUB,), (_NEG,), (_SUB, _NEG)),
+    *((_SUB, _DIV), (_SUB, _NEG, _DIV)),
+    *((_SUB, _NEG, _COS), (_SUB, _NEG, _DIV, _COS)),
 )
 """Where gradients may be subtracted, as in `other.grad -= out.grad`."""
 
@@ -69,6 +73,33 @@ def overwritten(right: Sequence[Order], unary: int) -> Iterator[Hypothesis]:
         says = f"`=` instead of `+=` for {which}: what the operand had before is lost"
         for order in orders:
             yield Hypothesis("overwritten", "", says, overwriting(is_it, order))
+
+
+def overwritten_by(op: str, *, varies: bool) -> Iterator[Hypothesis]:
+    """Yield how one op may overwrite the gradients of its operands.
+
+    Args:
+        op: The op.
+        varies: Whether the order of the backward pass may change from graph to graph.
+    """
+    says = f"{op} sets the gradients of its operands with `=`; it must add to them, with `+=`"
+    inputs, orders = OPS[op].inputs, ANY_ORDER if varies else RIGHT_ORDERS
+    every = [partial(is_op, op)]
+    single = [partial(is_operand, op, operand) for operand in range(inputs if inputs > 1 else 0)]
+    for touches in ((), (op,)) if op in sim.CHOOSING else ((),):
+        for overwrites in (*every, *single):
+            for order in (None, *orders):
+                change = overwriting(overwrites, order, touches=touches)
+                yield Hypothesis("overwritten", op, says, change)
+    if op == "relu":
+        says = (
+            "relu sets its operand's gradient to 0 where the operand is negative, as in "
+            "`else: self.grad = 0`; what other ops have passed on to it is lost"
+        )
+        zeroes = partial(is_op, op)
+        yield Hypothesis("overwritten", op, says, setting(zeroes=zeroes))
+        for order in orders:
+            yield Hypothesis("overwritten", op, says, setting(zeroes=zeroes, order=order))
 
 
 def _is_added(subtracting: Sequence[tuple[str, int]], op: str, operand: int) -> bool:

@@ -23,7 +23,6 @@ from mgraph.grade.hypotheses.hypothesis import (
     is_op,
     is_operand,
     odd,
-    overwriting,
     setting,
 )
 from mgraph.grade.hypotheses.numbers import bounds, left_out, of_leaves, other_numbers
@@ -43,12 +42,13 @@ from mgraph.grade.hypotheses.orders import (
     pre_again,
     reversed_flipped,
     reversed_post,
+    unlinked_events,
     until_seen,
     with_first_uses,
     without_last,
     wrong_orders,
 )
-from mgraph.grade.hypotheses.overwritten import is_flat, keeping_one, overwritten
+from mgraph.grade.hypotheses.overwritten import is_flat, keeping_one, overwritten, overwritten_by
 from mgraph.grade.hypotheses.seeds import seeds, seeds_elsewhere, seeds_everywhere, seeds_unseen
 from mgraph.grade.program import BY_OPERATOR, LEAF, NUMBER
 from mgraph.ops import OPS, ieee
@@ -351,6 +351,13 @@ def _along_one_operand() -> Iterator[Hypothesis]:
 
 
 def _never_reached() -> Iterator[Hypothesis]:
+    says = (
+        "only the output has a gradient: it is set after the others were computed, or no node is "
+        "visited, or the leaves are visited first, or no op keeps its operands, or passes anything "
+        "on to them, or all ops use a gradient other than their result's, or a Value gets none "
+        "unless it is asked for"
+    )
+    yield Hypothesis("no-gradient", "", says, setting(order=lambda _: ()))
     for of, which in ((traversals.FIRST_OPERAND, "first"), (traversals.LAST_OPERAND, "last")):
         says = (
             f"only the {which} operand of each op is visited, but the others count, too: a node "
@@ -365,12 +372,6 @@ def _never_reached() -> Iterator[Hypothesis]:
         says = f"a node waits for {whom}, {on}"
         waits = traversals.all_operands(partial(traversals.ready_first, users=users))
         yield Hypothesis("no-gradient", "", says, setting(order=waits))
-    says = (
-        "only the output has a gradient: it is set after the others were computed, or no node is "
-        "visited, or the leaves are visited first, or no op keeps its operands, or all ops use a "
-        "gradient other than their result's, or a Value gets none unless it is asked for"
-    )
-    yield Hypothesis("no-gradient", "", says, setting(order=lambda _: ()))
     says = (
         "backward leaves out operands that come after one that was visited before, as if `break` "
         "or `return` were written where `continue` belongs: some nodes are never reached"
@@ -492,19 +493,14 @@ def _is_result_without_adjoint(program: Program, i: int, adjoint: float) -> bool
 def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
     if OPS[op].inputs > 1:
         yield from _repeated(op)
-    says = f"{op} sets the gradients of its operands with `=`; it must add to them, with `+=`"
-    inputs = OPS[op].inputs
-    every = [partial(is_op, op)]
-    single = [partial(is_operand, op, operand) for operand in range(inputs if inputs > 1 else 0)]
-    for touches in ((), (op,)) if op in sim.CHOOSING else ((),):
-        for overwrites in (*every, *single):
-            for order in (None, *(ANY_ORDER if varies else RIGHT_ORDERS)):
-                change = overwriting(overwrites, order, touches=touches)
-                yield Hypothesis("overwritten", op, says, change)
-    for operand in range(inputs):
+    yield from overwritten_by(op, varies=varies)
+    for operand in range(OPS[op].inputs):
         is_it = partial(is_operand, op, operand)
-        says = f"{op} doesn't keep its operand, so backward never reaches it"
+        says = f"{op} doesn't keep its operand, so that backward doesn't reach it from there"
         yield Hypothesis("no-gradient", op, says, partial(also, "unlinked", is_it))
+        for steps in (reversed_post, reversed_flipped, descending):
+            alone = partial(unlinked_events, op, operand, steps)
+            yield Hypothesis("no-gradient", op, says, setting(order=alone), is_odd=True)
         says = f"{op} sets _backward of its operand, which replaces the operand's own"
         yield Hypothesis("no-gradient", op, says, partial(also, "replaced", is_it))
         for steps in (reversed_post, reversed_flipped, descending):

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from mgraph.grade import traversals
 from mgraph.grade.hypotheses.hypothesis import Hypothesis, always, number_text, setting
-from mgraph.grade.hypotheses.orders import all_descending, first_found, first_found_flipped
+from mgraph.grade.hypotheses.orders import (
+    all_descending,
+    descending,
+    first_found,
+    first_found_flipped,
+)
 from mgraph.grade.program import LEAF
 
 if TYPE_CHECKING:
@@ -16,7 +21,7 @@ if TYPE_CHECKING:
     from mgraph.grade.program import Program
 
 
-_NO_SEED: Final = (
+NO_SEED: Final = (
     "the output's gradient is not set to 1 before it is passed on, or all gradients are set back "
     "to 0 afterwards"
 )
@@ -37,7 +42,7 @@ def seeds(roots: Sequence[tuple[float, float]], *, is_by_op: bool) -> Iterator[H
     if not wrong:
         return
     if all(grad == 0.0 for _, grad in roots):
-        yield Hypothesis("seed", "", _NO_SEED, setting(seed=lambda _: 0.0))
+        yield Hypothesis("seed", "", NO_SEED, setting(seed=lambda _: 0.0))
     if all(grad == data for data, grad in roots):
         yield Hypothesis("seed", "", _OWN_SEED, setting(seed=lambda data: data))
     if all(grad == _sign(data) for data, grad in roots):
@@ -58,7 +63,7 @@ def seeds_unseen(
     A leaf that is the output itself shows its own gradient.
     """
     if alone is None or alone[1] == 0.0:
-        yield Hypothesis("seed", "", _NO_SEED, setting(seed=lambda _: 0.0))
+        yield Hypothesis("seed", "", NO_SEED, setting(seed=lambda _: 0.0))
     if alone is None or alone[1] in (alone[0], 0.0):
         yield Hypothesis("seed", "", _OWN_SEED, setting(seed=lambda data: data))
     for factor in factors:
@@ -95,6 +100,12 @@ def seeds_everywhere() -> Iterator[Hypothesis]:
     yield Hypothesis("seed", "", says, setting(start=1.0))
     yield Hypothesis("seed", "", of_leaves, setting(start=1.0, start_all=False))
     yield Hypothesis("seed", "", says, setting(start=1.0, seed=partial(always, 2.0)))
+    says = (
+        "every leaf's gradient is 1 in the end, as if each were the output; only the output's must "
+        "be set to 1"
+    )  # results of ops may have another one, if nothing shows it
+    change = setting(visit=partial(always, 1.0), order=traversals.all_operands(descending))
+    yield Hypothesis("seed", "", says, change, is_odd=True)
 
 
 def _last_of_all(program: Program) -> int:
