@@ -694,3 +694,26 @@ def test_an_op_that_is_not_reproducible(titles: str, op: str) -> None:
     says = said(f"import os\n{BASE}".replace(passed, by_chance), titles)
     assert [*says] == [("stale", op)]
     assert "gives different numbers" in says["stale", op]
+
+
+def test_wrong_values_beside_a_wrong_rule_of_a_part() -> None:
+    """What div passes on doesn't make tanh overflow, although tanh is made of exp and div."""
+    power = """
+        def __pow__(self, k):
+            out = Value(self.data**k, (self,))
+            def _backward():
+                self.grad += k * self.data ** (k - 1) * out.grad
+            out._backward = _backward
+            return out
+        def __truediv__(self, other):
+            return other**-1 if self.data == 1 else self * other**-1
+        def tanh(self):
+            e = (self * 2.0).exp()
+            return (e - 1.0) / (e + 1.0)
+    """
+    exp = unary("exp", "math.exp(x) if x < 709 else math.inf", "self.grad += out.data * out.grad")
+    titles = "op-add op-mul op-sub op-div op-exp op-tanh inside-tanh seven-over-two overflow-tanh"
+    report = reported(with_methods(power, exp), titles)
+    (cause,) = (each for each in report.causes if each.op == "div")
+    assert [outcome.case.title for outcome in cause.cases] == ["seven-over-two"]
+    assert not cause.victims
