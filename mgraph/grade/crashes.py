@@ -101,12 +101,19 @@ def _is_too_deep(outcome: Outcome) -> bool:
 
 
 def _is_endless(outcome: Outcome) -> bool:
-    """Whether an operator calls itself, or backward of a small graph doesn't end."""
+    """Whether an operator calls itself, or backward of a small graph doesn't end.
+
+    An operator that has worked before in the same graph only follows a chain that grew too long.
+    """
     if "recursion" not in outcome.answer.error.lower():
         return False
-    failure = outcome.answer.failure
-    is_built = failure is not None and failure.phase == "build"
-    return is_built or outcome.answer.program.depth() <= _SHORT
+    failure, program, step = outcome.answer.failure, outcome.answer.program, outcome.answer.step
+    if failure is None or failure.phase != "build":
+        return program.depth() <= _SHORT
+    if step is None or step <= _SHORT:
+        return True
+    forms = [(each.op, program.kinds(i)) for i, each in enumerate(program.steps[: step + 1])]
+    return forms[-1] not in forms[:-1]
 
 
 def _depth(deep: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Cause]:

@@ -717,3 +717,12 @@ def test_wrong_values_beside_a_wrong_rule_of_a_part() -> None:
     (cause,) = (each for each in report.causes if each.op == "div")
     assert [outcome.case.title for outcome in cause.cases] == ["seven-over-two"]
     assert not cause.victims
+
+
+def test_hashes_of_all_operands() -> None:
+    """A hash that follows the operands ends; it only becomes too deep in long chains."""
+    source = BASE.replace("= lambda: None", "= lambda: None\n        hash(self)", 1)
+    source += "\n    def __hash__(self):\n        return hash((id(self), self.prev))\n"
+    says = said(source, "op-add op-mul op-sub chain-100 chain-2000")
+    assert [*says] == [("depth", "")]
+    assert "it crashes on a chain of 2,000 ops, but not on one of 100" in says["depth", ""]
