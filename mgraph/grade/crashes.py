@@ -131,7 +131,10 @@ def _depth(deep: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Caus
 
 
 def _endless(endless: Sequence[Outcome]) -> Iterator[Cause]:
-    """Name functions that call themselves without end."""
+    """Name functions that call themselves without end.
+
+    In backward, what is left of earlier graphs may be what they go through.
+    """
     groups: dict[tuple[str, ...], list[Outcome]] = {}
     for outcome in endless:
         failure = outcome.answer.failure
@@ -141,7 +144,10 @@ def _endless(endless: Sequence[Outcome]) -> Iterator[Cause]:
         whose = " and ".join(f"{name}" for name in names[:3]) or "a function of the engine"
         verb = "call each other" if len(names) > 1 else "calls itself"
         where = _where(cases[0].answer.failure)
-        says = f"{whose} {verb} without end{where}: RecursionError"
+        failures = [outcome.answer.failure for outcome in cases]
+        is_built = all(each is None or each.phase == "build" for each in failures)
+        how = "without end" if is_built else "until Python gives up"
+        says = f"{whose} {verb} {how}{where}: RecursionError"
         reflected = [outcome for outcome in cases if _kinds(outcome) == "NV"]
         cause = "reflected" if len(reflected) == len(cases) else "error"
         victims = [op for op in _ops(cases) if op not in ops] if ops else []

@@ -726,3 +726,20 @@ def test_hashes_of_all_operands() -> None:
     says = said(source, "op-add op-mul op-sub chain-100 chain-2000")
     assert [*says] == [("depth", "")]
     assert "it crashes on a chain of 2,000 ops, but not on one of 100" in says["depth", ""]
+
+
+def test_backward_that_goes_through_what_crashes_left() -> None:
+    """A long chain leaves its nodes on a tape; the call for each of them does end."""
+    source = BASE.replace("= lambda: None", "= lambda: None\n        Value.tape.append(self)", 1)
+    source += """
+    tape = []
+    def backward(self):
+        self.grad = 1.0
+        def go():
+            if Value.tape:
+                Value.tape.pop()._backward()
+                go()
+        go()
+"""
+    says = said(source, "op-add chain-2000 convention-unreached")
+    assert not any("without end" in each for each in says.values())
