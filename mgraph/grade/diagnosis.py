@@ -30,7 +30,7 @@ from mgraph.grade.hypotheses.hypothesis import (
     without_touching,
 )
 from mgraph.grade.hypotheses.orders import right_orders
-from mgraph.grade.hypotheses.passes import passes_of_op, whole_passes
+from mgraph.grade.hypotheses.passes import passes_of_op, to_each_of_equals, whole_passes
 from mgraph.grade.leaves import look_at_leaves
 from mgraph.grade.leftovers import (
     afresh,
@@ -52,7 +52,7 @@ from mgraph.grade.rule_causes import (
     with_slopes,
 )
 from mgraph.grade.search import MANY, Model, ProvenMistakes, Search, files_of
-from mgraph.grade.simulation import CORRECT
+from mgraph.grade.simulation import CHOOSING, CORRECT
 from mgraph.ops import OPS
 
 if TYPE_CHECKING:
@@ -453,7 +453,8 @@ def _passes(
     ops = dict.fromkeys(
         step.op for sample in search.failed for step in sample.program.steps if step.args
     )
-    return [*whole], [each for op in ops for each in passes_of_op(op, varies=varies)]
+    of_both = to_each_of_equals() if all(op in ops for op in CHOOSING) else ()
+    return [*whole, *of_both], [each for op in ops for each in passes_of_op(op, varies=varies)]
 
 
 def _with_gradients(

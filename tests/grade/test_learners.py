@@ -743,3 +743,26 @@ def test_backward_that_goes_through_what_crashes_left() -> None:
 """
     says = said(source, "op-add chain-2000 convention-unreached")
     assert not any("without end" in each for each in says.values())
+
+
+@pytest.mark.parametrize("ops", [["max", "min"], ["max"], ["min"]])
+def test_equal_operands_that_both_get_all(ops: list[str]) -> None:
+    """Who compares with `>=` in max compares with `<=` in min; both are one mistake."""
+    methods = [
+        f"""
+        def {op}(self, other):
+            out = Value({op}(self.data, other.data), (self, other))
+            def _backward():
+                self.grad += (out.data == self.data) * out.grad
+                if out.data == other.data and ({op in ops} or out.data != self.data):
+                    other.grad += out.grad
+            out._backward = _backward
+            return out
+        """
+        for op in ("max", "min")
+    ]
+    titles = "op-max op-min convention-max-of-equals convention-min-of-equals op-add op-mul op-sub"
+    (cause,) = reported(with_methods(*methods), titles).causes
+    whose = "max and min pass all of their" if len(ops) > 1 else f"{ops[0]} passes all of its"
+    assert cause.says == f"{whose} gradient on to each of two operands that are equal"
+    assert cause.op == ("" if len(ops) > 1 else ops[0])

@@ -258,6 +258,14 @@ def passes_of_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
         yield replace(hypothesis, op=op, forms=frozenset(_forms(op)))
 
 
+def to_each_of_equals() -> Iterator[Hypothesis]:
+    """Yield what max and min do to equal operands if they are compared with `>=` and `<=`."""
+    says = "max and min pass all of their gradient on to each of two operands that are equal"
+    keys = [key for op in sim.CHOOSING for key in _of_choosing(op)]
+    change = partial(_where, _are_equal, _all, keys)
+    yield Hypothesis("slope", "", says, change, is_odd=True)
+
+
 def _where(
     is_there: Callable[[Sequence[float]], bool], gives: Callable[[float], float],
     keys: Sequence[tuple[str, str, int]], rules: Rules,
@@ -579,8 +587,7 @@ def _of_equal_operands(op: str) -> Iterator[Hypothesis]:
         yield Hypothesis("no-gradient", op, says, setting(merges=partial(is_op, op)))
     if op in sim.CHOOSING:
         says = f"{op} passes all of its gradient on to each of two operands that are equal"
-        keys = [(op, "VV", 0), (op, "VV", 1), (op, "VN", 0), (op, "NV", 1)]
-        yield Hypothesis("slope", op, says, partial(_where, _are_equal, _all, keys))
+        yield Hypothesis("slope", op, says, partial(_where, _are_equal, _all, _of_choosing(op)))
     if op in _CANCELLING:
         says = (
             f"two operands of {op} with equal numbers get nothing in the end, as if the result "
@@ -588,6 +595,10 @@ def _of_equal_operands(op: str) -> Iterator[Hypothesis]:
         )
         keys = [(op, "VV", 0), (op, "VV", 1)]
         yield Hypothesis("no-gradient", op, says, partial(_where, _are_equal, _nothing, keys))
+
+
+def _of_choosing(op: str) -> list[tuple[str, str, int]]:
+    return [(op, "VV", 0), (op, "VV", 1), (op, "VN", 0), (op, "NV", 1)]
 
 
 def _by_own_gradient(op: str) -> Iterator[Hypothesis]:
