@@ -399,8 +399,9 @@ def _print_unsupported(report: Report, *, err: bool) -> None:
     refused: dict[str, dict[str, None]] = {}
     for outcome in filter(_is_refused, unsupported):
         refused.setdefault(_refusal(outcome), {})[_missing(outcome)] = None
-    missing = dict.fromkeys(_missing(x) for x in unsupported if not _is_refused(x))
-    left_out = [*missing, *chain.from_iterable(refused.values())]
+    there = dict.fromkeys(chain.from_iterable(refused.values()))
+    missing = dict.fromkeys(_missing(x) for x in unsupported if _missing(x) not in there)
+    left_out = [*missing, *there]
     names = [x for x in missing if x == "2 ** x" or _REVERSED.get(x) not in left_out]
     texts = [f"refused, and not graded: {', '.join(of)}: {why}" for why, of in refused.items()]
     texts += [f"missing, and not graded: {', '.join(names)}"] if names else []

@@ -152,7 +152,10 @@ def test_ops_that_refuse_values(shell: Shell) -> None:
     """An op that is there isn't called missing; the line with the assertion is named."""
     method = "def __mul__(self, other):\n"
     engine = edited(shell, (method, f"{method}        assert other.data is self\n"))
-    said = shell("grade", engine, "product.json")
+    nodes = [{"id": "x", "op": "param", "data": 3.0}, {"id": "n", "op": "const", "data": 2.0}]
+    twice = [*nodes, {"id": "y", "op": "mul", "args": ["x", "n"]}]
+    shell.write("twice.json", graph(twice, {"data": {"y": 6.0}, "grad": {"x": 2.0}}))
+    said = shell("grade", engine, "product.json", "twice.json")
     line = 1 + shell.path("edited.py").read_text(encoding="utf-8").splitlines().index(
         "        assert other.data is self"
     )
