@@ -511,7 +511,7 @@ def _exception(cases: list[Outcome], works: Mapping[tuple[str, str], None]) -> C
         says += f" from about x = {x:g} on: an intermediate result overflows"
         return Cause("overflow", own[0] if len(own) == 1 else "", says, cases)
     says = f"{who} {verb} {error}{_where_all(cases)}"
-    if single and all(x.case.has_integers and forms_of(x).keys() <= works.keys() for x in cases):
+    if all(x.case.has_integers and forms_of(x).keys() <= works.keys() for x in cases):
         says += ", seen only where Values are made of integers"
         return Cause("error", "", says, cases, victims)
     return Cause("error", single, says, cases, victims)

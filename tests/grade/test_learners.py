@@ -766,3 +766,22 @@ def test_equal_operands_that_both_get_all(ops: list[str]) -> None:
     whose = "max and min pass all of their" if len(ops) > 1 else f"{ops[0]} passes all of its"
     assert cause.says == f"{whose} gradient on to each of two operands that are equal"
     assert cause.op == ("" if len(ops) > 1 else ops[0])
+
+
+def test_backward_that_fails_with_integers() -> None:
+    """An array of integers can't take a fraction; with floats, the same ops work."""
+    divided = """
+        def __truediv__(self, other):
+            out = Value(self.data / other.data, (self, other))
+            def _backward():
+                if isinstance(other.data, int):
+                    raise TypeError("Cannot cast 'add' output from float64 to int64")
+                self.grad += out.grad / other.data
+                other.grad -= self.data / other.data**2 * out.grad
+            out._backward = _backward
+            return out
+    """
+    says = said(with_methods(divided), "op-div op-mul op-add seven-over-two whole-numbers")
+    (sentence,) = says.values()
+    assert sentence.startswith("backward raises TypeError: Cannot cast")
+    assert sentence.endswith("seen only where Values are made of integers")
