@@ -785,3 +785,38 @@ def test_backward_that_fails_with_integers() -> None:
     (sentence,) = says.values()
     assert sentence.startswith("backward raises TypeError: Cannot cast")
     assert sentence.endswith("seen only where Values are made of integers")
+
+
+ASKED: Final = """
+class Value:
+    def __init__(self, data):
+        self.data, self.users, self.known = data, [], None
+    def __add__(self, other):
+        out = Value(self.data + other.data)
+        self.users.append((1.0, out))
+        other.users.append((1.0, out))
+        return out
+    def __mul__(self, other):
+        out = Value(self.data * other.data)
+        self.users.append((other.data, out))
+        other.users.append((self.data, out))
+        return out
+    def __sub__(self, other):
+        out = Value(self.data - other.data)
+        self.users.append((1.0, out))
+        other.users.append((-1.0, out))
+        return out
+    def grad(self):
+        if self.known is None:
+            self.known = sum(slope * out.grad() for slope, out in self.users)
+        return self.known
+    def backward(self):
+        self.known = 1.0
+"""
+
+
+def test_gradients_that_are_computed_once() -> None:
+    """A Value whose gradient was asked for before there was a graph isn't taken for the first."""
+    assert not any(
+        "first Value" in says for says in said(ASKED, "first-of-all op-sub op-add op-mul").values()
+    )
