@@ -397,11 +397,32 @@ def _case_cells(report: Report, outcomes: Sequence[Outcome], *, hide: bool) -> t
 
 def _print_unsupported(report: Report, *, err: bool) -> None:
     unsupported = [x for x in report.outcomes if x.outcome == Verdict.UNSUPPORTED]
-    missing = dict.fromkeys(map(_missing, unsupported))
-    names = [x for x in missing if x == "2 ** x" or _REVERSED.get(x) not in missing]
-    if names:
-        text = f"missing, and not graded: {printable(', '.join(names))}"
-        click.echo(f"\n{prose(text, '  ', width(err=err))}", err=err)
+    refused: dict[str, dict[str, None]] = {}
+    for outcome in filter(_is_refused, unsupported):
+        refused.setdefault(_refusal(outcome), {})[_missing(outcome)] = None
+    there = dict.fromkeys(chain.from_iterable(refused.values()))
+    missing = dict.fromkeys(_missing(x) for x in unsupported if _missing(x) not in there)
+    left_out = [*missing, *there]
+    names = [x for x in missing if x == "2 ** x" or _REVERSED.get(x) not in left_out]
+    texts = [f"refused, and not graded: {', '.join(of)}: {why}" for why, of in refused.items()]
+    texts += [f"missing, and not graded: {', '.join(names)}"] if names else []
+    for text in texts:
+        click.echo(f"\n{prose(printable(text), '  ', width(err=err))}", err=err)
+
+
+def _is_refused(outcome: Outcome) -> bool:
+    """Whether an engine has an op, but refuses Values as its operands."""
+    answer = outcome.answer
+    if answer.step is None or answer.failure is None:
+        return False
+    op, kinds = answer.program.steps[answer.step].op, answer.program.kinds(answer.step)
+    return op != "pow" and "N" not in kinds and bool(answer.failure.line)
+
+
+def _refusal(outcome: Outcome) -> str:
+    """Return the error with which an op refuses its operands, and where it is raised."""
+    failure = outcome.answer.failure
+    return f"{outcome.answer.error} ({failure.file}, line {failure.line})" if failure else ""
 
 
 def _missing(outcome: Outcome) -> str:

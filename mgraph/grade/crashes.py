@@ -109,12 +109,19 @@ def _is_too_deep(outcome: Outcome, works: Mapping[str, None]) -> bool:
 
 
 def _is_endless(outcome: Outcome) -> bool:
-    """Whether an operator calls itself, or backward of a small graph doesn't end."""
+    """Whether an operator calls itself, or backward of a small graph doesn't end.
+
+    An operator that has worked before in the same graph only follows a chain that grew too long.
+    """
     if "recursion" not in outcome.answer.error.lower():
         return False
-    failure = outcome.answer.failure
-    is_built = failure is not None and failure.phase == "build"
-    return is_built or outcome.answer.program.depth() <= _SHORT
+    failure, program, step = outcome.answer.failure, outcome.answer.program, outcome.answer.step
+    if failure is None or failure.phase != "build":
+        return program.depth() <= _SHORT
+    if step is None or step <= _SHORT:
+        return True
+    forms = [(each.op, program.kinds(i)) for i, each in enumerate(program.steps[: step + 1])]
+    return forms[-1] not in forms[:-1]
 
 
 def _loop(outcome: Outcome) -> tuple[str, ...]:
@@ -138,7 +145,10 @@ def _depth(deep: Sequence[Outcome], numeric: Sequence[Outcome]) -> Iterator[Caus
 
 
 def _endless(endless: Sequence[Outcome]) -> Iterator[Cause]:
-    """Name functions that call themselves without end."""
+    """Name functions that call themselves without end.
+
+    In backward, what is left of earlier graphs may be what they go through.
+    """
     groups: dict[tuple[str, ...], list[Outcome]] = {}
     for outcome in endless:
         groups.setdefault(_loop(outcome), []).append(outcome)
@@ -147,7 +157,10 @@ def _endless(endless: Sequence[Outcome]) -> Iterator[Cause]:
         whose = " and ".join(f"{name}" for name in names[:3]) or "a function of the engine"
         verb = "call each other" if len(names) > 1 else "calls itself"
         where = _where(cases[0].answer.failure)
-        says = f"{whose} {verb} without end{where}: RecursionError"
+        failures = [outcome.answer.failure for outcome in cases]
+        is_built = all(each is None or each.phase == "build" for each in failures)
+        how = "without end" if is_built else "until Python gives up"
+        says = f"{whose} {verb} {how}{where}: RecursionError"
         reflected = [outcome for outcome in cases if _kinds(outcome) == "NV"]
         cause = "reflected" if len(reflected) == len(cases) else "error"
         victims = [op for op in _ops(cases) if op not in ops] if ops else []
@@ -539,7 +552,7 @@ def _exception(cases: list[Outcome], works: Mapping[tuple[str, str], None]) -> C
         says += f" from about x = {x:g} on: an intermediate result overflows"
         return Cause("overflow", own[0] if len(own) == 1 else "", says, cases)
     says = f"{who} {verb} {error}{_where_all(cases)}"
-    if single and all(x.case.has_integers and forms_of(x).keys() <= works.keys() for x in cases):
+    if all(x.case.has_integers and forms_of(x).keys() <= works.keys() for x in cases):
         says += ", seen only where Values are made of integers"
         return Cause("error", "", says, cases, victims)
     return Cause("error", single, says, cases, victims)

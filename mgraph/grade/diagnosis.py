@@ -383,8 +383,11 @@ def _add_consequences(  # noqa: PLR0913 - what is known of an engine
     simulator: Simulator, *, is_certain: bool = True,
 ) -> None:  # fmt: skip
     """Add the failures that follow from wrong values, and from how ops are composed."""
+    of_values = dict.fromkeys(fault.op for fault in learned.faults if fault.operand is None)
     for sample in samples_of(_unexplained(left, causes), learned.composed):
         ops = _concerned(sample.outcome, learned)
+        if _has_wrong_value(sample.outcome):
+            ops = {op: None for op in ops if op in of_values}
         own = [cause for cause in causes if cause.op in ops]
         if own and not (is_certain and plain.fits(sample, simulator) is False):
             own[0].cases.append(sample.outcome)

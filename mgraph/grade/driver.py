@@ -175,9 +175,10 @@ def first_of_all(engine: ForeignEngine, program: Any) -> list[Any]:
     """Build a graph of the first Value of the process, before it has been used for anything else.
 
     Return nothing if that can't be: only operators are called, because finding other functions
-    makes Values.
+    makes Values. If the gradient is a method, that of the first Value has been called to find it.
     """
-    if not program.get("first") or engine.forms or engine.has_begun:
+    is_called = callable(getattr(engine.kind, engine.attribute["grad"], None))
+    if not program.get("first") or engine.forms or engine.has_begun or is_called:
         return []
     engine.has_begun = True
     values: list[Any] = []

@@ -90,11 +90,15 @@ SAMPLE = 0.5
 REDUCTIONS = ("max", "min")
 """Methods that many engines have for the elements of one array."""
 
-FACTORY = (
-    "if the class wants more than a number, write a function of one number that returns a Value, "
-    "and name that: MODULE:FUNCTION"
-)
-"""What to do about a class whose constructor can't be called with a number."""
+FUNCTION = "write a function of one number that returns a Value, and name that: MODULE:FUNCTION"
+FACTORY = f"if the class wants more than a number, {FUNCTION}"
+"""What to do about a class whose constructor can't be called with one number."""
+
+ARRAY = f"if the class wants an array or the like, {FUNCTION}"
+"""What to do about a class whose constructor refuses floats."""
+
+LABELS = ("name", "label", "symbol", "id", "key", "tag")
+"""What a Value may be called by; a number in there was taken for it."""
 
 REFUSALS = (NotImplementedError, AssertionError)
 
@@ -145,6 +149,8 @@ class ForeignEngine:
         self.hashes = SerialHashes()
         self.hashes.install(classes_of(self.own, sample), sample)
         self.lacks = self.problem(sample)
+        if not self.lacks and "grad" not in names and not hasattr(sample, self.attribute["grad"]):
+            self.look_for_gradient()
 
     def sample(self) -> Any:
         """Make a first Value.
@@ -154,11 +160,18 @@ class ForeignEngine:
         """
         try:
             return self.leaf(SAMPLE)
-        except TypeError as error:
-            if callable(self.make) and not fits(self.make, SAMPLE, **self.gives_gradients):
+        except (TypeError, ValueError, AttributeError, AssertionError) as error:
+            is_type_error, says = isinstance(error, TypeError), last_line(error)
+            if (
+                is_type_error
+                and callable(self.make)
+                and not fits(self.make, SAMPLE, **self.gives_gradients)
+            ):
                 has_init = getattr(self.make, "__init__", None) is not object.__init__
                 hint = FACTORY if has_init else "the class has no __init__"
-                raise EngineError(f"{last_line(error)}; {hint}") from error
+                raise EngineError(f"{says}; {hint}") from error
+            if isinstance(self.make, type) and "'float'" in says:
+                raise EngineError(f"{says}; {ARRAY}") from error
             raise
 
     def seed_of_leaf(self) -> float | None:
@@ -228,14 +241,35 @@ class ForeignEngine:
             return "grad"
         for name, thing in getattr(sample, "__dict__", {}).items():
             if self.is_number(thing, expected):
-                raise EngineError(
-                    f"a Value of 0.5 has its number in {name}, which is not a usual name for it: "
-                    f"--op data={name}"
-                )
+                unusual = f", which is not a usual name for it: --op data={name}"
+                hint = f"; {FACTORY}" if plain(name) in LABELS else unusual
+                raise EngineError(f"a Value of 0.5 has its number in {name}{hint}")
         names = ", ".join(name for name in dir(sample) if not name.startswith("_"))[:200]
         raise EngineError(
             f"a Value of 0.5 has no attribute with that number; it has: {names or 'none'}"
         )
+
+    def look_for_gradient(self) -> None:
+        """Multiply two Values that have no gradient of a usual name before backward.
+
+        Raises:
+            EngineError: If backward puts the gradients into an attribute of another name.
+        """
+        try:
+            a, b = self.leaf(3.0), self.leaf(5.0)
+            self.samples += [a, b]
+            self.backward(a * b)
+            if hasattr(a, self.attribute["grad"]):
+                return
+            names = [name for name, thing in vars(a).items() if self.is_number(thing, 5.0)]
+            names = [name for name in names if self.is_number(getattr(b, name), 3.0)]
+        except BaseException:  # noqa: BLE001 - whatever the engine raises, it raises again
+            return
+        if names:
+            raise EngineError(
+                f"a Value has its gradient in {names[0]}, which is not a usual name for it: "
+                f"--op grad={names[0]}"
+            )
 
     def is_number(self, thing: Any, x: float | None) -> bool:
         """Whether an attribute holds a number."""

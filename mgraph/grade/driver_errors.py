@@ -22,6 +22,7 @@ START, END = slice(LONGEST), slice(-65536, None)  # parts of a text that may be 
 NAME, SOURCE = slice(100), slice(120)
 OUTER = INNER = 5
 """How many callers are named at most, from both ends."""
+TRACEBACK = "Traceback "
 IDENTITY = r"\b[0-9]{12,}\b"
 """Numbers as large as what `id` returns: they differ from run to run."""
 TAIL = 60
@@ -52,14 +53,19 @@ def shown(thing: object, spell: Callable[[object], str], part: slice) -> str:
 
 
 def last_line(error: BaseException) -> str:
-    """Describe an exception in one line, as Python's last line does."""
+    """Describe an exception in one line, as Python's last line does.
+
+    Of several lines of text, the first says what is wrong, as those of NumPy do: the rest explains.
+    Only of a traceback it is the last.
+    """
     name = shown(type(error).__name__, str, START)
     if isinstance(error, SystemExit):
         return f"SystemExit: the engine called sys.exit({shown(error.code, repr, START)})"
     lines = re.sub(IDENTITY, "...", shown(error, str, END)).strip().splitlines() or [""]
     if (name, lines) == ("ValueError", ["source code string cannot contain null bytes"]):
         name = "SyntaxError"  # as since Python 3.11.4
-    return (f"{name}: {lines[-1]}" if lines[-1] else name)[:LONGEST]
+    line = lines[-1 if any(each.startswith(TRACEBACK) for each in lines) else 0].rstrip()
+    return (f"{name}: {line}" if line else name)[:LONGEST]
 
 
 def described(thing: object) -> str:

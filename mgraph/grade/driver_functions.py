@@ -78,8 +78,12 @@ def asks_for_gradient(name: str) -> bool:
 
 def ask_for_gradient(value: Any) -> None:
     """Set the attribute of a Value that says whether it gets a gradient."""
-    for name, asked in [*getattr(value, "__dict__", {}).items()]:
-        if asked is False and asks_for_gradient(name):
+    names = [*getattr(value, "__dict__", ())]
+    for kind in type(value).__mro__:
+        slots = kind.__dict__.get("__slots__", ())
+        names += (slots,) if isinstance(slots, str) else slots
+    for name in filter(asks_for_gradient, names):
+        if getattr(value, name, None) is False:
             setattr(value, name, True)
 
 

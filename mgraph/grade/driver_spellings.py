@@ -70,7 +70,7 @@ SPELLINGS = {
         "runbackward",
     ),
     "data": ("data", "value", "val", "item", "x", "v"),
-    "grad": ("grad", "gradient", "adjoint", "derivative", "deriv", "g"),
+    "grad": ("grad", "gradient", "adjoint", "derivative", "deriv", "der", "g"),
 }
 """Usual names, compared without case and underscores."""
 

@@ -326,7 +326,10 @@ def value_causes(
     sentences: Sequence[Sentence], learned: Learned, observations: Iterable[Observation],
     wrong: Sequence[Outcome], precision: Precision,
 ) -> list[Cause]:  # fmt: skip
-    """Return the causes for wrong values, with the failures in which they were seen."""
+    """Return the causes for wrong values, with the failures in which they were seen.
+
+    No wrong value follows from what an op passes on.
+    """
     failed = {id(outcome) for outcome in wrong}
     seen_in: dict[tuple[str, str], dict[int, Outcome]] = {}
     for seen in observations:
@@ -335,7 +338,8 @@ def value_causes(
             seen_in.setdefault(form, {})[id(seen.outcome)] = seen.outcome
     causes = []
     for sentence in sentences:
-        own = [(fault.op, fault.kinds) for fault in sentence.faults]
+        is_value = any(fault.operand is None for fault in sentence.faults)
+        own = [(fault.op, fault.kinds) for fault in sentence.faults if is_value]
         ops = dict.fromkeys(op for op, _ in own)
         followers = [form for form in seen_in if any(_follows(form, each, learned) for each in own)]
         victims = dict.fromkeys(form[0] for form in followers if form[0] not in ops)

@@ -148,6 +148,22 @@ def test_what_is_lacking(shell: Shell) -> None:
     assert said.out.splitlines()[-1] == "2 cases: 0 ok, 2 unsupported"
 
 
+def test_ops_that_refuse_values(shell: Shell) -> None:
+    """An op that is there isn't called missing; the line with the assertion is named."""
+    method = "def __mul__(self, other):\n"
+    engine = edited(shell, (method, f"{method}        assert other.data is self\n"))
+    nodes = [{"id": "x", "op": "param", "data": 3.0}, {"id": "n", "op": "const", "data": 2.0}]
+    twice = [*nodes, {"id": "y", "op": "mul", "args": ["x", "n"]}]
+    shell.write("twice.json", graph(twice, {"data": {"y": 6.0}, "grad": {"x": 2.0}}))
+    said = shell("grade", engine, "product.json", "twice.json")
+    line = 1 + shell.path("edited.py").read_text(encoding="utf-8").splitlines().index(
+        "        assert other.data is self"
+    )
+    refused = f"refused, and not graded: mul: AssertionError (edited.py, line {line})"
+    assert refused in " ".join(said.out.split())
+    assert "missing" not in said.out
+
+
 # --- options -----------------------------------------------------------------------------------
 
 

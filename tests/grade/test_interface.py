@@ -207,3 +207,82 @@ def test_factory_function(shell: Shell) -> None:
     assert "missing 1 required positional argument: 'tape'" in line
     assert "write a function of one number that returns a Value, and name that" in line
     assert [case["outcome"] for case in graded(shell, "hostile.py:leaf")] == ["ok"] * 2
+
+
+ARRAYS: Final = """
+class Variable(Value):
+    def __init__(self, data, prev=()):
+        if not hasattr(data, "shape"):
+            raise TypeError("{} is not supported".format(type(data)))
+def leaf(x):
+    return Value(x)
+class Named(Value):
+    def __init__(self, name, data=None):
+        super().__init__(0.0)
+        self.name, self.data = name, data
+class Slow(Value):
+    def __init__(self, data):
+        super().__init__(len(data))
+"""
+
+
+def test_constructor_that_refuses_floats(shell: Shell) -> None:
+    """What to do is said if the class wants an array, or a name before the number."""
+    engine(shell, ARRAYS)
+    line = refused(shell("grade", "hostile.py:Variable", "graph.json"))
+    assert "TypeError: <class 'float'> is not supported; if the class wants an array" in line
+    assert "write a function of one number that returns a Value, and name that" in line
+    line = refused(shell("grade", "hostile.py:Named", "graph.json"))
+    assert "has its number in name; if the class wants more than a number, write a" in line
+    line = refused(shell("grade", "hostile.py:Slow", "graph.json"))
+    assert "'float' has no len(); if the class wants an array" in line
+
+
+def test_text_of_several_lines(shell: Shell) -> None:
+    """The first line of an error says what is wrong; NumPy's last one is a link."""
+    text = "module 'numpy' has no attribute 'int'.\\n`np.int` was an alias.\\n    https://numpy.org"
+    engine(shell, f'raise AttributeError("{text}")')
+    line = refused(shell("grade", "hostile.py:Value", "graph.json"))
+    assert line.endswith("AttributeError: module 'numpy' has no attribute 'int'.")
+
+
+SLOTS: Final = """
+class Tensor:
+    __slots__ = ("data", "grad", "prev", "requires_grad")
+    def __init__(self, data, prev=()):
+        self.data, self.grad, self.prev, self.requires_grad = data, 0.0, prev, False
+        self.requires_grad = any(x.requires_grad for x, _ in prev)
+    def __mul__(self, other):
+        return Tensor(self.data * other.data, ((self, other.data), (other, self.data)))
+    def __add__(self, other):
+        return Tensor(self.data + other.data, ((self, 1.0), (other, 1.0)))
+    def backward(self, seed=1.0):
+        if self.requires_grad:
+            self.grad += seed
+            for x, slope in self.prev:
+                x.backward(seed * slope)
+def leaf(x):
+    return Tensor(x)
+"""
+
+
+def test_slots_that_ask_for_gradients(shell: Shell) -> None:
+    """A Value of a function is asked for its gradient even if its attributes are slots."""
+    engine(shell, SLOTS)
+    assert [case["outcome"] for case in graded(shell, "hostile.py:leaf")] == ["ok"] * 2
+
+
+def test_gradient_of_an_unusual_name(shell: Shell) -> None:
+    """It is found by its numbers, and named; the output's gradient isn't said to be missing."""
+    source = SLOTS.replace("__slots__", "names").replace("requires_grad = data", "wanted = data")
+    source = source.replace("requires_grad", "wanted").replace("False", "True")
+    source = source.replace("any(x.wanted for x, _ in prev)", "True").replace("grad", "push")
+    engine(shell, source)
+    line = refused(shell("grade", "hostile.py:leaf", "graph.json"))
+    assert line.endswith(
+        "a Value has its gradient in push, which is not a usual name for it: --op grad=push"
+    )
+    cases = graded(shell, "hostile.py:leaf", "--op", "grad=push")
+    assert [case["outcome"] for case in cases] == ["ok"] * 2
+    engine(shell, source.replace("push", "der"))
+    assert [case["outcome"] for case in graded(shell, "hostile.py:leaf")] == ["ok"] * 2

@@ -537,7 +537,7 @@ def _of_equal_operands(op: str) -> Iterator[Hypothesis]:
 def where_equal(*ops: str) -> Iterator[Hypothesis]:
     """Yield what ops that choose an operand may pass on where there is nothing to choose."""
     both, is_one = " and ".join(ops), len(ops) == 1
-    passes, gradient = ("passes", "its gradient") if is_one else ("pass", "their gradients")
+    passes, gradient = ("passes", "its gradient") if is_one else ("pass", "their gradient")
     to_both = f"{both} {passes} all of {gradient} on to each of two operands that are equal"
     to_none = (
         f"{both} {passes} nothing on where both operands are equal: there, too, one of them must "
