@@ -315,14 +315,14 @@ def test_backward_of_an_op_that_does_not_end(shell: Shell) -> None:
     skipped = [f"--skip=chain-{n}" for n in (1000, 2000)]
     said: Any = shell("grade", "engine.py:Value", *skipped, "--json").json
     assert [(each["cause"], each["op"]) for each in said["causes"]] == [("error", None)], said
-    assert said["causes"][0]["says"].startswith("pass_on calls itself without end (engine.py")
+    assert said["causes"][0]["says"].startswith("pass_on calls itself until Python gives up (engine.py")
 
 
 def test_backward_that_calls_itself_by_others(shell: Shell) -> None:
     """A backward that begins anew at each node is one cause, wherever it reaches the limit."""
     said = causes(shell, {"node.pass_on()": "node.backward()"})
     (says,) = [each for each in said if "RecursionError" in each]
-    assert says.startswith("backward and visit call each other without end")
+    assert says.startswith("backward and visit call each other until Python gives up")
     assert "depth" not in said.values()
 
 

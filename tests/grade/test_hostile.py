@@ -148,7 +148,7 @@ ENDS: Final = {
     "stop": ("raise StopIteration(5)", "StopIteration: 5"),
     "shy": ("raise Shy", "Shy: (can't be shown)"),
     "long": ("raise Long", "Long: xxxxxxxxxx"),
-    "lines": ("raise ValueError('one\\n\\ntwo\\n')", "ValueError: two"),
+    "lines": ("raise ValueError('one\\n\\ntwo\\n')", "ValueError: one"),
     "escapes": ("raise ValueError('\\x1b[31m\\x07\\u202e\\x00')", "ValueError: \\u{1b}[31m"),
     "surrogate": ("raise ValueError('\\udcff')", "ValueError: \\udcff"),
     "group": ("raise BaseExceptionGroup('g', [Odd()])", "BaseExceptionGroup: g"),
