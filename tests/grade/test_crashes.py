@@ -315,7 +315,8 @@ def test_backward_of_an_op_that_does_not_end(shell: Shell) -> None:
     skipped = [f"--skip=chain-{n}" for n in (1000, 2000)]
     said: Any = shell("grade", "engine.py:Value", *skipped, "--json").json
     assert [(each["cause"], each["op"]) for each in said["causes"]] == [("error", None)], said
-    assert said["causes"][0]["says"].startswith("pass_on calls itself until Python gives up (engine.py")
+    (cause,) = said["causes"]
+    assert cause["says"].startswith("pass_on calls itself until Python gives up (engine.py")
 
 
 def test_backward_that_calls_itself_by_others(shell: Shell) -> None:
