@@ -289,9 +289,9 @@ def _local(op: str, operand: int, kinds: str) -> Iterator[tuple[str, str, Local]
     if op in ("max", "min", "div"):  # what is simpler than swapped operands comes first
         yield from _of_one_op(op, derivative)
     if op == "div" and k == 1:  # which isn't -a/b² with other operands
-        says = f"its local derivative is {derivative}"
-        yield "slope", f"has 1/a: {says}", lambda xs, y, p: ieee.div(1.0, xs[0])
-        yield "slope", f"has -1/a: {says}", lambda xs, y, p: ieee.div(-1.0, xs[0])
+        says = f"as its local derivative; the right one is {derivative}"
+        yield "slope", f"has 1/a {says}", lambda xs, y, p: ieee.div(1.0, xs[0])
+        yield "slope", f"has -1/a {says}", lambda xs, y, p: ieee.div(-1.0, xs[0])
     if len(kinds) == 2:  # noqa: PLR2004 - operands
         says = f"uses the local derivative for the other operand; for this one it is {derivative}"
         yield "swapped", says, lambda xs, y, p: p[1 - k]
@@ -524,7 +524,11 @@ def _of_one_op(op: str, derivative: str) -> Iterator[tuple[str, str, Local]]:
         ),
     }  # fmt: skip
     for cause, says, gives in wrong.get(op, ()):
-        yield cause, f"{says}: its local derivative is {derivative}", partial(_of_three, gives)
+        yield (
+            cause,
+            f"{says}; the right local derivative is {derivative}",
+            partial(_of_three, gives),
+        )
 
 
 def _of_three(

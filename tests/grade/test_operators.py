@@ -35,7 +35,7 @@ def test_a_quotient_that_passes_on_one_over_its_first_operand() -> None:
         return out
     """
     says = said(with_methods(dedent(div)), "op-div inside-div seven-over-two x-over-x op-mul")
-    assert says == {("slope", "div"): "div has 1/a: its local derivative is -y/b"}
+    assert says == {("slope", "div"): "div has 1/a as its local derivative; the right one is -y/b"}
 
 
 def test_a_result_whose_backward_hides_that_of_its_class() -> None:
