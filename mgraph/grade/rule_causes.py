@@ -220,17 +220,24 @@ def _in_common(
 def _of_several_ops(found: list[Hypothesis], learned: Learned) -> list[Hypothesis]:
     """Put a mistake of several ops together; return nothing if it isn't known how they are wrong.
 
-    It may not be the ops that are wrong.
+    It may not be the ops that are wrong, unless many of them have exactly the same mistake.
     """
-    if any(each.is_unknown(learned.rules) for each in found):
+    unknown = [each for each in found if each.is_unknown(learned.rules)]
+    known = [each for each in found if not any(each is one for one in unknown)]
+    causes = dict.fromkeys(each.cause for each in known)
+    if unknown and (len(known) < _MANY or [*causes] not in (["upstream"], ["inner"])):
         return []
-    if len(dict.fromkeys(each.cause for each in found)) > 1:
+    if len(causes) > 1:
         return found
-    ops = ", ".join(dict.fromkeys(each.op for each in found))
-    says = f"{ops} have the same mistake: {found[0].says}"
-    concerned = frozenset(form for each in found for form in each.forms)
-    change = partial(_all_changes, [each.change for each in found])
-    return [Hypothesis(found[0].cause, "", says, change, forms=concerned, is_seen=True)]
+    ops = dict.fromkeys(each.op for each in known)
+    words = dict.fromkeys(each.says.removeprefix(f"{each.op} ") for each in known)
+    says = f"{', '.join(ops)} have the same mistake: {known[0].says}"
+    if len(words) == 1 and len(ops) > 1:
+        says = f"each of {', '.join(ops)} {next(iter(words))}"
+    concerned = frozenset(form for each in known for form in each.forms)
+    change = partial(_all_changes, [each.change for each in known])
+    whole = Hypothesis(known[0].cause, "", says, change, forms=concerned, is_seen=True)
+    return [whole, *unknown]
 
 
 def _all_changes(changes: Sequence[Callable[[Rules], Rules]], rules: Rules) -> Rules:

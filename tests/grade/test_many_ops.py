@@ -47,3 +47,16 @@ def test_two_of_four_are_not_all() -> None:
     engine = source("self.grad += {} * out.grad").partition("    def sin")[0]
     says = said(engine, TITLES.replace("op-sin inside-sin", FURTHER))
     assert {*says} == NAMED - {("sign", "sin")}
+
+
+def test_many_alike_beside_one_of_its_own() -> None:
+    """Four ops forget the upstream gradient; what tanh does instead isn't known."""
+    slopes = {"exp": "out.data", "log": "1 / x", "sqrt": "0.5 / out.data", "sin": "math.cos(x)"}
+    methods = [unary(op, UNARY[op][0], f"self.grad += {slope}") for op, slope in slopes.items()]
+    tanh = unary("tanh", "math.tanh(x)", "self.grad += x**3 - out.grad")
+    says = said(with_methods(*methods, tanh), f"{TITLES} {FURTHER}")
+    assert {*says} == {("upstream", ""), ("slope", "tanh")}
+    assert says["upstream", ""] == (
+        "each of exp, log, sin, sqrt passes on its local derivative alone, without the upstream "
+        "gradient"
+    )
