@@ -416,7 +416,8 @@ def _is_refused(outcome: Outcome) -> bool:
     if answer.step is None or answer.failure is None:
         return False
     op, kinds = answer.program.steps[answer.step].op, answer.program.kinds(answer.step)
-    return op != "pow" and "N" not in kinds and bool(answer.failure.line)
+    is_refusal = answer.failure.exception == AssertionError.__name__
+    return is_refusal and op != "pow" and "N" not in kinds and bool(answer.failure.line)
 
 
 def _refusal(outcome: Outcome) -> str:
@@ -488,9 +489,7 @@ def _print_varying(report: Report, *, err: bool) -> None:
 def _print_leaves_only(report: Report, *, err: bool) -> None:
     """Say that an engine has gradients of leaves only, unless its cases say so."""
     if report.has_leaves_only and not any(x.cause == "interior" for x in report.outcomes):
-        text = (
-            "interior nodes have no gradients, which is a convention: it was graded by the leaves"
-        )
+        text = "only leaves have gradients, which is a convention; the engine was graded by them"
         click.echo(f"\n{prose(text, '  ', width(err=err))}", err=err)
 
 

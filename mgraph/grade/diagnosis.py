@@ -77,8 +77,8 @@ _LOOKUPS: Final = ("KeyError", "IndexError")
 _SAMPLES: Final = 20  # failures whose ops are looked at for more wrong partials
 _SMALL: Final = 15  # steps of a case that shows the partials of a single op
 _OR_BY_GRADIENTS: Final = (
-    ", or multiplies out.grad by the gradients of its operands, which they don't have yet; it must "
-    "multiply it by their values"
+    ", or multiplies out.grad by its operands' gradients, which are still 0, instead of by their "
+    "values"
 )
 _SHOWN_BY_VALUES: Final = ("value", "conversion", "precision")
 
@@ -130,7 +130,7 @@ def diagnose(outcomes: Sequence[Outcome]) -> Diagnosis:
     for cause in causes:
         if cause.says == NO_SEED and starters:
             name = next(iter(starters))
-            cause.says = f"{NO_SEED}; if {name} starts it, add --op backward={name}"
+            cause.says = f"{NO_SEED}; if the pass is started with {name}, add --op backward={name}"
         for outcome in cause.cases:
             outcome.cause = outcome.cause or cause.id
     is_complete = not (simulator.is_spent and _unexplained(evidence.wrong, causes))

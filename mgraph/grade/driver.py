@@ -53,7 +53,12 @@ if TYPE_CHECKING or __package__:
         instead_of_value,
         last_line,
     )
-    from mgraph.grade.driver_functions import borrowed_from, keep_python_modules, version_of
+    from mgraph.grade.driver_functions import (
+        borrowed_from,
+        does_nothing,
+        keep_python_modules,
+        version_of,
+    )
     from mgraph.grade.driver_memory import fill_holes
     from mgraph.grade.driver_numbers import differs
     from mgraph.grade.driver_spellings import OPERATORS, is_backward
@@ -61,7 +66,7 @@ else:  # driver_start imports it as a script does
     from driver_compositions import UNKNOWN
     from driver_engine import SAMPLE, ForeignEngine
     from driver_errors import EngineError, UnsupportedError, evidence, instead_of_value, last_line
-    from driver_functions import borrowed_from, keep_python_modules, version_of
+    from driver_functions import borrowed_from, does_nothing, keep_python_modules, version_of
     from driver_memory import fill_holes
     from driver_numbers import differs
     from driver_spellings import OPERATORS, is_backward
@@ -241,9 +246,10 @@ def run(
     steps, root = program["steps"], program["root"]
     values = first_of_all(engine, program) or build(engine, steps, parts)
     answer: dict[str, Any] = {}
-    hidden = [i for i, value in enumerate(values) if engine.hides_backward(value)]
-    if hidden:
-        answer["hidden"] = hidden
+    own = {i: engine.own_backward(value) for i, value in enumerate(values)}
+    hidden = [i for i, function in own.items() if function is not None]
+    if hidden and all(does_nothing(own[i]) for i in hidden if steps[i][0] in ("leaf", "number")):
+        answer["hidden"] = hidden  # a leaf's own backward may be how the engine works
     if len(steps) <= LONG:
         answer["before"] = read_all(engine, steps, values, "data")
     try:
@@ -330,25 +336,28 @@ def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
         start, before = monotonic(), engine.hashes.restart()
         parts: dict[int, Any] = {}
         answer, graphs = run(engine, program, parts)
+        if not any(grad is not None for grad in answer["grad"]):
+            engine.look_for_gradient()
         has_hashed, seconds = engine.hashes.serial != before, monotonic() - start
         is_random = engine.random.are_used(program)
         engine.hashes.restart()
         again, others = run(engine, with_floats(program))
     except (UnsupportedError, EngineError) as error:
         return described_failure(error)
-    may_vary = has_hashed and seconds < engine.patience and not are_other(answer, again)
+    is_quick, is_other = seconds < engine.patience, are_other(answer, again)
     first, second = [[each[what] for what in ("data", "grad")] for each in (answer, again)]
     if json.dumps(second) != json.dumps(first):
         answer["again"] = again
-    if is_random and (not are_other(answer, again) or is_same(engine, program, answer)):
+    if is_random and (not is_other or (is_quick and is_same(engine, program, answer))):
         answer["random"] = True
-    if may_vary:
+    if has_hashed and is_quick and not is_other:
         note_order(engine, program, answer)
     del graphs, others  # kept until here, so that each graph gets other addresses in memory
     answer["compositions"], answer["parts"] = engine.compositions, parts
     engine.random.restart(None)  # whatever program was the first
     answer["alone"] = engine.seed_of_leaf()
-    answer["starters"] = engine.starters()
+    with suppress(Exception):  # the class may be anything
+        answer["starters"] = engine.starters()
     return answer
 
 

@@ -149,8 +149,7 @@ class ForeignEngine:
         self.hashes = SerialHashes()
         self.hashes.install(classes_of(self.own, sample), sample)
         self.lacks = self.problem(sample)
-        if not self.lacks and "grad" not in names and not hasattr(sample, self.attribute["grad"]):
-            self.look_for_gradient()
+        self.elsewhere: str | None = "" if "grad" in names else None
 
     def sample(self) -> Any:
         """Make a first Value.
@@ -190,11 +189,17 @@ class ForeignEngine:
         return self.alone[0]
 
     def starters(self) -> list[str]:
-        """Return the methods that call backward, one of which may be meant to start it."""
-        own = [] if "backward" in self.names else self.backwards_in(self.kind)[:1]
-        likely = [name for name in dir(self.kind) if is_like_backward(name) and name not in own]
-        codes = {name: getattr(getattr(self.kind, name), "__code__", None) for name in likely}
-        return [name for name, code in codes.items() if code and {*own} & {*code.co_names}]
+        """Return the methods that call the backward that is used, and may be meant to start it."""
+        used = [] if "backward" in self.names else self.backwards_in(self.kind)[:1]
+        return [
+            name
+            for kind in type.__dict__["__mro__"].__get__(self.kind)
+            for name, thing in vars(kind).items()
+            if isinstance(thing, FunctionType)
+            and is_like_backward(name)
+            and name not in used
+            and any(each in thing.__code__.co_names for each in used)
+        ]
 
     def leaf(self, x: float) -> Any:
         """Make a Value."""
@@ -250,26 +255,37 @@ class ForeignEngine:
         )
 
     def look_for_gradient(self) -> None:
-        """Multiply two Values that have no gradient of a usual name before backward.
+        """Look where backward puts gradients if a graph has shown none; it is looked for once.
 
         Raises:
-            EngineError: If backward puts the gradients into an attribute of another name.
+            EngineError: If backward puts the gradients into an attribute of an unusual name.
         """
-        try:
-            a, b = self.leaf(3.0), self.leaf(5.0)
-            self.samples += [a, b]
-            self.backward(a * b)
-            if hasattr(a, self.attribute["grad"]):
-                return
-            names = [name for name, thing in vars(a).items() if self.is_number(thing, 5.0)]
-            names = [name for name in names if self.is_number(getattr(b, name), 3.0)]
-        except BaseException:  # noqa: BLE001 - whatever the engine raises, it raises again
-            return
-        if names:
+        if self.elsewhere is None:
+            try:
+                self.elsewhere = self.gradient_elsewhere()
+            except BaseException:  # noqa: BLE001 - whatever the engine raises
+                self.elsewhere = ""
+        if self.elsewhere:
             raise EngineError(
-                f"a Value has its gradient in {names[0]}, which is not a usual name for it: "
-                f"--op grad={names[0]}"
+                f"a Value seems to have its gradient in {self.elsewhere}, which is not a usual "
+                f"name for it: --op grad={self.elsewhere}"
             )
+
+    def gradient_elsewhere(self) -> str:
+        """Return the attribute of two factors that backward sets to the other one, or nothing."""
+        numbers = (3.0, 5.0)
+        factors = [self.leaf(x) for x in numbers]
+        product = factors[0] * factors[1]
+        self.samples += [*factors, product]
+        before = [{**vars(each)} for each in factors]  # some keep a local derivative
+        self.backward(product)
+        for name in vars(factors[0]):
+            if all(
+                self.is_number(vars(each).get(name), x) and not self.is_number(old.get(name), x)
+                for each, old, x in zip(factors, before, numbers[::-1])  # noqa: B905 - Python 3.8
+            ):
+                return str(name)
+        return ""
 
     def is_number(self, thing: Any, x: float | None) -> bool:
         """Whether an attribute holds a number."""
@@ -535,12 +551,13 @@ class ForeignEngine:
         for name in slots:
             yield getattr(root, name), ()
 
-    def hides_backward(self, value: Any) -> bool:
-        """Whether a Value has a backward of its own, which hides the one of its class."""
+    def own_backward(self, value: Any) -> Any:
+        """Return a backward that a Value has itself, which hides the one of its class, or None."""
         attributes = getattr(value, "__dict__", None)
         if not attributes or not isinstance(value, self.kind) or "backward" in self.names:
-            return False
-        return any(callable(attributes.get(name)) for name in self.backwards_in(type(value)))
+            return None
+        own = [attributes.get(name) for name in self.backwards_in(type(value))]
+        return next(filter(callable, own), None)
 
     def backwards_in(self, namespace: object) -> list[str]:
         """Return the names in a class or module that spell backward, as they were at first."""

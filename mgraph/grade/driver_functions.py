@@ -80,10 +80,11 @@ def ask_for_gradient(value: Any) -> None:
     """Set the attribute of a Value that says whether it gets a gradient."""
     names = [*getattr(value, "__dict__", ())]
     for kind in type(value).__mro__:
-        slots = kind.__dict__.get("__slots__", ())
-        names += (slots,) if isinstance(slots, str) else slots
-    for name in filter(asks_for_gradient, names):
-        if getattr(value, name, None) is False:
+        slots = [name for name, thing in vars(kind).items() if type(thing) is MemberDescriptorType]
+        names += slots
+    for name in names:
+        is_name = isinstance(name, str) and asks_for_gradient(name)
+        if is_name and getattr(value, name, None) is False:
             setattr(value, name, True)
 
 
@@ -335,8 +336,8 @@ def without_seed(call: Any, operands: tuple[Any, ...]) -> str:
     name = shown(getattr(call, "__qualname__", "backward"), str, NAME)
     if switch := _switch(call, len(operands)):
         return (
-            f"{name} wants {switch}, which is True or False, and not a seed. Write a function of a "
-            "Value that calls it, and name that: --op backward=MODULE:FUNCTION"
+            f"{name} takes {switch}, which is True or False, instead of a seed. Write a function "
+            "of a Value that calls it, and name that: --op backward=MODULE:FUNCTION"
         )
     try:
         call(*operands, Seed(1.0))
@@ -359,8 +360,18 @@ def _switch(call: Any, before: int) -> str:
         parameters = [*signature(call).parameters.values()][before:]
     except (TypeError, ValueError):
         return ""
-    is_bool = bool(parameters) and parameters[0].annotation in (bool, "bool")
+    annotation = parameters[0].annotation if parameters else None
+    is_bool = annotation is bool or (isinstance(annotation, str) and annotation == "bool")
     return shown(parameters[0].name, str, NAME) if is_bool else ""
+
+
+def does_nothing(function: Any) -> bool:
+    """Whether a function, such as `lambda: None`, has nothing to call or to change."""
+    return (
+        isinstance(function, FunctionType)
+        and not function.__code__.co_names
+        and not function.__closure__
+    )
 
 
 def is_slot(kind: type, name: str) -> bool:

@@ -34,15 +34,15 @@ class RandomNumbers:
 
         Those of the operating system can't start anew; a library may have made one.
         """
-        kinds: list[type] = []
-        for module, names in KINDS.items():
-            with suppress(Exception):  # the engine may have put anything there
-                kinds += [getattr(sys.modules[module], name) for name in names]
+        if "numpy" in sys.modules:
+            with suppress(Exception):
+                import numpy.random  # noqa: F401, PLC0415 - else NumPy does it in some graph
+        kinds = tuple(kind for module, names in KINDS.items() for kind in classes(module, names))
+        of_system = classes("random", ("SystemRandom",))
         self.made = [
             each
             for each in gc.get_objects()
-            if issubclass(type(each), tuple(kinds))
-            and "SystemRandom" not in [kind.__name__ for kind in type(each).__mro__]
+            if issubclass(type(each), kinds) and not issubclass(type(each), of_system)
         ]
 
     def generators(self) -> list[Any]:
@@ -53,23 +53,27 @@ class RandomNumbers:
         """Begin the random numbers anew.
 
         An engine that uses them then has the same numbers each time it is graded. Each program has
-        others, so that they don't look like a rule; and its second run goes on with others, which
-        shows that its numbers depend on them.
+        others, so that they don't look like a rule.
         """
-        seed = crc32(json.dumps(program).encode())
-        for generator in self.generators():
+        seed = crc32(json.dumps(program).encode()) >> 1
+        for i, generator in enumerate(self.generators()):
             with suppress(Exception):  # its class may be the engine's
-                if hasattr(generator, "bit_generator"):
-                    bits = generator.bit_generator
-                    bits.state = type(bits)(seed).state
+                if hasattr(generator, "seed"):
+                    generator.seed(seed + i)  # another one for each: they must not cancel out
                 else:
-                    generator.seed(seed)
+                    bits = generator.bit_generator
+                    bits.state = type(bits)(seed + i).state
 
     def are_used(self, program: Any) -> bool:
-        """Whether some were used since they began anew for a program; they begin anew again."""
+        """Whether some were used since they began anew for a program.
+
+        They go on with others, so that a second run shows whether its numbers depend on them.
+        """
         after = self.next()
         self.restart(program)
-        return after != self.next()
+        are_used = after != self.next()
+        self.restart([program, "again"])
+        return are_used
 
     def next(self) -> list[float | None]:
         """Return the next number of each generator."""
@@ -79,3 +83,10 @@ class RandomNumbers:
             with suppress(Exception):  # its class may be the engine's
                 numbers[-1] = float(generator.random())
         return numbers
+
+
+def classes(module: str, names: tuple[str, ...]) -> tuple[type, ...]:
+    """Return the classes of a module with these names; an engine may have put anything there."""
+    known = getattr(sys.modules.get(module), "__dict__", {})
+    found = [known.get(name) for name in names]
+    return tuple(each for each in found if type(each) is type)

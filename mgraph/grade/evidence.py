@@ -14,10 +14,11 @@ from mgraph.grade.outcomes import (
     Verdict,
     choices,
     is_right_again,
+    kinked,
     matches,
     wrong_numbers,
 )
-from mgraph.grade.simulation import early_rules, forward, simulate
+from mgraph.grade.simulation import CHOOSING, CORRECT, early_rules, forward, simulate
 from mgraph.grade.traversals import STOPPING
 from mgraph.ops import is_leaf
 
@@ -84,8 +85,8 @@ class Sample:
     @cached_property
     def choosing(self) -> list[str]:
         """The ops of two operands that are at a kink in some step."""
-        kinks = next(choices(self.program), {})
-        return [op for op, partials in kinks.items() if len(partials) > 1]
+        primals = simulate(self.program, CORRECT).data
+        return [op for op in kinked(self.program, primals) if op in CHOOSING]
 
     @cached_property
     def variants(self) -> list[tuple[dict[str, Sequence[float]], bool]]:

@@ -480,6 +480,7 @@ def _is_answer(reply: object, steps: int) -> bool:
         and all(isinstance(reply.get(key, False), bool) for key in ("varies", "random"))
         and isinstance(reply.get("alone", 0.0), (float, type(None)))
         and _are_steps(reply.get("hidden", []), steps)
+        and _are_texts(reply.get("starters", []))
         and all(
             _are_numbers(numbers, steps)
             for numbers in (
@@ -488,6 +489,11 @@ def _is_answer(reply: object, steps: int) -> bool:
             )
         )
     )
+
+
+def _are_texts(texts: object) -> bool:
+    """Whether this is a list of texts."""
+    return isinstance(texts, list) and all(isinstance(text, str) for text in texts)
 
 
 def _is_failure(failure: object) -> bool:

@@ -221,7 +221,7 @@ def _try_afresh(outcomes: Sequence[Outcome], engine: PythonEngine) -> None:
             outcome.afresh = _afresh(outcome.case, engine)
     changed = [outcome for outcome in failed if outcome.is_changed]
     other = [x for x in changed if x.afresh and x.answer.differs_from(x.afresh.answer)]
-    is_by_chance = any(x.answer.is_random for x in changed)
+    is_by_chance = any(x.answer.is_random and x.answer.again for x in changed)
     is_by_chance = is_by_chance or any(_differs_again(x, engine) for x in changed[:SEVERAL])
     if is_by_chance or (other and not _depends_on_others(other[0], outcomes, engine)):
         for outcome in failed:

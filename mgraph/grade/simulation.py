@@ -73,7 +73,7 @@ class Rules(NamedTuple):
         overwrites: Whether an op sets an operand's adjoint instead of adding to it, by op and
             index of the operand.
         keeps: Ops that, overwriting, leave an operand as it is if they pass 0 on to it.
-        touches: Ops that, though they are among these, set it to 0.
+        touches: Those of them that set it to 0 all the same.
         resets: Whether an overwriting op sets the adjoint to zero once, and then adds.
         zeroes: Whether an op sets an operand's adjoint to zero where it must add nothing to it.
         once: Whether an op counts only the last use of an operand that it uses twice.

@@ -114,7 +114,7 @@ def test_gradients_of_leaves_only_are_a_convention(shell: Shell) -> None:
     kept = "            node._backward()\n"
     names = ("diamond", "inside-tanh", "op-mul", "x-squared", "shared-weight")
     files = [str(golden_set() / f"{name}.json") for name in names]
-    told = "interior nodes have no gradients, which is a convention: it was graded by the leaves"
+    told = "only leaves have gradients, which is a convention; the engine was graded by them"
     dropped = f"{kept}            if node._prev:\n                node.grad = None\n"
     for change, is_told in ((kept, False), (dropped, True)):
         said = shell("grade", engine(shell, (kept, change)), *files)

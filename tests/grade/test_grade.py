@@ -162,6 +162,9 @@ def test_ops_that_refuse_values(shell: Shell) -> None:
     refused = f"refused, and not graded: mul: AssertionError (edited.py, line {line})"
     assert refused in " ".join(said.out.split())
     assert "missing" not in said.out
+    engine = edited(shell, (method, f"{method}        raise NotImplementedError\n"))
+    said = shell("grade", engine, "product.json", "twice.json")
+    assert "missing, and not graded: mul" in said.out
 
 
 # --- options -----------------------------------------------------------------------------------

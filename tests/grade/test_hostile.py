@@ -166,6 +166,11 @@ ENDS: Final = {
 to_all(json.dumps({"data": [1.0] * 4, "grad": [1.0] * 4, "hidden": 7}).encode() + b"\\n")""",
         "it wrote into the driver's own channel",
     ),
+    "answers-with-no-texts": (
+        """import json
+to_all(json.dumps({"data": [1.0] * 4, "grad": [1.0] * 4, "starters": [5]}).encode() + b"\\n")""",
+        "it wrote into the driver's own channel",
+    ),
     "answers-nested": ("to_all(b'[' * 10**6 + b'\\n')", "it wrote into the driver's own channel"),
     "error-of-a-list": (
         "to_all(b'{\"error\": [], \"kind\": 3}\\n')", "it wrote into the driver's own channel",

@@ -31,7 +31,7 @@ WITHOUT: Final = {
         "<lambda> can't be called with a seed: AttributeError: 'float' object has no attribute"
     ),
     "Value.backward = lambda a, update: None; Value.backward.__annotations__['update'] = bool": (
-        "<lambda> wants update, which is True or False, and not a seed. Write a function of a Value"
+        "<lambda> takes update, which is True or False, instead of a seed. Write a function of a"
     ),
     "Value.backward = property(lambda a: None)": "Value.backward is not a function but None. Name",
 }
@@ -278,9 +278,12 @@ def test_gradient_of_an_unusual_name(shell: Shell) -> None:
     source = source.replace("requires_grad", "wanted").replace("False", "True")
     source = source.replace("any(x.wanted for x, _ in prev)", "True").replace("grad", "push")
     engine(shell, source)
-    line = refused(shell("grade", "hostile.py:leaf", "graph.json"))
-    assert line.endswith(
-        "a Value has its gradient in push, which is not a usual name for it: --op grad=push"
+    said = shell("grade", "hostile.py:leaf", "graph.json", "--json")
+    (cause,) = said.json["causes"]
+    assert said.status == 1
+    assert cause["says"] == (
+        "a Value seems to have its gradient in push, which is not a usual name for it: --op "
+        "grad=push"
     )
     cases = graded(shell, "hostile.py:leaf", "--op", "grad=push")
     assert [case["outcome"] for case in cases] == ["ok"] * 2

@@ -301,6 +301,26 @@ def test_random_numbers(module: str, made: str, ask: Any) -> None:  # noqa: ANN4
     assert first["random"]
 
 
+@pytest.mark.parametrize(
+    ("made", "noise"),
+    [
+        ("import random\na, b = random.Random(), random.Random()", "a.random() - b.random()"),
+        ("import numpy", "numpy.random.normal()"),
+    ],
+    ids=["two-generators", "loaded-late"],
+)
+def test_random_numbers_of_other_kinds(made: str, noise: str, ask: Any) -> None:  # noqa: ANN401
+    """Those of two generators don't cancel out; NumPy loads its own only when it is asked to."""
+    pytest.importorskip("numpy")
+    source = ORDER.format(slots="", more="").replace(
+        'float("".join(map(str, self.order)) or 0)', noise
+    )
+    graphs = [of_sum(n) for n in range(2, 12)]
+    first, second = ask(f"{made}\n{source}", *graphs), ask(f"{made}\n{source}", *graphs)
+    assert first == second
+    assert all(each["random"] and each["again"]["grad"] != each["grad"] for each in first)
+
+
 def test_random_numbers_that_change_nothing(ask: Any) -> None:  # noqa: ANN401
     """Random ids of nodes aren't why a graph is other than the one before, if something is kept."""
     source = (
@@ -318,6 +338,26 @@ def test_random_numbers_that_are_only_imported(ask: Any) -> None:  # noqa: ANN40
     source = "import secrets\nchance = secrets.SystemRandom()\n" + ORDER.format(slots="", more="")
     (answer,) = ask(source, of_sum(2))
     assert "random" not in answer
+
+
+def test_random_names_beside_something_left_over(shell: Shell) -> None:
+    """What is left over from other graphs is found although each Value has a random name."""
+    source = SOURCE.replace("self.grad = 1.0", "self.grad = 1.0 if Value.last < 5 else 2.0")
+    for old, new in (
+        ("class Value:", "class Value:\n    last = 0"),
+        (
+            "        for node in reversed",
+            "        Value.last = max(Value.last, len(topo))\n        for node in reversed",
+        ),
+        ("self.grad = 0.0", "self.grad, self.name = 0.0, random.random()"),
+    ):
+        assert source.count(old) == 1, old
+        source = source.replace(old, new)
+    shell.write("engine.py", f"import random\n{source}")
+    files = [str(golden_set() / f"{name}.json") for name in ("op-mul", "op-add", "x-plus-x")]
+    said = shell("grade", "engine.py:Value", *files, "--json").json
+    (cause,) = said["causes"]
+    assert cause["says"].startswith("a graph that is right on its own is wrong after others")
 
 
 def test_what_is_said_of_random_numbers(shell: Shell) -> None:

@@ -44,7 +44,9 @@ def test_every_value_hides_the_backward_of_its_class() -> None:
     source = BASE.replace("self._backward = lambda: None", "self.backward = lambda: None", 1)
     report = reported(source, "op-mul op-add diamond x-plus-x output-gradient")
     (cause,) = report.causes
-    assert cause.says.startswith("each Value has a backward of its own, as if __init__ set it")
+    assert cause.says.startswith(
+        "each Value has an attribute backward of its own that does nothing"
+    )
     assert len(cause.cases) == sum(outcome.failed for outcome in report.outcomes)
 
 
@@ -60,7 +62,7 @@ def test_every_node_starts_at_1(which: str) -> None:
     """
     says = said(with_methods(recursive), "op-mul op-add diamond x-plus-x x-times-x ladder")
     assert [*says] == [("seed", "")]
-    assert says["seed", ""].startswith("every leaf's gradient is 1 in the end")
+    assert says["seed", ""].startswith("every leaf ends up with a gradient of 1")
 
 
 @pytest.mark.parametrize("says_0", ["self.grad = 0.0", "self.grad = 0 * out.grad"])
@@ -90,7 +92,7 @@ def test_nothing_or_the_gradients_of_the_operands() -> None:
     """
     says = said(with_methods(mul), "op-mul op-add op-neg")
     assert [*says] == [("no-gradient", "mul")]
-    assert "or multiplies out.grad by the gradients of its operands" in says["no-gradient", "mul"]
+    assert "or multiplies out.grad by its operands' gradients" in says["no-gradient", "mul"]
 
 
 def test_a_number_on_the_left_that_is_not_seen_directly() -> None:
@@ -160,5 +162,5 @@ def test_another_method_starts_the_pass() -> None:
     says = said(with_methods(recursive), "op-mul op-add diamond x-plus-x output-gradient")
     assert [*says] == [("seed", "")]
     assert says["seed", ""].endswith(
-        "; if backpropagation starts it, add --op backward=backpropagation"
+        "; if the pass is started with backpropagation, add --op backward=backpropagation"
     )

@@ -28,13 +28,19 @@ if TYPE_CHECKING:
 
     from mgraph.grade.traversals import Order
 
+_LAST_ONLY: Final = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
+
 _SUB, _NEG, _DIV, _COS = ("sub", 1), ("neg", 0), ("div", 1), ("cos", 0)
 """Operands with a minus in their local derivative."""
 
 _SUBTRACTING: Final = (
-    *((_SUB,), (_NEG,), (_SUB, _NEG)),
-    *((_SUB, _DIV), (_SUB, _NEG, _DIV)),
-    *((_SUB, _NEG, _COS), (_SUB, _NEG, _DIV, _COS)),
+    (_SUB,),
+    (_NEG,),
+    (_SUB, _NEG),
+    (_SUB, _DIV),
+    (_SUB, _NEG, _DIV),
+    (_SUB, _NEG, _COS),
+    (_SUB, _NEG, _DIV, _COS),
 )
 """Where gradients may be subtracted, as in `other.grad -= out.grad`."""
 
@@ -45,23 +51,18 @@ def overwritten(right: Sequence[Order], unary: int) -> Iterator[Hypothesis]:
     What a single op of one operand does isn't said of all of them.
     """
     orders = (None, *right)
-    says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
     for order in orders:
         for ways in ({}, {"resets": True}, {"keeps": ("relu",)}, {"touches": sim.CHOOSING}):
             change = overwriting(always_true, order, **ways)
-            yield Hypothesis("overwritten", "", says, change)
+            yield Hypothesis("overwritten", "", _LAST_ONLY, change)
     for subtracting in _SUBTRACTING:
-        says = (
-            "`=` instead of `+=`: a node that is used twice keeps only the last gradient, and what "
-            "is subtracted from it after that with `-=`"
-        )
+        says = f"{_LAST_ONLY}, and what is subtracted from it after that with `-=`"
         for order in orders:
             change = overwriting(partial(_is_added, subtracting), order)
             yield Hypothesis("overwritten", "", says, change)
-    says = "`=` instead of `+=`: a node that is used twice keeps only the last gradient"
     for ends in (None, is_flat):  # on each path by itself
         change = setting(overwrites=always_true, by_path=True, ends=ends)
-        yield Hypothesis("overwritten", "", says, change)
+        yield Hypothesis("overwritten", "", _LAST_ONLY, change)
     for which, is_it in (
         ("the first operand of each op", is_first),
         ("the last operand of each op", is_last),

@@ -496,7 +496,7 @@ def _in_one_op(op: str, *, varies: bool) -> Iterator[Hypothesis]:
     yield from overwritten_by(op, varies=varies)
     for operand in range(OPS[op].inputs):
         is_it = partial(is_operand, op, operand)
-        says = f"{op} doesn't keep its operand, so that backward doesn't reach it from there"
+        says = f"{op} doesn't keep its operand, so backward can't get from the result to it"
         yield Hypothesis("no-gradient", op, says, partial(also, "unlinked", is_it))
         for steps in (reversed_post, reversed_flipped, descending):
             alone = partial(unlinked_events, op, operand, steps)
@@ -541,7 +541,7 @@ def where_equal(*ops: str) -> Iterator[Hypothesis]:
     to_both = f"{both} {passes} all of {gradient} on to each of two operands that are equal"
     to_none = (
         f"{both} {passes} nothing on where both operands are equal: there, too, one of them must "
-        "get the gradient, or each half of it"
+        "get the gradient, or each must get half of it"
     )
     for cause, partials, says in (
         ("slope", (1.0, 1.0), to_both),

@@ -101,8 +101,8 @@ def seeds_everywhere() -> Iterator[Hypothesis]:
     yield Hypothesis("seed", "", of_leaves, setting(start=1.0, start_all=False))
     yield Hypothesis("seed", "", says, setting(start=1.0, seed=partial(always, 2.0)))
     says = (
-        "every leaf's gradient is 1 in the end, as if each were the output; only the output's must "
-        "be set to 1"
+        "every leaf ends up with a gradient of 1, as if it were the output; only the output's "
+        "gradient must be set to 1"
     )  # results of ops may have another one, if nothing shows it
     change = setting(visit=partial(always, 1.0), order=traversals.all_operands(descending))
     yield Hypothesis("seed", "", says, change, is_odd=True)
