@@ -59,7 +59,7 @@ def overwritten(right: Sequence[Order], unary: int) -> Iterator[Hypothesis]:
         says = f"{_LAST_ONLY}, and what is subtracted from it after that with `-=`"
         for order in orders:
             change = overwriting(partial(_is_added, subtracting), order)
-            yield Hypothesis("overwritten", "", says, change)
+            yield Hypothesis("overwritten", "", says, change, is_odd=True)
     for ends in (None, is_flat):  # on each path by itself
         change = setting(overwrites=always_true, by_path=True, ends=ends)
         yield Hypothesis("overwritten", "", _LAST_ONLY, change)
