@@ -280,7 +280,7 @@ class ForeignEngine:
         before = [{**vars(each)} for each in factors]  # some keep a local derivative
         self.backward(product)
         for name in vars(factors[0]):
-            if all(
+            if name != self.attribute["grad"] and all(
                 self.is_number(vars(each).get(name), x) and not self.is_number(old.get(name), x)
                 for each, old, x in zip(factors, before, numbers[::-1])  # noqa: B905 - Python 3.8
             ):

@@ -183,12 +183,14 @@ def test_which_mistakes_are_odd() -> None:
     hypotheses += passes_of_op("mul", varies=False)
     is_odd = {each.says: each.is_odd for each in hypotheses}
     for words, odd in (
-        ("starts at 0.5", False), ("every gradient starts at 1", False), ("`=` instead", False),
+        ("starts at 0.5", False), ("every gradient starts at 1", False),
+        ("`=` instead of `+=` for", False),
         ("counted only once", False), ("level by level", False), ("once for each path", False),
         ("clipped at 5", False), ("2 times what it must", False), ("by out.grad", False),
         ("for the first operand of each op", False), ("mul sets the gradients", False),
         ("keeps only the first gradient", True), ("only the last of the gradients", True),
-        ("0.001 are dropped", True), ("in the reverse order", True), ("lets nothing", True),
+        ("after that with `-=`", True), ("0.001 are dropped", True),
+        ("in the reverse order", True), ("lets nothing", True),
         ("is checked only when", True), ("before it is complete", True),
         ("ends at the first leaf", True), ("by their shortest path", True),
         ("written twice", True), ("adds the upstream", True), ("of the first leaf is set", True),
