@@ -75,6 +75,7 @@ def causes(
         return [*make_report({}, list(run_python_engine(chosen, engine))).causes]
 
 
+@pytest.mark.thorough
 def test_gradients_that_are_scaled_afterwards() -> None:
     """The output's gradient isn't 1 in the end, but it starts at 1."""
     assert "seed" not in {cause.id for cause in causes(ENGINE + AFTERWARDS + NORM)}

@@ -217,6 +217,7 @@ def test_no_numbers_are_no_mistake_of_a_rule() -> None:
         assert {cause.id for cause in diagnose(outcomes).causes} <= {"seed", "no-gradient"}
 
 
+@pytest.mark.thorough
 def test_a_correct_engine_has_no_cause_at_the_edges(tmp_path: Path) -> None:
     """NaN, infinities, ties and the smallest numbers are no reason to name a cause."""
     engine = tmp_path / "wrapped.py"

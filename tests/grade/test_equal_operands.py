@@ -79,6 +79,7 @@ def test_nothing_at_all_is_not_about_equal_operands() -> None:
     assert "equal" not in says["no-gradient", "max"]
 
 
+@pytest.mark.thorough
 def test_equal_operands_get_nothing_beside_another_mistake() -> None:
     """Where gradients are overwritten, too, the graph isn't taken for right."""
     source = choosing("a > b", "b > a").replace(".grad += ", ".grad = ")
@@ -96,6 +97,7 @@ def test_the_smaller_operand_is_set_to_0() -> None:
     assert all(case.cause == "overwritten" for case in report.outcomes if case.failed)
 
 
+@pytest.mark.thorough
 def test_a_wrong_local_derivative_holds_for_equal_operands_too() -> None:
     """An op that gives the second operand what the first must get passes (1, 1), or (0, 0)."""
     for condition in ("a > b", "not b > a"):

@@ -77,6 +77,7 @@ def test_three_ops_that_are_wrong_in_the_backward_pass(mgraph: Shell) -> None:
     assert [path for path in unexplained(found) if not path.endswith(several)] == []
 
 
+@pytest.mark.thorough
 def test_single_precision_hides_no_other_mistake(mgraph: Shell) -> None:
     """An engine of floats with 24 bits whose relu leaks is told both, and nothing else.
 

@@ -342,7 +342,6 @@ SAYS: Final = {
     "ignores-signals": (
         "[signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; time.sleep(1e6)", "timed out", "",
     ),
-    "lines-without-end": ("while True: print('x' * 99)", "crashed", "it wrote more than 1 MiB"),
     "a-line-without-end": (
         "while True: sys.stdout.write('x' * 999)", "crashed", "it wrote more than 1 MiB",
     ),
@@ -352,6 +351,7 @@ SAYS: Final = {
     "errors-without-end": ("while True: sys.stderr.write('x' * 999)", "timed out", ""),
     "closes-its-output": ("os.close(1); time.sleep(1e6)", "crashed", "closed its output"),
     "waits-in-another-session": ("os.fork() or daemon(); os._exit(3)", "crashed", "status 3"),
+    "lines-without-end": ("while True: print('x' * 99)", "crashed", "it wrote more than 1 MiB"),
     "allocates": ("x = [bytearray(10**7) for _ in range(10**6)]", "crashed", "MemoryError"),
 }  # fmt: skip
 """What a program does with a line, what comes of it, and what is said."""
