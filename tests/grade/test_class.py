@@ -172,6 +172,7 @@ def test_all_are_right(shell: Shell) -> None:
 ODD: Final = ("an na", "a'b", 'a"b', "a$(b)", "a;b", "a\nb", "a\x1b[31mb", "ä\u202e", "-a", "json")
 
 
+@pytest.mark.thorough
 @posix
 def test_odd_names(shell: Shell) -> None:
     """Any name of a file is right: in JSON as it is, for people without control characters."""

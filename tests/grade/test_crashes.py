@@ -208,6 +208,7 @@ def test_floats_over_which_operators_call_each_other(shell: Shell) -> None:
     assert [each["cause"] for each in said["causes"]] == ["conversion"]
 
 
+@pytest.mark.thorough
 def test_sum_without_a_plus(shell: Shell) -> None:
     """An engine whose ops are functions isn't said to fail where it has no +; nor to lack add."""
     changes = {"def __add__": "@staticmethod\n    def add", "def __radd__": "def radd"}

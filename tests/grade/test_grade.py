@@ -540,7 +540,7 @@ ELSEWHERE: Final = {"aliased": "alias.py", "overflow": "nanclip.py", "error": "n
 """Causes that other engines show, which have a recursion limit, too."""
 
 
-@pytest.mark.parametrize("cause", thinned(CAUSES, 12))
+@pytest.mark.parametrize("cause", thinned(CAUSES, 24))
 def test_every_cause_is_named(cause: str, shell: Shell) -> None:
     """One mistake, its cause: told by the command, with the smallest lesson and how to see it."""
     mutants = {each.name: each for each in MUTANTS if not is_held_out(each.name)}

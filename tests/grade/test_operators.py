@@ -190,6 +190,7 @@ def test_values_that_want_no_gradient() -> None:
     assert "or a Value gets none unless it is asked for" in says["no-gradient", ""]
 
 
+@pytest.mark.thorough
 def test_a_power_without_upstream_where_no_output_starts_at_1() -> None:
     """All other gradients are 0, which isn't said to come of ops that forget theirs."""
     own = [

@@ -127,6 +127,7 @@ def test_a_missing_operator_is_seen_in_single_precision() -> None:
     assert says["reflected", "sub"] == "2 - x raises TypeError: __rsub__ is missing or wrong"
 
 
+@pytest.mark.thorough
 def test_a_line_indented_too_little_beside_another_mistake() -> None:
     """Nodes are listed each time that they are met; with that, what is wrong in relu isn't told."""
     passed = "self.grad = self.grad + out.grad if out.data > 0 else 0.0"
