@@ -201,6 +201,7 @@ def test_crashes_are_not_put_down_to_a_slope(shell: Shell) -> None:
     assert of["chain-2000.json"] == "depth"
 
 
+@pytest.mark.thorough
 def test_one_wrong_name_is_one_cause(shell: Shell) -> None:
     """What is misspelt in every op is said once, with the lines."""
     shell.write("engine.py", SOURCE.replace("* out.grad", "* out.gard"))

@@ -329,6 +329,7 @@ def test_the_graphs_of_many_runs(tmp_path: Path) -> None:
     assert [case.program.following for case in cases_of([str(path)])] == [2, 1, 3, 1]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("mistake", "where"),
     [

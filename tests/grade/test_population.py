@@ -121,7 +121,6 @@ def test_unusual_mistakes(name: str) -> None:
     assert {key: words for key, words in SAYS[name].items() if words not in named[key]} == {}
 
 
-@pytest.mark.thorough
 def test_mistakes_beside_an_op_that_changes_its_operand() -> None:
     """The graphs without that op, here `2 - x`, show what else is wrong."""
     trial = pair("power-rule-not-lowered", "rsub-in-place")
