@@ -80,6 +80,7 @@ _OR_BY_GRADIENTS: Final = (
     ", or multiplies out.grad by its operands' gradients, which are still 0, instead of by their "
     "values"
 )
+_TO_SECOND: Final = (" to its second operand", " to its exponent")
 _SHOWN_BY_VALUES: Final = ("value", "conversion", "precision")
 
 __all__ = ["CAUSES", "Cause", "Diagnosis", "diagnose"]
@@ -818,7 +819,8 @@ def _merged(causes: Sequence[Cause]) -> list[Cause]:
     setting = [cause for cause in causes if cause.id == "overwritten"]
     for cause in causes:
         what = cause.says.partition("): it ")[2] if cause.id == "reflected" else ""
-        same = [each for each in causes if what and each.says == f"{cause.op} {what}"]
+        of_x = [f"{cause.op} {what}{where}" for where in ("", *_TO_SECOND)]  # x is the second one
+        same = [each for each in causes if what and each.says in of_x]
         if same:
             same[0].cases += cause.cases
             cause.cases = []

@@ -60,6 +60,12 @@ def without_new_processes(monkeypatch: pytest.MonkeyPatch) -> None:
             "x-plus-x x-minus-x x-times-x x-over-x inner-node-minus-itself",
             "repeated", "", "is counted only once",
         ),
+        (
+            "recursive_paths sub-detached",
+            "op-sub 2-minus-x x-minus-2 x-minus-x op-add op-mul op-tanh 2-plus-x 2-times-x 2-over-x "
+            "tenths net-relu-hinge numbers-that-are-not-whole first-of-all directly-and-through",
+            "no-gradient", "sub", "to its second operand",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_said(name: str, titles: str, cause: str, op: str, words: str) -> None:
