@@ -336,10 +336,10 @@ def answer_program(engine: ForeignEngine, program: Any) -> dict[str, Any]:
         start, before = monotonic(), engine.hashes.restart()
         parts: dict[int, Any] = {}
         answer, graphs = run(engine, program, parts)
-        if not any(grad is not None for grad in answer["grad"]):
-            engine.look_for_gradient()
         has_hashed, seconds = engine.hashes.serial != before, monotonic() - start
         is_random = engine.random.are_used(program)
+        if not any(grad is not None for grad in answer["grad"]):
+            engine.look_for_gradient()
         engine.hashes.restart()
         again, others = run(engine, with_floats(program))
     except (UnsupportedError, EngineError) as error:

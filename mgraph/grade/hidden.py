@@ -62,8 +62,8 @@ def _in_every_value(evidence: Evidence) -> Iterator[Cause]:
     numeric = evidence.numeric
     if all(map(_is_in_leaf, numeric)) and not any(any(x.answer.grad) for x in numeric):
         says = (
-            "each Value has an attribute backward of its own that does nothing, as if __init__ set "
-            "it; it hides the method of the class"
+            "each Value has an attribute backward of its own, as if __init__ set it; it hides the "
+            "method of the class"
         )
         yield Cause("no-gradient", "", says, [*evidence.wrong])
 

@@ -107,7 +107,7 @@ class Answer:
         varies: Whether the numbers depend on more than the question: on the order in which sets
             iterate, or for a program, on chance.
         turned: Data and grad if small sets iterate the other way, if they differ.
-        is_random: Whether the engine used random numbers.
+        is_random: Whether the engine used random numbers, on which its numbers may depend.
         hidden: The steps whose Values have a backward of their own, which hides their class's.
         alone: The gradient of a leaf after its own backward; None if it isn't known.
         starters: The methods that call backward, one of which may be meant to start it.

@@ -39,13 +39,19 @@ def test_the_only_op_that_works_is_not_blamed_for_the_pass() -> None:
     assert "or no node is visited" in says["no-gradient", ""]
 
 
-def test_every_value_hides_the_backward_of_its_class() -> None:
-    """`self.backward = lambda: None` in __init__: backward is right, but never runs."""
+@pytest.mark.parametrize("of_ops", ["out._backward = _backward", "out.backward = _backward"])
+def test_every_value_hides_the_backward_of_its_class(of_ops: str) -> None:
+    """`self.backward = lambda: None` in __init__: backward is right, but never runs.
+
+    What ops set may do something; it isn't said that it does nothing.
+    """
     source = BASE.replace("self._backward = lambda: None", "self.backward = lambda: None", 1)
+    source = source.replace("out._backward = _backward", of_ops)
     report = reported(source, "op-mul op-add diamond x-plus-x output-gradient")
     (cause,) = report.causes
-    assert cause.says.startswith(
-        "each Value has an attribute backward of its own that does nothing"
+    assert cause.says == (
+        "each Value has an attribute backward of its own, as if __init__ set it; it hides the "
+        "method of the class"
     )
     assert len(cause.cases) == sum(outcome.failed for outcome in report.outcomes)
 
